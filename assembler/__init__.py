@@ -1,0 +1,4 @@
+"""Assembles bootable Kubernetes node images from a recipe; see README.md for the map."""
+
+__version__ = "0.1.0"
+"""As in pyproject.toml; here as well, because a checkout is used without being installed."""

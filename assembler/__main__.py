@@ -1,0 +1,5 @@
+"""Lets ``python -m assembler`` be the same as ``assemble``."""
+
+from assembler.cli.main import main
+
+main()

@@ -1,0 +1,75 @@
+"""The work of ``assemble RECIPE.toml``."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from assembler.cli.locking import existing, lock_recipe
+from assembler.cli.session import Session
+from assembler.debian import mirrors
+from assembler.debian.fetch import fetch_packages
+from assembler.errors import AssembleError, Place
+from assembler.layers.build import Inputs, build
+from assembler.recipe.document import did_you_mean
+from assembler.recipe.load import load
+from assembler.recipe.model import Recipe
+from assembler.store.objects import Store
+from assembler.store.transport import Transport
+
+KNOWN_PASSWORD = "root"  # noqa: S105  the one that everybody knows
+"""The default root password of the recipes that come with the assembler."""
+
+
+def build_recipe(current: Session, name: str, args: dict[str, str], out: Path, *, locked: bool, offline: bool) -> None:
+    """Build the recipe in the file `name` into `out`, locking it first when it has no lock."""
+    _not_a_command(name)
+    loaded = load(Path(name), args)
+    _warn_of_password(current, loaded.recipe)
+    settings, reporter = current.settings, current.reporter
+    store = Store(settings.store)
+    chosen = mirrors.choose(loaded.recipe.debian, override=settings.mirror)
+    with Transport(offline=offline, reporter=reporter) as transport:
+        lock = existing(loaded, settings.architecture)
+        if lock is None:
+            if locked or offline:
+                raise AssembleError(
+                    "there is no lock",
+                    where=Place(file=str(loaded.lock_path)),
+                    hint="make one with assemble lock, which needs the network",
+                )
+            lock = lock_recipe(current, loaded, loaded.lock_path, store=store, transport=transport, chosen=chosen)
+        inputs = Inputs(
+            loaded=loaded,
+            lock=lock,
+            lock_text=loaded.lock_path.read_bytes(),
+            store=store,
+            fetch=lambda packages: fetch_packages(packages, lock, store=store, transport=transport, mirrors=chosen),
+            jobs=settings.jobs,
+            reporter=reporter,
+        )
+        manifest = build(inputs, out)
+    files: list[dict[str, Any]] = []
+    for artifact in manifest.artifacts:
+        files.append({"path": str(out / artifact.name), "size": artifact.size, "sha256": artifact.sha256})
+        current.say(f"{artifact.sha256}  {out / artifact.name}")
+    reporter.result({"files": files, "manifest": str(out / "manifest.json")})
+
+
+def _not_a_command(name: str) -> None:
+    """Raise AssembleError when `name` is rather a command's with a typo."""
+    if "/" in name or Path(name).suffix or Path(name).exists():
+        return
+    context = click.get_current_context().find_root()
+    commands = context.command.list_commands(context) if isinstance(context.command, click.Group) else []
+    raise AssembleError(
+        f"there is neither a command nor a recipe {name}",
+        hint=did_you_mean(name, commands) or "assemble --help lists the commands; recipes end in .toml",
+    )
+
+
+def _warn_of_password(current: Session, recipe: Recipe) -> None:
+    if recipe.rootfs.root_password != KNOWN_PASSWORD:
+        return
+    how = "--arg ROOT_PASSWORD=..." if "ROOT_PASSWORD" in recipe.args else "rootfs.root_password"
+    current.reporter.warn(f"root's password is {KNOWN_PASSWORD!r}, which everybody knows: change it with {how}")

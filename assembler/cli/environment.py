@@ -1,0 +1,71 @@
+"""What the user's environment says: the only reader of environment variables, apart from what requests reads itself."""
+
+import os
+import platform
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from assembler.errors import AssembleError
+
+_ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
+"""Debian's architecture by the kernel's name (uname -m)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """The surroundings of one call, as plain values."""
+
+    store: Path
+    """Root of the content-addressed store, absolute: `ASSEMBLE_STORE`, else ``assembler`` in the user's cache folder
+    (`XDG_CACHE_HOME`, ``~/.cache``)."""
+    mirror: str
+    """`ASSEMBLE_MIRROR`: base address of a Debian archive, or nothing."""
+    jobs: int
+    """Processors that this process may use."""
+    architecture: str
+    """Debian architecture of this machine; empty when tools run on it cannot be had."""
+    search: str
+    """`PATH`."""
+    color: bool | None
+    """False with `NO_COLOR`, True with `FORCE_COLOR`, otherwise None: whether there is a terminal decides."""
+    dumb: bool
+    """Whether the terminal cannot move its cursor (`TERM=dumb`, or no `TERM`)."""
+
+
+def read(store: Path | None = None, environ: Mapping[str, str] | None = None) -> Settings:
+    """The settings in `environ`, by default this process's; `store` is what the user chose, if anything.
+
+    Raises AssembleError when there is no home folder to keep the store in.
+    """
+    values = os.environ if environ is None else environ
+    return Settings(
+        # Tools run in other folders, and must find what they are given.
+        store=(store or _store(values)).absolute(),
+        mirror=values.get("ASSEMBLE_MIRROR", ""),
+        jobs=len(os.sched_getaffinity(0)),
+        architecture=_ARCHITECTURES.get(platform.machine(), ""),
+        search=values.get("PATH", os.defpath),
+        color=color(values),
+        dumb=values.get("TERM", "dumb") == "dumb",
+    )
+
+
+def color(environ: Mapping[str, str] | None = None) -> bool | None:
+    """Whether the user wants colours or none; None when nothing is said. See https://no-color.org/."""
+    values = os.environ if environ is None else environ
+    if values.get("NO_COLOR"):
+        return False
+    return True if values.get("FORCE_COLOR") else None
+
+
+def _store(values: Mapping[str, str]) -> Path:
+    if values.get("ASSEMBLE_STORE"):
+        return Path(values["ASSEMBLE_STORE"])
+    cache = Path(values.get("XDG_CACHE_HOME", ""))
+    if not cache.is_absolute():  # relative ones do not count (XDG Base Directory Specification)
+        home = Path(values.get("HOME", ""))
+        if not home.is_absolute():
+            raise AssembleError("there is no home folder to keep the store in", hint="set HOME, or give --store FOLDER")
+        cache = home / ".cache"
+    return cache / "assembler"

@@ -1,0 +1,123 @@
+"""The work of ``assemble run``."""
+
+import dataclasses
+import re
+import tempfile
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from assembler.cli.session import Session
+from assembler.debian import mirrors
+from assembler.debian.fetch import fetch_packages
+from assembler.errors import AssembleError
+from assembler.lock.toml import parse_lock
+from assembler.recipe.model import Debian
+from assembler.store.objects import Store
+from assembler.store.transport import Transport
+from assembler.tools.toolbox import Toolbox
+from assembler.vm import node as nodes
+from assembler.vm.finding import in_toolbox, on_host
+from assembler.vm.machine import Machine, attach
+from assembler.vm.qemu import Emulator, Firmware, Hardware
+from assembler.vm.seed import read_key, with_keys
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wishes:
+    """The machine as the user wants it."""
+
+    out: Path
+    medium: nodes.Medium
+    firmware: Firmware | None
+    memory: int
+    """MiB."""
+    processors: int
+    ssh_port: int
+    ssh_keys: tuple[Path, ...]
+    seed: Path | None
+    disk: Path
+    accel: str
+    """auto, kvm or tcg."""
+
+
+def start(current: Session, wishes: Wishes, expect: re.Pattern[str] | None, timeout: float) -> int:
+    """Run the machine on this terminal, or until its console shows `expect`, at most `timeout` seconds.
+
+    Returns an exit status. Raises MachineError when `expect` does not come.
+    """
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="assemble-run-")))
+        node = nodes.built(wishes.out)
+        seed = _seed(node, wishes, folder)
+        hardware = nodes.hardware(
+            node,
+            medium=wishes.medium,
+            seed=seed,
+            state=wishes.disk,
+            firmware=wishes.firmware,
+            memory=wishes.memory,
+            processors=wishes.processors,
+            ssh_port=wishes.ssh_port,
+        )
+        emulator = _accelerated(_emulator(current, node, hardware), node, wishes.accel)
+        nodes.keep_state(wishes.disk)
+        if expect is None:
+            _greet(current, emulator, wishes)
+            return attach(emulator, hardware)
+
+        def echo(text: str) -> None:
+            # With --json, standard output belongs to events.
+            click.echo(text, nl=False, err=current.json)
+
+        with Machine(emulator, hardware, echo=echo) as machine:
+            found = machine.expect(expect, timeout)
+        click.echo(err=current.json)
+    current.reporter.result({"matched": found[0]})
+    return 0
+
+
+def _seed(node: nodes.Built, wishes: Wishes, folder: Path) -> Path | None:
+    seed = wishes.seed or (node.seed if node.seed.exists() else None)
+    if not wishes.ssh_keys:
+        return seed
+    if seed is None:
+        raise AssembleError("there is no cloud-init seed to put the SSH key into", hint="name one with --seed")
+    return with_keys(seed, [read_key(path) for path in wishes.ssh_keys], folder / "seed.iso")
+
+
+def _greet(current: Session, emulator: Emulator, wishes: Wishes) -> None:
+    """Say what is to be known before the machine has the terminal."""
+    patience = "with KVM" if emulator.accelerated else "emulated, as there is no usable KVM: give it some minutes"
+    current.reporter.info(f"starting the machine, {patience}; Ctrl-A X ends it")
+    current.reporter.info(f"to log in over SSH: ssh -p {wishes.ssh_port} root@127.0.0.1")
+
+
+def _emulator(current: Session, node: nodes.Built, hardware: Hardware) -> Emulator:
+    """The host's QEMU or, when it has none or no such firmware, that of the node's own lock."""
+    found = on_host(node.architecture, current.settings.search)
+    if found and (hardware.firmware == "bios" or found.uefi_code):
+        return found
+    missing = "UEFI firmware for QEMU" if found else "QEMU"
+    current.reporter.info(f"there is no {missing} on this host: using what is in the image's lock")
+    lock = parse_lock(nodes.lock_of(node), str(node.iso))
+    packages = lock.role("vm")
+    store = Store(current.settings.store)
+    chosen = mirrors.choose(Debian(), override=current.settings.mirror)
+    with Transport(reporter=current.reporter) as transport:
+        fetch_packages(packages, lock, store=store, transport=transport, mirrors=chosen)
+    toolbox = Toolbox.open(store, packages, lock.build_architecture, store.root / "logs")
+    return in_toolbox(node.architecture, toolbox)
+
+
+def _accelerated(emulator: Emulator, node: nodes.Built, accel: str) -> Emulator:
+    if accel == "auto":
+        return emulator
+    if accel == "kvm" and not emulator.accelerated:
+        raise AssembleError(
+            f"KVM does not work here for {node.architecture}",
+            hint="it needs /dev/kvm and a processor that virtualises; --accel tcg emulates",
+        )
+    return dataclasses.replace(emulator, accelerated=accel == "kvm")

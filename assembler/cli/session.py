@@ -1,0 +1,124 @@
+"""What every command needs around its work: settings, options that all have, a reporter."""
+
+import dataclasses
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from assembler.cli import environment, rendering
+from assembler.cli.progress import Base, JsonReporter, LineReporter, TerminalReporter
+from assembler.errors import AssembleError
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """One command under way."""
+
+    settings: environment.Settings
+    reporter: Base
+    json: bool
+    """Whether standard output belongs to events."""
+
+    def say(self, text: str) -> None:
+        """A line of the command's result, for people."""
+        if not self.json:
+            click.echo(text)
+
+
+def options(command: Command) -> Command:
+    """Add the options that every command has; they arrive as keyword arguments for `session`."""
+    for option in (
+        click.option("-v", "--verbose", is_flag=True, help="Also show what is being worked on."),
+        click.option("-q", "--quiet", is_flag=True, help="Show warnings and errors only."),
+        click.option("--json", "as_json", is_flag=True, help="Print events as JSON, one a line, on standard output."),
+    ):
+        command = option(command)
+    return command
+
+
+def store_option(command: Command) -> Command:
+    """Add ``--store``."""
+    return click.option(
+        "--store",
+        type=click.Path(file_okay=False, path_type=Path),
+        metavar="FOLDER",
+        help="Keep downloads and results here.  [default: ~/.cache/assembler]",
+    )(command)
+
+
+def network_options(command: Command) -> Command:
+    """Add ``--store``, ``--offline`` and ``--jobs``."""
+    for option in (
+        click.option("--jobs", type=click.IntRange(1, 256), help="Processors to use.  [default: all]"),
+        click.option("--offline", is_flag=True, help="Use what the store has; open no connection."),
+    ):
+        command = option(command)
+    return store_option(command)
+
+
+def _arguments(context: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
+    given = {}
+    for text in values:
+        name, equals, value = text.partition("=")
+        if not name or not equals:
+            raise click.BadParameter(f"'{text}' is not NAME=VALUE", context, parameter)
+        given[name] = value
+    return given
+
+
+def arg_option(command: Command) -> Command:
+    """Add ``--arg NAME=VALUE``, which arrives as a dictionary."""
+    return click.option(
+        "--arg",
+        "args",
+        multiple=True,
+        metavar="NAME=VALUE",
+        callback=_arguments,
+        help="Give the recipe's argument NAME another value. May be repeated.",
+    )(command)
+
+
+@contextmanager
+def session(
+    *,
+    as_json: bool,
+    quiet: bool,
+    verbose: bool,
+    store: Path | None = None,
+    jobs: int | None = None,
+) -> Iterator[Session]:
+    """The surroundings of a command's work; its reporter is told of the error that ends it."""
+    settings = environment.read(store)
+    if jobs:
+        settings = dataclasses.replace(settings, jobs=jobs)
+    with _reporter(settings, as_json=as_json, quiet=quiet, verbose=verbose) as reporter:
+        try:
+            yield Session(settings=settings, reporter=reporter, json=as_json)
+        except AssembleError as error:
+            reporter.error(error)
+            raise
+        except OSError as error:
+            explained = rendering.from_os_error(error)
+            if explained is None:
+                raise
+            reporter.error(explained)
+            raise explained from error
+
+
+def _reporter(settings: environment.Settings, *, as_json: bool, quiet: bool, verbose: bool) -> Base:
+    if as_json:
+        return JsonReporter(sys.stdout)
+    terminal = sys.stderr.isatty()
+    if quiet or not terminal or settings.dumb:
+        color = terminal if settings.color is None else settings.color
+        return LineReporter(sys.stderr, quiet=quiet, verbose=verbose, color=color)
+    from rich.console import Console  # noqa: PLC0415  a tenth of a second, for terminals only
+
+    return TerminalReporter(Console(stderr=True, no_color=settings.color is False), verbose=verbose)

@@ -1,0 +1,241 @@
+"""The order in which dpkg would configure packages: dependencies first, essential packages before the others.
+
+dpkg leaves the order to its caller except that a package's dependencies are configured before it (Debian policy 7.2).
+Accounts get their numbers in that order, so it has to be one fixed order: a depth-first walk in which the essential
+packages come first, each group by name, and dependencies in the order that the fields name them. A cycle is broken as
+dpkg breaks it, at a package without postinst if there is one.
+"""
+
+import re
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+_BEFORE = ("Pre-Depends", "Depends")
+_NAME = re.compile(r"\s*([a-z0-9][a-z0-9+.-]*)")
+
+
+@dataclass(frozen=True, slots=True)
+class Orderable:
+    """What ordering needs to know of a package: its name, control fields and whether it has a postinst."""
+
+    name: str
+    fields: Mapping[str, str]
+    has_postinst: bool
+
+
+def relation_names(field: str) -> list[list[str]]:
+    """The groups of alternative package names in a relation field, versions and architectures dropped."""
+    groups = []
+    for group in field.split(","):
+        names = [match.group(1) for part in group.split("|") if (match := _NAME.match(part))]
+        if names:
+            groups.append(names)
+    return groups
+
+
+def is_essential(fields: Mapping[str, str]) -> bool:
+    """Whether a control paragraph says ``Essential: yes``."""
+    return fields.get("Essential", "no") == "yes"
+
+
+class _Graph:
+    """Who must be configured before whom, among the packages at hand."""
+
+    def __init__(self, packages: Sequence[Orderable]) -> None:
+        self._groups: dict[str, list[list[str]]] = {}
+        self.packages = {package.name: package for package in packages}
+        self.providers: dict[str, list[str]] = {name: [name] for name in self.packages}
+        for package in packages:
+            for group in relation_names(package.fields.get("Provides", "")):
+                self.providers.setdefault(group[0], []).append(package.name)
+        for virtual, names in self.providers.items():
+            names.sort(key=lambda name, virtual=virtual: (name != virtual, name))  # type: ignore[misc]  # a default
+
+    def groups(self, name: str) -> list[list[str]]:
+        """For each dependency of `name` that something here satisfies, the packages that do."""
+        found = self._groups.get(name)
+        if found is None:
+            fields = self.packages[name].fields
+            found = [
+                [provider for option in group for provider in self.providers.get(option, ())]
+                for field in _BEFORE
+                for group in relation_names(fields.get(field, ""))
+            ]
+            self._groups[name] = found = [group for group in found if group and name not in group]
+        return found
+
+    def before(self, name: str) -> list[str]:
+        """The packages that `name` needs; of alternatives, the first that is there."""
+        return list(dict.fromkeys(group[0] for group in self.groups(name)))
+
+    def closure(self, names: Sequence[str]) -> list[str]:
+        """`names` with everything that they need, first met first."""
+        found: dict[str, None] = {}
+        pending = list(reversed(names))
+        while pending:
+            name = pending.pop()
+            if name not in found:
+                found[name] = None
+                pending.extend(reversed(self.before(name)))
+        return list(found)
+
+
+def _essential_first(graph: _Graph) -> tuple[list[str], list[str]]:
+    """Two lists, dependencies first: the essential packages with all they need, and the rest."""
+    names = sorted(graph.packages, key=lambda name: (not is_essential(graph.packages[name].fields), name))
+    order = [
+        name
+        for component in _components(graph, names)
+        for name in sorted(component, key=lambda name: graph.packages[name].has_postinst)
+    ]
+    essential = set(graph.closure([name for name in order if is_essential(graph.packages[name].fields)]))
+    return [name for name in order if name in essential], [name for name in order if name not in essential]
+
+
+def essential_closure(packages: Sequence[Orderable]) -> set[str]:
+    """The essential packages with all that they need."""
+    return set(_essential_first(_Graph(packages))[0])
+
+
+def unpack_order(packages: Sequence[Orderable]) -> list[str]:
+    """The names of `packages` in the order in which they are unpacked.
+
+    The essential packages and all they need come first, base-passwd before all of them because its preinst makes the
+    accounts that the others name; then the rest.
+    """
+    first, rest = _essential_first(_Graph(packages))
+    return sorted(first, key=lambda name: name != "base-passwd") + rest
+
+
+def configure_order(packages: Sequence[Orderable]) -> list[str]:
+    """The names of `packages` in the order in which ``dpkg --configure`` takes them.
+
+    dpkg is thought to be called twice, for the essential part and for the rest, each time with all packages unpacked.
+    """
+    graph = _Graph(packages)
+    queue = _Queue(graph)
+    for names in _essential_first(graph):
+        queue.run(names)
+    return list(queue.done)
+
+
+class _Queue:
+    """The queue of ``dpkg --configure`` (dpkg 1.22, src/main/packages.c and src/main/depcon.c)."""
+
+    def __init__(self, graph: _Graph) -> None:
+        self.graph = graph
+        self.done: dict[str, None] = {}
+        self.broken: set[tuple[str, int, str]] = set()
+        """Dependencies that are ignored to break a cycle: (package, which group, on which package)."""
+
+    def run(self, names: Sequence[str]) -> None:
+        """Configure `names`, which are given to dpkg in this order.
+
+        A package whose dependencies are not configured yet goes to the end of the queue. Only when the whole queue has
+        gone round twice without progress are cycles looked for, and from then on whenever a package's turn comes.
+        """
+        queue = deque(names)
+        breaking, idle = False, 0
+        while queue:
+            name = queue.popleft()
+            idle += 1
+            if idle > 2 * len(queue) + 2:
+                if breaking:
+                    # No cycle is left; what is missing is not among the packages. dpkg is told to go on regardless.
+                    self.done[name] = None
+                breaking, idle = True, 0
+            if breaking and self._break_cycle(name):
+                idle = 0
+            if name in self.done or self._ready(name):
+                self.done[name] = None
+                idle = 0
+            else:
+                queue.append(name)
+
+    def _ready(self, name: str) -> bool:
+        return all(
+            any(other in self.done or (name, index, other) in self.broken for other in group)
+            for index, group in enumerate(self.graph.groups(name))
+        )
+
+    def _break_cycle(self, start: str) -> bool:
+        """Ignore one dependency of the first cycle that a depth-first search from `start` meets.
+
+        It is one of a package without postinst, looked for from the end of the search backwards; else the first of the
+        cycle.
+        """
+        visited: set[str] = set()
+        path: list[tuple[str, int, str]] = []
+        pending = [(start, self._links(start))]
+        while pending:
+            name, links = pending[-1]
+            for link in links:
+                other = link[2]
+                names = [step[0] for step in path]
+                if other in names:
+                    cycle = [*path[names.index(other) :], link]
+                    chosen = next((step for step in reversed(cycle) if not self._has_postinst(step[0])), cycle[0])
+                    self.broken.add(chosen)
+                    return True
+                if other not in visited and other != name:
+                    path.append(link)
+                    pending.append((other, self._links(other)))
+                    break
+            else:
+                visited.add(name)
+                pending.pop()
+                if path:
+                    path.pop()
+        return False
+
+    def _links(self, name: str) -> Iterator[tuple[str, int, str]]:
+        for index, group in enumerate(self.graph.groups(name)):
+            for other in group:
+                if (name, index, other) not in self.broken:
+                    yield name, index, other
+
+    def _has_postinst(self, name: str) -> bool:
+        return self.graph.packages[name].has_postinst
+
+
+def _components(graph: _Graph, names: Sequence[str]) -> list[list[str]]:
+    """Strongly connected components, dependencies first (Tarjan's algorithm, without recursion)."""
+    index: dict[str, int] = {}
+    low: dict[str, int] = {}
+    stack: list[str] = []
+    on_stack: set[str] = set()
+    result: list[list[str]] = []
+    for root in names:
+        if root in index:
+            continue
+        work = [(root, iter(graph.before(root)))]
+        index[root] = low[root] = len(index)
+        stack.append(root)
+        on_stack.add(root)
+        while work:
+            name, needs = work[-1]
+            for need in needs:
+                if need not in index:
+                    index[need] = low[need] = len(index)
+                    stack.append(need)
+                    on_stack.add(need)
+                    work.append((need, iter(graph.before(need))))
+                    break
+                if need in on_stack:
+                    low[name] = min(low[name], index[need])
+            else:
+                work.pop()
+                if work:
+                    low[work[-1][0]] = min(low[work[-1][0]], low[name])
+                if low[name] == index[name]:
+                    component = []
+                    while True:
+                        member = stack.pop()
+                        on_stack.discard(member)
+                        component.append(member)
+                        if member == name:
+                            break
+                    # Members popped first were entered last: nearly dependencies first.
+                    result.append(component)
+    return result

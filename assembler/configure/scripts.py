@@ -1,0 +1,139 @@
+"""One maintainer script, analysed: which layer takes care of each part of it, and what is left for a person to judge.
+
+The analysis sees only the text of the script. Its parts are, in this order of preference: debhelper's snippets,
+commands that are understood in full, a rule for all the rest. What is left, in canonical form, is the residual; its
+SHA-256 is the key of a rule, so that a rule never outlives the text that it was written for.
+"""
+
+import hashlib
+import re
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from assembler.configure.calls import Action, after, compile_block
+from assembler.configure.residual import Scope, own_scope, reduce_script, script_scope
+from assembler.configure.shell import Function, ParseError, Statement, parse, render
+from assembler.configure.snippets import MARKER, Snippet, compile_snippet, marker_index, split
+
+Layer = Literal["nothing", "snippets", "calls", "rule", "unhandled"]
+_ERREXIT = re.compile(r"\A#![^\n]*\s-\w*e|^\s*set -\w*e", re.MULTILINE)
+SCRIPTS = ("preinst", "postinst")
+"""The scripts that run when a package is installed. prerm and postrm never run on an image, config only asks."""
+
+
+@dataclass(frozen=True, slots=True)
+class Analysis:
+    """What there is to do for a script."""
+
+    package: str
+    script: str
+    layer: Layer
+    """The highest layer that it needs."""
+    tools: tuple[str, ...]
+    """The tools whose snippets are in it."""
+    before: tuple[Action, ...]
+    """What to do, in order; up to where a rule comes in."""
+    after: tuple[Action, ...]
+    """What to do behind the rule."""
+    residual: str
+    """The text that needs a rule; empty without."""
+    exits_on_error: bool = True
+    """Whether the script is under ``set -e``."""
+
+    @property
+    def digest(self) -> str:
+        """The SHA-256 of the residual."""
+        return hashlib.sha256(self.residual.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def analyse(package: str, script: str, text: str, arch: str) -> Analysis:
+    """Analyse the text of `script` (``postinst``) of `package`."""
+    scope = script_scope(package, script, arch)
+    stripped, snippets = split(text)
+    if not _is_shell(text) or MARKER in text:
+        return _unhandled(package, script, _plain_residual(text))
+    try:
+        block = reduce_script(parse(stripped), scope)
+        for snippet in snippets:
+            parse(snippet.body)
+    except (ParseError, RecursionError):
+        return _unhandled(package, script, _plain_residual(text))
+    scope = own_scope(scope, render(block))
+    analysis = _Analyser(package, script, snippets, scope).run(block)
+    return replace(analysis, exits_on_error=bool(_ERREXIT.search(stripped)))
+
+
+def _unhandled(package: str, script: str, residual: str) -> Analysis:
+    return Analysis(package, script, "unhandled", (), (), (), residual)
+
+
+def _is_shell(text: str) -> bool:
+    return bool(re.match(r"#!\s*/(usr/)?bin/(sh|dash|bash)\b", text))
+
+
+def _plain_residual(text: str) -> str:
+    """A script that is not parsed: all of it, without full-line comments (but for the first line) and blank lines."""
+    first, _, rest = text.partition("\n")
+    lines = [line.rstrip() for line in rest.split("\n")]
+    kept = [line for line in lines if line.strip() and not line.lstrip().startswith("#")]
+    return "\n".join([first, *kept]) + "\n"
+
+
+class _Analyser:
+    def __init__(self, package: str, script: str, snippets: list[Snippet], scope: Scope) -> None:
+        self.package = package
+        self.script = script
+        self.snippets = snippets
+        self.base = scope
+        self.tools: list[str] = []
+
+    def run(self, block: tuple[Statement, ...]) -> Analysis:
+        """Compile the statements in order; on the first that is not understood the rest belongs to a rule."""
+        functions = tuple(statement for statement in block if isinstance(statement, Function))
+        steps: list[tuple[bool, Action]] = []
+        rule_at: int | None = None
+        calls = False
+        unknown_snippets: list[Statement] = []
+        written: list[Statement] = []
+        scope = self.base
+        for statement in block:
+            index = marker_index(statement)
+            if index is not None:
+                snippet = self.snippets[index]
+                action = compile_snippet(snippet, self.base)
+                if action is None:
+                    unknown_snippets.extend(parse(snippet.body))
+                    rule_at = len(steps) if rule_at is None else rule_at
+                else:
+                    self.tools.append(snippet.tool)
+                    steps.append((True, action))
+                continue
+            written.append(statement)
+            if isinstance(statement, Function):
+                continue
+            action = compile_block((*functions, statement), scope)
+            scope = after(statement, scope)
+            if action is None:
+                rule_at = len(steps) if rule_at is None else rule_at
+            else:
+                calls = True
+                steps.append((False, action))
+        if rule_at is None:
+            layer: Layer = "calls" if calls else "snippets" if self.tools else "nothing"
+            actions = tuple(action for _, action in steps)
+            return Analysis(self.package, self.script, layer, tuple(self.tools), actions, (), "")
+        # One statement that is not understood makes all that was written by hand one rule's business.
+        before = tuple(action for generated, action in steps[:rule_at] if generated)
+        behind = tuple(action for generated, action in steps[rule_at:] if generated)
+        residual = render([*self._spelled_out(written), *unknown_snippets])
+        return Analysis(self.package, self.script, "unhandled", tuple(self.tools), before, behind, residual)
+
+    def _spelled_out(self, block: list[Statement]) -> list[Statement]:
+        """`block` with snippets that stand inside other statements shown in full: a rule has to answer for them too."""
+        text = render(block)
+        if MARKER not in text:
+            return block
+        for index, snippet in enumerate(self.snippets):
+            body = render(parse(snippet.body))
+            text = text.replace(f"{MARKER} {index}\n", body)
+        return list(parse(text))

@@ -1,0 +1,159 @@
+"""The settings of a recipe, put into a configured tree: name, root's password, locale, time zone, units, files."""
+
+import hashlib
+from collections.abc import Callable, Mapping
+from functools import partial
+
+from assembler.configure.accounts import AccountError, Accounts, set_password
+from assembler.configure.sha_crypt import SALT_CHARACTERS, sha512_crypt
+from assembler.configure.systemd import Systemctl, UnitError
+from assembler.errors import AssembleError, Place, Problems
+from assembler.recipe.model import File, Rootfs
+from assembler.tree.staging import Inode, Kind, Tree, TreeError
+
+_LOCALES = "/usr/lib/locale"
+
+
+class SettingError(AssembleError):
+    """A setting that the image cannot have."""
+
+
+def apply(tree: Tree, recipe: Rootfs, files: Mapping[str, bytes], epoch: int) -> None:
+    """Put the settings of `recipe` into `tree`.
+
+    `files` are the bytes of files that the recipe names by `source`, by the key that does so
+    (``rootfs.files[3].source``); `epoch` in seconds is the day of the password's change. Raises Problems with all
+    settings that cannot be made.
+    """
+    problems: list[AssembleError] = []
+    settings: tuple[tuple[str, Callable[[Tree, Rootfs], None]], ...] = (
+        ("rootfs.hostname", _hostname),
+        ("rootfs.root_password", partial(_root_password, epoch=epoch)),
+        ("rootfs.locale", _locale),
+        ("rootfs.timezone", _timezone),
+        ("rootfs.exclude", _exclusions),
+    )
+    for key, setting in settings:
+        try:
+            setting(tree, recipe)
+        except AssembleError as error:
+            problems.append(_at(key, error))
+    for index, file in enumerate(recipe.files):
+        key = f"rootfs.files[{index}]"
+        try:
+            _file(tree, file, files, key)
+        except AssembleError as error:
+            problems.append(_at(key, error))
+    systemctl = Systemctl(tree)
+    for verb, units, change in (
+        ("enable", recipe.enable, systemctl.enable),
+        ("disable", recipe.disable, systemctl.disable),
+        ("mask", recipe.mask, systemctl.mask),
+    ):
+        for index, unit in enumerate(units):
+            try:
+                change(unit)
+            except (UnitError, TreeError) as error:
+                problems.append(_at(f"rootfs.{verb}[{index}]", error))
+    if problems:
+        raise Problems(problems)
+
+
+def _at(key: str, error: AssembleError) -> SettingError:
+    """`error`, said of a key of the recipe."""
+    where = Place(key=key, path=error.where.path)
+    return SettingError(error.what, where=where, why=error.why, hint=error.hint)
+
+
+def _write(tree: Tree, path: str, text: str) -> None:
+    """Write a file of configuration as new: a link or a file of other modes that is there is replaced."""
+    if tree.lexists(path):
+        tree.remove(path)
+    tree.write(path, text.encode(), parents=True)
+
+
+def _hostname(tree: Tree, recipe: Rootfs) -> None:
+    """hostname(5), and its name in hosts(5) on the address that Debian keeps for it."""
+    name = recipe.hostname
+    short, dot, _ = name.partition(".")
+    _write(tree, "/etc/hostname", f"{name}\n")
+    if name == "localhost":
+        return
+    names = f"{name} {short}" if dot else name
+    lines = tree.read_text("/etc/hosts").splitlines() if tree.is_file("/etc/hosts") else ["127.0.0.1\tlocalhost"]
+    kept = [line for line in lines if line.split()[:1] != ["127.0.1.1"]]
+    at = next((index + 1 for index, line in enumerate(kept) if line.split()[:1] == ["127.0.0.1"]), 0)
+    kept.insert(at, f"127.0.1.1\t{names}")
+    _write(tree, "/etc/hosts", "".join(f"{line}\n" for line in kept))
+
+
+def _root_password(tree: Tree, recipe: Rootfs, epoch: int) -> None:
+    """Root's field of shadow(5): a password in clear is hashed here, everything else is taken as it is.
+
+    The salt comes from the rest of the recipe, so that a rebuild gives the same bytes. It must not come from the
+    password: a salt made from it by one round of a hash would spare whoever guesses all the rounds of SHA-crypt.
+    """
+    hashed = recipe.root_password
+    if not hashed.startswith(("$", "!", "*")):
+        seed = recipe.model_dump_json(exclude={"root_password"}).encode()
+        digest = hashlib.sha512(b"root password salt\0" + seed).digest()
+        hashed = sha512_crypt(hashed.encode(), "".join(SALT_CHARACTERS[byte % 64] for byte in digest[:16]))
+    if not tree.is_file("/etc/passwd"):
+        raise SettingError("the image has no /etc/passwd", hint="base-passwd makes it; it is essential")
+    set_password(tree, "root", hashed, epoch=epoch)
+
+
+def _locale(tree: Tree, recipe: Rootfs) -> None:
+    """locale.conf(5), which PAM reads as /etc/default/locale."""
+    locale = recipe.locale
+    name, _, codeset = locale.partition(".")
+    folder = f"{_LOCALES}/{name}.{codeset.replace('-', '').lower()}" if codeset else f"{_LOCALES}/{name}"
+    if name not in {"C", "POSIX"} and not tree.is_dir(folder) and not tree.exists(f"{_LOCALES}/locale-archive"):
+        raise SettingError(
+            f"the image has no locale {locale!r}",
+            where=Place(path=folder),
+            hint="C.UTF-8 is always there; locales-all has the others",
+        )
+    _write(tree, "/etc/locale.conf", f"LANG={locale}\n")
+    if tree.lexists("/etc/default/locale"):
+        tree.remove("/etc/default/locale")
+    tree.symlink("../locale.conf", "/etc/default/locale", parents=True)
+
+
+def _timezone(tree: Tree, recipe: Rootfs) -> None:
+    """localtime(5), and Debian's /etc/timezone."""
+    zone = recipe.timezone
+    path = f"/usr/share/zoneinfo/{zone}"
+    if not tree.is_file(path) and zone not in {"UTC", "Etc/UTC"}:
+        raise SettingError(
+            f"the image has no time zone {zone!r}", where=Place(path=path), hint="is tzdata in the packages?"
+        )
+    tree.symlink(path, "/etc/localtime")
+    _write(tree, "/etc/timezone", f"{zone}\n")
+
+
+def _exclusions(tree: Tree, recipe: Rootfs) -> None:
+    """Have dpkg in the image leave out the same paths when packages are upgraded there (dpkg.cfg(5))."""
+    if recipe.exclude and tree.is_dir("/etc/dpkg/dpkg.cfg.d"):
+        lines = [f"path-exclude={pattern}" for pattern in recipe.exclude]
+        lines += [f"path-include={pattern}" for pattern in recipe.include]
+        _write(tree, "/etc/dpkg/dpkg.cfg.d/image-excludes", "".join(f"{line}\n" for line in lines))
+
+
+def _file(tree: Tree, file: File, files: Mapping[str, bytes], key: str) -> None:
+    """One file; parents that are missing are made, what is there is replaced but for a folder."""
+    found = tree.get(file.path)
+    if found is not None and found.kind is Kind.DIR:
+        raise SettingError("a folder is in the way of a file", where=Place(path=file.path))
+    if file.link is not None:
+        tree.symlink(file.link, file.path, parents=True)
+        return
+    accounts = Accounts(tree)
+    data = files[f"{key}.source"] if file.source is not None else (file.content or "").encode()
+    try:
+        uid, gid = accounts.uid(file.owner), accounts.gid(file.group)
+    except AccountError as error:
+        raise SettingError(
+            error.what, where=Place(path=file.path), hint="the accounts are those of the image's packages"
+        ) from error
+    tree.put(file.path, Inode(Kind.FILE, int(file.mode, 8), uid, gid, tree.mtime, content=data), parents=True)

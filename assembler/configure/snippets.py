@@ -1,0 +1,95 @@
+"""What debhelper and its add-ons generate into maintainer scripts, told apart from what a maintainer wrote.
+
+Each generated part stands between two marker comments that name the tool. For every tool that is known, the commands
+that its snippets may consist of are listed here; a body with any other command, or from any other tool, is unknown
+whatever its version (debhelper(7), dh_python3(1), dh_apparmor(1), dh_runit(1)).
+"""
+
+import re
+from dataclasses import dataclass
+
+from assembler.configure.calls import Action, compile_block
+from assembler.configure.residual import Scope, own_scope, reduce_script, simple_commands
+from assembler.configure.shell import Block, ParseError, Simple, parse, render
+
+_SECTION = re.compile(
+    r"^[ \t]*# Automatically added by (\S+?)(?:/\S+)?[ \t]*\n(.*?)^[ \t]*# End automatically added section[ \t]*$",
+    re.MULTILINE | re.DOTALL,
+)
+MARKER = "__generated_part"
+"""The command that stands for a snippet in the rest of its script."""
+
+_QUESTIONS = frozenset({"[", "test", "command", "which", "true", ":", "echo"})
+_DEB_SYSTEMD = frozenset({"deb-systemd-helper", "deb-systemd-invoke", "systemctl"})
+TOOLS: dict[str, frozenset[str]] = {
+    "dh_apparmor": frozenset({"mkdir", "install", "aa-enabled", "apparmor_parser"}),
+    "dh_installalternatives": frozenset({"update-alternatives"}),
+    "dh_installdeb": frozenset({"dpkg-maintscript-helper"}),
+    "dh_installdebconf": frozenset({"."}),
+    "dh_installinit": frozenset({"update-rc.d", "invoke-rc.d", "chmod", "dpkg-maintscript-helper", "exit"}),
+    "dh_installmenu": frozenset({"update-menus"}),
+    "dh_installsystemd": _DEB_SYSTEMD,
+    "dh_installsystemduser": _DEB_SYSTEMD,
+    "dh_installsysusers": frozenset({"systemd-sysusers"}),
+    "dh_installtmpfiles": frozenset({"systemd-tmpfiles"}),
+    "dh_installudev": frozenset({"udevadm"}),
+    "dh_makeshlibs": frozenset({"ldconfig"}),
+    "dh_python3": frozenset({"py3compile", "pypy3compile"}),
+    "dh_runit": frozenset({"/usr/lib/runit-helper/runit-helper"}),
+    "dh_systemd_enable": _DEB_SYSTEMD,
+    "dh_systemd_start": _DEB_SYSTEMD,
+    "dh_ucf": frozenset({"ucf", "ucfr"}),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Snippet:
+    """One generated part of a script."""
+
+    tool: str
+    """``dh_installsystemd``."""
+    body: str
+    """Its text between the markers."""
+
+
+def split(text: str) -> tuple[str, list[Snippet]]:
+    """The script with each snippet replaced by ``MARKER n``, and the snippets."""
+    snippets: list[Snippet] = []
+
+    def replaced(match: re.Match[str]) -> str:
+        snippets.append(Snippet(match.group(1), match.group(2)))
+        return f"{MARKER} {len(snippets) - 1}"
+
+    return _SECTION.sub(replaced, text), snippets
+
+
+def compile_snippet(snippet: Snippet, scope: Scope) -> Action | None:
+    """What a snippet does, or None when its tool or any of its commands is unknown."""
+    allowed = TOOLS.get(snippet.tool)
+    if allowed is None:
+        return None
+    try:
+        block = reduce_script(parse(_dirname_resolved(snippet.body)), scope)
+    except ParseError:
+        return None
+    names = {simple.words[0] for simple in simple_commands(block) if simple.words}
+    if not names <= allowed | _QUESTIONS:
+        return None
+    return compile_block(block, own_scope(scope, render(block)))
+
+
+def _dirname_resolved(body: str) -> str:
+    """dh_apparmor's ``mkdir -p `dirname "$LOCAL_APP_PROFILE"` `` with the folder that its profiles are in."""
+    return body.replace('`dirname "$LOCAL_APP_PROFILE"`', "/etc/apparmor.d/local")
+
+
+def marker_index(statement: object) -> int | None:
+    """The number of the snippet that a statement stands for."""
+    if isinstance(statement, Simple) and statement.words[:1] == (MARKER,):
+        return int(statement.words[1])
+    return None
+
+
+def has_marker(block: Block) -> bool:
+    """Whether a snippet stands anywhere in `block`."""
+    return any(marker_index(simple) is not None for simple in simple_commands(block))

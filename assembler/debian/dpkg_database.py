@@ -1,0 +1,153 @@
+"""Writing dpkg's database: what ``/var/lib/dpkg`` holds once packages are installed.
+
+Follows dpkg 1.22: fields of status in the order of lib/dpkg/parse.c, file names in info/ as lib/dpkg/db-ctrl-format.c
+makes them (format 1), conffiles with the MD5 of what the package shipped, the trigger interests of
+deb-triggers(5) in triggers/. The state is that of a finished installation: no lock, no journal, nothing pending.
+"""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from assembler.debian.package import Unpacked
+from assembler.tree.content import chunks
+from assembler.tree.staging import Kind, Tree
+
+ADMINDIR = "/var/lib/dpkg"
+_FIELDS = (
+    "Package", "Essential", "Protected", "Status", "Priority", "Section", "Installed-Size", "Origin", "Maintainer",
+    "Bugs", "Architecture", "Multi-Arch", "Source", "Version", "Config-Version", "Replaces", "Provides", "Depends",
+    "Pre-Depends", "Recommends", "Suggests", "Breaks", "Conflicts", "Enhances", "Conffiles", "Description",
+)  # fmt: skip
+"""The fields that dpkg knows, in the order in which it writes them; all others follow as they came."""
+_EXECUTABLE = frozenset({"preinst", "postinst", "prerm", "postrm", "config"})
+_NOT_KEPT = frozenset({"control"})
+_NO_DIGEST = "newconffile"
+"""What dpkg writes for a conffile that it has not installed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Interest:
+    """That a package wants to be told: a trigger (a name, or a path for a file trigger) and whether it is awaited."""
+
+    trigger: str
+    package: str
+    awaited: bool
+
+
+def info_name(package: Unpacked) -> str:
+    """The name by which a package's files in info/ go: with its architecture when it is co-installable."""
+    if package.fields.get("Multi-Arch") == "same":
+        return f"{package.name}:{package.architecture}"
+    return package.name
+
+
+def read_triggers(package: Unpacked) -> tuple[list[Interest], list[str]]:
+    """A package's interests and the triggers that it activates by being installed (deb-triggers(5))."""
+    interests: list[Interest] = []
+    activates: list[str] = []
+    for line in package.control.get("triggers", b"").decode("utf-8", "surrogateescape").splitlines():
+        words = line.split("#", 1)[0].split()
+        if len(words) != 2:
+            continue
+        directive, trigger = words
+        if directive.startswith("interest"):
+            interests.append(Interest(trigger, info_name(package), not directive.endswith("-noawait")))
+        elif directive.startswith("activate"):
+            activates.append(trigger)
+    return interests, activates
+
+
+def conffile_digests(tree: Tree, packages: Sequence[Unpacked]) -> dict[str, str]:
+    """The MD5 of every conffile by path, as unpacked; to be taken before anything is configured."""
+    digests: dict[str, str] = {}
+    for package in packages:
+        for path, _ in _conffiles(package):
+            inode = tree.get(path, follow=True)
+            if inode is not None and inode.kind is Kind.FILE:
+                state = hashlib.md5(usedforsecurity=False)
+                for chunk in chunks(inode.content):
+                    state.update(chunk)
+                digests[path] = state.hexdigest()
+    return digests
+
+
+def _conffiles(package: Unpacked) -> list[tuple[str, str]]:
+    """The conffiles of a package with their flag: ``remove-on-upgrade`` or none (deb-conffiles(5))."""
+    found = []
+    for line in package.control.get("conffiles", b"").decode("utf-8", "surrogateescape").splitlines():
+        flag, _, path = line.strip().rpartition(" ")
+        if path.startswith("/"):
+            found.append((path, flag))
+    return found
+
+
+def write(
+    tree: Tree, packages: Sequence[Unpacked], digests: Mapping[str, str], arch: str, *, unpacked: frozenset[str]
+) -> None:
+    """Write the database for `packages`; `digests` is from :func:`conffile_digests`.
+
+    Packages named in `unpacked` get that state (their configuration is still to come), all others are installed.
+    Alternatives, diversions and statoverrides, which are in the same folder, are left as they are.
+    """
+    for folder in ("alternatives", "info", "parts", "triggers", "updates"):
+        tree.mkdir(f"{ADMINDIR}/{folder}", parents=True)
+    _write(tree, "info/format", "1\n")
+    for package in packages:
+        _write_info(tree, package)
+    stanzas = [
+        _stanza(package, digests, installed=package.name not in unpacked)
+        for package in sorted(packages, key=lambda package: (package.name, package.architecture))
+    ]
+    _write(tree, "status", "".join(stanzas))
+    _write(tree, "available", "")
+    _write_triggers(tree, packages)
+    if not tree.lexists(f"{ADMINDIR}/arch-native"):
+        _write(tree, "arch-native", f"{arch}\n")
+    for name in ("diversions", "statoverride"):
+        if not tree.lexists(f"{ADMINDIR}/{name}"):
+            _write(tree, name, "")
+
+
+def _write(tree: Tree, name: str, text: str) -> None:
+    tree.write(f"{ADMINDIR}/{name}", text.encode("utf-8", "surrogateescape"))
+
+
+def _write_info(tree: Tree, package: Unpacked) -> None:
+    name = info_name(package)
+    _write(tree, f"info/{name}.list", "".join(f"{path}\n" for path in package.paths))
+    for member in sorted(package.control.keys() - _NOT_KEPT):
+        mode = 0o755 if member in _EXECUTABLE else 0o644
+        tree.write(f"{ADMINDIR}/info/{name}.{member}", package.control[member], mode)
+
+
+def _stanza(package: Unpacked, digests: Mapping[str, str], *, installed: bool) -> str:
+    fields = dict(package.fields)
+    fields["Status"] = f"install ok {'installed' if installed else 'unpacked'}"
+    conffiles = _conffiles(package)
+    if conffiles:
+        lines = [f" {path} {digests.get(path, _NO_DIGEST)}" + (f" {flag}" if flag else "") for path, flag in conffiles]
+        fields["Conffiles"] = "\n" + "\n".join(lines)
+    known = [field for field in _FIELDS if field in fields]
+    others = [field for field in fields if field not in _FIELDS]
+    return "".join(_field(name, fields[name]) for name in (*known, *others)) + "\n"
+
+
+def _field(name: str, value: str) -> str:
+    return f"{name}:{value}\n" if value.startswith("\n") else f"{name}: {value}\n"
+
+
+def _write_triggers(tree: Tree, packages: Sequence[Unpacked]) -> None:
+    files: list[str] = []
+    named: dict[str, list[str]] = {}
+    for package in packages:
+        for interest in read_triggers(package)[0]:
+            line = interest.package + ("" if interest.awaited else "/noawait")
+            if interest.trigger.startswith("/"):
+                files.append(f"{interest.trigger} {line}\n")
+            else:
+                named.setdefault(interest.trigger, []).append(f"{line}\n")
+    _write(tree, "triggers/File", "".join(files))
+    for trigger, lines in named.items():
+        _write(tree, f"triggers/{trigger}", "".join(lines))
+    _write(tree, "triggers/Unincorp", "")

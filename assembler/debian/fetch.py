@@ -1,0 +1,34 @@
+"""Getting locked packages into the store."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from assembler.debian.mirrors import Mirrors, join
+from assembler.lock.model import Lock, LockedPackage
+from assembler.store.objects import Store
+from assembler.store.transport import Transport, Want
+
+
+def fetch_packages(
+    packages: Iterable[LockedPackage], lock: Lock, *, store: Store, transport: Transport, mirrors: Mirrors
+) -> None:
+    """See to it that the .deb of each of `packages` is in `store`, under its SHA-256.
+
+    Each is looked for on the mirrors of its archive, then in the snapshot of the archive as the lock saw it. Raises
+    TransportError, or StoreError when the disk is full.
+    """
+    transport.download(store, [_want(package, lock, mirrors) for package in packages])
+
+
+def _want(package: LockedPackage, lock: Lock, mirrors: Mirrors) -> Want:
+    archive = lock.archive(package.archive)
+    bases = list(mirrors.bases(archive.root))
+    if snapshot := mirrors.snapshot(archive.root, datetime.fromisoformat(archive.date)):
+        bases.append(snapshot)
+    return Want(
+        digest=package.sha256,
+        size=package.size,
+        urls=tuple(join(base, package.path) for base in bases),
+        name=package.path.rpartition("/")[2],
+        hint="the archive may have dropped this version: run `assemble lock` to take what it has now",
+    )

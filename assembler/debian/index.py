@@ -1,0 +1,372 @@
+"""What archives offer: Packages indices, split by name without reading more of them than is asked for.
+
+Debian's main index has 68 000 stanzas in 56 MB. One pass of a regular expression notes where each begins and what it
+provides; a stanza is parsed when somebody asks for its package. The bytes of the indices are kept, not copied.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from string import ascii_letters, digits
+from typing import Final
+
+from assembler.debian.package import Candidate
+from assembler.debian.relations import FIELDS, Relation, parse_relations
+from assembler.debian.version import version_key
+from assembler.errors import AssembleError, Place
+
+_LANDMARK = re.compile(rb"\n(Package|Provides|Essential): ([^\n]*(?:\n[ \t][^\n]*)*)")
+_PRIORITIES: Final = {"required": 1, "important": 2, "standard": 3, "optional": 4, "extra": 5}
+_NAME_BYTES: Final = frozenset(char.encode() for char in f"{ascii_letters}{digits}+.-")
+_NEWLINE: Final = 10
+# The fields in which apt meets package names, in its order of reading them.
+_MENTIONS: Final = {
+    name.encode(): order
+    for order, name in enumerate(
+        (
+            "Package",
+            "Pre-Depends",
+            "Depends",
+            "Conflicts",
+            "Breaks",
+            "Recommends",
+            "Suggests",
+            "Replaces",
+            "Enhances",
+            "Provides",
+        )
+    )
+}
+# apt holds itself to be essential, whatever its stanza says (pkgCacheGen::ForceEssential).
+_FORCED_ESSENTIAL: Final = frozenset({"apt"})
+
+Position = tuple[int, int]
+"""Number of an index, and the offset of a stanza in it in bytes."""
+
+
+class Dependency:
+    """One group of a relation field: alternatives for what is asked for, a single relation for what is refused."""
+
+    __slots__ = ("alternatives", "field", "hard", "negative", "targets")
+
+    def __init__(self, field: str, alternatives: tuple[Relation, ...], architecture: str) -> None:
+        self.field = field
+        self.alternatives = alternatives
+        self.negative = field in {"Conflicts", "Breaks"}
+        """A package that may not be installed at the same time."""
+        self.hard = self.negative or field in {"Depends", "Pre-Depends"}
+        """Whether the package is broken without it."""
+        self.targets = tuple(
+            (relation.target(architecture), relation.operator, relation.version) for relation in alternatives
+        )
+        """Per alternative: what to look up in a :class:`Universe`, the operator, the version."""
+
+    def __str__(self) -> str:
+        return " | ".join(map(str, self.alternatives))
+
+
+class Offer:
+    """A version of a package in an index. Two offers are the same only if they are the same object."""
+
+    __slots__ = ("_architecture", "_dependencies", "_provides", "candidate", "name", "position", "priority", "version")
+
+    def __init__(self, candidate: Candidate, position: Position, architecture: str) -> None:
+        self.candidate = candidate
+        self.name = candidate.name
+        self.version = candidate.version
+        self.position = position
+        priority = candidate.fields.get("Priority")
+        self.priority = _PRIORITIES.get(priority, 5) if priority else 0
+        """1 (required) to 5 (extra); 0 without one, which apt prefers to all others."""
+        self._architecture = architecture
+        self._dependencies: tuple[Dependency, ...] | None = None
+        self._provides: tuple[tuple[str, str], ...] | None = None
+
+    def __repr__(self) -> str:
+        return f"{self.name} ({self.version})"
+
+    @property
+    def dependencies(self) -> tuple[Dependency, ...]:
+        """Its relations in apt's order: Pre-Depends, Depends, Conflicts, Breaks, Recommends, Suggests."""
+        if self._dependencies is None:
+            self._dependencies = tuple(self._read_dependencies())
+        return self._dependencies
+
+    def _read_dependencies(self) -> Iterator[Dependency]:
+        for field in FIELDS:
+            if text := self.candidate.fields.get(field):
+                for group in parse_relations(text, package=self.name):
+                    if field in {"Conflicts", "Breaks"}:
+                        # Alternatives make no sense there; each is refused for itself.
+                        yield from (Dependency(field, (relation,), self._architecture) for relation in group)
+                    else:
+                        yield Dependency(field, group, self._architecture)
+
+    @property
+    def provides(self) -> tuple[tuple[str, str], ...]:
+        """What it provides, as (name, version); the version is empty when none is given.
+
+        Packages that are ``Multi-Arch: allowed`` provide ``name:any`` too, for themselves and all they provide.
+        """
+        if self._provides is None:
+            self._provides = tuple(self._read_provides())
+        return self._provides
+
+    def _read_provides(self) -> Iterator[tuple[str, str]]:
+        allowed = self.candidate.fields.get("Multi-Arch") == "allowed"
+        if text := self.candidate.fields.get("Provides"):
+            for relation, *_rest in parse_relations(text, package=self.name):
+                if relation.operator not in {"", "="}:
+                    continue
+                name = relation.target(self._architecture)
+                if allowed and not relation.qualifier:
+                    yield f"{relation.name}:any", relation.version
+                # A package that provides its own name and version says nothing new.
+                if name != self.name or relation.version not in {"", self.version}:
+                    yield name, relation.version
+        if allowed:
+            yield f"{self.name}:any", self.version
+
+
+def _parse_stanza(text: str) -> dict[str, str]:
+    fields: dict[str, str] = {}
+    key = ""
+    for line in text.split("\n"):
+        if line[:1] in {" ", "\t"}:
+            if key:
+                fields[key] += "\n" + line
+        else:
+            key, _colon, value = line.partition(":")
+            if key:
+                fields[key] = value.strip()
+    return fields
+
+
+def _stanza_start(data: bytes, place: int) -> int:
+    gap = data.rfind(b"\n\n", 0, place)
+    return gap + 2 if gap >= 0 else 0
+
+
+def _mention_order(data: bytes, place: int, length: int) -> int | None:
+    """The order of the field in which the bytes at `place` are a whole package name; None when they are not."""
+    end = place + length
+    if data[place - 1] not in b" ,|" or data[end : end + 1] in _NAME_BYTES or data[end : end + 4] == b":any":
+        return None
+    line = data.rfind(b"\n", 0, place) + 1
+    while data[line : line + 1] in {b" ", b"\t"}:
+        line = data.rfind(b"\n", 0, line - 1) + 1
+    return _MENTIONS.get(data[line : data.find(b":", line)])
+
+
+class Universe:
+    """All packages of some archives for one architecture, of equal priority.
+
+    As in apt, the candidate of a name is its highest version; of equal versions, the one whose archive comes first.
+    """
+
+    def __init__(self, indices: Sequence[tuple[str, bytes]], architecture: str) -> None:
+        self.architecture = architecture
+        self._indices = tuple(indices)
+        self._stanzas: dict[str, tuple[Position, ...]] = {}
+        self._providing: dict[str, list[Position]] = {}
+        self._essential: list[Position] = []
+        self._offers: dict[str, tuple[Offer, ...]] = {}
+        self._providers: dict[str, tuple[tuple[Offer, str], ...]] = {}
+        self._mentions: dict[str, tuple[int, ...]] = {}
+        for number, (_archive, data) in enumerate(self._indices):
+            self._scan(number, data)
+
+    @classmethod
+    def from_indices(cls, indices: Sequence[tuple[str, bytes]], architecture: str) -> "Universe":
+        """A universe of `indices`, each an archive's id and the bytes of its Packages file, decompressed.
+
+        :param architecture: ``amd64``; stanzas of other architectures but ``all`` are passed over.
+        """
+        return cls(indices, architecture)
+
+    def _scan(self, number: int, data: bytes) -> None:
+        stanzas, providing = self._stanzas, self._providing
+        here = (number, 0)
+        # The landmark begins with the end of the line before, which the first line has not.
+        first = _LANDMARK.match(b"\n" + data[: data.find(b"\n")])
+        if first and first[1] == b"Package":
+            name = first[2].decode()
+            stanzas[name] = (*stanzas.get(name, ()), here)
+        for match in _LANDMARK.finditer(data):
+            kind, value = match.groups()
+            if kind == b"Package":
+                start = match.start() + 1
+                here = (number, start if data[start - 2] == _NEWLINE else _stanza_start(data, start))
+                name = value.decode()
+                stanzas[name] = (*stanzas[name], here) if name in stanzas else (here,)
+            elif kind == b"Provides":
+                for part in value.decode().split(","):
+                    name = part.strip().partition(" ")[0].partition("(")[0]
+                    if name in providing:
+                        providing[name].append(here)
+                    else:
+                        providing[name] = [here]
+            elif value.strip() == b"yes":
+                self._essential.append(here)
+
+    @property
+    def archives(self) -> tuple[str, ...]:
+        """The ids of the archives, in their order."""
+        return tuple(archive for archive, _data in self._indices)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Every package name, in the order of the indices; virtual packages are not among them."""
+        return tuple(self._stanzas)
+
+    @cached_property
+    def essential(self) -> tuple[str, ...]:
+        """The packages whose candidate says ``Essential: yes``, sorted."""
+        found = {self._stanza_name(position) for position in self._essential}
+        return tuple(
+            sorted(
+                name
+                for name in found
+                if (offer := self.offer(name)) and offer.candidate.fields.get("Essential") == "yes"
+            )
+        )
+
+    def is_essential(self, name: str) -> bool:
+        """Whether apt treats the package as essential: any version of it is, or it is apt."""
+        return name in _FORCED_ESSENTIAL or any(
+            offer.candidate.fields.get("Essential") == "yes" for offer in self.offers(name)
+        )
+
+    def is_important(self, name: str) -> bool:
+        """Whether any version of the package is ``Protected`` (once called ``Important``), or it is apt."""
+        return name in _FORCED_ESSENTIAL or any(
+            "yes" in {offer.candidate.fields.get("Important"), offer.candidate.fields.get("Protected")}
+            for offer in self.offers(name)
+        )
+
+    def offers(self, name: str) -> tuple[Offer, ...]:
+        """The versions of a package, the highest first; empty when there is none."""
+        offers = self._offers.get(name)
+        if offers is None:
+            offers = self._offers[name] = self._read_offers(name)
+        return offers
+
+    def offer(self, name: str) -> Offer | None:
+        """The version of a package that apt would install."""
+        offers = self.offers(name)
+        return offers[0] if offers else None
+
+    def candidate(self, name: str) -> Candidate | None:
+        """The package that apt would install for `name`; None when there is none of that name."""
+        offer = self.offer(name)
+        return offer.candidate if offer else None
+
+    def providers(self, name: str) -> tuple[tuple[Offer, str], ...]:
+        """The offers that provide `name` without being called so, and the versions (or none) they provide it in.
+
+        All versions are in it, candidates or not; what was read last comes first, as apt keeps them.
+        """
+        providers = self._providers.get(name)
+        if providers is None:
+            providers = self._providers[name] = tuple(self._read_providers(name))
+        return providers
+
+    def _read_offers(self, name: str) -> tuple[Offer, ...]:
+        offers: list[Offer] = []
+        for position in self._stanzas.get(name, ()):
+            candidate = self._read_candidate(position)
+            if candidate.architecture not in {self.architecture, "all"}:
+                continue
+            if any(
+                (other.version, other.candidate.sha256) == (candidate.version, candidate.sha256) for other in offers
+            ):
+                continue
+            offers.append(Offer(candidate, position, self.architecture))
+        if len(offers) > 1:
+            offers.sort(
+                key=lambda offer: version_key(offer.version), reverse=True
+            )  # stable: the first source stays first
+        return tuple(offers)
+
+    def _read_providers(self, name: str) -> Iterator[tuple[Offer, str]]:
+        plain, _colon, qualifier = name.partition(":")
+        positions = list(self._providing.get(name, ()))
+        if qualifier:
+            # `foo:any` is provided by packages that allow it, by their own names or by what they provide.
+            positions += (*self._providing.get(plain, ()), *self._stanzas.get(plain, ()))
+        for position in sorted(set(positions), reverse=True):
+            for offer in self.offers(self._stanza_name(position)):
+                if offer.position == position:
+                    for provided, version in reversed(offer.provides):
+                        if provided == name:
+                            yield offer, version
+
+    def _stanza(self, position: Position) -> bytes:
+        number, start = position
+        data = self._indices[number][1]
+        end = data.find(b"\n\n", start)
+        return data[start : end if end >= 0 else len(data)]
+
+    def _stanza_name(self, position: Position) -> str:
+        stanza = b"\n" + self._stanza(position)
+        start = stanza.index(b"\nPackage:") + len(b"\nPackage:")
+        return stanza[start : (stanza + b"\n").index(b"\n", start)].strip().decode()
+
+    def _read_candidate(self, position: Position) -> Candidate:
+        archive = self._indices[position[0]][0]
+        try:
+            fields = _parse_stanza(self._stanza(position).rstrip(b"\n").decode())
+            source, _space, rest = fields.get("Source", fields["Package"]).partition(" ")
+            return Candidate(
+                name=fields["Package"],
+                version=fields["Version"],
+                architecture=fields["Architecture"],
+                source=source,
+                source_version=rest.strip(" ()") or fields["Version"],
+                filename=fields["Filename"],
+                size=int(fields["Size"]),
+                sha256=fields["SHA256"],
+                archive=archive,
+                fields=fields,
+            )
+        except KeyError as error:
+            why = f"the stanza at offset {position[1]} has no field {error}"
+        except ValueError as error:
+            why = f"in the stanza at offset {position[1]}: {error}"
+        raise AssembleError("the package index is damaged", where=Place(file=archive), why=why)
+
+    def first_mention(self, name: str) -> tuple[int, ...]:
+        """When apt, reading the indices, first meets `name`: as itself, or in a relation of another package.
+
+        A value that orders names. Where apt has no other reason to prefer one of several providers it takes the one
+        that it met last, so this has to be known, if only for few names.
+        """
+        mention = self._mentions.get(name)
+        if mention is None:
+            mention = self._mentions[name] = self._find_mention(name)
+        return mention
+
+    def _find_mention(self, name: str) -> tuple[int, ...]:
+        needle = name.encode()
+        own = min(self._stanzas.get(name, ()), default=(len(self._indices), 0))
+        for number, (_archive, data) in enumerate(self._indices[: own[0] + 1]):
+            limit = own[1] if number == own[0] else len(data)
+            place = data.find(needle, 0, limit)
+            while place >= 0:
+                if _mention_order(data, place, len(needle)) is not None:
+                    start = _stanza_start(data, place)
+                    return (number, start, *self._first_in_stanza(data, start, needle))
+                place = data.find(needle, place + 1, limit)
+        return (*own, 0, 0)
+
+    @staticmethod
+    def _first_in_stanza(data: bytes, start: int, needle: bytes) -> tuple[int, int]:
+        end = data.find(b"\n\n", start)
+        stanza = b"\n" + data[start : end if end >= 0 else len(data)]
+        found = []
+        place = stanza.find(needle)
+        while place >= 0:
+            if (order := _mention_order(stanza, place, len(needle))) is not None:
+                found.append((order, place))
+            place = stanza.find(needle, place + 1)
+        return min(found)

@@ -1,0 +1,115 @@
+"""Which OpenPGP certificates an archive may be signed with: Debian's own, or those that a recipe brings."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from importlib.resources import files
+from typing import TYPE_CHECKING
+
+from assembler.debian.sources import Archive, SourcesError
+from assembler.errors import AssembleError, Place
+
+if TYPE_CHECKING:
+    from pysequoia import Cert
+
+SHIPPED = {
+    "B8B80B5B623EAB6AD8775C45B7C5D7D6350947F8": "bookworm-automatic.asc",
+    "05AB90340C0C5E797F44A8C8254CF3B5AEC0A8F0": "bookworm-security-automatic.asc",
+    "4D64FEC119C2029067D6E791F8D2585B8783D481": "bookworm-stable.asc",
+    "04B54C3CDCA79751B16BC6B5225629DF75B188BD": "trixie-automatic.asc",
+    "5E04A1E3223A19A20706E20F9904613D4CCE68C6": "trixie-security-automatic.asc",
+    "41587F7DB8C774BCCF131416762F67A0B2C39DE4": "trixie-stable.asc",
+}
+"""Debian's archive certificates by fingerprint; see keys/README.md for their names."""
+
+_CLEARTEXT = b"-----BEGIN PGP SIGNED MESSAGE-----"
+
+
+class SignatureError(AssembleError):
+    """A signature is missing, is not good, or is by nobody who is trusted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """What a good signature covers."""
+
+    text: bytes
+    """The signed text, and nothing around it."""
+    fingerprints: tuple[str, ...]
+    """Certificates that made a good signature, upper-case hex, sorted."""
+
+
+@cache
+def shipped() -> tuple["Cert", ...]:
+    """Debian's certificates that come with the assembler, each checked to be the one that :data:`SHIPPED` lists."""
+    from pysequoia import Cert  # noqa: PLC0415  only locking needs it
+
+    certificates = []
+    for fingerprint, name in SHIPPED.items():
+        certificate = Cert.from_bytes((files("assembler.debian") / "keys" / name).read_bytes())
+        if certificate.fingerprint.upper() != fingerprint:
+            raise SignatureError(f"{name} is not the certificate {fingerprint}", hint="reinstall the assembler")
+        certificates.append(certificate)
+    return tuple(certificates)
+
+
+def trusted(archive: Archive) -> tuple["Cert", ...]:
+    """The certificates that may sign `archive`. Raises SourcesError when its source names one that is not known."""
+    source = archive.source
+    where = Place(file="debian.sources", line=source.line, key="Signed-By")
+    if source.key:
+        from pysequoia import Cert  # noqa: PLC0415  only locking needs it
+
+        try:
+            own = tuple(Cert.split_bytes(source.key.encode()))
+        except (RuntimeError, ValueError) as error:
+            raise SourcesError("the certificate cannot be read", where=where, why=_first_line(error)) from error
+        if not own:
+            raise SourcesError("there is no certificate in it", where=where)
+        return own
+    if not source.signed_by:
+        return shipped()
+    known = {certificate.fingerprint.upper(): certificate for certificate in shipped()}
+    if unknown := [fingerprint for fingerprint in source.signed_by if fingerprint not in known]:
+        raise SourcesError(
+            f"the certificate {unknown[0]} is not known",
+            where=where,
+            hint="only Debian's come with the assembler; put the certificate itself, in ASCII armor, into Signed-By",
+        )
+    return tuple(known[fingerprint] for fingerprint in source.signed_by)
+
+
+def verify(data: bytes, certificates: Sequence["Cert"], *, now: datetime, name: str) -> Signed:
+    """What of `data`, a cleartext signed message (RFC 9580 7), is signed by one of `certificates`.
+
+    Certificates that have been revoked, or that have expired by `now`, count for nothing. Raises SignatureError, which
+    calls the data `name`.
+    """
+    from pysequoia import verify as verify_openpgp  # noqa: PLC0415  only locking needs it
+
+    if not data.startswith(_CLEARTEXT):  # and so no compressed message, which might grow beyond all bounds
+        raise SignatureError(f"{name} is not a signed message", hint="is this address an archive of Debian packages?")
+    valid = [
+        certificate
+        for certificate in certificates
+        if not certificate.is_revoked and (certificate.expiration is None or certificate.expiration > now)
+    ]
+    try:
+        result = verify_openpgp(data, store=lambda _: valid)
+    except Exception as error:  # the library raises several kinds, some of them without a common base
+        raise SignatureError(
+            f"the signature of {name} is not good",
+            why=_first_line(error),
+            hint="the mirror or something on the way to it changed the file, or it is signed with another key",
+        ) from error
+    allowed = {certificate.fingerprint.upper() for certificate in valid}
+    good = tuple(sorted({signature.certificate.upper() for signature in result.valid_sigs} & allowed))
+    if not good or result.bytes is None:
+        raise SignatureError(f"{name} is not signed by a trusted certificate")
+    return Signed(bytes(result.bytes), good)
+
+
+def _first_line(error: BaseException) -> str:
+    """The messages of pysequoia carry a backtrace below their first line."""
+    return str(error).partition("\n")[0].strip().rstrip(".")

@@ -1,0 +1,191 @@
+"""The archives that a recipe takes packages from: deb822 sources, as in sources.list(5)."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+from assembler.debian.deb822 import Deb822Error, Field, Paragraph, paragraphs
+from assembler.errors import AssembleError, Place, Problems
+
+_FILE = "debian.sources"
+_FIELDS = ("Types", "URIs", "Suites", "Components", "Architectures", "Signed-By", "Enabled", "Check-Valid-Until")
+_FINGERPRINT = re.compile(r"[0-9A-Fa-f]{40}|[0-9A-Fa-f]{64}")
+_WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+_~-]*(/[A-Za-z0-9][A-Za-z0-9.+_~-]*)*")
+_YES, _NO = frozenset({"yes", "true", "1", "on"}), frozenset({"no", "false", "0", "off"})
+_BEGIN = "-----BEGIN PGP PUBLIC KEY BLOCK-----"
+
+
+class SourcesError(AssembleError):
+    """The sources of a recipe are not what sources.list(5) describes, or ask for what is not supported."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """One stanza."""
+
+    uris: tuple[str, ...]
+    """Roots of archives without a slash at the end; empty when the mirror is chosen while fetching."""
+    suites: tuple[str, ...]
+    components: tuple[str, ...]
+    architectures: tuple[str, ...]
+    """Only for these; empty for all that are asked for."""
+    signed_by: tuple[str, ...]
+    """Fingerprints of certificates in upper-case hex that must have signed; empty for any that is trusted."""
+    key: str
+    """Certificates to trust for this stanza, and no others, ASCII-armored; empty for those of the assembler."""
+    check_valid_until: bool
+    """Whether an archive past its Valid-Until is refused."""
+    line: int
+    """Where the stanza begins."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Archive:
+    """One suite of one archive."""
+
+    id: str
+    """Unique among the archives of a recipe: the suite, and a number when two archives have a suite of that name."""
+    root: str
+    """``debian`` or ``debian-security``, whose mirrors are chosen while fetching, or a URI."""
+    suite: str
+    source: Source
+
+
+def parse_sources(text: str) -> tuple[Source, ...]:
+    """The stanzas of `text` that are enabled and are for binary packages.
+
+    Raises Problems, holding a SourcesError for each line that is wrong.
+    """
+    found: list[Source] = []
+    problems: list[SourcesError] = []
+    try:
+        for paragraph in paragraphs(text):
+            reader = _Reader(paragraph)
+            source = reader.source()
+            problems += sorted(reader.problems, key=lambda error: error.where.line)
+            if source:
+                found.append(source)
+    except Deb822Error as error:
+        problems.append(SourcesError(str(error), where=Place(file=_FILE, line=error.line)))
+    if not problems and not found:
+        problems.append(
+            SourcesError(
+                "there is no archive to take packages from",
+                where=Place(file=_FILE),
+                hint="add a stanza with Types: deb, Suites and Components, or leave debian.sources out",
+            )
+        )
+    if problems:
+        raise Problems(problems)
+    return tuple(found)
+
+
+def archives(sources: Sequence[Source]) -> tuple[Archive, ...]:
+    """Every suite of every source, in their order. Raises SourcesError when one is there twice."""
+    result: list[Archive] = []
+    for source in sources:
+        for suite in source.suites:
+            implied = "debian-security" if suite.endswith("-security") else "debian"
+            for root in source.uris or (implied,):
+                if any((other.root, other.suite) == (root, suite) for other in result):
+                    raise SourcesError(
+                        f"{suite} is there twice",
+                        where=Place(file=_FILE, line=source.line),
+                        hint="name all its components in one stanza",
+                    )
+                number = 1 + sum(other.suite == suite for other in result)
+                name = suite if number == 1 else f"{suite}-{number}"
+                result.append(Archive(id=name, root=root, suite=suite, source=source))
+    return tuple(result)
+
+
+class _Reader:
+    """Reads one stanza and collects what is wrong with it."""
+
+    def __init__(self, paragraph: Paragraph) -> None:
+        self._paragraph = paragraph
+        self._line = min(field.line for field in paragraph.values())
+        self.problems: list[SourcesError] = []
+
+    def _wrong(self, what: str, field: Field | None = None, hint: str = "") -> None:
+        place = Place(file=_FILE, line=field.line if field else self._line, key=field.name if field else "")
+        self.problems.append(SourcesError(what, where=place, hint=hint))
+
+    def _yes(self, name: str) -> bool:
+        field = self._paragraph.get(name)
+        if field is None:
+            return True
+        word = " ".join(field.words).lower()
+        if word not in _YES | _NO:
+            self._wrong(f"{word!r} is neither yes nor no", field)
+        return word not in _NO
+
+    def _words(self, name: str, *, needed: bool) -> tuple[str, ...]:
+        field = self._paragraph.get(name.lower())
+        if field is None:
+            if needed:
+                self._wrong(f"{name} is missing")
+            return ()
+        if not field.words:
+            self._wrong("it is empty", field)
+        for word in field.words:
+            if not _WORD.fullmatch(word):
+                flat = word.endswith("/")
+                self._wrong(
+                    f"{word!r} is not a name", field, "archives without suites are not supported" if flat else ""
+                )
+        return tuple(dict.fromkeys(field.words))
+
+    def _uris(self) -> tuple[str, ...]:
+        field = self._paragraph.get("uris")
+        if field is None:
+            return ()
+        for uri in field.words:
+            if not re.fullmatch(r"https?://[^/\s]+(/\S*)?", uri):
+                self._wrong(f"{uri!r} is not an http or https address", field)
+        return tuple(dict.fromkeys(uri.rstrip("/") for uri in field.words))
+
+    def _signed_by(self) -> tuple[tuple[str, ...], str]:
+        field = self._paragraph.get("signed-by")
+        if field is None:
+            return (), ""
+        if next(filter(None, field.lines), "") == _BEGIN:
+            start = field.lines.index(_BEGIN)
+            return (), "\n".join(field.lines[start:]) + "\n"
+        words = " ".join(field.lines).replace(",", " ").split()
+        for word in words:
+            if not _FINGERPRINT.fullmatch(word):
+                self._wrong(
+                    f"{word!r} is not a fingerprint",
+                    field,
+                    "give the 40 hex digits of a certificate, or the certificate itself in ASCII armor; a keyring file "
+                    "of the host is no part of the recipe, and Debian's own archive needs no Signed-By",
+                )
+        if not words:
+            self._wrong("it is empty", field)
+        return tuple(dict.fromkeys(word.upper() for word in words)), ""
+
+    def source(self) -> Source | None:
+        """The stanza; None when it is disabled, only for sources, or wrong (see `problems`)."""
+        for field in self._paragraph.values():
+            known = {name.lower() for name in _FIELDS}
+            if field.name.lower() not in known and not field.name.lower().startswith("x-"):
+                near = get_close_matches(field.name, _FIELDS, 1)
+                self._wrong("it is not supported here", field, f"did you mean {near[0]}?" if near else "")
+        types = self._words("Types", needed=True)
+        for word in set(types) - {"deb", "deb-src"}:
+            self._wrong(f"{word!r} is neither deb nor deb-src", self._paragraph["types"])
+        signed_by, key = self._signed_by()
+        source = Source(
+            uris=self._uris(),
+            suites=self._words("Suites", needed=True),
+            components=self._words("Components", needed=True),
+            architectures=self._words("Architectures", needed=False),
+            signed_by=signed_by,
+            key=key,
+            check_valid_until=self._yes("check-valid-until"),
+            line=self._line,
+        )
+        enabled = self._yes("enabled")
+        return source if enabled and "deb" in types and not self.problems else None

@@ -1,0 +1,218 @@
+"""Unpacking packages into the staging tree, by dpkg's rules for a fresh installation.
+
+What dpkg's tarobject() decides per member is decided here: folders that are there already are left as they are, a path
+that two packages ship needs a Replaces or a diversion, excluded paths are recorded but not made. On top of that,
+archives are held to what a Debian package has a reason to contain.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from assembler.debian.deb import Deb
+from assembler.debian.package import Unpacked
+from assembler.debian.paths import PathFilter
+from assembler.debian.relations import parse_relations
+from assembler.debian.version import satisfies
+from assembler.errors import AssembleError, Place
+from assembler.tree.content import Slice
+from assembler.tree.staging import Inode, Kind, Tree, TreeError, split
+from assembler.tree.tar import Member
+
+_KINDS = {"0": Kind.FILE, "1": Kind.FILE, "2": Kind.SYMLINK, "5": Kind.DIR, "6": Kind.FIFO}
+
+
+class UnpackError(AssembleError):
+    """A package that cannot be unpacked over the others."""
+
+
+@dataclass(frozen=True, slots=True)
+class Diversion:
+    """`path`, when another package than `package` ships it, is unpacked as `to` (dpkg-divert(1))."""
+
+    path: str
+    to: str
+    package: str
+
+
+def replaces(new: Deb, old: Deb) -> bool:
+    """Whether `new` has a Replaces that `old` satisfies (Debian policy 7.6.1). Virtual packages do not count."""
+    return any(
+        relation.name == old.name and satisfies(old.fields["Version"], relation.operator, relation.version)
+        for alternatives in parse_relations(new.fields.get("Replaces", ""), package=new.name)
+        for relation in alternatives
+    )
+
+
+@dataclass(slots=True)
+class Unpacker:
+    """Unpacks packages one after another into `tree`.
+
+    Times later than `latest` (seconds) are clamped to it.
+    """
+
+    tree: Tree
+    latest: int
+    paths: PathFilter = field(default_factory=PathFilter)
+    diversions: Mapping[str, Diversion] = field(default_factory=dict)
+    _owners: dict[str, Deb] = field(default_factory=dict)
+    _taken: dict[str, set[str]] = field(default_factory=dict)
+    _folders: dict[str, tuple[str, Inode]] = field(default_factory=dict)
+
+    def unpack(self, deb: Deb) -> None:
+        """Unpack one package.
+
+        Raises UnpackError for a conflict with another package and for hostile content: device nodes, a path listed
+        twice, a path below a symbolic link of the same package, a hard link to nothing.
+        """
+        made: dict[str, Inode | Member] = {}
+        links: set[str] = set()
+        conflicts: list[UnpackError] = []
+        for member in deb.members:
+            path = member.path
+            if path == "/":
+                continue
+            self._check(deb, member, made, links)
+            is_folder, is_link = member.type == "5", member.type == "2"
+            if is_link:
+                links.add(path)
+            if self.paths.skips(path, folder_or_link=is_folder or is_link):
+                made[path] = member
+                continue
+            where = self._diverted(path, deb)
+            parent_path, _, name = where.rpartition("/")
+            canonical, parent = self._folder(parent_path, deb)
+            here = f"{canonical}/{name}"
+            there = parent.children.get(name)
+            keep = (is_link and there is not None and there.kind is Kind.DIR) or (
+                is_folder and there is not None and self._is_folder(there, here)
+            )
+            if not keep:
+                other = self._owners.get(here)
+                if other is not None and other is not deb:
+                    if replaces(deb, other):
+                        self._taken.setdefault(other.name, set()).add(path)
+                    elif replaces(other, deb):
+                        self._taken.setdefault(deb.name, set()).add(path)
+                        made[path] = member
+                        continue
+                    elif there is not None and not is_folder:
+                        conflicts.append(
+                            UnpackError(
+                                "two packages ship the same path",
+                                where=Place(package=deb.name, path=path),
+                                why=f"{other.name} has it too, and neither Replaces the other",
+                                hint="drop one of the two packages",
+                            )
+                        )
+                        continue
+            if keep:
+                continue
+            inode = self._inode(deb, member, made)
+            if there is not None and there.children:
+                raise UnpackError(
+                    "a package ships a file where a folder with files is",
+                    where=Place(package=deb.name, path=path),
+                )
+            parent.children[name] = made[path] = inode
+            self._owners[here] = deb
+        if conflicts:
+            raise conflicts[0]
+
+    def _check(self, deb: Deb, member: Member, made: Mapping[str, Inode | Member], links: set[str]) -> None:
+        path = member.path
+        where = Place(package=deb.name, path=path)
+        if member.type in "34":
+            raise UnpackError("a package ships a device node", where=where, hint="devices are made when booting")
+        if "\n" in path:
+            raise UnpackError("a package ships a path with a line feed", where=where)
+        if path in made:
+            raise UnpackError("a package ships the same path twice", where=where)
+        if links:
+            parent = path.rpartition("/")[0]
+            while parent:
+                if parent in links:
+                    raise UnpackError(
+                        "a package ships a path below its own symbolic link",
+                        where=where,
+                        why=f"{parent} is a symbolic link in the same package",
+                    )
+                parent = parent.rpartition("/")[0]
+
+    def _diverted(self, path: str, deb: Deb) -> str:
+        diversion = self.diversions.get(path)
+        return path if diversion is None or diversion.package == deb.name else diversion.to
+
+    def _folder(self, path: str, deb: Deb) -> tuple[str, Inode]:
+        """The canonical path (without a trailing slash) and inode of a member's parent, made if it is missing."""
+        found = self._folders.get(path)
+        if found is None:
+            try:
+                inode = self.tree.mkdir(path, parents=True) if split(path) else self.tree.root
+            except TreeError as error:
+                raise UnpackError(error.what, where=Place(package=deb.name, path=path)) from error
+            found = (self.tree.resolve(path, follow=True).rstrip("/"), inode)
+            self._folders[path] = found
+        return found
+
+    def _is_folder(self, inode: Inode, path: str) -> bool:
+        return inode.kind is Kind.DIR or (inode.kind is Kind.SYMLINK and self.tree.is_dir(path))
+
+    def _inode(self, deb: Deb, member: Member, made: Mapping[str, Inode | Member]) -> Inode:
+        if member.type == "1":
+            target = made.get(member.target)
+            if isinstance(target, Inode) and target.kind is Kind.FILE:
+                return target
+            if isinstance(target, Member) and target.type == "0":
+                # The target itself is excluded or replaced: its bytes are still in the package.
+                member = target._replace(path=member.path)
+            else:
+                raise UnpackError(
+                    "a hard link to what the package does not ship before it",
+                    where=Place(package=deb.name, path=member.path),
+                    why=f"its target is {member.target}",
+                )
+        inode = Inode(
+            _KINDS[member.type],
+            0o777 if member.type == "2" else member.mode,
+            member.uid,
+            member.gid,
+            min(max(member.mtime, 0), self.latest),
+            content=Slice(str(deb.data), member.offset, member.size) if member.type == "0" else b"",
+            target=member.target if member.type == "2" else "",
+        )
+        if member.xattrs:
+            inode.xattrs = {key: value.encode("latin-1") for key, value in member.xattrs.items()}
+        return inode
+
+    def result(self, debs: Sequence[Deb]) -> list[Unpacked]:
+        """What is unpacked, for each of `debs` in that order, with paths that others took over left out."""
+        return [
+            Unpacked(
+                name=deb.name,
+                version=deb.fields["Version"],
+                architecture=deb.fields["Architecture"],
+                fields=deb.fields,
+                control=deb.control,
+                paths=_listing(deb, self._taken.get(deb.name, set())),
+            )
+            for deb in debs
+        ]
+
+
+def _listing(deb: Deb, taken: set[str]) -> tuple[str, ...]:
+    return tuple("/." if member.path == "/" else member.path for member in deb.members if member.path not in taken)
+
+
+def unpack(
+    tree: Tree,
+    debs: Sequence[Deb],
+    *,
+    latest: int,
+    paths: PathFilter | None = None,
+    diversions: Sequence[Diversion] = (),
+) -> list[Unpacked]:
+    """Unpack `debs` into `tree` in the given order; see :class:`Unpacker`. Raises UnpackError."""
+    unpacker = Unpacker(tree, latest, paths or PathFilter(), {item.path: item for item in diversions})
+    for deb in debs:
+        unpacker.unpack(deb)
+    return unpacker.result(debs)

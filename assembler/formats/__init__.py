@@ -1,0 +1,1 @@
+"""Image formats, one a file: cpio, squashfs, FAT, ISO 9660, partition tables."""

@@ -1,0 +1,371 @@
+"""ISO 9660 images with Rock Ridge, and Joliet on request; bootable ones are hybrids.
+
+A bootable image starts from a CD (El Torito, for BIOS and UEFI) and, written to a disk or a USB stick as it is, from
+there too: its first sectors, which ISO 9660 leaves to the system, hold a master boot record with GRUB's code and a GUID
+partition table with one partition over the EFI system partition's image.
+
+pycdlib lays out the file system; what makes it bootable as a disk is written over the result. Follows ECMA-119, the El
+Torito specification 1.0, IEEE P1282 (Rock Ridge), the UEFI Specification 2.10 (chapters 5 and 13.3), and, for what is
+patched into GRUB's images, xorriso's options ``--grub2-mbr`` and ``--grub2-boot-info``.
+"""
+
+import functools
+import hashlib
+import io
+import os
+import posixpath
+import re
+import struct
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from pathlib import Path
+from time import struct_time
+from typing import Any, BinaryIO, cast
+from uuid import UUID
+
+from assembler.errors import AssembleError, Place
+from assembler.formats.partitions import (
+    EFI_SYSTEM,
+    GPT_SECTORS,
+    SECTOR,
+    Gpt,
+    GptPartition,
+    MbrPartition,
+    gpt,
+    mbr,
+    protective,
+)
+from assembler.progress import SILENT, Reporter
+from assembler.tree.content import Content, Slice, chunks, size_of
+
+BLOCK = 2048
+"""Bytes of a logical block; addresses in ISO 9660 and El Torito count these."""
+BIOS_IMAGE = "/boot/grub/eltorito.img"
+EFI_IMAGE = "/boot/grub/efi.img"
+BOOT_CATALOG = "/boot/grub/boot.cat"
+"""Where the boot images are in the image's own file system."""
+
+_DEPTH = 8
+"""Levels of folders that ISO 9660 allows, the root included (6.8.2.1)."""
+_PADDING = 150 * BLOCK
+"""Zeros at the end of every image: CD drives and kernels read ahead of the last file."""
+_DISK_UNIT = 1 << 20
+"""A hybrid's size is a multiple of this, which every disk and hypervisor accepts."""
+_MAX_EFI = 0xFFFF * SECTOR
+"""Bytes of the EFI image: El Torito counts its sectors in 16 bits."""
+
+# Offsets in GRUB's images: the code of the MBR and the core image are told on which sector the core image continues.
+_MBR_CODE = 440
+_MBR_TARGET = 0x1B0
+_CORE_TARGET = 2548
+_CORE_CHECKSUM, _CORE_SUMMED = 20, 64
+
+
+class IsoError(AssembleError):
+    """Files or boot images that an ISO cannot hold."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BootImages:
+    """What makes an ISO bootable. Firmware whose image is None cannot start it."""
+
+    bios: bytes | None = None
+    """GRUB's core image in format ``i386-pc-eltorito``."""
+    mbr: bytes = b""
+    """GRUB's ``boot_hybrid.img``, for a BIOS that starts the image as a disk; needs `bios`."""
+    efi: bytes | None = None
+    """An EFI system partition: a FAT file system with ``/EFI/BOOT``."""
+
+
+def write_iso(
+    out: Path,
+    files: Mapping[str, Content | Path],
+    *,
+    label: str,
+    epoch: int,
+    boot: BootImages | None = None,
+    joliet: bool = False,
+    identity: str = "",
+    reporter: Reporter = SILENT,
+) -> None:
+    """Write an image with `files` (absolute path in the image to bytes, slice or host file) to `out`, replacing it.
+
+    Everything in it is read-only, owned by root, and dated `epoch` (seconds). `label` is the volume's label, at most 32
+    characters (16 with Joliet). Folders are made as needed, at most 7 deep. Big files are streamed. Disk signature and
+    GUIDs derive from `identity` (any text, by custom a digest of all inputs) and the files' names and sizes. The
+    reporter sees a step "iso" that counts bytes. The same arguments give the same bytes, whatever clock, time zone or
+    folder.
+
+    Raises IsoError for names, labels or boot images that do not fit, OSError when a file cannot be read or written.
+    """
+    entries = dict(files)
+    if boot is not None:
+        _check_boot(boot)
+        images = {BIOS_IMAGE: boot.bios, EFI_IMAGE: boot.efi}
+        for path in (*images, BOOT_CATALOG):
+            if path in entries:
+                raise IsoError("a boot image belongs in this place", where=Place(path=path))
+        entries |= {path: image for path, image in images.items() if image is not None}
+    contents = {_checked(path): _content(entry) for path, entry in sorted(entries.items())}
+    if not 1 <= len(label.encode()) <= (16 if joliet else 32) or not label.isascii() or not label.isprintable():
+        raise IsoError("not a label for an ISO", why=repr(label), hint="16 or fewer ASCII characters always fit")
+    with ExitStack() as stack, _clock_at(epoch):
+        image = _pycdlib().PyCdlib()
+        image.new(
+            interchange_level=3,
+            vol_ident=label,
+            app_ident_str="ASSEMBLER",
+            joliet=3 if joliet else None,
+            rock_ridge="1.09",
+        )
+        stack.callback(image.close)
+        names = _add_files(image, contents, joliet=joliet)
+        if boot is not None:
+            _add_boot(image, boot, names)
+        with (
+            out.open("wb") as stream,
+            reporter.step("iso", total=sum(map(size_of, contents.values())), unit="B") as step,
+        ):
+            done = 0
+
+            def progress(now: int, _total: int) -> None:
+                nonlocal done
+                step.advance(now - done)
+                done = now
+
+            image.write_fp(stream, blocksize=_DISK_UNIT, progress_cb=progress)
+        blocks = {
+            path: image.get_record(iso_path=names[path]).extent_location()
+            for path in (BIOS_IMAGE, EFI_IMAGE)
+            if path in contents
+        }
+    with out.open("r+b") as disk:
+        end = disk.seek(0, os.SEEK_END) + _PADDING
+        if boot is None:
+            disk.truncate(end)
+        else:
+            disk.truncate(-(-(end + GPT_SECTORS * SECTOR) // _DISK_UNIT) * _DISK_UNIT)
+            _make_hybrid(disk, boot, blocks, _identity(identity, label, epoch, contents))
+
+
+def _check_boot(boot: BootImages) -> None:
+    if boot.bios is None and boot.efi is None:
+        raise IsoError("a bootable ISO needs an image for BIOS or for UEFI")
+    if boot.efi is not None and (len(boot.efi) > _MAX_EFI or len(boot.efi) % SECTOR):
+        raise IsoError("the EFI image does not fit El Torito", why=f"{len(boot.efi)} bytes", hint=f"at most {_MAX_EFI}")
+    if boot.bios is not None and len(boot.bios) < _CORE_TARGET + 8:
+        raise IsoError("the BIOS image is no GRUB core image", why=f"it has {len(boot.bios)} bytes")
+    if boot.mbr and (boot.bios is None or len(boot.mbr) < _MBR_CODE):
+        raise IsoError("the boot code for the MBR is no use", why="it needs a BIOS image and 440 bytes")
+
+
+def _checked(path: str) -> str:
+    parts = path[1:].split("/")
+    if not path.startswith("/") or any(part in {"", ".", ".."} or "\0" in part for part in parts):
+        raise IsoError("not an absolute path", where=Place(path=path))
+    if len(parts) > _DEPTH or any(len(part.encode()) > 255 for part in parts):
+        raise IsoError("a path is too deep or a name too long for an ISO", where=Place(path=path))
+    return path
+
+
+def _content(entry: Content | Path) -> Content:
+    return Slice(str(entry), 0, entry.stat().st_size) if isinstance(entry, Path) else entry
+
+
+# --- the file system -------------------------------------------------------------------------------------------------
+
+
+def _add_files(image: Any, contents: Mapping[str, Content], *, joliet: bool) -> dict[str, str]:
+    """Add all files and their folders; returns the ISO 9660 path that each path got."""
+    names = {"/": "/"}
+    taken: set[str] = {"/"}
+    for path, content in contents.items():
+        for folder in _parents(path):
+            if folder in contents:
+                raise IsoError("a file is in the way of a folder", where=Place(path=folder))
+            if folder not in names:
+                names[folder] = _name(folder, names, taken, directory=True)
+                image.add_directory(
+                    names[folder],
+                    rr_name=posixpath.basename(folder),
+                    joliet_path=folder if joliet else None,
+                    file_mode=0o040555,
+                )
+        names[path] = _name(path, names, taken, directory=False)
+        # pycdlib reads it when it writes the image.
+        image.add_fp(
+            _Reader(content),
+            size_of(content),
+            names[path],
+            rr_name=posixpath.basename(path),
+            joliet_path=path if joliet else None,
+            file_mode=0o100444,
+        )
+    return names
+
+
+def _parents(path: str) -> list[str]:
+    parts = path.split("/")[1:-1]
+    return ["/" + "/".join(parts[: depth + 1]) for depth in range(len(parts))]
+
+
+def _name(path: str, names: Mapping[str, str], taken: set[str], *, directory: bool) -> str:
+    """An ISO 9660 path for `path`, unique, of d-characters: 30 of them with level 3 (ECMA-119 7.5, 10.3)."""
+    folder, name = posixpath.split(path)
+    stem, extension = (name, "") if directory else posixpath.splitext(name)
+    stem, extension = (re.sub(r"[^A-Z0-9_]", "_", part.upper()) for part in (stem, extension[1:9]))
+    prefix = names[folder].rstrip("/") + "/"
+    number = 0
+    while True:
+        suffix = f"_{number}" if number else ""
+        kept = stem[: 30 - len(extension) - len(suffix)] + suffix
+        candidate = prefix + (kept if directory else f"{kept}.{extension};1")
+        if candidate not in taken:
+            taken.add(candidate)
+            return candidate
+        number += 1
+
+
+class _Reader(io.RawIOBase):
+    """A seekable stream over a content."""
+
+    mode = "rb"
+
+    def __init__(self, content: Content) -> None:
+        self._content, self._size, self._position = content, size_of(content), 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        self._position = offset + (0, self._position, self._size)[whence]
+        return self._position
+
+    def readinto(self, buffer: Any) -> int:
+        view = memoryview(buffer)
+        length = max(0, min(len(view), self._size - self._position))
+        content = self._content
+        if isinstance(content, bytes):
+            part: Content = content[self._position : self._position + length]
+        else:
+            part = Slice(content.file, content.offset + self._position, length)
+        filled = 0
+        for chunk in chunks(part):
+            view[filled : filled + len(chunk)] = chunk
+            filled += len(chunk)
+        self._position += filled
+        return filled
+
+
+# --- booting ---------------------------------------------------------------------------------------------------------
+
+
+def _add_boot(image: Any, boot: BootImages, names: Mapping[str, str]) -> None:
+    catalog = {
+        "bootcatfile": posixpath.join(names[posixpath.dirname(BOOT_CATALOG)], "BOOT.CAT;1"),
+        "rr_bootcatname": posixpath.basename(BOOT_CATALOG),
+    }
+    if image.has_joliet():
+        catalog["joliet_bootcatfile"] = BOOT_CATALOG
+    if boot.bios is not None:
+        # Four sectors are loaded: the first stage, which finds the rest through the boot information table.
+        image.add_eltorito(names[BIOS_IMAGE], boot_load_size=4, boot_info_table=True, **catalog)
+    if boot.efi is not None:
+        image.add_eltorito(
+            names[EFI_IMAGE], efi=True, platform_id=0xEF, boot_load_size=len(boot.efi) // SECTOR, **catalog
+        )
+
+
+def _make_hybrid(stream: BinaryIO, boot: BootImages, blocks: Mapping[str, int], identity: bytes) -> None:
+    """Make a disk of the image: patch GRUB's core image, and write MBR and GPT into the system area."""
+    sectors = stream.seek(0, os.SEEK_END) // SECTOR
+    code = b""
+    if boot.bios is not None:
+        first = blocks[BIOS_IMAGE] * (BLOCK // SECTOR)
+        _patch_core(stream, blocks[BIOS_IMAGE] * BLOCK, len(boot.bios), first)
+        if boot.mbr:
+            code = boot.mbr[:_MBR_TARGET] + struct.pack("<Q", first + 4)
+    partitions = []
+    if boot.efi is not None:
+        first = blocks[EFI_IMAGE] * (BLOCK // SECTOR)
+        partitions.append(
+            GptPartition(
+                type=EFI_SYSTEM,
+                guid=UUID(bytes=identity[16:32], version=4),
+                first=first,
+                last=first + len(boot.efi) // SECTOR - 1,
+                name="EFI system",
+            )
+        )
+    disk = UUID(bytes=identity[:16], version=4)
+    primary, backup = gpt(Gpt(disk=disk, sectors=sectors, partitions=tuple(partitions)))
+    # Some BIOSes start nothing without an active partition, and the protective one must not be it.
+    entries = [protective(sectors), MbrPartition(type=0, first=0, sectors=1, active=True)]
+    stream.seek(0)
+    stream.write(mbr(entries, code=code, signature=int.from_bytes(identity[:4], "little")) + primary)
+    stream.seek(-len(backup), os.SEEK_END)
+    stream.write(backup)
+
+
+def _patch_core(stream: BinaryIO, offset: int, size: int, sector: int) -> None:
+    """Tell the core image at `offset` where it is on a disk, and correct the checksum of its boot information table."""
+    stream.seek(offset)
+    core = bytearray(stream.read(size))
+    struct.pack_into("<Q", core, _CORE_TARGET, sector + 5)
+    summed = bytes(core[_CORE_SUMMED:]) + bytes(-len(core) % 4)
+    struct.pack_into("<I", core, _CORE_CHECKSUM, sum(struct.unpack(f"<{len(summed) // 4}I", summed)) & 0xFFFFFFFF)
+    stream.seek(offset)
+    stream.write(core)
+
+
+def _identity(text: str, label: str, epoch: int, contents: Mapping[str, Content]) -> bytes:
+    parts = [text, label, str(epoch), *(f"{size_of(content)} {path}" for path, content in contents.items())]
+    return hashlib.sha256("\0".join(parts).encode()).digest()
+
+
+# --- pycdlib's clock -------------------------------------------------------------------------------------------------
+
+_now: ContextVar[int | None] = ContextVar("_now", default=None)
+
+
+class _Clock:
+    """Stands in for the `time` module in pycdlib, which has no option for its clock and writes local time.
+
+    Within :func:`_clock_at`, for this thread alone, the clock stands still and is in UTC; otherwise it is the real one.
+    """
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(time, name)
+
+    def time(self) -> float:
+        now = _now.get()
+        return time.time() if now is None else float(now)
+
+    def localtime(self, seconds: float | None = None) -> struct_time:
+        now = _now.get()
+        return time.localtime(seconds) if now is None else time.gmtime(now if seconds is None else seconds)
+
+
+@contextmanager
+def _clock_at(epoch: int) -> Iterator[None]:
+    token = _now.set(epoch)
+    try:
+        yield
+    finally:
+        _now.reset(token)
+
+
+@functools.cache
+def _pycdlib() -> Any:
+    """The module with its clock replaced. Imported here, as it takes a while and only few commands write an ISO."""
+    from pycdlib import dates, headervd, pycdlib  # noqa: PLC0415  see above
+
+    for module in (dates, headervd, pycdlib):
+        cast("Any", module).time = _Clock()
+    return pycdlib

@@ -1,0 +1,169 @@
+"""Composing the initramfs of the live system: scripts, busybox, what checks and makes file systems, and modules.
+
+What runs in it is in ``initramfs/``: plain shell that finds the medium and the state disk and starts the system on an
+overlay of both. Here only its parts are collected; see :func:`compose` for where they lie.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import zstandard
+
+from assembler.errors import AssembleError, Place
+from assembler.formats import cpio
+from assembler.initrd.elf import closure
+from assembler.initrd.modules import Kernel
+from assembler.tree.content import read
+from assembler.tree.staging import Inode, Kind, Tree
+
+PROGRAMS = ("/usr/sbin/blkid", "/usr/sbin/e2fsck", "/usr/sbin/mke2fs")
+"""What the scripts call besides busybox: of util-linux, and of e2fsprogs."""
+BUSYBOX = "/usr/bin/busybox"
+"""The static one."""
+APPLETS = (
+    "blockdev", "cat", "chmod", "chroot", "chvt", "clear", "cp", "cut", "date", "dd", "df", "dmesg", "du", "echo",
+    "env", "fdisk", "find", "free", "getopt", "grep", "head", "hexdump", "kill", "less", "ln", "losetup", "ls", "lsmod",
+    "mkdir", "mknod", "modprobe", "mount", "mv", "ping", "poweroff", "ps", "readlink", "reboot", "rm",
+    "rmdir", "rmmod", "sed", "setsid", "sh", "sha256sum", "sleep", "sort", "stat", "stty", "switch_root", "sync",
+    "tail", "tar", "tee", "test", "timeout", "top", "touch", "tr", "true", "tty", "udhcpc", "umount", "uname", "uniq",
+    "vi", "wc", "wget", "xargs", "xxd", "zcat",
+)  # fmt: skip
+"""Links to busybox in /usr/bin: what the scripts use, and what a person in the rescue shell would miss."""
+
+REQUIRED = ("loop", "isofs", "squashfs", "overlay", "ext4")
+"""Modules without which the live system cannot start (built-in ones are skipped); always loaded."""
+DRIVERS = (
+    # Virtual machines: KVM, VMware, Hyper-V, Xen.
+    "virtio_pci", "virtio_mmio", "virtio_blk", "virtio_scsi",
+    "vmw_pvscsi", "mptspi", "hv_vmbus", "hv_storvsc", "xen_blkfront",
+    # Disks and CDs, and what they hang on.
+    "sd_mod", "sr_mod", "nvme", "ahci", "ahci_platform", "ata_piix", "ata_generic",
+    "usb_storage", "uas", "xhci_pci", "xhci_plat_hcd", "ehci_pci", "ehci_platform", "ohci_pci", "uhci_hcd",
+    "mmc_block", "sdhci_pci", "sdhci_acpi", "sdhci_iproc",
+    # Controllers of servers.
+    "megaraid_sas", "mpt3sas", "smartpqi", "hpsa", "aacraid",
+    # ext4's checksums, for which it asks by an alias.
+    "crc32c_generic", "crc32c_intel", "crc32c_arm64",
+    # A keyboard for the rescue shell.
+    "usbhid", "hid_generic", "atkbd", "i8042",
+)  # fmt: skip
+"""Modules for the hardware that a medium or state disk may hang on, loaded where that hardware is. A kernel need not
+have them all: the cloud kernel has no USB."""
+
+LEVEL = 12
+"""zstd's. Of 11 MB, level 9 makes 3.57 MB, 12 makes 3.56 MB in 1.3 CPU seconds, and 19 makes 2.98 MB in 10.6. Its
+window is within what the kernel's decompressor takes (128 MiB)."""
+
+_FOLDERS = ("dev", "etc", "newroot", "proc", "run", "sys", "tmp", "usr/bin", "usr/lib", "usr/lib64", "usr/sbin")
+_MERGED = ("bin", "lib", "lib64", "sbin")
+
+
+class InitrdError(AssembleError):
+    """An initramfs that cannot be composed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What the scripts read from /etc/livecd.conf; all but the labels can be overridden when booting."""
+
+    label: str = "K8S_NODE"
+    """Volume label of the medium (``livecd.label=``)."""
+    state: str = "auto"
+    """Where changes go (``livecd.state=``): auto, none, LABEL=, UUID= or a device."""
+    state_label: str = "K8S_STATE"
+    """Label of a file system that holds this system's state."""
+    wait: int = 30
+    """Seconds to wait for the medium, and for a state disk that was named (``livecd.wait=``)."""
+
+
+def read_scripts(folder: Path) -> dict[str, bytes]:
+    """The files of `folder` (``initramfs/``) by path below it, as :func:`compose` takes them."""
+    paths = sorted(path for path in folder.rglob("*") if path.is_file())
+    if not paths:
+        raise InitrdError("the scripts of the initramfs are missing", where=Place(file=str(folder)))
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
+
+
+def _configuration(settings: Settings) -> bytes:
+    values = {
+        "label": settings.label,
+        "state": settings.state,
+        "state_label": settings.state_label,
+        "wait": str(settings.wait),
+    }
+    for name, value in values.items():
+        if not value or not value.isprintable() or " " in value:
+            raise InitrdError(f"livecd.{name} cannot be {value!r}", why="it is one word on the kernel command line")
+    return "".join(f"{name}={value}\n" for name, value in values.items()).encode()
+
+
+def compose(
+    rootfs: Tree, programs: Tree, release: str, scripts: Mapping[str, bytes], settings: Settings | None = None
+) -> Tree:
+    """The tree of an initramfs for the kernel `release`.
+
+    `rootfs` has that kernel's modules; `programs` is unpacked from the packages of the ``initrd`` role; `scripts` are
+    :func:`read_scripts`'. The tree holds ``/init`` and ``/usr/lib/livecd/*.sh``, the programs with all libraries they
+    need, modules under their kernel's usual path, not compressed (the whole is), the names of those that are always
+    loaded in ``/etc/livecd.modules``, and ``/etc/livecd.conf``.
+    Raises InitrdError, ElfError, ModuleError or TreeError for what is missing.
+    """
+    tree = Tree(mtime=rootfs.mtime)
+    for folder in _FOLDERS:
+        tree.mkdir(folder, parents=True)
+    tree.chmod("tmp", 0o1777)
+    for name in _MERGED:
+        tree.symlink(f"usr/{name}", name)
+    # The kernel opens it for /init before there is a devtmpfs.
+    tree.put("dev/console", Inode(Kind.CHAR, 0o600, mtime=tree.mtime, device=(5, 1)))
+
+    for path in closure(programs, (BUSYBOX, *PROGRAMS)):
+        tree.write(path, read(programs.at(path, follow=True).content), 0o755, parents=True)
+    for applet in APPLETS:
+        tree.symlink("busybox", f"usr/bin/{applet}")
+    # Where the kernel calls it (CONFIG_MODPROBE_PATH), as ext4 makes it do for its checksums.
+    tree.symlink("../bin/busybox", "usr/sbin/modprobe")
+
+    if "init" not in scripts:
+        raise InitrdError("the scripts of the initramfs have no init")
+    for name, text in sorted(scripts.items()):
+        tree.write("init" if name == "init" else f"usr/lib/livecd/{name.removeprefix('lib/')}", text, parents=True)
+    tree.chmod("init", 0o755)
+    tree.write("etc/livecd.conf", _configuration(settings or Settings()))
+
+    _add_modules(tree, Kernel(rootfs, release), f"usr/lib/modules/{release}")
+    return tree
+
+
+def _add_modules(tree: Tree, kernel: Kernel, folder: str) -> None:
+    """The modules, with modules.dep and modules.alias as depmod(8) would make them for these alone."""
+    modules = kernel.closure(REQUIRED, DRIVERS)
+    places = {module.name: module.path.partition(".ko")[0].partition(f"{folder}/")[2] + ".ko" for module in modules}
+    needs: list[str] = []
+    aliases: list[str] = []
+    for module in modules:
+        tree.write(f"{folder}/{places[module.name]}", module.data, parents=True)
+        # What is needed first comes last.
+        needed = "".join(f" {places[name]}" for name in reversed(module.needs))
+        needs.append(f"{places[module.name]}:{needed}\n")
+        aliases += (f"alias {alias} {module.name}\n" for alias in module.aliases)
+    tree.write(f"{folder}/modules.dep", "".join(needs).encode(), parents=True)
+    tree.write(f"{folder}/modules.alias", "".join(aliases).encode())
+    always = (module.name for module in kernel.closure(REQUIRED))
+    tree.write("etc/livecd.modules", "".join(f"{name}\n" for name in always).encode())
+
+
+def write(tree: Tree, out: Path, epoch: int) -> str:
+    """Write `tree` to `out` as a zstd-compressed cpio archive; every time in it is `epoch` (seconds).
+
+    Returns the SHA-256 of what was written, in hex. One frame by one thread: the bytes depend on nothing but the tree
+    and the version of libzstd.
+    """
+    for _, inode in tree.walk():
+        inode.mtime = epoch
+    compressor = zstandard.ZstdCompressor(level=LEVEL, write_checksum=True, write_content_size=True)
+    data = compressor.compress(b"".join(cpio.write(tree)))
+    out.write_bytes(data)
+    return hashlib.sha256(data).hexdigest()

@@ -1,0 +1,175 @@
+"""Which kernel modules an initrd holds, and in which order they load.
+
+Everything is read from the modules themselves: `depends` and `softdep` in their .modinfo section (Linux, modpost), of
+which depmod(8) makes its indexes; a name that is no module is looked up in modules.alias, as modprobe(8) does.
+"""
+
+import lzma
+import zlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import zstandard
+
+from assembler.errors import AssembleError, Place
+from assembler.initrd.elf import section
+from assembler.tree.staging import Tree
+
+SUFFIXES = (".ko", ".ko.xz", ".ko.zst", ".ko.gz")
+_MAX_SIZE = 256 << 20
+"""Bytes that a module may have after decompression."""
+
+
+class ModuleError(AssembleError):
+    """A module that is needed and not there, or that cannot be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Module:
+    """A kernel module."""
+
+    name: str
+    """With underscores, as in /proc/modules."""
+    path: str
+    """In the tree it was found in."""
+    data: bytes
+    """The module, not compressed; a signature at its end is kept."""
+    needs: tuple[str, ...]
+    """The modules it depends on, directly or not, in an order in which they load."""
+    aliases: tuple[str, ...]
+    """Patterns of the modaliases of devices that it drives, and other names of it."""
+
+
+def normal(name: str) -> str:
+    """A module's name as the kernel has it: ``usb-storage`` is ``usb_storage``."""
+    return name.replace("-", "_")
+
+
+def _name(path: str) -> str:
+    return normal(path.rpartition("/")[2].partition(".ko")[0])
+
+
+def _load(tree: Tree, path: str) -> bytes:
+    raw = tree.read(path)
+    try:
+        if path.endswith(".zst"):
+            return zstandard.ZstdDecompressor().decompress(raw, max_output_size=_MAX_SIZE)
+        if path.endswith((".xz", ".gz")):
+            state = lzma.LZMADecompressor() if path.endswith(".xz") else zlib.decompressobj(wbits=31)
+            data = state.decompress(raw, _MAX_SIZE)
+            if state.eof:
+                return data
+            raise ModuleError("a module ends too early or is absurdly large", where=Place(path=path))
+    except (lzma.LZMAError, zstandard.ZstdError, zlib.error) as error:
+        raise ModuleError("a module cannot be decompressed", where=Place(path=path), why=str(error)) from error
+    return raw
+
+
+def information(data: bytes, where: Place) -> dict[str, list[str]]:
+    """The values of each key in a module's .modinfo. Raises ElfError."""
+    result: dict[str, list[str]] = {}
+    for item in section(data, ".modinfo", where).split(b"\0"):
+        key, equals, value = item.decode("utf-8", "surrogateescape").partition("=")
+        if equals:
+            result.setdefault(key, []).append(value)
+    return result
+
+
+def _soft(texts: Iterable[str]) -> tuple[list[str], list[str]]:
+    """The names before and after a module, as modprobe.d(5) writes them: ``pre: a b post: c``."""
+    before: list[str] = []
+    after: list[str] = []
+    for text in texts:
+        into = before
+        for word in text.split():
+            if word in {"pre:", "post:"}:
+                into = before if word == "pre:" else after
+            else:
+                into.append(word)
+    return before, after
+
+
+class Kernel:
+    """The modules of one kernel release in a tree. Raises ModuleError when it has none there."""
+
+    def __init__(self, tree: Tree, release: str) -> None:
+        self._tree = tree
+        self._folder = f"/usr/lib/modules/{release}"
+        if not tree.is_dir(self._folder):
+            raise ModuleError("the kernel's modules are missing", where=Place(path=self._folder))
+        self._paths: dict[str, str] = {}
+        for path, _ in tree.walk(self._folder):
+            if path.endswith(SUFFIXES):
+                name = _name(path)
+                # depmod.d(5), `search updates built-in`: a module in updates/ overrides the kernel's own.
+                if name not in self._paths or path.startswith(f"{self._folder}/updates/"):
+                    self._paths[name] = path
+        self._builtin = {_name(line) for line in self._lines("modules.builtin")}
+        self._aliases: dict[str, list[str]] | None = None
+
+    def _lines(self, name: str) -> list[str]:
+        path = f"{self._folder}/{name}"
+        return self._tree.read_text(path).splitlines() if self._tree.is_file(path) else []
+
+    def builtin(self, name: str) -> bool:
+        """Whether the kernel itself holds what the module `name` would bring."""
+        return normal(name) in self._builtin
+
+    def _by_alias(self, name: str) -> list[str]:
+        """The modules that modules.alias names for `name`."""
+        if self._aliases is None:
+            self._aliases = {}
+            for line in self._lines("modules.alias"):
+                words = line.split()
+                if len(words) == 3 and words[0] == "alias":
+                    self._aliases.setdefault(words[1], []).append(normal(words[2]))
+        # Patterns are for devices; a soft dependency names a plain alias (``crc32c``).
+        return sorted(set(self._aliases.get(name, ())))
+
+    def closure(self, required: Iterable[str], optional: Iterable[str] = ()) -> tuple[Module, ...]:
+        """The modules named and all that they depend on, each after what it needs; otherwise in the order given.
+
+        Names that are built in are left out. Raises ModuleError when a `required` one is neither a module nor built in;
+        `optional` ones, and what others only softly depend on, may be missing.
+        """
+        order: dict[str, Module] = {}
+        for name in required:
+            if normal(name) not in self._paths and not self.builtin(name):
+                raise ModuleError(
+                    f"the kernel has no module {name}",
+                    where=Place(path=self._folder),
+                    hint="the live system needs it; choose another kernel",
+                )
+            self._visit(name, order, frozenset())
+        for name in optional:
+            self._visit(name, order, frozenset())
+        return tuple(order.values())
+
+    def _visit(self, name: str, order: dict[str, Module], above: frozenset[str]) -> None:
+        """Add `name` and what it needs to `order`. `above` is what is being visited: soft dependencies have cycles."""
+        name = normal(name)
+        if name in order or name in above or name not in self._paths:
+            return
+        path = self._paths[name]
+        where = Place(path=path)
+        data = _load(self._tree, path)
+        facts = information(data, where)
+        before, after = _soft(facts.get("softdep", ()))
+        above |= {name}
+        for soft in before:
+            self._visit_soft(soft, order, above)
+        needs: dict[str, None] = {}
+        for needed in map(normal, filter(None, ",".join(facts.get("depends", ())).split(","))):
+            if needed in self._paths:
+                self._visit(needed, order, above)
+                needs |= dict.fromkeys((*order[needed].needs, needed))
+            elif not self.builtin(needed):
+                raise ModuleError(f"the module {needed} is missing", where=where)
+        order[name] = Module(name, path, data, tuple(needs), tuple(facts.get("alias", ())))
+        for soft in after:
+            self._visit_soft(soft, order, above)
+
+    def _visit_soft(self, name: str, order: dict[str, Module], above: frozenset[str]) -> None:
+        names = [name] if normal(name) in self._paths else self._by_alias(name)
+        for candidate in names:
+            self._visit(candidate, order, above)

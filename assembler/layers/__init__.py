@@ -1,0 +1,1 @@
+"""The layers of the mission; each only wires stages together."""

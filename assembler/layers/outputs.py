@@ -1,0 +1,69 @@
+"""Putting finished files into the folder that the user named: all of them complete, or the old ones untouched."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from assembler.errors import AssembleError, Place
+from assembler.layers.manifest import Artifact
+from assembler.store.objects import sha256_of
+
+
+@dataclass(slots=True)
+class Outputs:
+    """Files being made below a hidden folder inside `folder`, moved into it together at the end."""
+
+    folder: Path
+    staging: Path
+    artifacts: list[Artifact] = field(default_factory=list)
+
+    def path(self, name: str) -> Path:
+        """Where to write the output `name`."""
+        return self.staging / name
+
+    def copy(self, source: Path, name: str) -> None:
+        """Make the output `name` a copy of `source`."""
+        shutil.copyfile(source, self.path(name))
+
+    def record(self, name: str) -> Artifact:
+        """Take the complete output `name` into the list of artifacts, with its size and digest."""
+        path = self.path(name)
+        artifact = Artifact(name=name, size=path.stat().st_size, sha256=sha256_of(path))
+        self.artifacts.append(artifact)
+        return artifact
+
+    def _commit(self) -> None:
+        for path in sorted(self.staging.iterdir()):
+            path.chmod(0o666 & ~_umask())
+            path.replace(self.folder / path.name)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+@contextmanager
+def outputs(folder: Path) -> Iterator[Outputs]:
+    """Outputs for `folder`, which is made when it is missing; nothing in it changes when the block fails."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        staging = Path(tempfile.mkdtemp(prefix=".assemble-", dir=folder))
+    except OSError as error:
+        raise AssembleError(
+            "the output folder cannot be written",
+            where=Place(file=str(folder)),
+            why=error.strerror or str(error),
+            hint="name another one with --out",
+        ) from error
+    try:
+        made = Outputs(folder, staging)
+        yield made
+        made._commit()  # noqa: SLF001  the other half of this class
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)

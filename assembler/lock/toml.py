@@ -1,0 +1,325 @@
+"""The lock as a file: TOML with one way to write each lock, so that a change of the lock is a small diff.
+
+A package is one line, which begins with its name, version and architecture, as the file name of a .deb does. What can
+be told from the rest (a source package of the same name and version) is left out.
+"""
+
+import json
+import os
+import re
+import tempfile
+import tomllib
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from difflib import get_close_matches
+from pathlib import Path
+
+from assembler.errors import AssembleError, Place, Problems
+from assembler.lock.model import ROLES, SCHEMA, Lock, LockedArchive, LockedIndex, LockedOutput, LockedPackage
+
+_HEADER = "# Every input of the image. Written by `assemble lock`: change the recipe, not this file."
+_HINT = "the lock is not for editing: restore it, or delete it and run `assemble lock`"
+
+SHA256 = r"[0-9a-f]{64}"
+NAME = r"[a-z0-9][a-z0-9+.-]+"
+VERSION = r"[0-9A-Za-z.+~:-]+"
+ARCHITECTURE = r"[a-z0-9][a-z0-9-]*"
+WORD = r"[A-Za-z0-9][A-Za-z0-9.+_~/-]*"
+PATH = r"(?!.*(?:^|/)\.{0,2}(?:/|$))[!-~]+"
+"""Relative, and without parts that mean something to a file system: empty ones, a dot, two dots."""
+ROOT = rf"{WORD}|https?://[!-~]+"
+FINGERPRINT = r"[0-9A-F]{40}|[0-9A-F]{64}"
+DATE = r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z"
+
+
+class LockError(AssembleError):
+    """A lock cannot be read or written, or is not for what is being built."""
+
+
+# --- writing -----------------------------------------------------------------------------------------------------
+
+
+def format_lock(lock: Lock) -> str:
+    """The one text that stands for `lock`. Reading it back gives an equal lock."""
+    lines = [
+        _HEADER,
+        "",
+        _pair("schema", SCHEMA),
+        _pair("recipe_sha256", lock.recipe_sha256),
+        _pair("source_date_epoch", lock.source_date_epoch),
+        _pair("architecture", lock.architecture),
+        _pair("build_architecture", lock.build_architecture),
+    ]
+    for archive in lock.archives:
+        lines += ["", "[[archives]]", *_archive(archive)]
+    lines += ["", "[packages]", *(_package(package) for package in lock.packages)]
+    if lock.outputs:
+        lines += ["", "[outputs]"]
+        lines += [_pair(_text(out.name), {"size": out.size, "sha256": out.sha256}) for out in lock.outputs]
+    return "\n".join(lines) + "\n"
+
+
+def _archive(archive: LockedArchive) -> Iterable[str]:
+    for key in ("id", "root", "suite", "components", "inrelease_sha256", "date", "valid_until"):
+        yield _pair(key, getattr(archive, key))
+    yield from ("signed_by = [", *(f"  {_text(fingerprint)}," for fingerprint in archive.signed_by), "]")
+    yield "indices = ["
+    for index in archive.indices:
+        yield f"  {_value({'path': index.path, 'size': index.size, 'sha256': index.sha256})},"
+    yield "]"
+
+
+def _package(package: LockedPackage) -> str:
+    values: dict[str, object] = {"roles": package.roles, "archive": package.archive}
+    if package.source != package.name:
+        values["source"] = package.source
+    if package.source_version != package.version:
+        values["source_version"] = package.source_version
+    values |= {"size": package.size, "sha256": package.sha256, "path": package.path}
+    return _pair(_text(f"{package.name}_{package.version}_{package.architecture}"), values)
+
+
+def _pair(key: str, value: object) -> str:
+    return f"{key} = {_value(value)}"
+
+
+def _value(value: object) -> str:
+    if isinstance(value, Mapping):
+        return "{ " + ", ".join(_pair(key, item) for key, item in value.items()) + " }"
+    if isinstance(value, tuple):
+        return "[" + ", ".join(_value(item) for item in value) + "]"
+    return _text(value) if isinstance(value, str) else str(value)
+
+
+def _text(text: str) -> str:
+    """A basic string. Every escape of JSON is one of TOML, which wants U+007F escaped too."""
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def write_lock(path: Path, lock: Lock) -> None:
+    """Put `lock` at `path`, whole or not at all. Raises LockError when that cannot be written."""
+    try:
+        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        try:
+            with os.fdopen(descriptor, "wb") as stream:
+                stream.write(format_lock(lock).encode())
+                stream.flush()
+                os.fchmod(stream.fileno(), 0o644)
+                os.fsync(stream.fileno())
+            Path(name).replace(path)
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise LockError(
+            "the lock cannot be written", where=Place(file=str(path)), why=error.strerror or str(error)
+        ) from error
+
+
+# --- reading -----------------------------------------------------------------------------------------------------
+
+
+def read_lock(path: Path) -> Lock | None:
+    """The lock at `path`; None when there is none. Raises LockError or Problems when it is not one."""
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise LockError(
+            "the lock cannot be read", where=Place(file=str(path)), why=error.strerror or str(error)
+        ) from error
+    try:
+        text = data.decode()
+    except UnicodeDecodeError as error:
+        raise LockError("the lock is not text in UTF-8", where=Place(file=str(path)), hint=_HINT) from error
+    return parse_lock(text, str(path))
+
+
+def parse_lock(text: str, file: str) -> Lock:
+    """The lock that `text` stands for; `file` is its name in errors.
+
+    The order of keys and white space do not matter, everything else does. Raises LockError when it is not TOML or of
+    another schema, and Problems holding a LockError for everything else that is wrong.
+    """
+    try:
+        data = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        match = re.search(r"^(.*) \(at line (\d+), column (\d+)\)$", str(error))
+        place = Place(file=file, line=int(match[2]), column=int(match[3])) if match else Place(file=file)
+        raise LockError(
+            "the lock is not TOML", where=place, why=match[1] if match else str(error), hint=_HINT
+        ) from error
+    if data.get("schema") != SCHEMA:
+        raise LockError(
+            f"the lock is of another schema than {SCHEMA}",
+            where=Place(file=file, key="schema"),
+            why=f"it says {data.get('schema')!r}",
+            hint="delete it and run `assemble lock`, or use the version of the assembler that wrote it",
+        )
+    problems: list[LockError] = []
+    top = _Table(data, "", file, problems)
+    top.number("schema")
+    archives = tuple(sorted((_read_archive(table) for table in top.tables("archives")), key=lambda item: item.id))
+    known = {archive.id for archive in archives}
+    packages = [_read_package(table, key, known) for key, table in top.named("packages")]
+    outputs = [
+        LockedOutput(name=table.check("its name", key, WORD), size=table.number("size"), sha256=table.sha256())
+        for key, table in (top.named("outputs") if "outputs" in data else ())
+    ]
+    lock = Lock(
+        recipe_sha256=top.sha256("recipe_sha256"),
+        source_date_epoch=top.number("source_date_epoch"),
+        architecture=top.text("architecture", ARCHITECTURE),
+        build_architecture=top.text("build_architecture", ARCHITECTURE),
+        archives=archives,
+        packages=tuple(sorted(packages, key=lambda item: (item.name, item.architecture, item.version))),
+        outputs=tuple(sorted(outputs, key=lambda item: item.name)),
+    )
+    if len(known) < len(archives):
+        top.wrong("archives", "two have the same id")
+    top.close()
+    if problems:
+        raise Problems(problems)
+    return lock
+
+
+class _Table:
+    """Takes values out of a TOML table, and notes what is wrong with them. Wrong values come back as empty ones."""
+
+    def __init__(self, data: Mapping[str, object], place: str, file: str, problems: list[LockError]) -> None:
+        self._data = data
+        self._place = place
+        self._file = file
+        self._problems = problems
+        self._asked: list[str] = []
+        self._children: list[_Table] = []
+
+    def wrong(self, key: str, what: str, hint: str = _HINT) -> None:
+        name = ".".join(part for part in (self._place, key) if part)
+        self._problems.append(LockError(what, where=Place(file=self._file, key=name), hint=hint))
+
+    def _take(self, key: str) -> object:
+        self._asked.append(key)
+        if key not in self._data:
+            self.wrong(key, "it is missing")
+        return self._data.get(key)
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._data
+
+    def check(self, key: str, value: str, pattern: str) -> str:
+        """`value`, noting when it does not match."""
+        if not re.fullmatch(pattern, value):
+            self.wrong(key, f"{value!r} is not what belongs here")
+        return value
+
+    def text(self, key: str, pattern: str) -> str:
+        value = self._take(key)
+        if isinstance(value, str):
+            return self.check(key, value, pattern)
+        if value is not None:
+            self.wrong(key, "it is not a string")
+        return ""
+
+    def sha256(self, key: str = "sha256") -> str:
+        return self.text(key, SHA256)
+
+    def number(self, key: str) -> int:
+        value = self._take(key)
+        if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+            return value
+        if value is not None:
+            self.wrong(key, "it is not a number from 0 on")
+        return 0
+
+    def _items(self, key: str) -> list[object]:
+        value = self._take(key)
+        if isinstance(value, list):
+            return value
+        if value is not None:
+            self.wrong(key, "it is not a list")
+        return []
+
+    def texts(self, key: str, pattern: str) -> tuple[str, ...]:
+        """A list of strings without repetition."""
+        items = self._items(key)
+        found = [item for item in items if isinstance(item, str)]
+        if len(set(found)) < len(items):
+            self.wrong(key, "it is not a list of different strings")
+        return tuple(self.check(key, item, pattern) for item in found)
+
+    def _child(self, value: object, key: str) -> "_Table":
+        if not isinstance(value, dict):
+            self.wrong(key, "it is not a table")
+        name = ".".join(part for part in (self._place, key) if part)
+        child = _Table(value if isinstance(value, dict) else {}, name, self._file, self._problems)
+        self._children.append(child)
+        return child
+
+    def tables(self, key: str) -> list["_Table"]:
+        return [self._child(item, f"{key}[{number}]") for number, item in enumerate(self._items(key))]
+
+    def named(self, key: str) -> list[tuple[str, "_Table"]]:
+        """The tables in the table `key`, by name."""
+        value = self._take(key)
+        if not isinstance(value, dict):
+            if value is not None:
+                self.wrong(key, "it is not a table")
+            return []
+        return [(name, self._child(item, f"{key}.{json.dumps(name)}")) for name, item in value.items()]
+
+    def close(self) -> None:
+        """Note every key that nobody has asked for."""
+        for key in sorted(set(self._data) - set(self._asked)):
+            near = get_close_matches(key, self._asked, 1)
+            self.wrong(key, "this key is not known", f"did you mean {near[0]}?" if near else _HINT)
+        for child in self._children:
+            child.close()
+
+
+def _read_archive(table: _Table) -> LockedArchive:
+    archive = LockedArchive(
+        id=table.text("id", WORD),
+        root=table.text("root", ROOT),
+        suite=table.text("suite", WORD),
+        components=table.texts("components", WORD),
+        inrelease_sha256=table.sha256("inrelease_sha256"),
+        date=table.text("date", DATE),
+        valid_until=table.text("valid_until", f"|{DATE}"),
+        signed_by=tuple(sorted(table.texts("signed_by", FINGERPRINT))),
+        indices=tuple(
+            LockedIndex(path=index.text("path", PATH), size=index.number("size"), sha256=index.sha256())
+            for index in table.tables("indices")
+        ),
+    )
+    for key in ("date", "valid_until"):
+        try:
+            datetime.fromisoformat(getattr(archive, key) or "2000-01-01T00:00:00Z")
+        except ValueError:
+            table.wrong(key, "there is no such day or time")
+    return archive
+
+
+def _read_package(table: _Table, key: str, archives: set[str]) -> LockedPackage:
+    match = re.fullmatch(rf"({NAME})_({VERSION})_({ARCHITECTURE})", key)
+    if not match:
+        table.wrong("", "it does not begin with a name, a version and an architecture, as a .deb does")
+    name, version, architecture = match.groups() if match else ("", "", "")
+    package = LockedPackage(
+        name=name,
+        version=version,
+        architecture=architecture,
+        source=table.text("source", NAME) if "source" in table else name,
+        source_version=table.text("source_version", VERSION) if "source_version" in table else version,
+        size=table.number("size"),
+        sha256=table.sha256(),
+        path=table.text("path", PATH),
+        archive=table.text("archive", WORD),
+        roles=tuple(sorted(table.texts("roles", "|".join(ROLES)))),
+    )
+    if package.archive not in archives:
+        table.wrong("archive", f"{package.archive!r} is not the id of an archive of this lock")
+    if not package.roles:
+        table.wrong("roles", "it is wanted for nothing")
+    return package

@@ -1,0 +1,60 @@
+"""Which packages are asked for, and what for. What they depend on comes with them, unless a role says otherwise."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from assembler.recipe.model import Recipe
+
+INITRD = ("busybox-static", "e2fsprogs", "util-linux")
+"""Of these, and of what they link to, a few files go into the initrd: see initrd/compose.py."""
+
+BOOT: Mapping[str, Sequence[str]] = {
+    "amd64": ("grub-pc-bin", "grub-efi-amd64-signed", "shim-signed", "shim-helpers-amd64-signed"),
+    "arm64": ("grub-efi-arm64-signed", "shim-signed", "shim-helpers-arm64-signed"),
+}
+"""Boot loaders by the architecture of the image: see boot/. Files are taken out of them and nothing in them is run, so
+what they depend on stays away."""
+
+TOOLS = ("squashfs-tools", "grub-common", "libc-bin")
+"""Programs that run while building: see tools/. libc-bin brings the locale C.UTF-8."""
+
+VM: Mapping[str, Sequence[str]] = {
+    "amd64": ("qemu-system-x86", "qemu-utils", "ovmf", "seabios"),
+    "arm64": ("qemu-system-arm", "qemu-utils", "qemu-efi-aarch64"),
+}
+"""QEMU and firmware by the architecture of the image: see vm/."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What is asked for in one role."""
+
+    role: str
+    """Of lock/model.py's `ROLES`."""
+    packages: tuple[str, ...]
+    architecture: str
+    essential: bool = False
+    """Whether all essential packages belong to it."""
+    recommends: bool = False
+    """Whether recommended packages belong to it."""
+    dependencies: bool = True
+    """Whether what the packages depend on belongs to it."""
+
+
+def wanted(recipe: Recipe, build_architecture: str) -> tuple[Wanted, ...]:
+    """What `recipe` needs, role by role, when it is built on a machine of `build_architecture`."""
+    target = recipe.arch
+    rootfs = Wanted(
+        role="rootfs",
+        packages=tuple(dict.fromkeys((*recipe.rootfs.packages, recipe.kernel.package))),
+        architecture=target,
+        essential=True,
+        recommends=recipe.rootfs.recommends,
+    )
+    return (
+        rootfs,
+        Wanted(role="initrd", packages=INITRD, architecture=target),
+        Wanted(role="boot", packages=tuple(BOOT[target]), architecture=target, dependencies=False),
+        Wanted(role="tools", packages=TOOLS, architecture=build_architecture),
+        Wanted(role="vm", packages=tuple(VM[target]), architecture=build_architecture),
+    )

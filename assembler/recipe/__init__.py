@@ -1,0 +1,1 @@
+"""What a user wants: the typed recipe, its loading and its errors with line and column."""

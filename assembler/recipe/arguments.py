@@ -1,0 +1,77 @@
+"""Arguments: ``${NAME}`` in the strings of a recipe.
+
+Only upper-case names in braces count, because recipes hold shell and systemd text: ``$HOME``, ``${home}``, ``$(date)``,
+``$$`` and ``${HOME:-/}`` are what they are. ``$${NAME}`` stands for the text ``${NAME}``.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+
+from assembler.errors import Place
+from assembler.recipe.document import Node, RecipeError, did_you_mean
+from assembler.recipe.positions import Path as KeyPath
+from assembler.recipe.shapes import REFERENCE
+
+_REFERENCE = re.compile(rf"(\$?)({REFERENCE})")
+
+
+def override(root: Node, given: Mapping[str, str]) -> list[RecipeError]:
+    """Put the values of ``--arg`` into the ``[args]`` of `root`, a document; returns those that it does not declare."""
+    declared = _table(root)
+    errors = []
+    for name, value in given.items():
+        if name in declared:
+            declared[name] = replace(declared[name], value=value)
+            continue
+        known = ", ".join(sorted(declared)) or "none"
+        errors.append(
+            RecipeError(
+                f"the recipe has no argument {name}",
+                where=Place(file=str(root.file), key=f"--arg {name}"),
+                hint=did_you_mean(name, declared) or f"it has: {known}",
+            )
+        )
+    return errors
+
+
+def substitute(root: Node) -> list[tuple[KeyPath, str, str]]:
+    """Replace the references in every string outside ``[args]``, changing `root`.
+
+    Returns what is wrong, as key path, cause and hint; the strings concerned keep their reference.
+    """
+    values = {name: node.value for name, node in _table(root).items() if isinstance(node.value, str)}
+    problems: list[tuple[KeyPath, str, str]] = []
+
+    def visit(node: Node, path: KeyPath) -> None:
+        if isinstance(node.value, dict):
+            for key, item in node.value.items():
+                visit(item, (*path, key))
+        elif isinstance(node.value, list):
+            for index, item in enumerate(node.value):
+                visit(item, (*path, index))
+        elif isinstance(node.value, str) and "${" in node.value:
+            node.value = _REFERENCE.sub(lambda match: resolve(match, path), node.value)
+
+    def resolve(match: re.Match[str], path: KeyPath) -> str:
+        escape, reference = match.groups()
+        if escape:
+            return reference
+        name = reference[2:-1]
+        if name in values:
+            return values[name]
+        near = did_you_mean(name, values) or f"declare {name} under [args]"
+        hint = f"{near}; for that text itself write ${reference}"
+        problems.append((path, f"{reference} is not an argument of this recipe", hint))
+        return reference
+
+    if isinstance(root.value, dict):
+        for key, node in root.value.items():
+            if key != "args":
+                visit(node, (key,))
+    return problems
+
+
+def _table(root: Node) -> dict[str, Node]:
+    args = root.value.get("args") if isinstance(root.value, dict) else None
+    return args.value if args is not None and isinstance(args.value, dict) else {}

@@ -1,0 +1,99 @@
+"""What the types cannot say: how the values of a recipe go together.
+
+These look at the plain values before they are typed, so that one pass tells of everything; a value of a wrong type is
+the business of the types and passes over here.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from assembler.recipe.positions import Path as KeyPath
+
+Problem = tuple[KeyPath, str, str]
+"""Key path, cause, hint."""
+
+_LEVELS = {"zstd": 22, "gzip": 9}
+_UNIQUE: tuple[tuple[str, str], ...] = (
+    ("rootfs", "packages"),
+    ("rootfs", "enable"),
+    ("rootfs", "disable"),
+    ("rootfs", "mask"),
+    ("cloudinit", "ssh_authorized_keys"),
+)
+
+
+def check(data: dict[str, Any]) -> Iterator[Problem]:
+    """Everything that contradicts itself in `data`, the plain values of a whole recipe."""
+    for table, name in _UNIQUE:
+        yield from _duplicates((table, name), _list(data, table, name))
+    yield from _units(data)
+    yield from _files(_list(data, "rootfs", "files"))
+    yield from _compression(_table(data, "livecd"))
+
+
+def named_files(data: dict[str, Any]) -> Iterator[tuple[KeyPath, str]]:
+    """The key path and name of every host file that a recipe names."""
+    for index, file in enumerate(_list(data, "rootfs", "files")):
+        if isinstance(file, dict) and isinstance(file.get("source"), str):
+            yield ("rootfs", "files", index, "source"), file["source"]
+    cloudinit = _table(data, "cloudinit")
+    for key in ("user_data", "meta_data", "network_config"):
+        if isinstance(cloudinit.get(key), str) and cloudinit[key]:
+            yield ("cloudinit", key), cloudinit[key]
+
+
+def _table(data: dict[str, Any], name: str) -> dict[str, Any]:
+    table = data.get(name)
+    return table if isinstance(table, dict) else {}
+
+
+def _list(data: dict[str, Any], table: str, name: str) -> list[Any]:
+    value = _table(data, table).get(name)
+    return value if isinstance(value, list) else []
+
+
+def _duplicates(path: KeyPath, values: list[Any]) -> Iterator[Problem]:
+    first: dict[str, int] = {}
+    for index, value in enumerate(values):
+        if isinstance(value, str) and first.setdefault(value, index) != index:
+            yield (*path, index), f"'{value}' is listed twice", "remove one of them"
+
+
+def _units(data: dict[str, Any]) -> Iterator[Problem]:
+    wishes: dict[str, str] = {}
+    for wish in ("enable", "disable", "mask"):
+        for index, unit in enumerate(_list(data, "rootfs", wish)):
+            if isinstance(unit, str) and wishes.setdefault(unit, wish) != wish:
+                yield ("rootfs", wish, index), f"'{unit}' is in {wishes[unit]} too", "keep it in one of the two lists"
+
+
+def _files(files: list[Any]) -> Iterator[Problem]:
+    first: dict[str, int] = {}
+    for index, file in enumerate(files):
+        if not isinstance(file, dict):
+            continue
+        path = ("rootfs", "files", index)
+        given = [key for key in ("content", "source", "link") if file.get(key) is not None]
+        if not given:
+            yield path, "says nothing of what the file is", "give one of content, source and link"
+        elif len(given) > 1:
+            yield (*path, given[1]), f"contradicts {given[0]}", "give exactly one of content, source and link"
+        elif given == ["link"]:
+            for key in ("mode", "owner", "group"):
+                if key in file:
+                    yield (*path, key), "a symbolic link has none", "remove it"
+        if file.get("source") == "" or file.get("link") == "":
+            yield (*path, given[0]), "is empty", "name a file" if given[0] == "source" else "name a target"
+        name = file.get("path")
+        if isinstance(name, str) and first.setdefault(name, index) != index:
+            yield (*path, "path"), f"'{name}' is given twice", "remove one of them"
+
+
+def _compression(livecd: dict[str, Any]) -> Iterator[Problem]:
+    kind, level = livecd.get("compression", "zstd"), livecd.get("compression_level")
+    if not isinstance(level, int) or isinstance(level, bool) or kind not in ("zstd", "gzip", "xz", "lz4"):
+        return
+    if kind not in _LEVELS:
+        yield ("livecd", "compression_level"), f"{kind} has no levels", "remove it"
+    elif not 1 <= level <= _LEVELS[kind]:
+        yield ("livecd", "compression_level"), f"{level} is no level of {kind}", f"1 to {_LEVELS[kind]}"

@@ -1,0 +1,163 @@
+"""What a recipe says, as types. Every key of a recipe file is a field here, and nothing else is accepted.
+
+The JSON Schema that ``assemble schema`` prints is generated from these types, their defaults and their docstrings.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from assembler.recipe.shapes import (
+    Account,
+    ArgumentName,
+    FileMode,
+    HostName,
+    ImageName,
+    ImagePath,
+    KernelParameters,
+    Label,
+    Locale,
+    PackageName,
+    Password,
+    PathPattern,
+    PublicKey,
+    StateDisk,
+    TimeZone,
+    UnitName,
+    Url,
+)
+
+
+class Strict(BaseModel):
+    """A table of a recipe: unknown keys are errors, values are never coerced, and it cannot change."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, use_attribute_docstrings=True)
+
+
+class Debian(Strict):
+    """Where packages come from."""
+
+    sources: str = """\
+Types: deb
+Suites: trixie trixie-updates
+Components: main
+
+Types: deb
+Suites: trixie-security
+Components: main
+"""
+    """deb822 sources, as in sources.list(5). Without `URIs` the mirror is chosen when fetching; without `Signed-By`
+    the archive keys that come with the assembler are trusted, otherwise the fingerprints listed there."""
+    mirror: Url = ""
+    """Base URL of the main archive; its security archive is looked for beside it. Empty: `ASSEMBLE_MIRROR`, the
+    host's own apt sources, then a built-in default."""
+    mirror_security: Url = ""
+    """Base URL of the security archive, when it is not beside `mirror`."""
+
+
+class Kernel(Strict):
+    """The kernel layer."""
+
+    source: Literal["distro"] = "distro"
+    """`distro`: Debian's kernel package."""
+    package: PackageName = "linux-image-cloud-amd64"
+    """The kernel package or metapackage to take."""
+
+
+class File(Strict):
+    """One file that the recipe puts into the image."""
+
+    path: ImagePath
+    """Absolute path in the image."""
+    content: str | None = None
+    """Its text. Exactly one of `content`, `source` and `link` says what the file is."""
+    source: str | None = None
+    """A host file that holds its bytes, relative to the recipe file that says so."""
+    link: str | None = None
+    """The target, for a symbolic link; it has no mode and belongs to root."""
+    mode: FileMode = "0644"
+    """Permission bits."""
+    owner: Account = "root"
+    """User, by its name in the image's passwd or by number."""
+    group: Account = "root"
+    """Group, by its name in the image's group or by number."""
+
+
+class Rootfs(Strict):
+    """The root file system layer."""
+
+    packages: list[PackageName] = []
+    """Packages to install, besides those that are essential."""
+    recommends: bool = False
+    """Whether recommended packages are installed too."""
+    hostname: HostName = "localhost"
+    """The static host name."""
+    root_password: Password = "!"  # noqa: S105  a locked account, not a password
+    """Root's password in clear, or a crypt(5) hash (`$...`), or `!` for none."""
+    locale: Locale = "C.UTF-8"
+    """LANG of the system."""
+    timezone: TimeZone = "Etc/UTC"
+    """A zone of the tz database."""
+    exclude: list[PathPattern] = []
+    """Path patterns that are not unpacked, as dpkg's `path-exclude`; see dpkg(1)."""
+    include: list[PathPattern] = []
+    """Exceptions from `exclude`, as dpkg's `path-include`: what matches one of these is unpacked after all."""
+    enable: list[UnitName] = []
+    """systemd units to enable, after those that packages enable."""
+    disable: list[UnitName] = []
+    """systemd units to disable."""
+    mask: list[UnitName] = []
+    """systemd units to mask."""
+    files: list[File] = []
+    """Files to add, after all packages are configured."""
+
+
+class Livecd(Strict):
+    """The live ISO layer."""
+
+    label: Label = "K8S_NODE"
+    """Volume label of the ISO, by which the initrd finds it."""
+    state: StateDisk = "auto"
+    """Default of `livecd.state=` on the kernel command line: auto, none, LABEL=, UUID= or a device."""
+    state_label: Label = "K8S_STATE"
+    """Label of the state disk's file system."""
+    compression: Literal["zstd", "xz", "lz4", "gzip"] = "zstd"
+    """Compression of the squashfs."""
+    compression_level: int | None = None
+    """Its level: 1 to 22 for zstd, 1 to 9 for gzip; the others have none. Absent: a sensible one."""
+    cmdline: KernelParameters = ""
+    """Further kernel parameters."""
+    timeout: Annotated[int, Field(ge=0, le=60)] = 1
+    """Seconds that GRUB shows its menu."""
+
+
+class CloudInit(Strict):
+    """The NoCloud seed. Files are named relative to the recipe file that says so."""
+
+    user_data: str = ""
+    """File with the user-data; empty for an empty cloud-config."""
+    meta_data: str = ""
+    """File with the meta-data; empty for an instance-id made from the seed's content, and the host name."""
+    network_config: str = ""
+    """File with the network-config; empty for none."""
+    ssh_authorized_keys: list[PublicKey] = []
+    """Public keys for root, added to user-data's."""
+
+
+class Recipe(Strict):
+    """A whole recipe, after `extends` and arguments are resolved."""
+
+    name: ImageName
+    """Name of the image; the lock is `NAME.lock.toml` beside the recipe."""
+    arch: Literal["amd64", "arm64"] = "amd64"
+    """Debian architecture of the image."""
+    epoch: Annotated[int, Field(ge=0, lt=2**32)] | None = None
+    """SOURCE_DATE_EPOCH, in seconds since 1970; absent: the newest date of the archives, when locking."""
+    args: dict[ArgumentName, str] = {}
+    """Arguments with their defaults; `--arg NAME=VALUE` overrides one. `${NAME}` in any string elsewhere becomes the
+    value. `$${NAME}` stands for the text `${NAME}`; every other `$` is itself."""
+    debian: Debian = Debian()
+    kernel: Kernel = Kernel()
+    rootfs: Rootfs = Rootfs()
+    livecd: Livecd = Livecd()
+    cloudinit: CloudInit = CloudInit()

@@ -1,0 +1,183 @@
+"""The shapes of strings in a recipe: each a pattern, what it is called, and what to write instead.
+
+One annotation serves the validation (with an error for people) and the JSON Schema (with the pattern for editors).
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import PydanticCustomError, core_schema
+
+REFERENCE = r"\$\{[A-Z][A-Z0-9_]*\}"
+"""A reference to an argument, which the JSON Schema allows in any string; see arguments.py."""
+
+SHAPE_ERROR = "shape"
+"""The type of the validation errors raised here; their context has `hint`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """Annotates a `str`: it has to match `pattern` as a whole."""
+
+    pattern: str
+    """A regular expression that Python and ECMA 262 read alike, without anchors."""
+    name: str
+    """What such a string is, with its article: "a host name"."""
+    hint: str
+    """What is right, for someone whose value is wrong."""
+    secret: bool = False
+    """Whether a wrong value must not be shown."""
+
+    def check(self, value: str) -> str:
+        """`value` itself when it has the shape; PydanticCustomError otherwise."""
+        if re.fullmatch(self.pattern, value) is None:
+            shown = "the value" if self.secret else quoted(value)
+            raise PydanticCustomError(
+                SHAPE_ERROR, "{value} is not {name}", {"value": shown, "name": self.name, "hint": self.hint}
+            )
+        return value
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
+        return core_schema.no_info_after_validator_function(self.check, handler(source))
+
+    def __get_pydantic_json_schema__(
+        self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        return {**handler(schema), "pattern": f"^(?:{self.pattern})$|{REFERENCE}"}
+
+
+def quoted(value: str) -> str:
+    """A user's text as it may stand in a one-line message: quoted, control characters escaped, not endless."""
+    text = "".join(character if character.isprintable() else repr(character)[1:-1] for character in value)
+    return f"'{text[:60]}…'" if len(text) > 60 else f"'{text}'"
+
+
+_LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+_PATH = r"(?:/(?!\.{1,2}(?:/|$))[^/\x00-\x1f\x7f]+)+"
+_ACCOUNT = r"[a-z_][a-z0-9_-]{0,31}|[0-9]{1,10}"
+
+PackageName = Annotated[
+    str,
+    Shape(
+        r"[a-z0-9][a-z0-9+.-]+(?::[a-z0-9-]+)?",
+        "a package name",
+        "lower-case letters, digits and + - . only, at least two characters; versions are chosen by the lock",
+    ),
+]
+"""A binary package name (Debian policy 5.6.7), with an optional architecture."""
+
+Label = Annotated[str, Shape(r"[A-Z0-9_]{1,16}", "a volume label", "1 to 16 of A-Z, 0-9 and _")]
+"""A volume label that ISO 9660 and ext4 both hold."""
+
+FileMode = Annotated[str, Shape(r"0?[0-7]{3,4}", "a file mode", "octal permission bits in quotes, as '0644'")]
+"""Permission bits in octal, as ``0644``."""
+
+ImagePath = Annotated[
+    str,
+    Shape(_PATH, "an absolute path in the image", "begin with /, end with a name, and use no . or .. in between"),
+]
+"""An absolute path in the image, without ``.``, ``..``, empty parts or control characters."""
+
+PathPattern = Annotated[
+    str,
+    Shape(r"/[^\x00-\x1f\x7f]*", "a path pattern", "patterns are absolute: begin with /; * matches / too, as in dpkg"),
+]
+"""A shell pattern over absolute paths, as dpkg's ``path-exclude``."""
+
+HostName = Annotated[
+    str,
+    Shape(
+        rf"(?=.{{1,64}}$){_LABEL}(?:\.{_LABEL})*",
+        "a host name",
+        "letters, digits and inner hyphens, labels of at most 63 separated by dots, 64 in all (RFC 1123)",
+    ),
+]
+"""A host name (RFC 1123, 2.1), no longer than Linux takes (HOST_NAME_MAX, 64)."""
+
+Password = Annotated[
+    str,
+    Shape(
+        # A hash as in crypt(5): identifier, then salt and hash, perhaps with parameters before them.
+        r"\$(?:y|gy|7|2[aby]|6|5|sha1|1)\$[^\x00-\x1f\x7f:$]*\$[^\x00-\x1f\x7f:]*[./A-Za-z0-9]{16,}"
+        r"|(?!\*$)[^\x00-\x1f\x7f$][^\x00-\x1f\x7f]*",
+        "a password",
+        "a crypt(5) hash as mkpasswd prints ($y$...), the password itself (not empty, no leading $), or '!' for none",
+        secret=True,
+    ),
+]
+"""A crypt(5) hash, a password in clear, or ``!``."""
+
+Locale = Annotated[
+    str,
+    Shape(
+        r"(?:C|POSIX|[a-z]{2,3}_[A-Z]{2})(?:\.[A-Za-z0-9-]+)?(?:@[a-z]+)?",
+        "a locale",
+        "as C.UTF-8 or en_GB.UTF-8",
+    ),
+]
+"""A locale name, as setlocale(3) takes it."""
+
+TimeZone = Annotated[
+    str,
+    Shape(
+        r"[A-Za-z][A-Za-z0-9_+-]*(?:/[A-Za-z0-9][A-Za-z0-9_+-]*){0,2}",
+        "a time zone",
+        "a name of the tz database, as Etc/UTC or Europe/Berlin",
+    ),
+]
+"""A zone of the tz database by name; that the image has it is checked when the image is made."""
+
+UnitName = Annotated[
+    str,
+    Shape(
+        r"[A-Za-z0-9:_.\\-]+(?:@[A-Za-z0-9:_.\\-]*)?"
+        r"\.(?:service|socket|target|timer|path|mount|automount|swap|slice|device|scope)",
+        "a systemd unit",
+        "with its suffix, as ssh.service",
+    ),
+]
+"""A systemd unit's full name (systemd.unit(5))."""
+
+Account = Annotated[str, Shape(_ACCOUNT, "an account", "a name as in the image's passwd or group, or its number")]
+"""A user or group, by name or number."""
+
+Url = Annotated[
+    str,
+    Shape(r"|https?://[^\s]+", "a URL", "begin with https:// or http://"),
+]
+"""A base URL, or nothing."""
+
+StateDisk = Annotated[
+    str,
+    Shape(
+        r"auto|none|LABEL=[A-Za-z0-9_.-]{1,16}|UUID=[0-9A-Fa-f-]{4,36}|/dev/[A-Za-z0-9_./:+@-]+",
+        "a state disk",
+        "auto, none, LABEL=..., UUID=... or /dev/...",
+    ),
+]
+"""A value of ``livecd.state=``."""
+
+KernelParameters = Annotated[str, Shape(r"[\x20-\x7e]*", "a kernel command line", "printable ASCII on one line")]
+"""Parameters for the kernel's command line."""
+
+ImageName = Annotated[str, Shape(r"[a-z0-9][a-z0-9-]*", "an image name", "lower-case letters, digits and hyphens")]
+"""Name of an image, and the stem of its files."""
+
+ArgumentName = Annotated[
+    str, Shape(r"[A-Z][A-Z0-9_]*", "an argument name", "upper-case letters, digits and underscores")
+]
+"""Name of an argument."""
+
+PublicKey = Annotated[
+    str,
+    Shape(
+        r"(?:ssh-(?:ed25519|rsa)|ecdsa-sha2-nistp(?:256|384|521)|sk-(?:ssh-ed25519|ecdsa-sha2-nistp256)@openssh\.com)"
+        r" +[A-Za-z0-9+/]+={0,3}(?: +[^\x00-\x1f\x7f]*)?",
+        "a public SSH key",
+        "the one line of a .pub file, as 'ssh-ed25519 AAAA... comment'",
+    ),
+]
+"""An OpenSSH public key; see :mod:`assembler.layers.cloudinit` for what is checked beyond its shape."""

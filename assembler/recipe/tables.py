@@ -1,0 +1,46 @@
+"""Looking up the types of a recipe by key path, for messages, merging and the schema."""
+
+from typing import Any, get_args, get_origin
+
+from assembler.recipe.model import Recipe, Strict
+from assembler.recipe.positions import Path as KeyPath
+
+ADD = "_add"
+"""What is put after the name of a list to append to what a base recipe has: ``packages_add``."""
+
+
+def table_of(annotation: Any) -> type[Strict] | None:
+    """The table that a field holds: itself, or in an array, or optionally."""
+    if isinstance(annotation, type) and issubclass(annotation, Strict):
+        return annotation
+    return next((table for table in map(table_of, get_args(annotation)) if table), None)
+
+
+def table_at(path: KeyPath) -> type[Strict] | None:
+    """The type of the table at `path`; None where no table of the recipe is."""
+    table: type[Strict] | None = Recipe
+    for part in path:
+        if isinstance(part, str):
+            field = table.model_fields.get(part) if table else None
+            table = table_of(field.annotation) if field else None
+    return table
+
+
+def lists(table: type[Strict]) -> list[str]:
+    """The fields of `table` that are lists."""
+    return [name for name, field in table.model_fields.items() if get_origin(field.annotation) is list]
+
+
+def keys(table: type[Strict]) -> list[str]:
+    """All keys that a recipe file may use in `table`."""
+    extra = ["extends"] if table is Recipe else []
+    return [*table.model_fields, *(name + ADD for name in lists(table)), *extra]
+
+
+def homes(key: str) -> list[str]:
+    """Names of the top-level tables that have a field `key`."""
+    return [
+        name
+        for name, field in Recipe.model_fields.items()
+        if (table := table_of(field.annotation)) is not None and key in keys(table)
+    ]

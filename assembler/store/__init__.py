@@ -1,0 +1,1 @@
+"""Content-addressed objects and derived results on disk, and the one transport that opens sockets."""

@@ -1,0 +1,176 @@
+"""The content-addressed store: objects by SHA-256, and derived results by the digest of what they were made from.
+
+Layout below the store's root:
+
+    objects/ab/abcdef...        immutable objects, named by the SHA-256 of their bytes, mode 0444
+    derived/KIND/KEY            a file or folder computed from inputs that KEY digests
+    downloads/                  partial downloads, by the SHA-256 of what they shall become
+    tmp/                        being written; never read; renamed into place when complete
+    locks/                      flock(2) files, one a key
+
+Nothing is visible under its final name before it is complete, so a build that is killed leaves only files in tmp/ and
+downloads/, and any number of builds may share a store.
+"""
+
+import errno
+import fcntl
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from assembler.errors import AssembleError, Place
+
+CHUNK = 1 << 20
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+
+
+class StoreError(AssembleError):
+    """The store cannot be read or written, or holds something wrong."""
+
+
+def sha256_of(path: Path) -> str:
+    """SHA-256 of a file's bytes, in hex."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+class Store:
+    """A store below `root`, which is made when it is missing. Safe for threads and for concurrent processes."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self._tmp = root / "tmp"
+        try:
+            for folder in (self._tmp, root / "objects", root / "derived", root / "locks"):
+                folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StoreError(
+                "the store cannot be made",
+                where=Place(file=str(root)),
+                why=error.strerror or str(error),
+                hint="choose another folder with --store or XDG_CACHE_HOME",
+            ) from error
+
+    # --- objects -------------------------------------------------------------------------------------------------
+
+    def path(self, digest: str) -> Path:
+        """Where the object with SHA-256 `digest` (hex) is or would be."""
+        return self.root / "objects" / digest[:2] / digest
+
+    def has(self, digest: str) -> bool:
+        """Whether the object is here. Its bytes were verified when it was written."""
+        return self.path(digest).is_file()
+
+    def get(self, digest: str, *, what: str = "") -> Path:
+        """The path of an object that must be here; `what` names it in the error."""
+        path = self.path(digest)
+        if not path.is_file():
+            raise StoreError(
+                f"{what or 'an object'} is not in the store",
+                where=Place(file=str(path)),
+                hint="build once without --offline",
+            )
+        return path
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Turn what goes wrong with the disk inside into a :class:`StoreError`."""
+        try:
+            yield
+        except OSError as error:
+            raise self._failed(error) from error
+
+    def _failed(self, error: OSError) -> StoreError:
+        full = error.errno in _FULL
+        return StoreError(
+            "the disk of the store is full" if full else "the store cannot be written",
+            where=Place(file=str(error.filename or self.root)),
+            why=error.strerror or str(error),
+            hint="make room there, or choose another folder with --store or XDG_CACHE_HOME",
+        )
+
+    @contextmanager
+    def temporary(self) -> Iterator[Path]:
+        """A fresh path below tmp/ for a file or folder; removed afterwards if it is still there."""
+        with self.writing():
+            folder = Path(tempfile.mkdtemp(dir=self._tmp))
+        try:
+            yield folder / "x"
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def add(self, data: bytes) -> str:
+        """Keep `data`; returns its digest."""
+        digest = hashlib.sha256(data).hexdigest()
+        if not self.has(digest):
+            with self.temporary() as path:
+                with self.writing():
+                    path.write_bytes(data)
+                self.adopt(path, digest)
+        return digest
+
+    def adopt(self, path: Path, digest: str) -> Path:
+        """Move a complete file, which the caller has verified to have SHA-256 `digest`, into the store."""
+        final = self.path(digest)
+        with self.writing():
+            final.parent.mkdir(parents=True, exist_ok=True)
+            path.chmod(0o444)
+            with path.open("rb") as stream:
+                os.fsync(stream.fileno())
+            path.replace(final)
+        return final
+
+    def adopt_stream(self, stream: BinaryIO) -> str:
+        """Keep all that `stream` yields; returns its digest."""
+        state = hashlib.sha256()
+        with self.temporary() as path:
+            with self.writing(), path.open("wb") as out:
+                while chunk := stream.read(CHUNK):
+                    state.update(chunk)
+                    out.write(chunk)
+            digest = state.hexdigest()
+            if not self.has(digest):
+                self.adopt(path, digest)
+        return digest
+
+    # --- derived -------------------------------------------------------------------------------------------------
+
+    def derived(self, kind: str, key: str, make: Callable[[Path], None]) -> Path:
+        """The file or folder computed from the inputs that `key` digests, made by `make(path)` when it is missing.
+
+        `kind` names the computation and its version ("unpacked-1"); `key` is a file name, by custom a hex digest.
+        When two builds want the same result, one makes it and the other waits.
+        """
+        final = self.root / "derived" / kind / key
+        if final.exists():
+            return final
+        with self.locked(f"{kind}-{key}"):
+            if final.exists():
+                return final
+            with self.temporary() as path:
+                try:
+                    make(path)
+                except OSError as error:
+                    if error.errno in _FULL:
+                        raise self._failed(error) from error
+                    raise
+                with self.writing():
+                    final.parent.mkdir(parents=True, exist_ok=True)
+                    path.rename(final)
+        return final
+
+    @contextmanager
+    def locked(self, name: str) -> Iterator[None]:
+        """Hold the lock `name` against every other process and thread that shares the store."""
+        with self.writing():
+            descriptor = os.open(self.root / "locks" / name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(descriptor)

@@ -1,0 +1,532 @@
+"""The only place that opens sockets: fetching bytes over HTTP, whole or not at all.
+
+A download is named by its SHA-256 and size, so it does not matter which server sends it: what arrives is hashed while
+it streams, and only what matches enters the store. Everything else about a server is treated as weather: it may be
+slow, broken, lying or gone, and then the next one is asked.
+
+Proxies, netrc and certificate authorities are those of requests: ``http_proxy``, ``~/.netrc``, ``REQUESTS_CA_BUNDLE``.
+"""
+
+import hashlib
+import http.client
+import ssl
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+from socket import gaierror
+from types import TracebackType
+from typing import TYPE_CHECKING, BinaryIO, Self, TypeVar
+from urllib.parse import urlsplit, urlunsplit
+
+from assembler.errors import AssembleError
+from assembler.progress import SILENT, Reporter, Step
+from assembler.store.objects import CHUNK, Store
+
+if TYPE_CHECKING:
+    import requests
+
+T = TypeVar("T")
+
+CONNECT_TIMEOUT = 10.0
+"""Seconds until a connection stands."""
+STALL_TIMEOUT = 30.0
+"""Seconds in which at least `SLOWEST` bytes a second must arrive."""
+SLOWEST = 512
+"""Bytes a second; a server that sends less is stalled."""
+LONGEST_WAIT = 120.0
+"""Seconds that Retry-After may ask for."""
+READ = 1 << 16
+"""Bytes taken from a socket at a time."""
+
+_HTML = (b"<!doctype html", b"<html")
+
+
+class TransportError(AssembleError):
+    """Something cannot be fetched."""
+
+
+class OfflineError(TransportError):
+    """Something is wanted from the network, which the user has ruled out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Want:
+    """An object that the store shall hold."""
+
+    digest: str
+    """SHA-256 in hex."""
+    size: int
+    """Bytes; never is more than this read."""
+    urls: tuple[str, ...]
+    """Where it may be, in order of preference."""
+    name: str
+    """What to call it in progress and errors."""
+    hint: str = ""
+    """What the user can do when no server has it."""
+
+
+class _Failure(Exception):
+    """One attempt at one address came to nothing.
+
+    `final`: asking the same address again is of no use. `unreachable`: the whole server is not there. `missing`: the
+    server says that it has no such file. `wait`: seconds that the server asked for.
+    """
+
+    def __init__(
+        self,
+        reason: str,
+        *,
+        hint: str = "",
+        final: bool = False,
+        unreachable: bool = False,
+        missing: bool = False,
+        wait: float = 0.0,
+    ) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.hint = hint
+        self.final = final
+        self.unreachable = unreachable
+        self.missing = missing
+        self.wait = wait
+
+
+class _WrongError(_Failure):
+    """What the server has cannot be what is wanted."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason, final=True)
+
+
+class _StoppedError(Exception):
+    """Another download failed, so this one is given up; its partial file stays."""
+
+
+def printable(url: str) -> str:
+    """`url` without user name, password and query, which may be secret."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return "an address that is not valid"
+    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+
+
+class Transport:
+    """Fetches over HTTP and HTTPS. Safe for threads; close it, or use it in a ``with`` statement.
+
+    `jobs` downloads run at a time; each address is asked up to `attempts` times, after pauses of `backoff` seconds,
+    twice that, four times that, and so on, or what the server asks for. `offline` refuses everything.
+    """
+
+    def __init__(
+        self,
+        *,
+        offline: bool = False,
+        reporter: Reporter = SILENT,
+        jobs: int = 4,
+        attempts: int = 4,
+        backoff: float = 1.0,
+        connect_timeout: float = CONNECT_TIMEOUT,
+        stall_timeout: float = STALL_TIMEOUT,
+    ) -> None:
+        self.offline = offline
+        self._reporter = reporter
+        self._jobs = jobs
+        self._attempts = attempts
+        self._backoff = backoff
+        self._connect_timeout = connect_timeout
+        self._stall_timeout = stall_timeout
+        self._mutex = threading.Lock()
+        self._idle: list[requests.Session] = []
+        self._unreachable: set[str] = set()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections that are kept for reuse."""
+        with self._mutex:
+            idle, self._idle = self._idle, []
+        for session in idle:
+            session.close()
+
+    # --- what callers use ----------------------------------------------------------------------------------------
+
+    def get(self, url: str, *, limit: int = 8 << 20, name: str = "") -> bytes:
+        """What `url` holds, at most `limit` bytes; nothing about it is verified. `name` is for errors.
+
+        Raises :class:`TransportError`.
+        """
+        name = name or printable(url).rpartition("/")[2] or "a file"
+        if self.offline:
+            raise OfflineError(f"{name} must be fetched", why="the network is ruled out", hint="leave out --offline")
+
+        def attempt(url: str) -> bytes:
+            with self._answer(url) as response:
+                data = bytearray()
+                for chunk in self._body(response):
+                    data += chunk
+                    if len(data) > limit:
+                        raise _Failure(f"it is larger than {limit} bytes", final=True)
+                length = _length(response)
+                if length is not None and len(data) < length:
+                    raise _Failure(f"it ended after {len(data)} of {length} bytes")
+                return bytes(data)
+
+        return self._persist((url,), name, "", threading.Event(), attempt)
+
+    def download(self, store: Store, wants: Iterable[Want]) -> None:
+        """See to it that `store` holds everything in `wants`; what it has is not asked for again.
+
+        Interrupted downloads continue where they stopped, in this process or a later one. When two processes want the
+        same object, one fetches it and the other waits. The first that cannot be had ends all; raises
+        :class:`TransportError`, or :class:`OfflineError` naming all that is missing.
+        """
+        missing = {want.digest: want for want in wants if not store.has(want.digest)}
+        if not missing:
+            return
+        if self.offline:
+            raise OfflineError(
+                f"{len(missing)} of the files that this build needs are not in the store",
+                why="the network is ruled out",
+                hint="build once without --offline",
+                details=[f"{want.name} ({want.size} bytes, sha256 {want.digest})" for want in missing.values()],
+            )
+        with store.writing():
+            (store.root / "downloads").mkdir(exist_ok=True)
+        total = sum(want.size for want in missing.values())
+        stop = threading.Event()
+        with (
+            self._reporter.step("download", total=total, unit="B") as step,
+            ThreadPoolExecutor(min(self._jobs, len(missing)), "download") as pool,
+        ):
+            futures = [pool.submit(self._download_one, store, want, step, stop) for want in missing.values()]
+            try:
+                for future in as_completed(futures):
+                    future.result()
+            except BaseException:
+                stop.set()
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
+
+    # --- one object ----------------------------------------------------------------------------------------------
+
+    def _download_one(self, store: Store, want: Want, step: Step, stop: threading.Event) -> None:
+        if stop.is_set():
+            raise _StoppedError
+        with store.locked(f"download-{want.digest}"):
+            if store.has(want.digest):
+                step.advance(want.size)
+                return
+            step.note(want.name)
+            incoming = _Incoming(store, want, step, stop)
+
+            def attempt(url: str) -> None:
+                if not incoming.complete(url, self):
+                    incoming.complete(url, self)
+
+            self._persist(want.urls, want.name, want.hint, stop, attempt)
+
+    def _persist(
+        self, urls: Sequence[str], name: str, hint: str, stop: threading.Event, attempt: Callable[[str], T]
+    ) -> T:
+        """What `attempt` returns for the first of `urls` that serves; all are asked before the first pause."""
+        failures: dict[str, _Failure] = {}
+        alive = list(dict.fromkeys(urls))
+        # What could not be reached a moment ago is asked once, not waited for again.
+        hopeless = all(_host(url) in self._unreachable for url in alive)
+        for turn in range(1 if hopeless else self._attempts):
+            if turn:
+                last = failures[alive[0]]
+                pause = max(self._backoff * 2 ** (turn - 1), *(failures[url].wait for url in alive), 0.0)
+                self._reporter.info(f"{name}: {_host(alive[0])}: {last.reason}; asking again in {pause:g} s")
+                if stop.wait(pause):
+                    raise _StoppedError
+            for url in sorted(alive, key=lambda url: _host(url) in self._unreachable):
+                try:
+                    return attempt(url)
+                except _Failure as failure:
+                    failures[url] = failure
+                    if failure.unreachable:
+                        with self._mutex:
+                            self._unreachable.add(_host(url))
+            alive = [url for url in alive if not failures[url].final]
+            # A server that is not there is asked again only when nobody else is left.
+            alive = [url for url in alive if not failures[url].unreachable] or alive
+            if not alive:
+                break
+        raise _gave_up(name, hint, failures)
+
+    # --- one request ---------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def _session(self) -> Iterator["requests.Session"]:
+        import requests  # noqa: PLC0415  takes 0.1 s, and a build whose store is complete never needs it
+
+        with self._mutex:
+            session = self._idle.pop() if self._idle else requests.Session()
+        try:
+            yield session
+        finally:
+            with self._mutex:
+                self._idle.append(session)
+
+    @contextmanager
+    def _answer(self, url: str, start: int = 0) -> Iterator["requests.Response"]:
+        """The answer to a GET of `url` from byte `start` on: status 200, or 206 when `start` is not 0."""
+        import requests  # noqa: PLC0415  see _session
+
+        if urlsplit(printable(url)).scheme not in {"http", "https"}:
+            raise _Failure("only http and https are supported", final=True)
+        headers = {"Accept-Encoding": "identity", "User-Agent": "assembler"}
+        if start:
+            headers["Range"] = f"bytes={start}-"
+        with self._session() as session:
+            try:
+                response = session.get(
+                    url, headers=headers, stream=True, timeout=(self._connect_timeout, self._stall_timeout)
+                )
+            except (requests.RequestException, OSError, ValueError) as error:
+                raise self._explain(error) from error
+            with response:
+                if response.status_code != requests.codes.ok and not (
+                    start and response.status_code == requests.codes.partial
+                ):
+                    raise _refused(response.status_code, response.reason, response.headers)
+                yield response
+
+    def _body(self, response: "requests.Response") -> Iterator[bytes]:
+        """The bytes of an answer as they arrive, unless they arrive too slowly or are a web page."""
+        import requests  # noqa: PLC0415  see _session
+        import urllib3  # noqa: PLC0415  see _session
+
+        window, received, first = time.monotonic(), 0, True
+        while True:
+            try:
+                chunk = response.raw.read1(READ, decode_content=False)
+            except (urllib3.exceptions.HTTPError, requests.RequestException, OSError, ValueError) as error:
+                raise self._explain(error) from error
+            if not chunk:
+                return
+            if first and chunk[:64].lstrip().lower().startswith(_HTML):
+                raise _Failure(
+                    "it is a web page",
+                    hint="a proxy or the login page of a network may have answered in the server's place",
+                    final=True,
+                )
+            first = False
+            yield chunk
+            received += len(chunk)
+            now = time.monotonic()
+            if now - window > self._stall_timeout:
+                if received < SLOWEST * (now - window):
+                    raise _Failure(f"it stalled: {received} bytes in {now - window:.0f} s")
+                window, received = now, 0
+
+    def _explain(self, error: BaseException) -> _Failure:
+        """A failure to connect or read, in words of its reader."""
+        import requests  # noqa: PLC0415  see _session
+        import urllib3  # noqa: PLC0415  see _session
+
+        chain = list(_causes(error))
+
+        def has(*kinds: type[BaseException]) -> bool:
+            return any(isinstance(item, kinds) for item in chain)
+
+        for item in chain:
+            if isinstance(item, ssl.SSLCertVerificationError):
+                return _Failure(
+                    f"its TLS certificate is not trusted: {item.verify_message}",
+                    hint="name the bundle of your certificate authority in REQUESTS_CA_BUNDLE",
+                    final=True,
+                )
+            if isinstance(item, ssl.SSLError):
+                return _Failure(
+                    f"TLS failed: {item.reason or item}", hint="is this an https server, or is a proxy in between?",
+                    final=True,
+                )  # fmt: skip
+        if has(requests.exceptions.ProxyError):
+            return _Failure(
+                "the proxy cannot be reached or does not answer as one",
+                hint="check http_proxy, https_proxy and no_proxy",
+                unreachable=True,
+            )
+        if has(gaierror, urllib3.exceptions.NameResolutionError):
+            return _Failure(
+                "its name cannot be resolved", hint="check the network and its DNS, or choose another mirror",
+                unreachable=True,
+            )  # fmt: skip
+        cause = next((item.strerror for item in chain if isinstance(item, OSError) and item.strerror), "")
+        if has(urllib3.exceptions.NewConnectionError):
+            return _Failure(f"no connection: {cause or 'unknown reason'}", unreachable=True)
+        if has(requests.ConnectTimeout, urllib3.exceptions.ConnectTimeoutError):
+            return _Failure(f"no connection within {self._connect_timeout:g} s", unreachable=True)
+        if has(requests.ReadTimeout, urllib3.exceptions.ReadTimeoutError, TimeoutError):
+            return _Failure(f"it stalled: no byte for {self._stall_timeout:g} s")
+        if isinstance(error, requests.TooManyRedirects):
+            return _Failure("it redirects in circles", final=True)
+        if isinstance(error, ValueError):  # requests, urllib3 and the idna codec agree on that
+            return _Failure("the address is not valid", final=True)
+        if has(urllib3.exceptions.IncompleteRead, http.client.IncompleteRead):
+            return _Failure("the connection ended too early")
+        if type(error) is OSError:  # requests says in this way that a bundle of certificates is not there
+            return _Failure(str(error), hint="check REQUESTS_CA_BUNDLE", final=True)
+        return _Failure(f"the connection broke{': ' + cause if cause else ''}")
+
+
+class _Incoming:
+    """An object on its way into the store, in a partial file that outlives this process."""
+
+    def __init__(self, store: Store, want: Want, step: Step, stop: threading.Event) -> None:
+        self._store = store
+        self._want = want
+        self._step = step
+        self._stop = stop
+        self._path: Path = store.root / "downloads" / want.digest
+        self._have = 0
+        self._state = hashlib.sha256()
+        self._counted = 0
+
+    def complete(self, url: str, transport: Transport) -> bool:
+        """Fetch what is missing from `url` and move the object into the store.
+
+        False when what was there before was wrong and is gone now, so that the same address deserves another try.
+        """
+        with self._store.writing(), self._path.open("a+b") as out:
+            self._resume(out)
+            resumed = self._have > 0
+            try:
+                if self._have < self._want.size:
+                    with transport._answer(url, self._have) as response:  # noqa: SLF001  two halves of one thing
+                        if resumed and not _continues(response, self._have):
+                            self._restart(out)
+                            resumed = False
+                        self._receive(out, response, transport)
+                self._check()
+            except _WrongError:
+                self._restart(out)
+                if resumed:
+                    return False
+                raise
+        self._store.adopt(self._path, self._want.digest)
+        return True
+
+    def _resume(self, out: BinaryIO) -> None:
+        self._have, self._state = 0, hashlib.sha256()
+        out.seek(0)
+        while self._have <= self._want.size and (chunk := out.read(CHUNK)):
+            self._account(chunk)
+        if self._have > self._want.size:
+            self._restart(out)
+
+    def _restart(self, out: BinaryIO) -> None:
+        self._have, self._state = out.truncate(0), hashlib.sha256()
+
+    def _account(self, chunk: bytes) -> None:
+        self._state.update(chunk)
+        self._have += len(chunk)
+        if self._counted < self._have <= self._want.size:
+            self._step.advance(self._have - self._counted)
+            self._counted = self._have
+
+    def _check(self) -> None:
+        if self._have < self._want.size:
+            raise _Failure(f"it ended after {self._have} of {self._want.size} bytes")
+        if self._state.hexdigest() != self._want.digest:
+            raise _WrongError(f"it sent other bytes: their SHA-256 is {self._state.hexdigest()}")
+
+    def _receive(self, out: BinaryIO, response: "requests.Response", transport: Transport) -> None:
+        length = _length(response)
+        size = None if length is None else self._have + length
+        for chunk in transport._body(response):  # noqa: SLF001  as above
+            if self._stop.is_set():
+                raise _StoppedError
+            if self._have + len(chunk) > self._want.size or size not in {None, self._want.size}:
+                raise _WrongError(f"it has {size or 'more'} bytes instead of {self._want.size}")
+            out.write(chunk)
+            self._account(chunk)
+
+
+def _host(url: str) -> str:
+    return urlsplit(printable(url)).netloc
+
+
+def _length(response: "requests.Response") -> int | None:
+    """Content-Length of the bytes as they are on the wire; None when the server does not say."""
+    text = response.headers.get("Content-Length", "")
+    return int(text) if text.isascii() and text.isdigit() else None
+
+
+def _continues(response: "requests.Response", start: int) -> bool:
+    """Whether the answer carries on at byte `start` (RFC 9110 14.4)."""
+    return response.status_code == 206 and response.headers.get("Content-Range", "").startswith(f"bytes {start}-")
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """`error` and all that is underneath it; urllib3 keeps causes in `reason` and in arguments, too."""
+    seen: set[int] = set()
+    queue: list[object] = [error]
+    while queue:
+        item = queue.pop(0)
+        if isinstance(item, BaseException) and id(item) not in seen:
+            seen.add(id(item))
+            yield item
+            queue += [item.__cause__, item.__context__, getattr(item, "reason", None), *item.args]
+
+
+def _refused(status: int, phrase: str, headers: Mapping[str, str]) -> _Failure:
+    """What an HTTP status means for a download."""
+    text = f"HTTP status {status} {phrase}".rstrip()
+    if status in {404, 410}:
+        return _Failure(f"it is not there ({text})", final=True, missing=True)
+    if status in {401, 403}:
+        return _Failure(
+            f"access is denied ({text})", hint="put the name and password for this server into ~/.netrc", final=True
+        )
+    if status == 407:
+        return _Failure(
+            f"the proxy wants a password ({text})", hint="put it into http_proxy and https_proxy", final=True
+        )
+    if status == 416:
+        return _WrongError(f"it has fewer bytes than were fetched before ({text})")
+    if status in {408, 425, 429} or status >= 500:
+        wait = _retry_after(headers)
+        if wait > LONGEST_WAIT:
+            return _Failure(f"it asks to come back in {wait:.0f} s ({text})", final=True)
+        return _Failure(text, wait=wait)
+    return _Failure(f"unexpected {text}", final=True)
+
+
+def _retry_after(headers: Mapping[str, str]) -> float:
+    """Seconds of Retry-After (RFC 9110 10.2.3): a number, or a date, which is compared with the server's own clock."""
+    text = headers.get("Retry-After", "").strip()
+    if text.isascii() and text.isdigit():
+        return float(text)
+    try:
+        return max(0.0, (parsedate_to_datetime(text) - parsedate_to_datetime(headers["Date"])).total_seconds())
+    except (KeyError, ValueError, TypeError):
+        return 0.0
+
+
+def _gave_up(name: str, hint: str, failures: Mapping[str, _Failure]) -> TransportError:
+    """The error for something that no address had; its cause is the failure that says most."""
+    if not failures:
+        return TransportError(f"{name} cannot be fetched", why="no server is known that may have it", hint=hint)
+    url, telling = min(failures.items(), key=lambda item: (item[1].unreachable, item[1].missing))
+    missing = all(failure.missing for failure in failures.values())
+    return TransportError(
+        f"{name} cannot be fetched",
+        why=f"{printable(url)}: {telling.reason}",
+        hint=hint if missing or not telling.hint else telling.hint,
+        details=[f"{printable(url)}: {failure.reason}" for url, failure in failures.items()],
+    )

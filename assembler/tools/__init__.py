@@ -1,0 +1,1 @@
+"""Programs from locked packages, run through their own loader without being installed."""

@@ -1,0 +1,225 @@
+"""Programs from locked packages, run through their own dynamic loader: the host's version of a tool changes no byte.
+
+A program sees an environment made of constants, no configuration of the host, and only libraries of the toolbox (its
+loader is asked first, and a library from elsewhere is an error). It is never given to a shell. Following ld.so(8).
+"""
+
+import contextlib
+import os
+import signal
+import subprocess
+import tempfile
+import threading
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from assembler.errors import AssembleError, Place
+from assembler.lock.model import LockedPackage
+from assembler.progress import SILENT, Reporter
+from assembler.store.objects import Store
+from assembler.tools.unpack import unpacked
+
+_LOADERS = {
+    "amd64": ("x86_64-linux-gnu", "ld-linux-x86-64.so.2"),
+    "arm64": ("aarch64-linux-gnu", "ld-linux-aarch64.so.1"),
+}
+"""By Debian architecture: multiarch triplet and file name of the loader."""
+_LAST_LINES = 20
+"""Lines of a failed program's log that its error shows."""
+_TAIL = 16 << 10
+"""Bytes of the log that are read to find them."""
+
+
+class ToolError(AssembleError):
+    """A tool that is missing, cannot be started, or failed."""
+
+
+class Toolbox:
+    """The programs below `root`, a usr-merged folder with a C library for `architecture` (the build machine's).
+
+    `logs` is a folder for what they print; made when it is first needed. Safe for threads.
+    """
+
+    def __init__(self, root: Path, architecture: str, logs: Path) -> None:
+        if architecture not in _LOADERS:
+            raise ToolError("no tools run on this architecture", why=architecture, hint="use one of amd64, arm64")
+        triplet, loader = _LOADERS[architecture]
+        self.root = root
+        self.architecture = architecture
+        self.logs = logs
+        self._libraries = root / "usr/lib" / triplet
+        self._loader = self._libraries / loader
+        self._checked: set[Path] = set()
+        self._lock = threading.Lock()
+
+    @classmethod
+    def open(cls, store: Store, packages: Sequence[LockedPackage], architecture: str, logs: Path) -> "Toolbox":
+        """The toolbox of `packages` (a lock's `tools` role, dependencies included), unpacked in the store when needed.
+
+        Raises what :func:`assembler.tools.unpack.unpacked` raises.
+        """
+        return cls(unpacked(store, packages), architecture, logs)
+
+    def find(self, name: str) -> Path:
+        """The program `name`; raises ToolError when no package of the toolbox ships it."""
+        for folder in ("usr/bin", "usr/sbin"):
+            path = self.root / folder / name
+            if path.is_file():
+                return path
+        raise ToolError(
+            f"the toolbox has no {name}", where=Place(file=str(self.root)), hint="lock again: its package is missing"
+        )
+
+    def command(self, name: str, args: Sequence[str | Path] = ()) -> list[str]:
+        """The argument list that starts `name`; with :meth:`environment`, for callers that run it themselves."""
+        program = self.find(name)
+        self._check(program)
+        return [*self._start(), "--argv0", name, str(program), *map(str, args)]
+
+    def environment(self) -> dict[str, str]:
+        """All the environment variables that a tool gets."""
+        return {
+            "GCONV_PATH": str(self._libraries / "gconv"),
+            "HOME": "/nonexistent",
+            "LC_ALL": "C.UTF-8",
+            "LOCPATH": str(self.root / "usr/lib/locale"),
+            "PATH": "/nonexistent",
+            "TZ": "UTC0",  # in this form no zone file of the host is read
+        }
+
+    def run(
+        self,
+        name: str,
+        args: Sequence[str | Path],
+        *,
+        stdin: Iterable[bytes] | None = None,
+        cwd: Path | None = None,
+        log: Path | None = None,
+        reporter: Reporter = SILENT,
+    ) -> str:
+        """Run `name` to its end, feeding it `stdin`, and return what it printed (standard error included).
+
+        That is also in the file `log`, written anew; without one it is kept in the logs folder, if the run fails. `cwd`
+        is the toolbox's root by default, so paths in `args` should be absolute. Lines that say "warning" go to the
+        reporter.
+
+        Raises ToolError, with the last lines, when the program fails or cannot be started. When anything interrupts the
+        run, an exception out of `stdin` or Ctrl-C, the program and its children are killed first.
+        """
+        command = self.command(name, args)
+        kept = log is not None
+        if log is None:
+            # Builds that share a store may run the same tool at the same time.
+            self.logs.mkdir(parents=True, exist_ok=True)
+            descriptor, unique = tempfile.mkstemp(prefix=f"{name}-", suffix=".log", dir=self.logs)
+            os.close(descriptor)
+            log = Path(unique)
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with log.open("wb") as output:
+            try:
+                # A session of its own: Ctrl-C reaches us alone, and one signal ends the tool and all its children.
+                process = subprocess.Popen(
+                    command,
+                    stdin=subprocess.DEVNULL if stdin is None else subprocess.PIPE,
+                    stdout=output,
+                    stderr=subprocess.STDOUT,
+                    cwd=cwd or self.root,
+                    env=self.environment(),
+                    start_new_session=True,
+                )
+            except OSError as error:
+                raise self._unstartable(name, error.strerror or str(error)) from error
+            try:
+                if stdin is not None:
+                    _feed(process, stdin)
+                status = process.wait()
+            except BaseException:
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+                if process.stdin:
+                    with contextlib.suppress(BrokenPipeError):
+                        process.stdin.close()
+                raise
+        if status != 0:
+            why = f"killed by signal {-status}" if status < 0 else f"exit status {status}"
+            raise ToolError(
+                f"{name} failed",
+                where=Place(file=str(log)),
+                why=why,
+                hint=f"all that it printed is in {log}",
+                details=_last_lines(log),
+            )
+        printed = log.read_text("utf-8", "replace")
+        if not kept:
+            log.unlink()
+        for line in printed.splitlines():
+            if "warning" in line.lower():
+                reporter.warn(f"{name}: {line.strip()}")
+        return printed
+
+    def _start(self) -> list[str]:
+        # systemd's programs name their own folder by its absolute path (DT_RUNPATH), which would be the host's.
+        folders = f"{self._libraries}:{self._libraries / 'systemd'}"
+        return [str(self._loader), "--inhibit-cache", "--library-path", folders]
+
+    def _check(self, program: Path) -> None:
+        """Make sure that every library of `program` comes from the toolbox: the loader would fall back on the host's.
+
+        What a program opens later by dlopen(3) is beyond this check.
+        """
+        with self._lock:
+            if program in self._checked:
+                return
+        try:
+            listed = subprocess.run(
+                [*self._start(), "--list", str(program)],
+                capture_output=True,
+                text=True,
+                errors="replace",
+                env=self.environment(),
+                check=False,
+            )
+        except OSError as error:
+            raise self._unstartable(program.name, error.strerror or str(error)) from error
+        if listed.returncode != 0:
+            raise self._unstartable(program.name, listed.stderr.strip() or f"exit status {listed.returncode}")
+        inside = str(self.root) + "/"
+        for line in listed.stdout.splitlines():
+            library, arrow, where = line.strip().partition(" => ")
+            if arrow and not where.startswith(inside):
+                raise ToolError(
+                    f"{program.name} would run with a library of this machine",
+                    why=f"no package of the toolbox has {library}",
+                    hint="lock again: the tool's dependencies are incomplete",
+                )
+        with self._lock:
+            self._checked.add(program)
+
+    def _unstartable(self, name: str, why: str) -> ToolError:
+        return ToolError(
+            f"{name} cannot be started",
+            where=Place(file=str(self._loader)),
+            why=why,
+            hint="the store must be on a file system that allows running programs (not mounted noexec), "
+            "and the lock made for this machine's architecture",
+        )
+
+
+def _feed(process: "subprocess.Popen[bytes]", stdin: Iterable[bytes]) -> None:
+    """Write all of `stdin` to the process and close its end. One that stops reading is judged by its exit status."""
+    pipe = process.stdin
+    assert pipe is not None
+    try:
+        for chunk in stdin:
+            pipe.write(chunk)
+    except BrokenPipeError:
+        pass
+    with contextlib.suppress(BrokenPipeError):
+        pipe.close()
+
+
+def _last_lines(log: Path) -> list[str]:
+    with log.open("rb") as stream:
+        stream.seek(max(0, stream.seek(0, os.SEEK_END) - _TAIL))
+        return stream.read().decode("utf-8", "replace").splitlines()[-_LAST_LINES:]

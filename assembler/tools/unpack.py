@@ -1,0 +1,101 @@
+"""Packages laid out as a real folder, for tools that are run and boot loader files that are read. Never installed.
+
+Ownership, set-id bits and maintainer scripts play no part, so an ordinary user can do it, and nothing that is written
+comes to lie outside the folder: names were checked when the package was read, files come before symbolic links, and a
+link's target is only ever text.
+"""
+
+import hashlib
+import os
+import posixpath
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from assembler.debian.deb import Deb, open_package
+from assembler.errors import AssembleError, Place
+from assembler.lock.model import LockedPackage
+from assembler.store.objects import Store
+from assembler.tree.content import Slice, chunks
+from assembler.tree.tar import Member
+
+_KIND = "toolbox-1"
+_MERGED = frozenset({"bin", "sbin", "lib", "lib32", "lib64", "libx32"})
+"""Folders of the root that are links into /usr (merged usr)."""
+_LEFT_OUT = ("/usr/share/doc/", "/usr/share/man/", "/usr/share/info/", "/usr/share/locale/")
+
+
+def unpacked(store: Store, packages: Sequence[LockedPackage]) -> Path:
+    """The folder with the files of `packages`, made in the store when it is missing.
+
+    Raises StoreError when a package is not in the store, DebError or TarError when one is damaged, and AssembleError
+    when two of them disagree about a file.
+    """
+    digests = sorted(package.sha256 for package in packages)
+    key = hashlib.sha256("\n".join(digests).encode()).hexdigest()
+    debs = ((package.name, open_package(store, package.sha256, package.name)) for package in packages)
+    return store.derived(_KIND, key, lambda folder: lay_out(debs, folder))
+
+
+def lay_out(packages: Iterable[tuple[str, Deb]], folder: Path) -> None:
+    """Write the files of `packages`, (name, package) each, below `folder`, which is made; usr-merged."""
+    folder.mkdir()
+    owner: dict[str, str] = {}
+    links: dict[str, str] = {}
+    for name, deb in packages:
+        for member in deb.members:
+            path = _merged(member.path)
+            if path.startswith(_LEFT_OUT):
+                continue
+            if member.type != "5" and owner.setdefault(path, name) != name:
+                raise AssembleError(
+                    "two packages ship the same file",
+                    where=Place(package=name, path=path),
+                    why=f"{owner[path]} ships it too",
+                )
+            _place(deb, member, folder, path, links)
+    for path, target in sorted(links.items()):
+        place = folder / path[1:]
+        if not place.is_dir():
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.symlink_to(target)
+
+
+def _place(deb: Deb, member: Member, folder: Path, path: str, links: dict[str, str]) -> None:
+    place = folder / path[1:]
+    if member.type == "2":
+        if member.path[1:] not in _MERGED:
+            links[path] = _relative(member)
+        return
+    try:
+        match member.type:
+            case "5":
+                place.mkdir(parents=True, exist_ok=True)
+            case "0":
+                place.parent.mkdir(parents=True, exist_ok=True)
+                with place.open("xb") as out:
+                    for chunk in chunks(Slice(str(deb.data), member.offset, member.size)):
+                        out.write(chunk)
+                place.chmod(0o755 if member.mode & 0o111 else 0o644)
+            case "1":
+                place.parent.mkdir(parents=True, exist_ok=True)
+                # A target that is missing or a symbolic link is the package's fault and ends below.
+                os.link(folder / _merged(member.target)[1:], place, follow_symlinks=False)
+            case _:
+                pass  # no tool needs a device node or a pipe
+    except OSError as error:
+        raise AssembleError(
+            "a package's file cannot be unpacked",
+            where=Place(package=deb.name, path=member.path),
+            why=error.strerror or str(error),
+        ) from error
+
+
+def _merged(path: str) -> str:
+    first = path[1:].partition("/")[0]
+    return f"/usr{path}" if first in _MERGED else path
+
+
+def _relative(link: Member) -> str:
+    """The text for a symbolic link that leads to the same place below the folder; absolute targets mean its root."""
+    target = posixpath.normpath(posixpath.join(posixpath.dirname(link.path), link.target))
+    return posixpath.relpath(_merged(target), posixpath.dirname(_merged(link.path)))

@@ -1,0 +1,1 @@
+"""The staging tree, its contents by reference, and its tar reader and writer."""

@@ -1,0 +1,65 @@
+"""File contents by reference: bytes in memory, or a slice of a file in the store.
+
+A staging tree of half a gigabyte thus costs a few megabytes of memory; bytes are read when a writer streams them.
+"""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+
+CHUNK = 1 << 20
+"""Bytes read at a time when streaming."""
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """`size` bytes at `offset` of the host file `file`, which must not change while the tree is in use."""
+
+    file: str
+    offset: int
+    size: int
+
+
+Content = bytes | Slice
+
+
+@lru_cache(maxsize=64)
+def _descriptor(file: str) -> "_Handle":
+    return _Handle(file)
+
+
+class _Handle:
+    """An open file that closes itself when the cache drops it."""
+
+    def __init__(self, file: str) -> None:
+        self.number = os.open(file, os.O_RDONLY | os.O_CLOEXEC)
+
+    def __del__(self) -> None:
+        os.close(self.number)
+
+
+def size_of(content: Content) -> int:
+    """Length in bytes."""
+    return len(content) if isinstance(content, bytes) else content.size
+
+
+def chunks(content: Content) -> Iterator[bytes]:
+    """The bytes, at most `CHUNK` at a time. Raises OSError when a slice's file is gone or too short."""
+    if isinstance(content, bytes):
+        yield content
+        return
+    handle = _descriptor(content.file)
+    offset, left = content.offset, content.size
+    while left:
+        data = os.pread(handle.number, min(left, CHUNK), offset)
+        if not data:
+            raise OSError(f"{content.file} ends before byte {offset + left}")
+        yield data
+        offset += len(data)
+        left -= len(data)
+
+
+def read(content: Content) -> bytes:
+    """All the bytes at once; for files known to be small."""
+    return content if isinstance(content, bytes) else b"".join(chunks(content))

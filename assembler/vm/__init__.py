@@ -1,0 +1,1 @@
+"""Virtual machines: starting QEMU, talking to its serial console and forwarding SSH."""

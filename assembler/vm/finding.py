@@ -1,0 +1,116 @@
+"""Finding a QEMU to run, the host's own or one from locked packages, and whether KVM works here."""
+
+import os
+import platform
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+from assembler.tools.toolbox import Toolbox
+from assembler.vm.qemu import PLATFORMS, Architecture, Emulator
+
+_UEFI: dict[Architecture, tuple[tuple[str, str], ...]] = {
+    "amd64": (
+        ("usr/share/OVMF/OVMF_CODE_4M.fd", "usr/share/OVMF/OVMF_VARS_4M.fd"),  # Debian, Ubuntu
+        ("usr/share/OVMF/OVMF_CODE.fd", "usr/share/OVMF/OVMF_VARS.fd"),
+        ("usr/share/edk2/ovmf/OVMF_CODE.fd", "usr/share/edk2/ovmf/OVMF_VARS.fd"),  # Fedora
+        ("usr/share/edk2/x64/OVMF_CODE.4m.fd", "usr/share/edk2/x64/OVMF_VARS.4m.fd"),  # Arch Linux
+        ("usr/share/qemu/edk2-x86_64-code.fd", "usr/share/qemu/edk2-i386-vars.fd"),  # QEMU's own
+    ),
+    "arm64": (
+        ("usr/share/AAVMF/AAVMF_CODE.fd", "usr/share/AAVMF/AAVMF_VARS.fd"),  # Debian, Ubuntu
+        ("usr/share/edk2/aarch64/QEMU_CODE.fd", "usr/share/edk2/aarch64/QEMU_VARS.fd"),  # Arch Linux
+        ("usr/share/qemu/edk2-aarch64-code.fd", "usr/share/qemu/edk2-arm-vars.fd"),
+    ),
+}
+"""Code and variable store of the UEFI firmware without Secure Boot keys, below a root folder."""
+
+_MACHINES: dict[str, Architecture] = {"x86_64": "amd64", "aarch64": "arm64"}
+"""Debian's architecture by the kernel's name (uname -m)."""
+
+
+def uefi(architecture: Architecture, root: Path = Path("/")) -> tuple[Path, Path] | None:
+    """The UEFI firmware for `architecture` below `root`, as (code, variable store); None when there is none."""
+    for code, variables in _UEFI[architecture]:
+        if (root / code).is_file() and (root / variables).is_file():
+            return root / code, root / variables
+    return None
+
+
+def virtualises(cpuinfo: str, architecture: Architecture, machine: str) -> bool:
+    """Whether a host with this /proc/cpuinfo and ``uname -m`` can run guests of `architecture` with KVM.
+
+    On amd64 a /dev/kvm may be there and open although the processor shows neither VMX nor SVM; guests then hang. On
+    arm64 nothing in cpuinfo tells, and the kernel makes /dev/kvm only when it was started at EL2.
+    """
+    if _MACHINES.get(machine) != architecture:
+        return False
+    if architecture == "arm64":
+        return True
+    return any(
+        not {"vmx", "svm"}.isdisjoint(line.partition(":")[2].split())
+        for line in cpuinfo.splitlines()
+        if line.startswith("flags")
+    )
+
+
+def kvm(architecture: Architecture) -> bool:
+    """Whether KVM works here for guests of `architecture`, for this user."""
+    try:
+        os.close(os.open("/dev/kvm", os.O_RDWR | os.O_CLOEXEC))
+        cpuinfo = Path("/proc/cpuinfo").read_text()
+    except OSError:
+        return False
+    return virtualises(cpuinfo, architecture, platform.machine())
+
+
+def parallel(version: str) -> bool:
+    """Whether a QEMU that says this of its ``--version`` may emulate several processors at the same time.
+
+    Before 8.1 it may run code of a page that another processor is just changing ("Always lock pages before
+    translation" there), which Linux does while booting: a few boots in a hundred end in "Oops: int3".
+    """
+    found = re.search(r"version (\d+)\.(\d+)", version)
+    return found is not None and (int(found[1]), int(found[2])) >= (8, 1)
+
+
+def _version(program: str) -> str:
+    try:
+        return subprocess.run([program, "--version"], capture_output=True, text=True, check=False).stdout
+    except OSError:
+        return ""
+
+
+def on_host(architecture: Architecture, search: str) -> Emulator | None:
+    """The host's QEMU from the folders of `search` (as $PATH), with the host's UEFI firmware; None when not there."""
+    program = shutil.which(PLATFORMS[architecture].program, path=search)
+    if program is None:
+        return None
+    code, variables = uefi(architecture) or (None, None)
+    return Emulator(
+        command=(program,),
+        accelerated=kvm(architecture),
+        parallel=parallel(_version(program)),
+        uefi_code=code,
+        uefi_vars=variables,
+    )
+
+
+def in_toolbox(architecture: Architecture, toolbox: Toolbox) -> Emulator:
+    """QEMU and firmware of the lock's `vm` role, unpacked as `toolbox`. Raises ToolError when QEMU is not in it.
+
+    Started through its loader it cannot tell where it lies, so it is told where its firmware images and modules are.
+    """
+    share = toolbox.root / "usr/share"
+    folders = [folder for name in ("qemu", "seabios") if (folder := share / name).is_dir()]
+    data = [argument for folder in folders for argument in ("-L", folder)]
+    modules = ":".join(map(str, toolbox.root.glob("usr/lib/*-linux-gnu/qemu")))
+    code, variables = uefi(architecture, toolbox.root) or (None, None)
+    return Emulator(
+        command=tuple(toolbox.command(PLATFORMS[architecture].program, data)),
+        environment=toolbox.environment() | {"QEMU_MODULE_DIR": modules},
+        accelerated=kvm(architecture),
+        uefi_code=code,
+        uefi_vars=variables,
+    )

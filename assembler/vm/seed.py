@@ -1,0 +1,70 @@
+"""A private copy of a cloud-init seed, with SSH keys added.
+
+The keys go into meta-data's ``public-keys``, as a cloud would hand them out (cloud-init's NoCloud data source and its
+module cc_ssh), so user-data stays as it is, whatever kind it is of. The instance-id changes with the keys: cloud-init
+installs keys once an instance, and a state disk may remember an earlier run without them.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from assembler.errors import AssembleError, Place
+from assembler.formats.iso import write_iso
+from assembler.vm.isofile import read_files
+
+LABEL = "cidata"
+_TYPES = ("ssh-", "ecdsa-sha2-", "sk-ssh-", "sk-ecdsa-sha2-")
+"""How the type of a public key begins (sshd(8), AUTHORIZED_KEYS FILE FORMAT)."""
+
+
+class SeedError(AssembleError):
+    """A key or a seed that cannot be used."""
+
+
+def read_key(path: Path) -> str:
+    """The public keys in `path`, one a line, as ssh-keygen writes them. Raises SeedError when there is none."""
+    try:
+        text = path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SeedError("the SSH key cannot be read", where=Place(file=str(path)), why=str(error)) from error
+    if "PRIVATE KEY" in text:
+        raise SeedError("this is a private key", where=Place(file=str(path)), hint=f"the public one is {path}.pub")
+    lines = [line.strip() for line in text.splitlines() if line.strip() and not line.startswith("#")]
+    if not lines or not all(line.startswith(_TYPES) and len(line.split()) >= 2 for line in lines):
+        raise SeedError("this is no SSH public key", where=Place(file=str(path)), hint="make one with ssh-keygen")
+    return "\n".join(lines)
+
+
+def with_keys(seed: Path, keys: Sequence[str], out: Path) -> Path:
+    """Write to `out` the seed ISO `seed` with `keys` (lines of public keys) added; returns `out`.
+
+    Raises SeedError when `seed` is no seed, AssembleError when it is no ISO.
+    """
+    files = read_files(seed, [f"/{name}" for name in ("user-data", "meta-data", "network-config", "vendor-data")])
+    if "/user-data" not in files:
+        raise SeedError("this is no cloud-init seed", where=Place(file=str(seed)), why="it has no user-data")
+    try:
+        meta = yaml.safe_load(files.get("/meta-data", b"")) or {}
+    except yaml.YAMLError as error:
+        raise SeedError("meta-data is no YAML", where=Place(file=str(seed), path="/meta-data")) from error
+    if not isinstance(meta, dict):
+        raise SeedError("meta-data is no YAML mapping", where=Place(file=str(seed), path="/meta-data"))
+    wanted = "\n".join(keys).splitlines()
+    digest = hashlib.sha256("\n".join(wanted).encode()).hexdigest()
+    meta["instance-id"] = f"{meta.get('instance-id', 'nocloud')}-{digest[:12]}"
+    meta["public-keys"] = _listed(meta.get("public-keys")) + wanted
+    files["/meta-data"] = yaml.safe_dump(meta, sort_keys=True).encode()
+    write_iso(out, files, label=LABEL, epoch=0, joliet=True)
+    return out
+
+
+def _listed(value: Any) -> list[str]:
+    """Keys as cloud-init takes them: a text, a list, or a mapping of names to either."""
+    if isinstance(value, str):
+        return value.splitlines()
+    values = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return [line for item in values for line in _listed(item)]

@@ -1,0 +1,32 @@
+"""The ISO starts in BIOS and UEFI, as a CD and as a disk, by the command that users have for it.
+
+The host's programs are hidden from it, so QEMU and firmware are those of the image's lock.
+"""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from assembler.vm.node import Built
+
+pytestmark = pytest.mark.boot
+
+TIMEOUT = 400
+"""Seconds; some 100 under emulation on two idle processors."""
+
+
+@pytest.mark.parametrize("medium", ["cd", "disk"])
+@pytest.mark.parametrize("firmware", ["bios", "uefi"])
+def test_reaches_the_login_prompt(
+    node: Built, free_port: Callable[[], int], tmp_path: Path, firmware: str, medium: str
+) -> None:
+    argv = [sys.executable, "-m", "assembler", "run", "--out", str(node.folder), "--disk", str(tmp_path / "var.qcow2")]
+    argv += ["--firmware", firmware, "--as", medium, "--ssh-port", str(free_port())]
+    argv += ["--expect", r"^k8s-livecd login: $", "--timeout", str(TIMEOUT)]
+    hidden = os.environ | {"PATH": "/nonexistent"}
+    done = subprocess.run(argv, env=hidden, capture_output=True, text=True, timeout=TIMEOUT + 60, check=False)
+    assert done.returncode == 0, f"{done.stdout[-4000:]}\n{done.stderr[-2000:]}"

@@ -1,0 +1,230 @@
+"""The node does its work: two boots of one machine, everything asked in one go, each answer judged by a test.
+
+It has two network cards: one behind QEMU's NAT, for SSH, and one on `wire.py`, whose DHCP server names a DNS and an NTP
+server that are there as well. The first boot starts with a clock two days behind.
+"""
+
+import json
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+
+from assembler.vm.machine import Machine
+from assembler.vm.node import Built, hardware, keep_state
+from assembler.vm.qemu import Emulator
+from assembler.vm.seed import read_key, with_keys
+from tests.boot.wire import ADDRESS, GUEST, NAME, Wire, plugged_in
+
+pytestmark = pytest.mark.boot
+
+LOGIN = 400
+"""Seconds until the prompt; about 25 under emulation on an idle machine."""
+RUNNING = 600
+"""Seconds until every unit is started; cloud-init takes the most of it."""
+BEHIND = 2 * 86400
+"""Seconds by which the clock of the first boot is behind."""
+
+QUESTIONS = {
+    "state": "cat /run/livecd/state; blkid -s UUID -o value -L K8S_STATE; findmnt -no SOURCE,TARGET /mnt",
+    "uuid": "blkid -s UUID -o value $(blkid -L K8S_STATE)",
+    "hostname": "hostname",
+    "addresses": "ip -4 -br address show scope global",
+    "links": "networkctl list --no-legend --no-pager",
+    "resolv.conf": "readlink -f /etc/resolv.conf; grep ^nameserver /etc/resolv.conf",
+    "name": f"getent ahostsv4 {NAME}",
+    "no name": "getent hosts nothing.assembler.test",
+    "synchronised": "for i in $(seq 60); do timedatectl show -p NTPSynchronized | grep yes && break; sleep 2; done",
+    "clock": "date +%s",
+    "time server": "timedatectl show-timesync -p ServerAddress --value",
+    "first entry": "journalctl -b -o json --output-fields=MESSAGE --no-pager | head -n 1",
+    "boots": "journalctl --list-boots -o json --no-pager",
+    "former message": "journalctl -b -1 -t assembler-test -o cat --no-pager",
+    "machine-id": "cat /etc/machine-id",
+    "host keys": "cat /etc/ssh/ssh_host_*_key.pub",
+    "iscsi name": "grep ^InitiatorName= /etc/iscsi/initiatorname.iscsi",
+    "containerd": "systemctl is-active containerd",
+    "cloud-init": "cloud-init status --long",
+    "locale": "cat /etc/default/locale /etc/locale.conf; date +%Z",
+    "kept": "cat /root/kept /var/lib/kept",
+}
+
+
+@dataclass(frozen=True)
+class Boot:
+    console: str
+    overall: tuple[int, str]
+    failed: str
+    answers: Mapping[str, tuple[int, str]]
+    begun: float
+    asked: float
+    """When the clock was asked for, in seconds since the epoch, on the host."""
+
+    def said(self, question: str) -> str:
+        status, text = self.answers[question]
+        assert status == 0, f"{QUESTIONS[question]}: {text}"
+        return text
+
+
+@dataclass(frozen=True)
+class Session:
+    first: Boot
+    second: Boot
+    ssh: subprocess.CompletedProcess[str]
+    stranger: subprocess.CompletedProcess[str]
+    wire: Wire
+
+
+def ssh(port: int, key: Path, command: str) -> subprocess.CompletedProcess[str]:
+    argv = ["ssh", "-F", "none", "-p", str(port), "-i", str(key), "-o", "IdentitiesOnly=yes", "-o", "BatchMode=yes"]
+    argv += ["-o", "StrictHostKeyChecking=no", "-o", f"UserKnownHostsFile={key}.hosts", "-o", "ConnectTimeout=60"]
+    return subprocess.run([*argv, "root@127.0.0.1", command], capture_output=True, text=True, timeout=120, check=False)
+
+
+def make_key(path: Path) -> Path:
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(path)], check=True)
+    return path
+
+
+@contextmanager
+def logged_in(machine: Machine) -> Iterator[Machine]:
+    with machine:
+        machine.expect(r"^k8s-livecd login: $", LOGIN)
+        machine.login("root", "root", timeout=120)
+        yield machine
+
+
+def ask(machine: Machine, begun: float) -> Boot:
+    overall = machine.run("systemctl is-system-running --wait", RUNNING)
+    failed = machine.run("systemctl --failed --no-legend --plain; journalctl -b -p 3 -o cat --no-pager | tail -n 40")[1]
+    answers = {}
+    asked = 0.0
+    for question, command in QUESTIONS.items():
+        if question == "clock":
+            asked = time.time()
+        answers[question] = machine.run(command, timeout=180)
+    return Boot(machine.console.text, overall, failed, answers, begun, asked)
+
+
+@pytest.fixture(scope="module")
+def session(
+    node: Built, emulator: Emulator, free_port: Callable[[], int], tmp_path_factory: pytest.TempPathFactory
+) -> Session:
+    folder = tmp_path_factory.mktemp("services")
+    key, strange = make_key(folder / "key"), make_key(folder / "stranger")
+    seed = with_keys(node.seed, [read_key(key.with_suffix(".pub"))], folder / "seed.iso")
+    state = folder / "var.qcow2"
+    keep_state(state)
+    port = free_port()
+    with plugged_in() as wire:
+        machine = replace(
+            hardware(node, seed=seed, state=state, processors=2, ssh_port=port),
+            wires=((wire.port, wire.qemu_port),),
+        )
+        begun = time.time()
+        clock = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(begun - BEHIND))
+        with logged_in(Machine(emulator, replace(machine, clock=clock))) as running:
+            first = ask(running, begun)
+            # While the machine is idle, so that it does not take long.
+            by_key, by_other = ssh(port, key, "id -un; hostname"), ssh(port, strange, "id -un")
+            running.run(
+                "logger -t assembler-test said before the reboot; echo kept | tee /root/kept /var/lib/kept; sync"
+            )
+            running.shutdown(180)
+        begun = time.time()
+        with logged_in(Machine(emulator, machine)) as running:
+            second = ask(running, begun)
+            running.shutdown(180)
+    return Session(first, second, by_key, by_other, wire)
+
+
+def test_every_unit_is_running(session: Session) -> None:
+    assert session.first.overall == (0, "running"), session.first.failed
+    assert session.second.overall == (0, "running"), session.second.failed
+
+
+def test_ssh_with_the_key_of_the_seed(session: Session) -> None:
+    assert session.ssh.stdout == "root\nk8s-livecd\n", session.ssh.stderr
+
+
+def test_ssh_with_another_key_is_refused(session: Session) -> None:
+    assert session.stranger.returncode != 0
+    assert "Permission denied" in session.stranger.stderr
+
+
+def test_hostname(session: Session) -> None:
+    assert session.first.said("hostname") == "k8s-livecd"
+
+
+def test_every_wired_interface_has_its_address_by_dhcp(session: Session) -> None:
+    addresses = session.first.said("addresses")
+    assert f" {GUEST}/24" in addresses
+    assert " 10.0.2.15/24" in addresses
+    links = [line.split() for line in session.first.said("links").splitlines()]
+    assert [link[3:] for link in links if link[2] == "ether"] == [["routable", "configured"]] * 2
+
+
+def test_names_are_resolved_through_the_stub(session: Session) -> None:
+    assert session.first.said("resolv.conf").splitlines() == [
+        "/run/systemd/resolve/stub-resolv.conf",
+        "nameserver 127.0.0.53",
+    ]
+    assert session.first.said("name").split()[0] == str(ADDRESS)
+    assert f"dns {NAME}" in session.wire.answered
+    assert session.first.answers["no name"][0] != 0
+
+
+def test_time_is_set_from_the_server_that_dhcp_names(session: Session) -> None:
+    boot = session.first
+    began_at = int(json.loads(boot.said("first entry"))["__REALTIME_TIMESTAMP"]) / 1e6
+    assert began_at < boot.begun - BEHIND / 2, "the clock was not behind to begin with"
+    assert boot.said("synchronised") == "NTPSynchronized=yes"
+    assert boot.said("time server") == "192.0.2.1"
+    assert "ntp" in session.wire.answered
+    assert abs(int(boot.said("clock")) - boot.asked) < 30
+
+
+def test_changes_are_on_the_state_disk_which_is_formatted_once(session: Session) -> None:
+    first, second = session.first, session.second
+    assert "MODE=disk" in first.said("state")
+    assert "is blank and becomes the state disk" in first.console
+    assert "MODE=disk" in second.said("state")
+    assert "is blank and becomes the state disk" not in second.console
+    assert "changes are kept on vda: it is labelled K8S_STATE" in second.console
+    assert first.said("uuid") == second.said("uuid") != ""
+
+
+def test_files_survive_a_reboot(session: Session) -> None:
+    assert session.first.answers["kept"][0] != 0
+    assert session.second.said("kept") == "kept\nkept"
+
+
+def test_journal_survives_a_reboot(session: Session) -> None:
+    assert len(json.loads(session.first.said("boots"))) == 1
+    assert len(json.loads(session.second.said("boots"))) == 2
+    assert session.second.said("former message") == "said before the reboot"
+
+
+@pytest.mark.parametrize("question", ["machine-id", "host keys", "iscsi name"])
+def test_identity_is_made_once(session: Session, question: str) -> None:
+    assert session.first.said(question)
+    assert session.first.said(question) == session.second.said(question)
+
+
+def test_containerd(session: Session) -> None:
+    assert session.first.said("containerd") == "active"
+
+
+def test_cloud_init_has_no_complaint(session: Session) -> None:
+    status, text = session.first.answers["cloud-init"]
+    assert status == 0, text
+    assert "DataSourceNoCloud" in text
+
+
+def test_locale_and_timezone(session: Session) -> None:
+    assert session.first.answers["locale"][1].splitlines()[-1] == "UTC"
+    assert "LANG=C.UTF-8" in session.first.answers["locale"][1]

@@ -1,0 +1,3 @@
+from tests.toolboxes import loaders, toolbox
+
+__all__ = ["loaders", "toolbox"]

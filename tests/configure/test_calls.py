@@ -1,0 +1,210 @@
+"""Commands carried out on a tree leave what a real shell leaves on a disk."""
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from assembler.configure.calls import Exit, compile_block
+from assembler.configure.commands import Machine
+from assembler.configure.residual import own_scope, reduce_script, script_scope
+from assembler.configure.shell import parse, render
+from assembler.tree.staging import Kind, Tree
+from tests.configure.disk import on_disk, shown, tree_of, write_out
+from tests.programs import need
+
+FILES = {"/etc/": "", "/usr/share/p/default": "text\n", "/usr/share/p/list": "a\nb\n", "/etc/link": "->../usr/share/p",
+         "/etc/old": "old\n", "/etc/empty/": "", "/var/": "", "/etc/dangling": "->nowhere"}  # fmt: skip
+# Every path begins with @, which is dpkg's root here.
+SCRIPTS = {
+    "mkdir": """\
+mkdir @/etc/new
+mkdir -p @/var/a/b/c @/var/a
+mkdir -m 2775 @/var/d
+mkdir @/etc/new 2>/dev/null || true
+""",
+    "write": """\
+: >@/etc/e
+echo 'a  b' c >@/etc/f
+echo more >>@/etc/f
+cat >@/etc/g <<'EOF'
+$x `y`
+EOF
+: >@/etc/old
+""",
+    "through a link": """\
+echo x >@/etc/link/new
+touch @/etc/old @/etc/dangling
+""",
+    "cp": """\
+cp @/usr/share/p/default @/etc
+cp -p @/usr/share/p/list @/etc/copy
+cp -n @/usr/share/p/list @/etc/old
+""",
+    "mv": """\
+mv @/etc/old @/etc/empty
+mv -f @/usr/share/p/list @/usr/share/p/default
+""",
+    "ln": """\
+ln -s a @/etc/l1
+ln -sf b @/etc/l1
+ln -s a @/etc/l1 2>/dev/null || true
+ln -s x @/etc/empty
+ln -sfn y @/etc/link
+ln @/etc/old @/etc/hard
+""",
+    "ln into a linked folder": """\
+ln -s z @/etc/link
+ln -sf default @/usr/share/p/list
+""",
+    "rm": """\
+rm -f @/etc/none @/etc/old
+rm -rf @/usr/share/p
+rmdir @/etc/empty
+rmdir --ignore-fail-on-non-empty @/etc
+rm @/etc/link
+""",
+    "chmod": """\
+chmod 4755 @/etc/old
+chmod u+s,g-w,o= @/usr/share/p/list
+chmod a+x @/usr/share/p/default
+chmod -R g=rx @/var
+""",
+    "install": """\
+install -d -m 700 @/var/i/j
+install -m 640 /dev/null @/etc/n
+install -D -m 600 @/etc/old @/var/k/l
+""",
+    "conditions": """\
+if [ -e @/etc/old ] && [ ! -L @/etc/old ]; then echo 1 >@/etc/r1; fi
+[ -d @/etc/link ] && echo 2 >@/etc/r2
+if test -s @/etc/none -o -f @/etc/link; then echo 3 >@/etc/r3
+elif [ -h @/etc/dangling -a ! -e @/etc/dangling ]; then echo 4 >@/etc/r4; fi
+cmp -s @/etc/old @/usr/share/p/default || echo 5 >@/etc/r5
+! [ -x @/etc/old ] && echo 6 >@/etc/r6
+""",
+    "functions": """\
+put() {
+  if [ -e @"$1" ]; then return 0; fi
+  echo "$2" >@"$1"
+}
+put /etc/old new
+put /etc/fresh new
+put /etc/fresh again
+""",
+    "loops": """\
+for f in a b; do echo "$f" >@/etc/$f.conf; done
+X=/etc/x
+echo "$X" >@$X
+""",
+    "case": """\
+case "$1" in
+configure) echo c >@/etc/c;;
+*) echo other >@/etc/c;;
+esac
+""",
+    "exit": """\
+if [ -e @/etc/old ]; then
+echo 1 >@/etc/r
+exit 0
+fi
+echo 2 >@/etc/r
+""",
+}
+
+
+def carry_out(script: str, tree: Tree) -> int | None:
+    """The status of the script; None when it is not understood."""
+    scope = script_scope("pkg", "postinst", "amd64")
+    block = reduce_script(parse(script), scope)
+    action = compile_block(block, own_scope(scope, render(block)))
+    if action is None:
+        return None
+    try:
+        return action(Machine(tree, "amd64"))
+    except Exit as end:
+        return end.status
+
+
+@pytest.mark.parametrize("script", SCRIPTS.values(), ids=SCRIPTS)
+def test_as_a_shell_would(script: str, tmp_path: Path) -> None:
+    script = script.replace("@", '"$DPKG_ROOT"')
+    tree = tree_of(FILES)
+    root = write_out(tree, tmp_path / "root")
+    assert carry_out(script, tree) is not None
+    # As dpkg runs scripts: root's usual mask, errors end them.
+    environment = {"DPKG_ROOT": str(root), "PATH": os.environ["PATH"]}
+    command = [need("dash", "dash"), "-c", f"umask 022\n{script}", "postinst", "configure", ""]
+    subprocess.run(command, env=environment, check=False)
+    assert shown(tree) == on_disk(root)
+    for path, inode in tree.walk():
+        if inode.kind is not Kind.SYMLINK and path != "/":
+            assert oct(inode.mode) == oct((root / path[1:]).stat().st_mode & 0o7777), path
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "wget http://example.org/x\n",
+        'rm -rf "$UNKNOWN"/x\n',
+        "rm -rf /\n",
+        "cp /etc/a /etc/b /etc/c\n",
+        "echo $(id) >/etc/x\n",
+        "ls | tee /etc/x\n",
+        "echo x >$FILE\n",
+        "cat >/etc/x <<EOF\n$HOME\nEOF\n",
+        "chmod -x+y /etc/x\n",
+        "dpkg-divert --rename --add /etc/x\n",
+        "f() { f; }\nf\n",
+        "read x </etc/y\n",
+        "PATH=/tmp\n",
+        ". /etc/evil\n",
+        "setcap nonsense /x\n",
+        "true &&\neval x\n",
+        "(cd /etc; rm x)\n",
+        "python3 -c 'x'\n",
+        "echo -n x >/etc/y\n",
+        "update-alternatives --install /a b /c 1 >/etc/z\n",
+        "echo x >&/etc/z\n",
+        "return 0\n",
+        "if [ -e /x ]; then f() { echo 1 >/a; }; else f() { echo 2 >/a; }; fi\nf\n",
+    ],
+)
+def test_what_is_not_understood_is_not_carried_out(script: str) -> None:
+    tree = tree_of(FILES)
+    before = shown(tree)
+    assert carry_out("mkdir /etc/first\n" + script, tree) is None
+    assert shown(tree) == before
+
+
+def test_failures_that_a_script_provides_for() -> None:
+    tree = tree_of({"/etc/passwd": "", "/etc/group": ""})
+    assert carry_out("update-alternatives --auto nothing || true\n", tree) == 0
+    assert carry_out("if getent passwd nobody >/dev/null; then exit 3; fi\nexit 4\n", tree) == 4
+
+
+def test_statoverrides_and_diversions_are_recorded() -> None:
+    tree = tree_of({"/etc/passwd": "root:x:0:0:::\n", "/etc/group": "mail:x:8:\n", "/usr/bin/p": ""})
+    script = (
+        "if ! dpkg-statoverride --list /usr/bin/p >/dev/null; then\n"
+        "dpkg-statoverride --update --add root mail 2755 /usr/bin/p; fi\n"
+        "dpkg-divert --package a --no-rename --divert /x.real --add /x\n"
+        "dpkg-divert --package a --no-rename --divert /y.real --add /y\n"
+        "dpkg-divert --package a --no-rename --remove /x\n"
+    )
+    assert carry_out(script, tree) == 0
+    inode = tree.at("/usr/bin/p")
+    assert (inode.gid, oct(inode.mode)) == (8, "0o2755")
+    assert tree.read_text("/var/lib/dpkg/statoverride") == "root mail 2755 /usr/bin/p\n"
+    assert tree.read_text("/var/lib/dpkg/diversions") == "/y\n/y.real\na\n"
+
+
+def test_owners() -> None:
+    tree = tree_of({"/etc/passwd": "a:x:7:70:::\n", "/etc/group": "g:x:8:\n", "/d/f": "", "/d/g": "", "/d/h": ""})
+    assert carry_out("chown -R a:g /d\nchown a: /d/f\nchgrp 5 /d/g\nchown 3 /d/h\n", tree) == 0
+    assert [(tree.at(path).uid, tree.at(path).gid) for path in ("/d", "/d/f", "/d/g", "/d/h")] == [
+        (7, 8), (7, 70), (7, 5), (3, 8),
+    ]  # fmt: skip
+    assert carry_out("chown nobody /d || echo failed >/d/i\n", tree) == 0
+    assert tree.exists("/d/i")

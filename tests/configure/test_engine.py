@@ -1,0 +1,155 @@
+"""Configuring packages: what is done in which order, what is refused, what the report says."""
+
+import pytest
+
+from assembler.configure.engine import ScriptFailed, Settings, configure
+from assembler.errors import Problems
+from assembler.tree.staging import Tree
+from tests.configure.packages import package
+
+SH = "#!/bin/sh\nset -e\n"
+SETTINGS = Settings(86400 * 20000, "amd64")
+MASTERS = {
+    "/usr/share/base-passwd/passwd.master": "root:*:0:0:root:/root:/bin/bash\nnobody:*:65534:65534::/:/bin/sh\n",
+    "/usr/share/base-passwd/group.master": "root:*:0:\nnogroup:*:65534:\n",
+}
+
+
+def test_preinst_first_then_postinst_by_dependencies() -> None:
+    tree = Tree()
+    log = "echo {0} >>/log\n"
+    packages = [
+        package(tree, "c", depends="a", preinst=SH + log.format("pre-c"), postinst=SH + log.format("c")),
+        package(tree, "b", preinst=SH + log.format("pre-b"), postinst=SH + log.format("b"), essential="yes"),
+        package(tree, "a", depends="d", postinst=SH + log.format("a")),
+        package(tree, "d", postinst=SH + log.format("d"), prerm=SH + "wget x\n", config=SH + "wget x\n"),
+    ]
+    report = configure(tree, packages, SETTINGS)
+    assert tree.read_text("/log").split() == ["pre-c", "pre-b", "b", "d", "a", "c"]
+    assert report.order == ("b", "d", "a", "c")
+    assert report.counts() == {"calls": 6}
+
+
+def test_accounts_get_their_numbers_in_that_order() -> None:
+    tree = Tree()
+    add = SH + "adduser --system --no-create-home --home /nonexistent {0}\n"
+    packages = [
+        package(tree, "zz", postinst=add.format("first")),
+        package(tree, "aa", depends="zz", postinst=add.format("second")),
+        package(
+            tree, "base-passwd", files=MASTERS, essential="yes",
+            preinst=SH + "cp /usr/share/base-passwd/passwd.master /etc/passwd\n"
+            "cp /usr/share/base-passwd/group.master /etc/group\n",
+        ),
+    ]  # fmt: skip
+    tree.mkdir("/etc")
+    configure(tree, packages, SETTINGS)
+    numbers = {line.split(":")[0]: line.split(":")[2] for line in tree.read_text("/etc/passwd").splitlines()}
+    assert (numbers["first"], numbers["second"]) == ("100", "101")
+
+
+def test_programs_of_later_packages_are_not_there_for_essential_ones() -> None:
+    tree = Tree()
+    ask = SH + "if command -v systemctl >/dev/null; then echo yes >/{0}; else echo no >/{0}; fi\n"
+    packages = [
+        package(tree, "core", essential="yes", postinst=ask.format("core")),
+        package(tree, "systemd", files={"/usr/bin/systemctl": ""}, postinst=ask.format("systemd")),
+    ]
+    tree.chmod("/usr/bin/systemctl", 0o755)
+    configure(tree, packages, SETTINGS)
+    assert (tree.read_text("/core"), tree.read_text("/systemd")) == ("no\n", "yes\n")
+
+
+def test_snippets_keep_their_place_among_what_is_written_by_hand() -> None:
+    tree = Tree()
+    snippet = (
+        "# Automatically added by dh_installsysusers/13\n"
+        'if [ "$1" = configure ]; then systemd-sysusers p.conf; fi\n'
+        "# End automatically added section\n"
+    )
+    files = {"/usr/lib/sysusers.d/p.conf": "u gen -\n", "/etc/passwd": "", "/etc/group": "", "/home": ""}
+    del files["/home"]
+    script = f"{SH}getent passwd gen || echo before >>/log\n{snippet}getent passwd gen && echo after >>/log\n"
+    report = configure(tree, [package(tree, "p", files=files, postinst=script)], SETTINGS)
+    assert tree.read_text("/log") == "before\nafter\n"
+    assert report.scripts[0].tools == ("dh_installsysusers",)
+
+
+def test_a_script_that_fails_stops() -> None:
+    tree = Tree()
+    for script, why in (
+        ("exit 3\n", "status 3"),
+        ("cp /none /x\n", "status 1"),
+        ("adduser --system x --home\n", "adduser"),
+    ):
+        broken = package(tree, "broken", postinst=SH + "mkdir -p /a\n" + script)
+        with pytest.raises(ScriptFailed, match=why) as caught:
+            configure(tree, [broken], SETTINGS)
+        assert caught.value.where.package == "broken postinst"
+    for script in ("cp /none /x || true\n", "if cp /none /x; then :; fi\n", "[ -e /none ] && cp /none /x\n:\n"):
+        configure(tree, [package(tree, "sound", postinst=SH + script)], SETTINGS)
+    configure(tree, [package(tree, "lax", postinst="#!/bin/sh\ncp /none /x\n")], SETTINGS)
+
+
+def test_first_boot_leaves_a_package_unpacked() -> None:
+    tree = Tree()
+    odd = package(tree, "odd", postinst=SH + "frobnicate\n")
+    settings = Settings(0, "amd64", first_boot=frozenset({"odd"}))
+    report = configure(tree, [odd, package(tree, "even")], settings)
+    assert report.scripts[0].handling == "first boot"
+    status = tree.read_text("/var/lib/dpkg/status")
+    assert "Package: odd\nStatus: install ok unpacked\n" in status
+    assert "Package: even\nStatus: install ok installed\n" in status
+
+
+def test_triggers_that_nobody_knows_are_refused_when_something_activates_them() -> None:
+    tree = Tree()
+    interested = package(tree, "watcher", triggers="interest-noawait /usr/share/things\n", postinst=SH)
+    configure(tree, [interested], SETTINGS)
+    supplier = package(tree, "supplier", files={"/usr/share/things/one": ""})
+    with pytest.raises(Problems, match="/usr/share/things"):
+        configure(tree, [interested, supplier], SETTINGS)
+    with pytest.raises(Problems, match="refresh"):
+        configure(tree, [package(tree, "n", triggers="interest refresh\n", postinst=SH)], SETTINGS)
+
+
+def test_shells_are_updated_by_their_trigger() -> None:
+    tree = Tree()
+    tree.mkdir("/etc")
+    tree.symlink("usr/bin", "/bin")
+    utils = package(
+        tree, "debianutils", files={"/usr/share/debianutils/shells": "# shells\n/bin/sh\n", "/usr/bin/sh": ""},
+        triggers="interest-noawait /usr/share/debianutils/shells.d\n",
+    )  # fmt: skip
+    zsh = package(tree, "zsh", files={"/usr/share/debianutils/shells.d/zsh": "/bin/zsh # a comment\n"})
+    report = configure(tree, [utils, zsh], SETTINGS)
+    assert tree.read_text("/etc/shells") == "# shells\n/bin/sh\n/usr/bin/sh\n/bin/zsh \n/usr/bin/zsh \n"
+    assert report.triggers == ("/usr/share/debianutils/shells.d",)
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "mkdir -p /../../../../etc/../x\n",
+        "ln -s /etc /link\ntouch /link/../../../y\n",
+        "echo x >/../../../tmp/z\n",
+        "cp /../../etc/passwd /stolen || true\n",
+        "install -m 644 /proc/self/environ /e || true\n",
+    ],
+)
+def test_no_script_reaches_the_host(script: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With opening and making files on the host forbidden, everything still happens in the tree."""
+    tree = Tree()
+    for folder in ("/etc", "/tmp"):
+        tree.mkdir(folder)
+    hostile = package(tree, "hostile", postinst=SH + script)
+
+    def forbidden(*_: object, **__: object) -> None:
+        raise AssertionError("the host was touched")
+
+    for name in ("open", "mkdir", "symlink", "rename", "remove", "unlink", "link", "chmod", "chown"):
+        monkeypatch.setattr(f"os.{name}", forbidden)
+    monkeypatch.setattr("builtins.open", forbidden)
+    configure(tree, [hostile], SETTINGS)
+    monkeypatch.undo()
+    assert not tree.exists("/stolen")

@@ -1,0 +1,90 @@
+"""The order of configuration is the one in which dpkg's queue lets packages through."""
+
+import re
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from assembler.configure.order import Orderable, configure_order, essential_closure, relation_names, unpack_order
+from tests.programs import need
+
+# name: (Depends, has a postinst)
+GRAPHS: dict[str, Mapping[str, tuple[str, bool]]] = {
+    "a chain": {"a": ("b", False), "b": ("c", False), "c": ("", False)},
+    "alternatives": {"a": ("none | b, c (>= 1)", True), "b": ("", False), "c": ("b", True)},
+    "a cycle": {"a": ("b", True), "b": ("c", False), "c": ("a", True), "d": ("", True)},
+    "two cycles": {"a": ("b", True), "b": ("a", False), "c": ("d", False), "d": ("c", True), "e": ("a, c", True)},
+    "behind a cycle": {"z": ("lib", True), "lib": ("mapper", False), "mapper": ("setup", False),
+                       "setup": ("mapper", False), "b": ("", True)},
+}  # fmt: skip
+
+
+def packages(graph: Mapping[str, tuple[str, bool]]) -> list[Orderable]:
+    return [Orderable(name, {"Depends": depends}, postinst) for name, (depends, postinst) in graph.items()]
+
+
+def as_dpkg(graph: Mapping[str, tuple[str, bool]], tmp_path: Path) -> list[str]:
+    """The order in which dpkg, given the packages in the order of unpacking, would configure them."""
+    for folder in ("info", "updates", "triggers"):
+        (tmp_path / folder).mkdir()
+    stanzas = []
+    for name, (depends, postinst) in graph.items():
+        line = f"Depends: {depends}\n" if depends else ""
+        stanzas.append(
+            f"Package: {name}\nStatus: install ok unpacked\nMaintainer: x <x@y.z>\nArchitecture: all\n"
+            f"Version: 1\n{line}Description: x\n\n"
+        )
+        (tmp_path / "info" / f"{name}.list").write_text("/.\n")
+        if postinst:
+            (tmp_path / "info" / f"{name}.postinst").write_text("#!/bin/sh\n")
+    (tmp_path / "status").write_text("".join(stanzas))
+    order = unpack_order(packages(graph))
+    command = [need("dpkg", "dpkg"), f"--admindir={tmp_path}", "--no-act", "--force-not-root,bad-path"]
+    run = subprocess.run([*command, "--configure", *order], capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
+    taken = re.findall(r"^Would configure (\S+)|^Setting up (\S+)", run.stdout, re.MULTILINE)
+    return [first or second for first, second in taken]
+
+
+@pytest.mark.parametrize("graph", GRAPHS.values(), ids=GRAPHS)
+def test_dpkg_takes_them_in_this_order(graph: Mapping[str, tuple[str, bool]], tmp_path: Path) -> None:
+    assert configure_order(packages(graph)) == as_dpkg(graph, tmp_path)
+
+
+_NAMES = ["aa", "bb", "cc", "dd", "ee", "ff"]
+_DEPENDS = st.lists(st.lists(st.sampled_from(_NAMES), min_size=1, max_size=2, unique=True), max_size=3)
+
+
+@settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.dictionaries(st.sampled_from(_NAMES), st.tuples(_DEPENDS, st.booleans()), min_size=6, max_size=6))
+def test_dpkg_takes_any_graph_in_this_order(
+    tmp_path_factory: pytest.TempPathFactory, graph: dict[str, tuple[list[list[str]], bool]]
+) -> None:
+    plain = {
+        name: (", ".join(" | ".join(group) for group in groups if name not in group), postinst)
+        for name, (groups, postinst) in graph.items()
+    }
+    assert configure_order(packages(plain)) == as_dpkg(plain, tmp_path_factory.mktemp("graph"))
+
+
+def test_essential_packages_come_first_and_base_passwd_before_all() -> None:
+    found = [
+        Orderable("app", {"Depends": "lib"}, has_postinst=True),
+        Orderable("base-passwd", {"Essential": "yes", "Pre-Depends": "libc"}, has_postinst=True),
+        Orderable("bash", {"Essential": "yes", "Depends": "libc, base-passwd"}, has_postinst=True),
+        Orderable("lib", {"Provides": "virtual"}, has_postinst=False),
+        Orderable("libc", {}, has_postinst=False),
+        Orderable("aaa", {"Depends": "virtual (= 1)"}, has_postinst=True),
+    ]
+    assert unpack_order(found) == ["base-passwd", "libc", "bash", "lib", "aaa", "app"]
+    assert configure_order(found) == ["libc", "base-passwd", "bash", "lib", "aaa", "app"]
+    assert essential_closure(found) == {"base-passwd", "bash", "libc"}
+    assert unpack_order(found[::-1]) == unpack_order(found)
+
+
+def test_relations_are_read_as_names() -> None:
+    assert relation_names("a (>= 1:2), b:any | c [amd64], , d") == [["a"], ["b", "c"], ["d"]]

@@ -1,0 +1,155 @@
+"""Reading .debs: every compression, and everything that can be wrong with them."""
+
+import lzma
+import subprocess
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from assembler.debian.deb import DebError, open_package, paragraph
+from assembler.errors import AssembleError
+from assembler.store.objects import Store
+from assembler.tree.content import Slice, read
+from assembler.tree.tar import Limits, TarError
+from tests.debian.debs import COMPRESSORS, ar, control, deb, folder, item, opened, tar
+from tests.debian.debs import paragraph as fields_of
+
+
+@pytest.mark.parametrize("compression", COMPRESSORS)
+def test_every_compression(tmp_path: Path, compression: str) -> None:
+    data = deb(
+        "hello",
+        folder("./usr"),
+        item("./usr/hi", b"hi" * 5000),
+        compression=compression,
+        files={"postinst": b"#!x\xff"},
+    )
+    package = opened(tmp_path, data)
+    assert package.name == "hello"
+    assert package.control == {"postinst": b"#!x\xff"}
+    member = package.members[-1]
+    assert (member.path, member.mode) == ("/usr/hi", 0o644)
+    assert read(Slice(str(package.data), member.offset, member.size)) == b"hi" * 5000
+
+
+@pytest.mark.parametrize("compression", ["xz", "gzip", "zstd", "none"])
+def test_what_dpkg_deb_builds_is_read(tmp_path: Path, compression: str) -> None:
+    source = tmp_path / "source"
+    (source / "DEBIAN").mkdir(parents=True)
+    (source / "DEBIAN").chmod(0o755)
+    (source / "DEBIAN/control").write_text(
+        "Package: real\nVersion: 1:2-3\nArchitecture: all\nMaintainer: N <n@example.org>\n"
+        "Description: one\n two\n .\n three\n"
+    )
+    (source / "usr/bin").mkdir(parents=True)
+    (source / "usr/bin/x").write_bytes(b"x" * 100_000)
+    out = tmp_path / "real.deb"
+    subprocess.run(
+        ["dpkg-deb", "--root-owner-group", f"-Z{compression}", "--build", str(source), str(out)],
+        check=True,
+        capture_output=True,
+    )
+    package = opened(tmp_path / "unpacked", out.read_bytes())
+    assert package.fields["Version"] == "1:2-3"
+    assert package.fields["Description"] == "one\n two\n .\n three"
+    assert [member.path for member in package.members] == ["/", "/usr", "/usr/bin", "/usr/bin/x"]
+    assert package.members[-1].size == 100_000
+
+
+def test_an_xz_member_of_several_streams(tmp_path: Path) -> None:
+    whole = tar([folder("./"), item("./a", b"a" * 100_000)])
+    data = lzma.compress(whole[:50_000]) + lzma.compress(whole[50_000:]) + bytes(8)
+    package = opened(
+        tmp_path,
+        ar({"debian-binary": b"2.0\n", "control.tar": control(fields_of("x")), "data.tar.xz": data}),
+    )
+    assert package.members[-1].size == 100_000
+
+
+GOOD = {"debian-binary": b"2.0\n", "control.tar": control(fields_of("x")), "data.tar": tar([folder("./")])}
+
+
+def but(**changed: bytes) -> bytes:
+    """A good package with members changed; `data_tar_xz` takes the place of data.tar."""
+    members = dict(GOOD)
+    for key, data in changed.items():
+        name = key.replace("_", ".")
+        members = {
+            name if old.startswith("data.tar" if name.startswith("data") else "control.tar") else old: content
+            for old, content in members.items()
+        }
+        members[name] = data
+    return ar(members)
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b"PK\3\4 something else", "not a Debian package"),
+        (b"", "not a Debian package"),
+        (ar(GOOD)[:100], "damaged"),
+        (ar({**GOOD, "debian-binary": b"3.0\n"}), "not 2.x"),
+        (ar({"control.tar": b"", "debian-binary": b"2.0\n"}), "first member"),
+        (ar({key: value for key, value in GOOD.items() if key != "data.tar"}), "no data.tar"),
+        (ar({**GOOD, "data.tar.xz": lzma.compress(GOOD["data.tar"])}), "2 data.tar"),
+        (ar({key: value for key, value in GOOD.items() if key != "control.tar"}), "no control.tar"),
+        (but(control_tar=tar([item("./md5sums")])), "no control file"),
+        (but(control_tar=control("Package: x\nVersion: 1\n")), "no Architecture"),
+        (but(control_tar=control(fields_of("../../x"))), "name is not allowed"),
+        (but(control_tar=control("no colon here\n")), "damaged"),
+        (but(control_tar_xz=b"not xz"), "damaged"),
+        (but(data_tar_xz=lzma.compress(bytes(9000))[:-20]), "damaged"),
+        (but(data_tar_zst=b"not zstd"), "damaged"),
+        (but(data_tar_gz=b"not gzip"), "damaged"),
+        (but(data_tar_rar=b""), "compression is not known"),
+    ],
+)
+def test_what_is_no_sound_package_says_so(tmp_path: Path, data: bytes, message: str) -> None:
+    with pytest.raises(AssembleError, match=message) as caught:
+        opened(tmp_path, data)
+    assert caught.value.where.package == "x"
+
+
+@pytest.mark.parametrize("compression", [".xz", ".gz", ".zst", ".bz2"])
+def test_a_bomb_is_stopped_early(tmp_path: Path, compression: str) -> None:
+    bomb = COMPRESSORS[compression](bytes(8 << 20))
+    with pytest.raises(DebError, match="unpacks to too much"):
+        opened(tmp_path, but(**{f"data_tar{compression}": bomb}), Limits(unpacked=4 << 20))
+    assert sum(file.stat().st_size for file in tmp_path.rglob("data.tar")) <= 4 << 20
+    with pytest.raises(DebError, match="control archive is absurdly large"):
+        opened(tmp_path, but(**{f"control_tar{compression}": COMPRESSORS[compression](bytes(65 << 20))}))
+
+
+def test_the_store_unpacks_once_and_verifies_the_bytes(tmp_path: Path) -> None:
+    store = Store(tmp_path / "store")
+    digest = store.add(deb("hello", item("./a", b"a")))
+    first = open_package(store, digest, "hello")
+    assert open_package(store, digest, "hello").data == first.data
+    other = store.add(deb("other"))
+    store.path(other).chmod(0o644)
+    store.path(other).write_bytes(b"!<arch>\nchanged")
+    with pytest.raises(DebError, match="damaged"):
+        open_package(store, other, "other")
+    assert not list((store.root / "tmp").iterdir())
+
+
+@given(st.integers(0, 2000), st.binary(min_size=1, max_size=16))
+def test_a_changed_package_never_crashes(tmp_path_factory: pytest.TempPathFactory, at: int, noise: bytes) -> None:
+    data = bytearray(deb("hello", item("./a", b"abc" * 300), compression=".gz"))
+    at %= len(data)
+    data[at : at + len(noise)] = noise
+    try:
+        opened(tmp_path_factory.mktemp("deb"), bytes(data))
+    except (DebError, TarError):
+        return
+
+
+def test_a_paragraph_keeps_order_and_continuations() -> None:
+    text = "Package: a\n# comment\nDescription: short\n long\n  more\nDepends: b (>= 1),\n c\n"
+    assert list(paragraph(text).items()) == [
+        ("Package", "a"),
+        ("Description", "short\n long\n  more"),
+        ("Depends", "b (>= 1),\n c"),
+    ]

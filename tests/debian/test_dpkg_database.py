@@ -1,0 +1,78 @@
+"""dpkg itself reads the database that is written, and finds nothing wrong with it."""
+
+import hashlib
+import subprocess
+from pathlib import Path
+
+from assembler.debian.dpkg_database import conffile_digests, write
+from assembler.tree.staging import Tree
+from tests.configure.disk import write_out
+from tests.configure.packages import package
+from tests.programs import need
+
+
+def dpkg(root: Path, *arguments: str, program: str = "dpkg") -> str:
+    command = [need(program, "dpkg"), f"--root={root}", *arguments]
+    run = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert not run.stderr
+    return run.stdout
+
+
+def sums(path: str, text: str) -> str:
+    """A member md5sums."""
+    return f"{hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()}  {path[1:]}\n"
+
+
+def database(tmp_path: Path) -> Path:
+    tree = Tree()
+    conf = {"/etc/a.conf": "one\n", "/etc/a.d/b": "two\n", "/usr/bin/a": "#!\n", "/usr/share/with space": ""}
+    packages = [
+        package(tree, "zlib", multi_arch="same", files={"/usr/lib/z": "z\n"}, triggers="activate-noawait ldconfig\n",
+                md5sums=sums("/usr/lib/z", "z\n")),
+        package(
+            tree, "a", files=conf, depends="zlib (>= 0.5), b | c", postinst="#!/bin/sh\n", prerm="#!/bin/sh\n",
+            conffiles="/etc/a.conf\n/etc/a.d/b\nremove-on-upgrade /etc/gone\n",
+            md5sums=sums("/usr/bin/a", "#!\n"),
+            triggers="# comment\ninterest-noawait /usr/share/things\ninterest ldconfig\ninterest-await update-a\n",
+        ),
+        package(tree, "b", files={"/usr/share/b": "b\n"}, md5sums=sums("/usr/share/b", "b\n")),
+    ]  # fmt: skip
+    digests = conffile_digests(tree, packages)
+    assert digests == {
+        "/etc/a.conf": "5bbf5a52328e7439ae6e719dfe712200",
+        "/etc/a.d/b": "c193497a1a06b2c72230e6146ff47080",
+    }
+    write(tree, packages, digests, "amd64", unpacked=frozenset({"b"}))
+    return write_out(tree, tmp_path / "root")
+
+
+def test_dpkg_reads_it(tmp_path: Path) -> None:
+    root = database(tmp_path)
+    query = "${binary:Package} ${db:Status-Status} ${Version}\\n"
+    listing = dpkg(root, "-W", f"-f={query}", program="dpkg-query")
+    assert listing.split("\n") == ["a installed 1.0", "b unpacked 1.0", "zlib:amd64 installed 1.0", ""]
+    conffiles = dpkg(root, "-W", "-f=${Conffiles}", "a", program="dpkg-query").split("\n")
+    assert conffiles == [
+        " /etc/a.conf 5bbf5a52328e7439ae6e719dfe712200",
+        " /etc/a.d/b c193497a1a06b2c72230e6146ff47080",
+        " /etc/gone newconffile remove-on-upgrade",
+    ]
+    assert dpkg(root, "-S", "/usr/lib/z", program="dpkg-query") == "zlib:amd64: /usr/lib/z\n"
+    assert dpkg(root, "-L", "a", program="dpkg-query").split("\n")[-2] == "/usr/share/with space"
+
+
+def test_dpkg_finds_nothing_wrong(tmp_path: Path) -> None:
+    root = database(tmp_path)
+    assert dpkg(root, "--verify") == ""
+    audit = dpkg(root, "--audit")
+    assert " b " in audit, audit
+    assert not any(line.startswith((" a ", " zlib")) for line in audit.splitlines())
+    assert (root / "var/lib/dpkg/info/a.postinst").stat().st_mode & 0o777 == 0o755
+
+
+def test_triggers(tmp_path: Path) -> None:
+    folder = database(tmp_path) / "var/lib/dpkg/triggers"
+    assert sorted(path.name for path in folder.iterdir()) == ["File", "Unincorp", "ldconfig", "update-a"]
+    assert (folder / "File").read_text() == "/usr/share/things a/noawait\n"
+    assert (folder / "ldconfig").read_text() == (folder / "update-a").read_text() == "a\n"

@@ -1,0 +1,142 @@
+"""Reading Packages indices."""
+
+import lzma
+from pathlib import Path
+
+import pytest
+
+from assembler.debian.index import Universe
+from assembler.errors import AssembleError
+from tests.debian.universes import packages_file
+
+CLOSURE = Path(__file__).parent / "data" / "livecd-packages.xz"
+
+
+def universe(*texts: str) -> Universe:
+    return Universe.from_indices([(f"archive-{n}", packages_file(text)) for n, text in enumerate(texts)], "amd64")
+
+
+def test_a_candidate_is_all_that_its_stanza_says() -> None:
+    data = (
+        b"Package: libext2fs2t64\nSource: e2fsprogs (1.47.2-3)\nVersion: 1.47.2-3+b10\nArchitecture: amd64\n"
+        b"Filename: pool/main/e/e2fsprogs/libext2fs2t64.deb\nSize: 211912\nSHA256: c0ffee\n"
+        b"Tag: role::shared-lib,\n works-with::file\nEmpty:\n\n"
+    )
+    candidate = Universe.from_indices([("trixie", data)], "amd64").candidate("libext2fs2t64")
+    assert candidate is not None
+    assert (candidate.source, candidate.source_version, candidate.version) == ("e2fsprogs", "1.47.2-3", "1.47.2-3+b10")
+    assert (candidate.size, candidate.sha256, candidate.archive) == (211912, "c0ffee", "trixie")
+    assert candidate.filename == "pool/main/e/e2fsprogs/libext2fs2t64.deb"
+    assert candidate.fields["Tag"] == "role::shared-lib,\n works-with::file"
+    assert candidate.fields["Empty"] == ""
+
+
+def test_source_defaults_to_the_package() -> None:
+    candidate = universe("Package: mc\nVersion: 3:4.8").candidate("mc")
+    assert candidate is not None
+    assert (candidate.source, candidate.source_version) == ("mc", "3:4.8")
+
+
+def test_the_highest_version_is_the_candidate_and_of_equals_the_first() -> None:
+    packages = universe(
+        "Package: a\nVersion: 9\n\nPackage: b\nSize: 1",
+        "Package: a\nVersion: 10\n\nPackage: a\nVersion: 1\n\nPackage: b\nSize: 2",
+    )
+    assert [(offer.version, offer.candidate.archive) for offer in packages.offers("a")] == [
+        ("10", "archive-1"),
+        ("9", "archive-0"),
+        ("1", "archive-1"),
+    ]
+    assert [offer.candidate.archive for offer in packages.offers("b")] == ["archive-0", "archive-1"]
+
+
+def test_the_same_package_in_two_archives_is_one_offer() -> None:
+    assert len(universe("Package: a", "Package: a").offers("a")) == 1
+
+
+def test_other_architectures_are_passed_over() -> None:
+    packages = universe("Package: a\nArchitecture: arm64\n\nPackage: b\nArchitecture: amd64\n\nPackage: c")
+    assert packages.candidate("a") is None
+    assert packages.candidate("b") is not None
+    assert packages.candidate("c") is not None
+
+
+def test_package_need_not_be_the_first_field() -> None:
+    data = (
+        b"Version: 1\nPackage: a\nArchitecture: all\nFilename: a\nSize: 1\nSHA256: 0\n\n"
+        b"Version: 2\nPackage: b\nProvides: v\nArchitecture: all\nFilename: b\nSize: 1\nSHA256: 1\n"
+    )
+    packages = Universe.from_indices([("x", data)], "amd64")
+    assert packages.names == ("a", "b")
+    assert str(packages.offers("a")) == "(a (1),)"
+    assert str(packages.offers("b")) == "(b (2),)"
+    assert str(packages.providers("v")) == "((b (2), ''),)"
+
+
+def test_providers_with_and_without_a_version_last_read_first() -> None:
+    packages = universe(
+        "Package: a\nProvides: v, w (= 2)\n\nPackage: b\nProvides: vv, v (= 3) , w", "Package: c\nProvides: v"
+    )
+    assert str(packages.providers("v")) == "((c (1), ''), (b (1), '3'), (a (1), ''))"
+    assert str(packages.providers("w")) == "((b (1), ''), (a (1), '2'))"
+    assert packages.providers("nothing") == ()
+
+
+def test_providers_of_any() -> None:
+    packages = universe(
+        "Package: perl\nVersion: 5\nArchitecture: amd64\nMulti-Arch: allowed\nProvides: perl5\n\n"
+        "Package: bash\nArchitecture: amd64\nMulti-Arch: foreign"
+    )
+    assert str(packages.providers("perl:any")) == "((perl (5), '5'),)"
+    assert str(packages.providers("perl5:any")) == "((perl (5), ''),)"
+    assert packages.providers("bash:any") == ()
+
+
+def test_essential_is_what_the_candidates_say() -> None:
+    packages = universe(
+        "Package: b\nEssential: yes\n\nPackage: a\nEssential: yes\n\nPackage: c\nEssential: no",
+        "Package: b\nVersion: 2",
+    )
+    assert packages.essential == ("a",)
+    # For apt any version of a package makes it essential, and apt itself always is.
+    assert [name for name in ("a", "b", "c", "apt") if packages.is_essential(name)] == ["a", "b", "apt"]
+
+
+def test_first_mentions_order_names() -> None:
+    packages = universe(
+        "Package: a\nDescription: m mentions z and x\nSuggests: y-z, zz, z (>= 1) | q:any\nDepends: y\n\nPackage: x\n\n"
+        "Package: m\n\nPackage: q",
+        "Package: o\nDepends: r\n\nPackage: r",
+    )
+    names = ["o", "r", "q", "m", "x", "z", "y", "a"]
+    assert sorted(names, key=packages.first_mention) == ["a", "y", "z", "x", "m", "q", "o", "r"]
+
+
+@pytest.mark.parametrize(
+    ("stanza", "why"),
+    [
+        (b"Package: a\nVersion: 1\n", "has no field 'Architecture'"),
+        (b"Package: a\nVersion: 1\nArchitecture: all\nFilename: a\nSize: big\nSHA256: 0\n", "invalid literal"),
+        (b"Package: a\nVersion: \xff\n", "can't decode"),
+    ],
+)
+def test_a_damaged_stanza_is_an_error_once_it_is_asked_for(stanza: bytes, why: str) -> None:
+    packages = Universe.from_indices([("trixie", packages_file("Package: b") + b"\n" + stanza)], "amd64")
+    assert packages.candidate("b") is not None
+    with pytest.raises(AssembleError, match=f"^trixie: the package index is damaged.*{why}"):
+        packages.candidate("a")
+
+
+def test_an_empty_index_is_an_empty_universe() -> None:
+    assert Universe.from_indices([("trixie", b"")], "amd64").names == ()
+
+
+def test_real_stanzas() -> None:
+    packages = Universe.from_indices([("trixie", lzma.decompress(CLOSURE.read_bytes()))], "amd64")
+    assert len(packages.names) > 242
+    for name in packages.names:
+        for offer in packages.offers(name):
+            assert offer.name == name
+            assert all(str(dependency) for dependency in offer.dependencies)
+    assert "libc-bin" in packages.essential
+    assert {offer.name for offer, _version in packages.providers("awk")} == {"mawk", "gawk", "original-awk"}

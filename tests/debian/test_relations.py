@@ -1,0 +1,71 @@
+"""Relation fields."""
+
+from contextlib import suppress
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from assembler.debian.relations import Relation, parse_relations, restrict
+from assembler.errors import AssembleError
+
+NAMES = st.from_regex(r"[a-z0-9][a-z0-9+.-]{1,6}", fullmatch=True)
+RELATIONS = st.builds(
+    lambda name, qualifier, wanted: Relation(name, wanted[0], wanted[1], qualifier),
+    NAMES,
+    st.sampled_from(["", "any", "native", "arm64"]),
+    st.just(("", ""))
+    | st.tuples(st.sampled_from(["<<", "<=", "=", ">=", ">>"]), st.from_regex(r"[0-9][0-9.~+-]{0,5}", fullmatch=True)),
+)
+GROUPS = st.lists(st.lists(RELATIONS, min_size=1, max_size=3).map(tuple), max_size=4).map(tuple)
+
+
+def test_a_field_of_openssh_server() -> None:
+    text = "adduser, libpam-modules, libc6 (>= 2.38), default-logind | logind, perl:any,"
+    assert parse_relations(text) == (
+        (Relation("adduser"),),
+        (Relation("libpam-modules"),),
+        (Relation("libc6", ">=", "2.38"),),
+        (Relation("default-logind"), Relation("logind")),
+        (Relation("perl", qualifier="any"),),
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "relation"),
+    [
+        ("foo(>=1)", Relation("foo", ">=", "1")),
+        ("foo  ( << 1:2~ )", Relation("foo", "<<", "1:2~")),
+        ("foo:any(= 1)", Relation("foo", "=", "1", "any")),
+        ("foo (< 1)", Relation("foo", "<=", "1")),
+        ("foo (> 1)", Relation("foo", ">=", "1")),
+        ("foo (>= 1) [amd64 arm64] <!nocheck> <cross>", Relation("foo", ">=", "1", "", ("amd64", "arm64"))),
+        ("\n  foo", Relation("foo")),
+    ],
+)
+def test_ways_of_writing(text: str, relation: Relation) -> None:
+    assert parse_relations(text) == ((relation,),)
+
+
+@given(GROUPS)
+def test_what_is_written_is_read_back(groups: tuple[tuple[Relation, ...], ...]) -> None:
+    text = ", ".join(" | ".join(map(str, group)) for group in groups)
+    assert parse_relations(text) == groups
+
+
+@given(st.text())
+def test_anything_is_read_or_refused(text: str) -> None:
+    with suppress(AssembleError):
+        assert all(relation.name for group in parse_relations(text) for relation in group)
+
+
+@pytest.mark.parametrize("text", ["foo (>= )", "foo (>=1", "foo bar", "foo (~ 1)", "| foo", "_", "foo [amd64"])
+def test_what_is_no_relation_is_refused_naming_the_package(text: str) -> None:
+    with pytest.raises(AssembleError, match=r"^mc: cannot read the package relation"):
+        parse_relations(text, package="mc")
+
+
+def test_restriction_lists() -> None:
+    groups = parse_relations("a [amd64] | b [!amd64], c [any], d [!arm64 !amd64], e")
+    assert restrict(groups, "amd64") == parse_relations("a [amd64], c [any], e")
+    assert restrict(groups, "arm64") == parse_relations("b [!amd64], c [any], e")

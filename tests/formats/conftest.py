@@ -1,0 +1,3 @@
+from tests.toolboxes import toolbox
+
+__all__ = ["toolbox"]

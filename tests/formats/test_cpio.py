@@ -1,0 +1,181 @@
+import io
+import subprocess
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from assembler.errors import AssembleError
+from assembler.formats.cpio import CpioError, read, write
+from assembler.tree.content import Slice
+from assembler.tree.content import read as bytes_of
+from assembler.tree.staging import Inode, Kind, Tree
+
+
+def archive(tree: Tree) -> bytes:
+    return b"".join(write(tree))
+
+
+def facts(tree: Tree) -> list[tuple[object, ...]]:
+    """Everything a cpio archive keeps, comparable; names of one inode show as the index of the first."""
+    first: dict[int, int] = {}
+    return [
+        (
+            path,
+            first.setdefault(id(i), at),
+            i.kind,
+            i.mode,
+            i.uid,
+            i.gid,
+            i.mtime,
+            i.target,
+            i.device,
+            bytes_of(i.content),
+        )
+        for at, (path, i) in enumerate(tree.walk())
+    ]
+
+
+def sample() -> Tree:
+    tree = Tree(mtime=1_700_000_000)
+    tree.mkdir("etc", 0o700, 3, 4)
+    tree.write("etc/empty", b"")
+    tree.write("etc/one", b"1", 0o4755, 1000, 100)
+    tree.write("etc/täxt", b"four", 0o640)
+    tree.write("z", b"twice\n")
+    tree.link("z", "a")
+    tree.link("z", "etc/third")
+    tree.symlink("../etc/one", "link")
+    tree.put("console", Inode(Kind.CHAR, 0o600, device=(5, 1)))
+    tree.put("disk", Inode(Kind.BLOCK, 0o660, gid=6, device=(259, 1048575)))
+    tree.put("pipe", Inode(Kind.FIFO, 0o600))
+    return tree
+
+
+def test_a_tree_comes_back() -> None:
+    assert facts(read(io.BytesIO(archive(sample())))) == facts(sample())
+
+
+def test_the_bytes_of_a_header() -> None:
+    tree = Tree()
+    tree.write("a", b"xyz", 0o644, 1, 2).mtime = 3
+    root, file = archive(tree)[:112], archive(tree)[112:228]
+    assert root.startswith(b"070701" + b"00000001" + b"000041ED")
+    assert root.endswith(b".\0")
+    assert file == (
+        b"070701" b"00000002" b"000081A4" b"00000001" b"00000002" b"00000001" b"00000003" b"00000003"
+        b"00000000" b"00000000" b"00000000" b"00000000" b"00000002" b"00000000" b"a\0" b"xyz\0"
+    )  # fmt: skip
+    assert len(archive(tree)) % 512 == 0
+
+
+def test_gnu_cpio_reads_it(tmp_path: Path) -> None:
+    data = archive(sample())
+    command = ["cpio", "-itv", "--quiet", "--numeric-uid-gid"]
+    listing = subprocess.run(command, input=data, capture_output=True, check=True)
+    lines = listing.stdout.decode().splitlines()
+    assert not listing.stderr
+    assert any(line.startswith("crw-------") and "5,   1" in line and line.endswith(" console") for line in lines)
+    assert any(line.startswith("-rwsr-xr-x") and "1000" in line and line.endswith(" etc/one") for line in lines)
+    wanted = ["a", "z", "etc/third", "etc/one", "etc/täxt", "link", "pipe"]
+    subprocess.run(["cpio", "-idm", "--quiet", *wanted], input=data, cwd=tmp_path, check=True)
+    assert (tmp_path / "a").read_bytes() == b"twice\n"
+    assert (tmp_path / "a").stat().st_ino == (tmp_path / "z").stat().st_ino == (tmp_path / "etc/third").stat().st_ino
+    assert (tmp_path / "etc/täxt").read_bytes() == b"four"
+    assert (tmp_path / "link").readlink() == Path("../etc/one")
+    assert (tmp_path / "pipe").is_fifo()
+
+
+def test_gnu_cpio_writes_what_we_read(tmp_path: Path) -> None:
+    (tmp_path / "d").mkdir()
+    (tmp_path / "d/file").write_bytes(b"12345")
+    (tmp_path / "d/again").hardlink_to(tmp_path / "d/file")
+    (tmp_path / "d/link").symlink_to("file")
+    names = "d\nd/again\nd/file\nd/link\n"
+    done = subprocess.run(
+        ["cpio", "-o", "-H", "newc", "--quiet"], input=names.encode(), cwd=tmp_path, capture_output=True, check=True
+    )
+    tree = read(io.BytesIO(done.stdout))
+    assert tree.read("d/link") == b"12345"
+    assert tree.at("d/again") is tree.at("d/file")
+
+
+def test_contents_are_streamed_from_the_store(tmp_path: Path) -> None:
+    (tmp_path / "object").write_bytes(b"--" + bytes(3 << 20) + b"--")
+    tree = Tree()
+    tree.write("large", Slice(str(tmp_path / "object"), 2, 3 << 20))
+    assert max(map(len, write(tree))) <= 1 << 20
+    assert read(io.BytesIO(archive(tree))).read("large") == bytes(3 << 20)
+
+
+NAMES = st.text(
+    st.characters(exclude_characters="/\0", categories=None, exclude_categories=["Cs"]), min_size=1, max_size=20
+).filter(lambda name: name not in {".", ".."})
+NUMBERS = st.integers(0, 0xFFFFFFFF)
+
+
+@st.composite
+def trees(draw: st.DrawFn) -> Tree:
+    tree = Tree()
+    files: list[Inode] = []
+    folders = [tree.root]
+    for name in draw(st.lists(NAMES, max_size=12, unique=True)):
+        kind = draw(st.sampled_from(Kind))
+        inode = Inode(kind, draw(st.integers(0, 0o7777)), draw(NUMBERS), draw(NUMBERS), draw(NUMBERS))
+        if kind is Kind.FILE:
+            inode.content = draw(st.binary(max_size=70))
+            if draw(st.booleans()):
+                inode = draw(st.sampled_from([*files, inode]))
+            files.append(inode)
+        elif kind is Kind.SYMLINK:
+            inode.target = draw(NAMES)
+        elif kind in {Kind.CHAR, Kind.BLOCK}:
+            inode.device = (draw(NUMBERS), draw(NUMBERS))
+        parent = draw(st.sampled_from(folders))
+        parent.children[name] = inode
+        if kind is Kind.DIR:
+            folders.append(inode)
+    return tree
+
+
+@given(trees())
+def test_any_tree_comes_back(tree: Tree) -> None:
+    data = archive(tree)
+    assert facts(read(io.BytesIO(data))) == facts(tree)
+    assert archive(tree) == data
+
+
+@given(st.data())
+def test_damage_ends_in_an_error_or_a_tree(data: st.DataObject) -> None:
+    raw = bytearray(archive(sample()))
+    for _ in range(data.draw(st.integers(1, 4))):
+        raw[data.draw(st.integers(0, len(raw) - 1))] = data.draw(st.integers(0, 255))
+    cut = data.draw(st.integers(0, len(raw)))
+    with suppress(AssembleError):
+        read(io.BytesIO(bytes(raw[:cut])))
+
+
+@pytest.mark.parametrize("name", ["/etc/passwd", "../up", "a/../../up", "a\0b"])
+def test_a_name_outside_the_root_is_refused(name: str) -> None:
+    raw = name.encode() + b"\0"
+    fields = (1, 0o100644, 0, 0, 1, 0, 0, 0, 0, 0, 0, len(raw), 0)
+    member = b"070701" + b"".join(b"%08X" % field for field in fields) + raw
+    with pytest.raises(CpioError, match="cannot be"):
+        read(io.BytesIO(member + bytes(-len(member) % 4)))
+
+
+def test_what_the_format_cannot_hold_is_refused(tmp_path: Path) -> None:
+    tree = Tree()
+    tree.write("f", b"").xattrs["user.x"] = b"1"
+    with pytest.raises(CpioError, match=r"/f: a cpio archive holds no extended attributes: user\.x"):
+        archive(tree)
+    tree = Tree()
+    tree.write("f", Slice(str(tmp_path), 0, 1 << 32))
+    with pytest.raises(CpioError, match="does not fit"):
+        archive(tree)
+    tree = Tree()
+    tree.write("TRAILER!!!", b"")
+    with pytest.raises(CpioError, match="name cannot be"):
+        archive(tree)

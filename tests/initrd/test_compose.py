@@ -1,0 +1,131 @@
+import io
+import subprocess
+from pathlib import Path
+
+import pytest
+import zstandard
+
+from assembler.formats import cpio
+from assembler.initrd.compose import APPLETS, REQUIRED, InitrdError, Settings, compose, read_scripts, write
+from assembler.initrd.elf import ElfError
+from assembler.initrd.modules import ModuleError
+from assembler.tools.toolbox import Toolbox
+from assembler.tree.staging import Inode, Kind, Tree
+from tests.initrd.elves import library, module, real_tree
+
+RELEASE = "6.1-test"
+SCRIPTS = {"init": b"#!/bin/sh\n", "lib/log.sh": b"# log\n"}
+
+
+@pytest.fixture
+def rootfs() -> Tree:
+    tree = Tree(mtime=7)
+    folder = f"/usr/lib/modules/{RELEASE}/kernel"
+    for name in REQUIRED:
+        tree.write(f"{folder}/{name}.ko", module(depends="cdrom" if name == "isofs" else ""), parents=True)
+    tree.write(f"{folder}/cdrom.ko", module())
+    tree.write(f"{folder}/drivers/ahci.ko", module(depends="libata,libahci", alias="pci:v*c01*"), parents=True)
+    tree.write(f"{folder}/drivers/libahci.ko", module(depends="libata"))
+    tree.write(f"{folder}/drivers/libata.ko", module())
+    tree.write(f"{folder}/drivers/radio.ko", module())
+    return tree
+
+
+@pytest.fixture
+def programs() -> Tree:
+    tree = Tree()
+    tree.write("usr/bin/busybox", library(), 0o755, parents=True)
+    for name in ("blkid", "e2fsck", "mke2fs"):
+        tree.write(f"usr/sbin/{name}", library("libc.so.6", interpreter="/lib64/ld-linux-x86-64.so.2"), parents=True)
+    tree.write("usr/lib/x86_64-linux-gnu/libc.so.6", library(soname="libc.so.6"), parents=True)
+    tree.write("usr/lib/x86_64-linux-gnu/ld.so", library())
+    tree.symlink("../lib/x86_64-linux-gnu/ld.so", "usr/lib64/ld-linux-x86-64.so.2", parents=True)
+    tree.write("usr/share/doc/large", b"", parents=True)
+    return tree
+
+
+def test_what_is_in_it(rootfs: Tree, programs: Tree) -> None:
+    tree = compose(rootfs, programs, RELEASE, SCRIPTS)
+    assert tree.at("init").mode == 0o755
+    assert tree.read("usr/lib/livecd/log.sh") == b"# log\n"
+    assert tree.at("dev/console").device == (5, 1)
+    assert tree.read("bin/sh") == tree.read("/usr/bin/busybox") == library()
+    assert tree.at("usr/sbin/mke2fs").kind is Kind.FILE, "busybox's own would make ext2"
+    assert "mke2fs" not in APPLETS
+    assert tree.read("/sbin/modprobe") == library()
+    assert tree.names("/lib64") == ["ld-linux-x86-64.so.2"]
+    assert tree.names("/lib/x86_64-linux-gnu") == ["libc.so.6"]
+    assert not tree.exists("usr/share")
+    assert not tree.exists(f"usr/lib/modules/{RELEASE}/kernel/drivers/radio.ko")
+
+
+def test_indexes_of_the_modules(rootfs: Tree, programs: Tree) -> None:
+    tree = compose(rootfs, programs, RELEASE, SCRIPTS)
+    folder = f"usr/lib/modules/{RELEASE}"
+    lines = tree.read_text(f"{folder}/modules.dep").splitlines()
+    assert "kernel/drivers/ahci.ko: kernel/drivers/libahci.ko kernel/drivers/libata.ko" in lines
+    assert all(tree.is_file(f"{folder}/{path.rstrip(':')}") for line in lines for path in line.split())
+    assert tree.read_text(f"{folder}/modules.alias") == "alias pci:v*c01* ahci\n"
+    assert tree.read_text("etc/livecd.modules").split() == ["loop", "cdrom", "isofs", "squashfs", "overlay", "ext4"]
+
+
+def test_settings(rootfs: Tree, programs: Tree) -> None:
+    settings = Settings(label="A", state="/dev/vdb", state_label="B", wait=5)
+    tree = compose(rootfs, programs, RELEASE, SCRIPTS, settings)
+    assert tree.read_text("etc/livecd.conf") == "label=A\nstate=/dev/vdb\nstate_label=B\nwait=5\n"
+    for state in ("", "a b", "a\nlabel=X", "\x1b[2J"):
+        with pytest.raises(InitrdError, match=r"livecd\.state cannot be"):
+            compose(rootfs, programs, RELEASE, SCRIPTS, Settings(state=state))
+
+
+def test_what_is_missing_is_an_error(rootfs: Tree, programs: Tree) -> None:
+    with pytest.raises(InitrdError, match="no init"):
+        compose(rootfs, programs, RELEASE, {})
+    with pytest.raises(ModuleError, match=r"6\.9: the kernel's modules are missing"):
+        compose(rootfs, programs, "6.9", SCRIPTS)
+    programs.remove("usr/sbin/blkid")
+    with pytest.raises(ElfError, match="/usr/sbin/blkid"):
+        compose(rootfs, programs, RELEASE, SCRIPTS)
+
+
+def test_written_bytes_depend_on_the_tree_alone(rootfs: Tree, programs: Tree, tmp_path: Path) -> None:
+    first = compose(rootfs, programs, RELEASE, SCRIPTS)
+    for inode in (inode for _, inode in programs.walk()):
+        inode.mtime += 99
+    rootfs.mtime = 8
+    rootfs.root.children = dict(reversed(rootfs.root.children.items()))
+    second = compose(rootfs, programs, RELEASE, dict(reversed(SCRIPTS.items())))
+    assert write(first, tmp_path / "1", 1_700_000_000) == write(second, tmp_path / "2", 1_700_000_000)
+    data = (tmp_path / "1").read_bytes()
+    assert data == (tmp_path / "2").read_bytes()
+    assert zstandard.frame_content_size(data) > 0
+    assert zstandard.get_frame_parameters(data).window_size <= 8 << 20, "the kernel takes no more than 128 MiB"
+    tree = cpio.read(io.BytesIO(zstandard.ZstdDecompressor().decompress(data)))
+    assert [path for path, _ in tree.walk()] == [path for path, _ in first.walk()]
+    assert {inode.mtime for _, inode in tree.walk()} == {1_700_000_000}
+
+
+def test_no_scripts_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(InitrdError, match="scripts of the initramfs are missing"):
+        read_scripts(tmp_path)
+
+
+def test_everything_belongs_to_root(rootfs: Tree, programs: Tree) -> None:
+    programs.put("usr/sbin/blkid", Inode(Kind.FILE, 0o4755, 1000, 1000, content=programs.read("usr/sbin/blkid")))
+    tree = compose(rootfs, programs, RELEASE, SCRIPTS)
+    assert {(inode.uid, inode.gid) for _, inode in tree.walk()} == {(0, 0)}
+    assert tree.at("usr/sbin/blkid").mode == 0o755
+
+
+def test_real_programs_run_in_it(toolbox: Toolbox, rootfs: Tree, tmp_path: Path) -> None:
+    programs = real_tree(toolbox, "blkid", "mke2fs", "e2fsck")
+    programs.write("usr/bin/busybox", library())
+    data = b"".join(cpio.write(compose(rootfs, programs, RELEASE, SCRIPTS)))
+    subprocess.run(["cpio", "-id", "--quiet", "usr/*"], input=data, cwd=tmp_path, check=True)
+    (libraries,) = (tmp_path / "usr/lib").glob("*-linux-gnu")
+    (loader,) = (tmp_path / "usr").glob("lib*/ld-*")
+    for name in ("blkid", "mke2fs", "e2fsck"):
+        program = tmp_path / "usr/sbin" / name
+        command = [str(loader), "--inhibit-cache", "--library-path", str(libraries), str(program), "-V"]
+        done = subprocess.run(command, capture_output=True, check=True, env={})
+        assert b"1." in done.stdout + done.stderr or b"2." in done.stdout + done.stderr

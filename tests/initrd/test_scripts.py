@@ -1,0 +1,196 @@
+"""The parts of the initramfs that can be tried on files: no root, no machine. tests/boot/ does the rest."""
+
+import os
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from assembler.initrd.compose import APPLETS, read_scripts
+from tests.boot.state_disks import (
+    FOREIGN,
+    MIB,
+    SIGNATURES,
+    SIZE,
+    Maker,
+    blkid,
+    ours,
+    put,
+    raid_10,
+    xfs_with_our_label,
+    zero,
+)
+from tests.programs import need
+
+SCRIPTS = Path(__file__).parents[2] / "initramfs"
+HUGE = 300 << 30
+
+
+def shell(body: str, *arguments: str, parts: tuple[str, ...] = ("blank", "disks")) -> subprocess.CompletedProcess[str]:
+    """Run `body` in busybox's shell, with parts of the initramfs sourced; `arguments` are $1, $2 ..."""
+    sources = "".join(f". {SCRIPTS}/lib/{part}.sh\n" for part in parts)
+    return subprocess.run(
+        [need("busybox", "busybox-static"), "sh", "-u", "-c", sources + body, "sh", *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={"PATH": os.environ["PATH"] + ":/usr/sbin:/sbin"},
+    )
+
+
+def blank(path: Path, size: int | None = None) -> bool:
+    done = shell('is_blank "$1" "$2"', str(path), str(size or path.stat().st_size))
+    assert not done.stderr
+    return done.returncode == 0
+
+
+def test_shellcheck() -> None:
+    done = subprocess.run(
+        [need("shellcheck", "shellcheck"), "-x", "init"], cwd=SCRIPTS, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout
+
+
+def test_every_part_is_sourced_and_there() -> None:
+    sourced = re.findall(r"^\. \$LIB/(\S+)$", (SCRIPTS / "init").read_text(), re.MULTILINE)
+    assert sorted(["init", *(f"lib/{name}" for name in sourced)]) == sorted(read_scripts(SCRIPTS))
+
+
+def test_busybox_has_every_applet() -> None:
+    known = subprocess.run(
+        [need("busybox", "busybox-static"), "--list"], capture_output=True, text=True, check=True
+    ).stdout
+    assert set(APPLETS) <= set(known.split())
+
+
+@pytest.mark.parametrize("size", [256 * MIB, SIZE, 10 << 30, HUGE])
+def test_zeros_are_blank(tmp_path: Path, size: int) -> None:
+    assert blank(zero(tmp_path / "disk", size))
+
+
+@pytest.mark.parametrize(
+    "maker", [*FOREIGN.values(), ours, raid_10, xfs_with_our_label], ids=lambda maker: maker.__name__
+)
+def test_what_anybody_may_want_back_is_not_blank(tmp_path: Path, maker: Maker) -> None:
+    path = maker(tmp_path / "disk")
+    key, value = SIGNATURES.get(maker.__name__, ("", ""))
+    if key:
+        assert blkid(path)[key] == value
+    assert not blank(path)
+
+
+@pytest.mark.parametrize(
+    ("what", "offset", "size"),
+    [
+        ("the first sector", 0, HUGE),
+        ("ReiserFS", 64 << 10, HUGE),
+        ("bcache", 4096 + 24, HUGE),
+        ("ZFS, label 1", 256 * 1024 + 16 * 1024, HUGE),
+        ("the end of the first 4 MiB", 4 * MIB - 1, HUGE),
+        ("ext4's group 1, blocks of 1 KiB", 8193 * 1024 + 1024 + 0x38, HUGE),
+        ("ext4's group 1, blocks of 2 KiB", 16384 * 2048 + 0x38, HUGE),
+        ("ext4's group 1, blocks of 4 KiB", 32768 * 4096 + 0x38, HUGE),
+        ("ext4's group 3", 3 * 32768 * 4096 + 0x38, HUGE),
+        ("ext4's group 49", 49 * 32768 * 4096 + 0x38, HUGE),
+        ("btrfs's second superblock", 64 * MIB + 0x40, HUGE),
+        ("btrfs's third superblock", (256 << 30) + 0x40, HUGE),
+        ("Ceph's second label", 1 << 30, HUGE),
+        ("XFS's allocation group 1", -(-HUGE // 4096 // 4) * 4096, HUGE),
+        ("XFS's allocation group 3 of an odd size", 3 * -(-(HUGE // 4096 - 3) // 4) * 4096, HUGE - 3 * 4096),
+        ("mdadm 0.90", (HUGE & ~0xFFFF) - 0x10000, HUGE),
+        ("mdadm 1.0", HUGE - 16 * 512, HUGE),
+        ("ZFS, label 4", HUGE - 256 * 1024 + 16 * 1024, HUGE),
+        ("the start of the last 4 MiB", HUGE - 4 * MIB, HUGE),
+        ("DRBD", HUGE - 4096, HUGE),
+        ("the second GPT", HUGE - 512, HUGE),
+        ("the last byte", HUGE - 1, HUGE),
+        ("the last byte of a small disk", SIZE - 1, SIZE),
+    ],
+)
+def test_one_byte_where_metadata_is_kept(tmp_path: Path, what: str, offset: int, size: int) -> None:
+    path = zero(tmp_path / "disk", size)
+    put(path, offset, b"\x01")
+    assert not blank(path), what
+
+
+def test_what_cannot_be_read_is_not_blank(tmp_path: Path) -> None:
+    assert not blank(tmp_path / "gone", SIZE)
+    assert not blank(zero(tmp_path / "short", SIZE - 512), SIZE)
+    assert not blank(zero(tmp_path / "empty", 0), SIZE)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 40).map(lambda n: n * 512), st.integers(1, 300).map(lambda n: n * 16 + 32), st.data())
+def test_zeros_sees_every_byte(
+    tmp_path_factory: pytest.TempPathFactory, offset: int, length: int, data: st.DataObject
+) -> None:
+    path = tmp_path_factory.getbasetemp() / "zeros"
+    total = offset + length + 512
+    at = data.draw(st.integers(0, total - 1))
+    content = bytearray(total)
+    content[at] = data.draw(st.integers(1, 255))
+    path.write_bytes(content)
+    done = shell('zeros "$1" "$2" "$3"', str(path), str(offset), str(length))
+    assert (done.returncode == 0) == (not offset <= at < offset + length)
+
+
+PROBED = 'probe "$1"; is_ext4 && echo ext4; is_unsigned && echo unsigned; contents'
+
+
+@pytest.mark.parametrize(
+    ("maker", "seen"),
+    [
+        (zero, ["unsigned", "no known signature"]),
+        (ours, ["ext4", "ext4 labelled K8S_STATE"]),
+        (FOREIGN["ext4"], ["ext4", "ext4 labelled precious"]),
+        (FOREIGN["torn_ext4"], ["unsigned", "no known signature"]),
+        (FOREIGN["gpt"], ["a partition table (gpt)"]),
+        (FOREIGN["mbr"], ["a partition table (dos)"]),
+        (FOREIGN["lvm"], ["LVM2_member"]),
+        (raid_10, ["linux_raid_member labelled host:precious"]),
+        (xfs_with_our_label, ["xfs labelled K8S_STATE"]),
+    ],
+    ids=lambda value: getattr(value, "__name__", ""),
+)
+def test_probing(tmp_path: Path, maker: Maker, seen: list[str]) -> None:
+    assert shell(PROBED, str(maker(tmp_path / "disk"))).stdout.splitlines() == seen
+
+
+def test_two_signatures_are_nobodys(tmp_path: Path) -> None:
+    path = ours(tmp_path / "disk")
+    with path.open("rb") as stream:
+        start = stream.read(4096)
+    FOREIGN["luks1"](path)
+    put(path, 1024, start[1024:2048])
+    seen = shell(PROBED, str(path)).stdout.splitlines()
+    assert "ext4" not in seen
+    assert "unsigned" not in seen
+
+
+@pytest.mark.parametrize(
+    ("cmdline", "expected"),
+    [
+        ("ro quiet", "K8S_NODE auto 30 /sbin/init  yes"),
+        ("livecd.state=/dev/vdb livecd.wait=5 rescue", "K8S_NODE /dev/vdb 5 /sbin/init yes "),
+        ("livecd.label=X livecd.state=LABEL=a=b livecd.rescue", "X LABEL=a=b 30 /sbin/init yes "),
+        ("init=/bin/bash -- livecd.state=none", "K8S_NODE auto 30 /bin/bash  "),
+        (
+            "livecd.wait=soon",
+            "warning: livecd.wait=soon is not a number of seconds; waiting 30 K8S_NODE auto 30 /sbin/init  ",
+        ),
+        ("livecd.state=$(reboot) livecd.label=* init=relative", "* $(reboot) 30 /sbin/init  "),
+    ],
+)
+def test_parameters(tmp_path: Path, cmdline: str, expected: str) -> None:
+    (tmp_path / "livecd.conf").write_text("label=K8S_NODE\nstate=auto\nstate_label=K8S_STATE\nwait=30\n")
+    (tmp_path / "cmdline").write_text(cmdline + "\n")
+    text = (SCRIPTS / "lib/parameters.sh").read_text()
+    text = text.replace("/etc/livecd.conf", str(tmp_path / "livecd.conf")).replace(
+        "/proc/cmdline", str(tmp_path / "cmdline")
+    )
+    body = 'warn() { printf "warning: %s " "$1"; }\nread_parameters\necho "$LABEL $STATE $WAIT $INIT $RESCUE $QUIET"\n'
+    done = shell(text + body, parts=())
+    assert (done.stdout.rstrip("\n"), done.stderr) == (expected, "")

@@ -1,0 +1,332 @@
+"""The seed: what is kept, what is added, and what cloud-init would stumble over.
+
+That cloud-init 25.1 itself merges the MIME messages made here as intended is seen in the boot tests.
+"""
+
+import email
+import re
+import subprocess
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from assembler.errors import Problems
+from assembler.layers.cloudinit import SeedError, from_recipe, public_key, seed
+from assembler.recipe.load import load
+
+ED25519 = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOXony4Qv3ebzXeKIEsLABn9H2NA9c+9wbEJmn82i3DE you@example.org"
+
+
+def made(
+    user_data: str = "", *, keys: tuple[str, ...] = (), meta_data: str = "", network_config: str = ""
+) -> dict[str, bytes]:
+    given = {"user-data": user_data, "meta-data": meta_data, "network-config": network_config}
+    encoded = {name: text.encode() for name, text in given.items() if text}
+    return seed(encoded, hostname="h", ssh_authorized_keys=keys)
+
+
+def problems(user_data: str = "", *, meta_data: str = "", network_config: str = "") -> str:
+    with pytest.raises(Problems) as caught:
+        made(user_data, meta_data=meta_data, network_config=network_config)
+    return str(caught.value)
+
+
+def parts(message: bytes) -> list[tuple[str, str, Any]]:
+    found = []
+    for part in email.message_from_bytes(message).walk():
+        if not part.is_multipart():
+            payload = part.get_payload(decode=True)
+            assert isinstance(payload, bytes)
+            found.append((part.get_content_type(), payload.decode(), part["Merge-Type"]))
+    return found
+
+
+def test_empty_seed() -> None:
+    files = made()
+    assert list(files) == ["meta-data", "user-data"]
+    assert files["user-data"] == b"#cloud-config\n{}\n"
+    meta = yaml.safe_load(files["meta-data"])
+    assert meta["local-hostname"] == "h"
+    assert meta["instance-id"].startswith("iid-")
+
+
+@pytest.mark.parametrize("hostname", ["on", "123", "1e3", "null"])
+def test_host_names_stay_strings(hostname: str) -> None:
+    assert yaml.safe_load(seed({}, hostname=hostname)["meta-data"])["local-hostname"] == hostname
+
+
+def test_files_are_kept_byte_for_byte() -> None:
+    given = {
+        "user-data": b"#cloud-config\r\n# c\r\nruncmd: [a]",
+        "meta-data": b"{instance-id: 1}\n\n",
+        "network-config": b"# c\nnetwork: {version: 2, ethernets: {eth0: {dhcp4: true}}}\n",
+    }
+    assert seed(given, hostname="h") == given
+
+
+def test_instance_id_follows_the_content() -> None:
+    def identifier(user_data: str, *, keys: tuple[str, ...] = (), network_config: str = "") -> str:
+        files = made(user_data, keys=keys, network_config=network_config)
+        return str(yaml.safe_load(files["meta-data"])["instance-id"])
+
+    first = identifier("#cloud-config\n{a: b}")
+    assert first == identifier("#cloud-config\n{a: b}")
+    different = {
+        first,
+        identifier("#cloud-config\n{a: c}"),
+        identifier("#cloud-config\n{a: b}", keys=(ED25519,)),
+        identifier("#cloud-config\n{a: b}", network_config="version: 2\n"),
+    }
+    assert len(different) == 4
+
+
+# --- keys --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["ed25519", "rsa", "ecdsa"])
+def test_real_keys(kind: str, tmp_path: Path) -> None:
+    subprocess.run(["ssh-keygen", "-q", "-t", kind, "-N", "", "-f", tmp_path / "key"], check=True)
+    text = (tmp_path / "key.pub").read_text()
+    assert public_key(text) == text.strip()
+    with pytest.raises(SeedError, match=r"private SSH key \(give the public one"):
+        public_key((tmp_path / "key").read_text())
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("ssh-ed2551 AAAA", r"'ssh-ed2551' is no type .*\(did you mean ssh-ed25519\?\)"),
+        ("hello", r"'hello' is no type"),
+        ("ssh-ed25519", "damaged"),
+        ("ssh-ed25519 AAA!", "damaged: its base64"),
+        (ED25519[:60], "damaged"),
+        (ED25519.replace("ssh-ed25519 ", "ssh-rsa "), "damaged: it holds no ssh-rsa key"),
+        ("ssh-ed25519 AAAAC3NzaC1lZDI1NTE5", "damaged: it holds no ssh-ed25519 key"),
+    ],
+)
+def test_wrong_keys(text: str, expected: str) -> None:
+    with pytest.raises(SeedError, match=expected):
+        public_key(text)
+    with pytest.raises(Problems, match=expected):
+        made(keys=(text, ED25519))
+
+
+@pytest.mark.parametrize(
+    "user_data",
+    [
+        "",
+        "#cloud-config\n{}\n",
+        "#cloud-config\n# a comment that stays\nruncmd:\n  - a\n",
+        "#cloud-config\nwrite_files:\n- content: |+\n    text\n\n\n",
+        "#cloud-config\r\nruncmd:\r\n  - é",
+        "  \n#Cloud-Config\na: b",
+    ],
+)
+def test_keys_become_lines_of_a_cloud_config(user_data: str) -> None:
+    result = made(user_data, keys=(ED25519, ED25519))["user-data"].decode()
+    before = yaml.safe_load(user_data) or {}
+    assert yaml.safe_load(result) == {**before, "ssh_authorized_keys": [ED25519], "disable_root": False}
+    if before:
+        assert result.startswith(user_data)
+
+
+@pytest.mark.parametrize(
+    ("user_data", "kind"),
+    [
+        ("#cloud-config\nssh_authorized_keys: [x]\n", "text/cloud-config"),
+        ("#cloud-config\ndisable_root: false\n", "text/cloud-config"),
+        ("#cloud-config\n{a: b}\n", "text/cloud-config"),
+        ("#cloud-config\na: b\n...\n", "text/cloud-config"),
+        ("#!/bin/sh\necho é€\n", "text/x-shellscript"),
+        ("## template: jinja\n#cloud-config\na: {{ b }}\n", "text/jinja2"),
+        ("#include\nhttps://example.org/x\n", "text/x-include-url"),
+        ("#include-once\nhttps://example.org/x\n", "text/x-include-once-url"),
+        ("#cloud-boothook\necho\n", "text/cloud-boothook"),
+        ("#cloud-config-archive\n- type: text/cloud-config\n  content: 'a: b'\n", "text/cloud-config-archive"),
+        ("#part-handler\n", "text/part-handler"),
+    ],
+)
+def test_keys_become_a_part_of_their_own_elsewhere(user_data: str, kind: str) -> None:
+    result = made(user_data, keys=(ED25519,))["user-data"]
+    first, second = parts(result)
+    assert first == (kind, user_data, None)
+    assert second[0] == "text/cloud-config"
+    assert yaml.safe_load(second[1]) == {"ssh_authorized_keys": [ED25519], "disable_root": False}
+    # Without this cloud-init would replace the user's keys by ours.
+    assert second[2] == "list(append)+dict(recurse_list)+str()"
+    assert made(user_data, keys=(ED25519,))["user-data"] == result
+    # What was made may be given again.
+    again = seed({"user-data": result}, hostname="h", ssh_authorized_keys=[ED25519])["user-data"]
+    assert [part[0] for part in parts(again)] == [kind, "text/cloud-config", "text/cloud-config"]
+
+
+def test_keys_that_root_could_not_use() -> None:
+    user_data = b"#cloud-config\ndisable_root: true\n"
+    assert seed({"user-data": user_data}, hostname="h")["user-data"] == user_data
+    with pytest.raises(Problems, match="user-data disable_root: disable_root keeps root from logging in"):
+        seed({"user-data": user_data}, hostname="h", ssh_authorized_keys=[ED25519])
+
+
+# --- user-data that cloud-init would not take --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("user_data", "expected"),
+    [
+        ("# cloud-config\na: b", "user-data:1: '# cloud-config' is no header .*did you mean #cloud-config"),
+        ("#cloudconfig\na: b", "user-data:1: .*did you mean #cloud-config"),
+        ("a: b", "user-data:1: 'a: b' is no header that cloud-init knows"),
+        ("\ufeff#cloud-config\na: b", "without a byte order mark"),
+        ("#cloud-config\n", r"the cloud-config is empty \(write {} below its header\)"),
+        ("#cloud-config\n# nothing\n", "the cloud-config is empty"),
+        ("#cloud-config\n- a\n", "a cloud-config is not a YAML mapping"),
+        ("#cloud-config\ntext\n", "a cloud-config is not a YAML mapping"),
+        ("#cloud-config\na:\n\t- b\n", r"user-data:3:1: not valid YAML: .*YAML allows no tabs"),
+        ("#cloud-config\na: [b\n", "user-data:3:1: not valid YAML: "),
+        ("#cloud-config\na: b: c\n", "user-data:2:5: not valid YAML: "),
+        ("#cloud-config\na: b\nruncmd: [x]\na: c\n", "user-data:4:1 a: the key is given twice: only the last"),
+        ("#cloud-config\na: [{b: 1, c: 2, b: 3}]\n", "user-data:2:18 b: the key is given twice"),
+        ("#cloud-config\na: !!python/object:os.system x\n", "user-data:2:4: not valid YAML: "),
+        ("#cloud-config\na: *b\n", "user-data:2:4: not valid YAML: "),
+        ("#cloud-config\na: b\n---\nc: d\n", "user-data:3:1: not valid YAML: "),
+        ("#cloud-config\na: \x01\n", "user-data: not valid YAML: "),
+        ("#cloud-config\na: 2024-02-31\n", "user-data: not valid YAML: "),
+        ("#cloud-config\na: " + "[" * 5000, "nested too deeply"),
+        ("#!/bin/sh\r\necho\r\n", "user-data:1: the script's lines end with CR LF"),
+        ("## template: jinja\nfoo\n", "user-data:2: 'foo' is no header"),
+        ("#cloud-config-archive\na: b\n", "a cloud-config-archive is a YAML list"),
+        ("MIME-Version: 1.0\nContent-Type: multipart/mixed\n\nx\n", "the MIME message has no parts"),
+        (
+            'Content-Type: multipart/mixed; boundary="B"\n\n--B\nContent-Type: text/cloud-config\n\na: [\n--B--\n',
+            "user-data, part text/cloud-config:1:5: not valid YAML",
+        ),
+        (
+            'Content-Type: multipart/mixed; boundary="B"\n\n--B\nContent-Type: text/plain\n\nhello\n--B--\n',
+            "user-data, part text/plain:1: 'hello' is no header",
+        ),
+    ],
+)
+def test_user_data_that_is_rejected(user_data: str, expected: str) -> None:
+    assert re.search(expected, problems(user_data))
+
+
+def test_binary_user_data() -> None:
+    for data, expected in (
+        (b"#cloud-config\na: \xff", "user-data:2: byte 0xff is not UTF-8"),
+        (b"\x1f\x8b", "compressed"),
+    ):
+        with pytest.raises(Problems, match=expected):
+            seed({"user-data": data}, hostname="h")
+
+
+@pytest.mark.parametrize(
+    "user_data",
+    [
+        "#cloud-config\nbase: &b {x: 1}\nother: {<<: *b, x: 2}\nthird: {<<: *b}\n",
+        "#cloud-config\na: &a [*a]\n",
+        "#cloud-config\n"
+        + "".join(f"x{n + 1}: &x{n + 1} [*x{n}, *x{n}]\n" if n else "x1: &x1 [a]\n" for n in range(60)),
+        "#cloud-config\n1: a\n'1': b\n",
+        "## template: jinja\n#cloud-config\n{% if x %}\na: [\n{% endif %}\n",
+    ],
+)
+def test_user_data_that_is_fine(user_data: str) -> None:
+    assert made(user_data)["user-data"] == user_data.encode()
+    assert ED25519.encode() in made(user_data, keys=(ED25519,))["user-data"] or "jinja" in user_data
+
+
+@given(st.one_of(st.text(max_size=60), st.text(alphabet="#cloud-config\n\t :-[]{}&*!|>'\"%ab1", max_size=60)))
+def test_nothing_but_problems_is_raised(text: str) -> None:
+    for user_data in (text, "#cloud-config\n" + text):
+        for files in ({"user-data": user_data}, {"meta-data": text}, {"network-config": text}):
+            encoded = {name: value.encode("utf-8", "surrogatepass") for name, value in files.items()}
+            with suppress(Problems):
+                seed(encoded, hostname="h", ssh_authorized_keys=[ED25519])
+
+
+# --- meta-data and network-config --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("meta_data", "expected"),
+    [
+        ("local-hostname: x\n", "meta-data instance-id: meta-data has no instance-id"),
+        ("instance-id: [1]\n", "instance-id is not a string"),
+        ("instance-id: ''\n", "instance-id is not a string"),
+        ("- a\n", "meta-data is not a YAML mapping"),
+        ("instance-id: a\ninstance-id: b\n", "meta-data:2:1 instance-id: the key is given twice"),
+    ],
+)
+def test_meta_data_that_is_rejected(meta_data: str, expected: str) -> None:
+    assert expected in problems(meta_data=meta_data)
+
+
+@pytest.mark.parametrize(
+    ("network_config", "expected"),
+    [
+        ("ethernets: {}\n", "network-config version: network-config has no version (version: 2 (or 1))"),
+        ("version: 3\n", "version 3 is not known"),
+        ("version: true\nconfig: []\n", "version True is not known"),
+        ("network: [1]\n", "network-config network: network is not a YAML mapping"),
+        ("network: {version: 2, ethernet: {}}\n", "network.ethernet: unknown key (did you mean ethernets?)"),
+        ("version: 2\nethernets: [eth0]\n", "network-config ethernets: ethernets is not a YAML mapping"),
+        ("version: 2\nethernets: {eth0: dhcp}\n", "network-config ethernets.eth0: a device is not a YAML mapping"),
+        ("version: 1\n", "network-config config: config is not a list"),
+        ("version: 1\nconfig: [{name: eth0}]\n", "config[0]: it has no type"),
+        ("version: 1\nconfig: [{type: phisical}]\n", "type 'phisical' is not known (did you mean physical?)"),
+    ],
+)
+def test_network_config_that_is_rejected(network_config: str, expected: str) -> None:
+    assert expected in problems(network_config=network_config)
+
+
+@pytest.mark.parametrize(
+    "network_config",
+    [
+        "version: 1\nconfig: [{type: physical, name: eth0, subnets: [{type: dhcp}]}]\n",
+        "network:\n  version: 2\n  renderer: networkd\n  bonds: {b0: {interfaces: [a, b]}}\n",
+        "network: {config: disabled}\n",
+    ],
+)
+def test_network_config_that_is_fine(network_config: str) -> None:
+    assert made(network_config=network_config)["network-config"] == network_config.encode()
+
+
+def test_all_problems_at_once() -> None:
+    found = problems("hello", meta_data="x: y", network_config="version: 9")
+    assert [line.split(" ")[0] for line in found.split("\n")] == ["user-data:1:", "network-config", "meta-data"]
+
+
+# --- from a recipe -----------------------------------------------------------------------------------------------
+
+
+def test_from_a_recipe(tmp_path: Path) -> None:
+    (tmp_path / "ud").write_text("#cloud-config\na: b\n")
+    (tmp_path / "r.toml").write_text(
+        f"name = 'x'\nrootfs.hostname = 'node7'\n[cloudinit]\nuser_data = 'ud'\nssh_authorized_keys = ['{ED25519}']\n"
+    )
+    files = from_recipe(load(tmp_path / "r.toml"), ["ssh-rsa AAAAB3NzaC1yc2EAAAADAQABAAAABAECAwQ= other"])
+    config = yaml.safe_load(files["user-data"])
+    assert config["a"] == "b"
+    assert [key.split()[-1] for key in config["ssh_authorized_keys"]] == ["you@example.org", "other"]
+    assert yaml.safe_load(files["meta-data"])["local-hostname"] == "node7"
+
+
+def test_errors_name_the_file_on_the_host(tmp_path: Path) -> None:
+    (tmp_path / "ud").write_text("#cloud-config\na: [\n")
+    (tmp_path / "r.toml").write_text("name = 'x'\ncloudinit.user_data = 'ud'\n")
+    with pytest.raises(Problems) as caught:
+        from_recipe(load(tmp_path / "r.toml"))
+    assert str(caught.value).startswith(f"{tmp_path}/ud:3:1: not valid YAML: ")
+
+
+def test_examples_are_fine_and_hold_no_key() -> None:
+    folder = Path(__file__).parents[2] / "recipes/cloud-init"
+    given = {name: (folder / name).read_bytes() for name in ("user-data", "meta-data", "network-config")}
+    assert seed(given, hostname="h") == given
+    assert "ssh_authorized_keys" not in yaml.safe_load(given["user-data"])

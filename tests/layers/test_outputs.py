@@ -1,0 +1,40 @@
+"""Outputs appear complete or not at all."""
+
+from pathlib import Path
+
+import pytest
+
+from assembler.errors import AssembleError
+from assembler.layers.outputs import outputs
+
+
+def test_outputs_replace_old_ones_and_leave_others_alone(tmp_path: Path) -> None:
+    (tmp_path / "a").write_text("old")
+    (tmp_path / "mine").write_text("kept")
+    with outputs(tmp_path) as made:
+        made.path("a").write_text("new")
+        assert made.record("a").size == 3
+        assert (tmp_path / "a").read_text() == "old"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "mine"]
+    assert (tmp_path / "a").read_text() == "new"
+    assert made.artifacts[0].sha256 == "11507a0e2f5e69d5dfa40a62a1bd7b6ee57e6bcd85c67c9b8431b36fff21c437"
+
+
+def test_a_failure_changes_nothing(tmp_path: Path) -> None:
+    (tmp_path / "a").write_text("old")
+
+    def fail() -> None:
+        with outputs(tmp_path) as made:
+            made.path("a").write_text("half")
+            raise OSError(28, "No space left on device")
+
+    with pytest.raises(OSError, match="No space"):
+        fail()
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
+    assert (tmp_path / "a").read_text() == "old"
+
+
+def test_a_file_in_the_way_of_the_folder_is_a_clear_error(tmp_path: Path) -> None:
+    (tmp_path / "out").write_text("")
+    with pytest.raises(AssembleError, match="output folder cannot be written"), outputs(tmp_path / "out"):
+        pass

@@ -1,0 +1,193 @@
+"""From a recipe to a lock to the packages in the store, against archives made here and against the real one."""
+
+import time
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from assembler.debian import mirrors
+from assembler.debian.fetch import fetch_packages
+from assembler.debian.release import ReleaseError
+from assembler.errors import AssembleError
+from assembler.lock.model import ROLES, Lock
+from assembler.lock.resolve import resolve
+from assembler.lock.toml import format_lock, parse_lock
+from assembler.lock.wanted import BOOT, INITRD, TOOLS, VM
+from assembler.recipe.model import Debian, Kernel, Recipe, Rootfs
+from assembler.store.objects import Store
+from assembler.store.transport import OfflineError, Transport, TransportError
+from tests.debian.archives import NOW, date, fingerprint, index, publish, release, signed, source, stanza
+from tests.http_server import Server
+
+OTHERS = sorted({*INITRD, *TOOLS, *(name for table in (BOOT, VM) for names in table.values() for name in names)})
+
+
+@pytest.fixture
+def transport() -> Iterator[Transport]:
+    with Transport(backoff=0.01, attempts=2) as it:
+        yield it
+
+
+def deb(name: str, version: str = "1.0") -> bytes:
+    """Not a package, but bytes that differ from package to package."""
+    return f"{name} {version}".encode()
+
+
+def recipe(*packages: str, sources: str = "", epoch: int | None = None) -> Recipe:
+    return Recipe(
+        name="x",
+        epoch=epoch,
+        debian=Debian(sources=sources or source()),
+        kernel=Kernel(package="linux-image"),
+        rootfs=Rootfs(packages=list(packages)),
+    )
+
+
+def publish_suite(
+    server: Server, suite: str, stanzas: Mapping[str, Mapping[str, str]], *, root: str = "/debian", **fields: str
+) -> None:
+    """Serve a suite with these packages, whose fields may say more than usual, and their .debs."""
+    texts = []
+    for name, extra in stanzas.items():
+        version = extra.get("Version", "1.0")
+        texts.append(stanza(name, deb(name, version), **extra))
+        server.serve(f"{root}/pool/main/{name[0]}/{name}/{name}_{version}_amd64.deb", deb(name, version))
+    files = index(texts)
+    publish(server, files, signed(release(files, Codename=suite, Suite=suite, **fields)), suite=suite, root=root)
+
+
+def base(**more: Mapping[str, str]) -> dict[str, Mapping[str, str]]:
+    """The packages that every lock needs, and some more."""
+    plain: dict[str, Mapping[str, str]] = {name: {} for name in OTHERS}
+    return plain | {"linux-image": {}, "init": {"Essential": "yes"}} | more
+
+
+def lock(
+    it: Recipe, server: Server, store: Store, transport: Transport, *, previous: Lock | None = None, now: datetime = NOW
+) -> Lock:
+    return resolve(
+        it,
+        "a" * 64,
+        transport=transport,
+        store=store,
+        mirrors=where(server),
+        now=now,
+        build_architecture="amd64",
+        previous=previous,
+    )
+
+
+def where(server: Server, root: str = "/debian") -> mirrors.Mirrors:
+    return mirrors.Mirrors({"debian": (server.url(root),), "debian-security": (server.url(f"{root}-security"),)})
+
+
+def names(it: Lock, role: str) -> list[str]:
+    return [package.name for package in it.role(role)]
+
+
+def test_roles(server: Server, store: Store, transport: Transport) -> None:
+    publish_suite(server, "trixie", base(hello={"Depends": "libhello"}, libhello={}, other={}))
+    found = lock(recipe("hello", "e2fsprogs"), server, store, transport)
+    assert names(found, "rootfs") == ["e2fsprogs", "hello", "init", "libhello", "linux-image"]
+    assert names(found, "initrd") == sorted(INITRD)
+    assert names(found, "tools") == sorted(TOOLS)
+    assert names(found, "boot") == sorted(BOOT["amd64"])
+    assert names(found, "vm") == sorted(VM["amd64"])
+    (e2fsprogs,) = (package for package in found.packages if package.name == "e2fsprogs")
+    assert e2fsprogs.roles == ("initrd", "rootfs")
+    assert parse_lock(format_lock(found), "x") == found
+
+
+def test_what_the_lock_says_of_archives(server: Server, store: Store, transport: Transport) -> None:
+    publish_suite(server, "trixie", base(hello={}), Date=date(NOW - timedelta(days=3)), Valid_Until="")
+    newer = {"hello": {"Version": "1.1", "Source": "greet (2.0)"}}
+    security = "trixie-security"
+    publish_suite(server, security, newer, root="/debian-security", Components="updates/main")
+    sources = source() + "\n" + source(suite=security)
+    found = lock(recipe("hello", sources=sources), server, store, transport)
+    first, second = found.archives
+    assert (first.id, first.root, first.date, first.valid_until) == ("trixie", "debian", "2026-11-19T12:00:00Z", "")
+    assert (second.id, second.root) == (security, "debian-security")
+    assert second.signed_by == (fingerprint(),)
+    assert [item.path for item in second.indices] == ["main/binary-amd64/Packages.xz"]
+    assert store.has(second.inrelease_sha256), "the signed text is kept, for whoever wants to check it"
+    (hello,) = (package for package in found.packages if package.name == "hello")
+    assert (hello.version, hello.archive, hello.source, hello.source_version) == ("1.1", security, "greet", "2.0")
+    assert found.source_date_epoch == int((NOW - timedelta(days=1)).timestamp()), "the newest of both"
+    assert lock(recipe("hello", epoch=7), server, store, transport).source_date_epoch == 7
+
+
+def test_a_lock_names_no_host_and_is_the_same_anywhere(server: Server, store: Store, transport: Transport) -> None:
+    publish_suite(server, "trixie", base())
+    first = format_lock(lock(recipe(), server, store, transport))
+    assert "127.0.0.1" not in first
+    asked = len(server.seen)
+    assert format_lock(lock(recipe(), server, store, transport, now=NOW + timedelta(days=1))) == first
+    assert len(server.seen) == asked + 1, "of the archive, only InRelease is fetched again"
+
+
+def test_an_archive_may_not_go_back(server: Server, store: Store, transport: Transport) -> None:
+    publish_suite(server, "trixie", base())
+    found = lock(recipe(), server, store, transport)
+    publish_suite(server, "trixie", base(hello={}), Date=date(NOW - timedelta(days=2)))
+    with pytest.raises(ReleaseError, match="older than the one in the lock"):
+        lock(recipe(), server, store, transport, previous=found)
+    lock(recipe(), server, store, transport)
+
+
+def test_a_package_that_is_not_there(server: Server, store: Store, transport: Transport) -> None:
+    publish_suite(server, "trixie", base())
+    with pytest.raises(AssembleError, match="nonsense"):
+        lock(recipe("nonsense"), server, store, transport)
+
+
+def test_packages_are_fetched_once(server: Server, store: Store, transport: Transport) -> None:
+    publish_suite(server, "trixie", base(hello={}))
+    found = lock(recipe("hello"), server, store, transport)
+    for _ in range(2):
+        fetch_packages(found.packages, found, store=store, transport=transport, mirrors=where(server))
+    assert store.path(found.role("rootfs")[0].sha256).read_bytes() == deb("hello")
+    assert len([path for path, _ in server.seen if path.endswith(".deb")]) == len(found.packages)
+    with Transport(offline=True) as offline:
+        fetch_packages(found.packages, found, store=store, transport=offline, mirrors=where(server))
+        empty = Store(store.root / "empty")
+        with pytest.raises(OfflineError) as caught:
+            fetch_packages(found.role("rootfs"), found, store=empty, transport=offline, mirrors=where(server))
+    assert caught.value.details[0].startswith("hello_1.0_amd64.deb (9 bytes, sha256 ")
+
+
+def test_a_dropped_package_is_looked_for_in_the_snapshot(
+    server: Server, store: Store, transport: Transport, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish_suite(server, "trixie", base(hello={}))
+    found = lock(recipe("hello"), server, store, transport)
+    hello = found.role("rootfs")[:1]
+    monkeypatch.setattr(mirrors, "SNAPSHOT", server.url("/archive"))
+    with pytest.raises(TransportError, match="it is not there") as caught:
+        fetch_packages(hello, found, store=store, transport=transport, mirrors=where(server, "/empty"))
+    assert "assemble lock" in caught.value.hint
+    server.serve("/archive/debian/20261122T000000Z/pool/main/h/hello/hello_1.0_amd64.deb", deb("hello"))
+    fetch_packages(hello, found, store=store, transport=transport, mirrors=where(server, "/empty"))
+    assert store.has(hello[0].sha256)
+
+
+def test_the_real_archive_is_locked_in_seconds(store: Store) -> None:
+    it = Recipe(name="x", rootfs=Rootfs(packages=["openssh-server", "systemd-sysv", "containerd"]))
+    now = datetime.now(UTC)
+    began = time.process_time()
+    with Transport() as transport:
+        found = resolve(
+            it,
+            "a" * 64,
+            transport=transport,
+            store=store,
+            mirrors=mirrors.choose(it.debian),
+            now=now,
+            build_architecture="amd64",
+        )
+    assert time.process_time() - began < 10, "seconds of a processor"
+    assert {archive.id for archive in found.archives} == {"trixie", "trixie-security", "trixie-updates"}
+    assert {"openssh-server", "systemd", "runc", "libc6", "base-files"} < set(names(found, "rootfs"))
+    assert all(found.role(role) for role in ROLES)
+    assert abs(datetime.fromtimestamp(found.source_date_epoch, UTC) - now) < timedelta(days=100)

@@ -1,0 +1,268 @@
+"""The lock's file: one text for each lock, and nothing but a lock is read as one."""
+
+import os
+import tomllib
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from assembler.errors import AssembleError, Problems
+from assembler.lock import toml
+from assembler.lock.check import matches, require
+from assembler.lock.model import ROLES, Lock, LockedArchive, LockedIndex, LockedOutput, LockedPackage
+from assembler.lock.toml import LockError, format_lock, parse_lock, read_lock, write_lock
+
+
+def word(more: str) -> st.SearchStrategy[str]:
+    """Words that begin with a letter; plain text is much faster to draw than a regular expression."""
+    return st.text(f"a09{more}", min_size=1, max_size=4).map("a{}".format)
+
+
+NAMES = word("+.-")
+VERSIONS = word("Z+.~:-")
+WORDS = word("Z+.~-_")
+SIZES = st.integers(0, 1 << 50)
+SHA256 = st.binary(min_size=32, max_size=32).map(bytes.hex)
+FINGERPRINTS = st.binary(min_size=20, max_size=20).map(lambda data: data.hex().upper())
+PATHS = st.lists(WORDS | st.sampled_from(["...", "a%3a1", '"', "\\", "#=", ".x"]), min_size=1, max_size=3).map("/".join)
+DATES = st.datetimes().map(lambda moment: f"{moment:%Y}".zfill(4) + f"{moment:-%m-%dT%H:%M:%SZ}")
+INDICES = st.builds(LockedIndex, path=PATHS, size=SIZES, sha256=SHA256)
+ARCHIVES = st.builds(
+    LockedArchive,
+    id=WORDS,
+    root=WORDS | PATHS.map("https://{}".format),
+    suite=WORDS,
+    components=st.lists(WORDS, unique=True).map(tuple),
+    inrelease_sha256=SHA256,
+    date=DATES,
+    valid_until=st.just("") | DATES,
+    signed_by=st.lists(FINGERPRINTS, unique=True).map(lambda items: tuple(sorted(items))),
+    indices=st.lists(INDICES, max_size=2).map(tuple),
+)
+OUTPUTS = st.builds(LockedOutput, name=WORDS, size=SIZES, sha256=SHA256)
+
+
+@st.composite
+def locks(draw: st.DrawFn) -> Lock:
+    archives = draw(st.lists(ARCHIVES, min_size=1, max_size=3, unique_by=lambda item: item.id))
+    packages = st.builds(
+        LockedPackage,
+        name=NAMES,
+        version=VERSIONS,
+        architecture=word("-"),
+        source=NAMES,
+        source_version=VERSIONS,
+        size=SIZES,
+        sha256=SHA256,
+        path=PATHS,
+        archive=st.sampled_from([item.id for item in archives]),
+        roles=st.sets(st.sampled_from(ROLES), min_size=1).map(lambda items: tuple(sorted(items))),
+    )
+    key = lambda item: (item.name, item.architecture, item.version)  # noqa: E731  used twice, here
+    return Lock(
+        recipe_sha256=draw(SHA256),
+        source_date_epoch=draw(SIZES),
+        architecture=draw(word("-")),
+        build_architecture=draw(word("-")),
+        archives=tuple(sorted(archives, key=lambda item: item.id)),
+        packages=tuple(sorted(draw(st.lists(packages, max_size=3, unique_by=key)), key=key)),
+        outputs=tuple(
+            sorted(draw(st.lists(OUTPUTS, max_size=2, unique_by=lambda out: out.name)), key=lambda out: out.name)
+        ),
+    )
+
+
+LOCK = Lock(
+    recipe_sha256="a" * 64,
+    source_date_epoch=1795227046,
+    architecture="amd64",
+    build_architecture="amd64",
+    archives=(
+        LockedArchive(
+            id="trixie",
+            root="debian",
+            suite="trixie",
+            components=("main",),
+            inrelease_sha256="b" * 64,
+            date="2026-09-12T07:55:41Z",
+            valid_until="",
+            signed_by=("C" * 40,),
+            indices=(LockedIndex(path="main/binary-amd64/Packages.xz", size=9678380, sha256="d" * 64),),
+        ),
+    ),
+    packages=(
+        LockedPackage(
+            name="hello",
+            version="2.10-5",
+            architecture="amd64",
+            source="hello",
+            source_version="2.10-5",
+            size=53040,
+            sha256="e" * 64,
+            path="pool/main/h/hello/hello_2.10-5_amd64.deb",
+            archive="trixie",
+            roles=("rootfs", "tools"),
+        ),
+        LockedPackage(
+            name="libc6",
+            version="2.41-12",
+            architecture="amd64",
+            source="glibc",
+            source_version="2.41-12",
+            size=2847988,
+            sha256="f" * 64,
+            path="pool/main/g/glibc/libc6_2.41-12_amd64.deb",
+            archive="trixie",
+            roles=("rootfs",),
+        ),
+    ),
+)
+
+TEXT = f"""\
+# Every input of the image. Written by `assemble lock`: change the recipe, not this file.
+
+schema = 1
+recipe_sha256 = "{"a" * 64}"
+source_date_epoch = 1795227046
+architecture = "amd64"
+build_architecture = "amd64"
+
+[[archives]]
+id = "trixie"
+root = "debian"
+suite = "trixie"
+components = ["main"]
+inrelease_sha256 = "{"b" * 64}"
+date = "2026-09-12T07:55:41Z"
+valid_until = ""
+signed_by = [
+  "{"C" * 40}",
+]
+indices = [
+  {{ path = "main/binary-amd64/Packages.xz", size = 9678380, sha256 = "{"d" * 64}" }},
+]
+
+[packages]
+"hello_2.10-5_amd64" = {{ roles = ["rootfs", "tools"], archive = "trixie", size = 53040, sha256 = "{"e" * 64}", \
+path = "pool/main/h/hello/hello_2.10-5_amd64.deb" }}
+"libc6_2.41-12_amd64" = {{ roles = ["rootfs"], archive = "trixie", source = "glibc", size = 2847988, \
+sha256 = "{"f" * 64}", path = "pool/main/g/glibc/libc6_2.41-12_amd64.deb" }}
+"""
+
+
+@settings(deadline=None, max_examples=40)
+@given(locks())
+def test_what_is_written_is_read(lock: Lock) -> None:
+    written = format_lock(lock)
+    tomllib.loads(written)
+    assert parse_lock(written, "x") == lock
+    assert parse_lock(written.replace("\n", "\r\n"), "x") == lock
+
+
+@given(st.text(st.characters(codec="utf-8")))
+def test_strings_are_toml(value: str) -> None:
+    assert tomllib.loads(toml._pair("x", value)) == {"x": value}
+
+
+def test_the_text_of_a_lock() -> None:
+    assert format_lock(LOCK) == TEXT
+    assert parse_lock(TEXT, "x") == LOCK
+
+
+def test_the_order_in_the_file_does_not_matter() -> None:
+    head, packages = TEXT.split("[packages]\n")
+    first, second = packages.splitlines()
+    assert parse_lock(f"{head}[packages]\n{second}\n{first}\n", "x") == LOCK
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("schema = 1", "schema = 2", "another schema than 1: it says 2"),
+        ("schema = 1\n", "", "another schema than 1: it says None"),
+        ("[packages]", "<<<<<<< HEAD", "x.lock.toml:24:1: the lock is not TOML: Invalid statement"),
+        ('id = "trixie"', "id = trixie", "x.lock.toml:10:6: the lock is not TOML"),
+        (f'"{"a" * 64}"', '"abc"', "recipe_sha256: 'abc' is not what belongs here"),
+        (f'"{"e" * 64}"', f'"{"E" * 64}"', 'packages."hello_2.10-5_amd64".sha256: '),
+        ("size = 53040", 'size = "53040"', '"hello_2.10-5_amd64".size: it is not a number from 0 on'),
+        ("size = 53040", "size = -1", '"hello_2.10-5_amd64".size: it is not a number from 0 on'),
+        ("size = 53040", "size = true", '"hello_2.10-5_amd64".size: it is not a number from 0 on'),
+        ("size = 53040, ", "", '"hello_2.10-5_amd64".size: it is missing'),
+        ("source_date_epoch", "source_date_epok", "source_date_epok: this key is not known (did you mean source_date_"),
+        ('source = "glibc"', 'sauce = "glibc"', '"libc6_2.41-12_amd64".sauce: this key is not known'),
+        ('roles = ["rootfs"]', "roles = []", '"libc6_2.41-12_amd64".roles: it is wanted for nothing'),
+        ('roles = ["rootfs"]', 'roles = ["root"]', ".roles: 'root' is not what belongs here"),
+        ('roles = ["rootfs"]', 'roles = ["rootfs", "rootfs"]', ".roles: it is not a list of different strings"),
+        ('roles = ["rootfs"]', 'roles = "rootfs"', ".roles: it is not a list"),
+        ('roles = ["rootfs"], archive = "trixie"', 'roles = ["rootfs"], archive = "sid"', "'sid' is not the id"),
+        ("pool/main/h/hello/", "pool/../../../", ".path: 'pool/../../../hello_2.10-5_amd64.deb' is not"),
+        ('path = "pool', 'path = "/pool', ".path: '/pool"),
+        ("hello_2.10-5_amd64.deb", "hello 2.deb", ".path: "),
+        ("hello_2.10-5_amd64.deb", "hello\\n2.deb", ".path: "),
+        ('"hello_2.10-5_amd64" =', '"hello" =', 'packages."hello": it does not begin with a name, a version'),
+        ("2026-09-12T07", "2026-09-31T07", "archives[0].date: there is no such day or time"),
+        ("2026-09-12T07", "yesterday", "archives[0].date: "),
+        ("C" * 40, "c" * 40, "archives[0].signed_by: "),
+        ('components = ["main"]', "components = [1]", "archives[0].components: it is not a list of different strings"),
+        ("[[archives]]", "[archives]", "archives: it is not a list"),
+        ("[packages]", "[[packages]]", "packages: it is not a table"),
+        ("[packages]\n", "[packages]\nx_1_all = 1\n", 'packages."x_1_all": it is not a table'),
+    ],
+)
+def test_edits_are_found(old: str, new: str, message: str) -> None:
+    assert old in TEXT
+    with pytest.raises((LockError, Problems)) as caught:
+        parse_lock(TEXT.replace(old, new), "x.lock.toml")
+    assert message in str(caught.value)
+    assert "x.lock.toml" in str(caught.value)
+    assert "assemble lock" in str(caught.value) or "did you mean" in str(caught.value)
+
+
+def test_two_archives_of_one_name() -> None:
+    archive = TEXT[TEXT.index("[[archives]]") : TEXT.index("[packages]")]
+    with pytest.raises(Problems, match="two have the same id"):
+        parse_lock(TEXT.replace("[packages]", f"{archive}[packages]"), "x")
+
+
+@settings(deadline=None, max_examples=300)
+@given(st.integers(0, len(TEXT) - 1), st.integers(0, 20), st.text(max_size=5))
+def test_damage_never_ends_in_a_traceback(start: int, length: int, instead: str) -> None:
+    damaged = TEXT[:start] + instead + TEXT[start + length :]
+    try:
+        assert format_lock(parse_lock(damaged, "x"))
+    except AssembleError as error:
+        message = str(error)
+    else:
+        message = "x"
+    assert message.startswith("x")
+
+
+def test_files(tmp_path: Path) -> None:
+    path = tmp_path / "x.lock.toml"
+    assert read_lock(path) is None
+    write_lock(path, LOCK)
+    assert path.read_text() == TEXT
+    assert path.stat().st_mode & 0o777 == 0o644
+    write_lock(path, replace(LOCK, packages=()))
+    assert read_lock(path) == replace(LOCK, packages=())
+    assert os.listdir(tmp_path) == ["x.lock.toml"], "no temporary file stays"  # noqa: PTH208  names, in a test
+    path.write_bytes(b"\xff\xfe")
+    with pytest.raises(LockError, match="not text in UTF-8"):
+        read_lock(path)
+    with pytest.raises(LockError, match="the lock cannot be read: Is a directory"):
+        read_lock(tmp_path)
+    with pytest.raises(LockError, match="the lock cannot be written: No such file or directory"):
+        write_lock(tmp_path / "nowhere/x.lock.toml", LOCK)
+
+
+def test_a_lock_is_for_one_recipe_and_one_kind_of_machine(tmp_path: Path) -> None:
+    path = tmp_path / "x.lock.toml"
+    assert matches(LOCK, "a" * 64)
+    require(LOCK, "a" * 64, build_architecture="amd64", path=path)
+    with pytest.raises(LockError, match=r"the recipe has changed since it was locked.*`assemble lock`"):
+        require(LOCK, "b" * 64, build_architecture="amd64", path=path)
+    with pytest.raises(LockError, match="building on amd64: this machine is arm64"):
+        require(LOCK, "a" * 64, build_architecture="arm64", path=path)

@@ -1,0 +1,102 @@
+"""The assembler's own tools and independent ones to check its work with, from Debian packages as in a build.
+
+They are locked once and kept in the user's cache folder, so only the first test run needs the archive.
+"""
+
+import hashlib
+import os
+import platform
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal
+
+import pytest
+
+from assembler.debian.fetch import fetch_packages
+from assembler.debian.mirrors import choose
+from assembler.errors import AssembleError
+from assembler.lock.model import Lock
+from assembler.lock.resolve import resolve
+from assembler.lock.toml import read_lock, write_lock
+from assembler.lock.wanted import wanted
+from assembler.recipe.model import Kernel, Recipe, Rootfs
+from assembler.store.objects import Store
+from assembler.store.transport import Transport
+from assembler.tools.toolbox import Toolbox
+from assembler.tools.unpack import unpacked
+
+INDEPENDENT = [
+    # file systems, partitions and images
+    "btrfs-progs", "cpio", "dosfstools", "e2fsprogs", "fdisk", "gdisk", "mtools", "qemu-utils", "squashfs-tools",
+    "util-linux", "xfsprogs", "xorriso",
+    # Debian
+    "dpkg", "init-system-helpers", "kmod", "systemd",
+    # the rest
+    "busybox-static", "dash", "openssh-client", "openssl", "shellcheck",
+]  # fmt: skip
+"""Packages whose programs the tests call; see scripts/test-tools."""
+_ARCHITECTURES: dict[str, Literal["amd64", "arm64"]] = {"x86_64": "amd64", "aarch64": "arm64"}
+
+
+def _cache() -> Path:
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "assembler-tests"
+
+
+def locked(roles: set[str]) -> tuple[Store, Lock]:
+    """A store with all packages of `roles`, and their lock. Its role ``rootfs`` is Debian's essential packages and the
+    independent tools."""
+    architecture = _ARCHITECTURES[platform.machine()]
+    # The lock wants a kernel package for the role; any package will do.
+    recipe = Recipe(
+        name="tests", arch=architecture, kernel=Kernel(package="gdisk"), rootfs=Rootfs(packages=INDEPENDENT)
+    )
+    digest = hashlib.sha256(f"{recipe!r}{wanted(recipe, architecture)}".encode()).hexdigest()
+    store = Store(_cache())
+    mirrors = choose(recipe.debian, override=os.environ.get("ASSEMBLE_MIRROR", ""))
+    path = _cache() / "tests.lock.toml"
+
+    def fetch(lock: Lock) -> None:
+        fetch_packages(
+            [package for package in lock.packages if roles & set(package.roles)],
+            lock,
+            store=store,
+            transport=transport,
+            mirrors=mirrors,
+        )
+
+    with Transport() as transport, store.locked("tests"):
+        lock = read_lock(path)
+        if lock is not None and lock.recipe_sha256 == digest:
+            try:
+                fetch(lock)
+            except AssembleError:
+                pass  # the archive has dropped something: lock again
+            else:
+                return store, lock
+        lock = resolve(
+            recipe,
+            digest,
+            transport=transport,
+            store=store,
+            mirrors=mirrors,
+            now=datetime.now(UTC),
+            build_architecture=architecture,
+        )
+        fetch(lock)
+        write_lock(path, lock)
+        return store, lock
+
+
+@pytest.fixture(scope="session")
+def toolbox(tmp_path_factory: pytest.TempPathFactory) -> Toolbox:
+    """The tools of a build, and the independent ones."""
+    store, lock = locked({"tools", "rootfs"})
+    packages = [package for package in lock.packages if {"tools", "rootfs"} & set(package.roles)]
+    return Toolbox.open(store, packages, lock.build_architecture, tmp_path_factory.mktemp("logs"))
+
+
+@pytest.fixture(scope="session")
+def loaders() -> Path:
+    """A folder with the packages of the role ``boot``."""
+    store, lock = locked({"boot"})
+    return unpacked(store, lock.role("boot"))

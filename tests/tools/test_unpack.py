@@ -1,0 +1,82 @@
+from pathlib import Path
+
+import pytest
+
+from assembler.errors import AssembleError
+from assembler.lock.model import LockedPackage
+from assembler.store.objects import Store
+from assembler.tools.unpack import lay_out, unpacked
+from tests.debian.debs import deb, folder, hard, item, link, opened
+
+
+def laid_out(path: Path, *debs: bytes) -> Path:
+    out = path / "out"
+    lay_out([(f"package{number}", opened(path / f"in{number}", data)) for number, data in enumerate(debs)], out)
+    return out
+
+
+def test_merges_usr_and_keeps_links_inside(tmp_path: Path) -> None:
+    out = laid_out(
+        tmp_path,
+        deb(
+            "tool",
+            folder("./bin/"),
+            item("./bin/tool", b"#!", mode=0o4755),
+            hard("./bin/same", "./bin/tool"),
+            link("./bin/up", "../usr/bin/tool"),
+            link("./usr/bin/across", "/bin/tool"),
+            link("./usr/bin/beyond", "../../../../../../etc/passwd"),
+            item("./usr/share/doc/tool/README", b"text"),
+        ),
+        deb("base", link("./bin", "usr/bin"), folder("./usr/lib64/"), link("./lib64", "usr/lib64")),
+    )
+    assert sorted(path.name for path in out.iterdir()) == ["usr"]
+    tool = out / "usr/bin/tool"
+    assert tool.stat().st_mode & 0o7777 == 0o755
+    assert tool.samefile(out / "usr/bin/same")
+    assert tool.samefile(out / "usr/bin/up")
+    assert tool.samefile(out / "usr/bin/across")
+    assert (out / "usr/bin/beyond").readlink() == Path("../../etc/passwd")
+    assert not (out / "usr/share/doc").exists()
+
+
+def test_nothing_is_written_through_a_link(tmp_path: Path) -> None:
+    """A link and a file below it, whichever package comes first, never meet on the host."""
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    out = laid_out(
+        tmp_path,
+        deb("evil", link("./usr/escape", str(outside))),
+        deb("file", folder("./usr/escape/"), item("./usr/escape/file", b"x")),
+    )
+    assert list(outside.iterdir()) == []
+    assert (out / "usr/escape/file").read_bytes() == b"x"
+
+
+@pytest.mark.parametrize(
+    "debs",
+    [
+        (deb("one", item("./usr/bin/x", b"1")), deb("two", item("./bin/x", b"2"))),
+        (deb("one", item("./usr/bin/x", b"1"), item("./usr/bin/x/y", b"2")),),
+        (deb("one", hard("./usr/bin/x", "./usr/bin/missing")),),
+    ],
+    ids=["two packages, one file", "a file as folder", "hard link to nothing"],
+)
+def test_contradictions_are_errors(tmp_path: Path, debs: tuple[bytes, ...]) -> None:
+    with pytest.raises(AssembleError):
+        laid_out(tmp_path, *debs)
+
+
+def test_the_store_keeps_one_folder_for_a_set_of_packages(store: Store) -> None:
+    def locked(name: str) -> LockedPackage:
+        data = deb(name, item(f"./usr/bin/{name}", name.encode()))
+        fields = {"version": "1", "architecture": "all", "source": name, "source_version": "1", "archive": "test"}
+        return LockedPackage(
+            name=name, size=len(data), sha256=store.add(data), path=f"{name}.deb", roles=("tools",), **fields
+        )
+
+    one, two = locked("one"), locked("two")
+    out = unpacked(store, [one, two])
+    assert (out / "usr/bin/two").read_bytes() == b"two"
+    assert unpacked(store, [two, one]) == out
+    assert unpacked(store, [two]) != out

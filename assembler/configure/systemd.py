@@ -209,13 +209,11 @@ class Systemctl:
         """As :meth:`enable`; gives the templates that lack an instance."""
         refused = []
         for unit in list(self._closure([_full(name) for name in names])):
-            aliased = False
             for link, target in self._wanted_links(unit):
                 if target:
                     self._link(link, target)
-                    aliased = True
-                elif not aliased:
-                    refused.append(unit.name)  # with an alias made, systemctl calls it success
+                else:
+                    refused.append(unit.name)
         return refused
 
     def _link(self, link: str, target: str) -> None:
@@ -331,9 +329,12 @@ class Systemctl:
     def preset(self, *names: str, enable_only: bool = False) -> None:
         """Enable or disable units as the presets say; `enable_only` is ``--preset-mode=enable-only``.
 
-        Aliases are passed over. Raises UnitError for a unit that is missing or masked.
+        Aliases and masked units are passed over. Raises UnitError for a unit that is missing.
         """
         for name in map(_full, names):
+            path = self.find(name)
+            if path is not None and is_masked(self.tree, path):
+                continue
             unit = self.load(name)
             if unit.name != name:
                 continue
@@ -352,9 +353,7 @@ class Systemctl:
             if UNIT_NAME.fullmatch(name) and self.tree.at(f"{folder}/{name}").kind is Kind.FILE
         }
         for name in sorted(names):
-            path = self.find(name)
-            if path is not None and not is_masked(self.tree, path):
-                self.preset(name, enable_only=enable_only)
+            self.preset(name, enable_only=enable_only)
 
     def call(self, arguments: Sequence[str]) -> bool:
         """A command line of systemctl. False is what exit status 1 says (``is-enabled``).

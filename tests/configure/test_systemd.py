@@ -5,7 +5,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from assembler.configure.systemd import Systemctl, UnitError, deb_systemd_helper
@@ -38,10 +38,11 @@ FILES: dict[str, str | bytes] = {
 }
 ENABLE = [*UNITS, "tty@tty5.service", "inst@a.service", "expand@b.service", "linked.service", "plain"]
 VERBS = ["enable", "enable", "disable", "preset", "mask", "unmask"]
-ALWAYS = settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+ALWAYS = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @ALWAYS
+@example([("enable", "expand@.service"), ("preset", "expand@.service")])
 @given(
     st.lists(
         st.tuples(st.sampled_from(VERBS), st.sampled_from(ENABLE)),
@@ -67,6 +68,13 @@ def test_systemctl_makes_the_links_of_the_real_program(tmp_path: Path, commands:
         else:
             assert result.returncode == 0, (words, result.stderr)
         assert shown(tree) == on_disk(root), words
+
+
+def test_an_alias_does_not_make_up_for_a_missing_instance() -> None:
+    tree = tree_of(FILES)
+    with pytest.raises(UnitError, match="without an instance"):
+        Systemctl(tree).call(("enable", "expand@.service"))
+    assert tree.lexists("/etc/systemd/system/second-expand@.service")
 
 
 def test_preset_all_is_what_first_boot_does(tmp_path: Path) -> None:

@@ -9,6 +9,13 @@ ROLES = ("rootfs", "initrd", "boot", "tools", "vm")
 """What a package is wanted for: in the image; in the initrd; boot loader files (target architecture); tools run while
 building and QEMU (build architecture)."""
 
+FILE_ROLES = ("kernel", "kubernetes")
+"""What an upstream file is wanted for: the source of a kernel; in the image's Kubernetes layer."""
+
+LEARNED = ("recipe", "known", "publisher", "first-use")
+"""How a digest was learned: the recipe says it; the assembler comes with it; from a checksum file of the publisher when
+locking; or it is what the server sent when locking, trusted on first use."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LockedIndex:
@@ -61,6 +68,45 @@ class LockedPackage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LockedFile:
+    """A file from its publisher: a program, or an archive of some, or source code."""
+
+    name: str
+    """Unique in the lock: ``kubelet``."""
+    version: str
+    """The publisher's; empty when nobody says."""
+    url: str
+    """The publisher's address, even when a mirror served it."""
+    size: int
+    """Bytes."""
+    sha256: str
+    learned: str
+    """How `sha256` was learned, one of `LEARNED`."""
+    witness: str
+    """With ``publisher``: the address of the checksum file; otherwise empty."""
+    role: str
+    """One of `FILE_ROLES`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LockedImage:
+    """A container image for one platform. Its manifest names everything else of it by digest."""
+
+    name: str
+    """As a node asks for it, with tag or digest: ``registry.k8s.io/pause:3.10.2``."""
+    platform: str
+    """Of the OCI image specification: ``linux/amd64``."""
+    index: str
+    """SHA-256 of what the name stood for: a list of manifests by platform, or the manifest itself."""
+    manifest: str
+    """SHA-256 of the platform's manifest."""
+    size: int
+    """Bytes of that manifest."""
+    learned: str
+    """``recipe`` when the name has a digest, ``first-use`` when the registry resolved its tag."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LockedOutput:
     """A file that building makes."""
 
@@ -73,7 +119,7 @@ class LockedOutput:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lock:
-    """A whole lock: packages sorted by (name, architecture, version), archives by id, outputs by name."""
+    """A whole lock: packages sorted by (name, architecture, version), archives by id, everything else by name."""
 
     recipe_sha256: str
     """Digest of the parsed recipe (canonical JSON), so that comments and line ends do not matter."""
@@ -82,6 +128,8 @@ class Lock:
     build_architecture: str
     archives: tuple[LockedArchive, ...]
     packages: tuple[LockedPackage, ...]
+    files: tuple[LockedFile, ...] = ()
+    images: tuple[LockedImage, ...] = ()
     outputs: tuple[LockedOutput, ...] = ()
     """What was built from it; empty until somebody records that."""
 

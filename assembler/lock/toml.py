@@ -15,7 +15,19 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from assembler.errors import AssembleError, Place, Problems
-from assembler.lock.model import ROLES, SCHEMA, Lock, LockedArchive, LockedIndex, LockedOutput, LockedPackage
+from assembler.lock.model import (
+    FILE_ROLES,
+    LEARNED,
+    ROLES,
+    SCHEMA,
+    Lock,
+    LockedArchive,
+    LockedFile,
+    LockedImage,
+    LockedIndex,
+    LockedOutput,
+    LockedPackage,
+)
 
 _HEADER = "# Every input of the image. Written by `assemble lock`: change the recipe, not this file."
 _HINT = "the lock is not for editing: restore it, or delete it and run `assemble lock`"
@@ -27,7 +39,11 @@ ARCHITECTURE = r"[a-z0-9][a-z0-9-]*"
 WORD = r"[A-Za-z0-9][A-Za-z0-9.+_~/-]*"
 PATH = r"(?!.*(?:^|/)\.{0,2}(?:/|$))[!-~]+"
 """Relative, and without parts that mean something to a file system: empty ones, a dot, two dots."""
-ROOT = rf"{WORD}|https?://[!-~]+"
+URL = r"https?://[!-~]+"
+ROOT = rf"{WORD}|{URL}"
+REFERENCE = rf"{WORD}(?::[0-9]+/{WORD})?(?::[A-Za-z0-9_][A-Za-z0-9_.-]*)?(?:@sha256:{SHA256})?"
+"""The name of a container image, with its registry."""
+PLATFORM = r"[a-z0-9]+/[a-z0-9]+(?:/[a-z0-9]+)?"
 FINGERPRINT = r"[0-9A-F]{40}|[0-9A-F]{64}"
 DATE = r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z"
 
@@ -53,6 +69,10 @@ def format_lock(lock: Lock) -> str:
     for archive in lock.archives:
         lines += ["", "[[archives]]", *_archive(archive)]
     lines += ["", "[packages]", *(_package(package) for package in lock.packages)]
+    if lock.files:
+        lines += ["", "[files]", *(_pair(_text(file.name), _file(file)) for file in lock.files)]
+    if lock.images:
+        lines += ["", "[images]", *(_pair(_text(image.name), _image(image)) for image in lock.images)]
     if lock.outputs:
         lines += ["", "[outputs]"]
         lines += [_pair(_text(out.name), {"size": out.size, "sha256": out.sha256}) for out in lock.outputs]
@@ -77,6 +97,15 @@ def _package(package: LockedPackage) -> str:
         values["source_version"] = package.source_version
     values |= {"size": package.size, "sha256": package.sha256, "path": package.path}
     return _pair(_text(f"{package.name}_{package.version}_{package.architecture}"), values)
+
+
+def _file(file: LockedFile) -> Mapping[str, object]:
+    values = {key: getattr(file, key) for key in ("role", "version", "size", "sha256", "learned", "witness", "url")}
+    return {key: value for key, value in values.items() if value != ""}
+
+
+def _image(image: LockedImage) -> Mapping[str, object]:
+    return {key: getattr(image, key) for key in ("platform", "index", "manifest", "size", "learned")}
 
 
 def _pair(key: str, value: object) -> str:
@@ -163,6 +192,8 @@ def parse_lock(text: str, file: str) -> Lock:
     archives = tuple(sorted((_read_archive(table) for table in top.tables("archives")), key=lambda item: item.id))
     known = {archive.id for archive in archives}
     packages = [_read_package(table, key, known) for key, table in top.named("packages")]
+    files = [_read_file(table, key) for key, table in (top.named("files") if "files" in data else ())]
+    images = [_read_image(table, key) for key, table in (top.named("images") if "images" in data else ())]
     outputs = [
         LockedOutput(name=table.check("its name", key, WORD), size=table.number("size"), sha256=table.sha256())
         for key, table in (top.named("outputs") if "outputs" in data else ())
@@ -174,6 +205,8 @@ def parse_lock(text: str, file: str) -> Lock:
         build_architecture=top.text("build_architecture", ARCHITECTURE),
         archives=archives,
         packages=tuple(sorted(packages, key=lambda item: (item.name, item.architecture, item.version))),
+        files=tuple(sorted(files, key=lambda item: item.name)),
+        images=tuple(sorted(images, key=lambda item: item.name)),
         outputs=tuple(sorted(outputs, key=lambda item: item.name)),
     )
     if len(known) < len(archives):
@@ -323,3 +356,30 @@ def _read_package(table: _Table, key: str, archives: set[str]) -> LockedPackage:
     if not package.roles:
         table.wrong("roles", "it is wanted for nothing")
     return package
+
+
+def _read_file(table: _Table, key: str) -> LockedFile:
+    file = LockedFile(
+        name=table.check("its name", key, NAME),
+        version=table.text("version", VERSION) if "version" in table else "",
+        url=table.text("url", URL),
+        size=table.number("size"),
+        sha256=table.sha256(),
+        learned=table.text("learned", "|".join(LEARNED)),
+        witness=table.text("witness", URL) if "witness" in table else "",
+        role=table.text("role", "|".join(FILE_ROLES)),
+    )
+    if bool(file.witness) != (file.learned == "publisher"):
+        table.wrong("witness", "a checksum file belongs to what was learned from its publisher, and to nothing else")
+    return file
+
+
+def _read_image(table: _Table, key: str) -> LockedImage:
+    return LockedImage(
+        name=table.check("its name", key, REFERENCE),
+        platform=table.text("platform", PLATFORM),
+        index=table.sha256("index"),
+        manifest=table.sha256("manifest"),
+        size=table.number("size"),
+        learned=table.text("learned", "recipe|first-use"),
+    )

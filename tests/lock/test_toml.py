@@ -12,7 +12,17 @@ from hypothesis import strategies as st
 from assembler.errors import AssembleError, Problems
 from assembler.lock import toml
 from assembler.lock.check import matches, require
-from assembler.lock.model import ROLES, Lock, LockedArchive, LockedIndex, LockedOutput, LockedPackage
+from assembler.lock.model import (
+    FILE_ROLES,
+    ROLES,
+    Lock,
+    LockedArchive,
+    LockedFile,
+    LockedImage,
+    LockedIndex,
+    LockedOutput,
+    LockedPackage,
+)
 from assembler.lock.toml import LockError, format_lock, parse_lock, read_lock, write_lock
 
 
@@ -42,7 +52,49 @@ ARCHIVES = st.builds(
     signed_by=st.lists(FINGERPRINTS, unique=True).map(lambda items: tuple(sorted(items))),
     indices=st.lists(INDICES, max_size=2).map(tuple),
 )
+URLS = PATHS.map("https://{}".format)
+FILES = st.builds(
+    LockedFile,
+    name=NAMES,
+    version=st.just("") | VERSIONS,
+    url=URLS,
+    size=SIZES,
+    sha256=SHA256,
+    learned=st.sampled_from(["recipe", "known", "first-use"]),
+    witness=st.just(""),
+    role=st.sampled_from(FILE_ROLES),
+) | st.builds(
+    LockedFile,
+    name=NAMES,
+    version=VERSIONS,
+    url=URLS,
+    size=SIZES,
+    sha256=SHA256,
+    learned=st.just("publisher"),
+    witness=URLS,
+    role=st.sampled_from(FILE_ROLES),
+)
+IMAGES = st.builds(
+    LockedImage,
+    name=st.builds(
+        "{}{}/{}{}{}".format,
+        WORDS,
+        st.sampled_from(["", ":5000"]),
+        WORDS,
+        st.sampled_from(["", ":v1.0_x"]),
+        st.just("") | SHA256.map("@sha256:{}".format),
+    ),
+    platform=st.sampled_from(["linux/amd64", "linux/arm/v7"]),
+    index=SHA256,
+    manifest=SHA256,
+    size=SIZES,
+    learned=st.sampled_from(["recipe", "first-use"]),
+)
 OUTPUTS = st.builds(LockedOutput, name=WORDS, size=SIZES, sha256=SHA256)
+
+
+def _name(item: LockedFile | LockedImage) -> str:
+    return item.name
 
 
 @st.composite
@@ -69,6 +121,8 @@ def locks(draw: st.DrawFn) -> Lock:
         build_architecture=draw(word("-")),
         archives=tuple(sorted(archives, key=lambda item: item.id)),
         packages=tuple(sorted(draw(st.lists(packages, max_size=3, unique_by=key)), key=key)),
+        files=tuple(sorted(draw(st.lists(FILES, max_size=2, unique_by=_name)), key=_name)),
+        images=tuple(sorted(draw(st.lists(IMAGES, max_size=2, unique_by=_name)), key=_name)),
         outputs=tuple(
             sorted(draw(st.lists(OUTPUTS, max_size=2, unique_by=lambda out: out.name)), key=lambda out: out.name)
         ),
@@ -119,6 +173,28 @@ LOCK = Lock(
             roles=("rootfs",),
         ),
     ),
+    files=(
+        LockedFile(
+            name="kubelet",
+            version="1.36.4",
+            url="https://dl.k8s.io/kubelet",
+            size=7,
+            sha256="1" * 64,
+            learned="publisher",
+            witness="https://dl.k8s.io/kubelet.sha256",
+            role="kubernetes",
+        ),
+    ),
+    images=(
+        LockedImage(
+            name="registry.k8s.io/pause:3.10.2",
+            platform="linux/amd64",
+            index="2" * 64,
+            manifest="3" * 64,
+            size=8,
+            learned="first-use",
+        ),
+    ),
 )
 
 TEXT = f"""\
@@ -150,6 +226,14 @@ indices = [
 path = "pool/main/h/hello/hello_2.10-5_amd64.deb" }}
 "libc6_2.41-12_amd64" = {{ roles = ["rootfs"], archive = "trixie", source = "glibc", size = 2847988, \
 sha256 = "{"f" * 64}", path = "pool/main/g/glibc/libc6_2.41-12_amd64.deb" }}
+
+[files]
+"kubelet" = {{ role = "kubernetes", version = "1.36.4", size = 7, sha256 = "{"1" * 64}", learned = "publisher", \
+witness = "https://dl.k8s.io/kubelet.sha256", url = "https://dl.k8s.io/kubelet" }}
+
+[images]
+"registry.k8s.io/pause:3.10.2" = {{ platform = "linux/amd64", index = "{"2" * 64}", manifest = "{"3" * 64}", \
+size = 8, learned = "first-use" }}
 """
 
 
@@ -174,8 +258,8 @@ def test_the_text_of_a_lock() -> None:
 
 def test_the_order_in_the_file_does_not_matter() -> None:
     head, packages = TEXT.split("[packages]\n")
-    first, second = packages.splitlines()
-    assert parse_lock(f"{head}[packages]\n{second}\n{first}\n", "x") == LOCK
+    first, second, *rest = packages.splitlines()
+    assert parse_lock("\n".join([f"{head}[packages]", second, first, *rest]), "x") == LOCK
 
 
 @pytest.mark.parametrize(
@@ -209,6 +293,13 @@ def test_the_order_in_the_file_does_not_matter() -> None:
         ('components = ["main"]', "components = [1]", "archives[0].components: it is not a list of different strings"),
         ("[[archives]]", "[archives]", "archives: it is not a list"),
         ("[packages]", "[[packages]]", "packages: it is not a table"),
+        ("publisher", "hearsay", "files.\"kubelet\".learned: 'hearsay' is not what belongs here"),
+        ('learned = "publisher"', 'learned = "known"', 'files."kubelet".witness: a checksum file belongs to what was'),
+        ("https://dl.k8s.io/kubelet.", "file:///etc/passwd", '"kubelet".witness: '),
+        ('"kubernetes"', '"rootfs"', 'files."kubelet".role: '),
+        ("pause:3.10.2", "pause@3.10.2", 'images."registry.k8s.io/pause@3.10.2".its name: '),
+        ("linux/amd64", "linux", '3.10.2".platform: '),
+        ('learned = "first-use"', 'learned = "publisher"', '3.10.2".learned: '),
         ("[packages]\n", "[packages]\nx_1_all = 1\n", 'packages."x_1_all": it is not a table'),
     ],
 )

@@ -10,7 +10,8 @@ from assembler.cli.session import Session
 from assembler.debian import mirrors
 from assembler.debian.fetch import fetch_packages
 from assembler.errors import AssembleError, Place
-from assembler.layers.build import Inputs, build
+from assembler.layers.build import build
+from assembler.layers.inputs import Inputs
 from assembler.recipe.document import did_you_mean
 from assembler.recipe.load import load
 from assembler.recipe.model import Recipe

@@ -1,187 +1,103 @@
-"""The build: from a recipe and its lock to the files in the output folder, layer by layer."""
+"""The build: from a recipe and its lock to the files in the output folder, step by step."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
-from assembler.formats.iso import write_iso
-from assembler.initrd.compose import read_scripts
-from assembler.layers import cloudinit, livecd, rootfs
-from assembler.layers.keys import digest, key
-from assembler.layers.manifest import Manifest
+from assembler.layers.inputs import Inputs
+from assembler.layers.manifest import FILE, Artifact, Layers, Made, Manifest, read_layers
 from assembler.layers.outputs import Outputs, outputs
-from assembler.lock.model import Lock, LockedPackage
-from assembler.progress import SILENT, Reporter
-from assembler.recipe.load import LoadedRecipe
-from assembler.store.objects import Store
-from assembler.tools.toolbox import Toolbox
-from assembler.tools.unpack import unpacked
+from assembler.layers.plan import plan
+from assembler.layers.step import FACTS, LAYERS, LayerName, Step, facts
+from assembler.store.objects import Store, sha256_of
 
 
-def scripts_folder() -> Path:
-    """The folder ``initramfs/``: inside an installed package, or at the top of a checkout."""
-    package = Path(__file__).parent.parent
-    installed = package / "initramfs"
-    return installed if installed.is_dir() else package.parent / "initramfs"
+def build(inputs: Inputs, out: Path, layers: Collection[LayerName] = LAYERS) -> Manifest:
+    """Build `layers` of a recipe into `out`; returns what manifest.json says.
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Inputs:
-    """What every layer of one build needs."""
-
-    loaded: LoadedRecipe
-    lock: Lock
-    lock_text: bytes
-    """The lock's file, which goes onto the ISO."""
-    store: Store
-    fetch: Callable[[Iterable[LockedPackage]], None]
-    """Gets packages into the store."""
-    jobs: int = 2
-    reporter: Reporter = SILENT
-
-    @property
-    def epoch(self) -> int:
-        """SOURCE_DATE_EPOCH in seconds."""
-        return self.lock.source_date_epoch
-
-    @property
-    def files(self) -> dict[str, bytes]:
-        """The bytes of the files that the recipe names, by the key that names them."""
-        return {name: file.data for name, file in self.loaded.files.items()}
-
-    def folder_of(self, role: str) -> Path:
-        """A folder in the store with the packages of `role`, fetched and laid out."""
-        packages = self.lock.role(role)
-        self.fetch(packages)
-        return unpacked(self.store, packages)
-
-    def toolbox(self) -> Toolbox:
-        """The locked tools."""
-        folder = self.folder_of("tools")
-        return Toolbox(folder, self.lock.build_architecture, self.store.root / "logs")
-
-
-def build(inputs: Inputs, out: Path) -> Manifest:
-    """Build the live ISO, the seed, kernel and initrd of a recipe into `out`; returns what manifest.json says.
-
-    Nothing in `out` changes unless everything succeeds. Raises AssembleError of many kinds, and OSError when a disk is
-    full.
+    A file in `out` that a former build made of the same inputs, and that is still what it was, stays. Other layers that
+    `layers` need are taken from the store or made, but their files in `out` are left alone. Nothing in `out` changes
+    unless everything succeeds. Raises AssembleError of many kinds, and OSError when a disk is full.
     """
-    seed = seed_files(inputs)
-    parts = live_parts(inputs)
+    before = former(inputs, out)
+    return bring_up_to_date(
+        plan(inputs), before, out, inputs.store, layers=layers, manifest=lambda done: _manifest(inputs, done)
+    )
+
+
+def bring_up_to_date(
+    steps: Sequence[Step],
+    before: Layers,
+    out: Path,
+    store: Store,
+    *,
+    layers: Collection[LayerName],
+    manifest: Callable[[Layers], Manifest],
+) -> Manifest:
+    """As :func:`build`, for any steps; `before` is what a former build left in `out`."""
+    done: dict[LayerName, dict[str, Made]] = {
+        layer: dict(steps) for layer, steps in before.items() if layer not in layers
+    }
     with outputs(out) as made:
-        _write_seed(made, seed, inputs)
-        _write_iso(made, parts, inputs)
-        made.copy(parts.kernel, "vmlinuz")
-        made.copy(parts.initrd, "initrd.img")
-        for name in ("cloud-init-seed.iso", "initrd.img", "node.iso", "vmlinuz"):
-            made.record(name)
-        manifest = _manifest(made, parts, inputs)
-        made.path("manifest.json").write_bytes(manifest.json())
-    return manifest
+        for step in steps:
+            if step.layer in layers:
+                done.setdefault(step.layer, {})[step.name] = _done(step, before, made, store)
+        result = manifest(done)
+        made.path(FILE).write_bytes(result.json())
+    return result
 
 
-def compose_rootfs(inputs: Inputs) -> rootfs.Rootfs:
-    """The root file system layer as a tree."""
-    packages = inputs.lock.role("rootfs")
-    inputs.fetch(packages)
-    return rootfs.compose(
-        inputs.loaded.recipe.rootfs,
-        packages,
-        files=inputs.files,
-        architecture=inputs.lock.architecture,
-        epoch=inputs.epoch,
-        store=inputs.store,
-        jobs=inputs.jobs,
-        reporter=inputs.reporter,
+def former(inputs: Inputs, out: Path) -> Layers:
+    """What a former build of the same image left in `out`."""
+    return read_layers(out, name=inputs.recipe.name, architecture=inputs.lock.architecture)
+
+
+def still_there(step: Step, before: Layers, out: Path) -> Made | None:
+    """What a former build made of the same inputs, when all its files are in `out` and still what they were."""
+    made = before.get(step.layer, {}).get(step.name)
+    if made is None or made.key != step.key or {artifact.name for artifact in made.outputs} != set(step.outputs):
+        return None
+    return made if all(_intact(out / artifact.name, artifact) for artifact in made.outputs) else None
+
+
+def _intact(path: Path, artifact: Artifact) -> bool:
+    try:
+        return path.stat().st_size == artifact.size and sha256_of(path) == artifact.sha256
+    except OSError:
+        return False
+
+
+def _done(step: Step, before: Layers, made: Outputs, store: Store) -> Made:
+    there = still_there(step, before, made.folder)
+    if there is not None:
+        return there
+    if not step.kept:
+        step.make(made.staging)
+        contents, known = {}, {}
+    else:
+        result = step.result(store)
+        contents = {name: value for name, value in result.digests.items() if name not in {*step.outputs, FACTS}}
+        known = facts(result)
+        for name in step.outputs:
+            made.copy(result.path(name), name)
+    return Made(
+        key=step.key,
+        inputs=dict(step.keyed),
+        outputs=tuple(made.record(name) for name in step.outputs),
+        contents=contents,
+        facts=known,
     )
 
 
-def live_parts(inputs: Inputs) -> livecd.Parts:
-    """Kernel, initrd and squashfs, from the store when nothing that goes into them has changed."""
-    recipe, lock = inputs.loaded.recipe, inputs.lock
-    scripts = read_scripts(scripts_folder())
-    wanted = key(
-        rootfs=recipe.rootfs,
-        files=inputs.files,
-        kernel=recipe.kernel,
-        livecd=recipe.livecd,
-        packages=_digests(lock.role("rootfs")),
-        programs=_digests(lock.role("initrd")),
-        tools=_digests(lock.role("tools")),
-        scripts=scripts,
-        epoch=lock.source_date_epoch,
-        architecture=lock.architecture,
-    )
-
-    def make(folder: Path) -> None:
-        programs = lock.role("initrd")
-        inputs.fetch(programs)
-        livecd.write_parts(
-            folder,
-            compose_rootfs(inputs),
-            programs,
-            scripts,
-            recipe=recipe.livecd,
-            kernel_package=recipe.kernel.package,
-            epoch=lock.source_date_epoch,
-            store=inputs.store,
-            toolbox=inputs.toolbox(),
-            jobs=inputs.jobs,
-            reporter=inputs.reporter,
-        )
-
-    return livecd.read_parts(inputs.store.derived("live-1", wanted, make))
-
-
-def seed_files(inputs: Inputs) -> Mapping[str, bytes]:
-    """The files of the NoCloud seed by name, checked."""
-    return cloudinit.from_recipe(inputs.loaded)
-
-
-def _digests(packages: Sequence[LockedPackage]) -> list[str]:
-    return [package.sha256 for package in packages]
-
-
-def _write_seed(made: Outputs, seed: Mapping[str, bytes], inputs: Inputs) -> None:
-    write_iso(
-        made.path("cloud-init-seed.iso"),
-        {f"/{name}": data for name, data in seed.items()},
-        label=cloudinit.LABEL,
-        epoch=inputs.epoch,
-        joliet=True,
-        identity=digest(seed=dict(seed)),
-    )
-
-
-def _write_iso(made: Outputs, parts: livecd.Parts, inputs: Inputs) -> None:
-    recipe = inputs.loaded.recipe
-    livecd.write_live_iso(
-        made.path("node.iso"),
-        parts,
-        name=recipe.name,
-        recipe=recipe.livecd,
-        architecture=inputs.lock.architecture,
-        epoch=inputs.epoch,
-        toolbox=inputs.toolbox(),
-        loaders=inputs.folder_of("boot"),
-        extra={f"/live/{recipe.name}.lock.toml": inputs.lock_text},
-        reporter=inputs.reporter,
-    )
-
-
-def _manifest(made: Outputs, parts: livecd.Parts, inputs: Inputs) -> Manifest:
+def _manifest(inputs: Inputs, layers: Layers) -> Manifest:
     lock = inputs.lock
     return Manifest(
-        name=inputs.loaded.recipe.name,
+        name=inputs.recipe.name,
         architecture=lock.architecture,
         source_date_epoch=lock.source_date_epoch,
         recipe_sha256=lock.recipe_sha256,
         lock_sha256=hashlib.sha256(inputs.lock_text).hexdigest(),
-        kernel_release=parts.release,
-        artifacts=tuple(made.artifacts),
-        contents=parts.digests,
+        layers=layers,
         packages=tuple(
             {
                 "name": package.name,

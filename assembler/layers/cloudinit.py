@@ -10,15 +10,21 @@ import email
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import yaml
 
 from assembler.errors import AssembleError, Place, Problems
+from assembler.formats.iso import write_iso
+from assembler.layers.inputs import Inputs
+from assembler.layers.keys import digest
+from assembler.layers.step import Step, of_values
 from assembler.recipe.document import did_you_mean
 from assembler.recipe.load import LoadedRecipe
 from assembler.recipe.shapes import quoted
 
+ISO = "cloud-init-seed.iso"
 LABEL = "cidata"
 """Volume label by which cloud-init finds a NoCloud seed."""
 
@@ -56,6 +62,24 @@ _KEY_TYPES = frozenset(
         "sk-ecdsa-sha2-nistp256@openssh.com",
     ]
 )
+
+
+def layer(inputs: Inputs) -> Step:
+    """The recipe's NoCloud seed as an ISO. Raises Problems with everything that cloud-init would stumble over."""
+    files = from_recipe(inputs.loaded)
+
+    def make(folder: Path) -> None:
+        write_iso(
+            folder / ISO,
+            {f"/{name}": data for name, data in files.items()},
+            label=LABEL,
+            epoch=inputs.epoch,
+            joliet=True,
+            identity=digest(seed=files),
+        )
+
+    needed = {**of_values(epoch=inputs.epoch), **{name: digest(data=data) for name, data in files.items()}}
+    return Step(layer="cloudinit", name="seed", inputs=needed, make=make, outputs=(ISO,), kept=False)
 
 
 def from_recipe(loaded: LoadedRecipe, ssh_authorized_keys: Sequence[str] = ()) -> dict[str, bytes]:

@@ -1,26 +1,92 @@
-"""The kernel layer: the kernel that the rootfs layer's packages brought (`kernel.source = "distro"`)."""
+"""The kernel layer: a kernel image, and the folder of its modules, apart from any root file system.
 
+`kernel.source = "distro"` takes both out of Debian packages: those of the root file system that come from the kernel's
+source. They stay in the root file system as well, so that dpkg there knows of them.
+"""
+
+import json
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 
+from assembler.debian.unpack import unpack
 from assembler.errors import AssembleError, Place
-from assembler.tree.content import Content
+from assembler.layers.inputs import Inputs
+from assembler.layers.module_indexes import cached_depmod
+from assembler.layers.rootfs import open_packages
+from assembler.layers.step import FACTS, Step, of_packages, of_table, of_values
+from assembler.lock.model import LockedPackage
+from assembler.tree.content import Content, chunks
 from assembler.tree.staging import Tree
+
+IMAGE = "vmlinuz"
+"""The bzImage (or arm64's equivalent) in the step's result."""
+CONFIG = "config"
+"""The kernel's .config there."""
 
 _PREFIX = "vmlinuz-"
 
 
 @dataclass(frozen=True, slots=True)
+class KernelLayer:
+    """A kernel for the layers after it."""
+
+    step: Step
+    """Its result has `IMAGE` and `CONFIG`, and a fact: the ``release``, as ``uname -r`` will say."""
+    tree: Callable[[], Tree]
+    """A tree with ``/usr/lib/modules/RELEASE``, depmod's indexes in it."""
+
+
+@dataclass(frozen=True, slots=True)
 class Kernel:
-    """A kernel image and what it calls itself."""
+    """A kernel image in a tree."""
 
     release: str
     """As ``uname -r`` will say; its modules are in ``/usr/lib/modules/RELEASE``."""
     image: Content
-    """The bzImage (or arm64's equivalent)."""
+    config: Content
+
+
+def layer(inputs: Inputs) -> KernelLayer:
+    """The recipe's kernel, out of the locked packages of the root file system.
+
+    What is made raises AssembleError when they hold no kernel, or several.
+    """
+    package, epoch = inputs.recipe.kernel.package, inputs.epoch
+    chosen = kernel_packages(package, inputs.lock.role("rootfs"))
+
+    @cache
+    def tree() -> Tree:
+        inputs.fetch(chosen)
+        made = Tree(mtime=epoch)
+        made.mkdir("/usr/lib", parents=True)
+        made.symlink("usr/lib", "/lib")
+        unpack(made, open_packages(inputs.store, chosen), latest=epoch)
+        cached_depmod(inputs.store)(made, distro_kernel(made, package).release)
+        return made
+
+    def make(folder: Path) -> None:
+        kernel = distro_kernel(tree(), package)
+        for name, content in ((IMAGE, kernel.image), (CONFIG, kernel.config)):
+            with (folder / name).open("wb") as out:
+                out.writelines(chunks(content))
+        (folder / FACTS).write_text(json.dumps({"release": kernel.release}), "ascii")
+
+    needed = {**of_table("kernel", inputs.recipe.kernel), **of_values(epoch=epoch), **of_packages("package", chosen)}
+    return KernelLayer(Step(layer="kernel", name="image", inputs=needed, make=make, outputs=(IMAGE, CONFIG)), tree)
+
+
+def kernel_packages(package: str, locked: Sequence[LockedPackage]) -> tuple[LockedPackage, ...]:
+    """Those of `locked` in which the kernel may be: `package`, which may be a metapackage, and what comes of the same
+    source, and everything that is called like a kernel.
+    """
+    sources = {each.source for each in locked if each.name == package.partition(":")[0]}
+    return tuple(each for each in locked if each.source in sources or each.name.startswith("linux-image-"))
 
 
 def distro_kernel(tree: Tree, package: str) -> Kernel:
-    """The one kernel in ``/boot`` of a composed root file system.
+    """The one kernel in ``/boot`` of a tree.
 
     `package` is what the recipe asked for; it is named in the errors, which say that there is no kernel, or more than
     one (AssembleError).
@@ -31,7 +97,7 @@ def distro_kernel(tree: Tree, package: str) -> Kernel:
         raise AssembleError(
             "the package brought no kernel",
             where=where,
-            why="there is no /boot/vmlinuz-* in the image",
+            why="there is no /boot/vmlinuz-* in it",
             hint="name a linux-image-* package",
         )
     if len(releases) > 1:
@@ -44,4 +110,9 @@ def distro_kernel(tree: Tree, package: str) -> Kernel:
     release = releases[0]
     if not tree.is_dir(f"/usr/lib/modules/{release}"):
         raise AssembleError("the kernel's modules are missing", where=where, why=f"no /usr/lib/modules/{release}")
-    return Kernel(release, tree.at(f"/boot/{_PREFIX}{release}", follow=True).content)
+    config = tree.get(f"/boot/config-{release}", follow=True)
+    return Kernel(
+        release,
+        tree.at(f"/boot/{_PREFIX}{release}", follow=True).content,
+        config.content if config else b"",
+    )

@@ -1,8 +1,9 @@
-"""The live ISO layer: GRUB -> kernel -> our initrd -> squashfs below an overlay on the state disk -> systemd."""
+"""The live ISO layer: GRUB -> kernel -> our initrd -> squashfs below an overlay on the state disk -> systemd.
 
-import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+Three steps. The initrd needs the kernel and its modules, the squashfs needs the root file system and nothing of the
+kernel, and the ISO needs both and the kernel's image.
+"""
+
 from pathlib import Path
 
 from assembler.boot.live import live_boot
@@ -10,142 +11,129 @@ from assembler.debian.unpack import unpack
 from assembler.formats.iso import write_iso
 from assembler.formats.squashfs import write_squashfs
 from assembler.initrd import compose as initrd
-from assembler.layers.kernel import distro_kernel
+from assembler.layers import kernel as kernels
+from assembler.layers.inputs import Inputs
+from assembler.layers.kernel import KernelLayer
 from assembler.layers.keys import digest
-from assembler.layers.rootfs import Rootfs, open_packages
-from assembler.lock.model import LockedPackage
-from assembler.progress import SILENT, Reporter
-from assembler.recipe.model import Livecd
-from assembler.store.objects import Store, sha256_of
-from assembler.tools.toolbox import Toolbox
+from assembler.layers.rootfs import TreeLayer, open_packages
+from assembler.layers.step import Step, facts, of_packages, of_table, of_values
 from assembler.tree import tar
-from assembler.tree.content import chunks
 from assembler.tree.staging import Tree
 
-SQUASHFS = "live/filesystem.squashfs"
+INITRD = "initrd.img"
+SQUASHFS = "filesystem.squashfs"
+ISO = "node.iso"
+"""Files of the steps' results."""
+SQUASHFS_PATH = f"live/{SQUASHFS}"
 """Where the root file system lies on the ISO."""
 
 
-@dataclass(frozen=True, slots=True)
-class Parts:
-    """What goes onto the ISO besides boot loaders; files below `folder`, which is in the store."""
-
-    folder: Path
-    release: str
-    """Of the kernel."""
-    digests: Mapping[str, str]
-    """SHA-256 by path on the ISO."""
-
-    @property
-    def kernel(self) -> Path:
-        """The kernel image."""
-        return self.folder / "vmlinuz"
-
-    @property
-    def initrd(self) -> Path:
-        """The compressed initramfs."""
-        return self.folder / "initrd.img"
-
-    @property
-    def squashfs(self) -> Path:
-        """The root file system."""
-        return self.folder / "filesystem.squashfs"
+def scripts_folder() -> Path:
+    """The folder ``initramfs/``: inside an installed package, or at the top of a checkout."""
+    package = Path(__file__).parent.parent
+    installed = package / "initramfs"
+    return installed if installed.is_dir() else package.parent / "initramfs"
 
 
-def write_parts(
-    folder: Path,
-    rootfs: Rootfs,
-    programs: Sequence[LockedPackage],
-    scripts: Mapping[str, bytes],
-    *,
-    recipe: Livecd,
-    kernel_package: str,
-    epoch: int,
-    store: Store,
-    toolbox: Toolbox,
-    jobs: int = 2,
-    reporter: Reporter = SILENT,
-) -> None:
-    """Make `folder` and write kernel, initrd, squashfs and ``parts.json`` into it.
+def initrd_step(inputs: Inputs, kernel: KernelLayer) -> Step:
+    """The initramfs: the packages of the `initrd` role, the files of initramfs/, and modules of `kernel`."""
+    recipe, epoch, store = inputs.recipe.livecd, inputs.epoch, inputs.store
+    scripts = initrd.read_scripts(scripts_folder())
 
-    `programs` are the packages of the `initrd` role and `scripts` the files of initramfs/; `epoch` is in seconds.
-    """
-    folder.mkdir()
-    tree = rootfs.tree
-    kernel = distro_kernel(tree, kernel_package)
-    with (folder / "vmlinuz").open("wb") as out:
-        out.writelines(chunks(kernel.image))
-    with reporter.step("initrd"):
-        programs_tree = Tree(mtime=epoch)
-        unpack(programs_tree, open_packages(store, programs, jobs=jobs), latest=epoch)
-        configuration = initrd.Settings(label=recipe.label, state=recipe.state, state_label=recipe.state_label)
-        image = initrd.compose(tree, programs_tree, kernel.release, scripts, configuration)
-        initrd.write(image, folder / "initrd.img", epoch)
-    write_squashfs(
-        tar.write(tree, latest=epoch),
-        folder / "filesystem.squashfs",
-        toolbox,
-        compression=recipe.compression,
-        level=recipe.compression_level,
-        epoch=epoch,
-        processors=jobs,
-        reporter=reporter,
-    )
-    listing = {
-        "release": kernel.release,
-        "digests": {
-            "boot/vmlinuz": sha256_of(folder / "vmlinuz"),
-            "boot/initrd.img": sha256_of(folder / "initrd.img"),
-            SQUASHFS: sha256_of(folder / "filesystem.squashfs"),
-        },
+    def make(folder: Path) -> None:
+        release = facts(kernel.step.result(store))["release"]
+        programs = inputs.fetched("initrd")
+        with inputs.reporter.step("initrd"):
+            tree = Tree(mtime=epoch)
+            unpack(tree, open_packages(store, programs, jobs=inputs.jobs), latest=epoch)
+            settings = initrd.Settings(label=recipe.label, state=recipe.state, state_label=recipe.state_label)
+            image = initrd.compose(kernel.tree(), tree, release, scripts, settings)
+            initrd.write(image, folder / INITRD, epoch)
+
+    needed = {
+        kernel.step.label: kernel.step.key,
+        **of_values(epoch=epoch),
+        **of_table("livecd", recipe, ("label", "state", "state_label")),
+        **{f"initramfs/{name}": digest(data=data) for name, data in scripts.items()},
+        **of_packages("package", inputs.lock.role("initrd")),
     }
-    (folder / "parts.json").write_text(json.dumps(listing), "ascii")
+    return Step(layer="livecd", name="initrd", inputs=needed, make=make, outputs=(INITRD,))
 
 
-def read_parts(folder: Path) -> Parts:
-    """What :func:`write_parts` left in `folder`."""
-    listing = json.loads((folder / "parts.json").read_bytes())
-    return Parts(folder, listing["release"], listing["digests"])
+def squashfs_step(inputs: Inputs, root: TreeLayer) -> Step:
+    """The root file system as a squashfs."""
+    recipe, epoch = inputs.recipe.livecd, inputs.epoch
+
+    def make(folder: Path) -> None:
+        write_squashfs(
+            tar.write(root.compose(), latest=epoch),
+            folder / SQUASHFS,
+            inputs.toolbox(),
+            compression=recipe.compression,
+            level=recipe.compression_level,
+            epoch=epoch,
+            processors=inputs.jobs,
+            reporter=inputs.reporter,
+        )
+
+    needed = {
+        root.step.label: root.step.key,
+        **of_values(epoch=epoch),
+        **of_table("livecd", recipe, ("compression", "compression_level")),
+        **of_packages("tool", inputs.lock.role("tools")),
+    }
+    return Step(layer="livecd", name="squashfs", inputs=needed, make=make)
 
 
-def write_live_iso(
-    out: Path,
-    parts: Parts,
-    *,
-    name: str,
-    recipe: Livecd,
-    architecture: str,
-    epoch: int,
-    toolbox: Toolbox,
-    loaders: Path,
-    extra: Mapping[str, bytes],
-    reporter: Reporter = SILENT,
-) -> None:
-    """Write the hybrid ISO. `loaders` is the folder of the `boot` role's packages; `extra` are further files on it."""
-    identity = digest(parts=dict(parts.digests), recipe=recipe, name=name, extra=dict(extra))
-    boot = live_boot(
-        toolbox,
-        loaders,
-        architecture=architecture,
-        title=name,
-        identity=identity,
-        epoch=epoch,
-        state=recipe.state,
-        cmdline=recipe.cmdline,
-        timeout=recipe.timeout,
-    )
-    write_iso(
-        out,
-        {
-            **boot.files,
-            **extra,
-            "/boot/vmlinuz": parts.kernel,
-            "/boot/initrd.img": parts.initrd,
-            f"/{SQUASHFS}": parts.squashfs,
-        },
-        label=recipe.label,
-        epoch=epoch,
-        boot=boot.images,
-        identity=identity,
-        reporter=reporter,
-    )
+def iso_step(inputs: Inputs, kernel: KernelLayer, initramfs: Step, squashfs: Step) -> Step:
+    """The hybrid ISO, with the lock on it."""
+    recipe, name, epoch = inputs.recipe.livecd, inputs.recipe.name, inputs.epoch
+    architecture = inputs.lock.architecture
+    extra = {f"/live/{name}.lock.toml": inputs.lock_text}
+
+    def make(folder: Path) -> None:
+        image, ramfs, system = (step.result(inputs.store) for step in (kernel.step, initramfs, squashfs))
+        parts = {
+            "boot/vmlinuz": (image, kernels.IMAGE),
+            "boot/initrd.img": (ramfs, INITRD),
+            SQUASHFS_PATH: (system, SQUASHFS),
+        }
+        digests = {path: result.digests[file] for path, (result, file) in parts.items()}
+        # Of contents, not of keys: another version of the assembler that makes the same parts makes the same ISO.
+        identity = digest(parts=digests, recipe=recipe, name=name, extra=extra)
+        boot = live_boot(
+            inputs.toolbox(),
+            inputs.folder_of("boot"),
+            architecture=architecture,
+            title=name,
+            identity=identity,
+            epoch=epoch,
+            state=recipe.state,
+            cmdline=recipe.cmdline,
+            timeout=recipe.timeout,
+        )
+        write_iso(
+            folder / ISO,
+            {
+                **boot.files,
+                **extra,
+                **{f"/{path}": result.path(file) for path, (result, file) in parts.items()},
+            },
+            label=recipe.label,
+            epoch=epoch,
+            boot=boot.images,
+            identity=identity,
+            reporter=inputs.reporter,
+        )
+
+    needed = {
+        kernel.step.label: kernel.step.key,
+        initramfs.label: initramfs.key,
+        squashfs.label: squashfs.key,
+        **of_values(name=name, architecture=architecture, epoch=epoch),
+        **of_table("livecd", recipe, ("label", "state", "cmdline", "timeout")),
+        **{f"file {path}": digest(data=data) for path, data in extra.items()},
+        **of_packages("tool", inputs.lock.role("tools")),
+        **of_packages("boot loader", inputs.lock.role("boot")),
+    }
+    return Step(layer="livecd", name="iso", inputs=needed, make=make, outputs=(ISO,), kept=False)

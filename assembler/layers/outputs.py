@@ -5,7 +5,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from assembler.errors import AssembleError, Place
@@ -19,7 +19,6 @@ class Outputs:
 
     folder: Path
     staging: Path
-    artifacts: list[Artifact] = field(default_factory=list)
 
     def path(self, name: str) -> Path:
         """Where to write the output `name`."""
@@ -30,11 +29,9 @@ class Outputs:
         shutil.copyfile(source, self.path(name))
 
     def record(self, name: str) -> Artifact:
-        """Take the complete output `name` into the list of artifacts, with its size and digest."""
+        """The complete output `name` with its size and digest."""
         path = self.path(name)
-        artifact = Artifact(name=name, size=path.stat().st_size, sha256=sha256_of(path))
-        self.artifacts.append(artifact)
-        return artifact
+        return Artifact(name=name, size=path.stat().st_size, sha256=sha256_of(path))
 
     def _commit(self) -> None:
         for path in sorted(self.staging.iterdir()):

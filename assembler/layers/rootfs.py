@@ -1,8 +1,12 @@
 """The root file system layer: packages unpacked, configured, and what the recipe adds."""
 
-from collections.abc import Mapping, Sequence
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 
 from assembler.configure import settings
 from assembler.configure.engine import Settings, configure
@@ -12,12 +16,83 @@ from assembler.debian.deb import Deb, open_package
 from assembler.debian.package import Unpacked
 from assembler.debian.paths import path_filter
 from assembler.debian.unpack import unpack
+from assembler.layers.inputs import Inputs
 from assembler.layers.module_indexes import cached_depmod
+from assembler.layers.step import FACTS, LayerName, Step, of_files, of_packages, of_table, of_values
 from assembler.lock.model import LockedPackage
 from assembler.progress import SILENT, Reporter
 from assembler.recipe.model import Rootfs as RootfsRecipe
 from assembler.store.objects import Store
-from assembler.tree.staging import Tree
+from assembler.tree import digest
+from assembler.tree.content import size_of
+from assembler.tree.staging import Kind, Tree
+
+LISTING = "listing.txt"
+"""The tree as :mod:`assembler.tree.digest` writes it, in the result of a tree's step."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TreeLayer:
+    """A root file system that other layers build upon or write out."""
+
+    name: str
+    """Stem of the files it is written to: ``rootfs``."""
+    step: Step
+    """Its result has `LISTING`, and facts: the tree's digest, paths and bytes. The tree itself is composed whenever
+    it is needed."""
+    compose: Callable[[], Tree]
+    """The tree, the same one every time: not to be changed, but for a copy of it."""
+
+
+def tree_layer(layer: LayerName, name: str, inputs: Mapping[str, str], compose: Callable[[], Tree]) -> TreeLayer:
+    """The layer whose tree `compose` makes of `inputs`, at most once."""
+    once = cache(compose)
+
+    def make(folder: Path) -> None:
+        tree = once()
+        lines = list(digest.listing(tree))
+        (folder / LISTING).write_text("".join(lines), "ascii")
+        (folder / FACTS).write_text(json.dumps({"tree_sha256": digest.digest(lines), **extent(tree)}), "ascii")
+
+    return TreeLayer(name=name, step=Step(layer=layer, name="tree", inputs=inputs, make=make), compose=once)
+
+
+def extent(tree: Tree) -> dict[str, int]:
+    """How many paths a tree has, and the bytes of its files, each counted once."""
+    inodes = {id(inode): inode for _, inode in tree.walk()}
+    size = sum(size_of(inode.content) for inode in inodes.values() if inode.kind is Kind.FILE)
+    return {"paths": sum(1 for _ in tree.walk()), "bytes": size}
+
+
+def layer(inputs: Inputs) -> TreeLayer:
+    """The recipe's root file system."""
+    recipe, epoch = inputs.recipe.rootfs, inputs.epoch
+
+    def make() -> Tree:
+        return compose(
+            recipe,
+            inputs.fetched("rootfs"),
+            files=inputs.files,
+            architecture=inputs.lock.architecture,
+            epoch=epoch,
+            store=inputs.store,
+            jobs=inputs.jobs,
+            reporter=inputs.reporter,
+        ).tree
+
+    needed = {
+        **of_values(architecture=inputs.lock.architecture, epoch=epoch),
+        **recipe_inputs(recipe),
+        **of_files("rootfs", inputs.files),
+        **of_packages("package", inputs.lock.role("rootfs")),
+    }
+    return tree_layer("rootfs", "rootfs", needed, make)
+
+
+def recipe_inputs(recipe: RootfsRecipe) -> dict[str, str]:
+    """The keys of the recipe's table as inputs of its tree. The password is hashed slowly, as inputs get published."""
+    hashed = hashlib.scrypt(recipe.root_password.encode(), salt=b"assembler", n=1 << 12, r=8, p=1).hex()
+    return {**of_table("rootfs", recipe), "rootfs.root_password": hashed}
 
 
 @dataclass(frozen=True, slots=True)

@@ -140,6 +140,10 @@ class Store:
 
     # --- derived -------------------------------------------------------------------------------------------------
 
+    def has_derived(self, kind: str, key: str) -> bool:
+        """Whether what :meth:`derived` would make is here."""
+        return (self.root / "derived" / kind / key).exists()
+
     def derived(self, kind: str, key: str, make: Callable[[Path], None]) -> Path:
         """The file or folder computed from the inputs that `key` digests, made by `make(path)` when it is missing.
 

@@ -82,6 +82,31 @@ class Tree:
         self.mtime = mtime
         self.root = Inode(Kind.DIR, 0o755, mtime=mtime)
 
+    def copy(self) -> "Tree":
+        """Another tree with the same entries: hard links stay hard links, contents are shared."""
+        made: dict[int, Inode] = {}
+
+        def copied(inode: Inode) -> Inode:
+            new = made.get(id(inode))
+            if new is None:
+                new = made[id(inode)] = Inode(
+                    inode.kind,
+                    inode.mode,
+                    inode.uid,
+                    inode.gid,
+                    inode.mtime,
+                    content=inode.content,
+                    target=inode.target,
+                    device=inode.device,
+                )
+                new.xattrs = dict(inode.xattrs)
+                new.children = {name: copied(child) for name, child in inode.children.items()}
+            return new
+
+        tree = Tree(self.mtime)
+        tree.root = copied(self.root)
+        return tree
+
     # --- looking -------------------------------------------------------------------------------------------------
 
     def _walk(self, path: str, *, follow: bool) -> tuple[list[tuple[str, Inode]], str | None]:

@@ -13,11 +13,12 @@ def test_outputs_replace_old_ones_and_leave_others_alone(tmp_path: Path) -> None
     (tmp_path / "mine").write_text("kept")
     with outputs(tmp_path) as made:
         made.path("a").write_text("new")
-        assert made.record("a").size == 3
+        artifact = made.record("a")
+        assert artifact.size == 3
         assert (tmp_path / "a").read_text() == "old"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "mine"]
     assert (tmp_path / "a").read_text() == "new"
-    assert made.artifacts[0].sha256 == "11507a0e2f5e69d5dfa40a62a1bd7b6ee57e6bcd85c67c9b8431b36fff21c437"
+    assert artifact.sha256 == "11507a0e2f5e69d5dfa40a62a1bd7b6ee57e6bcd85c67c9b8431b36fff21c437"
 
 
 def test_a_failure_changes_nothing(tmp_path: Path) -> None:

@@ -1,0 +1,57 @@
+"""What the layers of one build are made of and made with."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from assembler.lock.model import Lock, LockedPackage
+from assembler.progress import SILENT, Reporter
+from assembler.recipe.load import LoadedRecipe
+from assembler.recipe.model import Recipe
+from assembler.store.objects import Store
+from assembler.tools.toolbox import Toolbox
+from assembler.tools.unpack import unpacked
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inputs:
+    """A recipe, its lock, and the means to build it. A layer names what it takes of this as its own inputs."""
+
+    loaded: LoadedRecipe
+    lock: Lock
+    lock_text: bytes
+    """The lock's file, which goes onto the ISO."""
+    store: Store
+    fetch: Callable[[Iterable[LockedPackage]], None]
+    """Gets packages into the store."""
+    jobs: int = 2
+    reporter: Reporter = SILENT
+
+    @property
+    def recipe(self) -> Recipe:
+        """The recipe itself."""
+        return self.loaded.recipe
+
+    @property
+    def epoch(self) -> int:
+        """SOURCE_DATE_EPOCH in seconds."""
+        return self.lock.source_date_epoch
+
+    @property
+    def files(self) -> dict[str, bytes]:
+        """The bytes of the files that the recipe names, by the key that names them."""
+        return {name: file.data for name, file in self.loaded.files.items()}
+
+    def fetched(self, role: str) -> tuple[LockedPackage, ...]:
+        """The packages of `role`, in the store."""
+        packages = self.lock.role(role)
+        self.fetch(packages)
+        return packages
+
+    def folder_of(self, role: str) -> Path:
+        """A folder in the store with the packages of `role`, fetched and laid out."""
+        return unpacked(self.store, self.fetched(role))
+
+    def toolbox(self) -> Toolbox:
+        """The locked tools."""
+        return Toolbox(self.folder_of("tools"), self.lock.build_architecture, self.store.root / "logs")

@@ -1,0 +1,123 @@
+"""Layers as values: each step of a build with all that goes into it, by name, and how it is made.
+
+A step's key digests its own inputs and nothing else, so a change rebuilds what depends on it and no more; and as the
+inputs have names, a change can be explained. Another step among the inputs stands there by its key.
+"""
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel
+
+from assembler.layers.keys import code_digest, digest
+from assembler.lock.model import LockedPackage
+from assembler.store.objects import Store, sha256_of
+
+LayerName = Literal["kernel", "rootfs", "kubernetes", "livecd", "cloudinit"]
+LAYERS: tuple[LayerName, ...] = ("kernel", "rootfs", "kubernetes", "livecd", "cloudinit")
+"""In the order in which they are built; ``kubernetes`` is there for recipes that have it."""
+
+FACTS = "facts.json"
+"""A file of a result for the manifest: a JSON object with what is worth knowing of it."""
+CODE = "assembler"
+"""The input that every step has: the assembler's own code, as another version of it may write other bytes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One result of a layer: a folder with files."""
+
+    layer: LayerName
+    name: str
+    """Unique in its layer: ``squashfs``."""
+    inputs: Mapping[str, str]
+    """All that decides what comes out: a name for people (``rootfs.hostname``, ``package curl``), and a digest, perhaps
+    with a version before it."""
+    make: Callable[[Path], None]
+    """Writes the result into the folder given, which is there and empty. Raises AssembleError, and OSError for a full
+    disk."""
+    outputs: tuple[str, ...] = ()
+    """Those files of the result that go into the output folder."""
+    kept: bool = True
+    """Whether the result stays in the store; otherwise it is made in the output folder, for others do not need it."""
+
+    @property
+    def label(self) -> str:
+        """The step's full name: ``livecd.squashfs``."""
+        return f"{self.layer}.{self.name}"
+
+    @property
+    def key(self) -> str:
+        """SHA-256 (hex) over the inputs and the assembler's code."""
+        return digest(step=self.label, inputs=dict(self.keyed))
+
+    @property
+    def keyed(self) -> Mapping[str, str]:
+        """The inputs with the assembler's code among them."""
+        return {CODE: code_digest(), **self.inputs}
+
+    def cached(self, store: Store) -> bool:
+        """Whether the store has the result."""
+        return self.kept and store.has_derived(self._kind, self.key)
+
+    def result(self, store: Store) -> "Result":
+        """The result, made when the store does not have it."""
+
+        def make(folder: Path) -> None:
+            files = folder / "files"
+            files.mkdir(parents=True)
+            self.make(files)
+            digests = {
+                path.relative_to(files).as_posix(): sha256_of(path) for path in files.rglob("*") if path.is_file()
+            }
+            (folder / "digests.json").write_text(json.dumps(digests, sort_keys=True), "ascii")
+
+        folder = store.derived(self._kind, self.key, make)
+        return Result(folder / "files", json.loads((folder / "digests.json").read_bytes()))
+
+    @property
+    def _kind(self) -> str:
+        return f"layer-{self.label}-1"
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a step made, in the store."""
+
+    folder: Path
+    digests: Mapping[str, str]
+    """SHA-256 (hex) by path below `folder`."""
+
+    def path(self, name: str) -> Path:
+        """The file `name`."""
+        return self.folder / name
+
+
+def facts(result: Result) -> dict[str, Any]:
+    """What the step tells of its result in `FACTS`; nothing when it does not."""
+    path = result.path(FACTS)
+    return dict(json.loads(path.read_bytes())) if path.is_file() else {}
+
+
+def of_table(name: str, values: BaseModel, fields: Iterable[str] | None = None) -> dict[str, str]:
+    """The fields (by default all) of a recipe's table as inputs, named as in the recipe."""
+    dumped = values.model_dump(mode="json")
+    return {f"{name}.{field}": digest(value=dumped[field]) for field in (dumped if fields is None else fields)}
+
+
+def of_files(table: str, named: Mapping[str, bytes]) -> dict[str, str]:
+    """Those of the files `named` by keys of the recipe that keys of `table` name, as inputs."""
+    return {f"file of {key}": digest(data=data) for key, data in named.items() if key.startswith(f"{table}.")}
+
+
+def of_packages(kind: str, locked: Iterable[LockedPackage]) -> dict[str, str]:
+    """Packages as inputs, versions before their digests; `kind` says what they are ("package", "tool")."""
+    return {f"{kind} {package.name}": f"{package.version} {package.sha256}" for package in locked}
+
+
+def of_values(**values: Any) -> dict[str, str]:
+    """Other values as inputs."""
+    return {name: digest(value=one) for name, one in values.items()}

@@ -1,0 +1,82 @@
+"""The output folder is brought up to date step by step, and the rest of it left alone."""
+
+from pathlib import Path
+
+from assembler.layers.build import bring_up_to_date
+from assembler.layers.manifest import FILE, Manifest, read_layers
+from assembler.layers.step import LAYERS, LayerName, Step
+from assembler.store.objects import Store
+
+
+def step(made: list[str], layer: LayerName, *, kept: bool = True, needs: Step | None = None, **inputs: str) -> Step:
+    def make(folder: Path) -> None:
+        made.append(layer)
+        (folder / f"{layer}.img").write_text(f"{layer} of {inputs}")
+
+    all_inputs = {**inputs, **({needs.label: needs.key} if needs else {})}
+    return Step(layer=layer, name="image", inputs=all_inputs, make=make, outputs=(f"{layer}.img",), kept=kept)
+
+
+def run(store: Store, out: Path, steps: list[Step], layers: tuple[LayerName, ...] = LAYERS) -> Manifest:
+    def manifest(done: object) -> Manifest:
+        return Manifest(
+            name="n",
+            architecture="amd64",
+            source_date_epoch=0,
+            recipe_sha256="",
+            lock_sha256="",
+            layers=done,  # type: ignore[arg-type]
+            packages=(),
+        )
+
+    before = read_layers(out, name="n", architecture="amd64")
+    return bring_up_to_date(steps, before, out, store, layers=layers, manifest=manifest)
+
+
+def test_what_is_there_stays_and_what_has_changed_is_made(store: Store, tmp_path: Path) -> None:
+    out, made = tmp_path / "out", list[str]()
+    root = step(made, "rootfs", hostname="a")
+    iso = step(made, "livecd", kept=False, needs=root)
+    seed = step(made, "cloudinit", kept=False, user_data="1")
+    run(store, out, [root, iso, seed])
+    assert made == ["rootfs", "livecd", "cloudinit"]
+    before = {path.name: path.stat().st_mtime_ns for path in out.iterdir()}
+    made.clear()
+    run(store, out, [root, iso, step(made, "cloudinit", kept=False, user_data="2")])
+    assert made == ["cloudinit"]
+    after = {path.name: path.stat().st_mtime_ns for path in out.iterdir()}
+    assert {name for name in after if after[name] != before[name]} == {"cloudinit.img", FILE}
+
+
+def test_a_file_that_somebody_changed_is_made_anew(store: Store, tmp_path: Path) -> None:
+    made = list[str]()
+    steps = [step(made, "rootfs", hostname="a"), step(made, "livecd", kept=False)]
+    run(store, tmp_path, steps)
+    (tmp_path / "livecd.img").write_text("livecd of {!")
+    (tmp_path / "rootfs.img").unlink()
+    made.clear()
+    run(store, tmp_path, steps)
+    assert made == ["livecd"]  # the other one is in the store
+    assert (tmp_path / "livecd.img").read_text() == "livecd of {}"
+    assert (tmp_path / "rootfs.img").exists()
+
+
+def test_layers_that_were_not_asked_for_keep_their_files_and_their_part_of_the_manifest(
+    store: Store, tmp_path: Path
+) -> None:
+    made = list[str]()
+    first = run(store, tmp_path, [step(made, "rootfs", hostname="a"), step(made, "cloudinit", user_data="1")])
+    changed = [step(made, "rootfs", hostname="b"), step(made, "cloudinit", user_data="2")]
+    made.clear()
+    second = run(store, tmp_path, changed, ("cloudinit",))
+    assert made == ["cloudinit"]
+    assert second.layers["rootfs"] == first.layers["rootfs"]
+    assert second.layers["cloudinit"] != first.layers["cloudinit"]
+    assert [artifact.name for artifact in second.artifacts] == ["cloudinit.img", "rootfs.img"]
+
+
+def test_a_manifest_of_something_else_counts_for_nothing(tmp_path: Path) -> None:
+    assert read_layers(tmp_path, name="n", architecture="amd64") == {}
+    for text in ("", "[]", '{"schema": 2}', '{"schema": 2, "name": "n", "architecture": "amd64", "layers": {"a": 1}}'):
+        (tmp_path / FILE).write_text(text)
+        assert read_layers(tmp_path, name="n", architecture="amd64") == {}

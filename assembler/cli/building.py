@@ -16,7 +16,6 @@ from assembler.recipe.document import did_you_mean
 from assembler.recipe.load import load
 from assembler.recipe.model import Recipe
 from assembler.store.objects import Store
-from assembler.store.transport import Transport
 
 KNOWN_PASSWORD = "root"  # noqa: S105  the one that everybody knows
 """The default root password of the recipes that come with the assembler."""
@@ -30,7 +29,7 @@ def build_recipe(current: Session, name: str, args: dict[str, str], out: Path, *
     settings, reporter = current.settings, current.reporter
     store = Store(settings.store)
     chosen = mirrors.choose(loaded.recipe.debian, override=settings.mirror)
-    with Transport(offline=offline, reporter=reporter) as transport:
+    with current.transport(offline=offline) as transport:
         lock = existing(loaded, settings.architecture)
         if lock is None:
             if locked or offline:

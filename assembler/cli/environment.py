@@ -3,7 +3,7 @@
 import os
 import platform
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from assembler.errors import AssembleError
@@ -19,6 +19,13 @@ class Settings:
     store: Path
     """Root of the content-addressed store, absolute: `ASSEMBLE_STORE`, else ``assembler`` in the user's cache folder
     (`XDG_CACHE_HOME`, ``~/.cache``)."""
+    configuration: Path | None
+    """The user's configuration file: `ASSEMBLE_CONFIG`, else ``assembler/config.toml`` in the folder for such files
+    (`XDG_CONFIG_HOME`, ``~/.config``); None when there is no home folder."""
+    configured: bool
+    """Whether `ASSEMBLE_CONFIG` names it, so that it must be there."""
+    values: Mapping[str, str] = field(repr=False, compare=False)
+    """All of the environment, for the secrets that the configuration file names."""
     mirror: str
     """`ASSEMBLE_MIRROR`: base address of a Debian archive, or nothing."""
     jobs: int
@@ -42,6 +49,9 @@ def read(store: Path | None = None, environ: Mapping[str, str] | None = None) ->
     return Settings(
         # Tools run in other folders, and must find what they are given.
         store=(store or _store(values)).absolute(),
+        configuration=_configuration(values),
+        configured=bool(values.get("ASSEMBLE_CONFIG")),
+        values=values,
         mirror=values.get("ASSEMBLE_MIRROR", ""),
         jobs=len(os.sched_getaffinity(0)),
         architecture=_ARCHITECTURES.get(platform.machine(), ""),
@@ -57,6 +67,15 @@ def color(environ: Mapping[str, str] | None = None) -> bool | None:
     if values.get("NO_COLOR"):
         return False
     return True if values.get("FORCE_COLOR") else None
+
+
+def _configuration(values: Mapping[str, str]) -> Path | None:
+    if values.get("ASSEMBLE_CONFIG"):
+        return Path(values["ASSEMBLE_CONFIG"])
+    folder, home = Path(values.get("XDG_CONFIG_HOME", "")), Path(values.get("HOME", ""))
+    if not folder.is_absolute():
+        folder = home / ".config"
+    return folder / "assembler/config.toml" if folder.is_absolute() else None
 
 
 def _store(values: Mapping[str, str]) -> Path:

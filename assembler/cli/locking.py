@@ -21,7 +21,7 @@ def lock_file(current: Session, path: Path, args: dict[str, str], out: Path | No
     loaded = load(path, args)
     chosen = mirrors.choose(loaded.recipe.debian, override=current.settings.mirror)
     target = out or loaded.lock_path
-    with Transport(offline=offline, reporter=current.reporter) as transport:
+    with current.transport(offline=offline) as transport:
         store = Store(current.settings.store)
         lock = lock_recipe(current, loaded, target, store=store, transport=transport, chosen=chosen)
     current.say(str(target))

@@ -16,7 +16,6 @@ from assembler.errors import AssembleError
 from assembler.lock.toml import parse_lock
 from assembler.recipe.model import Debian
 from assembler.store.objects import Store
-from assembler.store.transport import Transport
 from assembler.tools.toolbox import Toolbox
 from assembler.vm import node as nodes
 from assembler.vm.finding import in_toolbox, on_host
@@ -106,7 +105,7 @@ def _emulator(current: Session, node: nodes.Built, hardware: Hardware) -> Emulat
     packages = lock.role("vm")
     store = Store(current.settings.store)
     chosen = mirrors.choose(Debian(), override=current.settings.mirror)
-    with Transport(reporter=current.reporter) as transport:
+    with current.transport(offline=False) as transport:
         fetch_packages(packages, lock, store=store, transport=transport, mirrors=chosen)
     toolbox = Toolbox.open(store, packages, lock.build_architecture, store.root / "logs")
     return in_toolbox(node.architecture, toolbox)

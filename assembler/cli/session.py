@@ -11,8 +11,10 @@ from typing import Any, TypeVar
 import click
 
 from assembler.cli import environment, rendering
+from assembler.cli.configuration import read_routes
 from assembler.cli.progress import Base, JsonReporter, LineReporter, TerminalReporter
 from assembler.errors import AssembleError
+from assembler.store.transport import Transport
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -25,6 +27,14 @@ class Session:
     reporter: Base
     json: bool
     """Whether standard output belongs to events."""
+
+    def transport(self, *, offline: bool) -> Transport:
+        """The way to the network, by the user's own routes."""
+        settings = self.settings
+        if offline or settings.configuration is None:
+            return Transport(offline=offline, reporter=self.reporter)
+        routes = read_routes(settings.configuration, settings.values, required=settings.configured)
+        return Transport(reporter=self.reporter, routes=routes)
 
     def say(self, text: str) -> None:
         """A line of the command's result, for people."""

@@ -5,6 +5,8 @@ it streams, and only what matches enters the store. Everything else about a serv
 slow, broken, lying or gone, and then the next one is asked.
 
 Proxies, netrc and certificate authorities are those of requests: ``http_proxy``, ``~/.netrc``, ``REQUESTS_CA_BUNDLE``.
+A site's own mirrors and the logins for them are :class:`~assembler.store.routes.Routes`: an address is rewritten here,
+at the last moment, so that locks and errors in recipes name what the publisher calls it.
 """
 
 import hashlib
@@ -15,17 +17,18 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from socket import gaierror
 from types import TracebackType
-from typing import TYPE_CHECKING, BinaryIO, Self, TypeVar
+from typing import TYPE_CHECKING, BinaryIO, Protocol, Self, TypeVar
 from urllib.parse import urlsplit, urlunsplit
 
 from assembler.errors import AssembleError
 from assembler.progress import SILENT, Reporter, Step
 from assembler.store.objects import CHUNK, Store
+from assembler.store.routes import NO_ROUTES, Login, Routes
 
 if TYPE_CHECKING:
     import requests
@@ -42,6 +45,10 @@ LONGEST_WAIT = 120.0
 """Seconds that Retry-After may ask for."""
 READ = 1 << 16
 """Bytes taken from a socket at a time."""
+LARGEST = 16 << 30
+"""Bytes that are read of something whose size nobody knows."""
+UNKNOWN = -1
+"""A size that nobody knows."""
 
 _HTML = (b"<!doctype html", b"<html")
 
@@ -50,8 +57,22 @@ class TransportError(AssembleError):
     """Something cannot be fetched."""
 
 
+class MissingError(TransportError):
+    """Every server that was asked says that it has no such thing."""
+
+
 class OfflineError(TransportError):
     """Something is wanted from the network, which the user has ruled out."""
+
+
+class Access(Protocol):
+    """How to be let in where each request carries a proof: an OCI registry's tokens. Must be thread-safe."""
+
+    def authorization(self, url: str) -> str:
+        """The Authorization header for a request; empty for none."""
+
+    def challenged(self, url: str, challenge: str, refused: str) -> bool:
+        """A server answered 401 with this WWW-Authenticate to the header `refused`; whether there is a better one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,15 +80,17 @@ class Want:
     """An object that the store shall hold."""
 
     digest: str
-    """SHA-256 in hex."""
+    """SHA-256 in hex; empty with :meth:`Transport.learn` when nobody knows."""
     size: int
-    """Bytes; never is more than this read."""
+    """Bytes; never is more than this read. `UNKNOWN` with :meth:`Transport.learn`."""
     urls: tuple[str, ...]
     """Where it may be, in order of preference."""
     name: str
     """What to call it in progress and errors."""
     hint: str = ""
     """What the user can do when no server has it."""
+    access: Access | None = field(default=None, repr=False, compare=False)
+    """How to be let in; None: as the user's routes or netrc say."""
 
 
 class _Failure(Exception):
@@ -120,7 +143,8 @@ class Transport:
     """Fetches over HTTP and HTTPS. Safe for threads; close it, or use it in a ``with`` statement.
 
     `jobs` downloads run at a time; each address is asked up to `attempts` times, after pauses of `backoff` seconds,
-    twice that, four times that, and so on, or what the server asks for. `offline` refuses everything.
+    twice that, four times that, and so on, or what the server asks for. `offline` refuses everything. `routes` says
+    which server to ask in a publisher's place.
     """
 
     def __init__(
@@ -133,8 +157,10 @@ class Transport:
         backoff: float = 1.0,
         connect_timeout: float = CONNECT_TIMEOUT,
         stall_timeout: float = STALL_TIMEOUT,
+        routes: Routes = NO_ROUTES,
     ) -> None:
         self.offline = offline
+        self._routes = routes
         self._reporter = reporter
         self._jobs = jobs
         self._attempts = attempts
@@ -162,17 +188,36 @@ class Transport:
 
     # --- what callers use ----------------------------------------------------------------------------------------
 
-    def get(self, url: str, *, limit: int = 8 << 20, name: str = "") -> bytes:
-        """What `url` holds, at most `limit` bytes; nothing about it is verified. `name` is for errors.
+    def login(self, url: str) -> Login | None:
+        """What the user's routes or netrc say about being let in at `url`, an address after rewriting."""
+        from requests.utils import get_netrc_auth  # noqa: PLC0415  see _session
 
-        Raises :class:`TransportError`.
+        found = self._routes.login(url)
+        if found is None and (entry := get_netrc_auth(url)):
+            found = Login(user=entry[0], password=entry[1])
+        return found
+
+    def get(
+        self,
+        url: str,
+        *,
+        limit: int = 8 << 20,
+        name: str = "",
+        hint: str = "",
+        accept: str = "",
+        access: Access | None = None,
+    ) -> bytes:
+        """What `url` holds, at most `limit` bytes; nothing about it is verified.
+
+        `name` is for errors, `hint` for that of a file that is not there; `accept` is the header of that name. Raises
+        :class:`TransportError`, and of these :class:`MissingError` when it is not there.
         """
         name = name or printable(url).rpartition("/")[2] or "a file"
         if self.offline:
             raise OfflineError(f"{name} must be fetched", why="the network is ruled out", hint="leave out --offline")
 
         def attempt(url: str) -> bytes:
-            with self._answer(url) as response:
+            with self._answer(url, accept=accept, access=access) as response:
                 data = bytearray()
                 for chunk in self._body(response):
                     data += chunk
@@ -183,7 +228,7 @@ class Transport:
                     raise _Failure(f"it ended after {len(data)} of {length} bytes")
                 return bytes(data)
 
-        return self._persist((url,), name, "", threading.Event(), attempt)
+        return self._persist((url,), name, hint, threading.Event(), attempt)
 
     def download(self, store: Store, wants: Iterable[Want]) -> None:
         """See to it that `store` holds everything in `wants`; what it has is not asked for again.
@@ -193,24 +238,44 @@ class Transport:
         :class:`TransportError`, or :class:`OfflineError` naming all that is missing.
         """
         missing = {want.digest: want for want in wants if not store.has(want.digest)}
-        if not missing:
-            return
-        if self.offline:
+        if self.offline and missing:
             raise OfflineError(
                 f"{len(missing)} of the files that this build needs are not in the store",
                 why="the network is ruled out",
                 hint="build once without --offline",
                 details=[f"{want.name} ({want.size} bytes, sha256 {want.digest})" for want in missing.values()],
             )
+        self._download_all(store, list(missing.values()))
+
+    def learn(self, store: Store, wants: Sequence[Want]) -> list[Want]:
+        """As :meth:`download`, of things whose digest or size nobody knows; returns `wants` with both filled in.
+
+        What has no digest is fetched anew, whole, and what arrives is believed.
+        """
+        known = {want: _measured(store, want) for want in wants if store.has(want.digest)}
+        missing = [want for want in dict.fromkeys(wants) if want not in known]
+        if self.offline and missing:
+            raise OfflineError(
+                "files must be fetched to lock them",
+                why="the network is ruled out",
+                hint="leave out --offline",
+                details=[want.name for want in missing],
+            )
+        known |= zip(missing, self._download_all(store, missing), strict=True)
+        return [known[want] for want in wants]
+
+    def _download_all(self, store: Store, wants: Sequence[Want]) -> list[Want]:
+        if not wants:
+            return []
         with store.writing():
             (store.root / "downloads").mkdir(exist_ok=True)
-        total = sum(want.size for want in missing.values())
+        total = sum(want.size for want in wants if want.size != UNKNOWN)
         stop = threading.Event()
         with (
             self._reporter.step("download", total=total, unit="B") as step,
-            ThreadPoolExecutor(min(self._jobs, len(missing)), "download") as pool,
+            ThreadPoolExecutor(min(self._jobs, len(wants)), "download") as pool,
         ):
-            futures = [pool.submit(self._download_one, store, want, step, stop) for want in missing.values()]
+            futures = [pool.submit(self._download_one, store, want, step, stop) for want in wants]
             try:
                 for future in as_completed(futures):
                     future.result()
@@ -218,31 +283,32 @@ class Transport:
                 stop.set()
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise
+        return [future.result() for future in futures]
 
     # --- one object ----------------------------------------------------------------------------------------------
 
-    def _download_one(self, store: Store, want: Want, step: Step, stop: threading.Event) -> None:
+    def _download_one(self, store: Store, want: Want, step: Step, stop: threading.Event) -> Want:
         if stop.is_set():
             raise _StoppedError
-        with store.locked(f"download-{want.digest}"):
+        with store.locked(f"download-{_partial_name(want)}"):
             if store.has(want.digest):
-                step.advance(want.size)
-                return
+                step.advance(max(want.size, 0))
+                return _measured(store, want)
             step.note(want.name)
             incoming = _Incoming(store, want, step, stop)
 
-            def attempt(url: str) -> None:
-                if not incoming.complete(url, self):
-                    incoming.complete(url, self)
+            def attempt(url: str) -> str:
+                return incoming.complete(url, self) or incoming.complete(url, self)
 
-            self._persist(want.urls, want.name, want.hint, stop, attempt)
+            digest = self._persist(want.urls, want.name, want.hint, stop, attempt)
+            return _measured(store, replace(want, digest=digest))
 
     def _persist(
         self, urls: Sequence[str], name: str, hint: str, stop: threading.Event, attempt: Callable[[str], T]
     ) -> T:
         """What `attempt` returns for the first of `urls` that serves; all are asked before the first pause."""
         failures: dict[str, _Failure] = {}
-        alive = list(dict.fromkeys(urls))
+        alive = list(dict.fromkeys(self._routes.rewrite(url) for url in urls))
         # What could not be reached a moment ago is asked once, not waited for again.
         hopeless = all(_host(url) in self._unreachable for url in alive)
         for turn in range(1 if hopeless else self._attempts):
@@ -282,7 +348,9 @@ class Transport:
                 self._idle.append(session)
 
     @contextmanager
-    def _answer(self, url: str, start: int = 0) -> Iterator["requests.Response"]:
+    def _answer(
+        self, url: str, start: int = 0, *, accept: str = "", access: Access | None = None
+    ) -> Iterator["requests.Response"]:
         """The answer to a GET of `url` from byte `start` on: status 200, or 206 when `start` is not 0."""
         import requests  # noqa: PLC0415  see _session
 
@@ -291,13 +359,33 @@ class Transport:
         headers = {"Accept-Encoding": "identity", "User-Agent": "assembler"}
         if start:
             headers["Range"] = f"bytes={start}-"
+        if accept:
+            headers["Accept"] = accept
         with self._session() as session:
-            try:
-                response = session.get(
-                    url, headers=headers, stream=True, timeout=(self._connect_timeout, self._stall_timeout)
-                )
-            except (requests.RequestException, OSError, ValueError) as error:
-                raise self._explain(error) from error
+
+            def ask(proof: str) -> requests.Response:
+                try:
+                    return session.get(
+                        url,
+                        headers=headers,
+                        # A function, because requests puts netrc in place of a header.
+                        auth=(lambda request: _with_header(request, proof)) if proof else None,
+                        stream=True,
+                        timeout=(self._connect_timeout, self._stall_timeout),
+                    )
+                except (requests.RequestException, OSError, ValueError) as error:
+                    raise self._explain(error) from error
+
+            if access is not None:
+                proof = access.authorization(url)
+            else:
+                proof = login.header if (login := self._routes.login(url)) else ""
+            response = ask(proof)
+            if response.status_code == requests.codes.unauthorized and access is not None:
+                challenge = response.headers.get("WWW-Authenticate", "")
+                response.close()
+                if access.challenged(url, challenge, proof):
+                    response = ask(access.authorization(url))
             with response:
                 if response.status_code != requests.codes.ok and not (
                     start and response.status_code == requests.codes.partial
@@ -392,22 +480,25 @@ class _Incoming:
         self._want = want
         self._step = step
         self._stop = stop
-        self._path: Path = store.root / "downloads" / want.digest
+        self._path: Path = store.root / "downloads" / _partial_name(want)
+        self._limit = LARGEST if want.size == UNKNOWN else want.size
+        self._size = want.size
         self._have = 0
         self._state = hashlib.sha256()
         self._counted = 0
 
-    def complete(self, url: str, transport: Transport) -> bool:
-        """Fetch what is missing from `url` and move the object into the store.
+    def complete(self, url: str, transport: Transport) -> str:
+        """Fetch what is missing from `url` and move the object into the store; returns its digest.
 
-        False when what was there before was wrong and is gone now, so that the same address deserves another try.
+        Empty when what was there before was wrong and is gone now, so that the same address deserves another try.
         """
         with self._store.writing(), self._path.open("a+b") as out:
+            self._size = self._want.size
             self._resume(out)
             resumed = self._have > 0
             try:
-                if self._have < self._want.size:
-                    with transport._answer(url, self._have) as response:  # noqa: SLF001  two halves of one thing
+                if self._have < self._limit and not self._is_complete():
+                    with transport._answer(url, self._have, access=self._want.access) as response:  # noqa: SLF001  two halves of one thing
                         if resumed and not _continues(response, self._have):
                             self._restart(out)
                             resumed = False
@@ -416,17 +507,24 @@ class _Incoming:
             except _WrongError:
                 self._restart(out)
                 if resumed:
-                    return False
+                    return ""
                 raise
-        self._store.adopt(self._path, self._want.digest)
-        return True
+        digest = self._state.hexdigest()
+        self._store.adopt(self._path, digest)
+        return digest
+
+    def _is_complete(self) -> bool:
+        """Whether what is here is all, as its digest tells when nobody knows the size."""
+        return self._want.size == UNKNOWN and self._state.hexdigest() == self._want.digest
 
     def _resume(self, out: BinaryIO) -> None:
         self._have, self._state = 0, hashlib.sha256()
         out.seek(0)
-        while self._have <= self._want.size and (chunk := out.read(CHUNK)):
+        if not self._want.digest:  # the rest could be of another file, and nothing would tell
+            self._restart(out)
+        while self._have <= self._limit and (chunk := out.read(CHUNK)):
             self._account(chunk)
-        if self._have > self._want.size:
+        if self._have > self._limit:
             self._restart(out)
 
     def _restart(self, out: BinaryIO) -> None:
@@ -435,26 +533,43 @@ class _Incoming:
     def _account(self, chunk: bytes) -> None:
         self._state.update(chunk)
         self._have += len(chunk)
-        if self._counted < self._have <= self._want.size:
+        if self._counted < self._have <= self._limit:
             self._step.advance(self._have - self._counted)
             self._counted = self._have
 
     def _check(self) -> None:
-        if self._have < self._want.size:
-            raise _Failure(f"it ended after {self._have} of {self._want.size} bytes")
-        if self._state.hexdigest() != self._want.digest:
+        if self._have < self._size:
+            raise _Failure(f"it ended after {self._have} of {self._size} bytes")
+        if self._want.digest and self._state.hexdigest() != self._want.digest:
             raise _WrongError(f"it sent other bytes: their SHA-256 is {self._state.hexdigest()}")
 
     def _receive(self, out: BinaryIO, response: "requests.Response", transport: Transport) -> None:
         length = _length(response)
         size = None if length is None else self._have + length
+        if self._want.size == UNKNOWN and size is not None:
+            self._size = size
         for chunk in transport._body(response):  # noqa: SLF001  as above
             if self._stop.is_set():
                 raise _StoppedError
-            if self._have + len(chunk) > self._want.size or size not in {None, self._want.size}:
-                raise _WrongError(f"it has {size or 'more'} bytes instead of {self._want.size}")
+            if self._have + len(chunk) > self._limit or size not in {None, self._size}:
+                raise _WrongError(f"it has {size or 'more'} bytes instead of {self._limit}")
             out.write(chunk)
             self._account(chunk)
+
+
+def _partial_name(want: Want) -> str:
+    """Where an object waits for its completion: its digest, or one of where it comes from."""
+    return want.digest or hashlib.sha256(want.urls[0].encode()).hexdigest()
+
+
+def _measured(store: Store, want: Want) -> Want:
+    """`want`, which is in the store, with its size."""
+    return replace(want, size=store.path(want.digest).stat().st_size)
+
+
+def _with_header(request: "requests.PreparedRequest", value: str) -> "requests.PreparedRequest":
+    request.headers["Authorization"] = value
+    return request
 
 
 def _host(url: str) -> str:
@@ -524,7 +639,8 @@ def _gave_up(name: str, hint: str, failures: Mapping[str, _Failure]) -> Transpor
         return TransportError(f"{name} cannot be fetched", why="no server is known that may have it", hint=hint)
     url, telling = min(failures.items(), key=lambda item: (item[1].unreachable, item[1].missing))
     missing = all(failure.missing for failure in failures.values())
-    return TransportError(
+    kind = MissingError if missing else TransportError
+    return kind(
         f"{name} cannot be fetched",
         why=f"{printable(url)}: {telling.reason}",
         hint=hint if missing or not telling.hint else telling.hint,

@@ -1,0 +1,128 @@
+"""Locking files from their publishers: what their digest is, and who says so."""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from assembler.errors import Place
+from assembler.lock.model import Lock, LockedFile
+from assembler.lock.toml import LockError
+from assembler.progress import SILENT, Reporter
+from assembler.store.objects import Store
+from assembler.store.transport import UNKNOWN, MissingError, Transport, Want, printable
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WantedFile:
+    """An upstream file that a recipe asks for; see lock/model.py's `LockedFile`."""
+
+    name: str
+    version: str = ""
+    url: str
+    sha256: str = ""
+    """Empty when it is to be learned when locking."""
+    learned: str = "recipe"
+    """Who said `sha256`: ``recipe`` or ``known``."""
+    checksums: tuple[str, ...] = ()
+    """Addresses where the publisher may have a checksum file, which are asked when `sha256` is empty."""
+    role: str
+    key: str = ""
+    """The recipe's key for it, for errors."""
+
+
+def lock_files(
+    wanted: Sequence[WantedFile],
+    *,
+    store: Store,
+    transport: Transport,
+    previous: Lock | None = None,
+    reporter: Reporter = SILENT,
+) -> tuple[LockedFile, ...]:
+    """Lock `wanted`, sorted by name; they are in the store afterwards, since nobody knows their size before.
+
+    Raises TransportError when one cannot be had or is not what its digest says, and LockError when one that `previous`
+    trusted on first use is another now.
+    """
+    asked = [_ask_publisher(file, transport) for file in wanted]
+    wants = [
+        Want(
+            digest=file.sha256,
+            size=UNKNOWN,
+            urls=(file.url,),
+            name=file.name,
+            hint=f"check {file.key}" if file.key else "",
+        )
+        for file, _ in asked
+    ]
+    files = []
+    for (file, witness), found in zip(asked, transport.learn(store, wants), strict=True):
+        locked = LockedFile(
+            name=file.name,
+            version=file.version,
+            url=file.url,
+            size=found.size,
+            sha256=found.digest,
+            learned=file.learned if file.sha256 else "first-use",
+            witness=witness,
+            role=file.role,
+        )
+        _compare(locked, previous, file.key)
+        if locked.learned == "first-use":
+            reporter.warn(f"nobody vouches for {file.url}: its SHA-256 {locked.sha256} is trusted on first use")
+        files.append(locked)
+    return tuple(sorted(files, key=lambda file: file.name))
+
+
+def fetch_files(files: Iterable[LockedFile], *, store: Store, transport: Transport) -> None:
+    """See to it that locked `files` are in `store`, under their SHA-256. Raises TransportError or StoreError."""
+    hint = "its publisher may have dropped or replaced it: run `assemble lock` to look again"
+    transport.download(store, [Want(file.sha256, file.size, (file.url,), file.name, hint) for file in files])
+
+
+def _ask_publisher(file: WantedFile, transport: Transport) -> tuple[WantedFile, str]:
+    """`file` with the digest that its publisher's checksum file has, and that file's address, if there is one."""
+    if file.sha256:
+        return file, ""
+    for url in file.checksums:
+        try:
+            text = transport.get(url, limit=1 << 20, name=f"the checksums of {file.name}").decode("ascii", "replace")
+        except MissingError:
+            continue
+        digest = checksum_in(text, printable(file.url).rpartition("/")[2])
+        if not digest:
+            raise LockError(
+                f"the publisher's checksum file does not name {file.name}",
+                where=Place(key=file.key),
+                why=printable(url),
+                hint="give its SHA-256 in the recipe",
+            )
+        return replace(file, sha256=digest, learned="publisher"), url
+    return file, ""
+
+
+def checksum_in(text: str, name: str) -> str:
+    """The SHA-256 of the file `name` in the text of a checksum file; empty when it has none.
+
+    Takes what sha256sum(1) prints, in its own style and that of BSD, and a digest alone, as dl.k8s.io has them.
+    """
+    lines = [line.strip() for line in text.splitlines()]
+    for line in lines:
+        plain = re.fullmatch(r"([0-9A-Fa-f]{64}) [ *](.+)", line)
+        tagged = re.fullmatch(r"SHA256 \((.+)\) = ([0-9A-Fa-f]{64})", line)
+        pair = (plain[2], plain[1]) if plain else (tagged[1], tagged[2]) if tagged else ("", "")
+        if pair[0].rpartition("/")[2] == name:
+            return pair[1].lower()
+    alone = [line for line in lines if line]
+    return alone[0].lower() if len(alone) == 1 and re.fullmatch(r"[0-9A-Fa-f]{64}", alone[0]) else ""
+
+
+def _compare(file: LockedFile, previous: Lock | None, key: str) -> None:
+    known = previous.files if previous else ()
+    old = next((old for old in known if old.url == file.url), None)
+    if old and old.sha256 != file.sha256 and file.learned == old.learned == "first-use":
+        raise LockError(
+            f"{file.name} is another file than when it was locked first",
+            where=Place(key=key),
+            why=f"{printable(file.url)} had SHA-256 {old.sha256}, and has {file.sha256} now",
+            hint="find out why; to accept it, give its SHA-256 in the recipe",
+        )

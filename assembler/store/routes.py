@@ -1,0 +1,50 @@
+"""A site's own servers in publishers' place, and the logins for them. Plain values; the transport applies them."""
+
+import base64
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Login:
+    """What proves to a server who is asking: a user with a password, or a token."""
+
+    user: str = ""
+    password: str = field(default="", repr=False)
+    token: str = field(default="", repr=False)
+    """Sent as it is (RFC 6750); then `user` and `password` are empty."""
+
+    @property
+    def header(self) -> str:
+        """The value of an Authorization header (RFC 7617 for a password)."""
+        if self.token:
+            return f"Bearer {self.token}"
+        return "Basic " + base64.b64encode(f"{self.user}:{self.password}".encode()).decode()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Routes:
+    """Where to ask instead. Of several prefixes of an address, the longest counts."""
+
+    rewrites: Mapping[str, str] = field(default_factory=dict)
+    """What replaces an address's prefix: ``https://dl.k8s.io/`` by ``https://mirror.internal/k8s/``."""
+    logins: Mapping[str, Login] = field(default_factory=dict)
+    """By the prefix of addresses, after rewriting, that they are for."""
+
+    def rewrite(self, url: str) -> str:
+        """Where to ask for `url`; once only, so that prefixes may be swapped."""
+        prefix = _longest(url, self.rewrites)
+        return url if prefix is None else self.rewrites[prefix] + url[len(prefix) :]
+
+    def login(self, url: str) -> Login | None:
+        """The login for an address after rewriting."""
+        prefix = _longest(url, self.logins)
+        return None if prefix is None else self.logins[prefix]
+
+
+def _longest(url: str, prefixes: Iterable[str]) -> str | None:
+    return max((prefix for prefix in prefixes if url.startswith(prefix)), key=len, default=None)
+
+
+NO_ROUTES = Routes()
+"""Everything from where its publisher has it."""

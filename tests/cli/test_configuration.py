@@ -1,0 +1,141 @@
+"""The user's configuration: routes to other servers, and logins that nobody else gets to see."""
+
+from pathlib import Path
+
+import pytest
+
+from assembler.cli.configuration import ConfigurationError, read_routes
+from assembler.errors import AssembleError
+from assembler.lock.files import WantedFile, lock_files
+from assembler.lock.model import Lock
+from assembler.lock.toml import format_lock
+from assembler.store.objects import Store
+from assembler.store.routes import NO_ROUTES, Login, Routes
+from assembler.store.transport import Transport, TransportError
+from tests.http_server import Handler, Server
+
+TEXT = """
+[rewrite]
+"https://dl.k8s.io/" = "https://mirror.internal/k8s/"
+"https://dl.k8s.io/release/" = "https://other.internal/"
+
+[login."https://mirror.internal/"]
+user = "robot"
+password_env = "MIRROR_PASSWORD"
+
+[login."https://mirror.internal/k8s/"]
+token_env = "MIRROR_TOKEN"
+"""
+ENVIRON = {"MIRROR_PASSWORD": "hunter2", "MIRROR_TOKEN": "t0ken"}
+
+
+def read(tmp_path: Path, text: str) -> Routes:
+    path = tmp_path / "config.toml"
+    path.write_text(text)
+    return read_routes(path, ENVIRON, required=True)
+
+
+def test_the_longest_prefix_counts(tmp_path: Path) -> None:
+    routes = read(tmp_path, TEXT)
+    assert routes.rewrite("https://dl.k8s.io/a/b") == "https://mirror.internal/k8s/a/b"
+    assert routes.rewrite("https://dl.k8s.io/release/x") == "https://other.internal/x"
+    assert routes.rewrite("https://dl.k8s.io.example/x") == "https://dl.k8s.io.example/x"
+    assert routes.login("https://mirror.internal/x") == Login(user="robot", password="hunter2")
+    assert routes.login("https://mirror.internal/k8s/x") == Login(token="t0ken")
+    assert routes.login("https://mirror.internal.example/") is None
+    assert "hunter2" not in repr(routes)
+    assert "t0ken" not in repr(routes)
+
+
+def test_no_file(tmp_path: Path) -> None:
+    assert read_routes(tmp_path / "none", {}, required=False) == NO_ROUTES
+    with pytest.raises(ConfigurationError, match="there is no such configuration file"):
+        read_routes(tmp_path / "none", {}, required=True)
+    with pytest.raises(ConfigurationError, match="cannot be read"):
+        read_routes(tmp_path, {}, required=False)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[rewrites]", "rewrites: unknown key (did you mean"),
+        ("x", "is not TOML"),
+        ("rewrite = 1", "rewrite: must be a table"),
+        ('[rewrite]\n"https://a/" = 1', "not the beginning of an address"),
+        ('[rewrite]\n"https://a" = "https://b/"', "not the beginning of an address"),
+        ('[rewrite]\n"https://a/" = "https://user:secret@b/"', "not the beginning of an address"),
+        ('[rewrite]\n"https://a/" = "ftp://b/"', "not the beginning of an address"),
+        ('[login."https://a/"]\npassword = "hunter2"', "secrets are never in here"),
+        ('[login."https://a/"]\nuser = "x"', "says no login"),
+        ('[login."https://a/"]\ntoken_env = "NOT_SET"', "NOT_SET is not set"),
+        ('[login."https://a"]\ntoken_env = "MIRROR_TOKEN"', "not the beginning"),
+    ],
+)
+def test_what_is_wrong(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(AssembleError) as caught:
+        read(tmp_path, text)
+    assert message in str(caught.value)
+    assert "hunter2" not in str(caught.value)
+    assert "secret@" not in str(caught.value)
+
+
+def test_a_mirror_with_a_login_leaves_no_trace(tmp_path: Path, server: Server, store: Store) -> None:
+    """Neither in the lock nor in errors; the publisher's address is what stays."""
+    sent = []
+
+    def answer(handler: Handler) -> None:
+        sent.append(handler.headers["Authorization"])
+        if handler.path == "/k8s/kubelet":
+            handler.file(b"program")
+        else:
+            handler.reply(403, b"no")
+
+    server.answers["/k8s/kubelet"] = server.answers["/k8s/kubeadm"] = answer
+    base = server.url("/k8s/")
+    routes = read(
+        tmp_path,
+        f'[rewrite]\n"https://dl.k8s.io/" = "{base}"\n'
+        f'[login."{base}"]\nuser = "robot"\npassword_env = "MIRROR_PASSWORD"\n',
+    )
+    with Transport(routes=routes, attempts=1) as transport:
+        files = lock_files(
+            [WantedFile(name="kubelet", url="https://dl.k8s.io/kubelet", role="kubernetes")],
+            store=store,
+            transport=transport,
+        )
+        with pytest.raises(TransportError) as caught:
+            transport.get("https://dl.k8s.io/kubeadm")
+    assert sent == [Login(user="robot", password="hunter2").header] * 2
+    lock = format_lock(
+        Lock(
+            recipe_sha256="0" * 64,
+            source_date_epoch=0,
+            architecture="amd64",
+            build_architecture="amd64",
+            archives=(),
+            packages=(),
+            files=files,
+        )
+    )
+    for text in (lock, str(caught.value), "".join(caught.value.details), repr(routes), repr(transport)):
+        assert "hunter2" not in text
+        assert sent[0] not in text
+    assert "https://dl.k8s.io/kubelet" in lock
+    assert "127.0.0.1" not in lock
+
+
+def test_netrc_of_a_mirror(tmp_path: Path, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    sent = []
+
+    def answer(handler: Handler) -> None:
+        sent.append(handler.headers["Authorization"])
+        handler.file(b"x")
+
+    server.answers["/x"] = answer
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine 127.0.0.1 login robot password hunter2\n")
+    netrc.chmod(0o600)
+    monkeypatch.setenv("NETRC", str(netrc))
+    with Transport(routes=Routes(rewrites={"https://dl.k8s.io/": server.url("/")})) as transport:
+        assert transport.get("https://dl.k8s.io/x") == b"x"
+    assert sent == [Login(user="robot", password="hunter2").header]

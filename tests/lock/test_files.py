@@ -1,0 +1,116 @@
+"""Digests of upstream files: from the recipe, the publisher, or trusted on first use."""
+
+import hashlib
+from collections.abc import Iterator
+
+import pytest
+
+from assembler.lock.files import WantedFile, checksum_in, fetch_files, lock_files
+from assembler.lock.model import Lock, LockedFile
+from assembler.lock.toml import LockError
+from assembler.store.objects import Store
+from assembler.store.transport import OfflineError, Transport, TransportError
+from tests.http_server import Server
+
+DATA = b"a program" * 1000
+DIGEST = hashlib.sha256(DATA).hexdigest()
+
+
+@pytest.fixture
+def transport() -> Iterator[Transport]:
+    with Transport(backoff=0.01, attempts=2) as it:
+        yield it
+
+
+def wanted(url: str, sha256: str = "", *checksums: str) -> WantedFile:
+    return WantedFile(
+        name="kubelet", version="1.0", url=url, sha256=sha256, checksums=checksums, role="kubernetes", key="kubernetes"
+    )
+
+
+def one(file: WantedFile, store: Store, transport: Transport, previous: Lock | None = None) -> LockedFile:
+    (found,) = lock_files([file], store=store, transport=transport, previous=previous)
+    assert store.path(found.sha256).read_bytes() == DATA
+    return found
+
+
+def test_a_digest_in_the_recipe(server: Server, store: Store, transport: Transport) -> None:
+    found = one(wanted(server.serve("/kubelet", DATA), DIGEST), store, transport)
+    assert (found.sha256, found.size, found.learned, found.witness) == (DIGEST, len(DATA), "recipe", "")
+    assert one(wanted(server.url("/kubelet"), DIGEST), store, transport) == found
+    assert len(server.seen) == 1, "what is in the store is not fetched to learn its size"
+
+
+def test_a_wrong_digest_in_the_recipe(server: Server, store: Store, transport: Transport) -> None:
+    with pytest.raises(TransportError, match=f"it sent other bytes: their SHA-256 is {DIGEST}") as caught:
+        one(wanted(server.serve("/kubelet", DATA), "0" * 64), store, transport)
+    assert caught.value.hint == "check kubernetes"
+    assert not store.has(DIGEST)
+
+
+def test_a_checksum_file_of_the_publisher(server: Server, store: Store, transport: Transport) -> None:
+    url = server.serve("/kubelet", DATA)
+    sums = server.serve("/SHA256SUMS", f"{'0' * 64}  other\n{DIGEST} *kubelet\n".encode())
+    found = one(wanted(url, "", server.url("/gone"), sums), store, transport)
+    assert (found.sha256, found.learned, found.witness) == (DIGEST, "publisher", sums)
+    server.serve("/SHA256SUMS", b"%064d  other\n%064d  more\n" % (1, 2))
+    with pytest.raises(LockError, match="does not name kubelet"):
+        one(wanted(url, "", sums), store, transport)
+    server.serve("/SHA256SUMS", b"0" * 64)
+    with pytest.raises(TransportError, match="it sent other bytes"):
+        one(wanted(url, "", sums), store, transport)
+
+
+def test_trusted_on_first_use(server: Server, store: Store, transport: Transport) -> None:
+    url = server.serve("/kubelet", DATA)
+    found = one(wanted(url, "", server.url("/gone")), store, transport)
+    assert (found.sha256, found.learned) == (DIGEST, "first-use")
+    previous = Lock(
+        recipe_sha256="",
+        source_date_epoch=0,
+        architecture="amd64",
+        build_architecture="amd64",
+        archives=(),
+        packages=(),
+        files=(found,),
+    )
+    one(wanted(url), store, transport, previous)
+    server.serve("/kubelet", b"another")
+    with pytest.raises(LockError, match="another file than when it was locked first"):
+        one(wanted(url), store, transport, previous)
+    fetch_files([found], store=store, transport=transport)
+
+
+def test_what_has_no_digest_is_never_continued(server: Server, store: Store, transport: Transport) -> None:
+    server.answers["/kubelet"] = lambda handler: handler.truncated(DATA, 5000)
+    with pytest.raises(TransportError, match="the connection ended too early"):
+        one(wanted(server.url("/kubelet")), store, transport)
+    assert [span for _, span in server.seen] == ["", ""]
+    assert one(wanted(server.url("/kubelet"), DIGEST), store, transport).size == len(DATA)
+    assert server.seen[-1] == ("/kubelet", "bytes=5000-"), "with a digest it is"
+
+
+def test_offline(server: Server, store: Store) -> None:
+    with Transport(offline=True) as offline, pytest.raises(OfflineError) as caught:
+        one(wanted(server.serve("/kubelet", DATA)), store, offline)
+    assert caught.value.details == ("kubelet",)
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        (f"{'A' * 64}\n", "a" * 64),
+        ("a" * 64, "a" * 64),
+        (f"{'a' * 64}  x.tgz\n", "a" * 64),
+        (f"{'a' * 64}  ./bin/x.tgz\n", "a" * 64),
+        (f"-----BEGIN PGP SIGNED MESSAGE-----\nHash: SHA256\n\n{'b' * 64}  y\n{'a' * 64}  x.tgz\n", "a" * 64),
+        (f"SHA256 (x.tgz) = {'a' * 64}\n", "a" * 64),
+        (f"{'a' * 64}  other.tgz\n", ""),
+        (f"{'a' * 63}\n", ""),
+        (f"{'a' * 64}\n{'b' * 64}\n", ""),
+        ("<html>", ""),
+        ("", ""),
+    ],
+)
+def test_checksum_files(text: str, found: str) -> None:
+    assert checksum_in(text, "x.tgz") == found

@@ -5,11 +5,11 @@ from typing import Any
 
 import click
 
-from assembler.cli.locking import existing, lock_recipe
+from assembler.cli.locking import require_lock
 from assembler.cli.session import Session
 from assembler.debian import mirrors
 from assembler.debian.fetch import fetch_packages
-from assembler.errors import AssembleError, Place
+from assembler.errors import AssembleError
 from assembler.layers.build import build
 from assembler.layers.inputs import Inputs
 from assembler.recipe.document import did_you_mean
@@ -30,15 +30,8 @@ def build_recipe(current: Session, name: str, args: dict[str, str], out: Path, *
     store = Store(settings.store)
     chosen = mirrors.choose(loaded.recipe.debian, override=settings.mirror)
     with current.transport(offline=offline) as transport:
-        lock = existing(loaded, settings.architecture)
-        if lock is None:
-            if locked or offline:
-                raise AssembleError(
-                    "there is no lock",
-                    where=Place(file=str(loaded.lock_path)),
-                    hint="make one with assemble lock, which needs the network",
-                )
-            lock = lock_recipe(current, loaded, loaded.lock_path, store=store, transport=transport, chosen=chosen)
+        make = not (locked or offline)
+        lock = require_lock(current, loaded, store=store, transport=transport, chosen=chosen, make=make)
         inputs = Inputs(
             loaded=loaded,
             lock=lock,

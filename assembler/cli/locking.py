@@ -6,7 +6,7 @@ from pathlib import Path
 from assembler.cli.session import Session
 from assembler.debian import mirrors
 from assembler.debian.mirrors import Mirrors
-from assembler.errors import AssembleError
+from assembler.errors import AssembleError, Place
 from assembler.lock.check import require
 from assembler.lock.model import Lock
 from assembler.lock.resolve import resolve
@@ -47,6 +47,22 @@ def lock_recipe(
     )
     write_lock(path, lock)
     current.reporter.info(f"locked {len(lock.role('rootfs'))} packages in the image, {len(lock.packages)} in all")
+    return lock
+
+
+def require_lock(
+    current: Session, loaded: LoadedRecipe, *, store: Store, transport: Transport, chosen: Mirrors, make: bool
+) -> Lock:
+    """The lock beside a recipe, made when it is missing and `make` says so; AssembleError otherwise."""
+    lock = existing(loaded, current.settings.architecture)
+    if lock is None and make:
+        lock = lock_recipe(current, loaded, loaded.lock_path, store=store, transport=transport, chosen=chosen)
+    if lock is None:
+        raise AssembleError(
+            "there is no lock",
+            where=Place(file=str(loaded.lock_path)),
+            hint="make one with assemble lock, which needs the network",
+        )
     return lock
 
 

@@ -14,6 +14,7 @@ import click
 from assembler import __version__
 from assembler.cli import environment, rendering
 from assembler.cli.build import build
+from assembler.cli.check import check
 from assembler.cli.lock import lock
 from assembler.cli.run import run
 from assembler.cli.schema import schema
@@ -61,7 +62,7 @@ def cli() -> None:
     """
 
 
-for _command in (build, run, lock, schema):
+for _command in (build, run, lock, check, schema):
     cli.add_command(_command)
 
 

@@ -10,7 +10,17 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from assembler.configure import accounts, alternatives, capabilities, pam, systemd, sysv, tmpfiles, ucf
+from assembler.configure import (
+    accounts,
+    alternatives,
+    ca_certificates,
+    capabilities,
+    pam,
+    systemd,
+    sysv,
+    tmpfiles,
+    ucf,
+)
 from assembler.configure.options import UsageError, parse_options
 from assembler.configure.shells import update_shells
 from assembler.errors import AssembleError, Place
@@ -178,6 +188,16 @@ COMMANDS.update(
         "shadowconfig": _engine(lambda tree, _arguments: accounts.shadowconfig(tree)),
     }
 )
+
+
+@_command("update-ca-certificates")
+def _update_ca_certificates(arguments: list[str]) -> Action | None:
+    def run(machine: Machine) -> int:
+        ca_certificates.update_ca_certificates(machine.tree)
+        return 0
+
+    # With --fresh, links that are there are removed first: in a new tree there are none.
+    return run if arguments in ([], ["--fresh"]) else None
 
 
 @_command("deb-systemd-helper")

@@ -4,25 +4,31 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Literal
 
-Handling = Literal["nothing", "snippets", "calls", "rule", "first boot"]
-"""How a script was taken care of: nothing in it applies to a fresh install; generated snippets; commands understood in
-full; a rule; or left to dpkg on the image's first boot."""
+Handling = Literal["nothing", "snippets", "calls", "rule", "first boot", "unhandled"]
+"""How a script is taken care of: nothing in it applies to a fresh install; generated snippets; commands understood in
+full; a rule; left to dpkg on the image's first boot; or nobody has vouched for it, which stops a build."""
 
 
 @dataclass(frozen=True, slots=True)
 class ScriptReport:
-    """One maintainer script."""
+    """One maintainer script, or what ``postinst triggered`` does for some triggers."""
 
     package: str
     script: str
-    """``preinst`` or ``postinst``."""
+    """``preinst``, ``postinst`` or ``triggered``."""
     handling: Handling
-    tools: tuple[str, ...]
+    tools: tuple[str, ...] = ()
     """The tools whose snippets are in it."""
     rule: str = ""
     """The file that its rule is in."""
     reason: str = ""
     """What the rule says."""
+    triggers: tuple[str, ...] = ()
+    """What it is triggered by."""
+    residual: str = ""
+    """When it is unhandled: the text that a person must judge,"""
+    stanza: str = ""
+    """and the rule to fill in."""
 
 
 @dataclass(frozen=True, slots=True)

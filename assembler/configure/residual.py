@@ -69,17 +69,21 @@ class Scope:
         return replace(self, variables={**self.variables, name: value})
 
 
-def script_scope(package: str, script: str, arch: str) -> Scope:
-    """What dpkg tells a script that configures (postinst) or installs (preinst) for the first time (dpkg(1))."""
+def script_scope(package: str, script: str, arch: str, trigger: str = "") -> Scope:
+    """What dpkg tells a script that configures (postinst) or installs (preinst) for the first time (dpkg(1)).
+
+    A postinst that is ``triggered`` is told by which `trigger`.
+    """
     variables = {
         "DPKG_ROOT": "",
         "DPKG_ADMINDIR": "/var/lib/dpkg",
-        "DPKG_MAINTSCRIPT_NAME": script,
+        "DPKG_MAINTSCRIPT_NAME": "preinst" if script == "preinst" else "postinst",
         "DPKG_MAINTSCRIPT_PACKAGE": package,
         "DPKG_MAINTSCRIPT_ARCH": arch,
         **dict.fromkeys(_UNSET, ""),
     }
-    return Scope(variables, ("configure", "") if script == "postinst" else ("install",))
+    arguments = {"preinst": ("install",), "postinst": ("configure", ""), "triggered": ("triggered", trigger)}
+    return Scope(variables, arguments[script])
 
 
 def constant(word: str, scope: Scope, *, assigned: bool = False) -> str | None:

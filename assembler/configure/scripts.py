@@ -19,6 +19,8 @@ Layer = Literal["nothing", "snippets", "calls", "rule", "unhandled"]
 _ERREXIT = re.compile(r"\A#![^\n]*\s-\w*e|^\s*set -\w*e", re.MULTILINE)
 SCRIPTS = ("preinst", "postinst")
 """The scripts that run when a package is installed. prerm and postrm never run on an image, config only asks."""
+TRIGGERED = "triggered"
+"""Stands for ``postinst triggered``, which is a script of its own here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +29,7 @@ class Analysis:
 
     package: str
     script: str
+    """One of `SCRIPTS`, or `TRIGGERED`."""
     layer: Layer
     """The highest layer that it needs."""
     tools: tuple[str, ...]
@@ -46,9 +49,9 @@ class Analysis:
         return hashlib.sha256(self.residual.encode("utf-8", "surrogateescape")).hexdigest()
 
 
-def analyse(package: str, script: str, text: str, arch: str) -> Analysis:
-    """Analyse the text of `script` (``postinst``) of `package`."""
-    scope = script_scope(package, script, arch)
+def analyse(package: str, script: str, text: str, arch: str, trigger: str = "") -> Analysis:
+    """Analyse the text of `script` (``postinst``, or ``triggered`` by `trigger`) of `package`."""
+    scope = script_scope(package, script, arch, trigger)
     stripped, snippets = split(text)
     if not _is_shell(text) or MARKER in text:
         return _unhandled(package, script, _plain_residual(text))

@@ -9,13 +9,15 @@ from functools import cache
 from pathlib import Path
 
 from assembler.configure import settings
-from assembler.configure.engine import Settings, configure
+from assembler.configure.engine import Settings, configure, problems
 from assembler.configure.order import Orderable, unpack_order
-from assembler.configure.report import Report
+from assembler.configure.report import Report, ScriptReport
+from assembler.configure.survey import survey
 from assembler.debian.deb import Deb, open_package
 from assembler.debian.package import Unpacked
 from assembler.debian.paths import path_filter
 from assembler.debian.unpack import unpack
+from assembler.errors import AssembleError, Problems
 from assembler.layers.inputs import Inputs
 from assembler.layers.module_indexes import cached_depmod
 from assembler.layers.step import FACTS, LayerName, Step, of_files, of_packages, of_table, of_values
@@ -105,6 +107,18 @@ class Rootfs:
     """How every maintainer script was handled."""
 
 
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """How a root file system would be composed."""
+
+    packages: tuple[str, ...]
+    """Names, in the order of unpacking."""
+    scripts: tuple[ScriptReport, ...]
+    """Every maintainer script, and what triggers do."""
+    problems: tuple[AssembleError, ...]
+    """What stops a build, all at once."""
+
+
 def open_packages(
     store: Store, packages: Sequence[LockedPackage], *, jobs: int = 2, reporter: Reporter = SILENT
 ) -> list[Deb]:
@@ -137,6 +151,50 @@ def compose(
     that is made here and the latest that anything has. Raises DebError, UnpackError, and Problems for scripts that
     nobody has vouched for.
     """
+    tree, unpacked = _unpack(recipe, packages, epoch=epoch, store=store, jobs=jobs, reporter=reporter)
+    report = configure(tree, unpacked, _configuration(architecture, epoch, store), reporter)
+    settings.apply(tree, recipe, files, epoch)
+    return Rootfs(tree, tuple(unpacked), report)
+
+
+def check(
+    recipe: RootfsRecipe,
+    packages: Sequence[LockedPackage],
+    *,
+    files: Mapping[str, bytes],
+    architecture: str,
+    epoch: int,
+    store: Store,
+    jobs: int = 2,
+    reporter: Reporter = SILENT,
+) -> Checked:
+    """What :func:`compose` would come to, with every problem instead of the first; the arguments are the same."""
+    tree, unpacked = _unpack(recipe, packages, epoch=epoch, store=store, jobs=jobs, reporter=reporter)
+    configuration = _configuration(architecture, epoch, store)
+    scripts = survey(unpacked, architecture, configuration.rules, configuration.first_boot)
+    reports = tuple(script.report() for script in scripts)
+    errors = problems(scripts)
+    if not errors:
+        try:
+            configure(tree, unpacked, configuration, reporter)
+            settings.apply(tree, recipe, files, epoch)
+        except Problems as found:
+            errors = list(found.errors)
+        except AssembleError as error:
+            errors = [error]
+    return Checked(tuple(package.name for package in unpacked), reports, tuple(errors))
+
+
+def _unpack(
+    recipe: RootfsRecipe,
+    packages: Sequence[LockedPackage],
+    *,
+    epoch: int,
+    store: Store,
+    jobs: int,
+    reporter: Reporter,
+) -> tuple[Tree, list[Unpacked]]:
+    """A tree with the files of `packages`, and these in the order of unpacking."""
     debs = {deb.name: deb for deb in open_packages(store, packages, jobs=jobs, reporter=reporter)}
     order = unpack_order([Orderable(deb.name, deb.fields, "postinst" in deb.control) for deb in debs.values()])
     ordered = [debs[name] for name in order]
@@ -148,7 +206,8 @@ def compose(
             latest=epoch,
             paths=path_filter(recipe.exclude, recipe.include),
         )
-    configuration = Settings(epoch, architecture, depmod=cached_depmod(store))
-    report = configure(tree, unpacked, configuration, reporter)
-    settings.apply(tree, recipe, files, epoch)
-    return Rootfs(tree, tuple(unpacked), report)
+    return tree, unpacked
+
+
+def _configuration(architecture: str, epoch: int, store: Store) -> Settings:
+    return Settings(epoch, architecture, depmod=cached_depmod(store))

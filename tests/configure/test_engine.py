@@ -104,13 +104,26 @@ def test_first_boot_leaves_a_package_unpacked() -> None:
 
 def test_triggers_that_nobody_knows_are_refused_when_something_activates_them() -> None:
     tree = Tree()
-    interested = package(tree, "watcher", triggers="interest-noawait /usr/share/things\n", postinst=SH)
+    script = SH + 'if [ "$1" = triggered ]; then frobnicate $2; fi\n'
+    interested = package(tree, "watcher", triggers="interest-noawait /usr/share/things\n", postinst=script)
     configure(tree, [interested], SETTINGS)
     supplier = package(tree, "supplier", files={"/usr/share/things/one": ""})
     with pytest.raises(Problems, match="/usr/share/things"):
         configure(tree, [interested, supplier], SETTINGS)
     with pytest.raises(Problems, match="refresh"):
-        configure(tree, [package(tree, "n", triggers="interest refresh\n", postinst=SH)], SETTINGS)
+        configure(tree, [package(tree, "n", triggers="interest refresh\n", postinst=script)], SETTINGS)
+
+
+def test_what_a_trigger_does_is_read_from_the_script() -> None:
+    tree = Tree()
+    files = {"/usr/share/things/one": ""}
+    script = SH + 'case "$1" in\nconfigure) echo c >>/log ;;\ntriggered) echo "t $2" >>/log ;;\nesac\n'
+    watcher = package(tree, "watcher", triggers="interest /usr/share/things\ninterest other\n", postinst=script)
+    report = configure(tree, [watcher, package(tree, "supplier", files=files)], SETTINGS)
+    assert tree.read_text("/log") == "c\nt /usr/share/things\n"
+    assert [(s.script, s.handling, s.triggers) for s in report.scripts] == [
+        ("postinst", "calls", ()), ("triggered", "calls", ("/usr/share/things",)),
+    ]  # fmt: skip
 
 
 def test_shells_are_updated_by_their_trigger() -> None:
@@ -119,6 +132,7 @@ def test_shells_are_updated_by_their_trigger() -> None:
     tree.symlink("usr/bin", "/bin")
     utils = package(
         tree, "debianutils", files={"/usr/share/debianutils/shells": "# shells\n/bin/sh\n", "/usr/bin/sh": ""},
+        postinst=SH + 'if [ "$1" = triggered ]; then update-shells; fi\n',
         triggers="interest-noawait /usr/share/debianutils/shells.d\n",
     )  # fmt: skip
     zsh = package(tree, "zsh", files={"/usr/share/debianutils/shells.d/zsh": "/bin/zsh # a comment\n"})

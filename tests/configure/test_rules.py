@@ -22,7 +22,7 @@ GOOD = f'[[rule]]\npackage = "pkg"\nscript = "postinst"\nresidual = ["{DIGEST}"]
 def test_the_built_in_rules_are_sound() -> None:
     found = built_in()
     assert len(found) > 40
-    keys = [(rule.package, rule.script, digest) for rule in found for digest in rule.residuals]
+    keys = [(rule.package, rule.script, rule.triggers, digest) for rule in found for digest in rule.residuals]
     assert len(keys) == len(set(keys))
     assert {rule.function for rule in found} - {""} == set(FUNCTIONS)
 
@@ -98,6 +98,8 @@ def test_a_rule_is_for_one_package_and_script() -> None:
         (('"r"', '"r"\ndo = "if"'), "no list of commands"),
         (('"r"', '"r"\nfunction = "nothing"'), "no function"),
         (('"r"', '"r"\nfunction = "locales"\ndo = "true"'), "either"),
+        (("reason", 'trigger = ["t"]\nreason'), "lists its triggers"),
+        (('"postinst"', '"triggered"'), "lists its triggers"),
         (("[[rule]]", "x = 1\n[[rule]]"), "tables only"),
     ],
 )

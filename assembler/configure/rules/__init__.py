@@ -9,7 +9,7 @@ import fnmatch
 import hashlib
 import re
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
@@ -18,12 +18,13 @@ from assembler.configure.calls import Action, compile_block
 from assembler.configure.commands import Machine
 from assembler.configure.residual import own_scope, script_scope
 from assembler.configure.shell import ParseError, parse, render
+from assembler.configure.triggers import generic
 from assembler.errors import AssembleError, Place
 
 MULTIARCH = {"amd64": "x86_64-linux-gnu", "arm64": "aarch64-linux-gnu"}
 """GNU triplets of Debian's architectures (dpkg-architecture(1))."""
-_KEYS = {"package", "script", "residual", "reason", "do", "function"}
-_TOKEN = {"package": re.compile(r"[a-z0-9*][a-z0-9+.*-]+"), "script": re.compile(r"preinst|postinst")}
+_KEYS = {"package", "script", "trigger", "residual", "reason", "do", "function"}
+_TOKEN = {"package": re.compile(r"[a-z0-9*][a-z0-9+.*-]+"), "script": re.compile(r"preinst|postinst|triggered")}
 
 Function = Callable[[Machine], None]
 
@@ -49,6 +50,8 @@ class Rule:
     """a function of `logic.py`. Neither: nothing to do."""
     source: str = ""
     """The file that the rule is in."""
+    triggers: tuple[str, ...] = ()
+    """For a ``triggered`` script: what it is triggered by, multiarch folders evened out."""
 
 
 def residual_key(package: str, pattern: str, residual: str, arch: str) -> str:
@@ -95,6 +98,11 @@ def _read_rule(table: Mapping[str, object], index: int, source: str) -> Rule:
         or not all(re.fullmatch("[0-9a-f]{64}", str(r)) for r in residuals)
     ):
         raise RuleError("residual is not a list of SHA-256 digests", where=where)
+    triggers = table.get("trigger", [])
+    if not isinstance(triggers, list) or not all(isinstance(trigger, str) for trigger in triggers):
+        raise RuleError("trigger is not a list of triggers", where=where)
+    if bool(triggers) != (values["script"] == "triggered"):
+        raise RuleError("a rule for script = 'triggered' lists its triggers, and no other does", where=where)
     if not values["reason"]:
         raise RuleError("a rule needs a reason", where=where, hint="say what the script does on a fresh install")
     if values["do"] and values["function"]:
@@ -105,7 +113,7 @@ def _read_rule(table: Mapping[str, object], index: int, source: str) -> Rule:
         raise RuleError(f"there is no function {values['function']!r}", where=where)
     return Rule(
         values["package"], values["script"], tuple(map(str, residuals)), values["reason"], values["do"],
-        values["function"], source,
+        values["function"], source, tuple(triggers),
     )  # fmt: skip
 
 
@@ -138,10 +146,14 @@ def built_in() -> tuple[Rule, ...]:
     return tuple(rules)
 
 
-def find(rules: tuple[Rule, ...], package: str, script: str, residual: str, arch: str) -> Rule | None:
+def find(
+    rules: Sequence[Rule], package: str, script: str, residual: str, arch: str, *, trigger: str = ""
+) -> Rule | None:
     """The rule for a residual, None when nobody vouched for it."""
     for rule in rules:
         if rule.script != script or not fnmatch.fnmatchcase(package, rule.package):
+            continue
+        if trigger and generic(trigger) not in rule.triggers:
             continue
         if residual_key(package, rule.package, residual, arch) in rule.residuals:
             return rule

@@ -15,7 +15,7 @@ import pytest
 from assembler.debian.fetch import fetch_packages
 from assembler.debian.mirrors import choose
 from assembler.errors import AssembleError
-from assembler.lock.model import Lock
+from assembler.lock.model import SCHEMA, Lock
 from assembler.lock.resolve import resolve
 from assembler.lock.toml import read_lock, write_lock
 from assembler.lock.wanted import wanted
@@ -53,7 +53,7 @@ def locked(roles: set[str]) -> tuple[Store, Lock]:
     digest = hashlib.sha256(f"{recipe!r}{wanted(recipe, architecture)}".encode()).hexdigest()
     store = Store(_cache())
     mirrors = choose(recipe.debian, override=os.environ.get("ASSEMBLE_MIRROR", ""))
-    path = _cache() / "tests.lock.toml"
+    path = _cache() / f"tests-{SCHEMA}.lock.toml"
 
     def fetch(lock: Lock) -> None:
         fetch_packages(

@@ -5,9 +5,8 @@ from typing import Any
 
 import click
 
-from assembler.cli.locking import require_lock
+from assembler.cli.locking import choose_mirrors, require_lock
 from assembler.cli.session import Session
-from assembler.debian import mirrors
 from assembler.debian.fetch import fetch_packages
 from assembler.errors import AssembleError
 from assembler.layers.build import build
@@ -28,7 +27,7 @@ def build_recipe(current: Session, name: str, args: dict[str, str], out: Path, *
     _warn_of_password(current, loaded.recipe)
     settings, reporter = current.settings, current.reporter
     store = Store(settings.store)
-    chosen = mirrors.choose(loaded.recipe.debian, override=settings.mirror)
+    chosen = choose_mirrors(current, loaded.recipe)
     with current.transport(offline=offline) as transport:
         make = not (locked or offline)
         lock = require_lock(current, loaded, store=store, transport=transport, chosen=chosen, make=make)

@@ -6,10 +6,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from assembler.cli.locking import require_lock
+from assembler.cli.locking import choose_mirrors, require_lock
 from assembler.cli.session import Session
 from assembler.configure.report import ScriptReport
-from assembler.debian import mirrors
 from assembler.debian.fetch import fetch_packages
 from assembler.errors import Problems
 from assembler.layers import rootfs
@@ -24,7 +23,7 @@ def check_recipe(current: Session, path: Path, args: dict[str, str], *, locked: 
     """
     loaded = load(path, args)
     store = Store(current.settings.store)
-    chosen = mirrors.choose(loaded.recipe.debian, override=current.settings.mirror)
+    chosen = choose_mirrors(current, loaded.recipe)
     with current.transport(offline=offline) as transport:
         make = not (locked or offline)
         lock = require_lock(current, loaded, store=store, transport=transport, chosen=chosen, make=make)

@@ -28,6 +28,8 @@ class Settings:
     """All of the environment, for the secrets that the configuration file names."""
     mirror: str
     """`ASSEMBLE_MIRROR`: base address of a Debian archive, or nothing."""
+    snapshots: tuple[str, ...]
+    """`ASSEMBLE_SNAPSHOT`: base addresses of archives of what Debian's archives once held, separated by spaces."""
     jobs: int
     """Processors that this process may use."""
     architecture: str
@@ -53,6 +55,7 @@ def read(store: Path | None = None, environ: Mapping[str, str] | None = None) ->
         configured=bool(values.get("ASSEMBLE_CONFIG")),
         values=values,
         mirror=values.get("ASSEMBLE_MIRROR", ""),
+        snapshots=tuple(values.get("ASSEMBLE_SNAPSHOT", "").split()),
         jobs=len(os.sched_getaffinity(0)),
         architecture=_ARCHITECTURES.get(platform.machine(), ""),
         search=values.get("PATH", os.defpath),

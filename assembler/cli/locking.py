@@ -1,5 +1,7 @@
 """The work of ``assemble lock``, and what ``build`` needs of it."""
 
+import dataclasses
+from collections.abc import Collection
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -7,34 +9,123 @@ from assembler.cli.session import Session
 from assembler.debian import mirrors
 from assembler.debian.mirrors import Mirrors
 from assembler.errors import AssembleError, Place
-from assembler.lock.check import require
+from assembler.lock import trust
+from assembler.lock.changes import changes, describe
+from assembler.lock.check import matches, require
 from assembler.lock.model import Lock
 from assembler.lock.resolve import resolve
 from assembler.lock.toml import read_lock, write_lock
 from assembler.recipe.load import LoadedRecipe, load
+from assembler.recipe.model import Recipe
 from assembler.store.objects import Store
 from assembler.store.transport import Transport
 
 
-def lock_file(current: Session, path: Path, args: dict[str, str], out: Path | None, *, offline: bool) -> None:
-    """Lock the recipe at `path` into `out`, by default beside it."""
+def lock_file(
+    current: Session,
+    path: Path,
+    args: dict[str, str],
+    out: Path | None,
+    *,
+    upgrade: Collection[str] | None,
+    write: bool,
+    offline: bool,
+) -> None:
+    """Lock the recipe at `path` into `out`, by default beside it, and tell what changes; only tell, unless `write`.
+
+    `upgrade` as in :func:`resolve`, if there is a lock.
+    """
     loaded = load(path, args)
-    chosen = mirrors.choose(loaded.recipe.debian, override=current.settings.mirror)
     target = out or loaded.lock_path
+    previous = read_lock(target)
     with current.transport(offline=offline) as transport:
-        store = Store(current.settings.store)
-        lock = lock_recipe(current, loaded, target, store=store, transport=transport, chosen=chosen)
-    current.say(str(target))
-    current.reporter.result({"lock": str(target), "packages": len(lock.packages)})
+        lock = _resolved(
+            current,
+            loaded,
+            store=Store(current.settings.store),
+            transport=transport,
+            chosen=choose_mirrors(current, loaded.recipe),
+            previous=previous,
+            upgrade=upgrade if previous else None,
+        )
+    changed = changes(previous, lock)
+    if write:
+        if previous and not changed:
+            lock = dataclasses.replace(lock, build=previous.build)
+        write_lock(target, lock)
+        _tell(current, lock)
+        current.say(str(target))
+    if previous or not write:
+        for line in describe(changed) or ["nothing changes"]:
+            current.say(line)
+    current.reporter.result(
+        {
+            "lock": str(target),
+            "written": write,
+            "packages": len(lock.packages),
+            "changes": dataclasses.asdict(changed),
+        }
+    )
+
+
+def check_file(
+    current: Session, path: Path, args: dict[str, str], out: Path | None, *, offline: bool, prove: bool
+) -> None:
+    """Raise LockError unless the lock of the recipe at `path` fits it; with `prove`, unless it can be proved, too."""
+    loaded = load(path, args)
+    target = out or loaded.lock_path
+    lock = read_lock(target)
+    if lock is None:
+        raise _missing(target)
+    if not matches(lock, loaded.inputs_sha256):
+        require(lock, loaded.inputs_sha256, build_architecture=lock.build_architecture, path=target)
+    proved = 0
+    if prove:
+        with current.transport(offline=offline) as transport:
+            proved = trust.prove(
+                lock,
+                loaded.recipe,
+                file=str(target),
+                transport=transport,
+                store=Store(current.settings.store),
+                mirrors=choose_mirrors(current, loaded.recipe),
+                now=datetime.now(UTC),
+                reporter=current.reporter,
+            )
+        current.say(f"{proved} packages proved up to the signatures of {len(lock.archives)} archives")
+    current.say(f"{target} fits the recipe")
+    current.reporter.result({"lock": str(target), "packages": len(lock.packages), "proved": proved})
+
+
+def choose_mirrors(current: Session, recipe: Recipe) -> Mirrors:
+    """The mirrors for `recipe` in these surroundings."""
+    settings = current.settings
+    return mirrors.choose(recipe.debian, override=settings.mirror, snapshots=settings.snapshots)
 
 
 def lock_recipe(
     current: Session, loaded: LoadedRecipe, path: Path, *, store: Store, transport: Transport, chosen: Mirrors
 ) -> Lock:
-    """Lock a recipe to what its archives offer now, and write that to `path`."""
+    """Lock a recipe that has no lock to what its archives offer now, and write that to `path`."""
+    lock = _resolved(current, loaded, store=store, transport=transport, chosen=chosen)
+    write_lock(path, lock)
+    _tell(current, lock)
+    return lock
+
+
+def _resolved(
+    current: Session,
+    loaded: LoadedRecipe,
+    *,
+    store: Store,
+    transport: Transport,
+    chosen: Mirrors,
+    previous: Lock | None = None,
+    upgrade: Collection[str] | None = None,
+) -> Lock:
     if not current.settings.architecture:
         raise AssembleError("no tools run on this machine's architecture", hint="use an x86_64 or aarch64 machine")
-    lock = resolve(
+    return resolve(
         loaded.recipe,
         loaded.inputs_sha256,
         transport=transport,
@@ -42,12 +133,20 @@ def lock_recipe(
         mirrors=chosen,
         now=datetime.now(UTC),
         build_architecture=current.settings.architecture,
-        previous=read_lock(path),
+        previous=previous,
+        upgrade=upgrade,
         reporter=current.reporter,
     )
-    write_lock(path, lock)
+
+
+def _tell(current: Session, lock: Lock) -> None:
     current.reporter.info(f"locked {len(lock.role('rootfs'))} packages in the image, {len(lock.packages)} in all")
-    return lock
+
+
+def _missing(path: Path) -> AssembleError:
+    return AssembleError(
+        "there is no lock", where=Place(file=str(path)), hint="make one with assemble lock, which needs the network"
+    )
 
 
 def require_lock(
@@ -58,11 +157,7 @@ def require_lock(
     if lock is None and make:
         lock = lock_recipe(current, loaded, loaded.lock_path, store=store, transport=transport, chosen=chosen)
     if lock is None:
-        raise AssembleError(
-            "there is no lock",
-            where=Place(file=str(loaded.lock_path)),
-            hint="make one with assemble lock, which needs the network",
-        )
+        raise _missing(loaded.lock_path)
     return lock
 
 

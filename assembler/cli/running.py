@@ -9,12 +9,12 @@ from pathlib import Path
 
 import click
 
+from assembler.cli.locking import choose_mirrors
 from assembler.cli.session import Session
-from assembler.debian import mirrors
 from assembler.debian.fetch import fetch_packages
 from assembler.errors import AssembleError
 from assembler.lock.toml import parse_lock
-from assembler.recipe.model import Debian
+from assembler.recipe.model import Recipe
 from assembler.store.objects import Store
 from assembler.tools.toolbox import Toolbox
 from assembler.vm import node as nodes
@@ -104,7 +104,7 @@ def _emulator(current: Session, node: nodes.Built, hardware: Hardware) -> Emulat
     lock = parse_lock(nodes.lock_of(node), str(node.iso))
     packages = lock.role("vm")
     store = Store(current.settings.store)
-    chosen = mirrors.choose(Debian(), override=current.settings.mirror)
+    chosen = choose_mirrors(current, Recipe(name=node.name))
     with current.transport(offline=False) as transport:
         fetch_packages(packages, lock, store=store, transport=transport, mirrors=chosen)
     toolbox = Toolbox.open(store, packages, lock.build_architecture, store.root / "logs")

@@ -22,13 +22,11 @@ def fetch_packages(
 
 def _want(package: LockedPackage, lock: Lock, mirrors: Mirrors) -> Want:
     archive = lock.archive(package.archive)
-    bases = list(mirrors.bases(archive.root))
-    if snapshot := mirrors.snapshot(archive.root, datetime.fromisoformat(archive.date)):
-        bases.append(snapshot)
+    bases = (*mirrors.bases(archive.root), *mirrors.snapshot(archive.root, datetime.fromisoformat(archive.date)))
     return Want(
         digest=package.sha256,
         size=package.size,
         urls=tuple(join(base, package.path) for base in bases),
         name=package.path.rpartition("/")[2],
-        hint="the archive may have dropped this version: run `assemble lock` to take what it has now",
+        hint="the archive may have dropped this version: run `assemble lock --upgrade` to take what it has now",
     )

@@ -5,7 +5,7 @@ provides; a stanza is parsed when somebody asks for its package. The bytes of th
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from string import ascii_letters, digits
 from typing import Final
@@ -161,11 +161,15 @@ def _mention_order(data: bytes, place: int, length: int) -> int | None:
 class Universe:
     """All packages of some archives for one architecture, of equal priority.
 
-    As in apt, the candidate of a name is its highest version; of equal versions, the one whose archive comes first.
+    As in apt, the candidate of a name is its highest version, unless it is pinned to another; of equal versions, the
+    one whose archive comes first.
     """
 
-    def __init__(self, indices: Sequence[tuple[str, bytes]], architecture: str) -> None:
+    def __init__(
+        self, indices: Sequence[tuple[str, bytes]], architecture: str, pins: Mapping[str, str] | None = None
+    ) -> None:
         self.architecture = architecture
+        self._pins = pins or {}
         self._indices = tuple(indices)
         self._stanzas: dict[str, tuple[Position, ...]] = {}
         self._providing: dict[str, list[Position]] = {}
@@ -177,12 +181,16 @@ class Universe:
             self._scan(number, data)
 
     @classmethod
-    def from_indices(cls, indices: Sequence[tuple[str, bytes]], architecture: str) -> "Universe":
+    def from_indices(
+        cls, indices: Sequence[tuple[str, bytes]], architecture: str, pins: Mapping[str, str] | None = None
+    ) -> "Universe":
         """A universe of `indices`, each an archive's id and the bytes of its Packages file, decompressed.
 
         :param architecture: ``amd64``; stanzas of other architectures but ``all`` are passed over.
+        :param pins: versions by name that are the candidates, whatever others there are. One that no archive has says
+            nothing.
         """
-        return cls(indices, architecture)
+        return cls(indices, architecture, pins)
 
     def _scan(self, number: int, data: bytes) -> None:
         stanzas, providing = self._stanzas, self._providing
@@ -245,7 +253,7 @@ class Universe:
         )
 
     def offers(self, name: str) -> tuple[Offer, ...]:
-        """The versions of a package, the highest first; empty when there is none."""
+        """The versions of a package, the candidate first, then the highest; empty when there is none."""
         offers = self._offers.get(name)
         if offers is None:
             offers = self._offers[name] = self._read_offers(name)
@@ -286,6 +294,8 @@ class Universe:
             offers.sort(
                 key=lambda offer: version_key(offer.version), reverse=True
             )  # stable: the first source stays first
+            if name in self._pins:
+                offers.sort(key=lambda offer: offer.version != self._pins[name])
         return tuple(offers)
 
     def _read_providers(self, name: str) -> Iterator[tuple[Offer, str]]:

@@ -5,7 +5,7 @@ the next one is asked when one fails: what is fetched is signed or locked, so it
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import chain
@@ -17,7 +17,8 @@ from assembler.recipe.model import Debian
 
 MAIN, SECURITY = "debian", "debian-security"
 BUILT_IN = {MAIN: "http://ftp.debian.org/debian", SECURITY: "http://security.debian.org/debian-security"}
-SNAPSHOT = "http://snapshot.debian.org/archive"
+SNAPSHOTS = ("http://snapshot.debian.org/archive", "https://snapshot-cloudflare.debian.org/archive")
+"""Archives of what Debian's archives once held, in order of preference."""
 SNAPSHOT_LAG = timedelta(hours=12)
 """snapshot.debian.org looks at the archive every six hours, some time after the archive has changed, and answers with
 what it saw last before a given time: half a day later it surely has what a Release lists."""
@@ -31,24 +32,29 @@ class Mirrors:
     """Base addresses by root of an archive, in order of preference, without a slash at the end."""
 
     roots: Mapping[str, tuple[str, ...]]
+    snapshots: tuple[str, ...] = SNAPSHOTS
+    """Where older states of Debian's archives are."""
 
     def bases(self, root: str) -> tuple[str, ...]:
         """Where the archive `root` of a lock may be: its mirrors, or itself when it is an address."""
         return self.roots.get(root, (root,))
 
-    def snapshot(self, root: str, date: datetime) -> str:
-        """Base address of a snapshot that has all that `root` had at `date` (UTC); empty when nobody keeps any."""
+    def snapshot(self, root: str, date: datetime) -> tuple[str, ...]:
+        """Base addresses of snapshots that have all that `root` had at `date` (UTC); none when nobody keeps any."""
         if root not in BUILT_IN:
-            return ""
-        return f"{SNAPSHOT}/{root}/{date + SNAPSHOT_LAG:%Y%m%dT%H%M%SZ}"
+            return ()
+        return tuple(f"{base}/{root}/{date + SNAPSHOT_LAG:%Y%m%dT%H%M%SZ}" for base in self.snapshots)
 
 
-def choose(debian: Debian, *, override: str = "", host: Path | None = Path("/")) -> Mirrors:
+def choose(
+    debian: Debian, *, override: str = "", snapshots: Sequence[str] = (), host: Path | None = Path("/")
+) -> Mirrors:
     """The mirrors for a recipe.
 
     :param override: the value of `ASSEMBLE_MIRROR`, base address of a main archive; empty for none.
+    :param snapshots: the value of `ASSEMBLE_SNAPSHOT`, base addresses that are asked before the built-in ones.
     :param host: root of the file system whose apt sources are looked at; None for none.
-    :raises AssembleError: when the recipe or `override` names no http or https address.
+    :raises AssembleError: when the recipe, `override` or `snapshots` name no http or https address.
     """
     main: list[str] = []
     security: list[str] = []
@@ -63,7 +69,10 @@ def choose(debian: Debian, *, override: str = "", host: Path | None = Path("/"))
     for root, bases in ((MAIN, main), (SECURITY, security)):
         bases += [base for kind, base in on_host if kind == root]
         bases.append(BUILT_IN[root])
-    return Mirrors({MAIN: tuple(dict.fromkeys(main)), SECURITY: tuple(dict.fromkeys(security))})
+    return Mirrors(
+        {MAIN: tuple(dict.fromkeys(main)), SECURITY: tuple(dict.fromkeys(security))},
+        snapshots=tuple(dict.fromkeys((*(_base(base, "ASSEMBLE_SNAPSHOT") for base in snapshots), *SNAPSHOTS))),
+    )
 
 
 def _base(text: str, name: str) -> str:

@@ -4,6 +4,7 @@ The format is that of https://wiki.debian.org/DebianRepository/Format. Trust goe
 InRelease, which lists each index with size and SHA-256, which lists each package with size and SHA-256.
 """
 
+import hashlib
 import lzma
 import re
 import zlib
@@ -99,6 +100,53 @@ def fetch_release(
         else:
             return release
     raise min(failures, key=lambda error: isinstance(error, TransportError))
+
+
+def locked_release(
+    archive: Archive, locked: LockedArchive, *, store: Store, mirrors: Mirrors, transport: Transport, now: datetime
+) -> Release:
+    """The Release of `archive` as a lock saw it: from the store, the mirrors if it is still theirs, or a snapshot.
+
+    Its signature is verified again; its dates were checked when it was locked. Raises TransportError when nobody has
+    it, SignatureError, and ReleaseError when it is not what the lock says of it.
+    """
+    name = f"InRelease of {archive.suite} of {locked.date}"
+    if not store.has(locked.inrelease_sha256):
+        _find_release(archive, locked, name=name, store=store, mirrors=mirrors, transport=transport)
+    data = store.get(locked.inrelease_sha256, what=name).read_bytes()
+    release = read_release(data, keyring.trusted(archive), now=now, name=name)
+    if release.date != datetime.fromisoformat(locked.date) or release.signed_by != locked.signed_by:
+        raise ReleaseError(
+            f"the {name} is not what the lock says of it",
+            why=f"it is dated {release.date:%Y-%m-%d %H:%M:%S} UTC, and signed by {', '.join(release.signed_by)}",
+            hint="the lock has been tampered with: restore it, or delete it and run `assemble lock`",
+        )
+    return release
+
+
+def _find_release(
+    archive: Archive, locked: LockedArchive, *, name: str, store: Store, mirrors: Mirrors, transport: Transport
+) -> None:
+    failure: TransportError | None = None
+    for base in (*mirrors.bases(archive.root), *mirrors.snapshot(archive.root, datetime.fromisoformat(locked.date))):
+        try:
+            data = transport.get(
+                join(base, "dists", archive.suite, "InRelease"), limit=LARGEST_RELEASE, name=f"the {name}"
+            )
+        except OfflineError:
+            raise
+        except TransportError as error:
+            failure = failure or error
+        else:
+            if hashlib.sha256(data).hexdigest() == locked.inrelease_sha256:
+                store.add(data)
+                return
+    raise TransportError(
+        f"nobody has the {name} any more",
+        where=Place(file="debian.sources", line=archive.source.line, key=archive.id),
+        why=str(failure) if failure else "the archive has moved on, and no snapshot of it was found",
+        hint="run `assemble lock --upgrade` to take what the archives have now",
+    )
 
 
 def read_release(data: bytes, certificates: Sequence["Cert"], *, now: datetime, name: str) -> Release:
@@ -222,14 +270,23 @@ def choose_indices(release: Release, archive: Archive, architecture: str) -> tup
 
 
 def fetch_indices(
-    wanted: Iterable[tuple[Archive, Release, LockedIndex]], *, store: Store, transport: Transport, mirrors: Mirrors
+    wanted: Iterable[tuple[Archive, Release, LockedIndex]],
+    *,
+    store: Store,
+    transport: Transport,
+    mirrors: Mirrors,
+    snapshots: bool = False,
 ) -> None:
-    """Get indices into `store`, by their digests where the archive has them under these. Raises TransportError."""
+    """Get indices into `store`, by their digests where the archive has them under these.
+
+    `snapshots`: they may be old, so snapshots of the archives are asked too. Raises TransportError.
+    """
     wants = []
     for archive, release, index in wanted:
         folder = index.path.rpartition("/")[0]
         urls = []
-        for base in mirrors.bases(archive.root):
+        old = mirrors.snapshot(archive.root, release.date) if snapshots else ()
+        for base in (*mirrors.bases(archive.root), *old):
             suite = join(base, "dists", archive.suite)
             if release.by_hash:
                 urls.append(join(suite, folder, "by-hash/SHA256", index.sha256))

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-SCHEMA = 1
+SCHEMA = 2
 """Version of the lock's own format."""
 
 ROLES = ("rootfs", "initrd", "boot", "tools", "vm")
@@ -65,6 +65,8 @@ class LockedPackage:
     """`LockedArchive.id`."""
     roles: tuple[str, ...]
     """Sorted subset of `ROLES`."""
+    why: str
+    """``requested``, ``essential``, or ``for NAME``: a package that needs it and is itself nearest to a request."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,11 +120,35 @@ class LockedOutput:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LockedLayer:
+    """Something that the outputs were made of, so that a difference can be told where it begins."""
+
+    name: str
+    """``rootfs``, ``initrd`` ..."""
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LockedBuild:
+    """What a build was seen to make: outputs and layers sorted by name."""
+
+    recipe_sha256: str
+    """Of the whole recipe and the files that it names; another recipe may make other outputs from the same lock."""
+    assembler: str
+    """Version of the assembler that built."""
+    outputs: tuple[LockedOutput, ...]
+    layers: tuple[LockedLayer, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Lock:
     """A whole lock: packages sorted by (name, architecture, version), archives by id, everything else by name."""
 
+    assembler: str
+    """Version of the assembler that made the lock."""
     recipe_sha256: str
-    """Digest of the parsed recipe (canonical JSON), so that comments and line ends do not matter."""
+    """Digest of those parts of the parsed recipe (canonical JSON) that decide what is locked, so that comments and line
+    ends do not matter."""
     source_date_epoch: int
     architecture: str
     build_architecture: str
@@ -130,8 +156,8 @@ class Lock:
     packages: tuple[LockedPackage, ...]
     files: tuple[LockedFile, ...] = ()
     images: tuple[LockedImage, ...] = ()
-    outputs: tuple[LockedOutput, ...] = ()
-    """What was built from it; empty until somebody records that."""
+    build: LockedBuild | None = None
+    """What was built from it; None until somebody records that. Not in the copy of the lock that an image holds."""
 
     def archive(self, name: str) -> LockedArchive:
         """The archive with the id `name`, which must be there."""

@@ -1,14 +1,28 @@
 """From a recipe to its lock: signed archives, their indices, and the packages that a solver chooses from them."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime
+from difflib import get_close_matches
 
+from assembler import __version__
+from assembler.debian.explain import resolve_names
 from assembler.debian.index import Universe
 from assembler.debian.mirrors import Mirrors
 from assembler.debian.package import Candidate
-from assembler.debian.release import Release, choose_indices, fetch_indices, fetch_release, read_index
+from assembler.debian.reasons import ESSENTIAL, REQUESTED, reasons
+from assembler.debian.release import (
+    Release,
+    choose_indices,
+    fetch_indices,
+    fetch_release,
+    locked_release,
+    read_index,
+)
 from assembler.debian.solver import solve
 from assembler.debian.sources import Archive, archives, parse_sources
+from assembler.errors import AssembleError
 from assembler.lock.model import Lock, LockedArchive, LockedIndex, LockedPackage
 from assembler.lock.toml import LockError
 from assembler.lock.wanted import Wanted, wanted
@@ -21,6 +35,16 @@ Indices = Mapping[str, tuple[LockedIndex, ...]]
 """The indices of an archive by the architecture that they are for; one for ``all`` may belong to several."""
 
 
+@dataclass(frozen=True, slots=True)
+class _State:
+    """An archive at one time."""
+
+    id: str
+    archive: Archive
+    release: Release
+    indices: Indices
+
+
 def resolve(
     recipe: Recipe,
     recipe_digest: str,
@@ -31,65 +55,131 @@ def resolve(
     now: datetime,
     build_architecture: str,
     previous: Lock | None = None,
+    upgrade: Collection[str] | None = None,
     reporter: Reporter = SILENT,
 ) -> Lock:
-    """Lock `recipe` to what its archives offer at `now`, an aware time.
+    """Lock `recipe` to what its archives offer.
 
     :param recipe_digest: SHA-256 of the parsed recipe, which the lock will name.
+    :param now: an aware time, by which signatures and dates are checked.
     :param previous: the lock that there is; archives may not be older than it has seen.
+    :param upgrade: None takes the archives as they are now. Otherwise what `previous` has locked stays as it is, and
+        what the recipe newly wants comes from the archives as they were then; except for the packages named here, by
+        their own or their source package's names, which take what the archives have now. With a package goes
+        all that was built from its source, since such packages often depend on each other's exact version.
     :raises AssembleError: of many kinds: SourcesError, TransportError, SignatureError, ReleaseError, SolverError.
     """
     roles = wanted(recipe, build_architecture)
     architectures = tuple(dict.fromkeys(role.architecture for role in roles))
     sources = archives(parse_sources(recipe.debian.sources))
-    releases: list[tuple[Archive, Release, Indices]] = []
+    held = previous if upgrade is not None else None
+    moving = _moving(held, upgrade or ())
+    states: list[_State] = []
+
+    def add(name: str, archive: Archive, release: Release) -> None:
+        indices = {each: choose_indices(release, archive, each) for each in architectures}
+        states.append(_State(name, archive, release, indices))
+
     with reporter.step("archives", total=len(sources)) as step:
         for archive in sources:
             step.note(archive.suite)
-            release = fetch_release(
-                archive,
-                mirrors=mirrors,
-                transport=transport,
-                now=now,
-                previous=_seen(previous, archive),
-                reporter=reporter,
-            )
-            indices = {name: choose_indices(release, archive, name) for name in architectures}
-            releases.append((archive, release, indices))
+            kept = _seen(held, archive)
+            for old in kept:
+                add(
+                    old.id,
+                    archive,
+                    locked_release(archive, old, store=store, mirrors=mirrors, transport=transport, now=now),
+                )
+            if not kept or moving:
+                newest = max(_seen(previous, archive), key=lambda old: old.date, default=None)
+                release = fetch_release(
+                    archive, mirrors=mirrors, transport=transport, now=now, previous=newest, reporter=reporter
+                )
+                if all(state.release.data != release.data for state in states if state.archive is archive):
+                    add(f"{archive.id}+{release.date:%Y%m%dT%H%M%SZ}" if kept else archive.id, archive, release)
             step.advance()
     fetch_indices(
-        [(archive, release, index) for archive, release, chosen in releases for index in set().union(*chosen.values())],
+        [
+            (state.archive, state.release, index)
+            for state in states
+            for index in sorted(set().union(*state.indices.values()), key=lambda index: index.path)
+        ],
         store=store,
         transport=transport,
         mirrors=mirrors,
+        snapshots=held is not None,
     )
     packages = _Packages()
     with reporter.step("solve", total=len(roles)) as step:
         for architecture in architectures:
             texts = [
-                (archive.id, read_index(store, release, index))
-                for archive, release, indices in releases
-                for index in indices[architecture]
+                (state.id, read_index(store, state.release, index))
+                for state in states
+                for index in state.indices[architecture]
             ]
-            universe = Universe.from_indices(texts, architecture)
+            universe = Universe.from_indices(texts, architecture, _pins(held, moving, architecture))
             for role in roles:
                 if role.architecture == architecture:
                     step.note(role.role)
-                    packages.add(role.role, _chosen(universe, role))
+                    with _explained(held):
+                        packages.add(role, _chosen(universe, role), universe)
                     step.advance()
             del texts, universe  # 60 MB for each architecture
-    newest = max(release.date for _, release, _ in releases)
+    chosen = packages.locked()
+    used = {package.archive for package in chosen}
+    # Of several states of one archive those are kept that something comes from.
+    states = [state for state in states if state.id in used or sum(_same(state, other) for other in states) == 1]
+    latest = max(state.release.date for state in states)
     return Lock(
+        assembler=__version__,
         recipe_sha256=recipe_digest,
-        source_date_epoch=int(newest.timestamp()) if recipe.epoch is None else recipe.epoch,
+        source_date_epoch=int(latest.timestamp()) if recipe.epoch is None else recipe.epoch,
         architecture=recipe.arch,
         build_architecture=build_architecture,
-        archives=tuple(sorted((_archive(*found, store) for found in releases), key=lambda item: item.id)),
-        packages=packages.locked(),
+        archives=tuple(sorted((_archive(state, store) for state in states), key=lambda item: item.id)),
+        packages=chosen,
     )
 
 
-def _chosen(universe: Universe, role: Wanted) -> Iterable[Candidate]:
+def _moving(held: Lock | None, names: Collection[str]) -> frozenset[str]:
+    """The packages of `held` that may change when `names` shall: all from the source packages concerned."""
+    if held is None:
+        return frozenset()
+    for name in names:
+        if not any(name in {package.name, package.source} for package in held.packages):
+            near = get_close_matches(name, {package.name for package in held.packages}, 1)
+            raise LockError(
+                f"{name} is not in the lock, so it cannot be upgraded",
+                hint=f"did you mean {near[0]}?" if near else "name a package, or a source package, that is locked",
+            )
+    sources = {package.source for package in held.packages if package.name in names or package.source in names}
+    return frozenset(package.name for package in held.packages if package.source in sources)
+
+
+def _pins(held: Lock | None, moving: Collection[str], architecture: str) -> Mapping[str, str]:
+    return {
+        package.name: package.version
+        for package in (held.packages if held else ())
+        if package.architecture in {architecture, "all"} and package.name not in moving
+    }
+
+
+@contextmanager
+def _explained(held: Lock | None) -> Iterator[None]:
+    """Say of what cannot be had that locked packages had to stay as they are."""
+    try:
+        yield
+    except AssembleError as error:
+        if held is not None and not error.hint:
+            error.hint = "what is locked stays as it is: name more with --upgrade-package, or take --upgrade for all"
+        raise
+
+
+def _same(state: _State, other: _State) -> bool:
+    return state.archive is other.archive
+
+
+def _chosen(universe: Universe, role: Wanted) -> Sequence[Candidate]:
     if role.dependencies:
         return solve(universe, role.packages, recommends=role.recommends, essential=role.essential)
     found = [universe.candidate(name) for name in role.packages]
@@ -104,22 +194,26 @@ def _chosen(universe: Universe, role: Wanted) -> Iterable[Candidate]:
 
 
 class _Packages:
-    """Packages with the roles that they are wanted for."""
+    """Packages with the roles that they are wanted for, and why."""
 
     def __init__(self) -> None:
-        self._found: dict[tuple[str, str, str], tuple[Candidate, set[str]]] = {}
+        self._found: dict[tuple[str, str, str], tuple[Candidate, set[str], list[str]]] = {}
 
-    def add(self, role: str, candidates: Iterable[Candidate]) -> None:
+    def add(self, role: Wanted, candidates: Sequence[Candidate], universe: Universe) -> None:
+        requested = resolve_names(universe, role.packages)
+        essential = universe.essential if role.essential else ()
+        why = reasons(candidates, requested, essential, universe.architecture)
         for candidate in candidates:
             key = candidate.name, candidate.architecture, candidate.version
-            first, roles = self._found.setdefault(key, (candidate, set()))
+            first, roles, causes = self._found.setdefault(key, (candidate, set(), []))
             if first.sha256 != candidate.sha256:
                 raise LockError(
                     f"two archives have different files of {candidate.name} {candidate.version}",
                     why=f"{first.archive} and {candidate.archive}, for different architectures",
                     hint="take it from one of them only",
                 )
-            roles.add(role)
+            roles.add(role.role)
+            causes.append(why[candidate.name])
 
     def locked(self) -> tuple[LockedPackage, ...]:
         return tuple(
@@ -134,28 +228,32 @@ class _Packages:
                 path=candidate.filename,
                 archive=candidate.archive,
                 roles=tuple(sorted(roles)),
+                # The strongest of the reasons in its roles, the first role's if they are equal.
+                why=min(causes, key=lambda cause: (cause != REQUESTED, cause != ESSENTIAL)),
             )
-            for _, (candidate, roles) in sorted(self._found.items())
+            for _, (candidate, roles, causes) in sorted(self._found.items())
         )
 
 
-def _seen(previous: Lock | None, archive: Archive) -> LockedArchive | None:
-    """`archive` in an earlier lock."""
-    known = previous.archives if previous else ()
-    return next((old for old in known if (old.root, old.suite) == (archive.root, archive.suite)), None)
+def _seen(lock: Lock | None, archive: Archive) -> tuple[LockedArchive, ...]:
+    """`archive` in an earlier lock, at one time or several, the earliest first."""
+    known = lock.archives if lock else ()
+    found = [old for old in known if (old.root, old.suite) == (archive.root, archive.suite)]
+    return tuple(sorted(found, key=lambda old: old.date))
 
 
-def _archive(archive: Archive, release: Release, indices: Indices, store: Store) -> LockedArchive:
+def _archive(state: _State, store: Store) -> LockedArchive:
+    release = state.release
     return LockedArchive(
-        id=archive.id,
-        root=archive.root,
-        suite=archive.suite,
-        components=archive.source.components,
+        id=state.id,
+        root=state.archive.root,
+        suite=state.archive.suite,
+        components=state.archive.source.components,
         inrelease_sha256=store.add(release.data),
         date=_rfc3339(release.date),
         valid_until=_rfc3339(release.valid_until) if release.valid_until else "",
         signed_by=release.signed_by,
-        indices=tuple(sorted(set().union(*indices.values()), key=lambda index: index.path)),
+        indices=tuple(sorted(set().union(*state.indices.values()), key=lambda index: index.path)),
     )
 
 

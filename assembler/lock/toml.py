@@ -1,9 +1,11 @@
 """The lock as a file: TOML with one way to write each lock, so that a change of the lock is a small diff.
 
 A package is one line, which begins with its name, version and architecture, as the file name of a .deb does. What can
-be told from the rest (a source package of the same name and version) is left out.
+be told from the rest (a source package of the same name and version) is left out. A digest over all of it tells a lock
+that was edited, or merged line by line, from one that was made.
 """
 
+import hashlib
 import json
 import os
 import re
@@ -22,9 +24,11 @@ from assembler.lock.model import (
     SCHEMA,
     Lock,
     LockedArchive,
+    LockedBuild,
     LockedFile,
     LockedImage,
     LockedIndex,
+    LockedLayer,
     LockedOutput,
     LockedPackage,
 )
@@ -44,6 +48,7 @@ ROOT = rf"{WORD}|{URL}"
 REFERENCE = rf"{WORD}(?::[0-9]+/{WORD})?(?::[A-Za-z0-9_][A-Za-z0-9_.-]*)?(?:@sha256:{SHA256})?"
 """The name of a container image, with its registry."""
 PLATFORM = r"[a-z0-9]+/[a-z0-9]+(?:/[a-z0-9]+)?"
+WHY = rf"requested|essential|for {NAME}"
 FINGERPRINT = r"[0-9A-F]{40}|[0-9A-F]{64}"
 DATE = r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z"
 
@@ -57,10 +62,18 @@ class LockError(AssembleError):
 
 def format_lock(lock: Lock) -> str:
     """The one text that stands for `lock`. Reading it back gives an equal lock."""
+    body = _body(lock)
+    return f"{_HEADER}\n\n{_pair('integrity', _digest(body))}\n{body}"
+
+
+def _digest(body: str) -> str:
+    return hashlib.sha256(body.encode()).hexdigest()
+
+
+def _body(lock: Lock) -> str:
     lines = [
-        _HEADER,
-        "",
         _pair("schema", SCHEMA),
+        _pair("assembler", lock.assembler),
         _pair("recipe_sha256", lock.recipe_sha256),
         _pair("source_date_epoch", lock.source_date_epoch),
         _pair("architecture", lock.architecture),
@@ -73,9 +86,8 @@ def format_lock(lock: Lock) -> str:
         lines += ["", "[files]", *(_pair(_text(file.name), _file(file)) for file in lock.files)]
     if lock.images:
         lines += ["", "[images]", *(_pair(_text(image.name), _image(image)) for image in lock.images)]
-    if lock.outputs:
-        lines += ["", "[outputs]"]
-        lines += [_pair(_text(out.name), {"size": out.size, "sha256": out.sha256}) for out in lock.outputs]
+    if lock.build:
+        lines += ["", "[build]", *_build(lock.build)]
     return "\n".join(lines) + "\n"
 
 
@@ -90,7 +102,7 @@ def _archive(archive: LockedArchive) -> Iterable[str]:
 
 
 def _package(package: LockedPackage) -> str:
-    values: dict[str, object] = {"roles": package.roles, "archive": package.archive}
+    values: dict[str, object] = {"roles": package.roles, "why": package.why, "archive": package.archive}
     if package.source != package.name:
         values["source"] = package.source
     if package.source_version != package.version:
@@ -106,6 +118,15 @@ def _file(file: LockedFile) -> Mapping[str, object]:
 
 def _image(image: LockedImage) -> Mapping[str, object]:
     return {key: getattr(image, key) for key in ("platform", "index", "manifest", "size", "learned")}
+
+
+def _build(build: LockedBuild) -> Iterable[str]:
+    yield _pair("recipe_sha256", build.recipe_sha256)
+    yield _pair("assembler", build.assembler)
+    yield from ("", "[build.outputs]")
+    yield from (_pair(_text(out.name), {"size": out.size, "sha256": out.sha256}) for out in build.outputs)
+    yield from ("", "[build.layers]")
+    yield from (_pair(_text(layer.name), {"sha256": layer.sha256}) for layer in build.layers)
 
 
 def _pair(key: str, value: object) -> str:
@@ -194,11 +215,8 @@ def parse_lock(text: str, file: str) -> Lock:
     packages = [_read_package(table, key, known) for key, table in top.named("packages")]
     files = [_read_file(table, key) for key, table in (top.named("files") if "files" in data else ())]
     images = [_read_image(table, key) for key, table in (top.named("images") if "images" in data else ())]
-    outputs = [
-        LockedOutput(name=table.check("its name", key, WORD), size=table.number("size"), sha256=table.sha256())
-        for key, table in (top.named("outputs") if "outputs" in data else ())
-    ]
     lock = Lock(
+        assembler=top.text("assembler", VERSION),
         recipe_sha256=top.sha256("recipe_sha256"),
         source_date_epoch=top.number("source_date_epoch"),
         architecture=top.text("architecture", ARCHITECTURE),
@@ -207,13 +225,21 @@ def parse_lock(text: str, file: str) -> Lock:
         packages=tuple(sorted(packages, key=lambda item: (item.name, item.architecture, item.version))),
         files=tuple(sorted(files, key=lambda item: item.name)),
         images=tuple(sorted(images, key=lambda item: item.name)),
-        outputs=tuple(sorted(outputs, key=lambda item: item.name)),
+        build=_read_build(top.table("build")) if "build" in data else None,
     )
+    integrity = top.sha256("integrity")
     if len(known) < len(archives):
         top.wrong("archives", "two have the same id")
     top.close()
     if problems:
         raise Problems(problems)
+    if integrity != (found := _digest(_body(lock))):
+        raise LockError(
+            "the lock has been edited",
+            where=Place(file=file, key="integrity"),
+            why=f"its digest is {found}, not what `assemble lock` wrote: an edit by hand, or two locks merged",
+            hint="restore it, or delete it and run `assemble lock`",
+        )
     return lock
 
 
@@ -293,6 +319,9 @@ class _Table:
     def tables(self, key: str) -> list["_Table"]:
         return [self._child(item, f"{key}[{number}]") for number, item in enumerate(self._items(key))]
 
+    def table(self, key: str) -> "_Table":
+        return self._child(self._take(key), key)
+
     def named(self, key: str) -> list[tuple[str, "_Table"]]:
         """The tables in the table `key`, by name."""
         value = self._take(key)
@@ -350,6 +379,7 @@ def _read_package(table: _Table, key: str, archives: set[str]) -> LockedPackage:
         path=table.text("path", PATH),
         archive=table.text("archive", WORD),
         roles=tuple(sorted(table.texts("roles", "|".join(ROLES)))),
+        why=table.text("why", WHY),
     )
     if package.archive not in archives:
         table.wrong("archive", f"{package.archive!r} is not the id of an archive of this lock")
@@ -382,4 +412,21 @@ def _read_image(table: _Table, key: str) -> LockedImage:
         manifest=table.sha256("manifest"),
         size=table.number("size"),
         learned=table.text("learned", "recipe|first-use"),
+    )
+
+
+def _read_build(table: _Table) -> LockedBuild:
+    outputs = [
+        LockedOutput(name=out.check("its name", key, WORD), size=out.number("size"), sha256=out.sha256())
+        for key, out in table.named("outputs")
+    ]
+    layers = [
+        LockedLayer(name=layer.check("its name", key, WORD), sha256=layer.sha256())
+        for key, layer in table.named("layers")
+    ]
+    return LockedBuild(
+        recipe_sha256=table.sha256("recipe_sha256"),
+        assembler=table.text("assembler", VERSION),
+        outputs=tuple(sorted(outputs, key=lambda item: item.name)),
+        layers=tuple(sorted(layers, key=lambda item: item.name)),
     )

@@ -108,6 +108,7 @@ def test_a_mirror_with_a_login_leaves_no_trace(tmp_path: Path, server: Server, s
     assert sent == [Login(user="robot", password="hunter2").header] * 2
     lock = format_lock(
         Lock(
+            assembler="0.1.0",
             recipe_sha256="0" * 64,
             source_date_epoch=0,
             architecture="amd64",

@@ -78,10 +78,14 @@ def test_addresses_that_are_none() -> None:
 
 
 def test_snapshots() -> None:
-    mirrors = choose(Debian(), host=None)
+    mirrors = choose(Debian(), snapshots=("https://near.example/archive/",), host=None)
     moment = datetime(2026, 9, 12, 20, 30, tzinfo=UTC)
-    assert mirrors.snapshot("debian-security", moment).endswith("/archive/debian-security/20260913T083000Z")
+    first, second, *_ = mirrors.snapshot("debian-security", moment)
+    assert first == "https://near.example/archive/debian-security/20260913T083000Z"
+    assert second == "http://snapshot.debian.org/archive/debian-security/20260913T083000Z"
     assert not mirrors.snapshot("https://third.example/apt", moment)
+    with pytest.raises(AssembleError, match="ASSEMBLE_SNAPSHOT is not an http or https address"):
+        choose(Debian(), snapshots=("near",), host=None)
 
 
 def test_join() -> None:

@@ -69,5 +69,6 @@ def test_inputs_have_the_names_that_people_know_them_by() -> None:
         path="pool/curl.deb",
         archive="trixie",
         roles=("rootfs",),
+        why="requested",
     )
     assert of_packages("package", [package]) == {"package curl": "8.14.1-2 " + "ab" * 32}

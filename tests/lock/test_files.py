@@ -66,6 +66,7 @@ def test_trusted_on_first_use(server: Server, store: Store, transport: Transport
     found = one(wanted(url, "", server.url("/gone")), store, transport)
     assert (found.sha256, found.learned) == (DIGEST, "first-use")
     previous = Lock(
+        assembler="0.1.0",
         recipe_sha256="",
         source_date_epoch=0,
         architecture="amd64",

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -157,18 +158,16 @@ def test_packages_are_fetched_once(server: Server, store: Store, transport: Tran
     assert caught.value.details[0].startswith("hello_1.0_amd64.deb (9 bytes, sha256 ")
 
 
-def test_a_dropped_package_is_looked_for_in_the_snapshot(
-    server: Server, store: Store, transport: Transport, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_dropped_package_is_looked_for_in_the_snapshot(server: Server, store: Store, transport: Transport) -> None:
     publish_suite(server, "trixie", base(hello={}))
     found = lock(recipe("hello"), server, store, transport)
     hello = found.role("rootfs")[:1]
-    monkeypatch.setattr(mirrors, "SNAPSHOT", server.url("/archive"))
+    empty = replace(where(server, "/empty"), snapshots=(server.url("/archive"),))
     with pytest.raises(TransportError, match="it is not there") as caught:
-        fetch_packages(hello, found, store=store, transport=transport, mirrors=where(server, "/empty"))
+        fetch_packages(hello, found, store=store, transport=transport, mirrors=empty)
     assert "assemble lock" in caught.value.hint
     server.serve("/archive/debian/20261122T000000Z/pool/main/h/hello/hello_1.0_amd64.deb", deb("hello"))
-    fetch_packages(hello, found, store=store, transport=transport, mirrors=where(server, "/empty"))
+    fetch_packages(hello, found, store=store, transport=transport, mirrors=empty)
     assert store.has(hello[0].sha256)
 
 

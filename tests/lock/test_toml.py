@@ -1,5 +1,6 @@
 """The lock's file: one text for each lock, and nothing but a lock is read as one."""
 
+import hashlib
 import os
 import tomllib
 from dataclasses import replace
@@ -17,9 +18,11 @@ from assembler.lock.model import (
     ROLES,
     Lock,
     LockedArchive,
+    LockedBuild,
     LockedFile,
     LockedImage,
     LockedIndex,
+    LockedLayer,
     LockedOutput,
     LockedPackage,
 )
@@ -90,10 +93,20 @@ IMAGES = st.builds(
     size=SIZES,
     learned=st.sampled_from(["recipe", "first-use"]),
 )
-OUTPUTS = st.builds(LockedOutput, name=WORDS, size=SIZES, sha256=SHA256)
+BUILDS = st.builds(
+    LockedBuild,
+    recipe_sha256=SHA256,
+    assembler=VERSIONS,
+    outputs=st.lists(
+        st.builds(LockedOutput, name=WORDS, size=SIZES, sha256=SHA256), max_size=2, unique_by=lambda item: item.name
+    ).map(lambda items: tuple(sorted(items, key=_name))),
+    layers=st.lists(
+        st.builds(LockedLayer, name=WORDS, sha256=SHA256), max_size=2, unique_by=lambda item: item.name
+    ).map(lambda items: tuple(sorted(items, key=_name))),
+)
 
 
-def _name(item: LockedFile | LockedImage) -> str:
+def _name(item: LockedFile | LockedImage | LockedOutput | LockedLayer) -> str:
     return item.name
 
 
@@ -112,9 +125,11 @@ def locks(draw: st.DrawFn) -> Lock:
         path=PATHS,
         archive=st.sampled_from([item.id for item in archives]),
         roles=st.sets(st.sampled_from(ROLES), min_size=1).map(lambda items: tuple(sorted(items))),
+        why=st.sampled_from(["requested", "essential"]) | NAMES.map("for {}".format),
     )
     key = lambda item: (item.name, item.architecture, item.version)  # noqa: E731  used twice, here
     return Lock(
+        assembler=draw(VERSIONS),
         recipe_sha256=draw(SHA256),
         source_date_epoch=draw(SIZES),
         architecture=draw(word("-")),
@@ -123,13 +138,12 @@ def locks(draw: st.DrawFn) -> Lock:
         packages=tuple(sorted(draw(st.lists(packages, max_size=3, unique_by=key)), key=key)),
         files=tuple(sorted(draw(st.lists(FILES, max_size=2, unique_by=_name)), key=_name)),
         images=tuple(sorted(draw(st.lists(IMAGES, max_size=2, unique_by=_name)), key=_name)),
-        outputs=tuple(
-            sorted(draw(st.lists(OUTPUTS, max_size=2, unique_by=lambda out: out.name)), key=lambda out: out.name)
-        ),
+        build=draw(st.none() | BUILDS),
     )
 
 
 LOCK = Lock(
+    assembler="0.1.0",
     recipe_sha256="a" * 64,
     source_date_epoch=1795227046,
     architecture="amd64",
@@ -159,6 +173,7 @@ LOCK = Lock(
             path="pool/main/h/hello/hello_2.10-5_amd64.deb",
             archive="trixie",
             roles=("rootfs", "tools"),
+            why="requested",
         ),
         LockedPackage(
             name="libc6",
@@ -171,6 +186,7 @@ LOCK = Lock(
             path="pool/main/g/glibc/libc6_2.41-12_amd64.deb",
             archive="trixie",
             roles=("rootfs",),
+            why="for hello",
         ),
     ),
     files=(
@@ -197,10 +213,9 @@ LOCK = Lock(
     ),
 )
 
-TEXT = f"""\
-# Every input of the image. Written by `assemble lock`: change the recipe, not this file.
-
-schema = 1
+BODY = f"""\
+schema = 2
+assembler = "0.1.0"
 recipe_sha256 = "{"a" * 64}"
 source_date_epoch = 1795227046
 architecture = "amd64"
@@ -222,10 +237,10 @@ indices = [
 ]
 
 [packages]
-"hello_2.10-5_amd64" = {{ roles = ["rootfs", "tools"], archive = "trixie", size = 53040, sha256 = "{"e" * 64}", \
-path = "pool/main/h/hello/hello_2.10-5_amd64.deb" }}
-"libc6_2.41-12_amd64" = {{ roles = ["rootfs"], archive = "trixie", source = "glibc", size = 2847988, \
-sha256 = "{"f" * 64}", path = "pool/main/g/glibc/libc6_2.41-12_amd64.deb" }}
+"hello_2.10-5_amd64" = {{ roles = ["rootfs", "tools"], why = "requested", archive = "trixie", size = 53040, \
+sha256 = "{"e" * 64}", path = "pool/main/h/hello/hello_2.10-5_amd64.deb" }}
+"libc6_2.41-12_amd64" = {{ roles = ["rootfs"], why = "for hello", archive = "trixie", source = "glibc", \
+size = 2847988, sha256 = "{"f" * 64}", path = "pool/main/g/glibc/libc6_2.41-12_amd64.deb" }}
 
 [files]
 "kubelet" = {{ role = "kubernetes", version = "1.36.4", size = 7, sha256 = "{"1" * 64}", learned = "publisher", \
@@ -235,6 +250,13 @@ witness = "https://dl.k8s.io/kubelet.sha256", url = "https://dl.k8s.io/kubelet" 
 "registry.k8s.io/pause:3.10.2" = {{ platform = "linux/amd64", index = "{"2" * 64}", manifest = "{"3" * 64}", \
 size = 8, learned = "first-use" }}
 """
+
+
+TEXT = f"""\
+# Every input of the image. Written by `assemble lock`: change the recipe, not this file.
+
+integrity = "{hashlib.sha256(BODY.encode()).hexdigest()}"
+{BODY}"""
 
 
 @settings(deadline=None, max_examples=40)
@@ -265,10 +287,10 @@ def test_the_order_in_the_file_does_not_matter() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("schema = 1", "schema = 2", "another schema than 1: it says 2"),
-        ("schema = 1\n", "", "another schema than 1: it says None"),
-        ("[packages]", "<<<<<<< HEAD", "x.lock.toml:24:1: the lock is not TOML: Invalid statement"),
-        ('id = "trixie"', "id = trixie", "x.lock.toml:10:6: the lock is not TOML"),
+        ("schema = 2", "schema = 3", "another schema than 2: it says 3"),
+        ("schema = 2\n", "", "another schema than 2: it says None"),
+        ("[packages]", "<<<<<<< HEAD", "x.lock.toml:26:1: the lock is not TOML: Invalid statement"),
+        ('id = "trixie"', "id = trixie", "x.lock.toml:12:6: the lock is not TOML"),
         (f'"{"a" * 64}"', '"abc"', "recipe_sha256: 'abc' is not what belongs here"),
         (f'"{"e" * 64}"', f'"{"E" * 64}"', 'packages."hello_2.10-5_amd64".sha256: '),
         ("size = 53040", 'size = "53040"', '"hello_2.10-5_amd64".size: it is not a number from 0 on'),
@@ -281,7 +303,7 @@ def test_the_order_in_the_file_does_not_matter() -> None:
         ('roles = ["rootfs"]', 'roles = ["root"]', ".roles: 'root' is not what belongs here"),
         ('roles = ["rootfs"]', 'roles = ["rootfs", "rootfs"]', ".roles: it is not a list of different strings"),
         ('roles = ["rootfs"]', 'roles = "rootfs"', ".roles: it is not a list"),
-        ('roles = ["rootfs"], archive = "trixie"', 'roles = ["rootfs"], archive = "sid"', "'sid' is not the id"),
+        ('"for hello", archive = "trixie"', '"for hello", archive = "sid"', "'sid' is not the id"),
         ("pool/main/h/hello/", "pool/../../../", ".path: 'pool/../../../hello_2.10-5_amd64.deb' is not"),
         ('path = "pool', 'path = "/pool', ".path: '/pool"),
         ("hello_2.10-5_amd64.deb", "hello 2.deb", ".path: "),
@@ -292,6 +314,10 @@ def test_the_order_in_the_file_does_not_matter() -> None:
         ("C" * 40, "c" * 40, "archives[0].signed_by: "),
         ('components = ["main"]', "components = [1]", "archives[0].components: it is not a list of different strings"),
         ("[[archives]]", "[archives]", "archives: it is not a list"),
+        ('"for hello"', '"because"', ".why: 'because' is not what belongs here"),
+        ("size = 53040", "size = 53041", "integrity: the lock has been edited: its digest is "),
+        (f'"{"e" * 64}"', f'"{"d" * 64}"', "integrity: the lock has been edited"),
+        ('integrity = "', 'integrity = "a', "integrity: "),
         ("[packages]", "[[packages]]", "packages: it is not a table"),
         ("publisher", "hearsay", "files.\"kubelet\".learned: 'hearsay' is not what belongs here"),
         ('learned = "publisher"', 'learned = "known"', 'files."kubelet".witness: a checksum file belongs to what was'),

@@ -1,0 +1,134 @@
+"""``assemble lock`` as people call it, against a small archive on 127.0.0.1; and what must not go near the network."""
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from assembler.cli.main import call
+from assembler.lock.toml import read_lock
+from tests.debian.archives import date, source
+from tests.http_server import Server
+from tests.lock.test_resolve import base, publish_suite
+
+NOW = datetime.now(UTC)
+LOCK = Path("x.lock.toml")
+Recipe = Callable[..., None]
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("ASSEMBLE_STORE", str(tmp_path / "store"))
+    monkeypatch.delenv("ASSEMBLE_MIRROR", raising=False)
+
+
+@pytest.fixture
+def recipe(server: Server) -> Recipe:
+    """Writes a recipe with some packages; one with hello is there, and its archive."""
+
+    def write(*packages: str) -> None:
+        Path("r.toml").write_text(
+            f"name = 'x'\n[debian]\nsources = '''\n{source(uris=server.url('/debian'))}'''\n"
+            f"[kernel]\npackage = 'linux-image'\n[rootfs]\npackages = {json.dumps(packages)}\n"
+        )
+
+    publish(server)
+    write("hello")
+    return write
+
+
+def publish(server: Server, version: str = "1.0", *, age: int = 2, valid: int = 7) -> None:
+    packages = base(hello={"Version": version}, tool={"Version": version})
+    times = {"Date": date(NOW - timedelta(hours=age)), "Valid_Until": date(NOW + timedelta(days=valid))}
+    publish_suite(server, "trixie", packages, **times)
+
+
+def version(name: str) -> str:
+    lock = read_lock(LOCK)
+    assert lock
+    (found,) = [package.version for package in lock.packages if package.name == name]
+    return found
+
+
+def test_check_fails_when_the_recipe_has_moved_on(recipe: Recipe, capsys: pytest.CaptureFixture[str]) -> None:
+    assert call(["lock", "r.toml", "--check"]) == 1
+    assert "there is no lock" in capsys.readouterr().err
+    assert call(["lock", "r.toml"]) == 0
+    assert call(["lock", "r.toml", "--check"]) == 0
+    recipe("hello", "tool")
+    before = LOCK.read_bytes()
+    assert call(["lock", "r.toml", "--check"]) == 1
+    assert "the recipe has changed since it was locked" in capsys.readouterr().err
+    assert call(["r.toml", "--locked"]) == 1, "a build does not lock anew, either"
+    assert LOCK.read_bytes() == before
+
+
+def test_upgrades(recipe: Recipe, server: Server, capsys: pytest.CaptureFixture[str]) -> None:
+    recipe("hello", "tool")
+    assert call(["lock", "r.toml"]) == 0
+    publish(server, "1.1", age=1)
+    first = LOCK.read_bytes()
+    assert call(["lock", "r.toml"]) == 0
+    assert LOCK.read_bytes() == first
+    capsys.readouterr()
+    assert call(["lock", "r.toml", "--diff", "--upgrade"]) == 0
+    assert "hello 1.0 -> 1.1\n  hello:amd64 1.0 -> 1.1\n" in capsys.readouterr().out
+    assert call(["lock", "r.toml", "--diff", "--upgrade", "--json"]) == 0
+    result = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert {"source": "hello", "old": "1.0", "new": "1.1"}.items() <= result["changes"]["sources"][0].items()
+    assert LOCK.read_bytes() == first, "a look changes nothing"
+    assert call(["lock", "r.toml", "--upgrade-package", "tool"]) == 0
+    assert (version("hello"), version("tool")) == ("1.0", "1.1")
+    assert call(["lock", "r.toml", "--prove"]) == 0
+    assert "proved up to the signatures of 2 archives" in capsys.readouterr().out
+    assert call(["lock", "r.toml", "--upgrade"]) == 0
+    assert (version("hello"), version("tool")) == ("1.1", "1.1")
+
+
+@pytest.mark.parametrize("arguments", ["--check --upgrade", "--prove --diff", "--upgrade --upgrade-package x"])
+def test_options_that_contradict(arguments: str, recipe: Recipe) -> None:  # noqa: ARG001  writes r.toml
+    assert call(["lock", "r.toml", *arguments.split()]) == 2
+
+
+def test_an_edited_lock_is_refused(recipe: Recipe, capsys: pytest.CaptureFixture[str]) -> None:  # noqa: ARG001  as above
+    assert call(["lock", "r.toml"]) == 0
+    LOCK.write_text(LOCK.read_text().replace("hello_1.0_amd64.deb", "hello_1.1_amd64.deb"))
+    for arguments in (["lock", "r.toml"], ["lock", "r.toml", "--check"], ["r.toml"], ["r.toml", "--offline"]):
+        capsys.readouterr()
+        assert call(arguments) == 1
+        assert "the lock has been edited" in capsys.readouterr().err
+
+
+def test_an_old_or_expired_release_is_not_locked(
+    recipe: Recipe,  # noqa: ARG001  as above
+    server: Server,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert call(["lock", "r.toml"]) == 0
+    before = LOCK.read_bytes()
+    publish(server, "0.9", age=90)
+    assert call(["lock", "r.toml", "--upgrade"]) == 1
+    assert "the Release of trixie is older than the one in the lock" in capsys.readouterr().err
+    publish(server, "1.1", age=1, valid=-1)
+    assert call(["lock", "r.toml", "--upgrade"]) == 1
+    assert "the Release of trixie has expired" in capsys.readouterr().err
+    assert LOCK.read_bytes() == before
+
+
+def test_offline_opens_no_connection(recipe: Recipe, server: Server, capsys: pytest.CaptureFixture[str]) -> None:
+    assert call(["lock", "r.toml"]) == 0
+    publish(server, "1.1", age=1)
+    asked = len(server.seen)
+    for arguments in (["lock", "r.toml", "--upgrade"], ["r.toml"]):
+        assert call([*arguments, "--offline"]) == 1
+        assert "the network is ruled out" in capsys.readouterr().err
+    assert call(["lock", "r.toml", "--offline", "--prove"]) == 0, "all of it is in the store"
+    recipe("hello", "tool")
+    assert call(["lock", "r.toml", "--offline"]) == 0, "what was locked from is in the store"
+    LOCK.unlink()
+    assert call(["r.toml", "--locked"]) == 1
+    assert "there is no lock" in capsys.readouterr().err
+    assert len(server.seen) == asked

@@ -1,0 +1,202 @@
+"""Locking again: what stays, what moves, and what is proved, against an archive that moves on."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from assembler.debian.release import ReleaseError
+from assembler.errors import AssembleError, Problems
+from assembler.lock.changes import changes, describe
+from assembler.lock.model import Lock
+from assembler.lock.resolve import resolve
+from assembler.lock.toml import LockError, format_lock, parse_lock
+from assembler.lock.trust import prove
+from assembler.recipe.model import Recipe
+from assembler.store.objects import Store
+from assembler.store.transport import OfflineError, Transport, TransportError
+from tests.debian.archives import NOW, date
+from tests.http_server import Server
+from tests.lock.test_resolve import base, publish_suite, recipe, where
+
+LATER = NOW + timedelta(hours=6)
+OLD: Mapping[str, Mapping[str, str]] = {
+    "hello": {"Depends": "libhello (= 1.0)", "Source": "greet"},
+    "libhello": {"Source": "greet"},
+    "tool": {},
+    "extra": {},
+}
+NEW: Mapping[str, Mapping[str, str]] = {
+    "hello": {"Depends": "libhello (= 1.1)", "Source": "greet", "Version": "1.1"},
+    "libhello": {"Source": "greet", "Version": "1.1"},
+    "tool": {"Version": "2.0"},
+    "extra": {"Version": "3.0"},
+}
+
+
+@pytest.fixture
+def transport() -> Iterator[Transport]:
+    with Transport(backoff=0.01, attempts=2) as it:
+        yield it
+
+
+class Archive:
+    """An archive, and how it is locked from."""
+
+    def __init__(self, server: Server, store: Store, transport: Transport) -> None:
+        self.server, self.store, self.transport = server, store, transport
+        publish_suite(server, "trixie", base(**OLD), Date=date(NOW - timedelta(days=1)))
+        self.first = self.lock("hello", "tool")
+
+    def move_on(self) -> None:
+        publish_suite(self.server, "trixie", base(**NEW), Date=date(NOW))
+
+    def lock(self, *packages: str, previous: Lock | None = None, upgrade: tuple[str, ...] | None = None) -> Lock:
+        return resolve(
+            recipe(*packages),
+            "a" * 64,
+            transport=self.transport,
+            store=self.store,
+            mirrors=replace(where(self.server), snapshots=(self.server.url("/archive"),)),
+            now=LATER,
+            build_architecture="amd64",
+            previous=previous,
+            upgrade=upgrade,
+        )
+
+    def prove(self, lock: Lock, it: Recipe | None = None, *, offline: bool = False) -> int:
+        with Transport(offline=offline, attempts=1) as transport:
+            return prove(
+                lock,
+                it or recipe("hello", "tool"),
+                file="x.lock.toml",
+                transport=transport,
+                store=self.store,
+                mirrors=replace(where(self.server), snapshots=(self.server.url("/archive"),)),
+                now=LATER,
+            )
+
+
+@pytest.fixture
+def archive(server: Server, store: Store, transport: Transport) -> Archive:
+    return Archive(server, store, transport)
+
+
+def versions(lock: Lock) -> dict[str, str]:
+    return {package.name: package.version for package in lock.packages if package.name in OLD}
+
+
+def test_what_is_locked_stays_and_news_come_from_the_same_time(archive: Archive) -> None:
+    archive.move_on()
+    asked = len(archive.server.seen)
+    found = archive.lock("hello", "tool", "extra", previous=archive.first, upgrade=())
+    assert versions(found) == {"hello": "1.0", "libhello": "1.0", "tool": "1.0", "extra": "1.0"}
+    assert found.archives == archive.first.archives
+    assert len(archive.server.seen) == asked, "all of it is in the store"
+    assert describe(changes(archive.first, found)) == ["extra 1.0 added", "  extra:amd64 1.0 added  (requested)"]
+
+
+def test_a_full_upgrade_takes_all(archive: Archive) -> None:
+    archive.move_on()
+    found = archive.lock("hello", "tool", previous=archive.first)
+    assert versions(found) == {"hello": "1.1", "libhello": "1.1", "tool": "2.0"}
+    assert [each.id for each in found.archives] == ["trixie"]
+
+
+@pytest.mark.parametrize("name", ["hello", "libhello", "greet"])
+def test_one_package_moves_with_its_source_and_the_rest_stays(archive: Archive, name: str) -> None:
+    archive.move_on()
+    found = archive.lock("hello", "tool", previous=archive.first, upgrade=(name,))
+    assert versions(found) == {"hello": "1.1", "libhello": "1.1", "tool": "1.0"}
+    old, new = found.archives
+    assert (old, new.id) == (archive.first.archives[0], "trixie+20261122T120000Z")
+    assert {package.name for package in found.packages if package.archive == new.id} == {"hello", "libhello"}
+    assert parse_lock(format_lock(found), "x") == found
+    again = archive.lock("hello", "tool", previous=found, upgrade=())
+    assert again == found, "locking once more changes nothing"
+    assert archive.prove(found) == len(found.packages)
+
+
+def test_nothing_new_changes_nothing(archive: Archive) -> None:
+    assert archive.lock("hello", "tool", previous=archive.first, upgrade=("tool",)) == archive.first
+
+
+def test_what_cannot_move_alone_says_what_holds_it(archive: Archive) -> None:
+    moved = {**NEW, "tool": {"Version": "2.0", "Depends": "libhello (= 1.1)"}}
+    publish_suite(archive.server, "trixie", base(**moved), Date=date(NOW))
+    with pytest.raises(AssembleError) as caught:
+        archive.lock("hello", "tool", previous=archive.first, upgrade=("tool",))
+    assert "libhello" in str(caught.value)
+    with pytest.raises(LockError, match=r"helo is not in the lock.*did you mean hello"):
+        archive.lock("hello", "tool", previous=archive.first, upgrade=("helo",))
+
+
+def test_an_empty_store_gets_the_old_state_from_a_snapshot(archive: Archive, store: Store) -> None:
+    files = {path: answer for path, answer in archive.server.answers.items() if "/dists/" in path}
+    archive.server.answers.clear()
+    archive.move_on()
+    archive.store = Store(store.root / "empty")
+    with pytest.raises(TransportError, match=r"nobody has the InRelease of trixie of 2026-11-21T12:00:00Z any more"):
+        archive.lock("hello", "tool", "extra", previous=archive.first, upgrade=())
+    for path, answer in files.items():
+        archive.server.answers[path.replace("/debian/", "/archive/debian/20261122T000000Z/")] = answer
+    found = archive.lock("hello", "tool", "extra", previous=archive.first, upgrade=())
+    assert versions(found) == {"hello": "1.0", "libhello": "1.0", "tool": "1.0", "extra": "1.0"}
+
+
+def test_an_upgrade_does_not_go_back(archive: Archive) -> None:
+    archive.move_on()
+    found = archive.lock("hello", "tool", previous=archive.first, upgrade=("tool",))
+    publish_suite(archive.server, "trixie", base(**OLD), Date=date(NOW - timedelta(hours=1)))
+    for upgrade in (None, ("hello",)):
+        with pytest.raises(ReleaseError, match="older than the one in the lock"):
+            archive.lock("hello", "tool", previous=found, upgrade=upgrade)
+
+
+# --- proving ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_sound_lock_is_proved_from_the_store(archive: Archive) -> None:
+    assert archive.prove(archive.first, offline=True) == len(archive.first.packages)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        ("sha256", "0" * 64, f"sha256 is {'0' * 64}, the index says "),
+        ("size", 1, "size is 1, the index says 9"),
+        ("path", "pool/evil.deb", "path is pool/evil.deb, the index says pool/main/h/hello"),
+        ("version", "1.0+evil", "no index of it lists this version"),
+        ("source_version", "9", "source_version is 9, the index says 1.0"),
+    ],
+)
+def test_a_forged_package_is_named(archive: Archive, field: str, value: Any, message: str) -> None:
+    packages = tuple(
+        replace(package, **{field: value}) if package.name == "hello" else package for package in archive.first.packages
+    )
+    with pytest.raises(Problems) as caught:
+        archive.prove(replace(archive.first, packages=packages))
+    (error,) = caught.value.errors
+    assert message in error.why
+    assert error.where.key.startswith('packages."hello_')
+
+
+def test_a_forged_index_or_release_is_named(archive: Archive) -> None:
+    (locked,) = archive.first.archives
+    forged = replace(locked.indices[0], sha256="0" * 64)
+    with pytest.raises(Problems, match=r"the signed Release does not list this main/binary-amd64/Packages\.xz"):
+        archive.prove(replace(archive.first, archives=(replace(locked, indices=(forged,)),)))
+    with pytest.raises(ReleaseError, match=r"is not what the lock says of it: it is dated 2026-11-21 12:00:00"):
+        archive.prove(replace(archive.first, archives=(replace(locked, date="2026-11-20T12:00:00Z"),)))
+    with pytest.raises(TransportError, match="nobody has the InRelease"):
+        archive.prove(replace(archive.first, archives=(replace(locked, inrelease_sha256="0" * 64),)))
+    with pytest.raises(Problems, match="the recipe takes nothing from this archive"):
+        archive.prove(replace(archive.first, archives=(replace(locked, suite="sid"),)))
+
+
+def test_without_the_indices_nothing_is_proved(archive: Archive, store: Store) -> None:
+    archive.store = Store(store.root / "empty")
+    with pytest.raises(OfflineError):
+        archive.prove(archive.first, offline=True)

@@ -11,6 +11,7 @@ import fnmatch
 import posixpath
 import re
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from assembler.configure.options import parse_options
@@ -96,6 +97,10 @@ class Systemctl:
                 if self.tree.lexists(f"{folder}/{candidate}"):
                     return f"{folder}/{candidate}"
         return None
+
+    def _is_masked(self, name: str) -> bool:
+        path = self.find(name)
+        return path is not None and is_masked(self.tree, path)
 
     def load(self, name: str) -> Unit:
         """The unit `name` with aliases followed, so maybe of another name. Raises UnitError."""
@@ -233,9 +238,11 @@ class Systemctl:
         return self.tree.resolve(absolute) == self.tree.resolve(target)
 
     def disable(self, *names: str) -> None:
-        """Remove all links to the units, and to those of Also=, under ``/etc/systemd``."""
+        """Remove all links to the units, and to those of Also=, under ``/etc/systemd``. Masked units keep theirs."""
         gone: set[str] = set()
         for name in map(_full, names):
+            if self._is_masked(name):
+                continue
             gone.add(name)
             try:
                 for unit in self._closure([name]):
@@ -329,14 +336,11 @@ class Systemctl:
     def preset(self, *names: str, enable_only: bool = False) -> None:
         """Enable or disable units as the presets say; `enable_only` is ``--preset-mode=enable-only``.
 
-        Aliases and masked units are passed over. Raises UnitError for a unit that is missing.
+        Aliases are passed over. Raises UnitError for a unit that is missing, and for one that shall be enabled but is
+        masked.
         """
         for name in map(_full, names):
-            path = self.find(name)
-            if path is not None and is_masked(self.tree, path):
-                continue
-            unit = self.load(name)
-            if unit.name != name:
+            if not self._is_masked(name) and self.load(name).name != name:
                 continue
             action, chosen = self.preset_of(name)
             if action == "enable":
@@ -345,7 +349,7 @@ class Systemctl:
                 self.disable(name)
 
     def preset_all(self, *, enable_only: bool = False) -> None:
-        """``systemctl preset-all``: what first boot does, too. Masked units and aliases are passed over."""
+        """``systemctl preset-all``: what first boot does, too. Aliases are passed over, and what cannot be enabled."""
         names = {
             name
             for folder in self.search
@@ -353,7 +357,8 @@ class Systemctl:
             if UNIT_NAME.fullmatch(name) and self.tree.at(f"{folder}/{name}").kind is Kind.FILE
         }
         for name in sorted(names):
-            self.preset(name, enable_only=enable_only)
+            with suppress(UnitError):
+                self.preset(name, enable_only=enable_only)
 
     def call(self, arguments: Sequence[str]) -> bool:
         """A command line of systemctl. False is what exit status 1 says (``is-enabled``).

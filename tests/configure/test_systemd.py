@@ -43,6 +43,9 @@ ALWAYS = settings(max_examples=40, deadline=None, suppress_health_check=[HealthC
 
 @ALWAYS
 @example([("enable", "expand@.service"), ("preset", "expand@.service")])
+@example([("mask", "plain.service"), ("preset", "plain.service")])
+@example([("enable", "off.service"), ("mask", "off.service"), ("preset", "off.service")])
+@example([("enable", "off.service"), ("mask", "off.service"), ("disable", "off.service")])
 @given(
     st.lists(
         st.tuples(st.sampled_from(VERBS), st.sampled_from(ENABLE)),

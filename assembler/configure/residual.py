@@ -350,7 +350,7 @@ def _reduce_one(statement: Statement, scope: Scope) -> tuple[Block, bool]:
             return _reduce_and_or(statement, scope)
         case Group(subshell=False, redirects=()):
             return statement.body, True
-        case Group():
+        case Group(subshell=False):
             return (replace(statement, body=_body(statement.body, scope)),), False
         case For():
             return (replace(statement, body=_body(statement.body, scope)),), False
@@ -359,6 +359,7 @@ def _reduce_one(statement: Statement, scope: Scope) -> tuple[Block, bool]:
         case Simple(redirects=()) if truth(statement, scope) is not None:
             return (), False
         case _:
+            # A subshell too: under `set -e` its status counts, which may be that of a condition.
             return (statement,), False
 
 

@@ -235,6 +235,22 @@ def unpack(package: Path, folder: Path, where: Place, limits: Limits | None = No
     (folder / "index.json").write_text(json.dumps(listing, separators=(",", ":")), "ascii")
 
 
+def read_control(package: Path, where: Place) -> tuple[dict[str, str], dict[str, bytes]]:
+    """The control paragraph of a .deb and the other files of its control archive; the rest is not read.
+
+    Raises DebError.
+    """
+    try:
+        with package.open("rb") as stream:
+            for name, offset, size in _members(stream, where):
+                if name.startswith("control.tar"):
+                    part = io.BufferedReader(_Part(stream, offset, size), _CHUNK)
+                    return _control(_decompressed(name, part, where), where)
+    except _DAMAGE as error:
+        raise DebError("the package is damaged", where=where, why=str(error)) from error
+    raise DebError("the package has no control.tar", where=where)
+
+
 def read(folder: Path) -> Deb:
     """The package that :func:`unpack` left in `folder`."""
     listing = json.loads((folder / "index.json").read_bytes())

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assembler.debian.deb import DebError, open_package, paragraph
-from assembler.errors import AssembleError
+from assembler.debian.deb import DebError, open_package, paragraph, read_control
+from assembler.errors import AssembleError, Place
 from assembler.store.objects import Store
 from assembler.tree.content import Slice, read
 from assembler.tree.tar import Limits, TarError
@@ -32,6 +32,19 @@ def test_every_compression(tmp_path: Path, compression: str) -> None:
     member = package.members[-1]
     assert (member.path, member.mode) == ("/usr/hi", 0o644)
     assert read(Slice(str(package.data), member.offset, member.size)) == b"hi" * 5000
+
+
+@pytest.mark.parametrize("compression", COMPRESSORS)
+def test_the_control_files_alone(tmp_path: Path, compression: str) -> None:
+    file = tmp_path / "a.deb"
+    data = deb("hello", item("./usr/hi"), compression=compression, files={"postinst": b"#!x"})
+    file.write_bytes(data)
+    fields, control = read_control(file, Place())
+    assert (fields["Package"], control) == ("hello", {"postinst": b"#!x"})
+    for damaged in (b"", data[:100], data.replace(b"control.tar", b"contrxx.tar")):
+        file.write_bytes(damaged)
+        with pytest.raises(DebError):
+            read_control(file, Place())
 
 
 @pytest.mark.parametrize("compression", ["xz", "gzip", "zstd", "none"])

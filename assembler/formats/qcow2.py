@@ -1,15 +1,24 @@
-"""QEMU's disk image format, qcow2 version 3: writing an empty image, and reading a header.
+"""QEMU's disk image format, qcow2 version 3: writing empty and compressed images, and reading a header.
 
 Follows QEMU's docs/interop/qcow2.rst. Numbers in it are big-endian; clusters here are 64 KiB and reference counts have
 16 bits, which are QEMU's own defaults.
 """
 
+import itertools
+import os
 import struct
-from dataclasses import dataclass
+import sys
+from array import array
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
+import zstandard
+
 from assembler.errors import AssembleError, Place
+from assembler.progress import SILENT, Reporter
 
 MAGIC = b"QFI\xfb"
 CLUSTER_BITS = 16
@@ -24,6 +33,19 @@ _V2 = struct.Struct(">4sIQIIQIIQQIIQ")
 _V3 = struct.Struct(">QQQII")
 _HEADER_LENGTH = 112
 """With the compression type (zero: deflate) and its padding."""
+_COMPRESSION, _ZSTD = 1 << 3, 1
+"""The incompatible feature that says that the compression type is not the usual one, and the type."""
+_ENTRIES = CLUSTER // 8
+"""Entries of an L2 table."""
+_COPIED = 1 << 63
+"""Flag of an entry whose cluster has a reference count of one."""
+_COMPRESSED = 1 << 62
+_SECTORS_SHIFT = 62 - (CLUSTER_BITS - 8)
+"""In the entry of a compressed cluster: the position of the number of further sectors that it touches."""
+LEVEL = 3
+"""zstd's. A root file system of 430 MB takes 2 CPU seconds."""
+_BATCH = 256
+"""Clusters that are read and compressed together."""
 
 
 class Qcow2Error(AssembleError):
@@ -112,3 +134,143 @@ def create(path: Path, size: int) -> None:
         raise Qcow2Error(
             "the disk image cannot be made", where=Place(file=str(path)), why=error.strerror or str(error)
         ) from error
+
+
+def compress(source: Path, out: Path, *, jobs: int = 2, reporter: Reporter = SILENT) -> None:
+    """Write the raw disk image `source` to `out`, replacing it, as an image that holds no zeros and is compressed.
+
+    Clusters are compressed with zstd, which QEMU reads since 5.1. The same bytes come out for the same content, whether
+    `source` has holes or zeros, for any number of `jobs`. The reporter sees a step "qcow2" that counts bytes of the
+    virtual disk. Raises Qcow2Error when its size is none that :func:`empty` takes, OSError when the disk is full.
+    """
+    size = source.stat().st_size
+    empty(size)
+    with (
+        source.open("rb") as stream,
+        out.open("wb") as target,
+        ThreadPoolExecutor(jobs) as pool,
+        reporter.step("qcow2", total=size, unit="B") as step,
+    ):
+        image = _Image(target, size)
+        clusters = _clusters(stream, size)
+        while batch := list(itertools.islice(clusters, _BATCH)):
+            numbers, datas = zip(*batch, strict=True)
+            for number, data, packed in zip(numbers, datas, pool.map(_packed, datas), strict=True):
+                image.add(number, data, packed)
+            step.advance(len(numbers) * CLUSTER)
+        image.finish()
+
+
+def _packed(data: bytes) -> bytes:
+    return zstandard.ZstdCompressor(level=LEVEL, write_content_size=True).compress(data)
+
+
+def _clusters(stream: BinaryIO, size: int) -> Iterator[tuple[int, bytes]]:
+    """Number and bytes of every cluster that is not zeros throughout; the last one may be filled up with zeros."""
+    zeros = bytes(CLUSTER)
+    position = 0
+    while position < size:
+        try:
+            position = os.lseek(stream.fileno(), position, os.SEEK_DATA) & -CLUSTER
+        except OSError:  # ENXIO: no data after it
+            return
+        data = os.pread(stream.fileno(), CLUSTER, position).ljust(CLUSTER, b"\0")
+        if data != zeros:
+            yield position // CLUSTER, data
+        position += CLUSTER
+
+
+@dataclass(slots=True)
+class _Image:
+    """A compressed image being written: header and L1 table come first, then data, then all other tables."""
+
+    out: BinaryIO
+    size: int
+    _end: int = 0
+    """Where the next compressed cluster begins."""
+    _l2: "dict[int, array[int]]" = field(default_factory=dict)
+    _references: "array[int]" = field(default_factory=lambda: array("H"))
+
+    def __post_init__(self) -> None:
+        self._end = (1 + self._l1_clusters) * CLUSTER
+        self._refer(0, self._end)
+        self.out.seek(self._end)
+
+    @property
+    def _l1_entries(self) -> int:
+        return -(-self.size // (CLUSTER * _ENTRIES))
+
+    @property
+    def _l1_clusters(self) -> int:
+        return -(-self._l1_entries * 8 // CLUSTER)
+
+    def _refer(self, start: int, end: int) -> None:
+        """Count one more reference to each cluster of the file between two offsets."""
+        first, last = start // CLUSTER, (end - 1) // CLUSTER
+        self._references.extend([0] * (last + 1 - len(self._references)))
+        for cluster in range(first, last + 1):
+            self._references[cluster] += 1
+
+    def add(self, number: int, data: bytes, packed: bytes) -> None:
+        """Append the cluster `number` of the virtual disk, compressed when that makes it smaller."""
+        table, index = divmod(number, _ENTRIES)
+        entries = self._l2.setdefault(table, array("Q", bytes(CLUSTER)))
+        if len(packed) >= CLUSTER:
+            start = self._aligned()
+            entries[index] = start | _COPIED
+            self._append(data)
+        else:
+            start, end = self._end, self._end + len(packed)
+            further = (end - 1) // _SECTOR - start // _SECTOR
+            entries[index] = start | further << _SECTORS_SHIFT | _COMPRESSED
+            self._append(packed)
+
+    def _append(self, data: bytes) -> None:
+        self.out.write(data)
+        self._refer(self._end, self._end + len(data))
+        self._end += len(data)
+
+    def _aligned(self) -> int:
+        """Fill up the last cluster; where the next one begins."""
+        padding = -self._end % CLUSTER
+        self.out.write(bytes(padding))
+        self._end += padding
+        return self._end
+
+    def finish(self) -> None:
+        """Write the tables and the header."""
+        l1 = array("Q", bytes(8 * self._l1_entries))
+        for table, entries in sorted(self._l2.items()):
+            l1[table] = self._aligned() | _COPIED
+            self._append(_big_endian(entries))
+        start = self._aligned()
+        blocks, table_clusters = self._refcount_extent(start // CLUSTER)
+        self._refer(start, start + (blocks + table_clusters) * CLUSTER)
+        counts = _big_endian(self._references).ljust(blocks * CLUSTER, b"\0")
+        places = array("Q", (start + number * CLUSTER for number in range(blocks)))
+        self.out.write(counts + _big_endian(places).ljust(table_clusters * CLUSTER, b"\0"))
+        header = _V2.pack(
+            *(MAGIC, 3, 0, 0, CLUSTER_BITS, self.size, 0, self._l1_entries, CLUSTER),
+            *(start + blocks * CLUSTER, table_clusters, 0, 0),
+        )
+        header += _V3.pack(_COMPRESSION, 0, 0, REFCOUNT_ORDER, _HEADER_LENGTH) + bytes([_ZSTD])
+        self.out.seek(0)
+        self.out.write(header.ljust(CLUSTER, b"\0") + _big_endian(l1).ljust(self._l1_clusters * CLUSTER, b"\0"))
+
+    @staticmethod
+    def _refcount_extent(clusters: int) -> tuple[int, int]:
+        """How many refcount blocks, and clusters of their table, it takes to count `clusters` and those themselves."""
+        blocks = table = 0
+        while True:
+            needed = -(-(clusters + blocks + table) // (CLUSTER // 2))
+            needed_table = -(-needed * 8 // CLUSTER)
+            if (needed, needed_table) == (blocks, table):
+                return blocks, table
+            blocks, table = needed, needed_table
+
+
+def _big_endian(values: "array[int]") -> bytes:
+    swapped = array(values.typecode, values)
+    if sys.byteorder == "little":
+        swapped.byteswap()
+    return swapped.tobytes()

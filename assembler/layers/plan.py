@@ -1,6 +1,6 @@
 """Which steps a recipe takes: the table of contents of an image."""
 
-from assembler.layers import cloudinit, kernel, livecd, rootfs
+from assembler.layers import cloudinit, images, kernel, livecd, rootfs
 from assembler.layers.inputs import Inputs
 from assembler.layers.step import Step
 
@@ -15,4 +15,5 @@ def plan(inputs: Inputs) -> tuple[Step, ...]:
     initramfs = livecd.initrd_step(inputs, image)
     squashfs = livecd.squashfs_step(inputs, root)
     iso = livecd.iso_step(inputs, image, initramfs, squashfs)
-    return (image.step, root.step, initramfs, squashfs, iso, cloudinit.layer(inputs))
+    seed = cloudinit.layer(inputs)
+    return (image.step, root.step, *images.steps(inputs, root), initramfs, squashfs, iso, seed)

@@ -15,8 +15,9 @@ BOOT: Mapping[str, Sequence[str]] = {
 """Boot loaders by the architecture of the image: see boot/. Files are taken out of them and nothing in them is run, so
 what they depend on stays away."""
 
-TOOLS = ("squashfs-tools", "grub-common", "libc-bin")
-"""Programs that run while building: see tools/. libc-bin brings the locale C.UTF-8."""
+TOOLS = ("squashfs-tools", "e2fsprogs", "libarchive13t64", "pigz", "grub-common", "libc-bin")
+"""Programs that run while building: see tools/. mke2fs opens libarchive only when it is given a tar, so no dependency
+names it; libc-bin brings the locale C.UTF-8."""
 
 VM: Mapping[str, Sequence[str]] = {
     "amd64": ("qemu-system-x86", "qemu-utils", "ovmf", "seabios"),

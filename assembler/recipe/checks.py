@@ -18,6 +18,7 @@ _UNIQUE: tuple[tuple[str, str], ...] = (
     ("rootfs", "enable"),
     ("rootfs", "disable"),
     ("rootfs", "mask"),
+    ("artifacts", "formats"),
     ("cloudinit", "ssh_authorized_keys"),
 )
 

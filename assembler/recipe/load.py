@@ -70,6 +70,7 @@ _NO_INPUTS: dict[str, Any] = {
         "mask",
         "files",
     },
+    "artifacts": True,
     "livecd": True,
     "cloudinit": True,
 }

@@ -21,6 +21,7 @@ from assembler.recipe.shapes import (
     Password,
     PathPattern,
     PublicKey,
+    Size,
     StateDisk,
     TimeZone,
     UnitName,
@@ -112,6 +113,15 @@ class Rootfs(Strict):
     """Files to add, after all packages are configured."""
 
 
+class Artifacts(Strict):
+    """Root file systems as files, besides the ISO: `rootfs.tar.gz` and so on."""
+
+    formats: list[Literal["tar.gz", "tar.zst", "qcow2"]] = ["tar.gz", "qcow2"]
+    """What is made of each root file system; `qcow2` is a disk that holds ext4 and no partitions."""
+    disk_size: Size = ""
+    """Size of the disk; empty for what is in it and about a quarter more."""
+
+
 class Livecd(Strict):
     """The live ISO layer."""
 
@@ -159,5 +169,6 @@ class Recipe(Strict):
     debian: Debian = Debian()
     kernel: Kernel = Kernel()
     rootfs: Rootfs = Rootfs()
+    artifacts: Artifacts = Artifacts()
     livecd: Livecd = Livecd()
     cloudinit: CloudInit = CloudInit()

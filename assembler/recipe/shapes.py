@@ -160,6 +160,12 @@ StateDisk = Annotated[
 ]
 """A value of ``livecd.state=``."""
 
+Size = Annotated[
+    str,
+    Shape(r"|[1-9][0-9]{0,5}[MGT]", "a size", "a number and its unit, as '900M', '8G' or '1T' (powers of 1024)"),
+]
+"""A number of bytes with a unit, or nothing; see :func:`in_bytes`."""
+
 KernelParameters = Annotated[str, Shape(r"[\x20-\x7e]*", "a kernel command line", "printable ASCII on one line")]
 """Parameters for the kernel's command line."""
 
@@ -181,3 +187,8 @@ PublicKey = Annotated[
     ),
 ]
 """An OpenSSH public key; see :mod:`assembler.layers.cloudinit` for what is checked beyond its shape."""
+
+
+def in_bytes(size: str) -> int:
+    """The bytes of a `Size` that is not empty."""
+    return int(size[:-1]) << {"M": 20, "G": 30, "T": 40}[size[-1]]

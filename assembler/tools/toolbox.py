@@ -10,8 +10,9 @@ import signal
 import subprocess
 import tempfile
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import BinaryIO
 
 from assembler.errors import AssembleError, Place
 from assembler.lock.model import LockedPackage
@@ -93,15 +94,19 @@ class Toolbox:
         args: Sequence[str | Path],
         *,
         stdin: Iterable[bytes] | None = None,
+        stdout: BinaryIO | None = None,
         cwd: Path | None = None,
+        environment: Mapping[str, str] | None = None,
         log: Path | None = None,
         reporter: Reporter = SILENT,
     ) -> str:
         """Run `name` to its end, feeding it `stdin`, and return what it printed (standard error included).
 
+        With `stdout`, a file of its own, standard output goes there and is no part of what it printed.
+
         That is also in the file `log`, written anew; without one it is kept in the logs folder, if the run fails. `cwd`
-        is the toolbox's root by default, so paths in `args` should be absolute. Lines that say "warning" go to the
-        reporter.
+        is the toolbox's root by default, so paths in `args` should be absolute. `environment` is laid over the one that
+        every tool gets. Lines that say "warning" go to the reporter.
 
         Raises ToolError, with the last lines, when the program fails or cannot be started. When anything interrupts the
         run, an exception out of `stdin` or Ctrl-C, the program and its children are killed first.
@@ -121,10 +126,10 @@ class Toolbox:
                 process = subprocess.Popen(
                     command,
                     stdin=subprocess.DEVNULL if stdin is None else subprocess.PIPE,
-                    stdout=output,
-                    stderr=subprocess.STDOUT,
+                    stdout=stdout or output,
+                    stderr=output,
                     cwd=cwd or self.root,
-                    env=self.environment(),
+                    env=self.environment() | dict(environment or {}),
                     start_new_session=True,
                 )
             except OSError as error:

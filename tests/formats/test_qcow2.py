@@ -1,15 +1,19 @@
 import io
 import json
+import random
 import subprocess
+import tempfile
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from assembler.formats.qcow2 import CLUSTER, MAX_SIZE, Qcow2Error, create, empty, read_header
+from assembler.formats.qcow2 import CLUSTER, MAX_SIZE, Qcow2Error, compress, create, empty, read_header
+from assembler.store.objects import sha256_of
 
 GIB = 1 << 30
+NOISE = random.Random(2).randbytes(4 * CLUSTER)  # noqa: S311  not to be made smaller
 
 
 @pytest.mark.parametrize("size", [512, CLUSTER, 8192 * CLUSTER, 8192 * CLUSTER + 512, 20 * GIB, MAX_SIZE])
@@ -40,6 +44,83 @@ def test_qemu_reads_zeros_and_keeps_what_is_written(tmp_path: Path) -> None:
         done = subprocess.run([*argv, path], capture_output=True, text=True, check=True)
         assert "verification failed" not in done.stdout
     subprocess.run(["qemu-img", "check", path], check=True, capture_output=True)
+
+
+def raw_disk(path: Path, size: int, pieces: dict[int, bytes]) -> Path:
+    with path.open("wb") as stream:
+        stream.truncate(size)
+        for offset, data in pieces.items():
+            stream.seek(offset)
+            stream.write(data)
+    return path
+
+
+PIECES = {
+    0: b"boot" * 128,
+    3 * CLUSTER + 5: b"text " * 100_000,
+    20 * CLUSTER: NOISE[100:],
+    64 * CLUSTER: bytes(CLUSTER),
+    8190 * CLUSTER: b"over the border of two L2 tables" * 20_000,
+    (1 << 30) - 512: b"the last sector".ljust(512),
+}
+
+
+def test_a_compressed_image_holds_the_very_disk(tmp_path: Path) -> None:
+    raw, out, back = raw_disk(tmp_path / "raw", GIB, PIECES), tmp_path / "disk.qcow2", tmp_path / "back"
+    compress(raw, out, jobs=2)
+    checked = subprocess.run(
+        ["qemu-img", "check", "--output=json", "-f", "qcow2", out], capture_output=True, text=True, check=True
+    )
+    result = json.loads(checked.stdout)
+    assert (result["check-errors"], result.get("leaks", 0), result.get("corruptions", 0)) == (0, 0, 0)
+    assert result["image-end-offset"] == out.stat().st_size < 1_000_000
+    subprocess.run(["qemu-img", "convert", "-f", "qcow2", "-O", "raw", out, back], check=True)
+    assert sha256_of(back) == sha256_of(raw)
+    with out.open("rb") as stream:
+        assert read_header(stream).size == GIB
+
+
+def test_holes_and_zeros_and_threads_make_no_difference(tmp_path: Path) -> None:
+    size = 40 * CLUSTER + 512
+    pieces = {offset: data for offset, data in PIECES.items() if offset + len(data) < size}
+    sparse = raw_disk(tmp_path / "sparse", size, pieces)
+    (tmp_path / "dense").write_bytes(sparse.read_bytes())
+    compress(sparse, tmp_path / "a", jobs=1)
+    compress(tmp_path / "dense", tmp_path / "b", jobs=3)
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+def test_a_compressed_image_can_be_written_to(tmp_path: Path) -> None:
+    raw, out = raw_disk(tmp_path / "raw", GIB, PIECES), tmp_path / "disk.qcow2"
+    compress(raw, out)
+    argv = ["qemu-io", "-f", "qcow2", "-c", "write -P 7 256k 640k", "-c", "read -P 7 256k 640k", str(out)]
+    assert "verification failed" not in subprocess.run(argv, capture_output=True, text=True, check=True).stdout
+    subprocess.run(["qemu-img", "check", out], check=True, capture_output=True)
+
+
+@settings(max_examples=15)
+@given(
+    st.dictionaries(st.integers(0, 300), st.sampled_from([b"a" * CLUSTER, b"b", bytes(CLUSTER), NOISE]), max_size=20)
+)
+def test_any_disk_comes_back(pieces: dict[int, bytes]) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        raw = raw_disk(
+            folder / "raw", 300 * CLUSTER + 512, {key * CLUSTER: data[:CLUSTER] for key, data in pieces.items()}
+        )
+        compress(raw, folder / "out")
+        argv = ["qemu-img", "compare", "-f", "raw", "-F", "qcow2", str(raw), str(folder / "out")]
+        assert subprocess.run(argv, capture_output=True, check=False).returncode == 0
+        subprocess.run(["qemu-img", "check", folder / "out"], check=True, capture_output=True)
+
+
+def test_a_full_disk_is_told_and_nothing_of_the_source_lost(tmp_path: Path) -> None:
+    raw, out = raw_disk(tmp_path / "raw", GIB, PIECES), tmp_path / "full"
+    out.symlink_to("/dev/full")
+    before = sha256_of(raw)
+    with pytest.raises(OSError, match="No space left"):
+        compress(raw, out)
+    assert sha256_of(raw) == before
 
 
 @pytest.mark.parametrize("size", [0, -512, 513, MAX_SIZE + 512])

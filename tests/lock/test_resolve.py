@@ -96,7 +96,7 @@ def test_roles(server: Server, store: Store, transport: Transport) -> None:
     assert names(found, "boot") == sorted(BOOT["amd64"])
     assert names(found, "vm") == sorted(VM["amd64"])
     (e2fsprogs,) = (package for package in found.packages if package.name == "e2fsprogs")
-    assert e2fsprogs.roles == ("initrd", "rootfs")
+    assert e2fsprogs.roles == ("initrd", "rootfs", "tools")
     assert parse_lock(format_lock(found), "x") == found
 
 

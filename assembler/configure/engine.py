@@ -4,10 +4,10 @@ Scripts are first analysed, all of them; only when every one is vouched for is a
 scripts in the order of unpacking, postinst scripts in the order of configuration, triggers, and the database of dpkg.
 """
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
-from assembler.configure import rules, triggers
+from assembler.configure import first_boot, rules, triggers
 from assembler.configure.calls import Action, Exit
 from assembler.configure.commands import PATH, Machine
 from assembler.configure.order import Orderable, configure_order, essential_closure
@@ -38,8 +38,8 @@ class Settings:
     """Rules beside the built-in ones; they come first."""
     depmod: Callable[[Tree, str], object] = depmod
     """Indexes the modules of a kernel release; a caller that keeps results may have its own."""
-    first_boot: frozenset[str] = frozenset()
-    """Packages that stay unpacked, to be configured by dpkg on the image's first boot."""
+    first_boot: Mapping[str, str] = field(default_factory=dict)
+    """Packages that stay unpacked, to be configured by dpkg on the image's first boot, with the reasons."""
 
 
 def problems(scripts: Iterable[Script]) -> list[AssembleError]:
@@ -101,6 +101,10 @@ def configure(tree: Tree, packages: Sequence[Unpacked], settings: Settings, repo
         if activated.intersection(script.triggers):
             _run(script, machine)
             done.append(script)
+    if settings.first_boot:
+        waiting = [script.analysis for script in scripts if script.first_boot]
+        preinst = [analysis.package for analysis in waiting if analysis.script == "preinst"]
+        first_boot.prepare(tree, packages, settings.first_boot, preinst)
     try:
         dpkg_database.write(tree, packages, digests, settings.arch, unpacked=settings.first_boot)
     except TreeError as error:

@@ -8,7 +8,7 @@ dpkg breaks it, at a package without postinst if there is one.
 
 import re
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 _BEFORE = ("Pre-Depends", "Depends")
@@ -96,6 +96,29 @@ def _essential_first(graph: _Graph) -> tuple[list[str], list[str]]:
 def essential_closure(packages: Sequence[Orderable]) -> set[str]:
     """The essential packages with all that they need."""
     return set(_essential_first(_Graph(packages))[0])
+
+
+def needs_of(packages: Sequence[Orderable], names: Sequence[str]) -> set[str]:
+    """`names` with all that they need."""
+    return set(_Graph(packages).closure(names))
+
+
+def dependents(packages: Sequence[Orderable], names: Iterable[str]) -> list[str]:
+    """The packages that cannot be configured before `names` are, directly or not, without `names` themselves.
+
+    One that has an alternative among the others can.
+    """
+    graph = _Graph(packages)
+    late = dict.fromkeys(names)
+    first = len(late)
+    found = True
+    while found:
+        found = False
+        for name in graph.packages:
+            if name not in late and any(late.keys() >= set(group) for group in graph.groups(name)):
+                late[name] = None
+                found = True
+    return list(late)[first:]
 
 
 def unpack_order(packages: Sequence[Orderable]) -> list[str]:

@@ -3,7 +3,7 @@
 Triggers count as scripts: what ``postinst triggered`` does for one that may be activated is analysed like the rest.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -28,7 +28,8 @@ class Script:
     arch: str
     triggers: tuple[str, ...] = ()
     """What triggers it; all of them are one run of dpkg's."""
-    first_boot: bool = False
+    first_boot: str = ""
+    """Why it waits for the image's first boot, when it does."""
 
     @property
     def handling(self) -> Handling:
@@ -46,8 +47,8 @@ class Script:
             analysis.script,
             self.handling,
             analysis.tools,
-            rule.source if rule else "",
-            rule.reason if rule else "",
+            rule.source if rule and not self.first_boot else "",
+            self.first_boot or (rule.reason if rule else ""),
             self.triggers,
             analysis.residual if unhandled else "",
             self._stanza() if unhandled else "",
@@ -83,22 +84,23 @@ class Script:
 
 
 def survey(
-    packages: Sequence[Unpacked], arch: str, own: Sequence[Rule] = (), first_boot: frozenset[str] = frozenset()
+    packages: Sequence[Unpacked], arch: str, own: Sequence[Rule] = (), first_boot: Mapping[str, str] | None = None
 ) -> list[Script]:
     """Every script of `packages`, in their order: preinst, postinst, then what triggers may have it do.
 
-    `own` are rules that come before the built-in ones; scripts of packages in `first_boot` are left to dpkg.
+    `own` are rules that come before the built-in ones; scripts of packages in `first_boot`, which has the reasons, are
+    left to dpkg.
     """
     known = (*own, *rules.built_in())
     possible = triggers.possible(packages)
     found: list[Script] = []
     for package in packages:
-        later = package.name in first_boot
+        later = (first_boot or {}).get(package.name, "")
         for name in SCRIPTS:
             for script in _script(package, name, "", known, arch):
                 # dpkg runs preinst before it unpacks. One that is not understood has to wait too.
-                deferred = later and (name != "preinst" or script.handling == "unhandled")
-                found.append(replace(script, first_boot=deferred))
+                deferred = name != "preinst" or script.handling == "unhandled"
+                found.append(replace(script, first_boot=later if deferred else ""))
         merged: dict[tuple[str, Rule | None], Script] = {}
         for _, interest in triggers.interests([package]):
             if later or interest.trigger not in possible:

@@ -6,7 +6,7 @@ deb-triggers(5) in triggers/. The state is that of a finished installation: no l
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from assembler.debian.package import Unpacked
@@ -62,7 +62,7 @@ def conffile_digests(tree: Tree, packages: Sequence[Unpacked]) -> dict[str, str]
     """The MD5 of every conffile by path, as unpacked; to be taken before anything is configured."""
     digests: dict[str, str] = {}
     for package in packages:
-        for path, _ in _conffiles(package):
+        for path, _ in conffiles(package):
             inode = tree.get(path, follow=True)
             if inode is not None and inode.kind is Kind.FILE:
                 state = hashlib.md5(usedforsecurity=False)
@@ -72,7 +72,7 @@ def conffile_digests(tree: Tree, packages: Sequence[Unpacked]) -> dict[str, str]
     return digests
 
 
-def _conffiles(package: Unpacked) -> list[tuple[str, str]]:
+def conffiles(package: Unpacked) -> list[tuple[str, str]]:
     """The conffiles of a package with their flag: ``remove-on-upgrade`` or none (deb-conffiles(5))."""
     found = []
     for line in package.control.get("conffiles", b"").decode("utf-8", "surrogateescape").splitlines():
@@ -83,7 +83,7 @@ def _conffiles(package: Unpacked) -> list[tuple[str, str]]:
 
 
 def write(
-    tree: Tree, packages: Sequence[Unpacked], digests: Mapping[str, str], arch: str, *, unpacked: frozenset[str]
+    tree: Tree, packages: Sequence[Unpacked], digests: Mapping[str, str], arch: str, *, unpacked: Collection[str]
 ) -> None:
     """Write the database for `packages`; `digests` is from :func:`conffile_digests`.
 
@@ -124,13 +124,13 @@ def _write_info(tree: Tree, package: Unpacked) -> None:
 def _stanza(package: Unpacked, digests: Mapping[str, str], *, installed: bool) -> str:
     fields = dict(package.fields)
     fields["Status"] = f"install ok {'installed' if installed else 'unpacked'}"
-    conffiles = _conffiles(package)
-    if conffiles:
-        lines = [f" {path} {digests.get(path, _NO_DIGEST)}" + (f" {flag}" if flag else "") for path, flag in conffiles]
+    if shipped := conffiles(package):
+        known = digests if installed else {}
+        lines = [f" {path} {known.get(path, _NO_DIGEST)}" + (f" {flag}" if flag else "") for path, flag in shipped]
         fields["Conffiles"] = "\n" + "\n".join(lines)
-    known = [field for field in _FIELDS if field in fields]
+    first = [field for field in _FIELDS if field in fields]
     others = [field for field in fields if field not in _FIELDS]
-    return "".join(_field(name, fields[name]) for name in (*known, *others)) + "\n"
+    return "".join(_field(name, fields[name]) for name in (*first, *others)) + "\n"
 
 
 def _field(name: str, value: str) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from assembler.configure import settings
 from assembler.configure.engine import Settings, configure, problems
+from assembler.configure.first_boot import waiting
 from assembler.configure.order import Orderable, unpack_order
 from assembler.configure.report import Report, ScriptReport
 from assembler.configure.survey import survey
@@ -152,7 +153,7 @@ def compose(
     nobody has vouched for.
     """
     tree, unpacked = _unpack(recipe, packages, epoch=epoch, store=store, jobs=jobs, reporter=reporter)
-    report = configure(tree, unpacked, _configuration(architecture, epoch, store), reporter)
+    report = configure(tree, unpacked, _configuration(recipe, unpacked, architecture, epoch, store), reporter)
     settings.apply(tree, recipe, files, epoch)
     return Rootfs(tree, tuple(unpacked), report)
 
@@ -170,7 +171,7 @@ def check(
 ) -> Checked:
     """What :func:`compose` would come to, with every problem instead of the first; the arguments are the same."""
     tree, unpacked = _unpack(recipe, packages, epoch=epoch, store=store, jobs=jobs, reporter=reporter)
-    configuration = _configuration(architecture, epoch, store)
+    configuration = _configuration(recipe, unpacked, architecture, epoch, store)
     scripts = survey(unpacked, architecture, configuration.rules, configuration.first_boot)
     reports = tuple(script.report() for script in scripts)
     errors = problems(scripts)
@@ -209,5 +210,8 @@ def _unpack(
     return tree, unpacked
 
 
-def _configuration(architecture: str, epoch: int, store: Store) -> Settings:
-    return Settings(epoch, architecture, depmod=cached_depmod(store))
+def _configuration(
+    recipe: RootfsRecipe, packages: Sequence[Unpacked], architecture: str, epoch: int, store: Store
+) -> Settings:
+    later = waiting(packages, recipe.first_boot)
+    return Settings(epoch, architecture, depmod=cached_depmod(store), first_boot=later)

@@ -15,6 +15,7 @@ Problem = tuple[KeyPath, str, str]
 _LEVELS = {"zstd": 22, "gzip": 9}
 _UNIQUE: tuple[tuple[str, str], ...] = (
     ("rootfs", "packages"),
+    ("rootfs", "first_boot"),
     ("rootfs", "enable"),
     ("rootfs", "disable"),
     ("rootfs", "mask"),

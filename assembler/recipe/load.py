@@ -59,6 +59,7 @@ class LoadedRecipe:
 _NO_INPUTS: dict[str, Any] = {
     "args": True,  # their values are in place already
     "rootfs": {
+        "first_boot",
         "hostname",
         "root_password",
         "locale",

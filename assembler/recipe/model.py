@@ -91,6 +91,9 @@ class Rootfs(Strict):
     """Packages to install, besides those that are essential."""
     recommends: bool = False
     """Whether recommended packages are installed too."""
+    first_boot: list[PackageName] = []
+    """Packages that stay unpacked in the image, with all that depends on them: dpkg itself configures them on the
+    image's first boot, before services start. For those whose scripts nobody has vouched for."""
     hostname: HostName = "localhost"
     """The static host name."""
     root_password: Password = "!"  # noqa: S105  a locked account, not a password

@@ -91,17 +91,6 @@ def test_a_script_that_fails_stops() -> None:
     configure(tree, [package(tree, "lax", postinst="#!/bin/sh\ncp /none /x\n")], SETTINGS)
 
 
-def test_first_boot_leaves_a_package_unpacked() -> None:
-    tree = Tree()
-    odd = package(tree, "odd", postinst=SH + "frobnicate\n")
-    settings = Settings(0, "amd64", first_boot=frozenset({"odd"}))
-    report = configure(tree, [odd, package(tree, "even")], settings)
-    assert report.scripts[0].handling == "first boot"
-    status = tree.read_text("/var/lib/dpkg/status")
-    assert "Package: odd\nStatus: install ok unpacked\n" in status
-    assert "Package: even\nStatus: install ok installed\n" in status
-
-
 def test_triggers_that_nobody_knows_are_refused_when_something_activates_them() -> None:
     tree = Tree()
     script = SH + 'if [ "$1" = triggered ]; then frobnicate $2; fi\n'

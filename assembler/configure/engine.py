@@ -5,7 +5,7 @@ scripts in the order of unpacking, postinst scripts in the order of configuratio
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from assembler.configure import first_boot, rules, triggers
 from assembler.configure.calls import Action, Exit
@@ -13,7 +13,7 @@ from assembler.configure.commands import PATH, Machine
 from assembler.configure.order import Orderable, configure_order, essential_closure
 from assembler.configure.report import Report
 from assembler.configure.rules import Rule
-from assembler.configure.survey import Script, survey
+from assembler.configure.survey import BESIDES, Script, survey
 from assembler.debian import dpkg_database
 from assembler.debian.package import Unpacked
 from assembler.errors import AssembleError, Place, Problems
@@ -56,6 +56,8 @@ def _run(script: Script, machine: Machine) -> None:
         actions.append(rules.action_of(script.rule, analysis.package, machine.arch))
     actions += analysis.after
     where = Place(package=f"{analysis.package} {analysis.script}")
+    if script.rule is not None:
+        where = replace(script.rule.position, key="", package=where.package)
     try:
         for action in actions:
             action(machine)
@@ -82,14 +84,16 @@ def configure(tree: Tree, packages: Sequence[Unpacked], settings: Settings, repo
     order = configure_order(orderable)
     essential = essential_closure(orderable)
     later = _programs([package for package in packages if package.name not in essential])
-    by_key = {(script.analysis.package, script.analysis.script): script for script in scripts if not script.triggers}
-    sequence = [(package.name, "preinst") for package in packages] + [(name, "postinst") for name in order]
+    by_key: dict[tuple[str, str], list[Script]] = {}
+    for script in scripts:
+        by_key.setdefault((script.analysis.package, script.analysis.script), []).append(script)
+    sequence = [(package.name, "preinst") for package in packages]
+    sequence += [(name, script) for name in order for script in ("postinst", BESIDES)]
     done: list[Script] = []
     with reporter.step("configure", total=len(sequence), unit="items") as step:
         for key in sequence:
             machine.hidden = later if key[0] in essential else frozenset()
-            script = by_key.get(key)
-            if script is not None:
+            for script in by_key.get(key, ()):
                 step.note(key[0])
                 if not script.first_boot:
                     _run(script, machine)

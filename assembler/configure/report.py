@@ -15,7 +15,7 @@ class ScriptReport:
 
     package: str
     script: str
-    """``preinst``, ``postinst`` or ``triggered``."""
+    """``preinst``, ``postinst``, ``triggered``, or ``besides`` for a rule that stands for none of them."""
     handling: Handling
     tools: tuple[str, ...] = ()
     """The tools whose snippets are in it."""

@@ -14,6 +14,9 @@ from assembler.configure.scripts import SCRIPTS, TRIGGERED, Analysis, analyse
 from assembler.debian.package import Unpacked
 from assembler.errors import AssembleError, Place
 
+BESIDES = "besides"
+"""Stands for a rule that is carried out besides the scripts of its package, after its postinst."""
+
 
 class UnhandledScript(AssembleError):
     """A script that nobody vouched for; `details` are the text to judge and the stanza to paste."""
@@ -86,7 +89,7 @@ class Script:
 def survey(
     packages: Sequence[Unpacked], arch: str, own: Sequence[Rule] = (), first_boot: Mapping[str, str] | None = None
 ) -> list[Script]:
-    """Every script of `packages`, in their order: preinst, postinst, then what triggers may have it do.
+    """Every script of `packages`, in their order: preinst, postinst, rules besides, then what triggers may have it do.
 
     `own` are rules that come before the built-in ones; scripts of packages in `first_boot`, which has the reasons, are
     left to dpkg.
@@ -101,13 +104,15 @@ def survey(
                 # dpkg runs preinst before it unpacks. One that is not understood has to wait too.
                 deferred = name != "preinst" or script.handling == "unhandled"
                 found.append(replace(script, first_boot=later if deferred else ""))
-        merged: dict[tuple[str, Rule | None], Script] = {}
+        empty = Analysis(package.name, BESIDES, "nothing", (), (), (), "")
+        found += [Script(empty, rule, arch) for rule in rules.besides(known, package.name)]
+        merged: dict[tuple[str, Place | None], Script] = {}
         for _, interest in triggers.interests([package]):
             if later or interest.trigger not in possible:
                 continue
             for script in _script(package, TRIGGERED, interest.trigger, known, arch):
                 # What is left of a script answers for all triggers at once, as dpkg calls it once.
-                key = (script.analysis.residual or interest.trigger, script.rule)
+                key = (script.analysis.residual or interest.trigger, script.rule.position if script.rule else None)
                 names = (*(merged[key].triggers if key in merged else ()), interest.trigger)
                 merged[key] = replace(script, triggers=names)
         found += merged.values()

@@ -13,6 +13,7 @@ from assembler.configure.engine import Settings, configure, problems
 from assembler.configure.first_boot import waiting
 from assembler.configure.order import Orderable, unpack_order
 from assembler.configure.report import Report, ScriptReport
+from assembler.configure.rules import Rule, read_rules
 from assembler.configure.survey import survey
 from assembler.debian.deb import Deb, open_package
 from assembler.debian.package import Unpacked
@@ -24,6 +25,7 @@ from assembler.layers.module_indexes import cached_depmod
 from assembler.layers.step import FACTS, LayerName, Step, of_files, of_packages, of_table, of_values
 from assembler.lock.model import LockedPackage
 from assembler.progress import SILENT, Reporter
+from assembler.recipe.document import RecipeError
 from assembler.recipe.model import Rootfs as RootfsRecipe
 from assembler.store.objects import Store
 from assembler.tree import digest
@@ -153,7 +155,8 @@ def compose(
     nobody has vouched for.
     """
     tree, unpacked = _unpack(recipe, packages, epoch=epoch, store=store, jobs=jobs, reporter=reporter)
-    report = configure(tree, unpacked, _configuration(recipe, unpacked, architecture, epoch, store), reporter)
+    configuration = _configuration(recipe, unpacked, files, architecture=architecture, epoch=epoch, store=store)
+    report = configure(tree, unpacked, configuration, reporter)
     settings.apply(tree, recipe, files, epoch)
     return Rootfs(tree, tuple(unpacked), report)
 
@@ -171,7 +174,7 @@ def check(
 ) -> Checked:
     """What :func:`compose` would come to, with every problem instead of the first; the arguments are the same."""
     tree, unpacked = _unpack(recipe, packages, epoch=epoch, store=store, jobs=jobs, reporter=reporter)
-    configuration = _configuration(recipe, unpacked, architecture, epoch, store)
+    configuration = _configuration(recipe, unpacked, files, architecture=architecture, epoch=epoch, store=store)
     scripts = survey(unpacked, architecture, configuration.rules, configuration.first_boot)
     reports = tuple(script.report() for script in scripts)
     errors = problems(scripts)
@@ -211,7 +214,26 @@ def _unpack(
 
 
 def _configuration(
-    recipe: RootfsRecipe, packages: Sequence[Unpacked], architecture: str, epoch: int, store: Store
+    recipe: RootfsRecipe,
+    packages: Sequence[Unpacked],
+    files: Mapping[str, bytes],
+    *,
+    architecture: str,
+    epoch: int,
+    store: Store,
 ) -> Settings:
-    later = waiting(packages, recipe.first_boot)
-    return Settings(epoch, architecture, depmod=cached_depmod(store), first_boot=later)
+    own: list[Rule] = []
+    later: dict[str, str] = {}
+    errors: list[AssembleError] = []
+    for index, name in enumerate(recipe.rules):
+        try:
+            own += read_rules(files[f"rootfs.rules[{index}]"], name)
+        except (Problems, RecipeError) as found:
+            errors += found.errors if isinstance(found, Problems) else [found]
+    try:
+        later = waiting(packages, recipe.first_boot)
+    except Problems as found:
+        errors += found.errors
+    if errors:
+        raise Problems(errors)
+    return Settings(epoch, architecture, tuple(own), cached_depmod(store), later)

@@ -38,6 +38,9 @@ def named_files(data: dict[str, Any]) -> Iterator[tuple[KeyPath, str]]:
     for index, file in enumerate(_list(data, "rootfs", "files")):
         if isinstance(file, dict) and isinstance(file.get("source"), str):
             yield ("rootfs", "files", index, "source"), file["source"]
+    for index, name in enumerate(_list(data, "rootfs", "rules")):
+        if isinstance(name, str) and name:
+            yield ("rootfs", "rules", index), name
     cloudinit = _table(data, "cloudinit")
     for key in ("user_data", "meta_data", "network_config"):
         if isinstance(cloudinit.get(key), str) and cloudinit[key]:

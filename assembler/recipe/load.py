@@ -8,17 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
-from pydantic_core import ErrorDetails
 
 from assembler.errors import AssembleError, Problems
 from assembler.recipe import arguments
 from assembler.recipe.checks import check, named_files
-from assembler.recipe.document import Node, RecipeError, did_you_mean, dotted, place, plain, read_bytes
+from assembler.recipe.document import Node, RecipeError, dotted, place, plain, read_bytes
 from assembler.recipe.extend import merge, read_chain
 from assembler.recipe.model import Recipe
 from assembler.recipe.positions import Path as KeyPath
-from assembler.recipe.shapes import SHAPE_ERROR, quoted
-from assembler.recipe.tables import homes, keys, table_at
+from assembler.recipe.validation import explanations
 
 MAX_FILE = 64 << 20
 """Bytes of a file that a recipe names; larger things belong in a package."""
@@ -60,6 +58,7 @@ _NO_INPUTS: dict[str, Any] = {
     "args": True,  # their values are in place already
     "rootfs": {
         "first_boot",
+        "rules",
         "hostname",
         "root_password",
         "locale",
@@ -108,8 +107,8 @@ def load(path: Path, args: Mapping[str, str] | None = None) -> LoadedRecipe:
     try:
         recipe = Recipe.model_validate(data)
     except ValidationError as error:
-        for details in error.errors(include_url=False):
-            problem(*_explain(details))
+        for each in explanations(error, Recipe):
+            problem(*each)
     for each in check(data):
         problem(*each)
     files = {}
@@ -141,53 +140,3 @@ def _at(root: Node, path: KeyPath) -> Node:
         node = node.value[part]
     assert isinstance(node, Node)
     return node
-
-
-_TYPES = {
-    "string_type": "a string",
-    "int_type": "an integer",
-    "bool_type": "true or false",
-    "list_type": "an array",
-    "dict_type": "a table",
-    "model_type": "a table",
-    "model_attributes_type": "a table",
-}
-_TOML = {str: "a string", bool: "a boolean", int: "an integer", float: "a float", list: "an array", dict: "a table"}
-
-
-def _explain(details: ErrorDetails) -> tuple[KeyPath, str, str]:
-    """A validation error in the words of the recipe: key path, cause and hint."""
-    path: KeyPath = tuple(part for part in details["loc"] if part != "[key]")
-    kind, value, context = details["type"], details["input"], details.get("ctx", {})
-    if kind == "extra_forbidden":
-        return path, "unknown key", _unknown(path)
-    if kind == "missing":
-        table = table_at(path[:-1])
-        field = table.model_fields.get(str(path[-1])) if table else None
-        meaning = (field.description if field else None) or ""
-        return path, "is missing", meaning.split(". ")[0].replace("\n", " ").removesuffix(".")
-    if kind == SHAPE_ERROR:
-        return path, details["msg"], context["hint"]
-    if kind == "literal_error":
-        allowed = context["expected"].replace("'", "").replace(" or ", ", ")
-        shown = quoted(value) if isinstance(value, str) else _TOML.get(type(value), "this")
-        near = did_you_mean(value, allowed.split(", ")) if isinstance(value, str) else ""
-        return path, f"{shown} is not one of {allowed}", near
-    if kind in _TYPES:
-        hint = "put it in brackets" if kind == "list_type" and isinstance(value, str) else ""
-        hint = hint or ("put it in quotes" if kind == "string_type" and isinstance(value, int | float) else "")
-        return path, f"must be {_TYPES[kind]}, not {_TOML.get(type(value), 'a date or time')}", hint
-    return path, details["msg"].replace("Input should be", "must be"), ""
-
-
-def _unknown(path: KeyPath) -> str:
-    key = str(path[-1])
-    table = table_at(path[:-1])
-    candidates = keys(table) if table else []
-    near = did_you_mean(key, candidates)
-    if near:
-        return near
-    tables = homes(key)
-    if tables:
-        return f"it belongs in [{tables[0]}]"
-    return f"known here: {', '.join(candidates)}" if candidates else ""

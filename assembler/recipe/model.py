@@ -94,6 +94,9 @@ class Rootfs(Strict):
     first_boot: list[PackageName] = []
     """Packages that stay unpacked in the image, with all that depends on them: dpkg itself configures them on the
     image's first boot, before services start. For those whose scripts nobody has vouched for."""
+    rules: list[str] = []
+    """Files of rules for scripts that nobody has vouched for, relative to the recipe file that says so; before the
+    assembler's own rules."""
     hostname: HostName = "localhost"
     """The static host name."""
     root_password: Password = "!"  # noqa: S105  a locked account, not a password

@@ -16,9 +16,9 @@ def table_of(annotation: Any) -> type[Strict] | None:
     return next((table for table in map(table_of, get_args(annotation)) if table), None)
 
 
-def table_at(path: KeyPath) -> type[Strict] | None:
-    """The type of the table at `path`; None where no table of the recipe is."""
-    table: type[Strict] | None = Recipe
+def table_at(path: KeyPath, root: type[Strict] = Recipe) -> type[Strict] | None:
+    """The type of the table at `path` of a document of the type `root`; None where no table is."""
+    table: type[Strict] | None = root
     for part in path:
         if isinstance(part, str):
             field = table.model_fields.get(part) if table else None
@@ -31,16 +31,18 @@ def lists(table: type[Strict]) -> list[str]:
     return [name for name, field in table.model_fields.items() if get_origin(field.annotation) is list]
 
 
-def keys(table: type[Strict]) -> list[str]:
-    """All keys that a recipe file may use in `table`."""
+def keys(table: type[Strict], root: type[Strict] = Recipe) -> list[str]:
+    """All keys that a file of the type `root` may use in `table`: a recipe may extend others and append to lists."""
+    if root is not Recipe:
+        return list(table.model_fields)
     extra = ["extends"] if table is Recipe else []
     return [*table.model_fields, *(name + ADD for name in lists(table)), *extra]
 
 
-def homes(key: str) -> list[str]:
+def homes(key: str, root: type[Strict] = Recipe) -> list[str]:
     """Names of the top-level tables that have a field `key`."""
     return [
         name
-        for name, field in Recipe.model_fields.items()
-        if (table := table_of(field.annotation)) is not None and key in keys(table)
+        for name, field in root.model_fields.items()
+        if (table := table_of(field.annotation)) is not None and key in keys(table, root)
     ]

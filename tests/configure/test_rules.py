@@ -5,11 +5,11 @@ import tomllib
 import pytest
 
 from assembler.configure import rules
-from assembler.configure.engine import Settings, configure
-from assembler.configure.rules import RuleError, built_in, find, read_rules, residual_key
+from assembler.configure.engine import ScriptFailed, Settings, configure
+from assembler.configure.rules import built_in, find, read_rules, residual_key
 from assembler.configure.rules.logic import FUNCTIONS
 from assembler.configure.scripts import analyse
-from assembler.errors import Problems
+from assembler.errors import AssembleError, Problems
 from assembler.tree.staging import Tree
 from tests.configure.disk import shown
 from tests.configure.packages import package
@@ -22,9 +22,10 @@ GOOD = f'[[rule]]\npackage = "pkg"\nscript = "postinst"\nresidual = ["{DIGEST}"]
 def test_the_built_in_rules_are_sound() -> None:
     found = built_in()
     assert len(found) > 40
-    keys = [(rule.package, rule.script, rule.triggers, digest) for rule in found for digest in rule.residuals]
+    values = [rule.values for rule in found]
+    keys = [(rule.package, rule.script, tuple(rule.trigger), digest) for rule in values for digest in rule.residual]
     assert len(keys) == len(set(keys))
-    assert {rule.function for rule in found} - {""} == set(FUNCTIONS)
+    assert {rule.function for rule in values} - {None} == set(FUNCTIONS)
 
 
 def test_an_unknown_script_stops_and_its_stanza_makes_it_known() -> None:
@@ -42,7 +43,7 @@ def test_an_unknown_script_stops_and_its_stanza_makes_it_known() -> None:
         "\n".join(error.details[error.details.index("[[rule]]") :]) + "\ndo = 'mkdir -p /var/made'"
         for error in caught.value.errors
     ]
-    own = tuple(rule for stanza in stanzas for rule in read_rules(stanza, "own.toml"))
+    own = tuple(rule for stanza in stanzas for rule in read_rules(stanza.encode(), "own.toml"))
     report = configure(tree, packages, Settings(0, "amd64", rules=own))
     assert tree.is_dir("/var/made")
     assert [(script.package, script.handling, script.rule) for script in report.scripts] == [
@@ -74,7 +75,7 @@ def test_versions_and_architectures_are_evened_out() -> None:
 
 
 def test_a_rule_is_for_one_package_and_script() -> None:
-    rule = read_rules(GOOD.replace(DIGEST, residual_key("pkg", "pkg", "text\n", "amd64")), "x")
+    rule = read_rules(GOOD.replace(DIGEST, residual_key("pkg", "pkg", "text\n", "amd64")).encode(), "x")
     assert find(tuple(rule), "pkg", "postinst", "text\n", "amd64") is rule[0]
     for name, script, text in (
         ("pkg2", "postinst", "text\n"),
@@ -87,25 +88,109 @@ def test_a_rule_is_for_one_package_and_script() -> None:
 @pytest.mark.parametrize(
     ("change", "what"),
     [
-        (("[[rule]]", "[rule"), "no TOML"),
-        (("reason", "raison"), "no key 'raison'"),
-        (('reason = "r"', ""), "needs a reason"),
-        ((f'["{DIGEST}"]', '["12"]'), "digests"),
-        ((f'["{DIGEST}"]', f'"{DIGEST}"'), "digests"),
-        (('"postinst"', '"prerm"'), "no script"),
-        (('"pkg"', "3"), "not a string"),
-        (('"r"', '"r"\ndo = "wget x"'), "not understood"),
-        (('"r"', '"r"\ndo = "if"'), "no list of commands"),
-        (('"r"', '"r"\nfunction = "nothing"'), "no function"),
-        (('"r"', '"r"\nfunction = "locales"\ndo = "true"'), "either"),
-        (("reason", 'trigger = ["t"]\nreason'), "lists its triggers"),
-        (('"postinst"', '"triggered"'), "lists its triggers"),
-        (("[[rule]]", "x = 1\n[[rule]]"), "tables only"),
+        (("[[rule]]", "[rule"), ":1:6: not valid TOML"),
+        (("reason", "raison"), ":5:1 rule[0].raison: unknown key (did you mean reason?)"),
+        (('reason = "r"', ""), ":1:1 rule[0].reason: is missing"),
+        ((f'["{DIGEST}"]', '["12"]'), ":4:13 rule[0].residual[0]: '12' is not a digest"),
+        ((f'["{DIGEST}"]', f'"{DIGEST}"'), ":4:1 rule[0].residual: must be an array, not a string"),
+        (('"postinst"', '"prerm"'), ":3:1 rule[0].script: 'prerm' is not one of "),
+        (('"pkg"', "3"), ":2:1 rule[0].package: must be a string"),
+        (('"pkg"', '"a*b*"'), ":2:1 rule[0].package: has more than one *"),
+        (('"r"', '"r"\ndo = "true\\nwget x"'), ":6:1 rule[0].do: has a command that is not understood: wget x"),
+        (('"r"', '"r"\ndo = "if"'), ":6:1 rule[0].do: is no list of commands"),
+        (('"r"', '"r"\nfunction = "locales"'), ":6:1 rule[0].function: there is no function 'locales'"),
+        (("[[rule]]", "x = 1\n[[rule]]"), ":1:1 x: unknown key"),
+        (("reason", 'trigger = ["t"]\nreason'), ":5:1 rule[0].trigger: goes with script = 'triggered' and no other"),
+        (('"postinst"', '"triggered"'), "rule[0].trigger: goes with"),
+        (('script = "postinst"', ""), "rule[0].residual: script is missing"),
+        ((f'residual = ["{DIGEST}"]', ""), "rule[0].script: residual is missing"),
+        (('"r"', '"r"\nlinks = [{ path = "x", target = "y" }]'), ":6:12 rule[0].links[0].path: 'x' is not an absolute"),
+        (('"r"', '"r"\nmodes = [{ path = "/x", mode = "9" }]'), "rule[0].modes[0].mode: '9' is not a file mode"),
+        (('"r"', '"r"\nusers = [{ name = "x y" }]'), "rule[0].users[0].name: 'x y' is not an account name"),
+        (('"r"', '"r"\nusers = [{ name = "x", uid = 0 }]'), "rule[0].users[0].uid: must be greater than or equal to 1"),
+        (('"r"', '"r"\nunits = { enable = ["../x.service"] }'), "rule[0].units.enable[0]: '../x.service' is not a sys"),
     ],
 )
 def test_rules_that_cannot_be_read(change: tuple[str, str], what: str) -> None:
-    with pytest.raises(RuleError, match=what):
-        read_rules(GOOD.replace(*change), "own.toml")
+    with pytest.raises(AssembleError) as caught:
+        read_rules(GOOD.replace(*change).encode(), "own.toml")
+    assert "own.toml" in str(caught.value)
+    assert what in str(caught.value)
+
+
+def test_everything_wrong_is_told_at_once() -> None:
+    text = GOOD + GOOD.replace("reason", "raison") + GOOD.replace('"r"', '""')
+    with pytest.raises(Problems) as caught:
+        read_rules(text.encode(), "own.toml")
+    assert [error.where.line for error in caught.value.errors] == [6, 10, 15]
+
+
+def test_only_the_assemblers_own_rules_name_functions() -> None:
+    text = GOOD.replace('"r"', '"r"\nfunction = "locales"').encode()
+    assert read_rules(text, "x.toml", functions=True)[0].values.function == "locales"
+    for wrong in (text.replace(b"locales", b"nothing"), text + b'do = "true"\n'):
+        with pytest.raises(Problems, match="function"):
+            read_rules(wrong, "x.toml", functions=True)
+
+
+DECLARED = """
+[[rule]]
+package = "odd"
+reason = "what the node wants of it"
+groups = [{ name = "oddities", gid = 700 }]
+users = [
+  { name = "odd", groups = ["oddities"], home = "/var/lib/odd", comment = "An odd daemon" },
+  { name = "odder", uid = 701, group = "oddities", shell = "/bin/sh" },
+]
+folders = [{ path = "/var/lib/odd/deep", mode = "0750", owner = "odd", group = "odd" }]
+files = [{ path = "/etc/odd/odd.conf", content = "x\\n", mode = "0640", group = "oddities" }]
+links = [{ path = "/etc/odd/link", target = "../odd.conf" }]
+modes = [
+  { path = "/usr/bin/odd", mode = "4755", owner = "odder" },
+  { path = "/usr/bin/other", capabilities = "cap_net_raw=ep" },
+]
+alternatives = [{ name = "oddity", link = "/usr/bin/oddity", path = "/usr/bin/odd", priority = 5 }]
+units = { enable = ["odd.service"], mask = ["other.service"] }
+"""
+
+
+def test_what_a_rule_declares() -> None:
+    tree = Tree()
+    for path, line in (("/etc/passwd", b"root:x:0:0:root:/root:/bin/sh\n"), ("/etc/group", b"root:x:0:\n")):
+        tree.write(path, line, parents=True)
+    unit = "[Install]\nWantedBy=multi-user.target\n"
+    files = {"/usr/bin/odd": "", "/usr/bin/other": "", "/usr/lib/systemd/system/odd.service": unit}
+    packages = [package(tree, "odd", files=files, postinst="#!/bin/sh\nmkdir /made\n")]
+    own = tuple(read_rules(DECLARED.encode(), "own.toml"))
+    report = configure(tree, packages, Settings(0, "amd64", rules=own))
+    assert [(s.script, s.handling, s.rule) for s in report.scripts] == [
+        ("postinst", "calls", ""), ("besides", "rule", "own.toml"),
+    ]  # fmt: skip
+    users = {line.split(":")[0]: line.split(":") for line in tree.read_text("/etc/passwd").splitlines()}
+    assert users["odder"][2:4] == ["701", "700"]
+    assert users["odd"][4:] == ["An odd daemon", "/var/lib/odd", "/usr/sbin/nologin"]
+    assert "oddities:x:700:odd\n" in tree.read_text("/etc/group").replace(":!:", ":x:")
+    odd = int(users["odd"][2])
+    folder = tree.at("/var/lib/odd/deep")
+    assert (folder.mode, folder.uid, folder.gid) == (0o750, odd, int(users["odd"][3]))
+    file = tree.at("/etc/odd/odd.conf")
+    assert (tree.read("/etc/odd/odd.conf"), file.mode, file.gid) == (b"x\n", 0o640, 700)
+    assert tree.at("/etc/odd/link").target == "../odd.conf"
+    assert (tree.at("/usr/bin/odd").mode, tree.at("/usr/bin/odd").uid) == (0o4755, 701)
+    assert "security.capability" in tree.at("/usr/bin/other").xattrs
+    assert tree.at("/etc/alternatives/oddity").target == "/usr/bin/odd"
+    assert tree.lexists("/etc/systemd/system/multi-user.target.wants/odd.service")
+    assert tree.at("/etc/systemd/system/other.service").target == "/dev/null"
+
+
+def test_what_a_rule_declares_and_the_tree_cannot_have() -> None:
+    tree = Tree()
+    own = tuple(read_rules(DECLARED.encode(), "own.toml"))
+    for path, line in (("/etc/passwd", b"root:x:0:0:root:/root:/bin/sh\n"), ("/etc/group", b"root:x:0:\n")):
+        tree.write(path, line, parents=True)
+    with pytest.raises(ScriptFailed, match="no such file") as caught:
+        configure(tree, [package(tree, "odd")], Settings(0, "amd64", rules=own))
+    assert str(caught.value.where) == "own.toml:2:1 odd besides"
 
 
 def test_the_stanza_for_a_script_is_toml() -> None:

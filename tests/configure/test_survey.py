@@ -52,7 +52,8 @@ def test_triggers_of_one_text_are_one_script_and_one_rule() -> None:
     assert report.triggers == ("/usr/lib/x86_64-linux-gnu/things", "named")
     assert 'frobnicate "$t"' in report.residual
     assert 'trigger = ["/usr/lib/@MULTIARCH@/things", "named"]' in report.stanza
-    *_, again = survey(packages, "amd64", read_rules(report.stanza, "own.toml"))
+    *_, again = survey(packages, "amd64", read_rules(report.stanza.encode(), "own.toml"))
     assert (again.handling, again.report().rule, again.triggers) == ("rule", "own.toml", report.triggers)
     fewer = report.stanza.replace(', "named"', "")
-    assert [s.handling for s in survey(packages, "amd64", read_rules(fewer, "own.toml"))][-2:] == ["rule", "unhandled"]
+    partly = survey(packages, "amd64", read_rules(fewer.encode(), "own.toml"))
+    assert [script.handling for script in partly][-2:] == ["rule", "unhandled"]

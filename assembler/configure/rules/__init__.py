@@ -1,30 +1,37 @@
 """Rules: what scripts do that no general layer understands, each vouched for by a person who read the text.
 
-A rule is keyed by package, script and the SHA-256 of the residual (see `scripts.py`). Rules that are data are in the
-TOML files here; those that are logic name a function of `logic.py`. In a rule's `package` a ``*`` stands for a version,
-and the same text in the residual counts as ``*`` too, so that a kernel's rule holds for its next upload.
+A rule is keyed by package, script and the SHA-256 of the residual (see `scripts.py`). The assembler's own are in the
+TOML files here; a recipe may name further files (``rootfs.rules``). Those that are logic name a function of `logic.py`.
+In a rule's `package` a ``*`` stands for a version, and the same text in the residual counts as ``*`` too, so that a
+kernel's rule holds for its next upload.
 """
 
 import fnmatch
 import hashlib
 import re
-import tomllib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
+from pathlib import Path
+
+from pydantic import ValidationError
 
 from assembler.configure.calls import Action, compile_block
 from assembler.configure.commands import Machine
 from assembler.configure.residual import own_scope, script_scope
+from assembler.configure.rules import model
+from assembler.configure.rules.effects import Effect, effects
 from assembler.configure.shell import ParseError, parse, render
 from assembler.configure.triggers import generic
-from assembler.errors import AssembleError, Place
+from assembler.errors import AssembleError, Place, Problems
+from assembler.recipe.document import parse as parse_toml
+from assembler.recipe.document import place, plain
+from assembler.recipe.positions import Path as KeyPath
+from assembler.recipe.validation import explanations
 
 MULTIARCH = {"amd64": "x86_64-linux-gnu", "arm64": "aarch64-linux-gnu"}
 """GNU triplets of Debian's architectures (dpkg-architecture(1))."""
-_KEYS = {"package", "script", "trigger", "residual", "reason", "do", "function"}
-_TOKEN = {"package": re.compile(r"[a-z0-9*][a-z0-9+.*-]+"), "script": re.compile(r"preinst|postinst|triggered")}
 
 Function = Callable[[Machine], None]
 
@@ -35,23 +42,22 @@ class RuleError(AssembleError):
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A vouched-for script."""
+    """A vouched-for script, or what is done besides the scripts of a package."""
 
-    package: str
-    """Name, maybe with one ``*``."""
-    script: str
-    residuals: tuple[str, ...]
-    """SHA-256 digests of the residuals that it is right for."""
-    reason: str
-    """What the script does on a fresh install, or why there is nothing to do."""
-    do: str = ""
-    """Commands to carry out, in the vocabulary of `commands.py`; or"""
-    function: str = ""
-    """a function of `logic.py`. Neither: nothing to do."""
-    source: str = ""
+    values: model.Rule
+    source: str
     """The file that the rule is in."""
-    triggers: tuple[str, ...] = ()
-    """For a ``triggered`` script: what it is triggered by, multiarch folders evened out."""
+    position: Place
+    """Where in that file."""
+
+    @property
+    def reason(self) -> str:
+        """What the script does on a fresh install, or why there is nothing to do."""
+        return self.values.reason
+
+    def is_for(self, package: str) -> bool:
+        """Whether it is for the package of that name."""
+        return fnmatch.fnmatchcase(package, self.values.package)
 
 
 def residual_key(package: str, pattern: str, residual: str, arch: str) -> str:
@@ -65,56 +71,45 @@ def residual_key(package: str, pattern: str, residual: str, arch: str) -> str:
     return hashlib.sha256(residual.encode("utf-8", "surrogateescape")).hexdigest()
 
 
-def read_rules(text: str, source: str) -> list[Rule]:
-    """The rules in a TOML document. Raises RuleError."""
-    where = Place(file=source)
+def read_rules(data: bytes, source: str, *, functions: bool = False) -> list[Rule]:
+    """The rules in a TOML document, which may name functions of the assembler or not.
+
+    Raises Problems with everything that is wrong, each with line and column in the file `source`.
+    """
+    root = parse_toml(data, Path(source))
+    found: list[tuple[KeyPath, str, str]] = []
     try:
-        data = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise RuleError("the rules are no TOML", where=where, why=str(error)) from error
-    tables = data.get("rule", [])
-    if set(data) - {"rule"} or not isinstance(tables, list):
-        raise RuleError("a file of rules holds [[rule]] tables only", where=where)
-    return [_read_rule(table, index, source) for index, table in enumerate(tables)]
+        rules = model.Rules.model_validate(plain(root)).rule
+    except ValidationError as error:
+        found, rules = list(explanations(error, model.Rules)), []
+    for index, rule in enumerate(rules):
+        found += [(("rule", index, *path), what, hint) for path, what, hint in _check(rule, functions=functions)]
+    if found:
+        errors = [RuleError(what, where=place(root, path), hint=hint) for path, what, hint in found]
+        raise Problems(sorted(errors, key=lambda error: (error.where.line, error.where.column)))
+    return [Rule(rule, source, place(root, ("rule", index))) for index, rule in enumerate(rules)]
 
 
-def _read_rule(table: Mapping[str, object], index: int, source: str) -> Rule:
-    where = Place(file=source, key=f"rule[{index}]", package=str(table.get("package", "")))
-    if unknown := sorted(set(table) - _KEYS):
-        raise RuleError(f"a rule has no key {unknown[0]!r}", where=where, hint=f"keys are {', '.join(sorted(_KEYS))}")
-    values: dict[str, str] = {}
-    for key in ("package", "script", "reason", "do", "function"):
-        value = table.get(key, "")
-        if not isinstance(value, str):
-            raise RuleError(f"{key} is not a string", where=where)
-        values[key] = value
-    for key, pattern in _TOKEN.items():
-        if not pattern.fullmatch(values[key]):
-            raise RuleError(f"{values[key]!r} is no {key}", where=where)
-    residuals = table.get("residual")
-    if (
-        not isinstance(residuals, list)
-        or not residuals
-        or not all(re.fullmatch("[0-9a-f]{64}", str(r)) for r in residuals)
-    ):
-        raise RuleError("residual is not a list of SHA-256 digests", where=where)
-    triggers = table.get("trigger", [])
-    if not isinstance(triggers, list) or not all(isinstance(trigger, str) for trigger in triggers):
-        raise RuleError("trigger is not a list of triggers", where=where)
-    if bool(triggers) != (values["script"] == "triggered"):
-        raise RuleError("a rule for script = 'triggered' lists its triggers, and no other does", where=where)
-    if not values["reason"]:
-        raise RuleError("a rule needs a reason", where=where, hint="say what the script does on a fresh install")
-    if values["do"] and values["function"]:
-        raise RuleError("a rule has either do or function", where=where)
-    if values["do"]:
-        compile_commands(values["package"], values["script"], values["do"], "amd64", where)
-    if values["function"] and values["function"] not in _functions():
-        raise RuleError(f"there is no function {values['function']!r}", where=where)
-    return Rule(
-        values["package"], values["script"], tuple(map(str, residuals)), values["reason"], values["do"],
-        values["function"], source, tuple(triggers),
-    )  # fmt: skip
+def _check(rule: model.Rule, *, functions: bool) -> Iterator[tuple[KeyPath, str, str]]:
+    """What the types cannot say."""
+    if bool(rule.script) != bool(rule.residual):
+        missing = "residual" if rule.script else "script"
+        hint = "give both, as assemble check prints them, or neither for a rule besides the package's scripts"
+        yield ("residual",) if rule.residual else ("script",), f"{missing} is missing", hint
+    if bool(rule.trigger) != (rule.script == "triggered"):
+        hint = "list in trigger what triggers the script" if rule.script == "triggered" else "remove it"
+        yield ("trigger",), "goes with script = 'triggered' and no other", hint
+    if rule.package.count("*") > 1:
+        yield ("package",), "has more than one *", "one stands for a version"
+    if rule.function is not None and (not functions or rule.function not in _functions()):
+        hint = "say what there is to do in do, files, links, users ..." if not functions else ""
+        yield ("function",), f"there is no function {rule.function!r}", hint
+    if rule.function is not None and rule.do:
+        yield ("function",), "contradicts do", "give one of the two"
+    try:
+        compile_commands(rule.package, rule.script, rule.do, "amd64")
+    except RuleError as error:
+        yield ("do",), f"{error.what}: {error.why}", error.hint
 
 
 def _functions() -> Mapping[str, Function]:
@@ -123,16 +118,24 @@ def _functions() -> Mapping[str, Function]:
     return logic.FUNCTIONS
 
 
-def compile_commands(package: str, script: str, text: str, arch: str, where: Place) -> Action:
+def compile_commands(package: str, script: str, text: str, arch: str) -> Action:
     """The action of a rule's `do`. Raises RuleError when it is not understood."""
-    scope = script_scope(package, script, arch)
+    scope = script_scope(package, script or "postinst", arch)
     try:
         block = parse(text)
     except ParseError as error:
-        raise RuleError("do is no list of commands", where=where, why=str(error)) from error
-    action = compile_block(block, own_scope(scope, render(block)))
+        hint = "it is shell, as in maintainer scripts"
+        raise RuleError("is no list of commands", why=str(error), hint=hint) from error
+    scope = own_scope(scope, render(block))
+    action = compile_block(block, scope)
     if action is None:
-        raise RuleError("do has a command that is not understood", where=where)
+        odd = next((part for part in block if compile_block((part,), scope) is None), block[0])
+        first = render((odd,)).splitlines()[0]
+        raise RuleError(
+            "has a command that is not understood",
+            why=first,
+            hint="use plain commands with plain arguments, or files, links, users, modes, alternatives and units",
+        )
     return action
 
 
@@ -142,7 +145,7 @@ def built_in() -> tuple[Rule, ...]:
     rules: list[Rule] = []
     for file in sorted(resources.files(__name__).iterdir(), key=lambda entry: entry.name):
         if file.name.endswith(".toml"):
-            rules.extend(read_rules(file.read_text("utf-8"), file.name))
+            rules.extend(read_rules(file.read_bytes(), file.name, functions=True))
     return tuple(rules)
 
 
@@ -151,25 +154,34 @@ def find(
 ) -> Rule | None:
     """The rule for a residual, None when nobody vouched for it."""
     for rule in rules:
-        if rule.script != script or not fnmatch.fnmatchcase(package, rule.package):
+        values = rule.values
+        if values.script != script or not rule.is_for(package):
             continue
-        if trigger and generic(trigger) not in rule.triggers:
+        if trigger and generic(trigger) not in values.trigger:
             continue
-        if residual_key(package, rule.package, residual, arch) in rule.residuals:
+        if residual_key(package, values.package, residual, arch) in values.residual:
             return rule
     return None
 
 
+def besides(rules: Sequence[Rule], package: str) -> list[Rule]:
+    """The rules that stand for no script of `package`: they are carried out after it is configured."""
+    return [rule for rule in rules if not rule.values.script and rule.is_for(package)]
+
+
 def action_of(rule: Rule, package: str, arch: str) -> Action:
     """What a rule does."""
-    if rule.function:
-        function = _functions()[rule.function]
+    values = rule.values
+    commands = compile_commands(package, values.script, values.do, arch)
+    function: Function | None = _functions()[values.function] if values.function else None
+    declared: list[Effect] = list(effects(values))
 
-        def run(machine: Machine) -> int:
+    def run(machine: Machine) -> int:
+        status = commands(machine)
+        if function is not None:
             function(machine)
-            return 0
+        for effect in declared:
+            effect(machine)
+        return status
 
-        return run
-    if not rule.do:
-        return lambda _machine: 0
-    return compile_commands(package, rule.script, rule.do, arch, Place(file=rule.source, package=rule.package))
+    return run

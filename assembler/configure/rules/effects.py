@@ -1,0 +1,126 @@
+"""The declared parts of a rule, each as what it does to the tree."""
+
+from collections.abc import Callable, Iterator
+
+from assembler.configure import accounts, alternatives, capabilities
+from assembler.configure.commands import Machine, change_owner
+from assembler.configure.rules.model import Alternative, File, Folder, Group, Link, Mode, Rule, Units, User
+from assembler.configure.systemd import Systemctl
+from assembler.errors import AssembleError, Place
+from assembler.tree.staging import Inode, Kind
+
+Effect = Callable[[Machine], None]
+
+
+class EffectError(AssembleError):
+    """Something that a rule declares and that the tree cannot have."""
+
+
+def effects(rule: Rule) -> Iterator[Effect]:
+    """What `rule` declares, in its order."""
+    for group in rule.groups:
+        yield _group(group)
+    for user in rule.users:
+        yield _user(user)
+    for folder in rule.folders:
+        yield _folder(folder)
+    for file in rule.files:
+        yield _file(file)
+    for link in rule.links:
+        yield _link(link)
+    for mode in rule.modes:
+        yield _mode(mode)
+    for alternative in rule.alternatives:
+        yield _alternative(alternative)
+    if rule.units != Units():
+        yield _units(rule.units)
+
+
+def _group(group: Group) -> Effect:
+    number = [] if group.gid is None else ["--gid", str(group.gid)]
+
+    def run(machine: Machine) -> None:
+        accounts.addgroup(machine.tree, ["--system", *number, group.name])
+
+    return run
+
+
+def _user(user: User) -> Effect:
+    number = [] if user.uid is None else ["--uid", str(user.uid)]
+    primary = ["--group"] if user.group is None else ["--ingroup", user.group]
+    arguments = ["--system", "--no-create-home", "--home", user.home, "--shell", user.shell, *number, *primary]
+    if user.comment:
+        arguments += ["--comment", user.comment]
+
+    def run(machine: Machine) -> None:
+        accounts.adduser(machine.tree, [*arguments, user.name])
+        table = accounts.Accounts(machine.tree)
+        for name in user.groups:
+            table.add_member(name, user.name)
+        table.save()
+
+    return run
+
+
+def _folder(folder: Folder) -> Effect:
+    def run(machine: Machine) -> None:
+        inode = machine.tree.mkdir(folder.path, parents=True)
+        inode.mode = int(folder.mode, 8)
+        change_owner(machine.tree, inode, folder.owner, folder.group)
+
+    return run
+
+
+def _file(file: File) -> Effect:
+    def run(machine: Machine) -> None:
+        tree = machine.tree
+        found = tree.get(file.path)
+        if found is not None and found.kind is Kind.DIR:
+            raise EffectError("a folder is in the way of a file", where=Place(path=file.path))
+        inode = Inode(Kind.FILE, int(file.mode, 8), mtime=tree.mtime, content=file.content.encode())
+        change_owner(tree, tree.put(file.path, inode, parents=True), file.owner, file.group)
+
+    return run
+
+
+def _link(link: Link) -> Effect:
+    def run(machine: Machine) -> None:
+        machine.tree.symlink(link.target, link.path, parents=True)
+
+    return run
+
+
+def _mode(mode: Mode) -> Effect:
+    def run(machine: Machine) -> None:
+        tree = machine.tree
+        if not tree.lexists(mode.path):
+            hint = "does its package ship it, and does the recipe not exclude it?"
+            raise EffectError("the image has no such file", where=Place(path=mode.path), hint=hint)
+        inode = tree.at(mode.path, follow=True)
+        change_owner(tree, inode, mode.owner or "", mode.group or "")
+        if mode.mode is not None:
+            inode.mode = int(mode.mode, 8)
+        if mode.capabilities is not None:
+            capabilities.setcap(tree, [mode.capabilities, mode.path])
+
+    return run
+
+
+def _alternative(alternative: Alternative) -> Effect:
+    names = (alternative.link, alternative.name, alternative.path, str(alternative.priority))
+    slaves = [word for slave in alternative.slaves for word in ("--slave", slave.link, slave.name, slave.path)]
+
+    def run(machine: Machine) -> None:
+        alternatives.update_alternatives(machine.tree, ["--install", *names, *slaves])
+
+    return run
+
+
+def _units(units: Units) -> Effect:
+    def run(machine: Machine) -> None:
+        systemctl = Systemctl(machine.tree)
+        systemctl.enable(*units.enable)
+        systemctl.disable(*units.disable)
+        systemctl.mask(*units.mask)
+
+    return run

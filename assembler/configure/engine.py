@@ -1,7 +1,8 @@
 """Configuring packages: what ``dpkg --configure`` of all of them would have left, computed over the staging tree.
 
-Scripts are first analysed, all of them; only when every one is vouched for is anything carried out. Then come preinst
-scripts in the order of unpacking, postinst scripts in the order of configuration, triggers, and the database of dpkg.
+Scripts are first analysed, all of them; only when every one is vouched for is anything carried out. Then come, for the
+essential packages and again for the rest, preinst scripts in the order of unpacking and postinst scripts in that of
+configuration; at last triggers, and the database of dpkg.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -10,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from assembler.configure import first_boot, rules, triggers
 from assembler.configure.calls import Action, Exit
 from assembler.configure.commands import PATH, Machine
-from assembler.configure.order import Orderable, configure_order, essential_closure
+from assembler.configure.order import Orderable, configure_order, stages
 from assembler.configure.report import Report
 from assembler.configure.rules import Rule
 from assembler.configure.survey import BESIDES, Script, survey
@@ -40,6 +41,8 @@ class Settings:
     """Indexes the modules of a kernel release; a caller that keeps results may have its own."""
     first_boot: Mapping[str, str] = field(default_factory=dict)
     """Packages that stay unpacked, to be configured by dpkg on the image's first boot, with the reasons."""
+    first: frozenset[str] = frozenset()
+    """Packages that are configured before any other is unpacked, as on a system that had them already."""
 
 
 def problems(scripts: Iterable[Script]) -> list[AssembleError]:
@@ -81,24 +84,28 @@ def configure(tree: Tree, packages: Sequence[Unpacked], settings: Settings, repo
     digests = dpkg_database.conffile_digests(tree, packages)
     machine = Machine(tree, settings.arch, depmod=settings.depmod)
     orderable = [Orderable(package.name, package.fields, "postinst" in package.control) for package in packages]
-    order = configure_order(orderable)
-    essential = essential_closure(orderable)
-    later = _programs([package for package in packages if package.name not in essential])
+    order = configure_order(orderable, settings.first)
     by_key: dict[tuple[str, str], list[Script]] = {}
     for script in scripts:
         by_key.setdefault((script.analysis.package, script.analysis.script), []).append(script)
-    sequence = [(package.name, "preinst") for package in packages]
-    sequence += [(name, script) for name in order for script in ("postinst", BESIDES)]
     done: list[Script] = []
-    with reporter.step("configure", total=len(sequence), unit="items") as step:
-        for key in sequence:
-            machine.hidden = later if key[0] in essential else frozenset()
-            for script in by_key.get(key, ()):
-                step.note(key[0])
-                if not script.first_boot:
-                    _run(script, machine)
-                done.append(script)
-            step.advance()
+    later = {package.name: package for package in packages}
+    with reporter.step("configure", total=2 * len(packages), unit="items") as step:
+        for names in map(set, stages(orderable, settings.first)):
+            for name in names:
+                del later[name]
+            machine.hidden = _programs(later.values())
+            sequence: list[tuple[str, tuple[str, ...]]] = [
+                (package.name, ("preinst",)) for package in packages if package.name in names
+            ]
+            sequence += [(name, ("postinst", BESIDES)) for name in order if name in names]
+            for name, kinds in sequence:
+                for script in [script for kind in kinds for script in by_key.get((name, kind), ())]:
+                    step.note(name)
+                    if not script.first_boot:
+                        _run(script, machine)
+                    done.append(script)
+                step.advance()
     machine.hidden = frozenset()
     activated = triggers.activated(packages, machine.triggers)
     for script in scripts:
@@ -116,7 +123,7 @@ def configure(tree: Tree, packages: Sequence[Unpacked], settings: Settings, repo
     return Report(tuple(script.report() for script in done), tuple(order), tuple(sorted(activated)))
 
 
-def _programs(packages: Sequence[Unpacked]) -> frozenset[str]:
+def _programs(packages: Iterable[Unpacked]) -> frozenset[str]:
     """The names of the programs that packages ship."""
     folders = {f"{folder}/" for folder in PATH}
     return frozenset(

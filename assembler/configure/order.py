@@ -8,7 +8,7 @@ dpkg breaks it, at a package without postinst if there is one.
 
 import re
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 _BEFORE = ("Pre-Depends", "Depends")
@@ -93,9 +93,20 @@ def _essential_first(graph: _Graph) -> tuple[list[str], list[str]]:
     return [name for name in order if name in essential], [name for name in order if name not in essential]
 
 
-def essential_closure(packages: Sequence[Orderable]) -> set[str]:
-    """The essential packages with all that they need."""
-    return set(_essential_first(_Graph(packages))[0])
+def stages(packages: Sequence[Orderable], first: Collection[str] = ()) -> list[list[str]]:
+    """The names of `packages` in the parts that are unpacked and configured one after the other.
+
+    These are the essential packages with all that they need, and the rest; each with dependencies first. When `first`
+    names packages, all others are a third part, as on a system that has the first ones already: nothing that is added
+    then changes the accounts' numbers of those.
+    """
+    early = [package for package in packages if package.name in first] or packages
+    parts = list(_essential_first(_Graph(early)))
+    if len(early) < len(packages):
+        both = [name for part in _essential_first(_Graph(packages)) for name in part]
+        known = {package.name for package in early}
+        parts.append([name for name in both if name not in known])
+    return parts
 
 
 def needs_of(packages: Sequence[Orderable], names: Sequence[str]) -> set[str]:
@@ -121,24 +132,27 @@ def dependents(packages: Sequence[Orderable], names: Iterable[str]) -> list[str]
     return list(late)[first:]
 
 
-def unpack_order(packages: Sequence[Orderable]) -> list[str]:
-    """The names of `packages` in the order in which they are unpacked.
+def unpack_order(packages: Sequence[Orderable], first: Collection[str] = ()) -> list[str]:
+    """The names of `packages` in the order in which they are unpacked: part by part (see :func:`stages`).
 
-    The essential packages and all they need come first, base-passwd before all of them because its preinst makes the
-    accounts that the others name; then the rest.
+    base-passwd comes before all of them because its preinst makes the accounts that the others name.
     """
-    first, rest = _essential_first(_Graph(packages))
-    return sorted(first, key=lambda name: name != "base-passwd") + rest
+    essential, *others = stages(packages, first)
+    return sorted(essential, key=lambda name: name != "base-passwd") + [name for part in others for name in part]
 
 
-def configure_order(packages: Sequence[Orderable]) -> list[str]:
+def configure_order(packages: Sequence[Orderable], first: Collection[str] = ()) -> list[str]:
     """The names of `packages` in the order in which ``dpkg --configure`` takes them.
 
-    dpkg is thought to be called twice, for the essential part and for the rest, each time with all packages unpacked.
+    dpkg is thought to be called for each part of :func:`stages`, each time with all packages of the part unpacked.
     """
-    graph = _Graph(packages)
-    queue = _Queue(graph)
-    for names in _essential_first(graph):
+    early = [package for package in packages if package.name in first] or packages
+    essential, rest, *added = stages(packages, first)
+    queue = _Queue(_Graph(early))
+    queue.run(essential)
+    queue.run(rest)
+    queue.graph = _Graph(packages)
+    for names in added:
         queue.run(names)
     return list(queue.done)
 

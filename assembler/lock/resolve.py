@@ -1,6 +1,6 @@
 """From a recipe to its lock: signed archives, their indices, and the packages that a solver chooses from them."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -217,22 +217,27 @@ class _Packages:
 
     def locked(self) -> tuple[LockedPackage, ...]:
         return tuple(
-            LockedPackage(
-                name=candidate.name,
-                version=candidate.version,
-                architecture=candidate.architecture,
-                source=candidate.source,
-                source_version=candidate.source_version,
-                size=candidate.size,
-                sha256=candidate.sha256,
-                path=candidate.filename,
-                archive=candidate.archive,
-                roles=tuple(sorted(roles)),
-                # The strongest of the reasons in its roles, the first role's if they are equal.
-                why=min(causes, key=lambda cause: (cause != REQUESTED, cause != ESSENTIAL)),
-            )
+            # The strongest of the reasons in its roles, the first role's if they are equal.
+            locked(candidate, roles, min(causes, key=lambda cause: (cause != REQUESTED, cause != ESSENTIAL)))
             for _, (candidate, roles, causes) in sorted(self._found.items())
         )
+
+
+def locked(candidate: Candidate, roles: Iterable[str], why: str = "") -> LockedPackage:
+    """A chosen package as a lock names it."""
+    return LockedPackage(
+        name=candidate.name,
+        version=candidate.version,
+        architecture=candidate.architecture,
+        source=candidate.source,
+        source_version=candidate.source_version,
+        size=candidate.size,
+        sha256=candidate.sha256,
+        path=candidate.filename,
+        archive=candidate.archive,
+        roles=tuple(sorted(roles)),
+        why=why,
+    )
 
 
 def _seen(lock: Lock | None, archive: Archive) -> tuple[LockedArchive, ...]:

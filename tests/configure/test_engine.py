@@ -25,7 +25,7 @@ def test_preinst_first_then_postinst_by_dependencies() -> None:
         package(tree, "d", postinst=SH + log.format("d"), prerm=SH + "wget x\n", config=SH + "wget x\n"),
     ]
     report = configure(tree, packages, SETTINGS)
-    assert tree.read_text("/log").split() == ["pre-c", "pre-b", "b", "d", "a", "c"]
+    assert tree.read_text("/log").split() == ["pre-b", "b", "pre-c", "d", "a", "c"]
     assert report.order == ("b", "d", "a", "c")
     assert report.counts() == {"calls": 6}
 

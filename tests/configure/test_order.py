@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from assembler.configure.order import Orderable, configure_order, essential_closure, relation_names, unpack_order
+from assembler.configure.order import Orderable, configure_order, relation_names, stages, unpack_order
 from tests.programs import need
 
 # name: (Depends, has a postinst)
@@ -82,8 +82,26 @@ def test_essential_packages_come_first_and_base_passwd_before_all() -> None:
     ]
     assert unpack_order(found) == ["base-passwd", "libc", "bash", "lib", "aaa", "app"]
     assert configure_order(found) == ["libc", "base-passwd", "bash", "lib", "aaa", "app"]
-    assert essential_closure(found) == {"base-passwd", "bash", "libc"}
+    assert [sorted(part) for part in stages(found)] == [["base-passwd", "bash", "libc"], ["aaa", "app", "lib"]]
     assert unpack_order(found[::-1]) == unpack_order(found)
+
+
+def test_packages_that_are_there_first_keep_their_order_whatever_is_added() -> None:
+    base = [
+        Orderable("base-passwd", {"Essential": "yes"}, has_postinst=True),
+        Orderable("bash", {"Essential": "yes", "Depends": "shell-data | base-passwd"}, has_postinst=True),
+        Orderable("tool", {"Depends": "bash"}, has_postinst=True),
+    ]
+    added = [
+        Orderable("aaa", {"Depends": "shell-data, tool"}, has_postinst=True),
+        Orderable("shell-data", {}, has_postinst=True),
+    ]
+    first = {package.name for package in base}
+    order = configure_order(base)
+    assert configure_order([*added, *base], first) == [*order, "shell-data", "aaa"]
+    assert unpack_order([*added, *base], first)[:3] == unpack_order(base)
+    assert configure_order([*added, *base]) != [*order, "shell-data", "aaa"]
+    assert configure_order(base, first) == order
 
 
 def test_relations_are_read_as_names() -> None:

@@ -7,7 +7,7 @@ starts. What depends on such a package waits with it.
 from collections.abc import Iterable, Mapping, Sequence
 from importlib import resources
 
-from assembler.configure.order import Orderable, dependents, essential_closure, needs_of
+from assembler.configure.order import Orderable, dependents, needs_of, stages
 from assembler.debian import dpkg_database
 from assembler.debian.package import Unpacked
 from assembler.errors import AssembleError, Place, Problems
@@ -35,7 +35,7 @@ def waiting(packages: Sequence[Unpacked], wanted: Sequence[str]) -> dict[str, st
         return {}
     orderable = [Orderable(package.name, package.fields, "postinst" in package.control) for package in packages]
     names = {package.name for package in packages}
-    booting = essential_closure(orderable) | needs_of(orderable, [name for name in _BOOTING if name in names])
+    booting = set(stages(orderable)[0]) | needs_of(orderable, [name for name in _BOOTING if name in names])
     errors: list[AssembleError] = []
     found: dict[str, str] = {}
     for index, name in enumerate(wanted):

@@ -7,13 +7,14 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
 class Server(ThreadingHTTPServer):
-    """`answers[path]` is called with the handler; what is not there is 404. `seen` lists (path, Range header)."""
+    """`answers[path]` is called with the handler, `otherwise` for other paths. `seen` lists (path, Range header)."""
 
     daemon_threads = True
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
         self.answers: dict[str, Callable[[Handler], None]] = {}
+        self.otherwise: Callable[[Handler], None] = lambda handler: handler.reply(404, b"not here")
         self.seen: list[tuple[str, str]] = []
         self.stopping = threading.Event()
 
@@ -35,11 +36,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self.server.seen.append((self.path, self.headers.get("Range", "")))
-        answer = self.server.answers.get(self.path)
-        if answer is None:
-            self.reply(404, b"not here")
-        else:
-            answer(self)
+        self.server.answers.get(self.path, self.server.otherwise)(self)
 
     def reply(self, status: int, data: bytes, headers: dict[str, str] | None = None) -> None:
         self.send_response(status)

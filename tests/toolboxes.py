@@ -32,7 +32,7 @@ INDEPENDENT = [
     # Debian
     "dpkg", "init-system-helpers", "kmod", "systemd",
     # the rest
-    "busybox-static", "dash", "openssh-client", "openssl", "shellcheck",
+    "busybox-static", "dash", "docker-registry", "openssh-client", "openssl", "shellcheck", "skopeo",
 ]  # fmt: skip
 """Packages whose programs the tests call; see scripts/test-tools."""
 _ARCHITECTURES: dict[str, Literal["amd64", "arm64"]] = {"x86_64": "amd64", "aarch64": "arm64"}

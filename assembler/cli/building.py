@@ -11,6 +11,8 @@ from assembler.debian.fetch import fetch_packages
 from assembler.errors import AssembleError
 from assembler.layers.build import build
 from assembler.layers.inputs import Inputs
+from assembler.lock.files import fetch_files
+from assembler.lock.images import fetch_images
 from assembler.recipe.document import did_you_mean
 from assembler.recipe.load import load
 from assembler.recipe.model import Recipe
@@ -37,6 +39,8 @@ def build_recipe(current: Session, name: str, args: dict[str, str], out: Path, *
             lock_text=loaded.lock_path.read_bytes(),
             store=store,
             fetch=lambda packages: fetch_packages(packages, lock, store=store, transport=transport, mirrors=chosen),
+            fetch_files=lambda files: fetch_files(files, store=store, transport=transport),
+            fetch_images=lambda images: fetch_images(images, store=store, transport=transport),
             jobs=settings.jobs,
             reporter=reporter,
         )

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from assembler.lock.model import Lock, LockedPackage
+from assembler.lock.model import Lock, LockedFile, LockedImage, LockedPackage
 from assembler.progress import SILENT, Reporter
 from assembler.recipe.load import LoadedRecipe
 from assembler.recipe.model import Recipe
@@ -24,6 +24,10 @@ class Inputs:
     store: Store
     fetch: Callable[[Iterable[LockedPackage]], None]
     """Gets packages into the store."""
+    fetch_files: Callable[[Iterable[LockedFile]], None]
+    """Gets upstream files into the store."""
+    fetch_images: Callable[[Iterable[LockedImage]], None]
+    """Gets container images into the store."""
     jobs: int = 2
     reporter: Reporter = SILENT
 

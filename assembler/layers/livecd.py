@@ -15,6 +15,7 @@ from assembler.layers import kernel as kernels
 from assembler.layers.inputs import Inputs
 from assembler.layers.kernel import KernelLayer
 from assembler.layers.keys import digest
+from assembler.layers.kubernetes import images_on_medium
 from assembler.layers.rootfs import TreeLayer, open_packages
 from assembler.layers.step import Step, facts, of_packages, of_table, of_values
 from assembler.tree import tar
@@ -100,7 +101,8 @@ def iso_step(inputs: Inputs, kernel: KernelLayer, initramfs: Step, squashfs: Ste
         }
         digests = {path: result.digests[file] for path, (result, file) in parts.items()}
         # Of contents, not of keys: another version of the assembler that makes the same parts makes the same ISO.
-        identity = digest(parts=digests, recipe=recipe, name=name, extra=extra)
+        images = {image.name: image.manifest for image in inputs.lock.images}
+        identity = digest(parts=digests, recipe=recipe, name=name, extra=extra, images=images)
         boot = live_boot(
             inputs.toolbox(),
             inputs.folder_of("boot"),
@@ -117,6 +119,7 @@ def iso_step(inputs: Inputs, kernel: KernelLayer, initramfs: Step, squashfs: Ste
             {
                 **boot.files,
                 **extra,
+                **images_on_medium(inputs),
                 **{f"/{path}": result.path(file) for path, (result, file) in parts.items()},
             },
             label=recipe.label,
@@ -133,6 +136,7 @@ def iso_step(inputs: Inputs, kernel: KernelLayer, initramfs: Step, squashfs: Ste
         **of_values(name=name, architecture=architecture, epoch=epoch),
         **of_table("livecd", recipe, ("label", "state", "cmdline", "timeout")),
         **{f"file {path}": digest(data=data) for path, data in extra.items()},
+        **{f"image {image.name}": image.manifest for image in inputs.lock.images},
         **of_packages("tool", inputs.lock.role("tools")),
         **of_packages("boot loader", inputs.lock.role("boot")),
     }

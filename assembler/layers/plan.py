@@ -1,6 +1,6 @@
 """Which steps a recipe takes: the table of contents of an image."""
 
-from assembler.layers import cloudinit, images, kernel, livecd, rootfs
+from assembler.layers import cloudinit, images, kernel, kubernetes, livecd, rootfs
 from assembler.layers.inputs import Inputs
 from assembler.layers.step import Step
 
@@ -13,7 +13,9 @@ def plan(inputs: Inputs) -> tuple[Step, ...]:
     image = kernel.layer(inputs)
     root = rootfs.layer(inputs)
     initramfs = livecd.initrd_step(inputs, image)
-    squashfs = livecd.squashfs_step(inputs, root)
+    system = kubernetes.layer(inputs, root)
+    squashfs = livecd.squashfs_step(inputs, system)
     iso = livecd.iso_step(inputs, image, initramfs, squashfs)
-    seed = cloudinit.layer(inputs)
-    return (image.step, root.step, *images.steps(inputs, root), initramfs, squashfs, iso, seed)
+    trees = (root,) if system is root else (root, system)
+    files = [step for tree in trees for step in (tree.step, *images.steps(inputs, tree))]
+    return (image.step, *files, initramfs, squashfs, iso, cloudinit.layer(inputs))

@@ -36,14 +36,17 @@ def lock_files(
     store: Store,
     transport: Transport,
     previous: Lock | None = None,
+    hold: bool = False,
     reporter: Reporter = SILENT,
 ) -> tuple[LockedFile, ...]:
     """Lock `wanted`, sorted by name; they are in the store afterwards, since nobody knows their size before.
 
+    With `hold`, a digest that `previous` has for an address goes on being what is expected there.
     Raises TransportError when one cannot be had or is not what its digest says, and LockError when one that `previous`
     trusted on first use is another now.
     """
-    asked = [_ask_publisher(file, transport) for file in wanted]
+    old = {file.url: file for file in previous.files} if previous and hold else {}
+    asked = [_held(file, old[file.url]) if file.url in old else _ask_publisher(file, transport) for file in wanted]
     wants = [
         Want(
             digest=file.sha256,
@@ -62,7 +65,7 @@ def lock_files(
             url=file.url,
             size=found.size,
             sha256=found.digest,
-            learned=file.learned if file.sha256 else "first-use",
+            learned=file.learned,
             witness=witness,
             role=file.role,
         )
@@ -77,6 +80,13 @@ def fetch_files(files: Iterable[LockedFile], *, store: Store, transport: Transpo
     """See to it that locked `files` are in `store`, under their SHA-256. Raises TransportError or StoreError."""
     hint = "its publisher may have dropped or replaced it: run `assemble lock` to look again"
     transport.download(store, [Want(file.sha256, file.size, (file.url,), file.name, hint) for file in files])
+
+
+def _held(file: WantedFile, old: LockedFile) -> tuple[WantedFile, str]:
+    """`file` with the digest that it had, unless the recipe or the assembler has something to say of it."""
+    if file.sha256:
+        return file, ""
+    return replace(file, sha256=old.sha256, learned=old.learned), old.witness
 
 
 def _ask_publisher(file: WantedFile, transport: Transport) -> tuple[WantedFile, str]:
@@ -97,7 +107,7 @@ def _ask_publisher(file: WantedFile, transport: Transport) -> tuple[WantedFile, 
                 hint="give its SHA-256 in the recipe",
             )
         return replace(file, sha256=digest, learned="publisher"), url
-    return file, ""
+    return replace(file, learned="first-use"), ""
 
 
 def checksum_in(text: str, name: str) -> str:

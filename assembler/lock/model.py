@@ -166,3 +166,7 @@ class Lock:
     def role(self, role: str) -> tuple[LockedPackage, ...]:
         """The packages wanted for `role`."""
         return tuple(package for package in self.packages if role in package.roles)
+
+    def files_for(self, role: str) -> tuple[LockedFile, ...]:
+        """The upstream files wanted for `role`."""
+        return tuple(file for file in self.files if file.role == role)

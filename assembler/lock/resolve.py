@@ -23,7 +23,11 @@ from assembler.debian.release import (
 from assembler.debian.solver import solve
 from assembler.debian.sources import Archive, archives, parse_sources
 from assembler.errors import AssembleError
-from assembler.lock.model import Lock, LockedArchive, LockedIndex, LockedPackage
+from assembler.kubernetes.parts import wanted_files, wanted_images
+from assembler.kubernetes.release import release as kubernetes_release
+from assembler.lock.files import lock_files
+from assembler.lock.images import lock_images
+from assembler.lock.model import Lock, LockedArchive, LockedFile, LockedImage, LockedIndex, LockedPackage
 from assembler.lock.toml import LockError
 from assembler.lock.wanted import Wanted, wanted
 from assembler.progress import SILENT, Reporter
@@ -130,6 +134,16 @@ def resolve(
     # Of several states of one archive those are kept that something comes from.
     states = [state for state in states if state.id in used or sum(_same(state, other) for other in states) == 1]
     latest = max(state.release.date for state in states)
+    files: tuple[LockedFile, ...] = ()
+    images: tuple[LockedImage, ...] = ()
+    if recipe.kubernetes is not None:
+        kubernetes = kubernetes_release(recipe.kubernetes.version)
+        asked = wanted_files(recipe.kubernetes, kubernetes, recipe.arch)
+        files = lock_files(
+            asked, store=store, transport=transport, previous=previous, hold=held is not None, reporter=reporter
+        )
+        names = wanted_images(recipe.kubernetes, kubernetes)
+        images = lock_images(names, recipe.arch, store=store, transport=transport, held=held, reporter=reporter)
     return Lock(
         assembler=__version__,
         recipe_sha256=recipe_digest,
@@ -138,6 +152,8 @@ def resolve(
         build_architecture=build_architecture,
         archives=tuple(sorted((_archive(state, store) for state in states), key=lambda item: item.id)),
         packages=chosen,
+        files=files,
+        images=images,
     )
 
 

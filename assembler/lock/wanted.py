@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from assembler.kubernetes.parts import packages
 from assembler.recipe.model import Recipe
 
 INITRD = ("busybox-static", "e2fsprogs", "util-linux")
@@ -45,9 +46,14 @@ class Wanted:
 def wanted(recipe: Recipe, build_architecture: str) -> tuple[Wanted, ...]:
     """What `recipe` needs, role by role, when it is built on a machine of `build_architecture`."""
     target = recipe.arch
+    chosen = dict.fromkeys((*recipe.rootfs.packages, recipe.kernel.package))
+    if recipe.kubernetes is not None:
+        # The Kubernetes layer decides where these come from, whatever the recipes below it had in their lists.
+        taken, dropped = packages(recipe.kubernetes)
+        chosen = dict.fromkeys(name for name in (*chosen, *sorted(taken)) if name not in dropped)
     rootfs = Wanted(
         role="rootfs",
-        packages=tuple(dict.fromkeys((*recipe.rootfs.packages, recipe.kernel.package))),
+        packages=tuple(chosen),
         architecture=target,
         essential=True,
         recommends=recipe.rootfs.recommends,

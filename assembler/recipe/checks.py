@@ -20,6 +20,7 @@ _UNIQUE: tuple[tuple[str, str], ...] = (
     ("rootfs", "disable"),
     ("rootfs", "mask"),
     ("artifacts", "formats"),
+    ("kubernetes", "extra_images"),
     ("cloudinit", "ssh_authorized_keys"),
 )
 
@@ -31,6 +32,7 @@ def check(data: dict[str, Any]) -> Iterator[Problem]:
     yield from _units(data)
     yield from _files(_list(data, "rootfs", "files"))
     yield from _compression(_table(data, "livecd"))
+    yield from _kubernetes(_table(data, "kubernetes"))
 
 
 def named_files(data: dict[str, Any]) -> Iterator[tuple[KeyPath, str]]:
@@ -92,6 +94,19 @@ def _files(files: list[Any]) -> Iterator[Problem]:
         name = file.get("path")
         if isinstance(name, str) and first.setdefault(name, index) != index:
             yield (*path, "path"), f"'{name}' is given twice", "remove one of them"
+
+
+def _kubernetes(table: dict[str, Any]) -> Iterator[Problem]:
+    for name, part in table.items():
+        if not isinstance(part, dict):
+            continue
+        source = part.get("source", "upstream")
+        if source == "debian" and name in ("kubelet", "kubeadm"):
+            yield ("kubernetes", name, "source"), f"Debian has no {name}", "take it from upstream"
+        if source != "upstream":
+            for key in ("version", "url", "sha256"):
+                if part.get(key):
+                    yield ("kubernetes", name, key), f"has no say with source = '{source}'", "remove one of the two"
 
 
 def _compression(livecd: dict[str, Any]) -> Iterator[Problem]:

@@ -14,17 +14,21 @@ from assembler.recipe.shapes import (
     HostName,
     ImageName,
     ImagePath,
+    ImageReference,
     KernelParameters,
+    KubernetesVersion,
     Label,
     Locale,
     PackageName,
     Password,
     PathPattern,
     PublicKey,
+    Sha256,
     Size,
     StateDisk,
     TimeZone,
     UnitName,
+    UpstreamVersion,
     Url,
 )
 
@@ -128,6 +132,45 @@ class Artifacts(Strict):
     """Size of the disk; empty for what is in it and about a quarter more."""
 
 
+class KubernetesPart(Strict):
+    """Where one part of the Kubernetes layer comes from."""
+
+    source: Literal["upstream", "debian", "none"] = "upstream"
+    """`upstream`: its publisher; `debian`: a Debian package; `none`: it is left out."""
+    version: UpstreamVersion = ""
+    """Empty: the one that goes with `kubernetes.version`."""
+    url: Url = ""
+    """Address of the file. Empty: where the publisher has this version."""
+    sha256: Sha256 = ""
+    """Its digest. Empty: the one that comes with the assembler, else that of the publisher's checksum file, else what
+    arrives when locking is trusted; the lock says which."""
+
+
+class Kubernetes(Strict):
+    """The Kubernetes layer, which an image has when its recipe has this table."""
+
+    version: KubernetesVersion = "1.36"
+    """Version of Kubernetes, `1.36` for the newest known patch. Everything else follows from it."""
+    kubelet: KubernetesPart = KubernetesPart()
+    kubeadm: KubernetesPart = KubernetesPart()
+    kubectl: KubernetesPart = KubernetesPart()
+    containerd: KubernetesPart = KubernetesPart()
+    runc: KubernetesPart = KubernetesPart()
+    crictl: KubernetesPart = KubernetesPart()
+    nerdctl: KubernetesPart = KubernetesPart()
+    cni_plugins: KubernetesPart = KubernetesPart()
+    images: Literal["kubeadm", "none"] = "none"
+    """Container images that come on the medium, so that a node needs no registry. `kubeadm`: those that kubeadm of this
+    version starts a cluster with."""
+    extra_images: list[ImageReference] = []
+    """Further images that come on the medium."""
+
+    def part(self, name: str) -> KubernetesPart:
+        """The part with this key."""
+        part: KubernetesPart = getattr(self, name)
+        return part
+
+
 class Livecd(Strict):
     """The live ISO layer."""
 
@@ -176,5 +219,6 @@ class Recipe(Strict):
     kernel: Kernel = Kernel()
     rootfs: Rootfs = Rootfs()
     artifacts: Artifacts = Artifacts()
+    kubernetes: Kubernetes | None = None
     livecd: Livecd = Livecd()
     cloudinit: CloudInit = CloudInit()

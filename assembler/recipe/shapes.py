@@ -150,6 +150,32 @@ Url = Annotated[
 ]
 """A base URL, or nothing."""
 
+Sha256 = Annotated[
+    str, Shape(r"|[0-9a-f]{64}", "a SHA-256", "64 hexadecimal digits in lower case, as sha256sum prints")
+]
+"""A SHA-256 in hex, or nothing."""
+
+UpstreamVersion = Annotated[
+    str, Shape(r"|[0-9][0-9A-Za-z.+~-]*", "a version", "as 2.3.4, without the v that stands before it elsewhere")
+]
+"""A publisher's version of something, or nothing."""
+
+KubernetesVersion = Annotated[
+    str, Shape(r"1\.[0-9]{2}(?:\.[0-9]{1,2})?", "a version of Kubernetes", "as 1.36, or 1.36.4 for one patch of it")
+]
+"""A minor version or a patch of Kubernetes."""
+
+ImageReference = Annotated[
+    str,
+    Shape(
+        r"(?:[A-Za-z0-9.-]+(?::[0-9]+)?/)?[a-z0-9]+(?:(?:[._-]|__)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:[._-]|__)[a-z0-9]+)*)*"
+        r"(?::[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(?:@sha256:[0-9a-f]{64})?",
+        "the name of a container image",
+        "as registry.example/name:tag, or with @sha256: and a digest",
+    ),
+]
+"""A reference to a container image (OCI distribution specification, and Docker's short names)."""
+
 StateDisk = Annotated[
     str,
     Shape(

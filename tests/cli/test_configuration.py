@@ -1,5 +1,6 @@
 """The user's configuration: routes to other servers, and logins that nobody else gets to see."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -7,12 +8,12 @@ import pytest
 from assembler.cli.configuration import ConfigurationError, read_routes
 from assembler.errors import AssembleError
 from assembler.lock.files import WantedFile, lock_files
-from assembler.lock.model import Lock
 from assembler.lock.toml import format_lock
 from assembler.store.objects import Store
 from assembler.store.routes import NO_ROUTES, Login, Routes
 from assembler.store.transport import Transport, TransportError
 from tests.http_server import Handler, Server
+from tests.lock.test_toml import LOCK
 
 TEXT = """
 [rewrite]
@@ -106,18 +107,7 @@ def test_a_mirror_with_a_login_leaves_no_trace(tmp_path: Path, server: Server, s
         with pytest.raises(TransportError) as caught:
             transport.get("https://dl.k8s.io/kubeadm")
     assert sent == [Login(user="robot", password="hunter2").header] * 2
-    lock = format_lock(
-        Lock(
-            assembler="0.1.0",
-            recipe_sha256="0" * 64,
-            source_date_epoch=0,
-            architecture="amd64",
-            build_architecture="amd64",
-            archives=(),
-            packages=(),
-            files=files,
-        )
-    )
+    lock = format_lock(replace(LOCK, files=files))
     for text in (lock, str(caught.value), "".join(caught.value.details), repr(routes), repr(transport)):
         assert "hunter2" not in text
         assert sent[0] not in text

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -11,6 +12,7 @@ from assembler.lock.toml import LockError
 from assembler.store.objects import Store
 from assembler.store.transport import OfflineError, Transport, TransportError
 from tests.http_server import Server
+from tests.lock.test_toml import LOCK
 
 DATA = b"a program" * 1000
 DIGEST = hashlib.sha256(DATA).hexdigest()
@@ -65,21 +67,13 @@ def test_trusted_on_first_use(server: Server, store: Store, transport: Transport
     url = server.serve("/kubelet", DATA)
     found = one(wanted(url, "", server.url("/gone")), store, transport)
     assert (found.sha256, found.learned) == (DIGEST, "first-use")
-    previous = Lock(
-        assembler="0.1.0",
-        recipe_sha256="",
-        source_date_epoch=0,
-        architecture="amd64",
-        build_architecture="amd64",
-        archives=(),
-        packages=(),
-        files=(found,),
-    )
+    previous = replace(LOCK, files=(found,))
     one(wanted(url), store, transport, previous)
     server.serve("/kubelet", b"another")
     with pytest.raises(LockError, match="another file than when it was locked first"):
         one(wanted(url), store, transport, previous)
     fetch_files([found], store=store, transport=transport)
+    assert lock_files([wanted(url)], store=store, transport=transport, previous=previous, hold=True) == (found,)
 
 
 def test_what_has_no_digest_is_never_continued(server: Server, store: Store, transport: Transport) -> None:

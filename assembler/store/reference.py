@@ -1,0 +1,48 @@
+"""Names of container images, as people and nodes write them, and what they stand for."""
+
+import re
+from dataclasses import dataclass
+
+from assembler.errors import AssembleError
+
+_DOCKER = "docker.io"
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+
+
+class ImageNameError(AssembleError):
+    """Not the name of an image."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reference:
+    """An image in a registry, by tag or digest; made by :func:`parse`."""
+
+    registry: str
+    """Host, perhaps with a port."""
+    repository: str
+    tag: str
+    """Empty when there is a digest only."""
+    digest: str
+    """``sha256:...``; empty for none."""
+
+    def __str__(self) -> str:
+        """The full name as containerd has it: a digest makes the tag superfluous."""
+        return f"{self.registry}/{self.repository}" + (f"@{self.digest}" if self.digest else f":{self.tag}")
+
+    @property
+    def base(self) -> str:
+        """Address of the repository in the registry's API, without a slash at the end."""
+        host = "registry-1.docker.io" if self.registry == _DOCKER else self.registry
+        return f"https://{host}/v2/{self.repository}"
+
+
+def parse(text: str) -> Reference:
+    """The image that `text` names, Docker's short names included (``alpine`` is docker.io/library/alpine:latest)."""
+    name, _, digest = text.partition("@")
+    first, slash, rest = name.partition("/")
+    if not slash or not (set(first) & {".", ":"} or first == "localhost"):
+        first, rest = _DOCKER, name if slash else f"library/{name}"
+    repository, colon, tag = rest.partition(":")
+    if not repository.rpartition("/")[2] or (colon and not tag) or (digest and not _DIGEST.fullmatch(digest)):
+        raise ImageNameError(f"{text} is not the name of an image", hint="as registry.example/name:tag")
+    return Reference(registry=first, repository=repository, tag=tag or ("" if digest else "latest"), digest=digest)

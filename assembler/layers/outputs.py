@@ -10,7 +10,7 @@ from pathlib import Path
 
 from assembler.errors import AssembleError, Place
 from assembler.layers.manifest import Artifact
-from assembler.store.objects import sha256_of
+from assembler.store.objects import FULL, sha256_of
 
 
 @dataclass(slots=True)
@@ -34,7 +34,16 @@ class Outputs:
         return Artifact(name=name, size=path.stat().st_size, sha256=sha256_of(path))
 
     def _commit(self) -> None:
-        for path in sorted(self.staging.iterdir()):
+        finished = sorted(self.staging.iterdir())
+        for path in finished:
+            target = self.folder / path.name
+            if target.is_dir():
+                raise AssembleError(
+                    "a folder is in the way of an output",
+                    where=Place(file=str(target)),
+                    hint="move it away, or name another folder with --out",
+                )
+        for path in finished:
             path.chmod(0o666 & ~_umask())
             path.replace(self.folder / path.name)
 
@@ -47,7 +56,10 @@ def _umask() -> int:
 
 @contextmanager
 def outputs(folder: Path) -> Iterator[Outputs]:
-    """Outputs for `folder`, which is made when it is missing; nothing in it changes when the block fails."""
+    """Outputs for `folder`, which is made when it is missing; nothing in it changes when the block fails.
+
+    Raises AssembleError when it cannot be written, and when its disk is full.
+    """
     try:
         folder.mkdir(parents=True, exist_ok=True)
         staging = Path(tempfile.mkdtemp(prefix=".assemble-", dir=folder))
@@ -62,5 +74,15 @@ def outputs(folder: Path) -> Iterator[Outputs]:
         made = Outputs(folder, staging)
         yield made
         made._commit()  # noqa: SLF001  the other half of this class
+    except OSError as error:
+        # What is written elsewhere meanwhile, the store, explains itself.
+        if error.errno not in FULL:
+            raise
+        raise AssembleError(
+            "the disk of the output folder is full",
+            where=Place(file=str(folder)),
+            why=error.strerror or str(error),
+            hint="make room there, or name another folder with --out",
+        ) from error
     finally:
         shutil.rmtree(staging, ignore_errors=True)

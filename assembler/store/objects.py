@@ -26,7 +26,8 @@ from typing import BinaryIO
 from assembler.errors import AssembleError, Place
 
 CHUNK = 1 << 20
-_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+"""What the system says when there is no room."""
 
 
 class StoreError(AssembleError):
@@ -86,7 +87,7 @@ class Store:
             raise self._failed(error) from error
 
     def _failed(self, error: OSError) -> StoreError:
-        full = error.errno in _FULL
+        full = error.errno in FULL
         return StoreError(
             "the disk of the store is full" if full else "the store cannot be written",
             where=Place(file=str(error.filename or self.root)),
@@ -160,7 +161,7 @@ class Store:
                 try:
                     make(path)
                 except OSError as error:
-                    if error.errno in _FULL:
+                    if error.errno in FULL:
                         raise self._failed(error) from error
                     raise
                 with self.writing():

@@ -15,7 +15,7 @@ from assembler.vm.node import Built
 from assembler.vm.qemu import Drive, Emulator, Hardware
 from tests.boot.state_disks import run
 
-TIMEOUT = 150
+TIMEOUT = 600
 """Seconds for a boot; about 8 on an idle machine under emulation."""
 
 INIT = """\

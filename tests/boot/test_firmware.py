@@ -15,7 +15,7 @@ from assembler.vm.node import Built
 
 pytestmark = pytest.mark.boot
 
-TIMEOUT = 400
+TIMEOUT = 1200
 """Seconds; some 100 under emulation on two idle processors."""
 
 

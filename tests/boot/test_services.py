@@ -22,9 +22,9 @@ from tests.boot.wire import ADDRESS, GUEST, NAME, Wire, plugged_in
 
 pytestmark = pytest.mark.boot
 
-LOGIN = 400
+LOGIN = 1200
 """Seconds until the prompt; about 25 under emulation on an idle machine."""
-RUNNING = 600
+RUNNING = 1200
 """Seconds until every unit is started; cloud-init takes the most of it."""
 BEHIND = 2 * 86400
 """Seconds by which the clock of the first boot is behind."""
@@ -81,8 +81,8 @@ class Session:
 
 def ssh(port: int, key: Path, command: str) -> subprocess.CompletedProcess[str]:
     argv = ["ssh", "-F", "none", "-p", str(port), "-i", str(key), "-o", "IdentitiesOnly=yes", "-o", "BatchMode=yes"]
-    argv += ["-o", "StrictHostKeyChecking=no", "-o", f"UserKnownHostsFile={key}.hosts", "-o", "ConnectTimeout=60"]
-    return subprocess.run([*argv, "root@127.0.0.1", command], capture_output=True, text=True, timeout=120, check=False)
+    argv += ["-o", "StrictHostKeyChecking=no", "-o", f"UserKnownHostsFile={key}.hosts", "-o", "ConnectTimeout=240"]
+    return subprocess.run([*argv, "root@127.0.0.1", command], capture_output=True, text=True, timeout=300, check=False)
 
 
 def make_key(path: Path) -> Path:
@@ -94,7 +94,7 @@ def make_key(path: Path) -> Path:
 def logged_in(machine: Machine) -> Iterator[Machine]:
     with machine:
         machine.expect(r"^k8s-livecd login: $", LOGIN)
-        machine.login("root", "root", timeout=120)
+        machine.login("root", "root", timeout=600)
         yield machine
 
 
@@ -106,7 +106,7 @@ def ask(machine: Machine, begun: float) -> Boot:
     for question, command in QUESTIONS.items():
         if question == "clock":
             asked = time.time()
-        answers[question] = machine.run(command, timeout=180)
+        answers[question] = machine.run(command, timeout=600)
     return Boot(machine.console.text, overall, failed, answers, begun, asked)
 
 
@@ -134,11 +134,11 @@ def session(
             running.run(
                 "logger -t assembler-test said before the reboot; echo kept | tee /root/kept /var/lib/kept; sync"
             )
-            running.shutdown(180)
+            running.shutdown(600)
         begun = time.time()
         with logged_in(Machine(emulator, machine)) as running:
             second = ask(running, begun)
-            running.shutdown(180)
+            running.shutdown(600)
     return Session(first, second, by_key, by_other, wire)
 
 

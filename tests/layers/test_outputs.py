@@ -1,5 +1,6 @@
 """Outputs appear complete or not at all."""
 
+import errno
 from pathlib import Path
 
 import pytest
@@ -27,10 +28,11 @@ def test_a_failure_changes_nothing(tmp_path: Path) -> None:
     def fail() -> None:
         with outputs(tmp_path) as made:
             made.path("a").write_text("half")
-            raise OSError(28, "No space left on device")
+            raise OSError(errno.ENOSPC, "No space left on device")
 
-    with pytest.raises(OSError, match="No space"):
+    with pytest.raises(AssembleError, match="the disk of the output folder is full") as caught:
         fail()
+    assert caught.value.where.file == str(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["a"]
     assert (tmp_path / "a").read_text() == "old"
 
@@ -39,3 +41,16 @@ def test_a_file_in_the_way_of_the_folder_is_a_clear_error(tmp_path: Path) -> Non
     (tmp_path / "out").write_text("")
     with pytest.raises(AssembleError, match="output folder cannot be written"), outputs(tmp_path / "out"):
         pass
+
+
+def test_a_folder_in_the_way_of_an_output_changes_nothing(tmp_path: Path) -> None:
+    (tmp_path / "b").mkdir()
+
+    def write() -> None:
+        with outputs(tmp_path) as made:
+            made.path("a").write_text("new")
+            made.path("b").write_text("new")
+
+    with pytest.raises(AssembleError, match="a folder is in the way"):
+        write()
+    assert [path.name for path in tmp_path.iterdir()] == ["b"]

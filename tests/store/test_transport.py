@@ -39,7 +39,7 @@ def transport() -> Iterator[Transport]:
 @pytest.fixture
 def hasty() -> Iterator[Transport]:
     """One that calls a server stalled very soon."""
-    with Transport(backoff=0.01, stall_timeout=0.3) as it:
+    with Transport(backoff=0.01, stall_timeout=1.5) as it:
         yield it
 
 
@@ -94,7 +94,7 @@ def test_downloads_many_at_a_time_and_keeps_them(server: Server, store: Store, t
 
 
 def test_several_downloads_run_at_the_same_time(server: Server, store: Store, transport: Transport) -> None:
-    together = threading.Barrier(4, timeout=10)
+    together = threading.Barrier(4, timeout=60)
     bodies = [DATA[:n] for n in range(1, 5)]
 
     def answer(body: bytes) -> str:

@@ -64,11 +64,11 @@ def test_keys_reach_the_machine_and_control_a_x_ends_it(terminal: Terminal) -> N
     terminal.type(b"\x03abc")  # Ctrl-C is the guest's, too
     terminal.expect(b"\x03abc")
     terminal.type(b"\x01x")
-    assert terminal.process.wait(30) == 0
+    assert terminal.process.wait(60) == 0
 
 
 def test_a_machine_that_switches_itself_off(terminal: Terminal) -> None:
     terminal.expect(b"is up")
     terminal.expect(b"> ")
     terminal.type(b"q")
-    assert terminal.process.wait(30) == 0
+    assert terminal.process.wait(60) == 0

@@ -15,13 +15,13 @@ def test_console_both_ways_and_power_off(emulator: Emulator, hardware: Hardware)
     heard: list[str] = []
     with Machine(emulator, hardware, echo=heard.append) as machine:
         machine.expect(r"^sector is up$", timeout=60)
-        machine.expect(r"> $", timeout=10)
+        machine.expect(r"> $", timeout=60)
         machine.send("hello")
-        assert machine.expect(r"h(el+)o", timeout=10)[1] == "ell"
+        assert machine.expect(r"h(el+)o", timeout=60)[1] == "ell"
         machine.send("q")
-        assert machine.wait(30) == 0
+        assert machine.wait(60) == 0
         with pytest.raises(MachineError, match=r"the machine ended .* before its console showed 'more'") as caught:
-            machine.expect("more", timeout=30)
+            machine.expect("more", timeout=60)
         assert "> hello" in caught.value.details
     assert "".join(heard) == machine.console.text
 
@@ -88,7 +88,7 @@ def test_port_in_use(emulator: Emulator, hardware: Hardware) -> None:
 def test_port_is_forwarded_on_the_loopback_only(emulator: Emulator, hardware: Hardware, free_port: int) -> None:
     with Machine(emulator, replace(hardware, ssh_port=free_port)) as machine:
         machine.expect("is up", timeout=60)
-        socket.create_connection(("127.0.0.1", free_port), timeout=10).close()
+        socket.create_connection(("127.0.0.1", free_port), timeout=60).close()
         for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
             address, _, port = line.split()[1].partition(":")
             if int(port, 16) == free_port and line.split()[3] == "0A":  # listening
@@ -116,7 +116,7 @@ def test_uefi_starts_and_leaves_the_hosts_variables_alone(emulator: Emulator, ha
     assert emulator.uefi_vars, "the tests need UEFI firmware (Debian: ovmf)"
     before = emulator.uefi_vars.stat()
     with Machine(emulator, replace(hardware, firmware="uefi")) as machine:
-        machine.expect(r"BdsDxe: (failed to load|loading|No bootable)", timeout=120)
+        machine.expect(r"BdsDxe: (failed to load|loading|No bootable)", timeout=300)
     assert emulator.uefi_vars.stat().st_mtime_ns == before.st_mtime_ns
 
 

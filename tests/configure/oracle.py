@@ -88,11 +88,11 @@ class Reference:
         for alias in ("bin", "sbin", "lib", "lib64"):
             (root / alias).symlink_to(f"usr/{alias}")
         essential, rest = stages(_orderable(debs))
+        by_name = {deb.name: deb for deb in debs}
         for name in essential:
-            unpack_command = ["dpkg-deb", "--fsys-tarfile", str(self.files[name])]
-            tar_command = ["tar", "-C", str(root), "--keep-directory-symlink", "--xattrs", "-xpf", "-"]
-            with subprocess.Popen(unpack_command, stdout=subprocess.PIPE) as stream:
-                subprocess.run(tar_command, stdin=stream.stdout, check=True)
+            # Enough to start the dpkg in there, which then installs all of it.
+            options = ["-C", str(root), "--keep-directory-symlink", "--xattrs", "--numeric-owner"]
+            subprocess.run(["tar", *options, "-xpf", str(by_name[name].data)], check=True)
         for folder in ("info", "updates", "triggers", "alternatives", "parts"):
             (root / "var/lib/dpkg" / folder).mkdir(parents=True, exist_ok=True)
         for name in ("status", "available"):

@@ -5,10 +5,11 @@ is ever carried out in part. The vocabulary is in `commands.py`. Conditions on f
 answered from the tree when the action is carried out.
 """
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from assembler.configure.commands import COMMANDS, Machine, file_test
+from assembler.configure.commands import COMMANDS, INERT, Machine, file_test
 from assembler.configure.residual import Scope, constant, is_duplication, truth, words
 from assembler.configure.shell import AndOr, Block, Case, For, Function, Group, If, Pipeline, Simple, Statement
 from assembler.errors import AssembleError
@@ -160,6 +161,8 @@ class _Compiler:
         looked_up = _looked_up(simple)
         if looked_up and not simple.assignments and written is None:
             return lambda machine: 0 if machine.program(looked_up) else 1
+        if self.is_inert(simple) and written is None:
+            return lambda _machine: 0
         argv = words(simple, scope)
         if not argv or (simple.assignments and argv[0] != "/usr/lib/runit-helper/runit-helper"):
             raise Unknown
@@ -199,12 +202,22 @@ class _Compiler:
             return run_in
         return action
 
+    def is_inert(self, simple: Simple) -> bool:
+        """Whether a command leaves nothing behind, whatever the parameters in its words are."""
+        name = simple.words[0]
+        known = name in INERT and name not in self.functions and not simple.assignments
+        return known and not any(map(_has_effects, simple.words))
+
     def assignment(self, simple: Simple, scope: Scope) -> Action:
-        """Assignments are resolved by the scope; one that is not known there may matter only if it is used."""
+        """Assignments are resolved by the scope; one that is not known there matters only if it is used."""
         for name, value in simple.assignments:
             if name in _LOCALE_VARIABLES:
                 continue
-            if name in _SHELL_VARIABLES or name not in scope.single or constant(value, scope, assigned=True) is None:
+            if (
+                name in _SHELL_VARIABLES
+                or _has_effects(value)
+                or (name in scope.variables and name not in scope.single)
+            ):
                 raise Unknown
         if simple.redirects:
             raise Unknown
@@ -276,6 +289,11 @@ class _Compiler:
             return 0
 
         return run
+
+
+def _has_effects(word: str) -> bool:
+    """Whether expanding a word may do more than give its value: run commands, assign, end the script."""
+    return "`" in word or "$(" in word or re.search(r"\$\{[^}]*[=?]", word) is not None
 
 
 def _looked_up(simple: Simple) -> str:

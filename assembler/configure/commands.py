@@ -9,10 +9,12 @@ import posixpath
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from assembler.configure import (
     accounts,
     alternatives,
+    apache,
     ca_certificates,
     capabilities,
     pam,
@@ -122,8 +124,9 @@ def _always_nothing(_arguments: list[str]) -> Action:
     return _nothing
 
 
-for _name in (*_NOT_RUNNING, *_LEFT_OUT, *_DEBCONF, "echo", "printf"):
-    COMMANDS[_name] = _always_nothing
+INERT = frozenset({*_NOT_RUNNING, *_LEFT_OUT, *_DEBCONF, "echo", "printf"})
+"""Commands that leave nothing behind, whatever their arguments are."""
+COMMANDS.update(dict.fromkeys(INERT, _always_nothing))
 
 
 @_command("set", "umask", "export")
@@ -174,6 +177,7 @@ def _engine(run: Callable[[Tree, list[str]], object]) -> Maker:
 
 COMMANDS.update(
     {
+        **{name: _engine(partial(apache.enable, program=name)) for name in apache.PROGRAMS},
         "adduser": _engine(accounts.adduser),
         "addgroup": _engine(accounts.addgroup),
         "useradd": _engine(accounts.useradd),
@@ -350,11 +354,14 @@ def _divert(arguments: list[str]) -> Action | None:
     if parsed is None or len(parsed[1]) != 1:
         return None
     options, (path,) = parsed
-    if "rename" in options or "no-rename" not in options:
+    if ("rename" in options) is ("no-rename" in options):
         return None
     to = options.get("divert", f"{path}.distrib")
 
     def run(machine: Machine) -> int:
+        if "rename" in options and (machine.tree.lexists(path) or machine.tree.lexists(to)):
+            # Whose file that is depends on the order of unpacking, and here all are unpacked.
+            raise CommandError("a file would have to be renamed for a diversion", where=Place(path=path))
         package = ":" if "local" in options else options.get("package", machine.package)
         entries = diversions(machine.tree)
         if "remove" in options:

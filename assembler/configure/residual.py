@@ -243,8 +243,8 @@ def _test(words: Sequence[str]) -> bool | None:
             return bool(value)
         case ["-z", value]:
             return not value
-        case [value] if not value.startswith("-"):
-            return bool(value)
+        case [value]:
+            return bool(value)  # also one that looks like an operator: `[ -z $2 ]` without a $2
         case [left, "=" | "==", right]:
             return left == right
         case [left, "!=", right]:

@@ -28,7 +28,7 @@ TOOLS: dict[str, frozenset[str]] = {
     "dh_installdebconf": frozenset({"."}),
     "dh_installinit": frozenset({"update-rc.d", "invoke-rc.d", "chmod", "dpkg-maintscript-helper", "exit"}),
     "dh_installmenu": frozenset({"update-menus"}),
-    "dh_installsystemd": _DEB_SYSTEMD,
+    "dh_installsystemd": _DEB_SYSTEMD | {"systemd-tmpfiles"},
     "dh_installsystemduser": _DEB_SYSTEMD,
     "dh_installsysusers": frozenset({"systemd-sysusers"}),
     "dh_installtmpfiles": frozenset({"systemd-tmpfiles"}),

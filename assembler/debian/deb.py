@@ -145,7 +145,10 @@ def _decompressed(name: str, part: IO[bytes], where: Place) -> IO[bytes]:
 
 
 def paragraph(text: str) -> dict[str, str]:
-    """The fields of one deb822 paragraph, in order (Debian policy 5.1)."""
+    """The fields of one deb822 paragraph, in order (Debian policy 5.1).
+
+    As dpkg does, only the ends of a whole value are trimmed, not those of its lines.
+    """
     fields: dict[str, str] = {}
     last = ""
     for line in text.split("\n"):
@@ -155,8 +158,8 @@ def paragraph(text: str) -> dict[str, str]:
             last, colon, value = line.partition(":")
             if not colon:
                 raise ValueError(f"not a field: {line!r}")
-            fields[last] = value.strip()
-    return fields
+            fields[last] = value.lstrip()
+    return {name: value.rstrip() for name, value in fields.items()}
 
 
 def _control(stream: IO[bytes], where: Place) -> tuple[dict[str, str], dict[str, bytes]]:

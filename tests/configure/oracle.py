@@ -4,6 +4,7 @@ The reference is made in a chroot (root, Linux, dpkg, tar and unshare), by dpkg 
 packages in the order of the assembler. Nothing outside its folder is written to.
 """
 
+import difflib
 import fnmatch
 import hashlib
 import os
@@ -20,7 +21,8 @@ from functools import cache
 from pathlib import Path
 
 from assembler.configure.engine import Settings, configure
-from assembler.configure.order import Orderable, configure_order, stages, unpack_order
+from assembler.configure.first_boot import waiting
+from assembler.configure.order import Orderable, configure_order, dependents, stages, unpack_order
 from assembler.configure.report import Report
 from assembler.debian.deb import Deb
 from assembler.debian.unpack import unpack
@@ -30,6 +32,8 @@ from assembler.tree.staging import Inode, Kind, Tree
 
 EXPLAINED = Path(__file__).resolve().parent / "explained.toml"
 EPOCH = 1767225600
+_SHOWN = 12
+"""Lines of a difference that are shown."""
 ENVIRONMENT = {
     "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
     "DEBIAN_FRONTEND": "noninteractive",
@@ -68,10 +72,14 @@ def _orderable(debs: Collection[Deb]) -> list[Orderable]:
     return [Orderable(deb.name, deb.fields, "postinst" in deb.control) for deb in debs]
 
 
-def compute(debs: Sequence[Deb], arch: str, first: frozenset[str] = frozenset()) -> tuple[Tree, Report]:
+def compute(
+    debs: Sequence[Deb], arch: str, first: frozenset[str] = frozenset(), first_boot: Sequence[str] = ()
+) -> tuple[Tree, Report]:
     """The tree as the assembler makes it, and what it says of the scripts. Raises AssembleError, Problems."""
     tree = Tree(EPOCH)
-    return tree, configure(tree, unpack(tree, debs, latest=EPOCH), Settings(EPOCH, arch, first=first))
+    packages = unpack(tree, debs, latest=EPOCH)
+    settings = Settings(EPOCH, arch, first=first, first_boot=waiting(packages, first_boot))
+    return tree, configure(tree, packages, settings)
 
 
 class Reference:
@@ -102,16 +110,25 @@ class Reference:
         self._install(debs, order, set(essential), "--force-depends")
         self._install(debs, order, set(rest))
 
-    def add(self, debs: Sequence[Deb], first: Collection[str]) -> None:
-        """Install those of `debs` that are not in `first`, which has been installed. Raises NoReference."""
-        self._install(debs, configure_order(_orderable(debs), first), {deb.name for deb in debs} - set(first))
+    def add(self, debs: Sequence[Deb], first: Collection[str], first_boot: Collection[str] = ()) -> None:
+        """Install those of `debs` that are not in `first`, which has been installed. Raises NoReference.
+
+        What is in `first_boot`, and what needs that, is only unpacked.
+        """
+        packages = _orderable(debs)
+        late = {*first_boot, *dependents(packages, first_boot)}
+        order = [name for name in configure_order(packages, first) if name not in late]
+        self._install(debs, order, {deb.name for deb in debs} - set(first))
 
     def _install(self, debs: Sequence[Deb], order: Sequence[str], names: Collection[str], *force: str) -> None:
-        policy, folder = self.root / "usr/sbin/policy-rc.d", self.root / "debs"
+        policy, folder, null = (self.root / name for name in ("usr/sbin/policy-rc.d", "debs", "dev/null"))
         # Nothing may start. runit-helper, which starts nothing without runit, would not even make its link when told.
         policy.write_text("#!/bin/sh\ngrep -qs runit-helper /proc/$PPID/cmdline && exit 0\nexit 101\n")
         policy.chmod(0o755)
         folder.mkdir()
+        null.parent.mkdir(exist_ok=True)
+        os.mknod(null, stat.S_IFCHR | 0o666, os.makedev(1, 3))
+        null.chmod(0o666)
         paths = []
         for deb in debs:
             if deb.name in names:
@@ -119,9 +136,11 @@ class Reference:
                 paths.append(f"/debs/{deb.name}.deb")
         # The assembler unpacks all before it configures any, so Pre-Depends are not configured yet.
         self._in_chroot("dpkg", "--force-depends", "--unpack", *paths)
-        self._in_chroot("dpkg", "--configure", *force, *(name for name in order if name in names))
+        if chosen := [name for name in order if name in names]:
+            self._in_chroot("dpkg", "--configure", *force, *chosen)
         shutil.rmtree(folder)
         policy.unlink()
+        null.unlink()
 
     def _in_chroot(self, *command: str) -> None:
         root = str(self.root)
@@ -250,10 +269,24 @@ def normalised(path: str, data: bytes) -> bytes:
     if path == "/var/lib/dpkg/diversions":
         lines = data.splitlines()
         return repr(sorted(zip(lines[::3], lines[1::3], lines[2::3], strict=True))).encode()
+    if path == "/var/lib/dpkg/statoverride":
+        return b"".join(sorted(data.splitlines(keepends=True)))
+    if path == "/etc/mdadm/mdadm.conf":
+        return re.sub(rb"(?m)auto-generated on .*? by", b"auto-generated on DATE by", data)
     if path == "/etc/shadow":
         # The day of the last change is the day of the run.
         return re.sub(rb"(?m)^([^:]*:[^:]*):[0-9]+:", rb"\1:DAY:", data)
     return data
+
+
+def _changed_lines(left: bytes, right: bytes) -> str:
+    """The first lines in which two texts differ, indented; nothing for other contents."""
+    try:
+        texts = left.decode().splitlines(), right.decode().splitlines()
+    except UnicodeDecodeError:
+        return ""
+    changes = list(difflib.unified_diff(*texts, n=0, lineterm=""))[2:]
+    return "".join(f"\n        {line}" for line in changes[:_SHOWN])
 
 
 def compare(
@@ -276,7 +309,8 @@ def compare(
             if ours.kind == theirs.kind and ours.digest != theirs.digest:
                 left, right = (normalised(path, data) for data in contents(path))
                 if left != right:
-                    found.append((path, "content", f"{len(left)} bytes computed, {len(right)} by dpkg"))
+                    text = f"{len(left)} bytes computed, {len(right)} by dpkg"
+                    found.append((path, "content", text + _changed_lines(left, right)))
     return found
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from assembler.configure.calls import Exit, compile_block
-from assembler.configure.commands import Machine
+from assembler.configure.commands import CommandError, Machine
 from assembler.configure.residual import own_scope, reduce_script, script_scope
 from assembler.configure.shell import parse, render
 from assembler.tree.staging import Kind, Tree
@@ -104,6 +104,13 @@ configure) echo c >@/etc/c;;
 *) echo other >@/etc/c;;
 esac
 """,
+    "variables that do not matter": """\
+act=stop
+[ -e @/etc/old ] && act=start
+echo "$act, $HOME" >/dev/null
+f=$act
+[ -z $2 ] && touch @/etc/acts
+""",
     "exit": """\
 if [ -e @/etc/old ]; then
 echo 1 >@/etc/r
@@ -155,7 +162,12 @@ def test_as_a_shell_would(script: str, tmp_path: Path) -> None:
         "echo x >$FILE\n",
         "cat >/etc/x <<EOF\n$HOME\nEOF\n",
         "chmod -x+y /etc/x\n",
-        "dpkg-divert --rename --add /etc/x\n",
+        "dpkg-divert --add /etc/x\n",
+        "echo $(rm /etc/old)\n",
+        "invoke-rc.d x ${X:=1}\n",
+        "x=`rm /etc/old`\n",
+        "for f in a b; do f=c; echo x >/etc/$f; done\n",
+        'f=a\nif [ -e /etc/x ]; then f=b; fi\necho x >"/etc/$f"\n',
         "f() { f; }\nf\n",
         "read x </etc/y\n",
         "PATH=/tmp\n",
@@ -198,6 +210,15 @@ def test_statoverrides_and_diversions_are_recorded() -> None:
     assert (inode.gid, oct(inode.mode)) == (8, "0o2755")
     assert tree.read_text("/var/lib/dpkg/statoverride") == "root mail 2755 /usr/bin/p\n"
     assert tree.read_text("/var/lib/dpkg/diversions") == "/y\n/y.real\na\n"
+
+
+def test_a_diversion_renames_nothing() -> None:
+    tree = tree_of({"/usr/bin/there": ""})
+    divert = "dpkg-divert --package a --rename --divert {0}.real --add {0}\n"
+    assert carry_out(divert.format("/usr/bin/absent"), tree) == 0
+    assert tree.read_text("/var/lib/dpkg/diversions") == "/usr/bin/absent\n/usr/bin/absent.real\na\n"
+    with pytest.raises(CommandError, match="renamed"):
+        carry_out(divert.format("/usr/bin/there"), tree)
 
 
 def test_owners() -> None:

@@ -68,7 +68,8 @@ def test_an_empty_version_compares_as_dpkg_says(operator: str) -> None:
 _TESTS = st.recursive(
     st.sampled_from(
         ['-n "$1"', '-z "$1"', '-n "$2"', '-z "$2"', '"$1" = configure', '"$1" != configure', '"$2" = ""', 'x"$2" = x',
-         '"$1" = upgrade', '! "$2" = a', "'a b' = a", '"${2:-d}" = d', '"${1:+e}" = e', '"${2-d}" = d']
+         '"$1" = upgrade', "-z $2", "-n $2",
+         '! "$2" = a', "'a b' = a", '"${2:-d}" = d', '"${1:+e}" = e', '"${2-d}" = d']
     ).map(lambda text: f"[ {text} ]"),
     lambda inner: st.one_of(
         st.tuples(inner, st.sampled_from(["&&", "||"]), inner).map(" ".join), inner.map(lambda text: f"! {{ {text}; }}")

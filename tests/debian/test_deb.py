@@ -159,6 +159,10 @@ def test_a_changed_package_never_crashes(tmp_path_factory: pytest.TempPathFactor
         return
 
 
+def test_only_the_ends_of_a_value_are_trimmed() -> None:
+    assert paragraph("A: \t x \nDescription: short \n long \n") == {"A": "x", "Description": "short \n long"}
+
+
 def test_a_paragraph_keeps_order_and_continuations() -> None:
     text = "Package: a\n# comment\nDescription: short\n long\n  more\nDepends: b (>= 1),\n c\n"
     assert list(paragraph(text).items()) == [

@@ -1,5 +1,6 @@
 """The work of ``assemble RECIPE.toml``."""
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from assembler.layers.build import build
 from assembler.layers.inputs import Inputs
 from assembler.lock.files import fetch_files
 from assembler.lock.images import fetch_images
+from assembler.lock.toml import format_lock
 from assembler.recipe.document import did_you_mean
 from assembler.recipe.load import load
 from assembler.recipe.model import Recipe
@@ -36,7 +38,7 @@ def build_recipe(current: Session, name: str, args: dict[str, str], out: Path, *
         inputs = Inputs(
             loaded=loaded,
             lock=lock,
-            lock_text=loaded.lock_path.read_bytes(),
+            lock_text=format_lock(dataclasses.replace(lock, build=None)).encode(),
             store=store,
             fetch=lambda packages: fetch_packages(packages, lock, store=store, transport=transport, mirrors=chosen),
             fetch_files=lambda files: fetch_files(files, store=store, transport=transport),

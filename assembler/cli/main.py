@@ -18,6 +18,7 @@ from assembler.cli.check import check
 from assembler.cli.lock import lock
 from assembler.cli.run import run
 from assembler.cli.schema import schema
+from assembler.cli.verify import verify
 from assembler.errors import AssembleError
 
 INTERRUPTED, TERMINATED = 130, 143
@@ -62,7 +63,7 @@ def cli() -> None:
     """
 
 
-for _command in (build, run, lock, check, schema):
+for _command in (build, run, lock, check, schema, verify):
     cli.add_command(_command)
 
 

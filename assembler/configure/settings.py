@@ -87,7 +87,7 @@ def _hostname(tree: Tree, recipe: Rootfs) -> None:
     _write(tree, "/etc/hosts", "".join(f"{line}\n" for line in kept))
 
 
-def _root_password(tree: Tree, recipe: Rootfs, epoch: int) -> None:
+def hashed_password(recipe: Rootfs) -> str:
     """Root's field of shadow(5): a password in clear is hashed here, everything else is taken as it is.
 
     The salt comes from the rest of the recipe, so that a rebuild gives the same bytes. It must not come from the
@@ -98,9 +98,14 @@ def _root_password(tree: Tree, recipe: Rootfs, epoch: int) -> None:
         seed = recipe.model_dump_json(exclude={"root_password"}).encode()
         digest = hashlib.sha512(b"root password salt\0" + seed).digest()
         hashed = sha512_crypt(hashed.encode(), "".join(SALT_CHARACTERS[byte % 64] for byte in digest[:16]))
+    return hashed
+
+
+def _root_password(tree: Tree, recipe: Rootfs, epoch: int) -> None:
+    """Root's password, hashed."""
     if not tree.is_file("/etc/passwd"):
         raise SettingError("the image has no /etc/passwd", hint="base-passwd makes it; it is essential")
-    set_password(tree, "root", hashed, epoch=epoch)
+    set_password(tree, "root", hashed_password(recipe), epoch=epoch)
 
 
 def _locale(tree: Tree, recipe: Rootfs) -> None:

@@ -2,7 +2,8 @@
 
 A bootable image starts from a CD (El Torito, for BIOS and UEFI) and, written to a disk or a USB stick as it is, from
 there too: its first sectors, which ISO 9660 leaves to the system, hold a master boot record with GRUB's code and a GUID
-partition table with one partition over the EFI system partition's image.
+partition table with one partition over the EFI system partition's image. Every image ends with a seal over all of it
+(see formats/seal.py).
 
 pycdlib lays out the file system; what makes it bootable as a disk is written over the result. Follows ECMA-119, the El
 Torito specification 1.0, IEEE P1282 (Rock Ridge), the UEFI Specification 2.10 (chapters 5 and 13.3), and, for what is
@@ -17,7 +18,7 @@ import posixpath
 import re
 import struct
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -27,6 +28,7 @@ from typing import Any, BinaryIO, cast
 from uuid import UUID
 
 from assembler.errors import AssembleError, Place
+from assembler.formats import seal
 from assembler.formats.partitions import (
     EFI_SYSTEM,
     GPT_SECTORS,
@@ -38,6 +40,7 @@ from assembler.formats.partitions import (
     mbr,
     protective,
 )
+from assembler.formats.seal import Area
 from assembler.progress import SILENT, Reporter
 from assembler.tree.content import Content, Slice, chunks, size_of
 
@@ -142,13 +145,14 @@ def write_iso(
             for path in (BIOS_IMAGE, EFI_IMAGE)
             if path in contents
         }
+        known = list(_areas(image))
     with out.open("r+b") as disk:
-        end = disk.seek(0, os.SEEK_END) + _PADDING
-        if boot is None:
-            disk.truncate(end)
-        else:
-            disk.truncate(-(-(end + GPT_SECTORS * SECTOR) // _DISK_UNIT) * _DISK_UNIT)
+        end = -(-disk.seek(0, os.SEEK_END) // BLOCK) * BLOCK
+        last, areas = _layout(known, end, hybrid=boot is not None)
+        disk.truncate(last)
+        if boot is not None:
             _make_hybrid(disk, boot, blocks, _identity(identity, label, epoch, contents))
+        seal.write(disk, end, areas)
 
 
 def _check_boot(boot: BootImages) -> None:
@@ -261,6 +265,46 @@ class _Reader(io.RawIOBase):
             filled += len(chunk)
         self._position += filled
         return filled
+
+
+# --- what lies where -------------------------------------------------------------------------------------------------
+
+
+def _areas(image: Any) -> Iterator[Area]:
+    """The files and folders of an image, as pycdlib has laid it out, at their places."""
+    pending = [("", image.get_record(iso_path="/"))]
+    while pending:
+        path, folder = pending.pop()
+        yield Area(folder.extent_location() * BLOCK, folder.get_data_length(), f"[folder {path or '/'}]")
+        for record in folder.children:
+            if record.is_dot() or record.is_dotdot():
+                continue
+            child = f"{path}/{record.rock_ridge.name().decode()}"
+            if record.is_dir():
+                pending.append((child, record))
+            else:
+                yield Area(record.extent_location() * BLOCK, record.get_data_length(), child)
+
+
+def _layout(known: Sequence[Area], end: int, *, hybrid: bool) -> tuple[int, list[Area]]:
+    """The size of an image whose file system has `end` bytes, and all of it but the seal, which begins there."""
+    room = 0
+    while True:
+        if hybrid:
+            backup = GPT_SECTORS * SECTOR
+            last = -(-(end + room + _PADDING + backup) // _DISK_UNIT) * _DISK_UNIT
+            known_tail = [Area(last - backup, backup, "[backup of the GPT]")]
+            head = [Area(0, SECTOR, "[master boot record]"), Area(SECTOR, GPT_SECTORS * SECTOR, "[GPT]")]
+        else:
+            last, known_tail, head = end + room + _PADDING, [], []
+        areas = [
+            *seal.tile(head, 0, 16 * BLOCK, "[system area]"),
+            *seal.tile(known, 16 * BLOCK, end, "[file system tables]"),
+            *seal.tile(known_tail, end + room, last, "[zeros behind the file system]"),
+        ]
+        if seal.space(areas) == room:
+            return last, areas
+        room = seal.space(areas)
 
 
 # --- booting ---------------------------------------------------------------------------------------------------------

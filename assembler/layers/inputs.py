@@ -20,7 +20,8 @@ class Inputs:
     loaded: LoadedRecipe
     lock: Lock
     lock_text: bytes
-    """The lock's file, which goes onto the ISO."""
+    """The lock's file as it goes onto the ISO: without what was recorded of builds, which would have to be known before
+    it is."""
     store: Store
     fetch: Callable[[Iterable[LockedPackage]], None]
     """Gets packages into the store."""

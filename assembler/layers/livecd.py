@@ -7,17 +7,22 @@ kernel, and the ISO needs both and the kernel's image.
 from pathlib import Path
 
 from assembler.boot.live import live_boot
+from assembler.configure.settings import hashed_password
 from assembler.debian.unpack import unpack
 from assembler.formats.iso import write_iso
 from assembler.formats.squashfs import write_squashfs
 from assembler.initrd import compose as initrd
+from assembler.layers import contents
 from assembler.layers import kernel as kernels
+from assembler.layers.contents import TreeListing
 from assembler.layers.inputs import Inputs
 from assembler.layers.kernel import KernelLayer
 from assembler.layers.keys import digest
 from assembler.layers.kubernetes import images_on_medium
-from assembler.layers.rootfs import TreeLayer, open_packages
+from assembler.layers.rootfs import LISTING, TreeLayer, open_packages
 from assembler.layers.step import Step, facts, of_packages, of_table, of_values
+from assembler.recipe.portable import portable
+from assembler.tree import digest as tree_digest
 from assembler.tree import tar
 from assembler.tree.staging import Tree
 
@@ -50,6 +55,7 @@ def initrd_step(inputs: Inputs, kernel: KernelLayer) -> Step:
             settings = initrd.Settings(label=recipe.label, state=recipe.state, state_label=recipe.state_label)
             image = initrd.compose(kernel.tree(), tree, release, scripts, settings)
             initrd.write(image, folder / INITRD, epoch)
+            (folder / LISTING).write_text("".join(tree_digest.listing(image)), "ascii")
 
     needed = {
         kernel.step.label: kernel.step.key,
@@ -86,11 +92,15 @@ def squashfs_step(inputs: Inputs, root: TreeLayer) -> Step:
     return Step(layer="livecd", name="squashfs", inputs=needed, make=make)
 
 
-def iso_step(inputs: Inputs, kernel: KernelLayer, initramfs: Step, squashfs: Step) -> Step:
-    """The hybrid ISO, with the lock on it."""
+def iso_step(inputs: Inputs, kernel: KernelLayer, root: TreeLayer, initramfs: Step, squashfs: Step) -> Step:
+    """The hybrid ISO, with its lock, its recipe and a list of all that is in it."""
     recipe, name, epoch = inputs.recipe.livecd, inputs.recipe.name, inputs.epoch
     architecture = inputs.lock.architecture
-    extra = {f"/live/{name}.lock.toml": inputs.lock_text}
+    hashed = hashed_password(inputs.recipe.rootfs)
+    extra = {
+        contents.lock_path(name): inputs.lock_text,
+        **{f"{contents.RECIPE_FOLDER}/{path}": data for path, data in portable(inputs.loaded, hashed).items()},
+    }
 
     def make(folder: Path) -> None:
         image, ramfs, system = (step.result(inputs.store) for step in (kernel.step, initramfs, squashfs))
@@ -114,14 +124,28 @@ def iso_step(inputs: Inputs, kernel: KernelLayer, initramfs: Step, squashfs: Ste
             cmdline=recipe.cmdline,
             timeout=recipe.timeout,
         )
+        files: dict[str, bytes | Path] = {
+            **boot.files,
+            **extra,
+            **images_on_medium(inputs),
+            **{f"/{path}": result.path(file) for path, (result, file) in parts.items()},
+        }
+        trees = [
+            TreeListing(path=path, name=label, text=result.path(LISTING).read_bytes())
+            for path, label, result in (
+                (f"/{SQUASHFS_PATH}", "rootfs", root.step.result(inputs.store)),
+                ("/boot/initrd.img", "initrd", ramfs),
+            )
+        ]
+        about = {
+            "name": name,
+            "architecture": architecture,
+            "source_date_epoch": epoch,
+            "kernel_release": facts(image)["release"],
+        }
         write_iso(
             folder / ISO,
-            {
-                **boot.files,
-                **extra,
-                **images_on_medium(inputs),
-                **{f"/{path}": result.path(file) for path, (result, file) in parts.items()},
-            },
+            {**files, **contents.describe(files, trees, about=about)},
             label=recipe.label,
             epoch=epoch,
             boot=boot.images,
@@ -131,6 +155,7 @@ def iso_step(inputs: Inputs, kernel: KernelLayer, initramfs: Step, squashfs: Ste
 
     needed = {
         kernel.step.label: kernel.step.key,
+        root.step.label: root.step.key,
         initramfs.label: initramfs.key,
         squashfs.label: squashfs.key,
         **of_values(name=name, architecture=architecture, epoch=epoch),

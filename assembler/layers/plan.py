@@ -15,7 +15,7 @@ def plan(inputs: Inputs) -> tuple[Step, ...]:
     initramfs = livecd.initrd_step(inputs, image)
     system = kubernetes.layer(inputs, root)
     squashfs = livecd.squashfs_step(inputs, system)
-    iso = livecd.iso_step(inputs, image, initramfs, squashfs)
+    iso = livecd.iso_step(inputs, image, system, initramfs, squashfs)
     trees = (root,) if system is root else (root, system)
     files = [step for tree in trees for step in (tree.step, *images.steps(inputs, tree))]
     return (image.step, *files, initramfs, squashfs, iso, cloudinit.layer(inputs))

@@ -134,7 +134,7 @@ def _packages(before: _Group, after: _Group) -> tuple[PackageChange, ...]:
     found = []
     for key in sorted(before.keys() | after.keys()):
         was, now = before.get(key, []), after.get(key, [])
-        if {package.sha256 for package in was} == {package.sha256 for package in now}:
+        if {(each.version, each.sha256) for each in was} == {(each.version, each.sha256) for each in now}:
             continue
         versions = [", ".join(package.version for package in side) for side in (was, now)]
         found.append(

@@ -50,7 +50,7 @@ def digest(lines: Iterable[str]) -> str:
 
 def _line(path: str, inode: Inode, first: str, latest: int | None, content: Callable[[Content], str]) -> str:
     if first != path:
-        return f"link - - - - - - {_escaped(path)} -> {_escaped(first)}"
+        return f"link - - - - - - {escaped(path)} -> {escaped(first)}"
     mtime = inode.mtime if latest is None else min(inode.mtime, latest)
     size, about, target = "-", "-", ""
     if inode.kind is Kind.FILE:
@@ -58,12 +58,13 @@ def _line(path: str, inode: Inode, first: str, latest: int | None, content: Call
     elif inode.kind in {Kind.CHAR, Kind.BLOCK}:
         about = "{},{}".format(*inode.device)
     elif inode.kind is Kind.SYMLINK:
-        target = f" -> {_escaped(inode.target)}"
-    attributes = ",".join(f"{_escaped(name)}={data.hex()}" for name, data in sorted(inode.xattrs.items())) or "-"
+        target = f" -> {escaped(inode.target)}"
+    attributes = ",".join(f"{escaped(name)}={data.hex()}" for name, data in sorted(inode.xattrs.items())) or "-"
     head = f"{inode.kind.name.lower()} {inode.mode:04o} {inode.uid}:{inode.gid} {mtime} {size} {about} {attributes}"
-    return f"{head} {_escaped(path)}{target}"
+    return f"{head} {escaped(path)}{target}"
 
 
-def _escaped(text: str) -> str:
+def escaped(text: str) -> str:
+    """A path, target or name as it stands in a listing."""
     raw = text.encode("utf-8", "surrogateescape")
     return _ESCAPED.sub(lambda found: b"\\x%02x" % found[0][0], raw).decode("ascii")

@@ -1,0 +1,1 @@
+"""Proofs about finished images: verifying, comparing, rebuilding, and telling where everything came from."""

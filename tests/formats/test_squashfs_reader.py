@@ -1,0 +1,61 @@
+"""Our reader against what mksquashfs wrote, in a file of its own and in the middle of another."""
+
+from pathlib import Path
+
+import pytest
+
+from assembler.formats.squashfs_reader import Squashfs, SquashfsError
+from assembler.tools.toolbox import Toolbox
+from assembler.tree import digest
+from tests.formats.test_squashfs import EPOCH, example, written
+
+
+@pytest.fixture
+def image(toolbox: Toolbox, tmp_path: Path) -> Path:
+    tree = example(tmp_path)
+    tree.at("/tmp").xattrs["user.long"] = bytes(range(256)) * 40
+    tree.at("/usr/bin/su").xattrs["security.capability"] = tree.at("/usr/bin/ping").xattrs["security.capability"]
+    tree.root.mtime = EPOCH
+    (tmp_path / "listing").write_text("".join(digest.listing(tree)))
+    return written(toolbox, tree, tmp_path / "x.squashfs")
+
+
+@pytest.mark.parametrize("offset", [0, 4096])
+def test_the_tree_comes_back(image: Path, tmp_path: Path, offset: int) -> None:
+    inside = tmp_path / "inside"
+    inside.write_bytes(bytes(offset) + image.read_bytes())
+    with Squashfs(inside, offset) as squashfs:
+        assert "".join(digest.listing(squashfs.tree, content=squashfs.sha256)) == (tmp_path / "listing").read_text()
+
+
+def test_every_byte_of_data_belongs_to_a_file(image: Path) -> None:
+    with Squashfs(image) as squashfs:
+        extents, tables = squashfs.extents, squashfs.tables
+    assert 96 <= extents[0].offset <= 104, "behind the superblock and the options of the compression"
+    assert [each.offset for each in extents[1:]] == [each.offset + each.size for each in extents[:-1]]
+    assert extents[-1].offset + extents[-1].size == tables["inodes"]
+    owners = {path: at for extent in extents for path, at in extent.owners}
+    assert owners["/var/big"] == 1 << 20, "its second block, or its tail among the small files"
+    assert {"/usr/bin/su", "/usr/bin/hard", "/var/Größe ☃"} < owners.keys()
+
+
+def test_damage_is_an_error_of_its_own(image: Path) -> None:
+    sound = image.read_bytes()
+    with Squashfs(image) as squashfs:
+        listing = list(digest.listing(squashfs.tree, content=squashfs.sha256))
+        used = squashfs.size
+    unseen = 0
+    for place in range(0, used, used // 400):
+        data = bytearray(sound)
+        data[place] ^= 0x41
+        image.write_bytes(data)
+        try:
+            with Squashfs(image) as squashfs:
+                unseen += list(digest.listing(squashfs.tree, content=squashfs.sha256)) == listing
+        except SquashfsError:
+            continue
+    assert unseen < 60, "of 400: tables and fields that only kernels use"
+
+    image.write_bytes(b"no squashfs at all" * 100)
+    with pytest.raises(SquashfsError):
+        Squashfs(image)

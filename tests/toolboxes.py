@@ -30,7 +30,7 @@ INDEPENDENT = [
     "btrfs-progs", "cpio", "dosfstools", "e2fsprogs", "fdisk", "gdisk", "mtools", "qemu-utils", "squashfs-tools",
     "util-linux", "xfsprogs", "xorriso",
     # Debian
-    "dpkg", "init-system-helpers", "kmod", "systemd",
+    "dpkg", "init-system-helpers", "kmod", "nftables", "systemd",
     # the rest
     "busybox-static", "dash", "docker-registry", "openssh-client", "openssl", "shellcheck", "skopeo",
 ]  # fmt: skip

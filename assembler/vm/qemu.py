@@ -88,6 +88,8 @@ class Hardware:
     """Port of the host's loopback that leads to the guest's port 22; None for no such way."""
     network: bool = True
     """Whether there is a network card, behind QEMU's own NAT (DHCP; 10.0.2.2 is the host)."""
+    outside: bool = True
+    """Whether that NAT lets the guest out to the host and beyond."""
     wires: tuple[tuple[int, int], ...] = ()
     """Further network cards, each as (port of the other end, port of QEMU): Ethernet frames as UDP datagrams between
     these two ports of the host's loopback."""
@@ -159,7 +161,8 @@ def _network(hardware: Hardware) -> list[str]:
     # romfile= : no network boot, thus no boot ROM to find, load and wait for.
     if hardware.network:
         forward = "" if hardware.ssh_port is None else f",hostfwd=tcp:127.0.0.1:{hardware.ssh_port}-:22"
-        argv += ["-netdev", f"user,id=net0{forward}", "-device", "virtio-net-pci,netdev=net0,romfile="]
+        inside = "" if hardware.outside else ",restrict=on"
+        argv += ["-netdev", f"user,id=net0{inside}{forward}", "-device", "virtio-net-pci,netdev=net0,romfile="]
     for number, (there, here) in enumerate(hardware.wires, start=1):
         argv += ["-netdev", f"socket,id=net{number},udp=127.0.0.1:{there},localaddr=127.0.0.1:{here}"]
         mac = f"52:54:00:12:34:{0x56 + number:02x}"

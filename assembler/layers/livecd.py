@@ -9,6 +9,7 @@ from pathlib import Path
 from assembler.boot.live import live_boot
 from assembler.configure.settings import hashed_password
 from assembler.debian.unpack import unpack
+from assembler.errors import AssembleError, Place
 from assembler.formats.iso import write_iso
 from assembler.formats.squashfs import write_squashfs
 from assembler.initrd import compose as initrd
@@ -22,6 +23,7 @@ from assembler.layers.kubernetes import images_on_medium
 from assembler.layers.rootfs import LISTING, TreeLayer, open_packages
 from assembler.layers.step import Step, facts, of_packages, of_table, of_values
 from assembler.recipe.portable import portable
+from assembler.recipe.shapes import in_bytes
 from assembler.tree import digest as tree_digest
 from assembler.tree import tar
 from assembler.tree.staging import Tree
@@ -152,6 +154,7 @@ def iso_step(inputs: Inputs, kernel: KernelLayer, root: TreeLayer, initramfs: St
             identity=identity,
             reporter=inputs.reporter,
         )
+        check_size((folder / ISO).stat().st_size, recipe.medium_size)
 
     needed = {
         kernel.step.label: kernel.step.key,
@@ -159,10 +162,21 @@ def iso_step(inputs: Inputs, kernel: KernelLayer, root: TreeLayer, initramfs: St
         initramfs.label: initramfs.key,
         squashfs.label: squashfs.key,
         **of_values(name=name, architecture=architecture, epoch=epoch),
-        **of_table("livecd", recipe, ("label", "state", "cmdline", "timeout")),
+        **of_table("livecd", recipe, ("label", "state", "medium_size", "cmdline", "timeout")),
         **{f"file {path}": digest(data=data) for path, data in extra.items()},
         **{f"image {image.name}": image.manifest for image in inputs.lock.images},
         **of_packages("tool", inputs.lock.role("tools")),
         **of_packages("boot loader", inputs.lock.role("boot")),
     }
     return Step(layer="livecd", name="iso", inputs=needed, make=make, outputs=(ISO,), kept=False)
+
+
+def check_size(size: int, medium: str) -> None:
+    """Raise AssembleError when an ISO of `size` bytes does not fit on a `medium` of this size (``700M``)."""
+    if medium and size > in_bytes(medium):
+        raise AssembleError(
+            "the ISO is too large for its medium",
+            where=Place(key="livecd.medium_size"),
+            why=f"it has {size} bytes, and {medium} are {in_bytes(medium)}",
+            hint="compress more (livecd.compression), or leave out packages or container images",
+        )

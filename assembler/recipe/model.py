@@ -184,6 +184,8 @@ class Livecd(Strict):
     """Compression of the squashfs."""
     compression_level: int | None = None
     """Its level: 1 to 22 for zstd, 1 to 9 for gzip; the others have none. Absent: a sensible one."""
+    medium_size: Size = ""
+    """Size of the smallest medium that the ISO shall fit on; a larger one is an error. Empty: any."""
     cmdline: KernelParameters = ""
     """Further kernel parameters."""
     timeout: Annotated[int, Field(ge=0, le=60)] = 1

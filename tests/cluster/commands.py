@@ -68,7 +68,7 @@ CNI = {
 
 
 def modules(release: Release) -> tuple[Module, ...]:
-    """The modules for a release, the quickest to build first."""
+    """The modules for a release."""
     version, others = release.version, release.with_it
     _, minor, _ = version.split(".")
     base = "k8s.io/component-base/version"
@@ -84,13 +84,6 @@ def modules(release: Release) -> tuple[Module, ...]:
             commands={f"cni-{name}": f"/plugins/{kind}/{name}" for name, kind in CNI.items()},
         ),
         Module(
-            name="crictl",
-            path="sigs.k8s.io/cri-tools",
-            version=f"v{others['crictl']}",
-            commands={"crictl": "/cmd/crictl"},
-            variables={"sigs.k8s.io/cri-tools/pkg/version.Version": f"v{others['crictl']}"},
-        ),
-        Module(
             name="containerd",
             path=containerd,
             version=f"v{others['containerd']}",
@@ -104,13 +97,6 @@ def modules(release: Release) -> tuple[Module, ...]:
             commands={"etcd": ""},
         ),
         Module(
-            name="coredns",
-            path="github.com/coredns/coredns",
-            version=others["coredns"],
-            commands={"coredns": ""},
-            main=COREDNS_MAIN,
-        ),
-        Module(
             name="kubernetes",
             path="k8s.io/kubernetes",
             version=f"v{version}",
@@ -121,6 +107,20 @@ def modules(release: Release) -> tuple[Module, ...]:
                 f"{base}.gitMinor": minor,
                 f"{base}.gitTreeState": "clean",
             },
+        ),
+        Module(
+            name="coredns",
+            path="github.com/coredns/coredns",
+            version=others["coredns"],
+            commands={"coredns": ""},
+            main=COREDNS_MAIN,
+        ),
+        Module(
+            name="crictl",
+            path="sigs.k8s.io/cri-tools",
+            version=f"v{others['crictl']}",
+            commands={"crictl": "/cmd/crictl"},
+            variables={"sigs.k8s.io/cri-tools/pkg/version.Version": f"v{others['crictl']}"},
         ),
     )
 

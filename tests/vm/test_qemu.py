@@ -92,3 +92,7 @@ def test_no_network_no_forward() -> None:
     assert after(arguments(TCG, Hardware(network=False, wires=((7001, 7002),))), "-netdev") == [
         "socket,id=net1,udp=127.0.0.1:7001,localaddr=127.0.0.1:7002"
     ]
+
+
+def test_a_network_that_leads_nowhere() -> None:
+    assert after(arguments(TCG, Hardware(outside=False)), "-netdev") == ["user,id=net0,restrict=on"]

@@ -12,7 +12,8 @@ from pathlib import Path
 
 from assembler.audit import listing
 from assembler.audit.image import SQUASHFS, Image
-from assembler.debian.deb822 import Deb822Error, paragraphs
+from assembler.audit.packages import installed
+from assembler.debian.dpkg_database import ADMINDIR
 from assembler.errors import AssembleError
 from assembler.formats import seal
 from assembler.formats.seal import SEAL, Area, SealError
@@ -178,11 +179,10 @@ def _inside(image: Image, lock: Lock | None, areas: int, reporter: Reporter) -> 
             found = listing.parse(text)
             paths += len(found)
             findings += _tree(image, path, text, found)
-            if path == SQUASHFS and tree.tree.is_file("/var/lib/dpkg/status"):
-                status = b"".join(tree.chunks(tree.tree.at("/var/lib/dpkg/status").content))
-                installed = _installed(status)
-                packages = len(installed)
-                findings += _packages(installed, image.lock)
+            if path == SQUASHFS and tree.tree.is_file(f"{ADMINDIR}/status"):
+                there = {(name, version, arch) for (name, arch), version in installed(tree).items()}
+                packages = len(there)
+                findings += _packages(there, image.lock)
     if lock is not None:
         findings += _against(image, lock)
     return Verified(findings=tuple(findings), areas=areas, paths=paths, packages=packages)
@@ -223,24 +223,13 @@ def _tree(image: Image, path: str, text: str, found: Mapping[str, listing.Entry]
         yield Finding(f"{path}!{difference.path}", what)
 
 
-def _installed(status: bytes) -> set[tuple[str, str, str]]:
-    """Name, version and architecture of the packages in dpkg's status file."""
-    try:
-        return {
-            (" ".join(each["package"].words), " ".join(each["version"].words), " ".join(each["architecture"].words))
-            for each in paragraphs(status.decode())
-        }
-    except (Deb822Error, KeyError, UnicodeDecodeError):
-        return set()
-
-
-def _packages(installed: set[tuple[str, str, str]], lock: Lock) -> Iterator[Finding]:
+def _packages(there: set[tuple[str, str, str]], lock: Lock) -> Iterator[Finding]:
     """Every package that dpkg knows of against the lock, and nothing more."""
     locked = {(package.name, package.version, package.architecture) for package in lock.role("rootfs")}
-    status = f"{SQUASHFS}!/var/lib/dpkg/status"
-    for name, version, architecture in sorted(locked - installed):
+    status = f"{SQUASHFS}!{ADMINDIR}/status"
+    for name, version, architecture in sorted(locked - there):
         yield Finding(status, f"{name} {version} ({architecture}) is in the lock and not installed")
-    for name, version, architecture in sorted(installed - locked):
+    for name, version, architecture in sorted(there - locked):
         yield Finding(status, f"{name} {version} ({architecture}) is installed and not in the lock")
 
 

@@ -15,6 +15,7 @@ from assembler import __version__
 from assembler.cli import environment, rendering
 from assembler.cli.build import build
 from assembler.cli.check import check
+from assembler.cli.diff import diff
 from assembler.cli.lock import lock
 from assembler.cli.run import run
 from assembler.cli.schema import schema
@@ -63,7 +64,7 @@ def cli() -> None:
     """
 
 
-for _command in (build, run, lock, check, schema, verify):
+for _command in (build, run, lock, check, schema, verify, diff):
     cli.add_command(_command)
 
 

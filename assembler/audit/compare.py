@@ -1,0 +1,273 @@
+"""What differs between two images: layer by layer, path by path, field by field, package by package.
+
+Everything is read from the images' own bytes, not from what they say of themselves.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from assembler.audit import listing
+from assembler.audit.image import INITRD, SQUASHFS, Image, OpenTree
+from assembler.audit.packages import installed, owners
+from assembler.errors import AssembleError, Place
+from assembler.formats.seal import SealError
+from assembler.layers import contents
+from assembler.lock.changes import Changes, changes
+from assembler.lock.toml import parse_lock
+from assembler.progress import SILENT, Reporter
+from assembler.tree.content import Content, chunks
+from assembler.tree.digest import escaped
+from assembler.tree.staging import Inode, Kind
+
+LAYERS: Mapping[str, str] = {SQUASHFS: "rootfs", INITRD: "initrd", "/boot/vmlinuz": "kernel"}
+"""Layers by the files on an ISO that hold them; all else is the layer ``iso``."""
+_NOTHING = Changes(archives=(), sources=(), files=(), other={})
+
+Bytes = Callable[[], Iterator[bytes]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """A path that differs."""
+
+    layer: str
+    path: str
+    """In the image; what lies inside another file of it has that file's name and ``!`` before it."""
+    package: str
+    """The Debian package that ships it; empty when none does."""
+    fields: Mapping[str, tuple[str, str]]
+    """Old and new by field: ``there``, ``kind``, ``mode``, ``owner``, ``mtime``, ``size``, ``content`` (SHA-256) ..."""
+    offset: int = -1
+    """Of the first byte that differs; -1 when the bytes are the same, or not there."""
+    bytes: int = 0
+    """How many bytes differ, where both have some."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PackageChange:
+    """An installed package that differs; a version is empty where it is not installed."""
+
+    name: str
+    architecture: str
+    old: str
+    new: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """All that differs."""
+
+    changes: tuple[Change, ...]
+    packages: tuple[PackageChange, ...]
+    lock: Changes
+
+    def __bool__(self) -> bool:
+        return bool(self.changes or self.packages or self.lock)
+
+
+def compare(old: Path, new: Path, *, reporter: Reporter = SILENT, pair: "Pair | None" = None) -> Comparison:
+    """What `new` has otherwise than `old`: two ISOs, two locks, two files of any other kind, or two output folders.
+
+    `pair` is handed the bytes of every two files that differ. Raises AssembleError when one cannot be read, or when
+    they are not of one kind.
+    """
+    if old.is_dir() != new.is_dir():
+        raise AssembleError("a folder and a file cannot be compared", where=Place(file=f"{old} {new}"))
+    if old.is_dir():
+        return _folders(old, new, reporter, pair)
+    if old.name.endswith(".lock.toml") and new.name.endswith(".lock.toml"):
+        before, after = (parse_lock(path.read_text("utf-8", "replace"), str(path)) for path in (old, new))
+        return Comparison(changes=(), packages=(), lock=changes(before, after))
+    if _is_iso(old) and _is_iso(new):
+        return _isos(Image(old), Image(new), reporter, pair)
+    found = _bytes(old.name, "file", _file(old), _file(new), pair)
+    return Comparison(changes=tuple(found), packages=(), lock=_NOTHING)
+
+
+Pair = Callable[[str, Bytes, Bytes], None]
+
+
+def _is_iso(path: Path) -> bool:
+    with path.open("rb") as stream:
+        stream.seek(16 * 2048)
+        return stream.read(6)[1:] == b"CD001"
+
+
+def _file(path: Path) -> Bytes:
+    def read() -> Iterator[bytes]:
+        with path.open("rb") as stream:
+            while chunk := stream.read(1 << 20):
+                yield chunk
+
+    return read
+
+
+def _folders(old: Path, new: Path, reporter: Reporter, pair: Pair | None) -> Comparison:
+    sides = [{path.name: path for path in folder.iterdir() if path.is_file()} for folder in (old, new)]
+    found: list[Change] = []
+    packages: tuple[PackageChange, ...] = ()
+    lock = _NOTHING
+    for name in sorted(sides[0].keys() | sides[1].keys()):
+        if name not in sides[0] or name not in sides[1]:
+            there = ("file", "") if name in sides[0] else ("", "file")
+            found.append(Change(layer="out", path=name, package="", fields={"there": there}))
+            continue
+        inner = compare(sides[0][name], sides[1][name], reporter=reporter, pair=pair)
+        found += inner.changes
+        packages = packages or inner.packages
+        lock = lock or inner.lock
+    return Comparison(changes=tuple(found), packages=packages, lock=lock)
+
+
+# --- ISOs ------------------------------------------------------------------------------------------------------------
+
+
+def _isos(old: Image, new: Image, reporter: Reporter, pair: Pair | None) -> Comparison:
+    found: list[Change] = []
+    packages: tuple[PackageChange, ...] = ()
+    for path in sorted(old.files.keys() | new.files.keys()):
+        before, after = old.files.get(path), new.files.get(path)
+        layer = LAYERS.get(path, "iso")
+        if before is None or after is None:
+            there = ("", "file") if before is None else ("file", "")
+            found.append(Change(layer=layer, path=path, package="", fields={"there": there}))
+            continue
+        outside = list(_bytes(path, layer, _content(before), _content(after), pair if path not in LAYERS else None))
+        if outside and path in {SQUASHFS, INITRD}:
+            try:
+                with reporter.step(path):
+                    inside, versions = _trees(old, new, path, pair)
+            except AssembleError as error:  # one of them cannot be looked into
+                reporter.warn(str(error))
+                inside, versions = [], ()
+            found += inside or outside
+            packages = packages or versions
+        else:
+            found += outside
+    # Boot records, tables and padding; when nothing else differs, they are all that does.
+    found += _areas(old, new)
+    lock = _NOTHING
+    if contents.INDEX in old.files and contents.INDEX in new.files:
+        lock = changes(old.lock, new.lock)
+    return Comparison(changes=tuple(found), packages=packages, lock=lock)
+
+
+def _content(content: Content) -> Bytes:
+    return lambda: chunks(content)
+
+
+def _areas(old: Image, new: Image) -> Iterator[Change]:
+    """What lies outside of files, by the names that the seals have for it."""
+    try:
+        sides = [_digests(image) for image in (old, new)]
+    except SealError:
+        return
+    for name in sorted(sides[0].keys() | sides[1].keys()):
+        before, after = sides[0].get(name, ""), sides[1].get(name, "")
+        if before != after and not name.startswith("[folder") and not name.startswith("[padding behind"):
+            yield Change(layer="iso", path=name, package="", fields={"content": (before, after)})
+
+
+def _digests(image: Image) -> dict[str, str]:
+    states: dict[str, hashlib._Hash] = {}
+    with image.path.open("rb") as stream:
+        for area, _ in image.seal.areas:
+            if area.name.startswith("["):
+                stream.seek(area.offset)
+                states.setdefault(area.name, hashlib.sha256()).update(stream.read(area.size))
+    return {name: state.hexdigest() for name, state in states.items()}
+
+
+def _trees(old: Image, new: Image, path: str, pair: Pair | None) -> tuple[list[Change], tuple[PackageChange, ...]]:
+    with ExitStack() as stack:
+        before, after = (stack.enter_context(image.tree(path)) for image in (old, new))
+        owned = owners(after) | owners(before)
+        found = []
+        names = {escaped(name): name for tree in (before, after) for name, _ in tree.tree.walk()}
+        sides = [listing.parse(tree.listing()) for tree in (before, after)]
+        for difference in listing.differences(*sides):
+            name = names[difference.path]
+            place = f"{path}!{name}"
+            offset = count = -1
+            if "content" in difference.fields:
+                reads = [_read(tree, name) for tree in (before, after)]
+                offset, count = first_difference(*reads)
+                if pair:
+                    pair(place, *reads)
+            found.append(
+                Change(
+                    layer=LAYERS[path],
+                    path=place,
+                    package=owned.get(name, ""),
+                    fields=difference.fields,
+                    offset=offset,
+                    bytes=max(count, 0),
+                )
+            )
+        versions = [installed(tree) for tree in (before, after)]
+    packages = tuple(
+        PackageChange(name=name, architecture=architecture, old=was, new=now)
+        for name, architecture in sorted(versions[0].keys() | versions[1].keys())
+        if (was := versions[0].get((name, architecture), "")) != (now := versions[1].get((name, architecture), ""))
+    )
+    return found, packages
+
+
+def _read(tree: OpenTree, path: str) -> Bytes:
+    def read() -> Iterator[bytes]:
+        inode: Inode | None = tree.tree.get(path)
+        return tree.chunks(inode.content) if inode and inode.kind is Kind.FILE else iter(())
+
+    return read
+
+
+def _bytes(path: str, layer: str, old: Bytes, new: Bytes, pair: Pair | None) -> Iterator[Change]:
+    """The change of a file, when its bytes differ."""
+    offset, count = first_difference(old, new)
+    if offset < 0:
+        return
+    sizes, digests = [], []
+    for read in (old, new):
+        state, size = hashlib.sha256(), 0
+        for chunk in read():
+            state.update(chunk)
+            size += len(chunk)
+        sizes.append(str(size))
+        digests.append(state.hexdigest())
+    fields = {"content": (digests[0], digests[1])}
+    if sizes[0] != sizes[1]:
+        fields["size"] = sizes[0], sizes[1]
+    if pair:
+        pair(path, old, new)
+    yield Change(layer=layer, path=path, package="", fields=fields, offset=offset, bytes=count)
+
+
+def first_difference(old: Bytes, new: Bytes) -> tuple[int, int]:
+    """Offset of the first byte that differs (-1 when none does), and how many do as far as both go."""
+    first, count, position = -1, 0, 0
+    sides = [_blocks(old()), _blocks(new())]
+    while True:
+        before, after = (next(side, b"") for side in sides)
+        if before != after:
+            both = min(len(before), len(after))
+            if first < 0:
+                first = position + next((at for at in range(both) if before[at] != after[at]), both)
+            count += sum(a != b for a, b in zip(before[:both], after[:both], strict=True))
+        if not before or not after:
+            return first, count
+        position += len(before)
+
+
+def _blocks(source: Iterator[bytes], size: int = 1 << 16) -> Iterator[bytes]:
+    """The same bytes in pieces of `size`."""
+    rest = b""
+    for chunk in source:
+        rest += chunk
+        while len(rest) >= size:
+            yield rest[:size]
+            rest = rest[size:]
+    if rest:
+        yield rest

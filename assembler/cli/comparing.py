@@ -1,0 +1,82 @@
+"""The work of ``assemble diff``."""
+
+import dataclasses
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+from assembler.audit.compare import Bytes, Change, compare
+from assembler.audit.report import page
+from assembler.cli.session import Session
+from assembler.lock.changes import describe
+
+PAIRS = 20
+"""Pairs of files that are handed to diffoscope at most."""
+PATIENCE = 120
+"""Seconds for each."""
+
+
+def compare_images(current: Session, old: Path, new: Path, html: Path | None, *, diffoscope: bool) -> bool:
+    """Tell what differs between `old` and `new`; returns whether anything does."""
+    scope = _Diffoscope(shutil.which("diffoscope", path=current.settings.search) if diffoscope else None)
+    found = compare(old, new, reporter=current.reporter, pair=scope.look if scope.program else None)
+    for line in describe(found.lock):
+        current.say(f"lock: {line}")
+    for package in found.packages:
+        versions = " -> ".join(version or "none" for version in (package.old, package.new))
+        current.say(f"package {package.name}:{package.architecture}: {versions}")
+    for change in found.changes:
+        for line in _lines(change):
+            current.say(line)
+        if change.path in scope.said:
+            current.say(scope.said[change.path])
+    if html is not None:
+        html.write_text(page(found, old, new), "utf-8")
+        current.reporter.info(f"wrote {html}")
+    current.reporter.result(
+        {"differ": bool(found), **dataclasses.asdict(found), "diffoscope": scope.said, "html": str(html or "")}
+    )
+    return bool(found)
+
+
+def _lines(change: Change) -> list[str]:
+    package = f" ({change.package})" if change.package else ""
+    lines = [f"{change.layer}: {change.path}{package}"]
+    if change.offset >= 0:
+        lines.append(f"  bytes: from {change.offset} on; {change.bytes} differ")
+    lines += [f"  {name}: {old or 'none'} -> {new or 'none'}" for name, (old, new) in change.fields.items()]
+    return lines
+
+
+class _Diffoscope:
+    """Hands pairs of files to diffoscope and keeps what it says."""
+
+    def __init__(self, program: str | None) -> None:
+        self.program = program
+        self.said: dict[str, str] = {}
+
+    def look(self, path: str, old: Bytes, new: Bytes) -> None:
+        if self.program is None or len(self.said) >= PAIRS:
+            return
+        with tempfile.TemporaryDirectory(prefix="assemble-diff-") as folder:
+            sides = []
+            for name, read in (("a", old), ("b", new)):
+                side = Path(folder) / name / Path(path).name
+                side.parent.mkdir()
+                with side.open("wb") as out:
+                    out.writelines(read())
+                sides.append(str(side))
+            try:
+                done = subprocess.run(
+                    [self.program, "--no-progress", "--text", "-", *sides],
+                    capture_output=True,
+                    text=True,
+                    errors="replace",
+                    timeout=PATIENCE,
+                    check=False,
+                )
+            except (OSError, subprocess.TimeoutExpired) as error:
+                self.said[path] = f"diffoscope: {error}"
+            else:
+                self.said[path] = done.stdout or done.stderr

@@ -1,0 +1,135 @@
+"""What differs between two images is told, and nothing else."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from assembler.audit.compare import compare, first_difference
+from assembler.audit.image import SQUASHFS, Image
+from assembler.audit.report import page
+from assembler.audit.treemap import Node, boxes
+from assembler.cli.main import call
+from tests.audit.conftest import Make, flip, system
+from tests.lock.test_toml import LOCK
+
+
+def test_the_same_tree_gives_the_same_image(make: Make) -> None:
+    one, two = make("one", system()), make("two", system())
+    assert not compare(one, two)
+    assert call(["diff", str(one), str(two)]) == 0
+
+
+def test_one_byte_in_a_file_in_a_squashfs_in_an_iso(make: Make, capsys: pytest.CaptureFixture[str]) -> None:
+    tree = system()
+    data = bytearray(tree.read("/usr/bin/su"))
+    data[12345] ^= 1
+    tree.write("/usr/bin/su", bytes(data)).mtime = tree.at("/usr/bin/sudo").mtime
+    one, two = make("one", system()), make("two", tree)
+    found = compare(one, two)
+    (change,) = [change for change in found.changes if change.layer == "rootfs"]
+    assert (change.path, change.offset, change.bytes) == (f"{SQUASHFS}!/usr/bin/su", 12345, 1)
+    assert change.fields.keys() == {"content"}
+    # What follows from it: the listing, the list of contents and the seal are files and areas of their own.
+    assert {change.path for change in found.changes if change.layer == "iso"} >= {"/live/contents/contents.json"}
+    assert call(["diff", str(one), str(two)]) == 1
+    assert f"rootfs: {SQUASHFS}!/usr/bin/su\n  bytes: from 12345 on; 1 differ\n" in capsys.readouterr().out
+    assert call(["diff", str(one), str(two), "--json"]) == 1
+    result = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert [change["offset"] for change in result["changes"] if change["layer"] == "rootfs"] == [12345]
+
+
+def test_fields_packages_and_locks(make: Make) -> None:
+    tree = system()
+    tree.chmod("/usr/bin/ping", 0o4755)
+    tree.at("/usr/bin/ping").xattrs.clear()
+    tree.write("/etc/passwd", b"root:x:0:0::/root:/bin/bash\n")
+    tree.remove("/bin")
+    tree.write("/new", b"")
+    tree.write("/var/lib/dpkg/status", tree.read("/var/lib/dpkg/status").replace(b"2.10-5", b"2.10-6"))
+    hello, libc = LOCK.packages
+    lock = replace(LOCK, packages=(replace(hello, version="2.10-6"), libc))
+    found = compare(make("one", system()), make("two", tree, lock=lock))
+    inside = {change.path.partition("!")[2]: change for change in found.changes if change.layer == "rootfs"}
+    assert {path: set(change.fields) for path, change in inside.items()} == {
+        "/bin": {"there"},
+        "/etc/passwd": {"size", "content"},
+        "/new": {"there"},
+        "/usr/bin/ping": {"mode", "xattrs"},
+        "/var/lib/dpkg/status": {"content"},
+    }
+    assert inside["/etc/passwd"].package == "libc6", "as dpkg's list in the image says"
+    assert inside["/etc/passwd"].offset == 23
+    assert [(change.name, change.old, change.new) for change in found.packages] == [("hello", "2.10-5", "2.10-6")]
+    assert [change.source for change in found.lock.sources] == ["hello"]
+
+
+def test_boot_areas_and_damage(make: Make, tmp_path: Path) -> None:
+    one = make("one", system())
+    (change,) = compare(one, flip(one, 100, tmp_path / "two.iso")).changes
+    assert (change.layer, change.path) == ("iso", "[system area]")
+    start = Image(one).files[SQUASHFS].offset
+    bad = flip(one, start + 2, tmp_path / "three.iso")
+    (change,) = compare(one, bad).changes
+    assert (change.path, change.offset) == (SQUASHFS, 2), "it cannot be looked into any more"
+
+
+def test_folders_locks_and_other_files(tmp_path: Path) -> None:
+    sides = [tmp_path / "a", tmp_path / "b"]
+    for number, side in enumerate(sides):
+        side.mkdir()
+        (side / "vmlinuz").write_bytes(b"kernel" + bytes([number]))
+        (side / f"only-{number}").write_bytes(b"")
+    found = compare(*sides)
+    assert [(change.path, change.offset) for change in found.changes] == [
+        ("only-0", -1),
+        ("only-1", -1),
+        ("vmlinuz", 6),
+    ]
+
+
+@given(st.binary(max_size=200), st.binary(max_size=200), st.integers(1, 64))
+def test_the_first_difference(old: bytes, new: bytes, size: int) -> None:
+    def pieces(data: bytes) -> list[bytes]:
+        return [data[at : at + size] for at in range(0, len(data), size)]
+
+    first, count = first_difference(lambda: iter(pieces(old)), lambda: iter([new]))
+    both = min(len(old), len(new))
+    different = [at for at in range(both) if old[at] != new[at]]
+    expected = different[0] if different else both if len(old) != len(new) else -1
+    assert (first, count) == (expected, len(different))
+
+
+def test_the_page_needs_nothing_else(make: Make) -> None:
+    tree = system()
+    tree.write("/etc/<script>alert(1)</script>", b"&", parents=True)
+    one, two = make("one", system()), make("two", tree)
+    text = page(compare(one, two), one, two)
+    assert "<script" not in text
+    assert "src=" not in text
+    assert "href=" not in text
+    assert "http" not in text
+    assert "&lt;script&gt;" in text
+    assert text.count("<svg") == 2
+
+
+@given(st.dictionaries(st.text("ab", min_size=1, max_size=3), st.integers(0, 10**9), min_size=1, max_size=8))
+def test_treemaps_fill_their_room_and_nothing_overlaps(sizes: dict[str, int]) -> None:
+    root = Node("")
+    for name, size in sizes.items():
+        root.at(name).own = size
+    found = list(boxes(root, 100, 60))
+    total = sum(sizes.values())
+    for box in found:
+        assert -1e-6 <= box.x <= box.x + box.width <= 100 + 1e-6
+        assert -1e-6 <= box.y <= box.y + box.height <= 60 + 1e-6
+        assert box.width * box.height == pytest.approx(6000 * box.size / total, rel=1e-6)
+    for one in found:
+        for two in found:
+            if one is not two:
+                wide = min(one.x + one.width, two.x + two.width) - max(one.x, two.x)
+                high = min(one.y + one.height, two.y + two.height) - max(one.y, two.y)
+                assert min(wide, high) < 1e-6

@@ -8,6 +8,7 @@ import posixpath
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from assembler.configure.options import UsageError
 from assembler.errors import AssembleError, Place
 from assembler.tree.staging import Kind, Tree
 
@@ -196,7 +197,7 @@ def select(tree: Tree, name: str, path: str | None) -> None:
 def update_alternatives(tree: Tree, arguments: Sequence[str]) -> bool:
     """A command line of update-alternatives; False is exit status 2 of ``--query`` and ``--list`` for an unknown name.
 
-    Raises AlternativeError.
+    Raises AlternativeError, or UsageError.
     """
     words = [word for word in arguments if word not in {"--quiet", "--force", "--skip-auto", "--verbose"}]
     action, *rest = words or [""]
@@ -217,4 +218,4 @@ def update_alternatives(tree: Tree, arguments: Sequence[str]) -> bool:
         return True
     elif action in {"--query", "--list", "--display"} and len(rest) == 1:
         return tree.is_file(f"{ADMIN}/{rest[0]}")
-    raise AlternativeError("update-alternatives is called in a way not known here", why=" ".join(arguments))
+    raise UsageError("update-alternatives is called in a way not known here", why=" ".join(arguments))

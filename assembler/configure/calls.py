@@ -9,7 +9,8 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from assembler.configure.commands import COMMANDS, INERT, Machine, file_test
+from assembler.configure.commands import COMMANDS, INERT, QUERIES, Machine, file_test
+from assembler.configure.options import UsageError
 from assembler.configure.residual import Scope, constant, is_duplication, truth, words
 from assembler.configure.shell import AndOr, Block, Case, For, Function, Group, If, Pipeline, Simple, Statement
 from assembler.errors import AssembleError
@@ -21,6 +22,8 @@ _MAX_INLINE = 8
 """Functions calling one another, inlined this deep."""
 _SHELL_VARIABLES = frozenset({"PATH", "IFS", "ENV", "CDPATH", "HOME", "TMPDIR", "DPKG_ROOT", "DPKG_ADMINDIR"})
 """Change what other commands do."""
+_EXPANDS = re.compile(r'"?(?:[\w./:-]|\$\w+|\$\{\w+(?:##?|%%?)[*/.]+\})*"?')
+"""A value that runs no command and assigns nothing."""
 _LOCALE_VARIABLES = frozenset({"LC_ALL", "LANG", "LANGUAGE"})
 
 
@@ -50,6 +53,8 @@ def _attempt(action: Action, machine: Machine, *, fails: bool = True) -> int:
     machine.tolerant += 1
     try:
         return action(machine)
+    except UsageError:
+        raise
     except AssembleError:
         if fails:
             return 1
@@ -205,7 +210,7 @@ class _Compiler:
     def is_inert(self, simple: Simple) -> bool:
         """Whether a command leaves nothing behind, whatever the parameters in its words are."""
         name = simple.words[0]
-        known = name in INERT and name not in self.functions and not simple.assignments
+        known = name in INERT and name not in self.functions and not simple.assignments and QUERIES.isdisjoint(simple.words)
         return known and not any(map(_has_effects, simple.words))
 
     def assignment(self, simple: Simple, scope: Scope) -> Action:

@@ -7,7 +7,7 @@ GNU coreutils for files, dpkg-statoverride(1), dpkg-divert(1), dpkg-trigger(1), 
 
 import posixpath
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -17,6 +17,7 @@ from assembler.configure import (
     apache,
     ca_certificates,
     capabilities,
+    markup_catalogs,
     pam,
     systemd,
     sysv,
@@ -54,6 +55,8 @@ class Machine:
     """Whether the script is under ``set -e``."""
     tolerant: int = 0
     """How many conditions, and left sides of && and ||, enclose the command that is carried out."""
+    owners: Callable[[str], Container[str]] = lambda _path: ()
+    """The packages that ship a path."""
     hidden: frozenset[str] = frozenset()
     """Programs of packages that are not unpacked yet, by name: the tree has all packages from the start."""
 
@@ -100,10 +103,14 @@ def _nothing(_machine: Machine) -> int:
     return 0
 
 
+def _failure(_machine: Machine) -> int:
+    return 1
+
+
 # --- nothing to do on an image -----------------------------------------------------------------------------------
 
 _NOT_RUNNING = (
-    "invoke-rc.d", "deb-systemd-invoke", "udevadm", "restorecon", "service", "telinit", "killall", "sync",
+    "invoke-rc.d", "deb-systemd-invoke", "udevadm", "restorecon", "service", "telinit", "sync",
 )  # fmt: skip
 """Talk to a running system; dpkg in an image has none."""
 _LEFT_OUT = (
@@ -127,6 +134,15 @@ def _always_nothing(_arguments: list[str]) -> Action:
 INERT = frozenset({*_NOT_RUNNING, *_LEFT_OUT, *_DEBCONF, "echo", "printf"})
 """Commands that leave nothing behind, whatever their arguments are."""
 COMMANDS.update(dict.fromkeys(INERT, _always_nothing))
+QUERIES = frozenset({"status", "is-active", "is-failed"})
+"""Asked of a service, they are answered with failure: nothing is running."""
+
+
+def _not_running(arguments: list[str]) -> Action:
+    return _failure if QUERIES & set(arguments) else _nothing
+
+
+COMMANDS.update(dict.fromkeys(_NOT_RUNNING, _not_running))
 
 
 @_command("set", "umask", "export")
@@ -153,9 +169,27 @@ def _ischroot(arguments: list[str]) -> Action | None:
     return _nothing if not arguments else None
 
 
-@_command("aa-enabled", "pidof")
+@_command("aa-enabled", "killall", "pidof", "pkill")
 def _not_there(_arguments: list[str]) -> Action:
-    return lambda _machine: 1
+    return _failure
+
+
+_NOT_MADE = (
+    "fc-cache", "glib-compile-schemas", "gtk-update-icon-cache", "update-desktop-database", "update-icon-caches",
+    "update-mime-database",
+)  # fmt: skip
+"""Make caches that nothing else makes, and that the assembler cannot. Scripts call them where they are installed."""
+
+
+def _refused(name: str) -> Maker:
+    def run(_machine: Machine) -> int:
+        raise UsageError(f"{name} makes a cache that the assembler cannot make")
+
+    return lambda _arguments: run
+
+
+for _name in _NOT_MADE:
+    COMMANDS[_name] = _refused(_name)
 
 
 @_command("apparmor_parser")
@@ -188,6 +222,8 @@ COMMANDS.update(
         "ucf": _engine(ucf.ucf),
         "ucfr": _engine(ucf.ucfr),
         "pam-auth-update": _engine(pam.pam_auth_update),
+        "update-catalog": _engine(markup_catalogs.update_catalog),
+        "update-xmlcatalog": _engine(markup_catalogs.update_xmlcatalog),
         "update-shells": _engine(lambda tree, _arguments: update_shells(tree)),
         "shadowconfig": _engine(lambda tree, _arguments: accounts.shadowconfig(tree)),
     }
@@ -359,9 +395,9 @@ def _divert(arguments: list[str]) -> Action | None:
     to = options.get("divert", f"{path}.distrib")
 
     def run(machine: Machine) -> int:
-        if "rename" in options and (machine.tree.lexists(path) or machine.tree.lexists(to)):
+        if "rename" in options and machine.tree.lexists(to):
             # Whose file that is depends on the order of unpacking, and here all are unpacked.
-            raise CommandError("a file would have to be renamed for a diversion", where=Place(path=path))
+            raise UsageError("a file is in the way of a diversion", where=Place(path=to))
         package = ":" if "local" in options else options.get("package", machine.package)
         entries = diversions(machine.tree)
         if "remove" in options:
@@ -369,6 +405,10 @@ def _divert(arguments: list[str]) -> Action | None:
             if len(kept) != len(entries):
                 _write_diversions(machine.tree, kept)
         elif (path, to, package) not in entries:
+            # A package's own files are not diverted. Those of others are unpacked before this script runs here, so that
+            # they are moved whatever the order of unpacking would have made of them.
+            if "rename" in options and machine.tree.lexists(path) and package not in machine.owners(path):
+                machine.tree.rename(path, to)
             _write_diversions(machine.tree, [*entries, (path, to, package)])
         return 0
 

@@ -82,7 +82,12 @@ def configure(tree: Tree, packages: Sequence[Unpacked], settings: Settings, repo
     if unhandled := problems(scripts):
         raise Problems(unhandled)
     digests = dpkg_database.conffile_digests(tree, packages)
-    machine = Machine(tree, settings.arch, depmod=settings.depmod)
+    machine = Machine(
+        tree,
+        settings.arch,
+        depmod=settings.depmod,
+        owners=lambda path: {package.name for package in packages if path in package.paths},
+    )
     orderable = [Orderable(package.name, package.fields, "postinst" in package.control) for package in packages]
     order = configure_order(orderable, settings.first)
     by_key: dict[tuple[str, str], list[Script]] = {}

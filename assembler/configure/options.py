@@ -7,7 +7,10 @@ from assembler.errors import AssembleError
 
 
 class UsageError(AssembleError):
-    """A helper program called with arguments that it, or this rewrite of it, does not know."""
+    """A helper program called with arguments that it, or this rewrite of it, does not know.
+
+    It is no failure of the program, so nothing in a script provides for it.
+    """
 
 
 def parse_options(

@@ -7,8 +7,11 @@ whatever its version (debhelper(7), dh_python3(1), dh_apparmor(1), dh_runit(1)).
 
 import re
 from dataclasses import dataclass
+from functools import partial
 
+from assembler.configure import usr_local
 from assembler.configure.calls import Action, compile_block
+from assembler.configure.commands import Machine
 from assembler.configure.residual import Scope, own_scope, reduce_script, simple_commands
 from assembler.configure.shell import Block, ParseError, Simple, parse, render
 
@@ -22,6 +25,9 @@ MARKER = "__generated_part"
 _QUESTIONS = frozenset({"[", "test", "command", "which", "true", ":", "echo"})
 _DEB_SYSTEMD = frozenset({"deb-systemd-helper", "deb-systemd-invoke", "systemctl"})
 TOOLS: dict[str, frozenset[str]] = {
+    "dh_icons": frozenset({"update-icon-caches"}),
+    "dh_installxmlcatalogs": frozenset({"update-xmlcatalog"}),
+    "dh_usrlocal": frozenset(),
     "dh_apparmor": frozenset({"mkdir", "install", "aa-enabled", "apparmor_parser"}),
     "dh_installalternatives": frozenset({"update-alternatives"}),
     "dh_installdeb": frozenset({"dpkg-maintscript-helper"}),
@@ -72,10 +78,17 @@ def compile_snippet(snippet: Snippet, scope: Scope) -> Action | None:
         block = reduce_script(parse(_dirname_resolved(snippet.body)), scope)
     except ParseError:
         return None
+    if snippet.tool == "dh_usrlocal" and (lines := usr_local.listed(block)) is not None:
+        return partial(_make_folders, lines)
     names = {simple.words[0] for simple in simple_commands(block) if simple.words}
     if not names <= allowed | _QUESTIONS:
         return None
     return compile_block(block, own_scope(scope, render(block)))
+
+
+def _make_folders(lines: list[str], machine: Machine) -> int:
+    usr_local.make(machine.tree, lines)
+    return 0
 
 
 def _dirname_resolved(body: str) -> str:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from assembler.configure.options import parse_options
+from assembler.configure.options import UsageError, parse_options
 from assembler.configure.specifiers import Specifiers, conf_files, is_masked, unquote
 from assembler.errors import AssembleError, Place
 from assembler.tree.staging import Inode, Kind, Tree
@@ -391,7 +391,7 @@ class Systemctl:
         elif verb in {"is-active", "is-failed", "is-system-running"}:
             return False
         elif verb not in quiet_verbs:
-            raise UnitError(f"systemctl {verb} is not known here", why=" ".join(arguments))
+            raise UsageError(f"systemctl {verb} is not known here", why=" ".join(arguments))
         return True
 
 
@@ -591,5 +591,5 @@ def deb_systemd_helper(tree: Tree, arguments: Sequence[str], *, has_systemctl: b
             helper.remove_links(helper.find(name), purge=False)
             helper.make_links(name, create=True)
         else:
-            raise UnitError(f"deb-systemd-helper knows no action {action!r}")
+            raise UsageError(f"deb-systemd-helper knows no action {action!r}")
     return True

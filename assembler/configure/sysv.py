@@ -7,6 +7,7 @@ Every link is numbered 01; the runlevels come from the LSB header of the script.
 import re
 from collections.abc import Iterator, Sequence
 
+from assembler.configure.options import UsageError
 from assembler.errors import AssembleError, Place
 from assembler.tree.staging import Tree
 
@@ -51,7 +52,7 @@ def _default_levels(tree: Tree, script: str) -> tuple[list[str], list[str]]:
 def update_rcd(tree: Tree, arguments: Sequence[str]) -> None:
     """``update-rc.d [-f] SCRIPT remove|defaults|defaults-disabled|enable|disable [LEVEL...]``.
 
-    A script that has links keeps them on ``defaults``. Raises InitScriptError.
+    A script that has links keeps them on ``defaults``. Raises InitScriptError, or UsageError.
     """
     words = [word for word in arguments if not word.startswith("-")]
     if len(words) < 2:
@@ -78,4 +79,4 @@ def update_rcd(tree: Tree, arguments: Sequence[str]) -> None:
             folder, _, name = link.rpartition("/")
             tree.rename(link, f"{folder}/{'S' if action == 'enable' else 'K'}{name[1:]}")
     else:
-        raise InitScriptError(f"update-rc.d knows no action {action!r}")
+        raise UsageError(f"update-rc.d knows no action {action!r}")

@@ -8,7 +8,7 @@ import hashlib
 import posixpath
 from collections.abc import Sequence
 
-from assembler.configure.options import parse_options
+from assembler.configure.options import UsageError, parse_options
 from assembler.errors import AssembleError, Place
 from assembler.tree.content import size_of
 from assembler.tree.staging import Inode, Kind, Tree
@@ -45,7 +45,7 @@ def ucf(tree: Tree, arguments: Sequence[str]) -> None:
         program="ucf",
     )
     if "purge" in options or "state-dir" in options or "no-action" in options:
-        raise UcfError("ucf is called in a way not known here", why=" ".join(arguments))
+        raise UsageError("ucf is called in a way not known here", why=" ".join(arguments))
     if len(words) != 2:
         raise UcfError("ucf takes a new file and a destination", why=" ".join(arguments))
     new, destination = words
@@ -118,7 +118,7 @@ def ucfr(tree: Tree, arguments: Sequence[str]) -> None:
         arguments, "debug|DEBUG|d|D force|f no-action|n verbose|v purge|p state-dir=", program="ucfr"
     )
     if len(words) != 2 or "purge" in options or "state-dir" in options or "no-action" in options:
-        raise UcfError("ucfr is called in a way not known here", why=" ".join(arguments))
+        raise UsageError("ucfr is called in a way not known here", why=" ".join(arguments))
     package, file = words
     path = tree.resolve(file, follow=True)
     registry = f"{STATE}/registry"

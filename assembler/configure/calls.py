@@ -5,7 +5,6 @@ is ever carried out in part. The vocabulary is in `commands.py`. Conditions on f
 answered from the tree when the action is carried out.
 """
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
@@ -22,8 +21,6 @@ _MAX_INLINE = 8
 """Functions calling one another, inlined this deep."""
 _SHELL_VARIABLES = frozenset({"PATH", "IFS", "ENV", "CDPATH", "HOME", "TMPDIR", "DPKG_ROOT", "DPKG_ADMINDIR"})
 """Change what other commands do."""
-_EXPANDS = re.compile(r'"?(?:[\w./:-]|\$\w+|\$\{\w+(?:##?|%%?)[*/.]+\})*"?')
-"""A value that runs no command and assigns nothing."""
 _LOCALE_VARIABLES = frozenset({"LC_ALL", "LANG", "LANGUAGE"})
 
 
@@ -309,6 +306,7 @@ def _looked_up(simple: Simple) -> str:
         case ("[", "-x" | "-n", quoted, "]"):
             # dpkg's root is empty, so that "$DPKG_ROOT`command -v X`" is the same question.
             quoted = quoted.replace('"$DPKG_ROOT', '"')
+            quoted = quoted.replace(" 2>/dev/null", "")
             for opener, closer in (('"$(', ')"'), ('"`', '`"')):
                 for lookup in ("command -v ", "which "):
                     head = opener + lookup

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from assembler.configure import first_boot, rules, triggers
 from assembler.configure.calls import Action, Exit
 from assembler.configure.commands import PATH, Machine
+from assembler.configure.not_unpacked import set_aside, shippers
 from assembler.configure.order import Orderable, configure_order, stages
 from assembler.configure.report import Report
 from assembler.configure.rules import Rule
@@ -94,9 +95,11 @@ def configure(tree: Tree, packages: Sequence[Unpacked], settings: Settings, repo
     for script in scripts:
         by_key.setdefault((script.analysis.package, script.analysis.script), []).append(script)
     done: list[Script] = []
-    later = {package.name: package for package in packages}
+    by_name = {package.name: package for package in packages}
+    shipped_by = shippers(packages)
+    later = dict(by_name)
     with reporter.step("configure", total=2 * len(packages), unit="items") as step:
-        for names in map(set, stages(orderable, settings.first)):
+        for stage, names in enumerate(map(set, stages(orderable, settings.first))):
             for name in names:
                 del later[name]
             machine.hidden = _programs(later.values())
@@ -107,7 +110,13 @@ def configure(tree: Tree, packages: Sequence[Unpacked], settings: Settings, repo
             for name, kinds in sequence:
                 for script in [script for kind in kinds for script in by_key.get((name, kind), ())]:
                     step.note(name)
-                    if not script.first_boot:
+                    if script.first_boot:
+                        pass
+                    elif script.analysis.script == "preinst" and stage and script.handling != "nothing":
+                        # Essential packages are unpacked before any script can run.
+                        with set_aside(tree, by_name[name], shipped_by):
+                            _run(script, machine)
+                    else:
                         _run(script, machine)
                     done.append(script)
                 step.advance()

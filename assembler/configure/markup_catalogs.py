@@ -1,6 +1,6 @@
 """update-xmlcatalog(8) and update-catalog(8): the catalogs by which XML and SGML programs find DTDs on the disk.
 
-Files come out as the programs write them with ``--sort``, the ``.old`` copies that they keep included.
+Files come out as the programs write them with ``--sort``; of the list of SGML catalogs no ``.old`` copy is kept.
 """
 
 import posixpath
@@ -75,8 +75,6 @@ def update_catalog(tree: Tree, arguments: Sequence[str]) -> None:
         raise UsageError("update-catalog is called in a way not known here", why=" ".join(arguments))
     paths = [f"{SGML}/{name}" for name in sorted(tree.names(SGML)) if re.fullmatch(r"[^.].*\.cat", name)]
     lines = "".join(f"CATALOG {path}\n" for path in paths if _is_complete(tree, path))
-    if tree.exists(SUPER):
-        tree.rename(SUPER, f"{SUPER}.old")
     _write(tree, SUPER, _SUPER_HEAD + lines)
 
 

@@ -25,26 +25,28 @@ MARKER = "__generated_part"
 _QUESTIONS = frozenset({"[", "test", "command", "which", "true", ":", "echo"})
 _DEB_SYSTEMD = frozenset({"deb-systemd-helper", "deb-systemd-invoke", "systemctl"})
 TOOLS: dict[str, frozenset[str]] = {
-    "dh_icons": frozenset({"update-icon-caches"}),
-    "dh_installxmlcatalogs": frozenset({"update-xmlcatalog"}),
-    "dh_usrlocal": frozenset(),
     "dh_apparmor": frozenset({"mkdir", "install", "aa-enabled", "apparmor_parser"}),
+    "dh_icons": frozenset({"update-icon-caches"}),
     "dh_installalternatives": frozenset({"update-alternatives"}),
     "dh_installdeb": frozenset({"dpkg-maintscript-helper"}),
     "dh_installdebconf": frozenset({"."}),
-    "dh_installinit": frozenset({"update-rc.d", "invoke-rc.d", "chmod", "dpkg-maintscript-helper", "exit"}),
+    "dh_installinit": frozenset(
+        {"update-rc.d", "invoke-rc.d", "chmod", "dpkg-maintscript-helper", "exit", "systemd-tmpfiles"}
+    ),
     "dh_installmenu": frozenset({"update-menus"}),
     "dh_installsystemd": _DEB_SYSTEMD | {"systemd-tmpfiles"},
     "dh_installsystemduser": _DEB_SYSTEMD,
     "dh_installsysusers": frozenset({"systemd-sysusers"}),
     "dh_installtmpfiles": frozenset({"systemd-tmpfiles"}),
     "dh_installudev": frozenset({"udevadm"}),
+    "dh_installxmlcatalogs": frozenset({"update-xmlcatalog"}),
     "dh_makeshlibs": frozenset({"ldconfig"}),
     "dh_python3": frozenset({"py3compile", "pypy3compile"}),
     "dh_runit": frozenset({"/usr/lib/runit-helper/runit-helper"}),
     "dh_systemd_enable": _DEB_SYSTEMD,
     "dh_systemd_start": _DEB_SYSTEMD,
     "dh_ucf": frozenset({"ucf", "ucfr"}),
+    "dh_usrlocal": frozenset(),  # see usr_local.py
 }
 
 
@@ -75,7 +77,7 @@ def compile_snippet(snippet: Snippet, scope: Scope) -> Action | None:
     if allowed is None:
         return None
     try:
-        block = reduce_script(parse(_dirname_resolved(snippet.body)), scope)
+        block = reduce_script(parse(_plain(snippet.body)), scope)
     except ParseError:
         return None
     if snippet.tool == "dh_usrlocal" and (lines := usr_local.listed(block)) is not None:
@@ -91,8 +93,13 @@ def _make_folders(lines: list[str], machine: Machine) -> int:
     return 0
 
 
-def _dirname_resolved(body: str) -> str:
-    """dh_apparmor's ``mkdir -p `dirname "$LOCAL_APP_PROFILE"` `` with the folder that its profiles are in."""
+def _plain(body: str) -> str:
+    """A snippet in known commands.
+
+    dh_apparmor's ``mkdir -p `dirname "$LOCAL_APP_PROFILE"` `` names the folder that its profiles are in. The handler of
+    ``dh_installinit --error-handler`` does not come into it: invoke-rc.d, which starts nothing here, does not fail.
+    """
+    body = re.sub(r"(?m)^(\s*invoke-rc\.d [^|\n]*) \|\| \w+$", r"\1 || exit 1", body)
     return body.replace('`dirname "$LOCAL_APP_PROFILE"`', "/etc/apparmor.d/local")
 
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from assembler.configure.calls import Exit, compile_block
-from assembler.configure.commands import CommandError, Machine
+from assembler.configure.commands import Machine
+from assembler.configure.options import UsageError
 from assembler.configure.residual import own_scope, reduce_script, script_scope
 from assembler.configure.shell import parse, render
 from assembler.tree.staging import Kind, Tree
@@ -196,6 +197,44 @@ def test_failures_that_a_script_provides_for() -> None:
     assert carry_out("if getent passwd nobody >/dev/null; then exit 3; fi\nexit 4\n", tree) == 4
 
 
+@pytest.mark.parametrize(
+    "call",
+    ["update-rc.d x frob", "systemctl frob x", "ucf --purge /etc/x", "update-catalog --add a b", "fc-cache",
+     "adduser --frob x", "update-xmlcatalog --del --root"],
+)  # fmt: skip
+def test_nothing_excuses_a_call_that_is_not_understood(call: str) -> None:
+    for script in (f"{call} || true\n", f"if {call}; then :; fi\n", f"! {call}\n"):
+        with pytest.raises(UsageError):
+            carry_out(script, tree_of(FILES))
+
+
+@pytest.mark.parametrize(
+    "query", ["invoke-rc.d x status", "service x status", "deb-systemd-invoke is-active x.service"]
+)
+def test_no_service_is_running(query: str) -> None:
+    tree = tree_of(FILES)
+    carry_out(f"if {query} >/dev/null; then : >/etc/running; fi\n{query.split(maxsplit=1)[0]} x restart\n", tree)
+    assert not tree.exists("/etc/running")
+
+
+def test_diversions_that_rename() -> None:
+    tree = tree_of({"/usr/bin/a": "a", "/usr/bin/own": "own", "/var/lib/dpkg/": ""})
+    scope = script_scope("pkg", "preinst", "amd64")
+    script = "".join(
+        f"dpkg-divert --package pkg --rename --divert {path}.real --add {path}\n"
+        for path in ("/usr/bin/a", "/usr/bin/own", "/usr/bin/none")
+    )
+    action = compile_block(parse(script), scope)
+    assert action is not None
+    action(Machine(tree, "amd64", owners=lambda path: {"pkg"} if path == "/usr/bin/own" else {"other"}))
+    assert tree.names("/usr/bin") == ["a.real", "own"]
+    assert tree.read_text("/var/lib/dpkg/diversions").count("\npkg\n") == 3
+    again = compile_block(parse("dpkg-divert --rename --divert /usr/bin/own --add /usr/bin/b\n"), scope)
+    assert again is not None
+    with pytest.raises(UsageError, match="in the way"):
+        again(Machine(tree, "amd64"))
+
+
 def test_statoverrides_and_diversions_are_recorded() -> None:
     tree = tree_of({"/etc/passwd": "root:x:0:0:::\n", "/etc/group": "mail:x:8:\n", "/usr/bin/p": ""})
     script = (
@@ -210,15 +249,6 @@ def test_statoverrides_and_diversions_are_recorded() -> None:
     assert (inode.gid, oct(inode.mode)) == (8, "0o2755")
     assert tree.read_text("/var/lib/dpkg/statoverride") == "root mail 2755 /usr/bin/p\n"
     assert tree.read_text("/var/lib/dpkg/diversions") == "/y\n/y.real\na\n"
-
-
-def test_a_diversion_renames_nothing() -> None:
-    tree = tree_of({"/usr/bin/there": ""})
-    divert = "dpkg-divert --package a --rename --divert {0}.real --add {0}\n"
-    assert carry_out(divert.format("/usr/bin/absent"), tree) == 0
-    assert tree.read_text("/var/lib/dpkg/diversions") == "/usr/bin/absent\n/usr/bin/absent.real\na\n"
-    with pytest.raises(CommandError, match="renamed"):
-        carry_out(divert.format("/usr/bin/there"), tree)
 
 
 def test_owners() -> None:

@@ -3,10 +3,12 @@
 import pytest
 
 from assembler.configure.commands import Machine
+from assembler.configure.options import UsageError
 from assembler.configure.residual import script_scope
 from assembler.configure.scripts import analyse
 from assembler.configure.snippets import Snippet, compile_snippet, split
 from tests.configure.disk import shown, tree_of
+from tests.configure.test_usr_local import SNIPPET as USR_LOCAL
 
 SCOPE = script_scope("pkg", "postinst", "amd64")
 SECTION = "# Automatically added by {tool}/13.24.2\n{body}# End automatically added section\n"
@@ -78,3 +80,34 @@ def test_generated_sysusers_makes_the_user_only_when_configuring() -> None:
     assert nothing is not None
     nothing(Machine(tree, "amd64"))
     assert shown(tree) == before
+
+
+def test_folders_below_usr_local() -> None:
+    body = f'if [ "$1" = "configure" ] || [ "$1" = "abort-remove" ]; then\n{USR_LOCAL}fi\n'
+    action = compile_snippet(Snippet("dh_usrlocal", body.replace("@", "/usr/local/share/x default\n")), SCOPE)
+    assert action is not None
+    tree = tree_of({"/usr/local/share/": "", "/etc/passwd": "root:x:0:0:::\n", "/etc/group": "root:x:0:\n"})
+    action(Machine(tree, "amd64"))
+    assert tree.is_dir("/usr/local/share/x")
+    assert compile_snippet(Snippet("dh_usrlocal", body.replace("@", "/etc/x default\n")), SCOPE) is None
+
+
+def test_icon_caches_are_not_made_without_a_word() -> None:
+    body = "if command -v update-icon-caches >/dev/null; then\nupdate-icon-caches /usr/share/icons/x\nfi\n"
+    action = compile_snippet(Snippet("dh_icons", body), SCOPE)
+    assert action is not None
+    tree = tree_of({"/usr/bin/": ""})
+    action(Machine(tree, "amd64"))
+    tree.write("/usr/bin/update-icon-caches", b"", 0o755)
+    with pytest.raises(UsageError):
+        action(Machine(tree, "amd64"))
+
+
+@pytest.mark.parametrize("handler", ["exit 1", "init_failed"])
+def test_the_handler_for_services_that_do_not_start(handler: str) -> None:
+    body = f"update-rc.d x defaults >/dev/null\ninvoke-rc.d --skip-systemd-native x start || {handler}\n"
+    tree = tree_of({"/etc/init.d/x": "### BEGIN INIT INFO\n# Default-Start: 2\n### END INIT INFO\n"})
+    action = compile_snippet(Snippet("dh_installinit", body), SCOPE)
+    assert action is not None
+    action(Machine(tree, "amd64"))
+    assert tree.names("/etc/rc2.d") == ["S01x"]

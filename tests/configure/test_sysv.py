@@ -8,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from assembler.configure.options import UsageError
 from assembler.configure.sysv import InitScriptError, update_rcd
 from tests.configure.disk import on_disk, shown, tree_of, write_out
 from tests.programs import need
@@ -59,5 +60,5 @@ def test_enable_and_disable_rename_the_links() -> None:
 
 @pytest.mark.parametrize("words", [["missing", "defaults"], ["ssh"], ["ssh", "frob"], ["ssh", "disable"], []])
 def test_bad_calls_are_errors(words: list[str]) -> None:
-    with pytest.raises(InitScriptError):
+    with pytest.raises((InitScriptError, UsageError)):
         update_rcd(tree_of(FILES), words)

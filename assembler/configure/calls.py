@@ -5,6 +5,7 @@ is ever carried out in part. The vocabulary is in `commands.py`. Conditions on f
 answered from the tree when the action is carried out.
 """
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
@@ -207,8 +208,8 @@ class _Compiler:
     def is_inert(self, simple: Simple) -> bool:
         """Whether a command leaves nothing behind, whatever the parameters in its words are."""
         name = simple.words[0]
-        known = name in INERT and name not in self.functions and not simple.assignments and QUERIES.isdisjoint(simple.words)
-        return known and not any(map(_has_effects, simple.words))
+        known = name in INERT and name not in self.functions and not simple.assignments
+        return known and QUERIES.isdisjoint(simple.words) and not any(map(_has_effects, simple.words))
 
     def assignment(self, simple: Simple, scope: Scope) -> Action:
         """Assignments are resolved by the scope; one that is not known there matters only if it is used."""

@@ -162,7 +162,10 @@ def write_lock(path: Path, lock: Lock) -> None:
             raise
     except OSError as error:
         raise LockError(
-            "the lock cannot be written", where=Place(file=str(path)), why=error.strerror or str(error)
+            "the lock cannot be written",
+            where=Place(file=str(path)),
+            why=error.strerror or str(error),
+            hint="it lies beside the recipe: copy that to a folder of yours, or see that there is room",
         ) from error
 
 

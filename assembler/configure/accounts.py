@@ -732,13 +732,20 @@ def sysusers(tree: Tree, names: Sequence[str] = (), *, epoch: int | None = None)
     accounts.save()
 
 
+def _downwards(ranges: Sequence[tuple[int, int]]) -> Iterator[int]:
+    """The numbers in `ranges`, each once, from the highest to the lowest; one by one, as a range may be huge."""
+    lowest = max(high for _, high in ranges) + 1
+    for low, high in sorted(ranges, key=lambda limits: limits[1], reverse=True):
+        yield from range(min(high, lowest - 1), low - 1, -1)
+        lowest = min(low, lowest)
+
+
 class _Allocator:
     """Gives out numbers downwards; one search pointer for users and groups, as in the program."""
 
     def __init__(self, accounts: Accounts, ranges: Sequence[tuple[int, int]]) -> None:
         self.accounts = accounts
-        numbers = {number for low, high in ranges for number in range(low, high + 1)}
-        self.numbers = iter(sorted(numbers, reverse=True))
+        self.numbers = _downwards(ranges)
 
     def _gid_is_free(self, gid: int, name: str) -> bool:
         user = self.accounts.user_by_id(gid)

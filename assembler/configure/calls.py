@@ -7,7 +7,7 @@ answered from the tree when the action is carried out.
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from assembler.configure.commands import COMMANDS, INERT, QUERIES, Machine, file_test
 from assembler.configure.options import UsageError
@@ -20,6 +20,8 @@ Action = Callable[[Machine], int]
 
 _MAX_INLINE = 8
 """Functions calling one another, inlined this deep."""
+_MAX_STEPS = 20_000
+"""Statements that a script may come to with loops unrolled and functions inlined; real ones come to hundreds."""
 _SHELL_VARIABLES = frozenset({"PATH", "IFS", "ENV", "CDPATH", "HOME", "TMPDIR", "DPKG_ROOT", "DPKG_ADMINDIR"})
 """Change what other commands do."""
 _LOCALE_VARIABLES = frozenset({"LC_ALL", "LANG", "LANGUAGE"})
@@ -43,6 +45,19 @@ class Unknown(Exception):
     """A statement that is not understood; its text is the first one met."""
 
 
+@dataclass(slots=True)
+class Budget:
+    """How many more statements of a script are compiled: loops in loops and functions that call others multiply."""
+
+    left: int = _MAX_STEPS
+
+    def spend(self) -> None:
+        """Count one statement. Raises Unknown when there have been too many."""
+        self.left -= 1
+        if self.left < 0:
+            raise Unknown
+
+
 def _attempt(action: Action, machine: Machine, *, fails: bool = True) -> int:
     """The status of a command whose failure the script provides for.
 
@@ -62,12 +77,19 @@ def _attempt(action: Action, machine: Machine, *, fails: bool = True) -> int:
 
 
 class _Compiler:
-    def __init__(self, block: Block = (), functions: dict[str, Statement | None] | None = None, depth: int = 0) -> None:
+    def __init__(
+        self,
+        block: Block = (),
+        functions: dict[str, Statement | None] | None = None,
+        depth: int = 0,
+        budget: "Budget | None" = None,
+    ) -> None:
         self.functions: dict[str, Statement | None] = {} if functions is None else functions
         for statement in block:
             if isinstance(statement, Function):
                 self.functions[statement.name] = self._defined(statement)
         self.depth = depth
+        self.budget = budget or Budget()
 
     def block(self, block: Block, scope: Scope) -> Action:
         actions: list[tuple[bool, Action]] = []
@@ -86,6 +108,7 @@ class _Compiler:
         return run
 
     def statement(self, statement: Statement, scope: Scope) -> Action:
+        self.budget.spend()
         known = truth(statement, scope)
         if known is not None:
             return lambda _machine: 0 if known else 1
@@ -238,7 +261,7 @@ class _Compiler:
     def function(self, name: str, arguments: Sequence[str], scope: Scope) -> Action:
         if self.depth >= _MAX_INLINE:
             raise Unknown
-        inner = _Compiler((), self.functions, self.depth + 1)
+        inner = _Compiler((), self.functions, self.depth + 1, self.budget)
         definition = self.functions[name]
         if definition is None:
             raise Unknown
@@ -328,9 +351,9 @@ def after(statement: Statement, scope: Scope) -> Scope:
     return scope
 
 
-def compile_block(block: Block, scope: Scope) -> Action | None:
-    """The action that `block` amounts to, or None when any of it is not understood."""
+def compile_block(block: Block, scope: Scope, budget: Budget | None = None) -> Action | None:
+    """The action that `block` amounts to, or None when any of it is not understood, or `budget` is spent."""
     try:
-        return _Compiler(block).block(block, scope)
+        return _Compiler(block, budget=budget).block(block, scope)
     except Unknown:
         return None

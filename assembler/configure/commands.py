@@ -348,8 +348,10 @@ def _statoverride(arguments: list[str]) -> Action | None:
     options, rest = parsed
     if set(options) <= {"list", "quiet"} and len(rest) == 1:
         return lambda machine: 0 if rest[0] in statoverrides(machine.tree) else 1
-    if "add" in options and "remove" not in options and len(rest) == 4:
+    if "add" in options and "remove" not in options and len(rest) == 4 and re.fullmatch("[0-7]{1,4}", rest[2]):
         user, group, mode, path = rest
+        if any(re.search(r"\s", word) for word in (user, group)) or "\n" in path:
+            return None
 
         def run(machine: Machine) -> int:
             entries = statoverrides(machine.tree)
@@ -369,14 +371,19 @@ def statoverrides(tree: Tree) -> dict[str, str]:
     """The lines of dpkg's statoverride database by path."""
     if not tree.is_file(STATOVERRIDE):
         return {}
-    return {line.split(" ", 3)[3]: line for line in tree.read_text(STATOVERRIDE).splitlines()}
+    lines = tree.read_text(STATOVERRIDE).split("\n")[:-1]
+    if not all(line.count(" ") >= 3 for line in lines):
+        raise CommandError("dpkg's database of overrides is damaged", where=Place(path=STATOVERRIDE))
+    return {line.split(" ", 3)[3]: line for line in lines}
 
 
 def diversions(tree: Tree) -> list[tuple[str, str, str]]:
     """The diversions of dpkg: (path, diverted to, package or ``:`` for a local one)."""
     if not tree.is_file(DIVERSIONS):
         return []
-    lines = tree.read_text(DIVERSIONS).splitlines()
+    lines = tree.read_text(DIVERSIONS).split("\n")[:-1]
+    if len(lines) % 3:
+        raise CommandError("dpkg's database of diversions is damaged", where=Place(path=DIVERSIONS))
     return list(zip(lines[::3], lines[1::3], lines[2::3], strict=True))
 
 
@@ -393,6 +400,8 @@ def _divert(arguments: list[str]) -> Action | None:
     if ("rename" in options) is ("no-rename" in options):
         return None
     to = options.get("divert", f"{path}.distrib")
+    if any("\n" in word for word in (path, to, options.get("package", ""))):
+        return None
 
     def run(machine: Machine) -> int:
         if "rename" in options and machine.tree.lexists(to):

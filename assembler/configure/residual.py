@@ -37,6 +37,9 @@ _OTHERWISE_ASSIGNED = re.compile(r"\b(?:read|for|local|unset|getopts|readonly|ex
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _LITERAL = re.compile(r"[\w./=:,%@+-]+")
 _ROUNDS = 4
+_NAME = re.compile(r"[\w-]+")
+_MAX_WORD = 1 << 16
+"""Characters of an expanded word; variables made of one another may double with each."""
 _UNSET = frozenset({"DEBCONF_RECONFIGURE"})
 
 
@@ -124,6 +127,8 @@ def constant(word: str, scope: Scope, *, assigned: bool = False) -> str | None:
         else:
             out.append(char)
             position += 1
+    if sum(map(len, out)) > _MAX_WORD:
+        return None
     return "".join(out) if out or seen_quote else None
 
 
@@ -461,14 +466,22 @@ def simple_commands(block: Sequence[Statement]) -> Iterator[Simple]:
 
 def _without_unused_functions(block: Block) -> Block:
     """`block` without the definitions, at its top, of functions that nothing left mentions."""
-    while True:
-        kept: list[Statement] = []
-        for statement in block:
-            if isinstance(statement, Function):
-                others = render([other for other in block if other is not statement])
-                if not re.search(rf"(?<![\w-]){re.escape(statement.name)}(?![\w-])", others):
-                    continue
-            kept.append(statement)
-        if len(kept) == len(block):
-            return tuple(kept)
-        block = tuple(kept)
+    functions = {index: each.name for index, each in enumerate(block) if isinstance(each, Function)}
+    if not functions:
+        return block
+    odd = {name for name in functions.values() if not _NAME.fullmatch(name)}
+    texts = [render((statement,)) for statement in block]
+    mentioned = [{*_NAME.findall(text), *(name for name in odd if name in text)} for text in texts]
+    count = Counter(name for names in mentioned for name in names)
+    unused = [index for index, name in functions.items() if count[name] <= 1]
+    gone: set[int] = set()
+    while unused:
+        index = unused.pop()
+        gone.add(index)
+        count.subtract(mentioned[index])
+        touched = mentioned[index]
+        unused += [
+            other for other, name in functions.items() if name in touched and count[name] <= 1 and other not in gone
+        ]
+        unused = list(dict.fromkeys(unused))
+    return tuple(statement for index, statement in enumerate(block) if index not in gone)

@@ -10,13 +10,15 @@ import re
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from assembler.configure.calls import Action, after, compile_block
+from assembler.configure.calls import Action, Budget, after, compile_block
 from assembler.configure.residual import Scope, own_scope, reduce_script, script_scope
 from assembler.configure.shell import Function, ParseError, Statement, parse, render
 from assembler.configure.snippets import MARKER, Snippet, compile_snippet, marker_index, split
 
 Layer = Literal["nothing", "snippets", "calls", "rule", "unhandled"]
 _ERREXIT = re.compile(r"\A#![^\n]*\s-\w*e|^\s*set -\w*e", re.MULTILINE)
+_MAX_SCRIPT = 1 << 18
+"""Characters; the longest in Debian have a third of that. Longer ones are not looked into."""
 SCRIPTS = ("preinst", "postinst")
 """The scripts that run when a package is installed. prerm and postrm never run on an image, config only asks."""
 TRIGGERED = "triggered"
@@ -52,9 +54,9 @@ class Analysis:
 def analyse(package: str, script: str, text: str, arch: str, trigger: str = "") -> Analysis:
     """Analyse the text of `script` (``postinst``, or ``triggered`` by `trigger`) of `package`."""
     scope = script_scope(package, script, arch, trigger)
-    stripped, snippets = split(text)
-    if not _is_shell(text) or MARKER in text:
+    if not _is_shell(text) or MARKER in text or len(text) > _MAX_SCRIPT:
         return _unhandled(package, script, _plain_residual(text))
+    stripped, snippets = split(text)
     try:
         block = reduce_script(parse(stripped), scope)
         for snippet in snippets:
@@ -98,7 +100,7 @@ class _Analyser:
         calls = False
         unknown_snippets: list[Statement] = []
         written: list[Statement] = []
-        scope = self.base
+        scope, budget = self.base, Budget()
         for statement in block:
             index = marker_index(statement)
             if index is not None:
@@ -114,7 +116,7 @@ class _Analyser:
             written.append(statement)
             if isinstance(statement, Function):
                 continue
-            action = compile_block((*functions, statement), scope)
+            action = compile_block((*functions, statement), scope, budget)
             scope = after(statement, scope)
             if action is None:
                 rule_at = len(steps) if rule_at is None else rule_at

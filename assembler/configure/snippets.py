@@ -15,10 +15,8 @@ from assembler.configure.commands import Machine
 from assembler.configure.residual import Scope, own_scope, reduce_script, simple_commands
 from assembler.configure.shell import Block, ParseError, Simple, parse, render
 
-_SECTION = re.compile(
-    r"^[ \t]*# Automatically added by (\S+?)(?:/\S+)?[ \t]*\n(.*?)^[ \t]*# End automatically added section[ \t]*$",
-    re.MULTILINE | re.DOTALL,
-)
+_BEGIN = re.compile(r"[ \t]*# Automatically added by (\S{1,80}?)(?:/\S{1,80})?[ \t]*")
+_END = re.compile(r"[ \t]*# End automatically added section[ \t]*")
 MARKER = "__generated_part"
 """The command that stands for a snippet in the rest of its script."""
 
@@ -62,13 +60,21 @@ class Snippet:
 
 def split(text: str) -> tuple[str, list[Snippet]]:
     """The script with each snippet replaced by ``MARKER n``, and the snippets."""
+    lines = text.split("\n")
+    ends = [index for index, line in enumerate(lines) if _END.fullmatch(line)]
     snippets: list[Snippet] = []
-
-    def replaced(match: re.Match[str]) -> str:
-        snippets.append(Snippet(match.group(1), match.group(2)))
-        return f"{MARKER} {len(snippets) - 1}"
-
-    return _SECTION.sub(replaced, text), snippets
+    kept: list[str] = []
+    at = 0
+    for end in ends:
+        begin = next((index for index in range(at, end) if _BEGIN.fullmatch(lines[index])), None)
+        if begin is None:
+            continue
+        tool = _BEGIN.fullmatch(lines[begin])
+        assert tool is not None
+        kept += [*lines[at:begin], f"{MARKER} {len(snippets)}"]
+        snippets.append(Snippet(tool.group(1), "".join(f"{line}\n" for line in lines[begin + 1 : end])))
+        at = end + 1
+    return "\n".join([*kept, *lines[at:]]), snippets
 
 
 def compile_snippet(snippet: Snippet, scope: Scope) -> Action | None:

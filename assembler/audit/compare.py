@@ -255,7 +255,8 @@ def first_difference(old: Bytes, new: Bytes) -> tuple[int, int]:
             both = min(len(before), len(after))
             if first < 0:
                 first = position + next((at for at in range(both) if before[at] != after[at]), both)
-            count += sum(a != b for a, b in zip(before[:both], after[:both], strict=True))
+            mixed = int.from_bytes(before[:both], "big") ^ int.from_bytes(after[:both], "big")
+            count += both - mixed.to_bytes(both, "big").count(0)
         if not before or not after:
             return first, count
         position += len(before)

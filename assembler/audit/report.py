@@ -47,7 +47,7 @@ td:last-child, th:last-child { text-align: right; white-space: nowrap; }
 
 
 def page(found: Comparison, old: Path, new: Path) -> str:
-    """The page about `found`, what `new` has otherwise than `old`; treemaps are of `new`, if it is an ISO."""
+    """The page about `found`, what `new` has otherwise than `old`; treemaps are of the ISO that `new` is or has."""
     parts = [
         "<!doctype html>",
         '<html lang="en"><head><meta charset="utf-8">',
@@ -129,6 +129,7 @@ def _pair(old: str, new: str) -> str:
 
 
 def _maps(path: Path) -> Iterator[str]:
+    path = path / "node.iso" if path.is_dir() else path
     image = Image(path)
     try:
         with path.open("rb") as stream:

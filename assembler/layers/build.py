@@ -1,15 +1,19 @@
 """The build: from a recipe and its lock to the files in the output folder, step by step."""
 
 import hashlib
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 
 from assembler.layers.inputs import Inputs
+from assembler.layers.livecd import built_from
 from assembler.layers.manifest import FILE, Artifact, Layers, Made, Manifest, read_layers
 from assembler.layers.outputs import Outputs, outputs
 from assembler.layers.plan import plan
 from assembler.layers.step import FACTS, LAYERS, LayerName, Step, facts
 from assembler.store.objects import Store, sha256_of
+
+PROVENANCE = "provenance.json"
+"""What all outputs were built from: see audit/provenance.py."""
 
 
 def build(inputs: Inputs, out: Path, layers: Collection[LayerName] = LAYERS) -> Manifest:
@@ -21,7 +25,13 @@ def build(inputs: Inputs, out: Path, layers: Collection[LayerName] = LAYERS) -> 
     """
     before = former(inputs, out)
     return bring_up_to_date(
-        plan(inputs), before, out, inputs.store, layers=layers, manifest=lambda done: _manifest(inputs, done)
+        plan(inputs),
+        before,
+        out,
+        inputs.store,
+        layers=layers,
+        manifest=lambda done: _manifest(inputs, done),
+        also=lambda made: {PROVENANCE: built_from(inputs, {each.name: each.sha256 for each in made.artifacts})},
     )
 
 
@@ -33,8 +43,12 @@ def bring_up_to_date(
     *,
     layers: Collection[LayerName],
     manifest: Callable[[Layers], Manifest],
+    also: Callable[[Manifest], Mapping[str, bytes]] = lambda _: {},
 ) -> Manifest:
-    """As :func:`build`, for any steps; `before` is what a former build left in `out`."""
+    """As :func:`build`, for any steps; `before` is what a former build left in `out`.
+
+    `also` makes further files, which tell of the others.
+    """
     done: dict[LayerName, dict[str, Made]] = {
         layer: dict(steps) for layer, steps in before.items() if layer not in layers
     }
@@ -43,7 +57,8 @@ def bring_up_to_date(
             if step.layer in layers:
                 done.setdefault(step.layer, {})[step.name] = _done(step, before, made, store)
         result = manifest(done)
-        made.path(FILE).write_bytes(result.json())
+        for name, data in {**also(result), FILE: result.json()}.items():
+            made.path(name).write_bytes(data)
     return result
 
 

@@ -20,6 +20,7 @@ from assembler.store.objects import sha256_of
 
 FOLDER = "/live/contents"
 INDEX = f"{FOLDER}/contents.json"
+PROVENANCE = f"{FOLDER}/provenance.json"
 RECIPE_FOLDER = "/live/recipe"
 SCHEMA = 1
 _LARGEST = 1 << 28

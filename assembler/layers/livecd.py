@@ -4,8 +4,11 @@ Three steps. The initrd needs the kernel and its modules, the squashfs needs the
 kernel, and the ISO needs both and the kernel's image.
 """
 
+import hashlib
+from collections.abc import Mapping
 from pathlib import Path
 
+from assembler.audit import provenance
 from assembler.boot.live import live_boot
 from assembler.configure.settings import hashed_password
 from assembler.debian.unpack import unpack
@@ -94,8 +97,10 @@ def squashfs_step(inputs: Inputs, root: TreeLayer) -> Step:
     return Step(layer="livecd", name="squashfs", inputs=needed, make=make)
 
 
-def iso_step(inputs: Inputs, kernel: KernelLayer, root: TreeLayer, initramfs: Step, squashfs: Step) -> Step:
-    """The hybrid ISO, with its lock, its recipe and a list of all that is in it."""
+def iso_step(  # noqa: PLR0917  one a part
+    inputs: Inputs, kernel: KernelLayer, root: TreeLayer, initramfs: Step, squashfs: Step, sbom: Step
+) -> Step:
+    """The hybrid ISO, with its lock, its recipe, bills of materials, and a list of all that is in it."""
     recipe, name, epoch = inputs.recipe.livecd, inputs.recipe.name, inputs.epoch
     architecture = inputs.lock.architecture
     hashed = hashed_password(inputs.recipe.rootfs)
@@ -126,9 +131,13 @@ def iso_step(inputs: Inputs, kernel: KernelLayer, root: TreeLayer, initramfs: St
             cmdline=recipe.cmdline,
             timeout=recipe.timeout,
         )
+        bills = sbom.result(inputs.store)
+        subjects = {f"/{path}": value for path, value in digests.items()}
         files: dict[str, bytes | Path] = {
             **boot.files,
             **extra,
+            **{f"{contents.FOLDER}/{file}": bills.path(file) for file in sbom.outputs},
+            contents.PROVENANCE: built_from(inputs, subjects),
             **images_on_medium(inputs),
             **{f"/{path}": result.path(file) for path, (result, file) in parts.items()},
         }
@@ -161,6 +170,7 @@ def iso_step(inputs: Inputs, kernel: KernelLayer, root: TreeLayer, initramfs: St
         root.step.label: root.step.key,
         initramfs.label: initramfs.key,
         squashfs.label: squashfs.key,
+        sbom.label: sbom.key,
         **of_values(name=name, architecture=architecture, epoch=epoch),
         **of_table("livecd", recipe, ("label", "state", "medium_size", "cmdline", "timeout")),
         **{f"file {path}": digest(data=data) for path, data in extra.items()},
@@ -169,6 +179,19 @@ def iso_step(inputs: Inputs, kernel: KernelLayer, root: TreeLayer, initramfs: St
         **of_packages("boot loader", inputs.lock.role("boot")),
     }
     return Step(layer="livecd", name="iso", inputs=needed, make=make, outputs=(ISO,), kept=False)
+
+
+def built_from(inputs: Inputs, subjects: Mapping[str, str]) -> bytes:
+    """The provenance of files: `subjects` are their SHA-256 by name."""
+    return provenance.text(
+        provenance.statement(
+            subjects,
+            inputs.lock,
+            name=inputs.recipe.name,
+            recipe_sha256=inputs.lock.recipe_sha256,
+            lock_sha256=hashlib.sha256(inputs.lock_text).hexdigest(),
+        )
+    )
 
 
 def check_size(size: int, medium: str) -> None:

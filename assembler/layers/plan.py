@@ -1,6 +1,6 @@
 """Which steps a recipe takes: the table of contents of an image."""
 
-from assembler.layers import cloudinit, images, kernel, kubernetes, livecd, rootfs
+from assembler.layers import bill, cloudinit, images, kernel, kubernetes, livecd, rootfs
 from assembler.layers.inputs import Inputs
 from assembler.layers.step import Step
 
@@ -15,7 +15,8 @@ def plan(inputs: Inputs) -> tuple[Step, ...]:
     initramfs = livecd.initrd_step(inputs, image)
     system = kubernetes.layer(inputs, root)
     squashfs = livecd.squashfs_step(inputs, system)
-    iso = livecd.iso_step(inputs, image, system, initramfs, squashfs)
+    sbom = bill.bill_step(inputs, system)
+    iso = livecd.iso_step(inputs, image, system, initramfs, squashfs, sbom)
     trees = (root,) if system is root else (root, system)
     files = [step for tree in trees for step in (tree.step, *images.steps(inputs, tree))]
-    return (image.step, *files, initramfs, squashfs, iso, cloudinit.layer(inputs))
+    return (image.step, *files, sbom, initramfs, squashfs, iso, cloudinit.layer(inputs))

@@ -1,0 +1,63 @@
+"""Licences of packages, from their machine-readable copyright files (DEP 5, copyright format 1.0)."""
+
+import re
+from collections.abc import Callable, Iterable
+
+from assembler.debian.deb822 import Deb822Error, paragraphs
+from assembler.tree.staging import Kind, Tree
+
+_FORMAT = "copyright-format/1.0"
+_KNOWN = {
+    "agpl-3": "AGPL-3.0-only", "agpl-3+": "AGPL-3.0-or-later",
+    "apache-2.0": "Apache-2.0", "artistic": "Artistic-1.0-Perl", "artistic-2.0": "Artistic-2.0",
+    "bsd-2-clause": "BSD-2-Clause", "bsd-3-clause": "BSD-3-Clause", "bsd-4-clause": "BSD-4-Clause",
+    "bsl-1.0": "BSL-1.0", "cc0-1.0": "CC0-1.0", "curl": "curl", "expat": "MIT", "mit": "MIT",
+    "gfdl-1.2+": "GFDL-1.2-or-later", "gfdl-1.3": "GFDL-1.3-only", "gfdl-1.3+": "GFDL-1.3-or-later",
+    "gpl-1": "GPL-1.0-only", "gpl-1+": "GPL-1.0-or-later", "gpl-2": "GPL-2.0-only", "gpl-2+": "GPL-2.0-or-later",
+    "gpl-3": "GPL-3.0-only", "gpl-3+": "GPL-3.0-or-later", "isc": "ISC",
+    "lgpl-2": "LGPL-2.0-only", "lgpl-2+": "LGPL-2.0-or-later", "lgpl-2.1": "LGPL-2.1-only",
+    "lgpl-2.1+": "LGPL-2.1-or-later", "lgpl-3": "LGPL-3.0-only", "lgpl-3+": "LGPL-3.0-or-later",
+    "mpl-1.1": "MPL-1.1", "mpl-2.0": "MPL-2.0", "psf-2": "PSF-2.0", "unicode": "Unicode-TOU", "x11": "X11",
+    "zlib": "Zlib",
+}  # fmt: skip
+"""SPDX identifiers by short names of Debian's, in lower case, as far as both mean the same text."""
+
+
+def licences(tree: Tree, read: Callable[[str], bytes], packages: Iterable[str]) -> dict[str, tuple[str, ...]]:
+    """The short names of the licences of each of `packages` that says so in a form for machines, sorted.
+
+    `read` gives the bytes of a file of `tree` by its path.
+    """
+    found = {}
+    for name in packages:
+        path = f"/usr/share/doc/{name}/copyright"
+        inode = tree.get(path, follow=True)
+        if inode is not None and inode.kind is Kind.FILE:
+            names = short_names(read(path))
+            if names:
+                found[name] = names
+    return found
+
+
+def short_names(copyright_file: bytes) -> tuple[str, ...]:
+    """The licences that the files of a package are under; none when the file is not machine-readable."""
+    text = copyright_file.decode("utf-8", "replace")
+    if _FORMAT not in text[:400]:
+        return ()
+    names: set[str] = set()
+    try:
+        for paragraph in paragraphs(text):
+            field = paragraph.get("license")
+            if field is not None and field.lines and "files" in paragraph:
+                for part in re.split(r"\s+(?:and|or)\s+|,|\s+with\s+.*", field.lines[0], flags=re.IGNORECASE):
+                    if part and part.strip():
+                        names.add(part.strip())
+    except Deb822Error:
+        return ()
+    return tuple(sorted(names))
+
+
+def spdx(name: str) -> str:
+    """The SPDX identifier of a short name; ``LicenseRef-debian-NAME`` when there is none that surely means the same."""
+    known = _KNOWN.get(name.lower().removesuffix(".0") if name.lower() not in _KNOWN else name.lower())
+    return known or "LicenseRef-debian-" + re.sub(r"[^A-Za-z0-9.-]+", "-", name).strip("-")

@@ -44,12 +44,10 @@ def _cache() -> Path:
 
 def locked(roles: set[str]) -> tuple[Store, Lock]:
     """A store with all packages of `roles`, and their lock. Its role ``rootfs`` is Debian's essential packages and the
-    independent tools."""
+    independent tools, its role ``kernel-source`` the source of Linux."""
     architecture = _ARCHITECTURES[platform.machine()]
-    # The lock wants a kernel package for the role; any package will do.
-    recipe = Recipe(
-        name="tests", arch=architecture, kernel=Kernel(package="gdisk"), rootfs=Rootfs(packages=INDEPENDENT)
-    )
+    kernel = Kernel(source="vanilla", package="linux-source-6.12")
+    recipe = Recipe(name="tests", arch=architecture, kernel=kernel, rootfs=Rootfs(packages=INDEPENDENT))
     digest = hashlib.sha256(f"{SCHEMA}{ROLES}{recipe!r}{wanted(recipe, architecture)}".encode()).hexdigest()
     store = Store(_cache())
     mirrors = choose(recipe.debian, override=os.environ.get("ASSEMBLE_MIRROR", ""))

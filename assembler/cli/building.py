@@ -43,6 +43,7 @@ def build_recipe(current: Session, name: str, args: dict[str, str], out: Path, *
             fetch=lambda packages: fetch_packages(packages, lock, store=store, transport=transport, mirrors=chosen),
             fetch_files=lambda files: fetch_files(files, store=store, transport=transport),
             fetch_images=lambda images: fetch_images(images, store=store, transport=transport),
+            search=settings.search,
             jobs=settings.jobs,
             reporter=reporter,
         )

@@ -9,10 +9,11 @@ from assembler.cli.session import Session
 from assembler.debian import mirrors
 from assembler.debian.mirrors import Mirrors
 from assembler.errors import AssembleError, Place
+from assembler.kernel import toolchain
 from assembler.lock import trust
 from assembler.lock.changes import changes, describe
 from assembler.lock.check import matches, require
-from assembler.lock.model import Lock
+from assembler.lock.model import Lock, LockedTool
 from assembler.lock.resolve import resolve
 from assembler.lock.toml import read_lock, write_lock
 from assembler.recipe.load import LoadedRecipe, load
@@ -125,7 +126,9 @@ def _resolved(
 ) -> Lock:
     if not current.settings.architecture:
         raise AssembleError("no tools run on this machine's architecture", hint="use an x86_64 or aarch64 machine")
-    return resolve(
+    # First, as it is quick to fail.
+    tools = _toolchain(current, loaded.recipe)
+    lock = resolve(
         loaded.recipe,
         loaded.inputs_sha256,
         transport=transport,
@@ -137,6 +140,14 @@ def _resolved(
         upgrade=upgrade,
         reporter=current.reporter,
     )
+    return dataclasses.replace(lock, toolchain=tools)
+
+
+def _toolchain(current: Session, recipe: Recipe) -> tuple[LockedTool, ...]:
+    """What this machine would compile the recipe's kernel with."""
+    if recipe.kernel.source != "vanilla":
+        return ()
+    return toolchain.find(recipe.arch, current.settings.architecture, current.settings.search).tools
 
 
 def _tell(current: Session, lock: Lock) -> None:

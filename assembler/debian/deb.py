@@ -22,6 +22,7 @@ import zstandard
 
 from assembler.errors import AssembleError, Place
 from assembler.store.objects import Store
+from assembler.tree.compressed import Window, Xz
 from assembler.tree.tar import Limits, Member, index
 
 _KIND = "unpacked-1"
@@ -77,61 +78,12 @@ def _members(stream: BinaryIO, where: Place) -> Iterator[tuple[str, int, int]]:
         stream.seek(position)
 
 
-class _Part(io.RawIOBase):
-    """A read-only window on a part of a file, hashing nothing, seeking nowhere."""
-
-    def __init__(self, stream: BinaryIO, offset: int, size: int) -> None:
-        self._stream, self._left = stream, size
-        stream.seek(offset)
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: object) -> int:
-        view = memoryview(cast("bytearray", buffer))
-        data = self._stream.read(min(len(view), self._left))
-        view[: len(data)] = data
-        self._left -= len(data)
-        return len(data)
-
-
-class _Xz(io.RawIOBase):
-    """An .xz stream, fed in large pieces: lzma.open feeds 8 KiB at a time, which costs twice the time with threads."""
-
-    def __init__(self, part: IO[bytes]) -> None:
-        self._part, self._state = part, lzma.LZMADecompressor()
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: object) -> int:
-        view = memoryview(cast("bytearray", buffer))
-        data = b""
-        while not data:
-            if self._state.eof:
-                # The end, stream padding, or another stream (the .xz file format, 2.).
-                rest = (self._state.unused_data + self._part.read(_CHUNK)).lstrip(b"\0")
-                if not rest:
-                    return 0
-                self._state = lzma.LZMADecompressor()
-                data = self._state.decompress(rest, len(view))
-            elif self._state.needs_input:
-                more = self._part.read(_CHUNK)
-                if not more:
-                    raise EOFError("compressed data ends too early")
-                data = self._state.decompress(more, len(view))
-            else:
-                data = self._state.decompress(b"", len(view))
-        view[: len(data)] = data
-        return len(data)
-
-
 def _decompressed(name: str, part: IO[bytes], where: Place) -> IO[bytes]:
     match name.partition(".tar")[2]:
         case "":
             return part
         case ".xz":
-            return cast("IO[bytes]", _Xz(part))
+            return cast("IO[bytes]", Xz(part))
         case ".gz":
             return cast("IO[bytes]", gzip.open(part))
         case ".zst":
@@ -218,7 +170,7 @@ def unpack(package: Path, folder: Path, where: Place, limits: Limits | None = No
                 if (count := sum(name.startswith(required) for name in names)) != 1:
                     raise DebError(f"the package has {count or 'no'} {required}", where=where)
             for name, (offset, size) in parts.items():
-                part = io.BufferedReader(_Part(stream, offset, size), _CHUNK)
+                part = io.BufferedReader(Window(stream, offset, size), _CHUNK)
                 if name == "debian-binary":
                     if not part.read(8).startswith(b"2."):
                         raise DebError("the package's format is not 2.x", where=where)
@@ -247,7 +199,7 @@ def read_control(package: Path, where: Place) -> tuple[dict[str, str], dict[str,
         with package.open("rb") as stream:
             for name, offset, size in _members(stream, where):
                 if name.startswith("control.tar"):
-                    part = io.BufferedReader(_Part(stream, offset, size), _CHUNK)
+                    part = io.BufferedReader(Window(stream, offset, size), _CHUNK)
                     return _control(_decompressed(name, part, where), where)
     except _DAMAGE as error:
         raise DebError("the package is damaged", where=where, why=str(error)) from error

@@ -60,6 +60,10 @@ _FOLDERS = ("dev", "etc", "newroot", "proc", "run", "sys", "tmp", "usr/bin", "us
 _MERGED = ("bin", "lib", "lib64", "sbin")
 
 
+OVER = "usr/lib/livecd/over"
+"""Files that are laid over the root file system, each under its own path below this folder."""
+
+
 class InitrdError(AssembleError):
     """An initramfs that cannot be composed."""
 
@@ -100,14 +104,21 @@ def _configuration(settings: Settings) -> bytes:
 
 
 def compose(
-    rootfs: Tree, programs: Tree, release: str, scripts: Mapping[str, bytes], settings: Settings | None = None
+    rootfs: Tree,
+    programs: Tree,
+    release: str,
+    scripts: Mapping[str, bytes],
+    settings: Settings | None = None,
+    *,
+    over: Tree | None = None,
 ) -> Tree:
     """The tree of an initramfs for the kernel `release`.
 
     `rootfs` has that kernel's modules; `programs` is unpacked from the packages of the ``initrd`` role; `scripts` are
     :func:`read_scripts`'. The tree holds ``/init`` and ``/usr/lib/livecd/*.sh``, the programs with all libraries they
     need, modules under their kernel's usual path, not compressed (the whole is), the names of those that are always
-    loaded in ``/etc/livecd.modules``, and ``/etc/livecd.conf``.
+    loaded in ``/etc/livecd.modules``, and ``/etc/livecd.conf``. The files of `over` lie below `OVER`, from where the
+    running system gets them in its root.
     Raises InitrdError, ElfError, ModuleError or TreeError for what is missing.
     """
     tree = Tree(mtime=rootfs.mtime)
@@ -134,6 +145,9 @@ def compose(
     tree.write("etc/livecd.conf", _configuration(settings or Settings()))
 
     _add_modules(tree, Kernel(rootfs, release), f"usr/lib/modules/{release}")
+    for path, inode in over.walk() if over else ():
+        if inode.kind is Kind.FILE:
+            tree.write(f"{OVER}{path}", read(inode.content), parents=True)
     return tree
 
 

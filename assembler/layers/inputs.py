@@ -29,6 +29,8 @@ class Inputs:
     """Gets upstream files into the store."""
     fetch_images: Callable[[Iterable[LockedImage]], None]
     """Gets container images into the store."""
+    search: str = ""
+    """`PATH`, for the compilers of a kernel: the one thing that is not taken from the lock."""
     jobs: int = 2
     reporter: Reporter = SILENT
 

@@ -1,7 +1,7 @@
 """The kernel layer: a kernel image, and the folder of its modules, apart from any root file system.
 
 `kernel.source = "distro"` takes both out of Debian packages: those of the root file system that come from the kernel's
-source. They stay in the root file system as well, so that dpkg there knows of them.
+source. They stay in the root file system as well, so that dpkg there knows of them. For `"vanilla"` see vanilla.py.
 """
 
 import json
@@ -36,6 +36,8 @@ class KernelLayer:
     """Its result has `IMAGE` and `CONFIG`, and a fact: the ``release``, as ``uname -r`` will say."""
     tree: Callable[[], Tree]
     """A tree with ``/usr/lib/modules/RELEASE``, depmod's indexes in it."""
+    apart: bool = False
+    """Whether the root file system lacks what is in that tree, so that the initrd has to bring it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +50,8 @@ class Kernel:
     config: Content
 
 
-def layer(inputs: Inputs) -> KernelLayer:
-    """The recipe's kernel, out of the locked packages of the root file system.
+def distro_layer(inputs: Inputs) -> KernelLayer:
+    """The recipe's kernel with `source = "distro"`, out of the locked packages of the root file system.
 
     What is made raises AssembleError when they hold no kernel, or several.
     """

@@ -58,7 +58,8 @@ def initrd_step(inputs: Inputs, kernel: KernelLayer) -> Step:
             tree = Tree(mtime=epoch)
             unpack(tree, open_packages(store, programs, jobs=inputs.jobs), latest=epoch)
             settings = initrd.Settings(label=recipe.label, state=recipe.state, state_label=recipe.state_label)
-            image = initrd.compose(kernel.tree(), tree, release, scripts, settings)
+            apart = kernel.tree() if kernel.apart else None
+            image = initrd.compose(kernel.tree(), tree, release, scripts, settings, over=apart)
             initrd.write(image, folder / INITRD, epoch)
             (folder / LISTING).write_text("".join(tree_digest.listing(image)), "ascii")
 

@@ -1,7 +1,8 @@
 """Which steps a recipe takes: the table of contents of an image."""
 
-from assembler.layers import bill, cloudinit, images, kernel, kubernetes, livecd, rootfs
+from assembler.layers import bill, cloudinit, images, kubernetes, livecd, rootfs, vanilla
 from assembler.layers.inputs import Inputs
+from assembler.layers.kernel import distro_layer
 from assembler.layers.step import Step
 
 
@@ -10,7 +11,7 @@ def plan(inputs: Inputs) -> tuple[Step, ...]:
 
     Raises Problems for a cloud-init seed that cloud-init would not take.
     """
-    image = kernel.layer(inputs)
+    image = vanilla.layer(inputs) if inputs.recipe.kernel.source == "vanilla" else distro_layer(inputs)
     root = rootfs.layer(inputs)
     initramfs = livecd.initrd_step(inputs, image)
     system = kubernetes.layer(inputs, root)

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 SCHEMA = 2
 """Version of the lock's own format."""
 
-ROLES = ("rootfs", "initrd", "boot", "tools", "vm")
-"""What a package is wanted for: in the image; in the initrd; boot loader files (target architecture); tools run while
-building and QEMU (build architecture)."""
+ROLES = ("rootfs", "kernel-source", "initrd", "boot", "tools", "vm")
+"""What a package is wanted for: in the image; the source of a kernel that is compiled; in the initrd; boot loader files
+(target architecture); tools run while building and QEMU (build architecture)."""
 
 FILE_ROLES = ("kernel", "kubernetes")
 """What an upstream file is wanted for: the source of a kernel; in the image's Kubernetes layer."""
@@ -109,6 +109,16 @@ class LockedImage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LockedTool:
+    """A program of the machine that locked, which a kernel is compiled with. Only its version is known."""
+
+    name: str
+    """As it is called: ``aarch64-linux-gnu-gcc``."""
+    version: str
+    """As it tells: ``12.2.0-14+deb12u1``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LockedOutput:
     """A file that building makes."""
 
@@ -156,6 +166,8 @@ class Lock:
     packages: tuple[LockedPackage, ...]
     files: tuple[LockedFile, ...] = ()
     images: tuple[LockedImage, ...] = ()
+    toolchain: tuple[LockedTool, ...] = ()
+    """What a kernel is compiled with; empty when none is."""
     build: LockedBuild | None = None
     """What was built from it; None until somebody records that. Not in the copy of the lock that an image holds."""
 

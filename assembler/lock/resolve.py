@@ -29,7 +29,7 @@ from assembler.lock.files import lock_files
 from assembler.lock.images import lock_images
 from assembler.lock.model import Lock, LockedArchive, LockedFile, LockedImage, LockedIndex, LockedPackage
 from assembler.lock.toml import LockError
-from assembler.lock.wanted import Wanted, wanted
+from assembler.lock.wanted import Wanted, kernel_files, wanted
 from assembler.progress import SILENT, Reporter
 from assembler.recipe.model import Recipe
 from assembler.store.objects import Store
@@ -136,14 +136,16 @@ def resolve(
     latest = max(state.release.date for state in states)
     files: tuple[LockedFile, ...] = ()
     images: tuple[LockedImage, ...] = ()
+    asked = kernel_files(recipe)
     if recipe.kubernetes is not None:
         kubernetes = kubernetes_release(recipe.kubernetes.version)
-        asked = wanted_files(recipe.kubernetes, kubernetes, recipe.arch)
+        asked += wanted_files(recipe.kubernetes, kubernetes, recipe.arch)
+        names = wanted_images(recipe.kubernetes, kubernetes)
+        images = lock_images(names, recipe.arch, store=store, transport=transport, held=held, reporter=reporter)
+    if asked:
         files = lock_files(
             asked, store=store, transport=transport, previous=previous, hold=held is not None, reporter=reporter
         )
-        names = wanted_images(recipe.kubernetes, kubernetes)
-        images = lock_images(names, recipe.arch, store=store, transport=transport, held=held, reporter=reporter)
     return Lock(
         assembler=__version__,
         recipe_sha256=recipe_digest,

@@ -31,6 +31,7 @@ from assembler.lock.model import (
     LockedLayer,
     LockedOutput,
     LockedPackage,
+    LockedTool,
 )
 
 _HEADER = "# Every input of the image. Written by `assemble lock`: change the recipe, not this file."
@@ -49,6 +50,7 @@ REFERENCE = rf"{WORD}(?::[0-9]+/{WORD})?(?::[A-Za-z0-9_][A-Za-z0-9_.-]*)?(?:@sha
 """The name of a container image, with its registry."""
 PLATFORM = r"[a-z0-9]+/[a-z0-9]+(?:/[a-z0-9]+)?"
 WHY = rf"requested|essential|for {NAME}"
+PROGRAM = r"[a-z0-9][a-z0-9_+.-]*"
 FINGERPRINT = r"[0-9A-F]{40}|[0-9A-F]{64}"
 DATE = r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z"
 
@@ -86,6 +88,8 @@ def _body(lock: Lock) -> str:
         lines += ["", "[files]", *(_pair(_text(file.name), _file(file)) for file in lock.files)]
     if lock.images:
         lines += ["", "[images]", *(_pair(_text(image.name), _image(image)) for image in lock.images)]
+    if lock.toolchain:
+        lines += ["", "[toolchain]", *(_pair(_text(tool.name), tool.version) for tool in lock.toolchain)]
     if lock.build:
         lines += ["", "[build]", *_build(lock.build)]
     return "\n".join(lines) + "\n"
@@ -218,6 +222,10 @@ def parse_lock(text: str, file: str) -> Lock:
     packages = [_read_package(table, key, known) for key, table in top.named("packages")]
     files = [_read_file(table, key) for key, table in (top.named("files") if "files" in data else ())]
     images = [_read_image(table, key) for key, table in (top.named("images") if "images" in data else ())]
+    toolchain = [
+        LockedTool(name=name, version=version)
+        for name, version in (top.pairs("toolchain", PROGRAM, VERSION) if "toolchain" in data else ())
+    ]
     lock = Lock(
         assembler=top.text("assembler", VERSION),
         recipe_sha256=top.sha256("recipe_sha256"),
@@ -228,6 +236,7 @@ def parse_lock(text: str, file: str) -> Lock:
         packages=tuple(sorted(packages, key=lambda item: (item.name, item.architecture, item.version))),
         files=tuple(sorted(files, key=lambda item: item.name)),
         images=tuple(sorted(images, key=lambda item: item.name)),
+        toolchain=tuple(sorted(toolchain, key=lambda item: item.name)),
         build=_read_build(top.table("build")) if "build" in data else None,
     )
     integrity = top.sha256("integrity")
@@ -333,6 +342,13 @@ class _Table:
                 self.wrong(key, "it is not a table")
             return []
         return [(name, self._child(item, f"{key}.{json.dumps(name)}")) for name, item in value.items()]
+
+    def pairs(self, key: str, names: str, values: str) -> list[tuple[str, str]]:
+        """The strings in the table `key`, by name."""
+        value = self._take(key)
+        table = self._child(value, key)
+        found = value if isinstance(value, dict) else {}
+        return [(table.check("its name", name, names), table.text(name, values)) for name in found]
 
     def close(self) -> None:
         """Note every key that nobody has asked for."""

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from assembler.kubernetes.parts import packages
+from assembler.lock.files import WantedFile
 from assembler.recipe.model import Recipe
 
 INITRD = ("busybox-static", "e2fsprogs", "util-linux")
@@ -45,8 +46,10 @@ class Wanted:
 
 def wanted(recipe: Recipe, build_architecture: str) -> tuple[Wanted, ...]:
     """What `recipe` needs, role by role, when it is built on a machine of `build_architecture`."""
-    target = recipe.arch
-    chosen = dict.fromkeys((*recipe.rootfs.packages, recipe.kernel.package))
+    target, kernel = recipe.arch, recipe.kernel
+    compiled = kernel.source == "vanilla"
+    source = Wanted(role="kernel-source", packages=(kernel.package,), architecture=target, dependencies=False)
+    chosen = dict.fromkeys((*recipe.rootfs.packages, *(() if compiled else (kernel.package,))))
     if recipe.kubernetes is not None:
         # The Kubernetes layer decides where these come from, whatever the recipes below it had in their lists.
         taken, dropped = packages(recipe.kubernetes)
@@ -60,8 +63,26 @@ def wanted(recipe: Recipe, build_architecture: str) -> tuple[Wanted, ...]:
     )
     return (
         rootfs,
+        *((source,) if compiled and not kernel.url else ()),
         Wanted(role="initrd", packages=INITRD, architecture=target),
         Wanted(role="boot", packages=tuple(BOOT[target]), architecture=target, dependencies=False),
         Wanted(role="tools", packages=TOOLS, architecture=build_architecture),
         Wanted(role="vm", packages=tuple(VM[target]), architecture=build_architecture),
     )
+
+
+def kernel_files(recipe: Recipe) -> list[WantedFile]:
+    """The tarball of the kernel that `recipe` has compiled, if it names one."""
+    kernel = recipe.kernel
+    if not kernel.url:
+        return []
+    return [
+        WantedFile(
+            name="linux",
+            version=kernel.version,
+            url=kernel.url,
+            sha256=kernel.sha256,
+            role="kernel",
+            key="kernel.sha256" if kernel.sha256 else "kernel.url",
+        )
+    ]

@@ -21,6 +21,7 @@ _UNIQUE: tuple[tuple[str, str], ...] = (
     ("rootfs", "mask"),
     ("artifacts", "formats"),
     ("kubernetes", "extra_images"),
+    ("kernel", "fragments"),
     ("cloudinit", "ssh_authorized_keys"),
 )
 
@@ -31,6 +32,7 @@ def check(data: dict[str, Any]) -> Iterator[Problem]:
         yield from _duplicates((table, name), _list(data, table, name))
     yield from _units(data)
     yield from _files(_list(data, "rootfs", "files"))
+    yield from _kernel(_table(data, "kernel"))
     yield from _compression(_table(data, "livecd"))
     yield from _kubernetes(_table(data, "kubernetes"))
 
@@ -43,6 +45,9 @@ def named_files(data: dict[str, Any]) -> Iterator[tuple[KeyPath, str]]:
     for index, name in enumerate(_list(data, "rootfs", "rules")):
         if isinstance(name, str) and name:
             yield ("rootfs", "rules", index), name
+    for index, name in enumerate(_list(data, "kernel", "fragments")):
+        if isinstance(name, str):
+            yield ("kernel", "fragments", index), name
     cloudinit = _table(data, "cloudinit")
     for key in ("user_data", "meta_data", "network_config"):
         if isinstance(cloudinit.get(key), str) and cloudinit[key]:
@@ -107,6 +112,31 @@ def _kubernetes(table: dict[str, Any]) -> Iterator[Problem]:
             for key in ("version", "url", "sha256"):
                 if part.get(key):
                     yield ("kubernetes", name, key), f"has no say with source = '{source}'", "remove one of the two"
+
+
+def _kernel(kernel: dict[str, Any]) -> Iterator[Problem]:
+    if kernel.get("source", "distro") == "distro":
+        for key in ("url", "sha256", "version", "base", "fragments"):
+            if key in kernel:
+                yield ("kernel", key), "Debian's kernel is taken as it is", 'remove it, or say source = "vanilla"'
+        return
+    url, digest, package = kernel.get("url"), kernel.get("sha256"), kernel.get("package")
+    if digest and not url:
+        yield (
+            ("kernel", "sha256"),
+            "there is no url that it is of",
+            "add url, or remove it",
+        )
+    if not url and (package is None or (isinstance(package, str) and package.startswith("linux-image-"))):
+        where = ("kernel",) if package is None else ("kernel", "package")
+        yield (
+            where,
+            "a kernel is not compiled from a package of binaries",
+            "name a linux-source-* package, or a url",
+        )
+    for index, name in enumerate(kernel["fragments"] if isinstance(kernel.get("fragments"), list) else []):
+        if name == "":
+            yield ("kernel", "fragments", index), "is empty", "name a file"
 
 
 def _compression(livecd: dict[str, Any]) -> Iterator[Problem]:

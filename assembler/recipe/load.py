@@ -71,6 +71,7 @@ _NO_INPUTS: dict[str, Any] = {
         "files",
     },
     "artifacts": True,
+    "kernel": {"base", "fragments"},
     "livecd": True,
     "cloudinit": True,
 }

@@ -63,10 +63,24 @@ Components: main
 class Kernel(Strict):
     """The kernel layer."""
 
-    source: Literal["distro"] = "distro"
-    """`distro`: Debian's kernel package."""
+    source: Literal["distro", "vanilla"] = "distro"
+    """`distro`: Debian's kernel package. `vanilla`: compiled from source, with nothing as a module; the host then needs
+    a compiler and the like."""
     package: PackageName = "linux-image-cloud-amd64"
-    """The kernel package or metapackage to take."""
+    """The kernel package or metapackage to take. With `vanilla`, the package with the source, `linux-source-VERSION`,
+    unless `url` names a tarball."""
+    url: Url = ""
+    """With `vanilla`: the address of the source's tarball, as `https://cdn.kernel.org/pub/linux/kernel/v6.x/...`."""
+    sha256: Sha256 = ""
+    """SHA-256 of that tarball, in hex. Empty: what the server sends when locking is trusted."""
+    version: UpstreamVersion = ""
+    """With `vanilla`: the version that the source must have, as `6.12.48`. Empty: whichever it has."""
+    base: Literal["defconfig", "tinyconfig"] = "defconfig"
+    """With `vanilla`: what the configuration begins with: the architecture's default, without what that has as
+    modules, or as little as possible."""
+    fragments: list[str] = []
+    """With `vanilla`: host files with settings on top of `base`, relative to the recipe file that says so. All that
+    they ask for has to take, and they may not contradict one another."""
 
 
 class File(Strict):

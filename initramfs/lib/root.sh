@@ -3,12 +3,23 @@
 
 NEW_ROOT=/newroot
 
+# What belongs to the kernel and not to the medium, laid over the squashfs: a kernel without modules names itself there.
+OVER=/usr/lib/livecd/over
+LOWER=/run/initramfs/rootfs
+
+lay_over() {
+    [ -d $OVER ] || return 0
+    cp -a $OVER /run/initramfs/kernel || fail "What the kernel brings cannot be copied."
+    LOWER=/run/initramfs/kernel:$LOWER
+}
+
 overlay() {
-    mount -t overlay -o "lowerdir=/run/initramfs/rootfs,upperdir=$STATE_DIR/overlay/upper,workdir=$STATE_DIR/overlay/work" \
+    mount -t overlay -o "lowerdir=$LOWER,upperdir=$STATE_DIR/overlay/upper,workdir=$STATE_DIR/overlay/work" \
         overlay $NEW_ROOT 2>>/run/livecd/log
 }
 
 mount_root() {
+    lay_over
     if ! overlay; then
         umount $STATE_DIR
         fall_back "The state disk was not used: no overlay can be mounted on it:

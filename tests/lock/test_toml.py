@@ -25,6 +25,7 @@ from assembler.lock.model import (
     LockedLayer,
     LockedOutput,
     LockedPackage,
+    LockedTool,
 )
 from assembler.lock.toml import LockError, format_lock, parse_lock, read_lock, write_lock
 
@@ -106,7 +107,12 @@ BUILDS = st.builds(
 )
 
 
-def _name(item: LockedFile | LockedImage | LockedOutput | LockedLayer) -> str:
+TOOLCHAINS = st.lists(
+    st.builds(LockedTool, name=word("+.-_"), version=VERSIONS), max_size=3, unique_by=lambda item: item.name
+).map(lambda items: tuple(sorted(items, key=_name)))
+
+
+def _name(item: LockedFile | LockedImage | LockedOutput | LockedLayer | LockedTool) -> str:
     return item.name
 
 
@@ -138,6 +144,7 @@ def locks(draw: st.DrawFn) -> Lock:
         packages=tuple(sorted(draw(st.lists(packages, max_size=3, unique_by=key)), key=key)),
         files=tuple(sorted(draw(st.lists(FILES, max_size=2, unique_by=_name)), key=_name)),
         images=tuple(sorted(draw(st.lists(IMAGES, max_size=2, unique_by=_name)), key=_name)),
+        toolchain=draw(TOOLCHAINS),
         build=draw(st.none() | BUILDS),
     )
 

@@ -1,0 +1,165 @@
+"""The programs of the host that a kernel is compiled with: which are missing, and which versions they have.
+
+They are the one thing in a build that does not come from the lock, so the lock names their versions, the kernel's key
+has them, and a build with others says so.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from assembler.errors import AssembleError, Place
+from assembler.lock.model import LockedTool
+
+PREFIXES: Mapping[str, str] = {"amd64": "x86_64-linux-gnu-", "arm64": "aarch64-linux-gnu-"}
+"""What cross compilers' names begin with, by Debian architecture."""
+
+
+class ToolchainError(AssembleError):
+    """Programs or headers that a kernel cannot be built without."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Tool:
+    """A program, and the Debian package that has it."""
+
+    name: str
+    package: str
+
+
+_COMPILERS = (_Tool("gcc", "gcc"), _Tool("ld", "binutils"))
+"""Those that exist once for each target."""
+_TOOLS = (
+    _Tool("bash", "bash"),
+    _Tool("bc", "bc"),
+    _Tool("bison", "bison"),
+    _Tool("cpio", "cpio"),
+    _Tool("flex", "flex"),
+    _Tool("gzip", "gzip"),
+    _Tool("make", "make"),
+    _Tool("pahole", "dwarves"),
+    _Tool("perl", "perl"),
+    _Tool("python3", "python3"),
+    _Tool("xz", "xz-utils"),
+    _Tool("zstd", "zstd"),
+)
+_HEADERS: tuple[tuple[str, str], ...] = (
+    ("stdio.h", "libc6-dev"),
+    ("libelf.h", "libelf-dev"),
+    ("openssl/evp.h", "libssl-dev"),
+    ("zlib.h", "zlib1g-dev"),
+)
+"""Headers of the host's own programs (objtool, sign-file, resolve_btfids), and the packages that have them."""
+_VERSION = re.compile(r"(?<![\d.])\d+(?:\.\d+)+[\w.+~-]*")
+_SECONDS = 60
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Toolchain:
+    """A complete set of tools."""
+
+    prefix: str
+    """What the target's compiler and linker begin with; empty for the host's own."""
+    tools: tuple[LockedTool, ...]
+    """Name and version of each, sorted by name."""
+    ccache: str
+    """The path of ccache; empty when there is none. It changes no byte."""
+    search: str
+    """The `PATH` that they are found with."""
+
+
+def find(architecture: str, host: str, search: str) -> Toolchain:
+    """The tools for compiling a kernel for `architecture` on `host` (Debian's names), found in the `PATH` `search`.
+
+    Raises ToolchainError naming everything that is missing at once, with
+    the Debian packages that have it.
+    """
+    prefix = "" if architecture == host else PREFIXES[architecture]
+    targeted = [_Tool(f"{prefix}{tool.name}", _package(tool.package, architecture, prefix)) for tool in _COMPILERS]
+    wanted = [*targeted, *([_Tool("gcc", "gcc")] if prefix else []), *_TOOLS]
+    paths = {tool.name: shutil.which(tool.name, path=search) for tool in wanted}
+    missing = [(tool.name, tool.package) for tool in wanted if paths[tool.name] is None]
+    gcc = paths["gcc"]
+    if gcc:
+        missing += [(name, package) for name, package in _HEADERS if not _has_header(gcc, name, search)]
+    if missing:
+        packages = " ".join(dict.fromkeys(package for _, package in missing))
+        raise ToolchainError(
+            "this machine lacks what a kernel is compiled with",
+            why=", ".join(f"no {name} (package {package})" for name, package in missing),
+            hint=f'on Debian: apt-get install {packages}; or take Debian\'s kernel, kernel.source = "distro"',
+        )
+    with ThreadPoolExecutor() as pool:
+        versions = pool.map(lambda tool: _version(str(paths[tool.name]), tool, search), wanted)
+    tools = [LockedTool(name=tool.name, version=version) for tool, version in zip(wanted, versions, strict=True)]
+    return Toolchain(
+        prefix=prefix,
+        tools=tuple(sorted(tools, key=lambda tool: tool.name)),
+        ccache=shutil.which("ccache", path=search) or "",
+        search=search,
+    )
+
+
+def differences(locked: Sequence[LockedTool], found: Sequence[LockedTool]) -> list[str]:
+    """How the tools of this host differ from those that a lock names, one sentence fragment each."""
+    here = {tool.name: tool.version for tool in found}
+    there = {tool.name: tool.version for tool in locked}
+    names = sorted(here.keys() | there.keys())
+    return [
+        f"{name} is {here.get(name, 'not used')} here, {there.get(name, 'not there')} in the lock"
+        for name in names
+        if here.get(name) != there.get(name)
+    ]
+
+
+def _package(package: str, architecture: str, prefix: str) -> str:
+    if not prefix:
+        return package
+    triplet = PREFIXES[architecture].rstrip("-").replace("_", "-")
+    return f"{package}-{triplet}"
+
+
+def _has_header(gcc: str, name: str, search: str) -> bool:
+    tried = _run([gcc, "-E", "-x", "c", "-"], search, f"#include <{name}>\n")
+    return tried is not None and tried.returncode == 0
+
+
+def _version(path: str, tool: _Tool, search: str) -> str:
+    """The version that a tool tells, with its distributor's revision when it tells that."""
+    told = _run([path, "--version"], search)
+    text = "" if told is None else (told.stdout or told.stderr).strip()
+    first = text.splitlines()[0] if text else ""
+    if tool.name.endswith("gcc"):
+        # "gcc (Debian 12.2.0-14+deb12u1) 12.2.0": the whole line goes into the kernel.
+        bracket = re.search(r"\((.+)\)", first)
+        if bracket and (revision := _VERSION.search(bracket[1])):
+            return revision[0]
+    match = _VERSION.search(first) or _VERSION.search(text)
+    if match is None:
+        raise ToolchainError(
+            f"{tool.name} does not tell its version", where=Place(file=path), why=first[:80], hint="reinstall it"
+        )
+    return match[0]
+
+
+def _run(command: list[str], search: str, stdin: str = "") -> "subprocess.CompletedProcess[str] | None":
+    """The finished program; None when it cannot be started or hangs."""
+    environment = {"PATH": search, "LC_ALL": "C", "HOME": "/nonexistent"}
+    try:
+        return subprocess.run(
+            command,
+            input=stdin,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            env=environment,
+            timeout=_SECONDS,
+            check=False,
+            cwd=os.sep,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None

@@ -1,0 +1,145 @@
+"""A kernel from its source: configured by fragments, checked, compiled."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from assembler.kernel import config
+from assembler.kernel.config import Setting
+from assembler.kernel.kconfig import read_symbols
+from assembler.kernel.make import ARCHITECTURES, Make
+from assembler.kernel.source import release_of
+from assembler.kernel.toolchain import Toolchain
+from assembler.progress import SILENT, Reporter
+from assembler.store.objects import Store
+
+IMAGE, CONFIG, SYSTEM_MAP = "vmlinuz", "config", "System.map"
+RELEASE = "release"
+"""A file with what ``uname -r`` will say."""
+BUILTIN = ("modules.builtin", "modules.builtin.modinfo")
+"""What is built in, for modprobe: that it need not be loaded, and under which other names it goes."""
+_COUNT = "steps"
+"""A file with how many files make worked on."""
+
+_IMAGES: Mapping[str, tuple[str, str]] = {
+    "amd64": ("bzImage", "arch/x86/boot/bzImage"),
+    "arm64": ("Image", "arch/arm64/boot/Image"),
+}
+"""By Debian architecture: make's target, and the file that it makes."""
+_ZBOOT = ("vmlinuz.efi", "arch/arm64/boot/vmlinuz.efi")
+"""The same of arm64 with CONFIG_EFI_ZBOOT."""
+_STEPS_BEFORE, _STEPS_BY_SYMBOL = 250, 1.3
+"""How many files make works on, roughly: a number, and more for each symbol that is on."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """Which kernel is wanted."""
+
+    tree: Path
+    """Its source; see kernel/source.py."""
+    architecture: str
+    """Debian's name."""
+    base: str
+    """The target of make that the configuration begins with: ``defconfig``."""
+    fragments: Sequence[tuple[str, bytes]]
+    """(name, bytes) each, which go on top of it."""
+    epoch: int
+    toolchain: Toolchain
+
+
+def build(wish: Wish, folder: Path, store: Store, *, kind: str, jobs: int = 2, reporter: Reporter = SILENT) -> None:
+    """Make `folder` and compile the kernel into it: `IMAGE`, `CONFIG`, `SYSTEM_MAP`, `RELEASE` and `BUILTIN`.
+
+    `kind` is what the store calls such results: the last one tells how long this takes. Raises Problems for a
+    configuration that is not what the fragments ask for, MakeError, and OSError for a full disk.
+    """
+    asked = config.merge(wish.fragments)
+    log = _new_log(store)
+    with _objects(store) as objects:
+        make = Make(
+            tree=wish.tree,
+            objects=objects,
+            architecture=wish.architecture,
+            toolchain=wish.toolchain,
+            epoch=wish.epoch,
+            jobs=jobs,
+            cache=store.root / "ccache",
+        )
+        values = configure(make, wish.base, asked, log, reporter)
+        zboot = wish.architecture == "arm64" and values.get("EFI_ZBOOT") == "y"
+        target, image = _ZBOOT if zboot else _IMAGES[wish.architecture]
+        expected = _last_count(store, kind, wish.architecture) or _estimate(values)
+        done = make.run([target], log, expected=expected, reporter=reporter)
+        folder.mkdir()
+        made = {
+            IMAGE: image,
+            CONFIG: ".config",
+            SYSTEM_MAP: "System.map",
+            RELEASE: "include/config/kernel.release",
+            **{name: name for name in BUILTIN},
+        }
+        for name, path in made.items():
+            shutil.copyfile(objects / path, folder / name)
+        (folder / _COUNT).write_text(f"{wish.architecture} {done}\n", "ascii")
+    log.unlink()
+
+
+def configure(
+    make: Make, base: str, asked: Mapping[str, Setting], log: Path, reporter: Reporter = SILENT
+) -> dict[str, str]:
+    """Write the .config that `base` and what is `asked` make; returns its values by symbol.
+
+    Raises Problems with everything that did not take.
+    """
+    make.run([base], log, name="configure", reporter=reporter)
+    path = make.objects / ".config"
+    path.write_text(config.apply(path.read_text("utf-8"), asked), "utf-8")
+    make.run(["olddefconfig"], log, name="configure", reporter=reporter)
+    values = config.read_config(path.read_text("utf-8"))
+    symbols = read_symbols(make.tree, ARCHITECTURES[make.architecture][1])
+    config.check(asked, values, symbols, release_of(make.tree))
+    return values
+
+
+@contextmanager
+def _objects(store: Store) -> Iterator[Path]:
+    """An empty folder to compile in, removed afterwards. It is always the same one, one build at a time: compilers are
+    told of it, and ccache finds again only what they were told before.
+    """
+    folder = store.root / "tmp" / "kernel"
+    with store.locked("kernel-objects"):
+        shutil.rmtree(folder, ignore_errors=True)  # of a build that was killed
+        try:
+            with store.writing():
+                folder.mkdir()
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _new_log(store: Store) -> Path:
+    logs = store.root / "logs"
+    with store.writing():
+        logs.mkdir(exist_ok=True)
+        descriptor, name = tempfile.mkstemp(prefix="kernel-", suffix=".log", dir=logs)
+    os.close(descriptor)
+    return Path(name)
+
+
+def _last_count(store: Store, kind: str, architecture: str) -> int:
+    """How many files the newest kernel in the store took; 0 when there is none."""
+    results = sorted((store.root / "derived" / kind).glob(f"*/{_COUNT}"), key=lambda path: path.stat().st_mtime)
+    for path in reversed(results):
+        name, _, count = path.read_text("ascii").partition(" ")
+        if name == architecture:
+            return int(count)
+    return 0
+
+
+def _estimate(values: Mapping[str, str]) -> int:
+    return _STEPS_BEFORE + int(_STEPS_BY_SYMBOL * sum(value == "y" for value in values.values()))

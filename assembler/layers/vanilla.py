@@ -1,0 +1,130 @@
+"""The kernel layer with `kernel.source = "vanilla"`: compiled from source, with nothing as a module.
+
+The root file system has no kernel package then, and does not change with the kernel. What names the kernel in a running
+system, ``/usr/lib/modules/RELEASE`` and ``/boot/config-RELEASE``, comes with the initrd.
+"""
+
+import json
+import shutil
+from functools import cache
+from pathlib import Path
+
+from assembler.errors import Place
+from assembler.kernel import config, toolchain
+from assembler.kernel.source import SourceError, from_file, from_package, release_of
+from assembler.kernel.toolchain import Toolchain, ToolchainError
+from assembler.kernel.vanilla import BUILTIN, CONFIG, IMAGE, RELEASE, SYSTEM_MAP, Wish, build
+from assembler.layers.inputs import Inputs
+from assembler.layers.kernel import KernelLayer
+from assembler.layers.keys import digest
+from assembler.layers.module_indexes import cached_depmod
+from assembler.layers.step import FACTS, Step, of_packages, of_table, of_values
+from assembler.tree.content import Slice
+from assembler.tree.staging import Tree
+
+_KIND = "vanilla-1"
+"""A kernel in the store, found again by what went into it. The assembler's code is not part of that, as compiling takes
+so long: this changes whenever kernel/vanilla.py makes another kernel of the same."""
+
+
+def layer(inputs: Inputs) -> KernelLayer:
+    """The recipe's kernel, compiled when the store does not have it.
+
+    Raises Problems for fragments that cannot be read or contradict one another. What is made raises ToolchainError for
+    programs that this machine lacks, Problems for settings that do not take, and what else compiling raises.
+    """
+    recipe, epoch, store, reporter = inputs.recipe.kernel, inputs.epoch, inputs.store, inputs.reporter
+    named = inputs.loaded.files
+    files = [named[f"kernel.fragments[{number}]"] for number in range(len(recipe.fragments))]
+    fragments = [(str(file.path), file.data) for file in files]
+    config.merge(fragments)
+    tools = _tools(inputs)
+    versions = inputs.lock.toolchain if isinstance(tools, ToolchainError) else tools.tools
+    packages, tarballs = inputs.lock.role("kernel-source"), inputs.lock.files_for("kernel")
+    identity = {
+        **of_values(architecture=inputs.lock.architecture, epoch=epoch),
+        **of_table("kernel", recipe, ("base",)),
+        **{f"fragment {Path(name).name}": digest(data=data) for name, data in fragments},
+        **of_packages("source", packages),
+        **{f"source {file.name}": file.sha256 for file in tarballs},
+        **{f"program {tool.name}": tool.version for tool in versions},
+    }
+
+    def compile_into(folder: Path) -> None:
+        if isinstance(tools, ToolchainError):
+            raise tools
+        inputs.fetch(packages)
+        inputs.fetch_files(tarballs)
+        if tarballs:
+            tree = from_file(store, tarballs[0].sha256, tarballs[0].url, reporter)
+        else:
+            tree = from_package(store, packages[0].sha256, packages[0].name, reporter)
+        version = release_of(tree)
+        if recipe.version and version != recipe.version:
+            raise SourceError(
+                f"the source is that of Linux {version}",
+                where=Place(key="kernel.version"),
+                why=f"the recipe wants {recipe.version}",
+                hint="change kernel.version, or name another source",
+            )
+        wish = Wish(
+            tree=tree,
+            architecture=inputs.lock.architecture,
+            base=recipe.base,
+            fragments=fragments,
+            epoch=epoch,
+            toolchain=tools,
+        )
+        build(wish, folder, store, kind=_KIND, jobs=inputs.jobs, reporter=reporter)
+
+    def compiled() -> Path:
+        return store.derived(_KIND, digest(inputs=identity, order=[name for name, _ in fragments]), compile_into)
+
+    @cache
+    def tree() -> Tree:
+        folder = compiled()
+        release = (folder / RELEASE).read_text("ascii").strip()
+        made = Tree(mtime=epoch)
+        top = f"/usr/lib/modules/{release}"
+        made.mkdir(top, parents=True)
+        made.mkdir("/boot")
+        made.symlink("usr/lib", "/lib")
+        for name in BUILTIN:
+            made.write(f"{top}/{name}", _slice(folder / name))
+        made.write(f"/boot/config-{release}", _slice(folder / CONFIG))
+        cached_depmod(store)(made, release)
+        return made
+
+    def make(folder: Path) -> None:
+        source = compiled()
+        for name in (IMAGE, CONFIG, SYSTEM_MAP):
+            shutil.copyfile(source / name, folder / name)
+        facts = {
+            "release": (source / RELEASE).read_text("ascii").strip(),
+            "toolchain": {tool.name: tool.version for tool in versions},
+        }
+        (folder / FACTS).write_text(json.dumps(facts), "ascii")
+
+    outputs = (IMAGE, CONFIG, SYSTEM_MAP)
+    return KernelLayer(
+        Step(layer="kernel", name="image", inputs=identity, make=make, outputs=outputs), tree, apart=True
+    )
+
+
+def _tools(inputs: Inputs) -> Toolchain | ToolchainError:
+    """The tools of this machine, or what keeps it from compiling, which matters when it comes to that.
+
+    Tools that are not those of the lock are told of.
+    """
+    lock = inputs.lock
+    try:
+        found = toolchain.find(lock.architecture, lock.build_architecture, inputs.search)
+    except ToolchainError as error:
+        return error
+    for difference in toolchain.differences(lock.toolchain, found.tools):
+        inputs.reporter.warn(f"the kernel's bytes may be others than when it was locked: {difference}")
+    return found
+
+
+def _slice(path: Path) -> Slice:
+    return Slice(str(path), 0, path.stat().st_size)

@@ -1,0 +1,254 @@
+"""Fragments, what becomes of them, and why something did not take."""
+
+import re
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from assembler.errors import Problems
+from assembler.kernel.config import Setting, apply, check, merge, parse_fragment, read_config
+from assembler.kernel.kconfig import Symbols, read_symbols
+
+RECIPES = Path(__file__).parents[2] / "recipes" / "kernel"
+
+KCONFIG = {
+    "Kconfig": """
+mainmenu "Linux/$(ARCH) $(KERNELVERSION) Kernel Configuration"
+source "init/Kconfig"
+source "arch/$(SRCARCH)/Kconfig"
+source "$(KCONFIG_EXT_PREFIX)somewhere/Kconfig"
+""",
+    "init/Kconfig": """
+config MODULES
+\tbool "Enable loadable module support"
+config NET
+\tbool "Networking support"
+\thelp
+\t  Unless you really know what you are doing, you should say Y here.
+
+\t  config FAKE
+\t  is not a symbol.
+
+menu "Netfilter"
+\tdepends on NET && \\
+\t\tINET
+config INET
+\tbool
+config TABLES
+\ttristate "Tables"
+\tdepends on !(BROKEN || OLD)
+\tselect HASH if NET
+config CHAINS
+\ttristate "Chains" if TABLES
+endmenu
+config HASH
+\tbool "A hash"
+config HIDDEN
+\ttristate
+config SIZE
+\tint "A size"
+\trange 1 5
+if NET
+config DEEP
+\tbool "Deep"
+endif
+choice
+\tprompt "How"
+config HOW_A
+\tbool "A"
+config HOW_B
+\tbool "B"
+endchoice
+config BROKEN
+\tbool
+config OLD
+\tbool
+config CHECKED
+\tbool "Checked"
+\tdepends on SIZE > 3 && $(cc-option,-fno-such (thing))
+""",
+    "arch/x86/Kconfig": 'config X86\n\tdef_bool y\n\tselect HIDDEN\nconfig X86_ONLY\n\tbool "Only here"\n',
+    "arch/arm64/Kconfig": 'config ARM64_ONLY\n\tbool "Only there"\n',
+}
+
+
+@pytest.fixture
+def symbols(tmp_path: Path) -> Symbols:
+    for name, text in KCONFIG.items():
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return read_symbols(tmp_path, "x86")
+
+
+def settings(text: str, name: str = "f.config") -> dict[str, Setting]:
+    return merge([(name, text.encode())])
+
+
+def problems(asked: dict[str, Setting], result: dict[str, str], symbols: Symbols) -> list[str]:
+    with pytest.raises(Problems) as caught:
+        check(asked, result, symbols, "6.12.1")
+    return [str(error) for error in caught.value.errors]
+
+
+def wrong(*fragments: str) -> list[str]:
+    with pytest.raises(Problems) as caught:
+        merge([(f"{number}.config", text.encode()) for number, text in enumerate(fragments)])
+    return [str(error) for error in caught.value.errors]
+
+
+def test_fragments_are_settings_with_their_places() -> None:
+    text = '# why\nCONFIG_A=y\n# CONFIG_B is not set\n\nCONFIG_C="a \\"b\\" c"\n  CONFIG_D=0x1F\n'
+    text += "# CONFIG_E=y is a comment\n"
+    found, wrong = parse_fragment("x.config", text.encode())
+    assert not wrong
+    assert [(each.symbol, each.value, each.line) for each in found] == [
+        ("A", "y", 2),
+        ("B", "n", 3),
+        ("C", '"a \\"b\\" c"', 5),
+        ("D", "0x1F", 6),
+    ]
+
+
+def test_all_that_is_wrong_in_fragments_is_told_at_once() -> None:
+    told = wrong(
+        "CONFIG_A=y # inline\nnonsense\nCONFIG_B=m\nCONFIG_C=y\nCONFIG_MODULES=y\n",
+        "# CONFIG_C is not set\nCONFIG_D=yes\n",
+    )
+    assert [each.partition(": ")[0] for each in told] == [f"0.config:{line}" for line in (1, 2, 3, 5)] + [
+        "1.config:2",
+        "1.config:1",
+    ]
+    assert "CONFIG_A has no such value: y # inline" in told[0]
+    assert "not a setting: nonsense" in told[1]
+    assert "CONFIG_D has no such value: yes" in told[4]
+
+
+def test_contradictions_name_both_places() -> None:
+    (told,) = wrong("\nCONFIG_C=y\n", "CONFIG_B=y\n# CONFIG_C is not set\n")
+    assert told == "1.config:2: CONFIG_C=n contradicts another fragment: 0.config:2 says y (keep one of the two)"
+
+
+def test_the_same_wish_twice_is_no_contradiction() -> None:
+    assert [each.value for each in merge([("a", b"CONFIG_C=y\n"), ("b", b"CONFIG_C=y\n")]).values()] == ["y"]
+
+
+def test_modules_are_refused() -> None:
+    told = wrong("CONFIG_A=m\nCONFIG_MODULES=y\n")
+    assert "asks for a module" in told[0]
+    assert "has to be off" in told[1]
+    assert "built without modules" in told[1]
+
+
+def test_modules_of_the_base_are_left_out() -> None:
+    base = 'CONFIG_MODULES=y\nCONFIG_A=m\nCONFIG_B=m\nCONFIG_C=y\nCONFIG_S="x"\n# CONFIG_D is not set\n'
+    values = read_config(apply(base, settings("CONFIG_B=y\nCONFIG_D=y\n# CONFIG_C is not set\n")))
+    assert values["A"] == values["C"] == values["MODULES"] == values["GCC_PLUGINS"] == "n"
+    assert values["B"] == values["D"] == "y"
+    assert values["S"] == '"x"'
+
+
+def test_what_took_is_no_problem(symbols: Symbols) -> None:
+    asked = settings("CONFIG_NET=y\n# CONFIG_HASH is not set\nCONFIG_SIZE=3\n")
+    check(asked, {"NET": "y", "SIZE": "3"}, symbols, "6.12.1")
+
+
+def test_what_did_not_take_names_what_it_depends_on(symbols: Symbols) -> None:
+    asked = settings("CONFIG_TABLES=y\n")
+    (told,) = problems(asked, {"NET": "y", "OLD": "y"}, symbols)
+    assert told.startswith("f.config:1: CONFIG_TABLES is not set, not y: it depends on ")
+    assert "CONFIG_INET=y, which is not set" in told
+    assert "CONFIG_OLD=n, which is y" in told
+    assert "CONFIG_NET" not in told
+    assert "BROKEN" not in told
+
+
+def test_conditions_around_a_symbol_and_of_its_prompt_count(symbols: Symbols) -> None:
+    assert "CONFIG_NET=y" in problems(settings("CONFIG_DEEP=y\n"), {}, symbols)[0]
+    told = problems(settings("CONFIG_CHAINS=y\n"), {"NET": "y", "INET": "y"}, symbols)[0]
+    assert "CONFIG_TABLES=y, which is not set" in told
+
+
+def test_comparisons_and_macros(symbols: Symbols) -> None:
+    (told,) = problems(settings("CONFIG_CHECKED=y\n"), {"SIZE": "2"}, symbols)
+    assert "CONFIG_SIZE>3, which is 2" in told
+
+
+def test_symbols_that_are_gone_are_named_as_such(symbols: Symbols) -> None:
+    told = problems(
+        settings("CONFIG_TABELS=y\nCONFIG_NFT_COUNTER=y\nCONFIG_ARM64_ONLY=y\n# CONFIG_GONE is not set\n"), {}, symbols
+    )
+    assert len(told) == 4
+    assert "Linux 6.12.1 has no CONFIG_TABELS on this architecture (did you mean CONFIG_TABLES?)" in told[0]
+    assert all("has no CONFIG_" in each for each in told)
+
+
+def test_what_others_select_cannot_be_switched_off(symbols: Symbols) -> None:
+    asked = settings("# CONFIG_HASH is not set\n")
+    (told,) = problems(asked, {"NET": "y", "TABLES": "y", "HASH": "y"}, symbols)
+    assert "CONFIG_HASH is y, not n: it is selected by CONFIG_TABLES" in told
+
+
+def test_what_has_no_prompt_cannot_be_asked_for(symbols: Symbols) -> None:
+    (told,) = problems(settings("CONFIG_HIDDEN=y\n"), {}, symbols)
+    assert "it cannot be set: other symbols select it (ask for one of CONFIG_X86)" in told
+
+
+def test_choices_and_ranges(symbols: Symbols) -> None:
+    told = problems(settings("CONFIG_HOW_A=y\nCONFIG_SIZE=9\n"), {"HOW_B": "y", "SIZE": "5"}, symbols)
+    assert "another choice was made" in told[0]
+    assert "CONFIG_SIZE is 5, not 9" in told[1]
+
+
+def test_nothing_may_be_a_module(symbols: Symbols) -> None:
+    assert problems({}, {"NET": "m"}, symbols) == ["CONFIG_NET became a module (ask for CONFIG_MODULES to be off)"]
+
+
+def test_help_texts_hold_no_symbols(symbols: Symbols) -> None:
+    assert "FAKE" not in symbols.definitions
+    assert "ARM64_ONLY" not in symbols.definitions
+    assert symbols.definitions["DEEP"][0].file == "init/Kconfig"
+
+
+NAMES = st.from_regex(r"[A-Z][A-Z0-9_]{0,8}", fullmatch=True)
+VALUES = st.one_of(
+    st.sampled_from(["y", "n"]),
+    st.integers(-9, 99).map(str),
+    st.text(st.characters(codec="utf-8", exclude_characters='"\\', exclude_categories=["C", "Z"])).map('"{}"'.format),
+)
+
+
+@given(st.dictionaries(NAMES, VALUES))
+def test_what_is_applied_is_read_back(wishes: dict[str, str]) -> None:
+    asked = {name: Setting(name, value, "f", 1) for name, value in wishes.items()}
+    values = read_config(apply("", asked))
+    assert {name: values[name] for name in wishes} == wishes
+
+
+@given(st.text())
+def test_no_fragment_is_a_crash(text: str) -> None:
+    with suppress(Problems):
+        merge([("f", text.encode("utf-8", "surrogatepass"))])
+
+
+@pytest.mark.parametrize("path", sorted(RECIPES.glob("*.config")), ids=lambda path: path.name)
+def test_every_symbol_of_our_fragments_has_its_reason(path: Path) -> None:
+    for block in re.split(r"\n\s*\n", path.read_text()):
+        lines = block.strip().splitlines()
+        asks = [re.match(r"CONFIG_|# CONFIG_\w+ is not set", line) is not None for line in lines]
+        assert not any(asks) or not asks[0], f"{path.name}: no reason for {lines[0]}"
+        # Below the reason come its symbols, and nothing in between.
+        assert asks == sorted(asks), f"{path.name}: a comment inside of {lines[0]}"
+
+
+@pytest.mark.parametrize("architecture", ["amd64", "arm64"])
+def test_our_fragments_do_not_contradict_one_another(architecture: str) -> None:
+    other = {"amd64": "arm64", "arm64": "amd64"}[architecture]
+    fragments = [(path.name, path.read_bytes()) for path in sorted(RECIPES.glob("*.config")) if path.stem != other]
+    asked = merge(fragments)
+    assert asked["NETFILTER_XT_MATCH_COMMENT"].value == "y"
+    total = sum(len(parse_fragment(*each)[0]) for each in fragments)
+    assert total == len(asked), "a symbol stands in two fragments"

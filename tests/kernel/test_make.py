@@ -1,0 +1,130 @@
+"""Running make: what it is told, what is told of it, and how it ends. The make is real, the kernel a few lines."""
+
+import errno
+import os
+import signal
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from assembler.kernel.make import Make, MakeError
+from assembler.kernel.toolchain import Toolchain
+from tests.reporters import Recorder
+
+MAKEFILE = r"""
+good:
+	@echo "  CC      kernel/fork.o"
+	@echo "  LD [M]  not/counted"
+	@echo "  HOSTCC  scripts/basic/fixdep"
+	@echo "some other line"
+	@env > $(O)/environment
+	@echo "$(ARCH) $(CROSS_COMPILE) $(CC) $(HOSTCC) $(KCFLAGS)" > $(O)/variables
+broken:
+	@echo "  CC      kernel/fork.o"
+	@echo "kernel/fork.c:7:1: error: expected ';'" >&2
+	@for i in $$(seq 50); do echo "line $$i"; done
+	@exit 1
+full:
+	@echo "  AR      vmlinux.a"
+	@cat $(CURDIR)/Makefile > /dev/full
+hanging:
+	@echo $$$$ > $(O)/pid
+	@sleep 1000 & echo $$! >> $(O)/pid; wait
+"""
+
+
+def make(folder: Path, *, prefix: str = "", ccache: str = "", search: str = os.environ["PATH"]) -> Make:
+    tree, objects = folder / "tree", folder / "objects"
+    tree.mkdir(parents=True)
+    objects.mkdir()
+    (tree / "Makefile").write_text(MAKEFILE)
+    return Make(
+        tree=tree,
+        objects=objects,
+        architecture="arm64",
+        toolchain=Toolchain(prefix=prefix, tools=(), ccache=ccache, search=search),
+        epoch=1_000_000_000,
+        jobs=2,
+        cache=folder / "ccache",
+    )
+
+
+def test_progress_counts_what_is_worked_on(tmp_path: Path) -> None:
+    log, reporter = tmp_path / "log", Recorder()
+    assert make(tmp_path).run(["good"], log, expected=2, reporter=reporter) == 2
+    assert reporter.steps == [("kernel", 2)]
+    # What was expected is not reached before the end: there may be more than that.
+    assert reporter.advanced == 1
+    assert reporter.notes == ["kernel/fork.o", "scripts/basic/fixdep"]
+    assert "some other line" in log.read_text()
+
+
+def test_surroundings_are_constants(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KBUILD_BUILD_USER", "somebody")
+    monkeypatch.setenv("CFLAGS", "-O0")
+    make(tmp_path, prefix="aarch64-linux-gnu-", ccache="/usr/bin/ccache").run(["good"], tmp_path / "log")
+    environment = (tmp_path / "objects/environment").read_text().splitlines()
+    assert "KBUILD_BUILD_USER=assembler" in environment
+    assert "KBUILD_BUILD_TIMESTAMP=Sun Sep 09 01:46:40 UTC 2001" in environment
+    assert not any(line.startswith("CFLAGS=") for line in environment)
+    told = (tmp_path / "objects/variables").read_text()
+    assert told.startswith("arm64 aarch64-linux-gnu- /usr/bin/ccache aarch64-linux-gnu-gcc /usr/bin/ccache gcc -ffile-")
+    assert f"-ffile-prefix-map={tmp_path}/tree=/usr/src/linux" in told
+
+
+def test_what_broke_is_shown(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    with pytest.raises(MakeError, match="cannot be compiled") as caught:
+        make(tmp_path).run(["broken"], log)
+    assert "kernel/fork.c:7:1: error: expected ';'" in caught.value.details
+    assert str(log) in caught.value.hint
+    assert "line 50" in log.read_text()
+
+
+def test_a_disk_that_is_full_is_told_as_such(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="No space left") as caught:
+        make(tmp_path).run(["full"], tmp_path / "log")
+    assert caught.value.errno == errno.ENOSPC
+
+
+def test_a_log_that_cannot_grow_is_a_full_disk(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    log.symlink_to("/dev/full")
+    with pytest.raises(OSError, match="No space left"):
+        make(tmp_path).run(["good"], log)
+
+
+def test_an_interrupt_ends_everything_that_was_started(tmp_path: Path) -> None:
+    pids = tmp_path / "objects/pid"
+
+    def interrupt() -> None:
+        while not pids.exists() or len(pids.read_text().split()) < 2:
+            time.sleep(0.01)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    thread = threading.Thread(target=interrupt)
+    running = make(tmp_path)
+    thread.start()
+    with pytest.raises(KeyboardInterrupt):
+        running.run(["hanging"], tmp_path / "log")
+    thread.join()
+    for pid in pids.read_text().split():
+        # Gone, or dead and not yet collected by whoever has adopted it.
+        status = Path(f"/proc/{pid}/stat")
+        deadline = time.monotonic() + 10
+        while status.exists() and ") Z " not in status.read_text() and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert not status.exists() or ") Z " in status.read_text()
+
+
+def test_make_that_is_missing(tmp_path: Path) -> None:
+    with pytest.raises(MakeError, match="make cannot be started"):
+        make(tmp_path, search=str(tmp_path)).run(["good"], tmp_path / "log")
+
+
+def test_folders_that_make_does_not_take(tmp_path: Path) -> None:
+    with pytest.raises(MakeError, match="cannot be built in this folder") as caught:
+        make(tmp_path / "with space")
+    assert "--store" in caught.value.hint

@@ -1,0 +1,95 @@
+"""Sources laid out: from a tarball, from Debian's package, and whatever else somebody calls a source."""
+
+from pathlib import Path
+
+import pytest
+
+from assembler.errors import AssembleError
+from assembler.kernel.source import SourceError, from_file, from_package, release_of
+from assembler.store.objects import Store
+from assembler.tree.tar import TarError
+from tests.debian.debs import COMPRESSORS, deb, item, link, tar
+
+FILES = {
+    "Makefile": b"# SPDX\nVERSION = 6\nPATCHLEVEL = 12\nSUBLEVEL = 118\nEXTRAVERSION =\nNAME = Baby Opossum Posse\n",
+    "Kconfig": b"",
+    "scripts/Makefile.build": b"",
+    "scripts/setlocalversion": b"#!/bin/sh\n",
+}
+
+
+def tarball(
+    files: dict[str, bytes], compression: str = ".xz", links: dict[str, str] | None = None, top: str = "linux-6.12"
+) -> bytes:
+    members = [
+        item(f"{top}/{name}", data, mode=0o775 if name.endswith("version") else 0o664) for name, data in files.items()
+    ]
+    members += [link(f"{top}/{name}", target) for name, target in (links or {}).items()]
+    return COMPRESSORS[compression](tar(members))
+
+
+def laid_out(store: Store, data: bytes) -> Path:
+    return from_file(store, store.add(data), "linux.tar")
+
+
+@pytest.mark.parametrize("compression", ["", ".gz", ".xz", ".zst"])
+def test_tarballs(store: Store, compression: str) -> None:
+    data = tarball(FILES, compression, {"scripts/dtc/include": "../../Kconfig"})
+    folder = laid_out(store, data)
+    assert {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()} == {
+        *FILES,
+        "scripts/dtc/include",
+    }
+    assert (folder / "scripts/setlocalversion").stat().st_mode & 0o777 == 0o755
+    assert release_of(folder) == "6.12.118"
+    assert laid_out(store, data) == folder
+    assert list((store.root / "tmp").iterdir()) == []
+
+
+def test_release_candidates_and_short_versions(store: Store) -> None:
+    text = b"VERSION = 6\nPATCHLEVEL = 18\nSUBLEVEL = 0\nEXTRAVERSION = -rc3\n"
+    assert release_of(laid_out(store, tarball({**FILES, "Makefile": text}))) == "6.18.0-rc3"
+
+
+def test_debians_package(store: Store) -> None:
+    package = deb("linux-source-6.12", item("./usr/src/linux-source-6.12.tar.xz", tarball(FILES)))
+    digest = store.add(package)
+    assert release_of(from_package(store, digest, "linux-source-6.12")) == "6.12.118"
+
+
+def test_a_package_without_a_source(store: Store) -> None:
+    digest = store.add(deb("linux-source", item("./usr/share/doc/linux-source/copyright")))
+    with pytest.raises(SourceError, match="no kernel's source") as caught:
+        from_package(store, digest, "linux-source")
+    assert "linux-source-VERSION" in caught.value.hint
+
+
+def test_what_is_no_kernel(store: Store) -> None:
+    with pytest.raises(SourceError, match="no kernel's source") as caught:
+        laid_out(store, tarball({"Makefile": b""}))
+    assert caught.value.why == "it has no Kconfig"
+
+
+@pytest.mark.parametrize(
+    "data", [tarball(FILES)[:-40], b"\xfd7zXZ\0garbage", b"\x1f\x8b\x08garbage", b"BZh9", b"", b"no tar at all"]
+)
+def test_damage(store: Store, data: bytes) -> None:
+    with pytest.raises(AssembleError):
+        laid_out(store, data)
+    assert list((store.root / "tmp").iterdir()) == []
+    assert not list((store.root / "derived").glob("kernel-source-1/*"))
+
+
+def test_nothing_is_written_outside(store: Store, tmp_path: Path) -> None:
+    with pytest.raises(TarError):
+        laid_out(store, tarball({**FILES, "../../outside": b"x"}))
+    links = {"into": str(tmp_path), "up": "../../../.."}
+    with pytest.raises(TarError, match=r"contradicts itself|a name twice"):
+        laid_out(store, tarball({**FILES, "into/outside": b"x"}, links=links))
+    assert not (tmp_path / "outside").exists()
+
+
+def test_two_folders_at_the_top(store: Store) -> None:
+    data = tar([item("linux/Makefile"), item("other/Makefile")])
+    with pytest.raises(TarError, match="more than one folder"):
+        laid_out(store, data)

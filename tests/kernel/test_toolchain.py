@@ -1,0 +1,77 @@
+"""What a kernel is compiled with: what is missing is told at once, what is there tells its version."""
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from assembler.kernel.toolchain import ToolchainError, differences, find
+from assembler.lock.model import LockedTool
+
+
+def without(folder: Path, *names: str) -> str:
+    """A PATH on which everything is that is on ours, but for `names`."""
+    folder.mkdir()
+    for place in os.environ["PATH"].split(":"):
+        for path in sorted(Path(place).glob("*")) if Path(place).is_dir() else ():
+            if path.name not in names and not (folder / path.name).is_symlink():
+                (folder / path.name).symlink_to(path)
+    return str(folder)
+
+
+def test_versions_are_found() -> None:
+    found = find("amd64", "amd64", os.environ["PATH"])
+    versions = {tool.name: tool.version for tool in found.tools}
+    assert set(versions) >= {"gcc", "ld", "make", "flex", "bison", "bc", "pahole", "perl", "python3", "xz", "zstd"}
+    assert all(version[0].isdigit() and "." in version for version in versions.values())
+    assert [tool.name for tool in found.tools] == sorted(versions)
+    assert found.prefix == ""
+
+
+def test_everything_that_is_missing_is_told_at_once(tmp_path: Path) -> None:
+    search = without(tmp_path / "bin", "flex", "pahole", "bc", "ccache")
+    with pytest.raises(ToolchainError, match="lacks what a kernel is compiled with") as caught:
+        find("amd64", "amd64", search)
+    assert caught.value.why == "no bc (package bc), no flex (package flex), no pahole (package dwarves)"
+    assert "apt-get install bc flex dwarves" in caught.value.hint
+
+
+def test_a_compiler_that_is_missing(tmp_path: Path) -> None:
+    search = without(tmp_path / "bin", "gcc")
+    with pytest.raises(ToolchainError) as caught:
+        find("amd64", "amd64", search)
+    assert caught.value.why == "no gcc (package gcc)"
+
+
+def test_headers_that_are_missing(tmp_path: Path) -> None:
+    search = without(tmp_path / "bin", "gcc")
+    # The real compiler, kept from the folders that the headers are in.
+    wrapper = tmp_path / "bin" / "gcc"
+    wrapper.write_text(f'#!/bin/sh\nexec {shutil.which("gcc")} -nostdinc "$@"\n')
+    wrapper.chmod(0o755)
+    with pytest.raises(ToolchainError) as caught:
+        find("amd64", "amd64", search)
+    for header, package in (("stdio.h", "libc6-dev"), ("libelf.h", "libelf-dev"), ("openssl/evp.h", "libssl-dev")):
+        assert f"no {header} (package {package})" in caught.value.why
+
+
+def test_cross_compilers_have_their_own_packages() -> None:
+    with pytest.raises(ToolchainError) as caught:
+        find("arm64", "amd64", "/nonexistent")
+    assert "no aarch64-linux-gnu-gcc (package gcc-aarch64-linux-gnu)" in caught.value.why
+    assert "no aarch64-linux-gnu-ld (package binutils-aarch64-linux-gnu)" in caught.value.why
+    with pytest.raises(ToolchainError) as caught:
+        find("amd64", "arm64", "/nonexistent")
+    assert "(package gcc-x86-64-linux-gnu)" in caught.value.why
+
+
+def test_differences_from_a_lock() -> None:
+    here = (LockedTool(name="gcc", version="14.2"), LockedTool(name="ld", version="2.44"))
+    assert differences(here, here) == []
+    locked = (LockedTool(name="gcc", version="12.2"), LockedTool(name="make", version="4.3"))
+    assert differences(locked, here) == [
+        "gcc is 14.2 here, 12.2 in the lock",
+        "ld is 2.44 here, not there in the lock",
+        "make is not used here, 4.3 in the lock",
+    ]

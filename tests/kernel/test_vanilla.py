@@ -1,0 +1,116 @@
+"""A real kernel of Debian's source, as small as there is one with what decides about reproducibility."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from assembler.errors import Problems
+from assembler.kernel.config import read_config
+from assembler.kernel.source import from_package, release_of
+from assembler.kernel.toolchain import Toolchain, find
+from assembler.kernel.vanilla import BUILTIN, CONFIG, IMAGE, RELEASE, SYSTEM_MAP, Wish, build
+from assembler.store.objects import Store
+from tests.reporters import Recorder
+from tests.toolboxes import locked
+
+pytestmark = pytest.mark.kernel
+
+FRAGMENT = b"""
+# Names of source files and lines, and the time, in the image.
+CONFIG_BUG=y
+CONFIG_DEBUG_BUGVERBOSE=y
+CONFIG_PRINTK=y
+# The configuration, packed by the host's gzip.
+CONFIG_IKCONFIG=y
+CONFIG_IKCONFIG_PROC=y
+CONFIG_PROC_FS=y
+# Debug information with the folders of the build, of which the build's identity is a digest.
+CONFIG_DEBUG_KERNEL=y
+CONFIG_DEBUG_INFO_DWARF_TOOLCHAIN_DEFAULT=y
+# Something that could be a module.
+CONFIG_BINFMT_SCRIPT=y
+CONFIG_BLOCK=y
+CONFIG_BLK_DEV=y
+CONFIG_BLK_DEV_LOOP=y
+"""
+
+
+@pytest.fixture(scope="module")
+def source() -> Path:
+    store, lock = locked({"kernel-source"})
+    (package,) = lock.role("kernel-source")
+    return from_package(store, package.sha256, package.name)
+
+
+@pytest.fixture(scope="module")
+def toolchain() -> Toolchain:
+    return find("amd64", "amd64", os.environ["PATH"])
+
+
+def wish(source: Path, toolchain: Toolchain, fragment: bytes = FRAGMENT) -> Wish:
+    fragments = [("tiny.config", fragment)]
+    return Wish(
+        tree=source,
+        architecture="amd64",
+        base="tinyconfig",
+        fragments=fragments,
+        epoch=1_700_000_000,
+        toolchain=toolchain,
+    )
+
+
+@pytest.fixture(scope="module")
+def built(source: Path, toolchain: Toolchain, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("kernel")
+    reporter = Recorder()
+    build(wish(source, toolchain), folder / "out", Store(folder / "store"), kind="x", jobs=2, reporter=reporter)
+    assert reporter.steps[-1][1] / 2 < len(reporter.notes) < reporter.steps[-1][1] * 2, "the estimate is far off"
+    assert list((folder / "store/tmp").iterdir()) == []
+    assert list((folder / "store/logs").iterdir()) == []
+    return folder / "out"
+
+
+def test_what_is_made(built: Path, source: Path) -> None:
+    image = (built / IMAGE).read_bytes()
+    assert image[0x202:0x206] == b"HdrS", "no bzImage; see Documentation/arch/x86/boot.rst"
+    # The offset of the version's text is relative to the end of the boot sector.
+    start = int.from_bytes(image[0x20E:0x210], "little") + 0x200
+    told = image[start : image.index(b"\0", start)].decode()
+    assert told == f"{release_of(source)} (assembler@assembler) #1 Tue Nov 14 22:13:20 UTC 2023"
+    assert (built / RELEASE).read_text().strip() == release_of(source)
+    assert (
+        b" T start_kernel\n" in (built / SYSTEM_MAP).read_bytes()
+        or b"start_kernel" in (built / SYSTEM_MAP).read_bytes()
+    )
+    config = read_config((built / CONFIG).read_text())
+    assert config["BLK_DEV_LOOP"] == "y"
+    assert "m" not in config.values()
+    assert "kernel/drivers/block/loop.ko" in (built / BUILTIN[0]).read_text()
+    assert b"loop.alias=block-major-7-*" in (built / BUILTIN[1]).read_bytes()
+
+
+def test_another_folder_and_job_count_make_the_same_bytes(
+    built: Path, source: Path, toolchain: Toolchain, tmp_path: Path
+) -> None:
+    # Without ccache, which would not compile anything again.
+    again = Toolchain(prefix=toolchain.prefix, tools=toolchain.tools, ccache="", search=toolchain.search)
+    build(wish(source, again), tmp_path / "out", Store(tmp_path / "a/much/longer/store"), kind="x", jobs=1)
+    for path in sorted(built.iterdir()):
+        assert (tmp_path / "out" / path.name).read_bytes() == path.read_bytes(), path.name
+
+
+def test_what_does_not_take_is_told_before_anything_is_compiled(
+    source: Path, toolchain: Toolchain, tmp_path: Path
+) -> None:
+    fragment = FRAGMENT + b"CONFIG_EXT4_FSS=y\nCONFIG_NF_TABLES_INET=y\nCONFIG_FAT_FS=y\n# CONFIG_64BIT is not set\n"
+    with pytest.raises(Problems) as caught:
+        build(wish(source, toolchain, fragment), tmp_path / "out", Store(tmp_path / "store"), kind="x")
+    told = [str(error) for error in caught.value.errors]
+    assert [error.where.line for error in caught.value.errors] == [19, 20, 21, 22]
+    assert "has no CONFIG_EXT4_FSS on this architecture (did you mean CONFIG_EXT4_FS?)" in told[0]
+    assert "it depends on CONFIG_NET=y, which is not set" in told[1]
+    assert "it cannot be set: other symbols select it (ask for one of CONFIG_MSDOS_FS" in told[2]
+    assert "CONFIG_64BIT is y, not n" in told[3]
+    assert not (tmp_path / "out").exists()
+    assert list((tmp_path / "store/tmp").iterdir()) == []

@@ -37,6 +37,7 @@ tell() {
     tell screen </dev/vcs
     stat -c '%a %u:%g %n' / /run /mnt /mnt/overlay /tmp | tell modes
     ls / | tell root
+    cat /boot/config-over 2>/dev/null | tell over
     cat /marker 2>/dev/null | tell marker
     echo kept >/marker
     sync

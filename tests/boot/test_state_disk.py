@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from assembler.formats import cpio
+from assembler.initrd.compose import OVER
+from assembler.tree.staging import Tree
 from assembler.vm.node import Built
 from assembler.vm.qemu import Emulator
 from tests.boot.live_parts import Parts, Verdict, boot, live_parts, medium
@@ -356,3 +359,17 @@ def test_a_damaged_medium_and_a_system_without_init(parts: Parts, tmp_path: Path
     image.write_bytes(data[:at] + b"XXXX" + data[at + 4 :])
     boot(replace(parts, medium=image), expect=r"The system on the medium sr0 cannot be mounted(?s:.*)\n=+\n")
     boot(parts, append="init=/sbin/none livecd.state=none", expect=r"has no program /sbin/none to start(?s:.*)\n=+\n")
+
+
+def test_what_the_initrd_lays_over_the_root(parts: Parts, tmp_path: Path) -> None:
+    over = Tree()
+    over.write(f"{OVER}/boot/config-over", b"CONFIG_MODULES is not set", parents=True)
+    over.write(f"{OVER}/usr/bin/extra", b"", parents=True)
+    initrd = tmp_path / "initrd.img"
+    first = parts.initrd.read_bytes()
+    # The kernel takes one archive after another; each begins at a multiple of four.
+    initrd.write_bytes(first + bytes(-len(first) % 4) + b"".join(cpio.write(over)))
+    verdict = boot(replace(parts, initrd=initrd), append="livecd.state=none")
+    assert "is not set" in verdict.sections["over"]
+    assert "first process" in verdict.sections["init"], "what the squashfs has in the same folders is there as well"
+    assert any(line.endswith("755 0:0 /") for line in verdict.sections["modes"].splitlines())

@@ -6,7 +6,7 @@ import pytest
 import zstandard
 
 from assembler.formats import cpio
-from assembler.initrd.compose import APPLETS, REQUIRED, InitrdError, Settings, compose, read_scripts, write
+from assembler.initrd.compose import APPLETS, OVER, REQUIRED, InitrdError, Settings, compose, read_scripts, write
 from assembler.initrd.elf import ElfError
 from assembler.initrd.modules import ModuleError
 from assembler.tools.toolbox import Toolbox
@@ -129,3 +129,13 @@ def test_real_programs_run_in_it(toolbox: Toolbox, rootfs: Tree, tmp_path: Path)
         command = [str(loader), "--inhibit-cache", "--library-path", str(libraries), str(program), "-V"]
         done = subprocess.run(command, capture_output=True, check=True, env={})
         assert b"1." in done.stdout + done.stderr or b"2." in done.stdout + done.stderr
+
+
+def test_what_belongs_over_the_root_is_kept_apart(rootfs: Tree, programs: Tree) -> None:
+    over = Tree()
+    over.write(f"boot/config-{RELEASE}", b"CONFIG_X=y\n", parents=True)
+    over.mkdir("empty")
+    tree = compose(rootfs, programs, RELEASE, SCRIPTS, over=over)
+    assert tree.read(f"{OVER}/boot/config-{RELEASE}") == b"CONFIG_X=y\n"
+    assert not tree.exists(f"{OVER}/empty")
+    assert not compose(rootfs, programs, RELEASE, SCRIPTS).exists(OVER)

@@ -9,6 +9,8 @@ import pytest
 from assembler.lock.files import WantedFile, checksum_in, fetch_files, lock_files
 from assembler.lock.model import Lock, LockedFile
 from assembler.lock.toml import LockError
+from assembler.lock.wanted import kernel_files
+from assembler.recipe.model import Kernel, Recipe
 from assembler.store.objects import Store
 from assembler.store.transport import OfflineError, Transport, TransportError
 from tests.http_server import Server
@@ -109,3 +111,15 @@ def test_offline(server: Server, store: Store) -> None:
 )
 def test_checksum_files(text: str, found: str) -> None:
     assert checksum_in(text, "x.tgz") == found
+
+
+def test_a_kernel_with_a_wrong_digest(server: Server, store: Store, transport: Transport) -> None:
+    url = server.serve("/linux-6.12.tar.xz", DATA)
+    kernel = Kernel(source="vanilla", url=url, sha256="0" * 64, version="6.12")
+    with pytest.raises(TransportError, match="it sent other bytes") as caught:
+        lock_files(kernel_files(Recipe(name="x", kernel=kernel)), store=store, transport=transport)
+    assert caught.value.hint == "check kernel.sha256"
+    right = kernel.model_copy(update={"sha256": DIGEST})
+    (found,) = lock_files(kernel_files(Recipe(name="x", kernel=right)), store=store, transport=transport)
+    assert (found.name, found.role, found.learned) == ("linux", "kernel", "recipe")
+    assert kernel_files(Recipe(name="x")) == []

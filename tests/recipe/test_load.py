@@ -427,3 +427,42 @@ def test_json_of_recipe_is_complete() -> None:
     """Layer keys are made of it, so nothing may get lost."""
     loaded = recipe("name = 'x'\nrootfs.files = [{path = '/a', content = 'é'}]")
     assert json.loads(loaded.recipe.model_dump_json())["rootfs"]["files"][0]["content"] == "é"
+
+
+# --- kernel ------------------------------------------------------------------------------------------------------
+
+
+def test_a_vanilla_kernel_names_its_fragments() -> None:
+    write("base/kernel/a.config", "CONFIG_A=y\n")
+    write("kernel/b.config", "CONFIG_B=y\n")
+    write(
+        "base/base.toml",
+        "name = 'x'\n[kernel]\nsource = 'vanilla'\npackage = 'linux-source-6.12'\nfragments = ['kernel/a.config']",
+    )
+    loaded = recipe("extends = 'base/base.toml'\n[kernel]\nfragments_add = ['kernel/b.config']")
+    assert [loaded.files[f"kernel.fragments[{number}]"].data for number in (0, 1)] == [b"CONFIG_A=y\n", b"CONFIG_B=y\n"]
+    other = recipe("extends = 'base/base.toml'")
+    assert other.inputs_sha256 == loaded.inputs_sha256, "no fragment changes what is locked"
+    assert other.sha256 != loaded.sha256
+
+
+def test_debians_kernel_is_not_configured() -> None:
+    (told,) = problems("name = 'x'\n[kernel]\nfragments = []")
+    assert "Debian's kernel is taken as it is" in told
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("package = 'linux-image-amd64'", "not compiled from a package of binaries"),
+        ("", "name a linux-source-* package, or a url"),
+        ("package = 'linux-source-6.12'\nsha256 = '" + "0" * 64 + "'", "there is no url that it is of"),
+        ("url = 'https://example/x'\nsha256 = 'abc'", "is not a SHA-256"),
+        ("url = 'https://example/x'\nfragments = ['']", "is empty"),
+        ("url = 'https://example/x'\nfragments = ['a', 'a']", "listed twice"),
+        ("url = 'https://example/x'\nbase = 'allmodconfig'", "is not one of defconfig, tinyconfig"),
+    ],
+)
+def test_what_a_vanilla_kernel_cannot_be(text: str, message: str) -> None:
+    write("a", "")
+    assert any(message in told for told in problems(f"name = 'x'\n[kernel]\nsource = 'vanilla'\n{text}"))

@@ -1,0 +1,146 @@
+"""The vanilla kernel as a layer: what it depends on, and what it says when it cannot be compiled."""
+
+import os
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from assembler.errors import Problems
+from assembler.kernel.source import SourceError
+from assembler.kernel.toolchain import ToolchainError, find
+from assembler.layers import vanilla
+from assembler.layers.inputs import Inputs
+from assembler.lock.model import Lock, LockedFile, LockedPackage
+from assembler.recipe.load import load
+from assembler.store.objects import Store
+from tests.debian.debs import deb, item
+from tests.kernel.test_source import FILES, tarball
+from tests.lock.test_toml import LOCK
+from tests.reporters import Recorder
+
+RECIPE = """
+name = "x"
+[kernel]
+source = "vanilla"
+package = "linux-source-6.12"
+base = "tinyconfig"
+fragments = ["a.config", "b.config"]
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "r.toml").write_text(RECIPE)
+    (tmp_path / "a.config").write_text("CONFIG_NET=y\n")
+    (tmp_path / "b.config").write_text("CONFIG_INET=y\n")
+    return tmp_path
+
+
+def nothing(_: Iterable[object]) -> None:
+    """What a fetcher does whose things are in the store."""
+
+
+def lock_of(store: Store) -> Lock:
+    data = deb("linux-source-6.12", item("./usr/src/linux-source-6.12.tar.xz", tarball(FILES)))
+    package = LockedPackage(
+        name="linux-source-6.12",
+        version="6.12.118-1",
+        architecture="all",
+        source="linux",
+        source_version="6.12.118-1",
+        size=len(data),
+        sha256=store.add(data),
+        path="pool/linux-source.deb",
+        archive=LOCK.archives[0].id,
+        roles=("kernel-source",),
+        why="requested",
+    )
+    tools = find("amd64", "amd64", os.environ["PATH"]).tools
+    return replace(LOCK, architecture="amd64", build_architecture="amd64", packages=(package,), toolchain=tools)
+
+
+def inputs(folder: Path, store: Store, lock: Lock | None = None, search: str = os.environ["PATH"]) -> Inputs:
+    return Inputs(
+        loaded=load(folder / "r.toml"),
+        lock=lock or lock_of(store),
+        lock_text=b"",
+        store=store,
+        fetch=nothing,
+        fetch_files=nothing,
+        fetch_images=nothing,
+        search=search,
+        reporter=Recorder(),
+    )
+
+
+def test_the_key_is_of_what_goes_into_the_kernel(folder: Path, store: Store) -> None:
+    lock = lock_of(store)
+    first = vanilla.layer(inputs(folder, store, lock)).step
+    assert set(first.inputs) >= {"architecture", "epoch", "kernel.base", "fragment a.config", "program gcc"}
+    keys = {first.key, vanilla.layer(inputs(folder, store, replace(lock, source_date_epoch=1))).step.key}
+    (folder / "b.config").write_text("# CONFIG_INET is not set\n")
+    keys.add(vanilla.layer(inputs(folder, store, lock)).step.key)
+    assert len(keys) == 3
+    # Neither the host's folders nor what else is in the recipe.
+    (folder / "r.toml").write_text(RECIPE + '[rootfs]\nhostname = "other"\n')
+    assert vanilla.layer(inputs(folder, store, lock)).step.key in keys
+
+
+def test_contradictions_are_told_before_anything_is_made(folder: Path, store: Store) -> None:
+    (folder / "b.config").write_text("# CONFIG_NET is not set\n")
+    with pytest.raises(Problems, match=r"b\.config:1: CONFIG_NET=n contradicts another fragment: .*a\.config:1 says y"):
+        vanilla.layer(inputs(folder, store))
+
+
+def test_other_tools_than_the_lock_has_are_told_of(folder: Path, store: Store) -> None:
+    lock = lock_of(store)
+    given = inputs(folder, store, lock)
+    key = vanilla.layer(given).step.key
+    assert isinstance(given.reporter, Recorder)
+    assert given.reporter.warnings == []
+    older = replace(
+        lock, toolchain=tuple(replace(tool, version="1.0") for tool in lock.toolchain if tool.name == "gcc")
+    )
+    given = inputs(folder, store, older)
+    assert vanilla.layer(given).step.key == key, "the tools that are there make the kernel, not those of the lock"
+    assert isinstance(given.reporter, Recorder)
+    (gcc,) = [text for text in given.reporter.warnings if "gcc" in text]
+    assert "1.0 in the lock" in gcc
+
+
+def test_a_machine_without_compilers_fails_when_it_comes_to_that(folder: Path, store: Store) -> None:
+    lock = lock_of(store)
+    known = vanilla.layer(inputs(folder, store, lock)).step
+    step = vanilla.layer(inputs(folder, store, lock, search="/nonexistent")).step
+    assert step.key == known.key, "a kernel in the store needs no compiler"
+    with pytest.raises(ToolchainError, match="no gcc"):
+        step.result(store)
+
+
+def test_another_version_than_the_recipe_wants(folder: Path, store: Store) -> None:
+    (folder / "r.toml").write_text(RECIPE + 'version = "6.12.119"\n')
+    with pytest.raises(SourceError, match=r"that of Linux 6\.12\.118: the recipe wants 6\.12\.119"):
+        vanilla.layer(inputs(folder, store)).step.result(store)
+
+
+def test_a_tarball_of_the_lock_is_taken(folder: Path, store: Store) -> None:
+    text = RECIPE.replace('package = "linux-source-6.12"', 'url = "https://example/linux.tar.xz"\nversion = "7.0"')
+    (folder / "r.toml").write_text(text)
+    data = tarball(FILES)
+    file = LockedFile(
+        name="linux",
+        version="7.0",
+        url="https://example/linux.tar.xz",
+        size=len(data),
+        sha256=store.add(data),
+        learned="recipe",
+        witness="",
+        role="kernel",
+    )
+    lock = replace(lock_of(store), packages=(), files=(file,))
+    layer = vanilla.layer(inputs(folder, store, lock))
+    assert layer.step.inputs["source linux"] == file.sha256
+    with pytest.raises(SourceError, match=r"Linux 6\.12\.118"):
+        layer.step.result(store)

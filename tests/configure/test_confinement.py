@@ -31,9 +31,9 @@ SECONDS = 10
 # --- what the code may use ----------------------------------------------------------------------------------------
 
 MODULES = {
-    "base64", "binascii", "bisect", "collections", "collections.abc", "contextlib", "dataclasses", "enum", "fnmatch",
-    "functools", "hashlib", "importlib", "itertools", "math", "operator", "posixpath", "pydantic", "re", "string",
-    "struct", "textwrap", "typing",
+    "base64", "binascii", "bisect", "collections", "collections.abc", "contextlib", "dataclasses",
+    "email.utils", "enum", "fnmatch", "functools", "hashlib", "importlib", "itertools", "math", "operator",
+    "posixpath", "pydantic", "re", "string", "struct", "textwrap", "typing",
 }  # fmt: skip
 """Of the standard library and others: none of them, as it is used here, asks anything of the operating system."""
 NAMES = {

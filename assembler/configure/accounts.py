@@ -197,6 +197,14 @@ class Accounts:
         if row is not None:
             change(row)
 
+    def renumber(self, users: Mapping[int, int], groups: Mapping[int, int]) -> None:
+        """Exchange numbers: each old one in `users` and `groups` for its new one, in passwd and group."""
+        for table, columns in ((self._passwd, ((2, users), (3, groups))), (self._group, ((2, groups),))):
+            for row in table:
+                for column, numbers in columns:
+                    if row[column].isdecimal():
+                        row[column] = str(numbers.get(int(row[column]), row[column]))
+
     def save(self) -> None:
         """Write the files back; shadow and gshadow only where they are in use."""
         self._passwd.save()

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from assembler.configure import settings
+from assembler.configure import ids, settings
 from assembler.configure.engine import Settings, configure, problems
 from assembler.configure.first_boot import waiting
 from assembler.configure.order import Orderable, unpack_order
@@ -157,6 +157,7 @@ def compose(
     tree, unpacked = _unpack(recipe, packages, epoch=epoch, store=store, jobs=jobs, reporter=reporter)
     configuration = _configuration(recipe, unpacked, files, architecture=architecture, epoch=epoch, store=store)
     report = configure(tree, unpacked, configuration, reporter)
+    ids.fix(tree, recipe.ids)
     settings.apply(tree, recipe, files, epoch)
     return Rootfs(tree, tuple(unpacked), report)
 
@@ -181,6 +182,7 @@ def check(
     if not errors:
         try:
             configure(tree, unpacked, configuration, reporter)
+            ids.fix(tree, recipe.ids)
             settings.apply(tree, recipe, files, epoch)
         except Problems as found:
             errors = list(found.errors)

@@ -33,6 +33,7 @@ def check(data: dict[str, Any]) -> Iterator[Problem]:
     yield from _units(data)
     yield from _files(_list(data, "rootfs", "files"))
     yield from _kernel(_table(data, "kernel"))
+    yield from _ids(_table(data, "rootfs").get("ids"))
     yield from _compression(_table(data, "livecd"))
     yield from _kubernetes(_table(data, "kubernetes"))
 
@@ -77,6 +78,15 @@ def _units(data: dict[str, Any]) -> Iterator[Problem]:
         for index, unit in enumerate(_list(data, "rootfs", wish)):
             if isinstance(unit, str) and wishes.setdefault(unit, wish) != wish:
                 yield ("rootfs", wish, index), f"'{unit}' is in {wishes[unit]} too", "keep it in one of the two lists"
+
+
+def _ids(ids: Any) -> Iterator[Problem]:
+    for kind in ("users", "groups"):
+        table = ids.get(kind) if isinstance(ids, dict) else None
+        first: dict[int, str] = {}
+        for name, number in table.items() if isinstance(table, dict) else ():
+            if isinstance(number, int) and first.setdefault(number, name) != name:
+                yield ("rootfs", "ids", kind, name), f"{first[number]} has {number} already", "give it another number"
 
 
 def _files(files: list[Any]) -> Iterator[Problem]:

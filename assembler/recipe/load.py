@@ -59,6 +59,7 @@ _NO_INPUTS: dict[str, Any] = {
     "rootfs": {
         "first_boot",
         "rules",
+        "ids",
         "hostname",
         "root_password",
         "locale",

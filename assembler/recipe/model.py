@@ -102,6 +102,19 @@ class File(Strict):
     """Group, by its name in the image's group or by number."""
 
 
+SystemId = Annotated[int, Field(ge=100, le=59999)]
+"""Number of a user or group; those below are Debian's own."""
+
+
+class Ids(Strict):
+    """Numbers of users and groups that packages make, by name. What owns files in the image follows."""
+
+    users: dict[Account, SystemId] = {}
+    """`messagebus = 990`. Whoever has that number gets the one that becomes free."""
+    groups: dict[Account, SystemId] = {}
+    """The same for groups."""
+
+
 class Rootfs(Strict):
     """The root file system layer."""
 
@@ -115,6 +128,8 @@ class Rootfs(Strict):
     rules: list[str] = []
     """Files of rules for scripts that nobody has vouched for, relative to the recipe file that says so; before the
     assembler's own rules."""
+    ids: Ids = Ids()
+    """Numbers of users and groups. Absent: those that dpkg's order of configuration gives them."""
     hostname: HostName = "localhost"
     """The static host name."""
     root_password: Password = "!"  # noqa: S105  a locked account, not a password

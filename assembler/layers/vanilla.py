@@ -44,7 +44,7 @@ def layer(inputs: Inputs) -> KernelLayer:
     identity = {
         **of_values(architecture=inputs.lock.architecture, epoch=epoch),
         **of_table("kernel", recipe, ("base",)),
-        **{f"fragment {Path(name).name}": digest(data=data) for name, data in fragments},
+        **{f"kernel.fragments[{number}]": digest(data=file.data) for number, file in enumerate(files)},
         **of_packages("source", packages),
         **{f"source {file.name}": file.sha256 for file in tarballs},
         **{f"program {tool.name}": tool.version for tool in versions},
@@ -78,7 +78,7 @@ def layer(inputs: Inputs) -> KernelLayer:
         build(wish, folder, store, kind=_KIND, jobs=inputs.jobs, reporter=reporter)
 
     def compiled() -> Path:
-        return store.derived(_KIND, digest(inputs=identity, order=[name for name, _ in fragments]), compile_into)
+        return store.derived(_KIND, digest(inputs=identity), compile_into)
 
     @cache
     def tree() -> Tree:

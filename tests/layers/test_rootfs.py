@@ -1,0 +1,68 @@
+"""A root file system of real packages, as others read it: scanners, dpkg's status file, the licences."""
+
+from collections.abc import Sequence
+
+import pytest
+from debian.deb822 import Deb822
+
+from assembler.configure.first_boot import FOLDER
+from assembler.errors import Problems
+from assembler.layers import rootfs
+from assembler.lock.model import LockedPackage
+from assembler.recipe.model import Rootfs
+from assembler.store.objects import Store
+from tests.toolboxes import locked
+
+EPOCH = 1767225600
+
+
+@pytest.fixture(scope="module")
+def packages() -> tuple[Store, Sequence[LockedPackage]]:
+    store, lock = locked({"rootfs"})
+    return store, lock.role("rootfs")
+
+
+@pytest.fixture(scope="module")
+def composed(packages: tuple[Store, Sequence[LockedPackage]]) -> rootfs.Rootfs:
+    """The packages that the tests' programs come from; one of them waits for the first boot."""
+    store, chosen = packages
+    exclude, include = ["/usr/share/doc/*"], ["/usr/share/doc/*/copyright"]
+    checked = rootfs.check(Rootfs(), chosen, files={}, architecture="amd64", epoch=EPOCH, store=store)
+    later = sorted({script.package for script in checked.scripts if script.handling == "unhandled"} | {"gdisk"})
+    recipe = Rootfs(first_boot=later, exclude=exclude, include=include)
+    return rootfs.compose(recipe, chosen, files={}, architecture="amd64", epoch=EPOCH, store=store)
+
+
+def test_every_package_is_in_the_status_file(
+    composed: rootfs.Rootfs, packages: tuple[Store, Sequence[LockedPackage]]
+) -> None:
+    text = composed.tree.read("/var/lib/dpkg/status")
+    paragraphs = list(Deb822.iter_paragraphs(text, use_apt_pkg=False))
+    found = {(each["Package"], each["Version"], each["Architecture"]) for each in paragraphs}
+    assert found == {(package.name, package.version, package.architecture) for package in packages[1]}
+    assert len(paragraphs) == len(found)
+    waiting = {line.split()[0].split(":")[0] for line in composed.tree.read_text(f"{FOLDER}/packages").splitlines()}
+    assert "gdisk" in waiting
+    for each in paragraphs:
+        state = "unpacked" if each["Package"] in waiting else "installed"
+        assert each["Status"] == f"install ok {state}", each["Package"]
+
+
+def test_every_package_has_its_licence(composed: rootfs.Rootfs) -> None:
+    missing = [
+        package.name
+        for package in composed.packages
+        if not composed.tree.exists(f"/usr/share/doc/{package.name}/copyright")
+    ]
+    assert missing == []
+    assert not composed.tree.exists("/usr/share/doc/dpkg/changelog.gz")
+
+
+def test_problems_come_all_at_once(packages: tuple[Store, Sequence[LockedPackage]]) -> None:
+    store, chosen = packages
+    recipe = Rootfs(first_boot=["gdiskk", "dash"], rules=["mine.toml"])
+    files = {"rootfs.rules[0]": b'[[rule]]\npackage = "xy"\n'}
+    with pytest.raises(Problems) as caught:
+        rootfs.compose(recipe, chosen, files=files, architecture="amd64", epoch=EPOCH, store=store)
+    places = [str(error.where) for error in caught.value.errors]
+    assert places == ["mine.toml:1:1 rule[0].reason", "rootfs.first_boot[0] gdiskk", "rootfs.first_boot[1] dash"]

@@ -18,6 +18,11 @@ from assembler.cli.session import arg_option, network_options, options, session
     help="Write the image here.",
 )
 @arg_option
+@click.option(
+    "--only", multiple=True, metavar="LAYER", help="Bring this layer's files up to date, no others. May be repeated."
+)
+@click.option("--skip", multiple=True, metavar="LAYER", help="Leave this layer's files alone. May be repeated.")
+@click.option("--explain", is_flag=True, help="Say what would be made anew and why; make nothing.")
 @click.option("--locked", is_flag=True, help="Fail rather than make a lock that is missing.")
 @network_options
 @options
@@ -26,6 +31,9 @@ def build(
     out: Path,
     args: dict[str, str],
     *,
+    only: tuple[str, ...],
+    skip: tuple[str, ...],
+    explain: bool,
     locked: bool,
     offline: bool,
     store: Path | None,
@@ -35,8 +43,12 @@ def build(
     """Build the image that RECIPE.toml describes.
 
     What goes into it is fixed by the lock beside the recipe, which is made when it is missing.
+
+    Its layers are kernel, rootfs, kubernetes, livecd and cloudinit. What a layer needs of one that is left out comes
+    from the store, or is made without being written to the folder.
     """
     with session(store=store, jobs=jobs, **common) as current:
-        from assembler.cli.building import build_recipe  # noqa: PLC0415  half a second that --help need not wait
+        from assembler.cli.building import Wishes, build_recipe, explain_recipe  # noqa: PLC0415  slow; --help need not wait
 
-        build_recipe(current, recipe, args, out, locked=locked, offline=offline)
+        wishes = Wishes(recipe=recipe, args=args, out=out, only=only, skip=skip, locked=locked, offline=offline)
+        (explain_recipe if explain else build_recipe)(current, wishes)

@@ -1,6 +1,9 @@
 """The work of ``assemble RECIPE.toml``."""
 
 import dataclasses
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +13,16 @@ from assembler.cli.locking import choose_mirrors, require_lock
 from assembler.cli.session import Session
 from assembler.debian.fetch import fetch_packages
 from assembler.errors import AssembleError
-from assembler.layers.build import build
+from assembler.layers.build import build, former
+from assembler.layers.explain import explain
 from assembler.layers.inputs import Inputs
+from assembler.layers.plan import plan
+from assembler.layers.selection import selected
 from assembler.lock.files import fetch_files
 from assembler.lock.images import fetch_images
 from assembler.lock.toml import format_lock
 from assembler.recipe.document import did_you_mean
-from assembler.recipe.load import load
+from assembler.recipe.load import LoadedRecipe, load
 from assembler.recipe.model import Recipe
 from assembler.store.objects import Store
 
@@ -24,18 +30,76 @@ KNOWN_PASSWORD = "root"  # noqa: S105  the one that everybody knows
 """The default root password of the recipes that come with the assembler."""
 
 
-def build_recipe(current: Session, name: str, args: dict[str, str], out: Path, *, locked: bool, offline: bool) -> None:
-    """Build the recipe in the file `name` into `out`, locking it first when it has no lock."""
-    _not_a_command(name)
-    loaded = load(Path(name), args)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wishes:
+    """What is to be built, as the user wants it."""
+
+    recipe: str
+    args: dict[str, str]
+    out: Path
+    only: tuple[str, ...]
+    skip: tuple[str, ...]
+    """Names of layers."""
+    locked: bool
+    offline: bool
+
+
+def build_recipe(current: Session, wishes: Wishes) -> None:
+    """Build a recipe, locking it first when it has no lock."""
+    out = wishes.out
+    loaded = _loaded(wishes)
     _warn_of_password(current, loaded.recipe)
+    with _opened(current, loaded, offline=wishes.offline, make=not (wishes.locked or wishes.offline)) as inputs:
+        manifest = build(inputs, out, only=wishes.only, skip=wishes.skip)
+    files: list[dict[str, Any]] = []
+    for artifact in manifest.artifacts:
+        files.append({"path": str(out / artifact.name), "size": artifact.size, "sha256": artifact.sha256})
+        current.say(f"{artifact.sha256}  {out / artifact.name}")
+    current.reporter.result({"files": files, "manifest": str(out / "manifest.json")})
+
+
+def explain_recipe(current: Session, wishes: Wishes) -> None:
+    """Say what building would make anew and why. Needs the recipe's lock, and makes nothing."""
+    with _opened(current, _loaded(wishes), offline=True, make=False) as inputs:
+        steps = plan(inputs)
+        layers = selected(steps, wishes.only, wishes.skip)
+        found = explain(steps, former(inputs, wishes.out), wishes.out, inputs.store, layers)
+    width = max(len(one.step.label) for one in found)
+    for one in found:
+        current.say(f"{one.step.label:{width}}  {_STATES[one.state]}")
+        for reason in one.reasons[:_SHOWN]:
+            current.say(f"{'':{width}}    {reason}")
+        if len(one.reasons) > _SHOWN:
+            current.say(f"{'':{width}}    and {len(one.reasons) - _SHOWN} more")
+    current.reporter.result(
+        {"steps": [{"step": one.step.label, "state": one.state, "reasons": one.reasons} for one in found]}
+    )
+
+
+_SHOWN = 12
+"""Reasons that are shown for a step."""
+_STATES = {
+    "unchanged": "unchanged",
+    "stored": "taken from the store",
+    "make": "made anew",
+    "idle": "not asked for",
+}
+
+
+def _loaded(wishes: Wishes) -> LoadedRecipe:
+    _not_a_command(wishes.recipe)
+    return load(Path(wishes.recipe), wishes.args)
+
+
+@contextmanager
+def _opened(current: Session, loaded: LoadedRecipe, *, offline: bool, make: bool) -> Iterator[Inputs]:
+    """The recipe with its lock, which is made when it is missing and `make` says so."""
     settings, reporter = current.settings, current.reporter
     store = Store(settings.store)
     chosen = choose_mirrors(current, loaded.recipe)
     with current.transport(offline=offline) as transport:
-        make = not (locked or offline)
         lock = require_lock(current, loaded, store=store, transport=transport, chosen=chosen, make=make)
-        inputs = Inputs(
+        yield Inputs(
             loaded=loaded,
             lock=lock,
             lock_text=format_lock(dataclasses.replace(lock, build=None)).encode(),
@@ -47,12 +111,6 @@ def build_recipe(current: Session, name: str, args: dict[str, str], out: Path, *
             jobs=settings.jobs,
             reporter=reporter,
         )
-        manifest = build(inputs, out)
-    files: list[dict[str, Any]] = []
-    for artifact in manifest.artifacts:
-        files.append({"path": str(out / artifact.name), "size": artifact.size, "sha256": artifact.sha256})
-        current.say(f"{artifact.sha256}  {out / artifact.name}")
-    reporter.result({"files": files, "manifest": str(out / "manifest.json")})
 
 
 def _not_a_command(name: str) -> None:

@@ -9,23 +9,26 @@ from assembler.layers.livecd import built_from
 from assembler.layers.manifest import FILE, Artifact, Layers, Made, Manifest, read_layers
 from assembler.layers.outputs import Outputs, outputs
 from assembler.layers.plan import plan
-from assembler.layers.step import FACTS, LAYERS, LayerName, Step, facts
+from assembler.layers.selection import selected
+from assembler.layers.step import FACTS, LayerName, Step, facts
 from assembler.store.objects import Store, sha256_of
 
 PROVENANCE = "provenance.json"
 """What all outputs were built from: see audit/provenance.py."""
 
 
-def build(inputs: Inputs, out: Path, layers: Collection[LayerName] = LAYERS) -> Manifest:
-    """Build `layers` of a recipe into `out`; returns what manifest.json says.
+def build(inputs: Inputs, out: Path, *, only: Collection[str] = (), skip: Collection[str] = ()) -> Manifest:
+    """Build the layers of a recipe that `selected` takes into `out`; returns what manifest.json says.
 
     A file in `out` that a former build made of the same inputs, and that is still what it was, stays. Other layers that
-    `layers` need are taken from the store or made, but their files in `out` are left alone. Nothing in `out` changes
+    these need are taken from the store or made, but their files in `out` are left alone. Nothing in `out` changes
     unless everything succeeds. Raises AssembleError of many kinds, and OSError when a disk is full.
     """
+    steps = plan(inputs)
+    layers = selected(steps, only, skip)
     before = former(inputs, out)
     return bring_up_to_date(
-        plan(inputs),
+        steps,
         before,
         out,
         inputs.store,

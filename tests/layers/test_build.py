@@ -1,5 +1,6 @@
 """The output folder is brought up to date step by step, and the rest of it left alone."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from assembler.layers.build import bring_up_to_date
@@ -8,12 +9,19 @@ from assembler.layers.step import LAYERS, LayerName, Step
 from assembler.store.objects import Store
 
 
-def step(made: list[str], layer: LayerName, *, kept: bool = True, needs: Step | None = None, **inputs: str) -> Step:
+def step(
+    made: list[str],
+    layer: LayerName,
+    inputs: Mapping[str, str] | None = None,
+    *,
+    kept: bool = True,
+    needs: Step | None = None,
+) -> Step:
     def make(folder: Path) -> None:
         made.append(layer)
         (folder / f"{layer}.img").write_text(f"{layer} of {inputs}")
 
-    all_inputs = {**inputs, **({needs.label: needs.key} if needs else {})}
+    all_inputs = {**(inputs or {}), **({needs.label: needs.key} if needs else {})}
     return Step(layer=layer, name="image", inputs=all_inputs, make=make, outputs=(f"{layer}.img",), kept=kept)
 
 
@@ -35,14 +43,14 @@ def run(store: Store, out: Path, steps: list[Step], layers: tuple[LayerName, ...
 
 def test_what_is_there_stays_and_what_has_changed_is_made(store: Store, tmp_path: Path) -> None:
     out, made = tmp_path / "out", list[str]()
-    root = step(made, "rootfs", hostname="a")
+    root = step(made, "rootfs", {"hostname": "a"})
     iso = step(made, "livecd", kept=False, needs=root)
-    seed = step(made, "cloudinit", kept=False, user_data="1")
+    seed = step(made, "cloudinit", {"user-data": "1"}, kept=False)
     run(store, out, [root, iso, seed])
     assert made == ["rootfs", "livecd", "cloudinit"]
     before = {path.name: path.stat().st_mtime_ns for path in out.iterdir()}
     made.clear()
-    run(store, out, [root, iso, step(made, "cloudinit", kept=False, user_data="2")])
+    run(store, out, [root, iso, step(made, "cloudinit", {"user-data": "2"}, kept=False)])
     assert made == ["cloudinit"]
     after = {path.name: path.stat().st_mtime_ns for path in out.iterdir()}
     assert {name for name in after if after[name] != before[name]} == {"cloudinit.img", FILE}
@@ -50,14 +58,14 @@ def test_what_is_there_stays_and_what_has_changed_is_made(store: Store, tmp_path
 
 def test_a_file_that_somebody_changed_is_made_anew(store: Store, tmp_path: Path) -> None:
     made = list[str]()
-    steps = [step(made, "rootfs", hostname="a"), step(made, "livecd", kept=False)]
+    steps = [step(made, "rootfs", {"hostname": "a"}), step(made, "livecd", kept=False)]
     run(store, tmp_path, steps)
-    (tmp_path / "livecd.img").write_text("livecd of {!")
+    (tmp_path / "livecd.img").write_text("livecd of NonE")
     (tmp_path / "rootfs.img").unlink()
     made.clear()
     run(store, tmp_path, steps)
     assert made == ["livecd"]  # the other one is in the store
-    assert (tmp_path / "livecd.img").read_text() == "livecd of {}"
+    assert (tmp_path / "livecd.img").read_text() == "livecd of None"
     assert (tmp_path / "rootfs.img").exists()
 
 
@@ -65,8 +73,8 @@ def test_layers_that_were_not_asked_for_keep_their_files_and_their_part_of_the_m
     store: Store, tmp_path: Path
 ) -> None:
     made = list[str]()
-    first = run(store, tmp_path, [step(made, "rootfs", hostname="a"), step(made, "cloudinit", user_data="1")])
-    changed = [step(made, "rootfs", hostname="b"), step(made, "cloudinit", user_data="2")]
+    first = run(store, tmp_path, [step(made, "rootfs", {"hostname": "a"}), step(made, "cloudinit", {"user-data": "1"})])
+    changed = [step(made, "rootfs", {"hostname": "b"}), step(made, "cloudinit", {"user-data": "2"})]
     made.clear()
     second = run(store, tmp_path, changed, ("cloudinit",))
     assert made == ["cloudinit"]

@@ -1,0 +1,70 @@
+"""Why a build would make each step of a recipe anew or not, without making anything."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from assembler.layers.build import still_there
+from assembler.layers.manifest import Layers, Made
+from assembler.layers.step import CODE, LayerName, Step
+from assembler.store.objects import Store
+
+State = Literal["unchanged", "stored", "make", "idle"]
+"""What is in the output folder stays as it is; the result is taken from the store; it is made; nothing asks for it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explanation:
+    """What would become of one step."""
+
+    step: Step
+    state: State
+    reasons: tuple[str, ...]
+    """Why it is not unchanged: the inputs that changed, by name, or who needs it."""
+
+
+def explain(
+    steps: Sequence[Step], before: Layers, out: Path, store: Store, layers: Collection[LayerName]
+) -> tuple[Explanation, ...]:
+    """What building `layers` into `out` would do with each of `steps`; `before` is what a former build left there."""
+    there = {step.label for step in steps if step.layer in layers and still_there(step, before, out)}
+    users: dict[str, list[str]] = {step.label: [] for step in steps}
+    explained: list[Explanation] = []
+    for step in reversed(steps):
+        asked = step.layer in layers and step.label not in there
+        cached = step.cached(store)
+        if (asked or users[step.label]) and not cached:
+            state: State = "make"
+            for name in users.keys() & step.inputs.keys():
+                users[name].append(step.label)
+        else:
+            state = "stored" if asked else "unchanged" if step.label in there else "idle"
+        reasons: tuple[str, ...] = ()
+        if asked:
+            reasons = changes(step, before.get(step.layer, {}).get(step.name))
+        elif state == "make":
+            reasons = (f"not in the store, and needed for {', '.join(sorted(users[step.label]))}",)
+        explained.append(Explanation(step=step, state=state, reasons=reasons))
+    return tuple(reversed(explained))
+
+
+def changes(step: Step, former: Made | None) -> tuple[str, ...]:
+    """How the inputs of `step` differ from those that `former` was made of, in words."""
+    if former is None:
+        return ("not built into this folder before",)
+    if former.key == step.key:
+        return ("its files in this folder are missing or have been changed",)
+    now = step.keyed
+    texts = [_change(name, former.inputs.get(name), now.get(name)) for name in sorted({*now, *former.inputs})]
+    return tuple(text for text in texts if text)
+
+
+def _change(name: str, old: str | None, new: str | None) -> str:
+    if old == new:
+        return ""
+    shown = "the assembler itself" if name == CODE else name
+    if old is None or new is None:
+        return f"{shown} is {'new' if old is None else 'gone'}"
+    was, becomes = (text.rpartition(" ")[0] for text in (old, new))
+    return f"{shown} changed" + (f" from {was} to {becomes}" if was != becomes else "")

@@ -25,7 +25,7 @@ from assembler.store.objects import Store
 from assembler.tree.compressed import Window, Xz
 from assembler.tree.tar import Limits, Member, index
 
-_KIND = "unpacked-1"
+_KIND = "unpacked-2"
 _MAX_CONTROL = 64 << 20
 """Bytes that a control archive may have after decompression."""
 _CHUNK = 1 << 20

@@ -148,7 +148,7 @@ class Store:
     def derived(self, kind: str, key: str, make: Callable[[Path], None]) -> Path:
         """The file or folder computed from the inputs that `key` digests, made by `make(path)` when it is missing.
 
-        `kind` names the computation and its version ("unpacked-1"); `key` is a file name, by custom a hex digest.
+        `kind` names the computation and its version ("unpacked-2"); `key` is a file name, by custom a hex digest.
         When two builds want the same result, one makes it and the other waits.
         """
         final = self.root / "derived" / kind / key

@@ -5,6 +5,7 @@ import tomllib
 import pytest
 
 from assembler.configure import rules
+from assembler.configure.commands import Machine
 from assembler.configure.engine import ScriptFailed, Settings, configure
 from assembler.configure.rules import built_in, find, read_rules, residual_key
 from assembler.configure.rules.logic import FUNCTIONS
@@ -201,3 +202,14 @@ def test_the_stanza_for_a_script_is_toml() -> None:
     table = tomllib.loads("\n".join(details[details.index("[[rule]]") :]))["rule"][0]
     analysis = analyse("odd", "postinst", SCRIPT, "amd64")
     assert table["residual"] == [rules.residual_key("odd", "odd", analysis.residual, "amd64")]
+
+
+def test_the_drive_database_without_its_revision() -> None:
+    line = b'  { "VERSION: 7.3 $Id: drivedb.h 5528 2023-07-31 14:31:18Z chrfranke $",\n'
+    tree = Tree()
+    tree.write("/usr/share/smartmontools/drivedb.h", line + b"$Id$ $x$\n", parents=True)
+    tree.mkdir("/var/lib/smartmontools/drivedb", parents=True)
+    FUNCTIONS["smart_drivedb"](Machine(tree, "amd64"))
+    kept = "/var/lib/smartmontools/drivedb/drivedb.h"
+    assert tree.read(kept) == line + b"$Id$ $x$\n"
+    assert tree.read(f"{kept}.raw") == b'  { "VERSION: 7.3 $Id$",\n$Id$ $x$\n'

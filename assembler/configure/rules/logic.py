@@ -190,6 +190,16 @@ VERBOSE=false
 """
 
 
+def _smart_drivedb(machine: Machine) -> None:
+    """The database of drives, and the same without its revision, as update-smart-drivedb(8) keeps them."""
+    tree = machine.tree
+    folder = "/var/lib/smartmontools/drivedb"
+    data = tree.read("/usr/share/smartmontools/drivedb.h")
+    plain = re.sub(rb"\$Id: drivedb\.h [0-9]+ 2[-0-9]* [012][:0-9]*Z [a-z][a-z0-9]* \$", b"$Id$", data)
+    tree.write(f"{folder}/drivedb.h", data)
+    tree.write(f"{folder}/drivedb.h.raw", plain)
+
+
 FUNCTIONS = {
     "auditd": _auditd,
     "ca_certificates": _ca_certificates,
@@ -199,5 +209,6 @@ FUNCTIONS = {
     "locales": _locales,
     "mdadm": _mdadm,
     "openssh_server": _openssh_server,
+    "smart_drivedb": _smart_drivedb,
 }
 """By the name that rules use."""

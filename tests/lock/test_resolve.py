@@ -188,5 +188,5 @@ def test_the_real_archive_is_locked_in_seconds(store: Store) -> None:
     assert time.process_time() - began < 10, "seconds of a processor"
     assert {archive.id for archive in found.archives} == {"trixie", "trixie-security", "trixie-updates"}
     assert {"openssh-server", "systemd", "runc", "libc6", "base-files"} < set(names(found, "rootfs"))
-    assert all(found.role(role) for role in ROLES)
+    assert {role for role in ROLES if found.role(role)} == set(ROLES) - {"kernel-source"}
     assert abs(datetime.fromtimestamp(found.source_date_epoch, UTC) - now) < timedelta(days=100)

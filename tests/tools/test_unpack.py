@@ -72,7 +72,13 @@ def test_the_store_keeps_one_folder_for_a_set_of_packages(store: Store) -> None:
         data = deb(name, item(f"./usr/bin/{name}", name.encode()))
         fields = {"version": "1", "architecture": "all", "source": name, "source_version": "1", "archive": "test"}
         return LockedPackage(
-            name=name, size=len(data), sha256=store.add(data), path=f"{name}.deb", roles=("tools",), **fields
+            name=name,
+            size=len(data),
+            sha256=store.add(data),
+            path=f"{name}.deb",
+            roles=("tools",),
+            why="requested",
+            **fields,
         )
 
     one, two = locked("one"), locked("two")

@@ -4,8 +4,7 @@ Each function was written from what the script of that package does, and from co
 """
 
 import re
-from datetime import UTC, datetime
-from email.utils import format_datetime
+from email.utils import formatdate
 
 from assembler.configure import alternatives, ca_certificates, ucf
 from assembler.configure.commands import Machine
@@ -130,7 +129,7 @@ def _mdadm(machine: Machine) -> None:
     tree = machine.tree
     if tree.exists("/etc/mdadm/mdadm.conf") or tree.exists("/etc/mdadm.conf"):
         raise LogicError("there is a configuration of mdadm already", where=Place(path="/etc/mdadm"))
-    made = format_datetime(datetime.fromtimestamp(tree.mtime, UTC))
+    made = formatdate(tree.mtime).replace("-0000", "+0000")
     tree.write("/etc/mdadm/mdadm.conf", _MDADM_CONF.format(date=made).encode(), parents=True)
     tree.write("/etc/default/mdadm", _MDADM_DEFAULT.encode())
 

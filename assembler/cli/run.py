@@ -80,7 +80,8 @@ def _pattern(context: click.Context, parameter: click.Parameter, value: str | No
     default="var.qcow2",
     show_default=True,
     metavar="FILE.qcow2",
-    help="The state disk: made when it is missing, kept otherwise.",
+    help="The state disk: made when it is missing, kept otherwise. A root file system that was built "
+    "(out/rootfs.qcow2) is started itself, instead of the ISO.",
 )
 @click.option(
     "--accel",

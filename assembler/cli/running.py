@@ -2,6 +2,7 @@
 
 import dataclasses
 import re
+import shutil
 import tempfile
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -49,20 +50,9 @@ def start(current: Session, wishes: Wishes, expect: re.Pattern[str] | None, time
     """
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="assemble-run-")))
-        node = nodes.built(wishes.out)
-        seed = _seed(node, wishes, folder)
-        hardware = nodes.hardware(
-            node,
-            medium=wishes.medium,
-            seed=seed,
-            state=wishes.disk,
-            firmware=wishes.firmware,
-            memory=wishes.memory,
-            processors=wishes.processors,
-            ssh_port=wishes.ssh_port,
-        )
+        node = nodes.built(wishes.disk.parent if nodes.root_disk(wishes.disk) else wishes.out)
+        hardware = _hardware(current, node, wishes, folder)
         emulator = _accelerated(_emulator(current, node, hardware), node, wishes.accel)
-        nodes.keep_state(wishes.disk)
         if expect is None:
             _greet(current, emulator, wishes)
             return attach(emulator, hardware)
@@ -76,6 +66,35 @@ def start(current: Session, wishes: Wishes, expect: re.Pattern[str] | None, time
         click.echo(err=current.json)
     current.reporter.result({"matched": found[0]})
     return 0
+
+
+def _hardware(current: Session, node: nodes.Built, wishes: Wishes, folder: Path) -> Hardware:
+    """The machine; one that starts a root file system that was built gets a copy of it, below `folder`."""
+    seed = _seed(node, wishes, folder)
+    if nodes.root_disk(wishes.disk):
+        disk = folder / wishes.disk.name
+        shutil.copyfile(wishes.disk, disk)
+        current.reporter.info(f"starting a copy of {wishes.disk}: what changes in it is lost afterwards")
+        return nodes.disk_hardware(
+            node,
+            disk,
+            seed=seed,
+            memory=wishes.memory,
+            processors=wishes.processors,
+            ssh_port=wishes.ssh_port,
+        )
+    hardware = nodes.hardware(
+        node,
+        medium=wishes.medium,
+        seed=seed,
+        state=wishes.disk,
+        firmware=wishes.firmware,
+        memory=wishes.memory,
+        processors=wishes.processors,
+        ssh_port=wishes.ssh_port,
+    )
+    nodes.keep_state(wishes.disk)
+    return hardware
 
 
 def _seed(node: nodes.Built, wishes: Wishes, folder: Path) -> Path | None:

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from assembler.boot.grub_config import CONSOLES
 from assembler.errors import AssembleError, Place
 from assembler.formats import qcow2
 from assembler.vm.isofile import read_files
-from assembler.vm.qemu import MEMORY, SSH_PORT, Architecture, Drive, Firmware, Hardware
+from assembler.vm.qemu import MEMORY, PLATFORMS, SSH_PORT, Architecture, Drive, Firmware, Hardware
 
 ISO = "node.iso"
 SEED = "cloud-init-seed.iso"
@@ -67,6 +68,15 @@ def lock_of(node: Built) -> str:
     return found[path].decode("utf-8", "replace")
 
 
+def root_disk(path: Path) -> bool:
+    """Whether `path` is a root file system that was built, by the manifest beside it: not a disk to keep state on."""
+    try:
+        document = json.loads((path.parent / "manifest.json").read_bytes())
+        return path.suffix == ".qcow2" and any(made["name"] == path.name for made in document["artifacts"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
 def keep_state(path: Path) -> None:
     """Make the state disk `path` when it is missing; one that is there is left as it is.
 
@@ -84,6 +94,33 @@ def keep_state(path: Path) -> None:
         ) from error
     if header.encrypted:
         raise qcow2.Qcow2Error("the state disk is encrypted", where=Place(file=str(path)))
+
+
+def disk_hardware(
+    node: Built,
+    disk: Path,
+    *,
+    seed: Path | None,
+    memory: int = MEMORY,
+    processors: int,
+    ssh_port: int | None = SSH_PORT,
+) -> Hardware:
+    """A machine whose root file system is on `disk`, with the kernel and, where there is one, the initrd of `node`."""
+    initrd = node.folder / "initrd.img"
+    drives = [Drive(path=disk, format="qcow2", discard=True)]
+    if seed:
+        drives.append(Drive(path=seed, kind="cd"))
+    return Hardware(
+        architecture=node.architecture,
+        memory=memory,
+        processors=processors,
+        firmware=PLATFORMS[node.architecture].firmware[0],
+        drives=tuple(drives),
+        ssh_port=ssh_port,
+        kernel=node.folder / "vmlinuz",
+        initrd=initrd if initrd.exists() else None,
+        append=" ".join(("root=/dev/vda", "rw", *CONSOLES[node.architecture])),
+    )
 
 
 def hardware(

@@ -1,7 +1,7 @@
 # shellcheck shell=dash
 # What to do, from /etc/livecd.conf and the kernel command line. Values are data: nothing here is evaluated.
 
-LABEL='' STATE='' STATE_LABEL='' WAIT=30 INIT=/sbin/init RESCUE='' QUIET=''
+LABEL='' ROOT='' STATE='' STATE_LABEL='' WAIT=30 INIT=/sbin/init RESCUE='' QUIET=''
 
 # set_parameter NAME VALUE
 set_parameter() {
@@ -32,6 +32,7 @@ read_parameters() {
                 word=${word#livecd.}
                 set_parameter "${word%%=*}" "${word#*=}"
                 ;;
+            root=*) ROOT=${word#root=} ;;
             rescue | livecd.rescue) RESCUE=yes ;;
             init=/*) INIT=${word#init=} ;;
             quiet) QUIET=yes ;;

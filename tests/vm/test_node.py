@@ -150,3 +150,27 @@ def test_files_that_are_no_keys(tmp_path: Path, text: str, message: str) -> None
         read_key(path)
     with pytest.raises(SeedError, match="cannot be read"):
         read_key(tmp_path / "gone")
+
+
+def test_a_root_file_system_is_told_from_a_state_disk_by_the_manifest(tmp_path: Path) -> None:
+    document = {"architecture": "arm64", "name": "n", "artifacts": [{"name": "rootfs.qcow2"}, {"name": "node.iso"}]}
+    (tmp_path / "manifest.json").write_text(json.dumps(document))
+    assert node.root_disk(tmp_path / "rootfs.qcow2")
+    assert not node.root_disk(tmp_path / "node.iso")
+    assert not node.root_disk(tmp_path / "var.qcow2")
+    assert not node.root_disk(tmp_path / "elsewhere/rootfs.qcow2")
+
+
+@pytest.mark.parametrize("initrd", [True, False])
+def test_hardware_that_starts_from_a_disk(built: node.Built, *, initrd: bool) -> None:
+    if initrd:
+        (built.folder / "initrd.img").touch()
+    disk = built.folder / "rootfs.qcow2"
+    machine = node.disk_hardware(built, disk, seed=built.seed, processors=2)
+    assert [(drive.path, drive.format, drive.kind) for drive in machine.drives] == [
+        (disk, "qcow2", "disk"),
+        (built.seed, "raw", "cd"),
+    ]
+    assert machine.kernel == built.folder / "vmlinuz"
+    assert machine.initrd == (built.folder / "initrd.img" if initrd else None)
+    assert machine.append == "root=/dev/vda rw console=tty0 console=ttyS0,115200"

@@ -28,6 +28,8 @@ class Question:
     holds: tuple[str, ...] = ()
     lacks: tuple[str, ...] = ()
     timeout: int = 900
+    last: bool = True
+    """Whether a wrong answer ends the proof at once."""
 
 
 def _until(command: str, text: str) -> str:
@@ -46,7 +48,8 @@ BY_NAME = "/agnhost connect --timeout=60s web.default.svc.cluster.local:80 && ec
 
 FIRST = (
     Question("cloud-init status --wait", ("status: done",), timeout=CLUSTER),
-    Question("cat /var/log/kubeadm-init.log", ("initialized successfully!",), ("[WARNING", "[ERROR")),
+    Question("cat /var/log/kubeadm-init.log", ("initialized successfully!",), ("[ERROR",)),
+    Question("grep WARNING /var/log/kubeadm-init.log", (), ("WARNING",), last=False),
     Question("systemctl show -p Result preload-k8s-images.service", ("Result=success",)),
     Question("journalctl -b -u preload-k8s-images -o cat --no-pager", ("importing image 1 of 8", "all 8 images")),
 )
@@ -97,13 +100,16 @@ def prove(node: Built, emulator: Emulator, folder: Path, transcript: Transcript,
     machine = replace(
         hardware(node, seed=node.seed, state=state, memory=4096, processors=2, ssh_port=None), outside=False
     )
+    wrong: list[str] = []
     for title, questions in (("first boot", (*FIRST, *EVERY)), ("after a reboot", (*AGAIN, *EVERY))):
         transcript.line(title)
         with _logged_in(Machine(emulator, machine, echo=echo)) as running:
             transcript.line("logged in on the console")
-            _ask(running, questions, transcript)
+            wrong += _ask(running, questions, transcript)
             running.shutdown(1200)
         transcript.line("switched off")
+    if wrong:
+        raise ProofError("; ".join(wrong))
 
 
 @contextmanager
@@ -115,14 +121,20 @@ def _logged_in(machine: Machine) -> Iterator[Machine]:
         yield machine
 
 
-def _ask(machine: Machine, questions: Sequence[Question], transcript: Transcript) -> None:
+def _ask(machine: Machine, questions: Sequence[Question], transcript: Transcript) -> list[str]:
+    """Ask all; returns what is wrong and may wait."""
+    wrong: list[str] = []
     for question in questions:
         _, output = machine.run(question.command, question.timeout)
         transcript.answer(question.command, output)
         missing = [text for text in question.holds if text not in output]
         unwanted = [text for text in question.lacks if text in output]
-        if missing or unwanted:
+        if not missing and not unwanted:
+            continue
+        wrong.append(f"{question.command}: lacks {missing}, has {unwanted}")
+        if question.last:
             for command in ("crictl ps -a", "journalctl -b -u kubelet -o cat --no-pager | tail -n 40",
                             "tail -n 40 /var/log/kubeadm-init.log", f"{KUBECTL} get pods -A"):  # fmt: skip
                 transcript.answer(command, machine.run(command, 600)[1])
-            raise ProofError(f"{question.command}: lacks {missing}, has {unwanted}")
+            raise ProofError(wrong[-1])
+    return wrong

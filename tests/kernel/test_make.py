@@ -106,10 +106,15 @@ def test_an_interrupt_ends_everything_that_was_started(tmp_path: Path) -> None:
 
     thread = threading.Thread(target=interrupt)
     running = make(tmp_path)
-    thread.start()
-    with pytest.raises(KeyboardInterrupt):
-        running.run(["hanging"], tmp_path / "log")
-    thread.join()
+    # A shell starts what runs in the background with SIGINT ignored.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        thread.start()
+        with pytest.raises(KeyboardInterrupt):
+            running.run(["hanging"], tmp_path / "log")
+        thread.join()
+    finally:
+        signal.signal(signal.SIGINT, before)
     for pid in pids.read_text().split():
         # Gone, or dead and not yet collected by whoever has adopted it.
         status = Path(f"/proc/{pid}/stat")

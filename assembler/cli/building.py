@@ -49,7 +49,7 @@ def build_recipe(current: Session, wishes: Wishes) -> None:
     out = wishes.out
     loaded = _loaded(wishes)
     _warn_of_password(current, loaded.recipe)
-    with _opened(current, loaded, offline=wishes.offline, make=not (wishes.locked or wishes.offline)) as inputs:
+    with opened(current, loaded, offline=wishes.offline, make=not (wishes.locked or wishes.offline)) as inputs:
         manifest = build(inputs, out, only=wishes.only, skip=wishes.skip)
     files: list[dict[str, Any]] = []
     for artifact in manifest.artifacts:
@@ -60,7 +60,7 @@ def build_recipe(current: Session, wishes: Wishes) -> None:
 
 def explain_recipe(current: Session, wishes: Wishes) -> None:
     """Say what building would make anew and why. Needs the recipe's lock, and makes nothing."""
-    with _opened(current, _loaded(wishes), offline=True, make=False) as inputs:
+    with opened(current, _loaded(wishes), offline=True, make=False) as inputs:
         steps = plan(inputs)
         layers = selected(steps, wishes.only, wishes.skip)
         found = explain(steps, former(inputs, wishes.out), wishes.out, inputs.store, layers)
@@ -92,10 +92,12 @@ def _loaded(wishes: Wishes) -> LoadedRecipe:
 
 
 @contextmanager
-def _opened(current: Session, loaded: LoadedRecipe, *, offline: bool, make: bool) -> Iterator[Inputs]:
-    """The recipe with its lock, which is made when it is missing and `make` says so."""
+def opened(
+    current: Session, loaded: LoadedRecipe, *, offline: bool, make: bool, store: Store | None = None
+) -> Iterator[Inputs]:
+    """The recipe with its lock, which is made when it is missing and `make` says so; `store` by default the user's."""
     settings, reporter = current.settings, current.reporter
-    store = Store(settings.store)
+    store = store or Store(settings.store)
     chosen = choose_mirrors(current, loaded.recipe)
     with current.transport(offline=offline) as transport:
         lock = require_lock(current, loaded, store=store, transport=transport, chosen=chosen, make=make)

@@ -4,9 +4,11 @@ import dataclasses
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
-from assembler.audit.compare import Bytes, Change, compare
+from assembler.audit.compare import Bytes, Change, Comparison, compare
 from assembler.audit.report import page
 from assembler.cli.session import Session
 from assembler.lock.changes import describe
@@ -21,6 +23,18 @@ def compare_images(current: Session, old: Path, new: Path, html: Path | None, *,
     """Tell what differs between `old` and `new`; returns whether anything does."""
     scope = _Diffoscope(shutil.which("diffoscope", path=current.settings.search) if diffoscope else None)
     found = compare(old, new, reporter=current.reporter, pair=scope.look if scope.program else None)
+    tell(current, found, scope.said)
+    if html is not None:
+        html.write_text(page(found, old, new), "utf-8")
+        current.reporter.info(f"wrote {html}")
+    current.reporter.result(
+        {"differ": bool(found), **dataclasses.asdict(found), "diffoscope": scope.said, "html": str(html or "")}
+    )
+    return bool(found)
+
+
+def tell(current: Session, found: Comparison, said: Mapping[str, str] = MappingProxyType({})) -> None:
+    """Say what differs, for people; `said` is what else is known of paths."""
     for line in describe(found.lock):
         current.say(f"lock: {line}")
     for package in found.packages:
@@ -29,15 +43,8 @@ def compare_images(current: Session, old: Path, new: Path, html: Path | None, *,
     for change in found.changes:
         for line in _lines(change):
             current.say(line)
-        if change.path in scope.said:
-            current.say(scope.said[change.path])
-    if html is not None:
-        html.write_text(page(found, old, new), "utf-8")
-        current.reporter.info(f"wrote {html}")
-    current.reporter.result(
-        {"differ": bool(found), **dataclasses.asdict(found), "diffoscope": scope.said, "html": str(html or "")}
-    )
-    return bool(found)
+        if change.path in said:
+            current.say(said[change.path])
 
 
 def _lines(change: Change) -> list[str]:

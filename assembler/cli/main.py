@@ -17,6 +17,7 @@ from assembler.cli.build import build
 from assembler.cli.check import check
 from assembler.cli.diff import diff
 from assembler.cli.lock import lock
+from assembler.cli.rebuild import rebuild
 from assembler.cli.run import run
 from assembler.cli.schema import schema
 from assembler.cli.verify import verify
@@ -64,7 +65,7 @@ def cli() -> None:
     """
 
 
-for _command in (build, run, lock, check, schema, verify, diff):
+for _command in (build, run, lock, check, schema, verify, diff, rebuild):
     cli.add_command(_command)
 
 

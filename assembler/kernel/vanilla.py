@@ -133,7 +133,7 @@ def _new_log(store: Store) -> Path:
 
 def _last_count(store: Store, kind: str, architecture: str) -> int:
     """How many files the newest kernel in the store took; 0 when there is none."""
-    results = sorted((store.root / "derived" / kind).glob(f"*/{_COUNT}"), key=lambda path: path.stat().st_mtime)
+    results = sorted((store.results / kind).glob(f"*/{_COUNT}"), key=lambda path: path.stat().st_mtime)
     for path in reversed(results):
         name, _, count = path.read_text("ascii").partition(" ")
         if name == architecture:

@@ -43,11 +43,13 @@ def sha256_of(path: Path) -> str:
 class Store:
     """A store below `root`, which is made when it is missing. Safe for threads and for concurrent processes."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, *, results: Path | None = None) -> None:
         self.root = root
+        self.results = results or root / "derived"
+        """Where derived results are kept."""
         self._tmp = root / "tmp"
         try:
-            for folder in (self._tmp, root / "objects", root / "derived", root / "locks"):
+            for folder in (self._tmp, root / "objects", self.results, root / "locks"):
                 folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise StoreError(
@@ -143,7 +145,7 @@ class Store:
 
     def has_derived(self, kind: str, key: str) -> bool:
         """Whether what :meth:`derived` would make is here."""
-        return (self.root / "derived" / kind / key).exists()
+        return (self.results / kind / key).exists()
 
     def derived(self, kind: str, key: str, make: Callable[[Path], None]) -> Path:
         """The file or folder computed from the inputs that `key` digests, made by `make(path)` when it is missing.
@@ -151,7 +153,7 @@ class Store:
         `kind` names the computation and its version ("unpacked-2"); `key` is a file name, by custom a hex digest.
         When two builds want the same result, one makes it and the other waits.
         """
-        final = self.root / "derived" / kind / key
+        final = self.results / kind / key
         if final.exists():
             return final
         with self.locked(f"{kind}-{key}"):
@@ -168,6 +170,15 @@ class Store:
                     final.parent.mkdir(parents=True, exist_ok=True)
                     path.rename(final)
         return final
+
+    @contextmanager
+    def without_results(self) -> Iterator["Store"]:
+        """A store with the objects of this one and no derived results, so that everything is computed anew.
+
+        What is computed in it is forgotten afterwards.
+        """
+        with self.temporary() as folder:
+            yield Store(self.root, results=folder)
 
     @contextmanager
     def locked(self, name: str) -> Iterator[None]:

@@ -1,0 +1,32 @@
+"""``assemble rebuild``: build a finished image again."""
+
+from pathlib import Path
+
+import click
+
+from assembler.cli.session import network_options, options, session
+
+
+@click.command(short_help="Build a finished image again from what it holds, and compare.")
+@click.argument("image", type=click.Path(dir_okay=False, exists=True, path_type=Path), metavar="IMAGE.iso")
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    default="rebuilt",
+    show_default=True,
+    metavar="FOLDER",
+    help="Write the new image and the statement here; it must be empty or missing.",
+)
+@network_options
+@options
+def rebuild(image: Path, out: Path, *, offline: bool, store: Path | None, jobs: int | None, **common: bool) -> None:
+    """Take recipe and lock out of IMAGE.iso, build it again, and tell what the new image has otherwise.
+
+    Only downloads are taken from the store: everything is computed anew. FOLDER/rebuild.json is an in-toto statement of
+    the result. The exit status is 0 when both images are the same, and 1 when they differ.
+    """
+    with session(store=store, jobs=jobs, **common) as current:
+        from assembler.cli.rebuilding import rebuild_image  # noqa: PLC0415  slow; --help need not wait
+
+        same = rebuild_image(current, image, out, offline=offline)
+    click.get_current_context().exit(0 if same else 1)

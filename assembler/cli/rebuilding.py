@@ -1,0 +1,50 @@
+"""The work of ``assemble rebuild``."""
+
+import tempfile
+from pathlib import Path
+
+from assembler.audit.compare import compare
+from assembler.audit.image import Image
+from assembler.audit.provenance import text
+from assembler.audit.rebuild import require_own_files, statement, take_out
+from assembler.cli.building import opened
+from assembler.cli.comparing import tell
+from assembler.cli.session import Session
+from assembler.errors import AssembleError, Place
+from assembler.layers.build import build
+from assembler.layers.livecd import ISO
+from assembler.recipe.load import load
+from assembler.store.objects import Store, sha256_of
+
+STATEMENT = "rebuild.json"
+
+
+def rebuild_image(current: Session, path: Path, out: Path, *, offline: bool) -> bool:
+    """Build the image at `path` again into `out`, and tell what differs; returns whether nothing does."""
+    if out.is_dir() and any(out.iterdir()):
+        raise AssembleError(
+            "the folder for the new image is not empty",
+            where=Place(file=str(out)),
+            hint="name another with --out, so that nothing of a former build is taken for the new one",
+        )
+    image = Image(path)
+    with tempfile.TemporaryDirectory(prefix="assemble-rebuild-") as name:
+        folder = Path(name)
+        loaded = load(take_out(image, folder))
+        require_own_files(loaded, folder)
+        with (
+            Store(current.settings.store).without_results() as store,
+            opened(current, loaded, offline=offline, make=False, store=store) as inputs,
+        ):
+            build(inputs, out, only=("livecd",))
+    before, after = sha256_of(path), sha256_of(out / ISO)
+    found = None if before == after else compare(path, out / ISO, reporter=current.reporter)
+    document = statement(image, before, after, inputs.lock, found)
+    (out / STATEMENT).write_bytes(text(document))
+    if found is None:
+        current.say(f"{path}: built again, byte by byte the same: {after}")
+    else:
+        tell(current, found)
+        current.say(f"{path}: built again, it differs: {before} -> {after}")
+    current.reporter.result(document)
+    return found is None

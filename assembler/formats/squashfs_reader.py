@@ -15,6 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Self
 
+import lz4.block
 import zstandard
 
 from assembler.errors import AssembleError, Place
@@ -31,6 +32,16 @@ _DAMAGE = (
     *(zlib.error, lzma.LZMAError, zstandard.ZstdError, RecursionError, AttributeError, ImportError),
 )
 """What a damaged image makes of readers that trust it."""
+
+
+class _Lz4:
+    """LZ4 as a squashfs has it: bare blocks."""
+
+    name = "lz4"
+
+    def uncompress(self, data: bytes, size: int, limit: int) -> bytes:  # noqa: ARG002  as PySquashfsImage calls it
+        """The bytes of a block, `limit` at most."""
+        return bytes(lz4.block.decompress(data, uncompressed_size=limit))
 
 
 class SquashfsError(AssembleError):
@@ -57,8 +68,10 @@ class Squashfs:
     """
 
     def __init__(self, path: Path, offset: int = 0) -> None:
-        from PySquashfsImage import SquashFsImage  # noqa: PLC0415  few commands read one
+        from PySquashfsImage import SquashFsImage, compressor  # noqa: PLC0415  few commands read one
 
+        # Its own takes the blocks for frames, which they are not.
+        compressor.compressors[compressor.Compression.LZ4] = _Lz4
         self._path, self._offset = path, offset
         stream = path.open("rb")
         try:

@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from assembler.formats.squashfs import write_squashfs
 from assembler.formats.squashfs_reader import Squashfs, SquashfsError
 from assembler.tools.toolbox import Toolbox
-from assembler.tree import digest
+from assembler.tree import digest, tar
 from tests.formats.test_squashfs import EPOCH, example, written
 
 
@@ -26,6 +27,16 @@ def test_the_tree_comes_back(image: Path, tmp_path: Path, offset: int) -> None:
     inside.write_bytes(bytes(offset) + image.read_bytes())
     with Squashfs(inside, offset) as squashfs:
         assert "".join(digest.listing(squashfs.tree, content=squashfs.sha256)) == (tmp_path / "listing").read_text()
+
+
+@pytest.mark.parametrize("compression", ["zstd", "gzip", "xz", "lz4"])
+def test_every_compression_that_a_recipe_may_choose(toolbox: Toolbox, tmp_path: Path, compression: str) -> None:
+    tree = example(tmp_path)
+    tree.root.mtime = EPOCH
+    out = tmp_path / "x.squashfs"
+    write_squashfs(tar.write(tree), out, toolbox, epoch=EPOCH, compression=compression)
+    with Squashfs(out) as squashfs:
+        assert "".join(digest.listing(squashfs.tree, content=squashfs.sha256)) == "".join(digest.listing(tree))
 
 
 def test_every_byte_of_data_belongs_to_a_file(image: Path) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from assembler.cli.session import options, session, store_option
+from assembler.vm.qemu import FIRMWARE, Firmware
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
 _MIB = {"": 1, "M": 1, "G": 1024}
@@ -55,7 +56,7 @@ def _pattern(context: click.Context, parameter: click.Parameter, value: str | No
     show_default=True,
     help="What the ISO is to the machine.",
 )
-@click.option("--firmware", type=click.Choice(["bios", "uefi"]), help="[default: bios, or uefi where there is none]")
+@click.option("--firmware", type=click.Choice(FIRMWARE), help="[default: bios, or uefi where there is none]")
 @click.option("--memory", callback=_memory, default="2G", show_default=True, metavar="SIZE")
 @click.option("--cpus", callback=_processors, default="all", show_default=True, metavar="NUMBER")
 @click.option(
@@ -106,7 +107,7 @@ def _pattern(context: click.Context, parameter: click.Parameter, value: str | No
 def run(  # noqa: PLR0917  click passes all by keyword
     out: Path,
     medium: str,
-    firmware: str | None,
+    firmware: Firmware | None,
     memory: int,
     cpus: int,
     ssh_port: int,
@@ -129,7 +130,7 @@ def run(  # noqa: PLR0917  click passes all by keyword
         wishes = Wishes(
             out=out,
             medium="disk" if medium == "disk" else "cd",
-            firmware=None if firmware is None else "uefi" if firmware == "uefi" else "bios",
+            firmware=firmware,
             memory=memory,
             processors=cpus or current.settings.jobs,
             ssh_port=ssh_port,

@@ -116,7 +116,7 @@ def _greet(current: Session, emulator: Emulator, wishes: Wishes) -> None:
 def _emulator(current: Session, node: nodes.Built, hardware: Hardware) -> Emulator:
     """The host's QEMU or, when it has none or no such firmware, that of the node's own lock."""
     found = on_host(node.architecture, current.settings.search)
-    if found and (hardware.firmware == "bios" or found.uefi_code):
+    if found and (hardware.firmware == "bios" or found.flash(hardware)):
         return found
     missing = "UEFI firmware for QEMU" if found else "QEMU"
     current.reporter.info(f"there is no {missing} on this host: using what is in the image's lock")

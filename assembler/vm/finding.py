@@ -25,14 +25,25 @@ _UEFI: dict[Architecture, tuple[tuple[str, str], ...]] = {
     ),
 }
 """Code and variable store of the UEFI firmware without Secure Boot keys, below a root folder."""
+_SECURE_BOOT: dict[Architecture, tuple[tuple[str, str], ...]] = {
+    "amd64": (
+        ("usr/share/OVMF/OVMF_CODE_4M.secboot.fd", "usr/share/OVMF/OVMF_VARS_4M.ms.fd"),  # Debian, Ubuntu
+        ("usr/share/edk2/ovmf/OVMF_CODE.secboot.fd", "usr/share/edk2/ovmf/OVMF_VARS.secboot.fd"),  # Fedora
+    ),
+    "arm64": (),
+}
+"""The same with Microsoft's keys enrolled; QEMU has system management mode on amd64 alone."""
 
 _MACHINES: dict[str, Architecture] = {"x86_64": "amd64", "aarch64": "arm64"}
 """Debian's architecture by the kernel's name (uname -m)."""
 
 
-def uefi(architecture: Architecture, root: Path = Path("/")) -> tuple[Path, Path] | None:
-    """The UEFI firmware for `architecture` below `root`, as (code, variable store); None when there is none."""
-    for code, variables in _UEFI[architecture]:
+def uefi(architecture: Architecture, root: Path = Path("/"), *, secure_boot: bool = False) -> tuple[Path, Path] | None:
+    """The UEFI firmware for `architecture` below `root`, as (code, variable store); None when there is none.
+
+    `secure_boot`: the one that starts only what Microsoft's keys vouch for.
+    """
+    for code, variables in (_SECURE_BOOT if secure_boot else _UEFI)[architecture]:
         if (root / code).is_file() and (root / variables).is_file():
             return root / code, root / variables
     return None
@@ -94,6 +105,7 @@ def on_host(architecture: Architecture, search: str) -> Emulator | None:
         parallel=parallel(_version(program)),
         uefi_code=code,
         uefi_vars=variables,
+        secure_boot=uefi(architecture, secure_boot=True),
     )
 
 
@@ -113,4 +125,5 @@ def in_toolbox(architecture: Architecture, toolbox: Toolbox) -> Emulator:
         accelerated=kvm(architecture),
         uefi_code=code,
         uefi_vars=variables,
+        secure_boot=uefi(architecture, toolbox.root, secure_boot=True),
     )

@@ -134,8 +134,9 @@ def check(emulator: Emulator, hardware: Hardware) -> None:
             )
     if hardware.firmware not in PLATFORMS[hardware.architecture].firmware:
         raise MachineError(f"{hardware.architecture} machines have no {hardware.firmware} firmware")
-    if hardware.firmware == "uefi" and not hardware.kernel and not (emulator.uefi_code and emulator.uefi_vars):
-        raise MachineError("no UEFI firmware was found", hint="install the package ovmf (qemu-efi-aarch64 for arm64)")
+    if hardware.firmware != "bios" and not hardware.kernel and emulator.flash(hardware) is None:
+        what = "UEFI firmware with Secure Boot" if hardware.firmware == "secure-boot" else "UEFI firmware"
+        raise MachineError(f"no {what} was found", hint="install the package ovmf (qemu-efi-aarch64 for arm64)")
     if hardware.ssh_port is not None:
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -156,9 +157,9 @@ def prepared(emulator: Emulator, hardware: Hardware) -> Iterator[tuple[Path, Pat
     with tempfile.TemporaryDirectory(prefix="assemble-vm-") as name:
         folder = Path(name)
         variables = None
-        if hardware.firmware == "uefi" and not hardware.kernel and emulator.uefi_vars:
+        if flash := emulator.flash(hardware):
             variables = folder / "vars.fd"
-            shutil.copyfile(emulator.uefi_vars, variables)
+            shutil.copyfile(flash[1], variables)
         yield folder, variables
 
 

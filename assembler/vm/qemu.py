@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Literal
 
 Architecture = Literal["amd64", "arm64"]
-Firmware = Literal["bios", "uefi"]
+Firmware = Literal["bios", "uefi", "secure-boot"]
+"""``secure-boot`` is UEFI that starts only what Microsoft's keys vouch for."""
 
-FIRMWARE: tuple[Firmware, ...] = ("bios", "uefi")
+FIRMWARE: tuple[Firmware, ...] = ("bios", "uefi", "secure-boot")
 MEDIA: tuple[Literal["cd", "disk"], ...] = ("cd", "disk")
 
 MEMORY = 2048
@@ -45,7 +46,7 @@ PLATFORMS: dict[Architecture, Platform] = {
         cd="ide-cd,bus=ide.{bus}",
         controllers=(),
         screen=("-vga", "std"),
-        firmware=("bios", "uefi"),
+        firmware=("bios", "uefi", "secure-boot"),
     ),
     "arm64": Platform(
         program="qemu-system-aarch64",
@@ -119,6 +120,16 @@ class Emulator:
     """The UEFI firmware, and"""
     uefi_vars: Path | None = None
     """the variable store that a machine gets a copy of."""
+    secure_boot: tuple[Path, Path] | None = None
+    """The same two for Secure Boot, the keys enrolled."""
+
+    def flash(self, hardware: Hardware) -> tuple[Path, Path] | None:
+        """UEFI code and variable store for `hardware`; None when it does without, or when they are not there."""
+        if hardware.kernel is not None or hardware.firmware == "bios":
+            return None
+        if hardware.firmware == "secure-boot":
+            return self.secure_boot
+        return (self.uefi_code, self.uefi_vars) if self.uefi_code and self.uefi_vars else None
 
 
 def _json(value: object) -> str:
@@ -180,19 +191,24 @@ def arguments(
 ) -> list[str]:
     """The whole argv that starts `hardware`, its serial console on standard input and output.
 
-    `uefi_vars` is the machine's own, writable variable store, needed for the firmware ``uefi``. `monitor` is the number
+    `uefi_vars` is the machine's own, writable variable store, needed for UEFI. `monitor` is the number
     of an inherited socket on which QEMU then speaks QMP. `interactive`: standard input is a terminal; QEMU makes it raw
     and takes Ctrl-A as its own escape (Ctrl-A X leaves).
     """
     platform = PLATFORMS[hardware.architecture]
     machine = platform.machine
     argv = [*emulator.command, "-nodefaults", "-no-user-config", "-display", "none"]
-    if hardware.firmware == "uefi" and hardware.kernel is None:
-        if emulator.uefi_code is None or uefi_vars is None:
+    if hardware.firmware != "bios" and hardware.kernel is None:
+        flash = emulator.flash(hardware)
+        if flash is None or uefi_vars is None:
             raise ValueError("UEFI needs a firmware and a variable store")
-        argv += _blockdev("firmware", emulator.uefi_code, "raw", read_only=True)
+        argv += _blockdev("firmware", flash[0], "raw", read_only=True)
         argv += _blockdev("variables", uefi_vars, "raw", read_only=False)
         machine += ",pflash0=firmware,pflash1=variables"
+        if hardware.firmware == "secure-boot":
+            # Only the firmware, in system management mode, may write to the variables.
+            machine += ",smm=on"
+            argv += ["-global", "driver=cfi.pflash01,property=secure,value=on"]
     argv += ["-machine", machine]
     if emulator.accelerated:
         argv += ["-accel", "kvm", "-cpu", "host"]

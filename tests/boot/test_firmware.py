@@ -1,4 +1,4 @@
-"""The ISO starts in BIOS and UEFI, as a CD and as a disk, by the command that users have for it.
+"""The ISO starts in BIOS and UEFI, with Secure Boot too, as a CD and as a disk, by the command that users have for it.
 
 The host's programs are hidden from it, so QEMU and firmware are those of the image's lock.
 """
@@ -19,8 +19,10 @@ TIMEOUT = 1200
 """Seconds; some 100 under emulation on two idle processors."""
 
 
-@pytest.mark.parametrize("medium", ["cd", "disk"])
-@pytest.mark.parametrize("firmware", ["bios", "uefi"])
+@pytest.mark.parametrize(
+    ("firmware", "medium"),
+    [("bios", "cd"), ("bios", "disk"), ("uefi", "cd"), ("uefi", "disk"), ("secure-boot", "cd")],
+)
 def test_reaches_the_login_prompt(
     node: Built, free_port: Callable[[], int], tmp_path: Path, firmware: str, medium: str
 ) -> None:
@@ -30,3 +32,5 @@ def test_reaches_the_login_prompt(
     hidden = os.environ | {"PATH": "/nonexistent"}
     done = subprocess.run(argv, env=hidden, capture_output=True, text=True, timeout=TIMEOUT + 60, check=False)
     assert done.returncode == 0, f"{done.stdout[-4000:]}\n{done.stderr[-2000:]}"
+    locked_down = "Kernel is locked down from EFI Secure Boot" in done.stdout
+    assert locked_down == (firmware == "secure-boot")

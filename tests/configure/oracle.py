@@ -183,19 +183,18 @@ def entries_of_folder(root: Path) -> dict[str, Entry]:
 
 @contextmanager
 def copy_of(root: Path, work: Path) -> Iterator[tuple[Path, Path]]:
-    """A copy of a tree that can be written to, and the folder of what is changed in it; gone afterwards."""
+    """A copy of a tree that can be written to, and the folder of what is changed in it; gone afterwards, unless
+    something failed."""
     shutil.rmtree(work, ignore_errors=True)
     merged, upper, internal = (work / name for name in ("merged", "upper", "internal"))
     for folder in (merged, upper, internal):
         folder.mkdir(parents=True)
     options = f"lowerdir={root},upperdir={upper},workdir={internal},redirect_dir=off,metacopy=off,index=off"
     subprocess.run(["mount", "-t", "overlay", "overlay", "-o", options, str(merged)], check=True)
+    failed = True
     try:
         yield merged, upper
         failed = False
-    except NoReference:
-        failed = True
-        raise
     finally:
         subprocess.run(["umount", str(merged)], check=True)
         if not failed:

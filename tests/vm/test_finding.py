@@ -34,6 +34,11 @@ def test_uefi_needs_both_files(tmp_path: Path) -> None:
     (folder / "OVMF_VARS_4M.fd").touch()
     assert uefi("amd64", tmp_path) == (folder / "OVMF_CODE_4M.fd", folder / "OVMF_VARS_4M.fd")
     assert uefi("arm64", tmp_path) is None
+    assert uefi("amd64", tmp_path, secure_boot=True) is None
+    for name in ("OVMF_CODE_4M.secboot.fd", "OVMF_VARS_4M.ms.fd"):
+        (folder / name).touch()
+    found = uefi("amd64", tmp_path, secure_boot=True)
+    assert found == (folder / "OVMF_CODE_4M.secboot.fd", folder / "OVMF_VARS_4M.ms.fd")
 
 
 def test_the_hosts_qemu_is_looked_for_in_the_path_given(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from assembler.formats import qcow2
-from assembler.vm.machine import Machine, MachineError
+from assembler.vm.machine import Machine, MachineError, check
 from assembler.vm.qemu import Drive, Emulator, Hardware
 
 
@@ -127,6 +127,13 @@ def test_no_uefi_firmware(emulator: Emulator, hardware: Hardware) -> None:
         Machine(without, replace(hardware, firmware="uefi")),
     ):
         pass
+    with (
+        pytest.raises(MachineError, match="no UEFI firmware with Secure Boot was found"),
+        Machine(replace(emulator, secure_boot=None), replace(hardware, firmware="secure-boot")),
+    ):
+        pass
+    with pytest.raises(MachineError, match="arm64 machines have no secure-boot firmware"):
+        check(emulator, replace(hardware, architecture="arm64", firmware="secure-boot"))
 
 
 def test_no_descriptor_is_left_open(emulator: Emulator, hardware: Hardware) -> None:

@@ -69,6 +69,19 @@ def test_uefi_has_its_own_variables() -> None:
         arguments(TCG, Hardware(firmware="uefi"))
 
 
+def test_only_the_firmware_writes_the_variables_of_secure_boot() -> None:
+    emulator = replace(TCG, secure_boot=(Path("/secure.fd"), Path("/keys.fd")))
+    hardware = Hardware(firmware="secure-boot")
+    assert emulator.flash(hardware) == (Path("/secure.fd"), Path("/keys.fd"))
+    argv = arguments(emulator, hardware, uefi_vars=Path("/mine.fd"))
+    assert after(argv, "-machine") == ["q35,pflash0=firmware,pflash1=variables,smm=on"]
+    assert after(argv, "-global") == ["driver=cfi.pflash01,property=secure,value=on"]
+    files = [json.loads(value)["file"]["filename"] for value in after(argv, "-blockdev")]
+    assert files == ["/secure.fd", "/mine.fd"]
+    with pytest.raises(ValueError, match="firmware"):
+        arguments(TCG, hardware, uefi_vars=Path("/mine.fd"))
+
+
 def test_arm64() -> None:
     drives = (Drive(path=Path("node.iso"), kind="cd", boot=True),)
     hardware = Hardware(architecture="arm64", firmware="uefi", drives=drives)

@@ -65,7 +65,9 @@ def answers(
     image: Built, emulator: Emulator, free_port: Callable[[], int], archive: int
 ) -> Mapping[str, tuple[int, str]]:
     questions = {
-        "overall": "systemctl is-system-running --wait",
+        # Until then cloud-init writes to the console, between the lines of other answers.
+        "settled": "systemctl is-system-running --wait",
+        "overall": "systemctl is-system-running",
         "times": "systemd-analyze critical-chain --no-pager; systemd-analyze blame --no-pager | head",
         "failed": "systemctl --failed --no-legend --plain; journalctl -b -p 3 -o cat --no-pager | tail -n 40",
         "log": "journalctl -b -o cat --no-pager -u configure-packages.service",

@@ -99,7 +99,9 @@ def logged_in(machine: Machine) -> Iterator[Machine]:
 
 
 def ask(machine: Machine, begun: float) -> Boot:
-    overall = machine.run("systemctl is-system-running --wait", RUNNING)
+    # Until then cloud-init writes to the console, between the lines of other answers.
+    machine.run("systemctl is-system-running --wait", RUNNING)
+    overall = machine.run("systemctl is-system-running")
     failed = machine.run("systemctl --failed --no-legend --plain; journalctl -b -p 3 -o cat --no-pager | tail -n 40")[1]
     answers = {}
     asked = 0.0

@@ -26,8 +26,10 @@ PATIENCE = 600
 """Seconds to the login: emulated, on a busy machine, dpkg needs minutes for a package."""
 INSTALLED = "mtools"
 """Is not in the image, and nothing there depends on it."""
-VERIFY = r"dpkg --verify | grep -v -E ' /usr/share/(doc|man|info|locale)/'"
-"""Without the ten thousand files that the recipe excludes, which a serial line is too slow for."""
+VERIFIED = "base-files bash libc6 nginx nginx-common openssh-server systemd"
+"""To read every file of every package takes an emulated machine many minutes."""
+VERIFY = rf"dpkg --verify {VERIFIED} | grep -v -E ' /usr/share/(doc|man|info|locale)/'"
+"""Without what the recipe excludes: a serial line is slow."""
 
 
 @pytest.fixture(scope="module")

@@ -284,8 +284,9 @@ class Machine:
 
     def run(self, command: str, timeout: float = 60) -> tuple[int, str]:
         """Run one shell command line in the session of `login`: its exit status, and its output without edges."""
-        # Quoted in two halves, so that an echo of the line, should there be one, is not taken for the marks.
-        self.send(f"echo '--''begin--'; {command}\necho '--''end--' $?\n")
+        # Quoted in two halves, so that an echo of the line, should there be one, is not taken for the marks. All on one
+        # line, as some programs (apt) throw away what has been typed ahead.
+        self.send(f"echo '--''begin--'; {command}; echo '--''end--' $?\n")
         self.expect(r"^--begin--\n", timeout)
         found = self.expect(r"(?s)(.*?)^--end-- (\d+)$", timeout)
         return int(found[2]), found[1].strip("\n")

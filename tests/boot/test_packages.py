@@ -26,8 +26,6 @@ PATIENCE = 600
 """Seconds to the login: emulated, on a busy machine, dpkg needs minutes for a package."""
 INSTALLED = "mtools"
 """Is not in the image, and nothing there depends on it."""
-APT = "(set -o pipefail; DEBIAN_FRONTEND=noninteractive setsid -w apt-get -q -y {} </dev/null 2>&1 | cat)"
-"""Away from the terminal: apt throws away what has been typed there for later."""
 VERIFIED = "base-files bash libc6 nginx nginx-common openssh-server systemd"
 """To read every file of every package takes an emulated machine many minutes."""
 VERIFY = rf"dpkg --verify {VERIFIED} | grep -v -E ' /usr/share/(doc|man|info|locale)/'"
@@ -85,11 +83,11 @@ def answers(
         "again": "systemctl restart configure-packages.service; systemctl show -p ConditionResult configure-packages",
         "source": f"echo 'deb [trusted=yes] http://10.0.2.2:{archive}/ ./' >/etc/apt/sources.list && apt-get -q update",
         "absent": f"dpkg-query -W {INSTALLED}",
-        "install": APT.format(f"install {INSTALLED}") + " && mtools --version",
+        "install": f"DEBIAN_FRONTEND=noninteractive apt-get -q -y install {INSTALLED} && mtools --version",
         "check": "apt-get check",
         "audit after": "dpkg --audit",
         "verify after": VERIFY,
-        "remove": APT.format(f"purge {INSTALLED}") + " && ! test -e /usr/bin/mtools",
+        "remove": f"DEBIAN_FRONTEND=noninteractive apt-get -q -y purge {INSTALLED} && ! test -e /usr/bin/mtools",
     }
     machine = hardware(image, seed=image.seed, state=None, processors=2, ssh_port=free_port())
     with Machine(emulator, machine) as running:

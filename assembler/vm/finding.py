@@ -98,13 +98,11 @@ def on_host(architecture: Architecture, search: str) -> Emulator | None:
     program = shutil.which(PLATFORMS[architecture].program, path=search)
     if program is None:
         return None
-    code, variables = uefi(architecture) or (None, None)
     return Emulator(
         command=(program,),
         accelerated=kvm(architecture),
         parallel=parallel(_version(program)),
-        uefi_code=code,
-        uefi_vars=variables,
+        uefi=uefi(architecture),
         secure_boot=uefi(architecture, secure_boot=True),
     )
 
@@ -118,12 +116,10 @@ def in_toolbox(architecture: Architecture, toolbox: Toolbox) -> Emulator:
     folders = [folder for name in ("qemu", "seabios") if (folder := share / name).is_dir()]
     data = [argument for folder in folders for argument in ("-L", folder)]
     modules = ":".join(map(str, toolbox.root.glob("usr/lib/*-linux-gnu/qemu")))
-    code, variables = uefi(architecture, toolbox.root) or (None, None)
     return Emulator(
         command=tuple(toolbox.command(PLATFORMS[architecture].program, data)),
         environment=toolbox.environment() | {"QEMU_MODULE_DIR": modules},
         accelerated=kvm(architecture),
-        uefi_code=code,
-        uefi_vars=variables,
+        uefi=uefi(architecture, toolbox.root),
         secure_boot=uefi(architecture, toolbox.root, secure_boot=True),
     )

@@ -6,13 +6,13 @@ Drives are given as ``-blockdev`` JSON (QEMU's QAPI, BlockdevOptions), so that n
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 Architecture = Literal["amd64", "arm64"]
 Firmware = Literal["bios", "uefi", "secure-boot"]
 """``secure-boot`` is UEFI that starts only what Microsoft's keys vouch for."""
 
-FIRMWARE: tuple[Firmware, ...] = ("bios", "uefi", "secure-boot")
+FIRMWARE: tuple[Firmware, ...] = get_args(Firmware)
 MEDIA: tuple[Literal["cd", "disk"], ...] = ("cd", "disk")
 
 MEMORY = 2048
@@ -46,7 +46,7 @@ PLATFORMS: dict[Architecture, Platform] = {
         cd="ide-cd,bus=ide.{bus}",
         controllers=(),
         screen=("-vga", "std"),
-        firmware=("bios", "uefi", "secure-boot"),
+        firmware=FIRMWARE,
     ),
     "arm64": Platform(
         program="qemu-system-aarch64",
@@ -116,10 +116,8 @@ class Emulator:
     """Whether KVM works for the guest's architecture."""
     parallel: bool = True
     """Whether emulated processors may run at the same time."""
-    uefi_code: Path | None = None
-    """The UEFI firmware, and"""
-    uefi_vars: Path | None = None
-    """the variable store that a machine gets a copy of."""
+    uefi: tuple[Path, Path] | None = None
+    """The UEFI firmware, and the variable store that a machine gets a copy of."""
     secure_boot: tuple[Path, Path] | None = None
     """The same two for Secure Boot, the keys enrolled."""
 
@@ -127,9 +125,7 @@ class Emulator:
         """UEFI code and variable store for `hardware`; None when it does without, or when they are not there."""
         if hardware.kernel is not None or hardware.firmware == "bios":
             return None
-        if hardware.firmware == "secure-boot":
-            return self.secure_boot
-        return (self.uefi_code, self.uefi_vars) if self.uefi_code and self.uefi_vars else None
+        return self.secure_boot if hardware.firmware == "secure-boot" else self.uefi
 
 
 def _json(value: object) -> str:

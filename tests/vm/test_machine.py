@@ -113,15 +113,16 @@ def test_all_drives_at_once(
 
 
 def test_uefi_starts_and_leaves_the_hosts_variables_alone(emulator: Emulator, hardware: Hardware) -> None:
-    assert emulator.uefi_vars, "the tests need UEFI firmware (Debian: ovmf)"
-    before = emulator.uefi_vars.stat()
+    assert emulator.uefi, "the tests need UEFI firmware (Debian: ovmf)"
+    _, variables = emulator.uefi
+    before = variables.stat()
     with Machine(emulator, replace(hardware, firmware="uefi")) as machine:
         machine.expect(r"BdsDxe: (failed to load|loading|No bootable)", timeout=300)
-    assert emulator.uefi_vars.stat().st_mtime_ns == before.st_mtime_ns
+    assert variables.stat().st_mtime_ns == before.st_mtime_ns
 
 
 def test_no_uefi_firmware(emulator: Emulator, hardware: Hardware) -> None:
-    without = replace(emulator, uefi_code=None, uefi_vars=None)
+    without = replace(emulator, uefi=None)
     with (
         pytest.raises(MachineError, match="no UEFI firmware was found"),
         Machine(without, replace(hardware, firmware="uefi")),

@@ -9,7 +9,7 @@ import pytest
 
 from assembler.vm.qemu import Drive, Emulator, Hardware, arguments
 
-TCG = Emulator(command=("qemu",), uefi_code=Path("/code.fd"), uefi_vars=Path("/vars.fd"))
+TCG = Emulator(command=("qemu",), uefi=(Path("/code.fd"), Path("/vars.fd")))
 KVM = Emulator(command=("loader", "qemu"), accelerated=True)
 
 

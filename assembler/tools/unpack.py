@@ -6,7 +6,6 @@ link's target is only ever text.
 """
 
 import hashlib
-import os
 import posixpath
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -15,7 +14,7 @@ from assembler.debian.deb import Deb, open_package
 from assembler.errors import AssembleError, Place
 from assembler.lock.model import LockedPackage
 from assembler.store.objects import Store
-from assembler.tree.content import Slice, chunks
+from assembler.tree.extract import lay
 from assembler.tree.tar import Member
 
 _KIND = "toolbox-1"
@@ -67,21 +66,8 @@ def _place(deb: Deb, member: Member, folder: Path, path: str, links: dict[str, s
             links[path] = _relative(member)
         return
     try:
-        match member.type:
-            case "5":
-                place.mkdir(parents=True, exist_ok=True)
-            case "0":
-                place.parent.mkdir(parents=True, exist_ok=True)
-                with place.open("xb") as out:
-                    for chunk in chunks(Slice(str(deb.data), member.offset, member.size)):
-                        out.write(chunk)
-                place.chmod(0o755 if member.mode & 0o111 else 0o644)
-            case "1":
-                place.parent.mkdir(parents=True, exist_ok=True)
-                # A target that is missing or a symbolic link is the package's fault and ends below.
-                os.link(folder / _merged(member.target)[1:], place, follow_symlinks=False)
-            case _:
-                pass  # no tool needs a device node or a pipe
+        # A hard link's target that is missing or a symbolic link is the package's fault and ends below.
+        lay(member, deb.data, place, folder / _merged(member.target)[1:])
     except OSError as error:
         raise AssembleError(
             "a package's file cannot be unpacked",

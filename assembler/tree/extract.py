@@ -37,7 +37,7 @@ def extract(members: Iterable[Member], archive: Path, folder: Path, where: Place
             links.append((folder / rest, member))
             continue
         try:
-            _place(member, archive, folder / rest, folder, top)
+            lay(member, archive, folder / rest, folder / member.target[1:].removeprefix(f"{top}/"))
         except (FileExistsError, FileNotFoundError, NotADirectoryError) as error:
             raise TarError(
                 "the archive contradicts itself", where=where, why=f"{member.path}: {error.strerror}"
@@ -50,7 +50,12 @@ def extract(members: Iterable[Member], archive: Path, folder: Path, where: Place
             raise TarError("the archive has a name twice", where=where, why=member.path) from error
 
 
-def _place(member: Member, archive: Path, place: Path, folder: Path, top: str) -> None:
+def lay(member: Member, archive: Path, place: Path, target: Path) -> None:
+    """Make the file, folder or hard link (to `target`) `member` of the tar `archive` at `place`, with its parents.
+
+    Owners, times and all of the mode but whether it can be executed play no part, and no other kinds are made. Raises
+    OSError.
+    """
     match member.type:
         case "5":
             place.mkdir(parents=True, exist_ok=True)
@@ -61,6 +66,6 @@ def _place(member: Member, archive: Path, place: Path, folder: Path, top: str) -
             place.chmod(0o755 if member.mode & 0o111 else 0o644)
         case "1":
             place.parent.mkdir(parents=True, exist_ok=True)
-            os.link(folder / member.target[1:].removeprefix(f"{top}/"), place, follow_symlinks=False)
+            os.link(target, place, follow_symlinks=False)
         case _:
-            pass  # no source has a reason for a device node or a pipe
+            pass  # no source and no tool has a reason for a device node or a pipe

@@ -1,22 +1,16 @@
 """Upstream archives in the store: decompressed and indexed once, and read by the members that somebody has declared."""
 
-import gzip
 import json
-import lzma
-import zlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import IO, cast
-
-import zstandard
 
 from assembler.errors import AssembleError, Place
 from assembler.store.objects import CHUNK, Store
+from assembler.tree.compressed import DAMAGE, plain
 from assembler.tree.content import Slice
 from assembler.tree.tar import Limits, Member, index
 
 _KIND = "archive-1"
-_DAMAGE = (OSError, EOFError, zlib.error, lzma.LZMAError, zstandard.ZstdError)
 LIMITS = Limits(unpacked=4 << 30, members=100_000)
 """What an archive may ask of us; containerd's has 130 MB."""
 
@@ -56,7 +50,7 @@ def members(store: Store, sha256: str, names: Mapping[str, str], where: Place) -
 def _decompress(source: Path, target: Path, where: Place) -> None:
     total = 0
     try:
-        with source.open("rb") as raw, _opened(raw) as stream, target.open("wb") as out:
+        with source.open("rb") as raw, plain(raw, where) as stream, target.open("wb") as out:
             while chunk := stream.read(CHUNK):
                 total += len(chunk)
                 if total > LIMITS.unpacked:
@@ -64,19 +58,5 @@ def _decompress(source: Path, target: Path, where: Place) -> None:
                         "the archive unpacks to too much", where=where, why=f"more than {LIMITS.unpacked} bytes"
                     )
                 out.write(chunk)
-    except _DAMAGE as error:
-        if isinstance(error, OSError) and error.errno is not None:  # the disk, not the archive
-            raise
+    except DAMAGE as error:
         raise ArchiveError("the archive is damaged", where=where, why=str(error)) from error
-
-
-def _opened(raw: IO[bytes]) -> IO[bytes]:
-    magic = raw.read(6)
-    raw.seek(0)
-    if magic.startswith(b"\x1f\x8b"):
-        return cast("IO[bytes]", gzip.open(raw))
-    if magic == b"\xfd7zXZ\0":
-        return cast("IO[bytes]", lzma.open(raw))
-    if magic.startswith(b"\x28\xb5\x2f\xfd"):
-        return cast("IO[bytes]", zstandard.ZstdDecompressor().stream_reader(raw, read_across_frames=True))
-    return raw

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
+from assembler.debian import dpkg_database
 from assembler.debian.package import Unpacked
 from assembler.errors import AssembleError, Place
 from assembler.tree.staging import Inode, Kind, Tree
@@ -36,7 +37,7 @@ def set_aside(tree: Tree, package: Unpacked, shipped_by: Mapping[str, int]) -> I
     try:
         yield
     finally:
-        conffiles = set(package.control.get("conffiles", b"").decode().split("\n"))
+        conffiles = {path for path, _ in dpkg_database.conffiles(package)}
         for path, inode in reversed(aside):
             if tree.is_dir(path) and inode.kind is Kind.DIR:
                 continue

@@ -4,7 +4,7 @@ Units and other configuration are files of the recipe, and are there already. Wh
 the packages of the root file system.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from assembler.errors import Place
@@ -72,15 +72,15 @@ def programs(files: Sequence[LockedFile], store: Store) -> dict[str, Content]:
 
     Raises ArchiveError or TarError for an archive that is damaged or lacks one.
     """
-    parts: Mapping[str, Mapping[str, str]] = {part.name: part.members for part in PARTS}
+    parts = {part.name: part for part in PARTS}
     found: dict[str, Content] = {}
     for file in files:
-        wanted = parts[file.name]
-        if "/" in wanted:
-            found[wanted["/"]] = Slice(str(store.get(file.sha256, what=file.name)), 0, file.size)
+        part = parts[file.name]
+        if "/" in part.members:
+            found[part.members["/"]] = Slice(str(store.get(file.sha256, what=file.name)), 0, file.size)
         else:
-            where = Place(key=f"kubernetes.{file.name.replace('-', '_')}", package=file.url)
-            found |= members(store, file.sha256, wanted, where)
+            where = Place(key=f"kubernetes.{part.key}", package=file.url)
+            found |= members(store, file.sha256, part.members, where)
     return found
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from assembler.audit import listing
-from assembler.audit.image import INITRD, SQUASHFS, Image, OpenTree
+from assembler.audit.image import INITRD, SQUASHFS, Image, OpenTree, is_iso
 from assembler.audit.packages import installed, owners
 from assembler.errors import AssembleError, Place
 from assembler.formats.seal import SealError
@@ -18,7 +18,7 @@ from assembler.layers import contents
 from assembler.lock.changes import Changes, changes
 from assembler.lock.toml import parse_lock
 from assembler.progress import SILENT, Reporter
-from assembler.tree.content import Content, chunks
+from assembler.tree.content import Content, chunks, whole
 from assembler.tree.digest import escaped
 from assembler.tree.staging import Inode, Kind
 
@@ -81,28 +81,13 @@ def compare(old: Path, new: Path, *, reporter: Reporter = SILENT, pair: "Pair | 
     if old.name.endswith(".lock.toml") and new.name.endswith(".lock.toml"):
         before, after = (parse_lock(path.read_text("utf-8", "replace"), str(path)) for path in (old, new))
         return Comparison(changes=(), packages=(), lock=changes(before, after))
-    if _is_iso(old) and _is_iso(new):
+    if is_iso(old) and is_iso(new):
         return _isos(Image(old), Image(new), reporter, pair)
-    found = _bytes(old.name, "file", _file(old), _file(new), pair)
+    found = _bytes(old.name, "file", _content(whole(old)), _content(whole(new)), pair)
     return Comparison(changes=tuple(found), packages=(), lock=_NOTHING)
 
 
 Pair = Callable[[str, Bytes, Bytes], None]
-
-
-def _is_iso(path: Path) -> bool:
-    with path.open("rb") as stream:
-        stream.seek(16 * 2048)
-        return stream.read(6)[1:] == b"CD001"
-
-
-def _file(path: Path) -> Bytes:
-    def read() -> Iterator[bytes]:
-        with path.open("rb") as stream:
-            while chunk := stream.read(1 << 20):
-                yield chunk
-
-    return read
 
 
 def _folders(old: Path, new: Path, reporter: Reporter, pair: Pair | None) -> Comparison:

@@ -1,6 +1,5 @@
 """An image opened for looking into: the files on an ISO, and the trees inside these."""
 
-import hashlib
 import io
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -13,6 +12,7 @@ import zstandard
 
 from assembler.errors import AssembleError, Place
 from assembler.formats import cpio, seal
+from assembler.formats.iso import BLOCK, records
 from assembler.formats.seal import Seal
 from assembler.formats.squashfs_reader import Squashfs
 from assembler.layers import contents
@@ -25,6 +25,13 @@ from assembler.tree.staging import Tree
 
 SQUASHFS, INITRD = "/live/filesystem.squashfs", "/boot/initrd.img"
 _LARGEST_INITRD = 1 << 30
+
+
+def is_iso(path: Path) -> bool:
+    """Whether a host file begins as an ISO 9660 file system does. Raises OSError when it cannot be read."""
+    with path.open("rb") as stream:
+        stream.seek(16 * BLOCK)
+        return stream.read(6)[1:] == b"CD001"
 
 
 class ImageError(AssembleError):
@@ -44,10 +51,7 @@ class OpenTree:
 
     def sha256(self, content: Content) -> str:
         """SHA-256 (hex) of a file's bytes."""
-        state = hashlib.sha256()
-        for chunk in self.chunks(content):
-            state.update(chunk)
-        return state.hexdigest()
+        return digest.sha256_of(self.chunks(content))
 
 
 class Image:
@@ -65,7 +69,11 @@ class Image:
         try:
             with self.path.open("rb") as stream:
                 image.open_fp(stream)
-                found = dict(self._walk(image))
+                found = {
+                    path: Slice(str(self.path), record.extent_location() * BLOCK, record.get_data_length())
+                    for path, record in records(image)
+                    if not record.is_dir()
+                }
                 image.close()
         except OSError as error:
             raise ImageError(
@@ -76,21 +84,6 @@ class Image:
                 "this is no ISO, or a damaged one", where=Place(file=str(self.path)), why=str(error)
             ) from error
         return dict(sorted(found.items()))
-
-    def _walk(self, image: Any) -> Iterator[tuple[str, Slice]]:
-        pending = [("", image.get_record(iso_path="/"))]
-        while pending:
-            path, folder = pending.pop()
-            for record in folder.children:
-                if record.is_dot() or record.is_dotdot():
-                    continue
-                name = record.rock_ridge.name() if record.rock_ridge else record.file_identifier()
-                child = f"{path}/{name.decode('utf-8', 'surrogateescape')}"
-                if record.is_dir():
-                    pending.append((child, record))
-                else:
-                    offset = record.extent_location() * seal.BLOCK
-                    yield child, Slice(str(self.path), offset, record.get_data_length())
 
     def read(self, path: str) -> bytes:
         """The bytes of a file; for files known to be small."""

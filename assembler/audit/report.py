@@ -6,7 +6,7 @@ from html import escape
 from pathlib import Path
 
 from assembler.audit.compare import LAYERS, Change, Comparison
-from assembler.audit.image import SQUASHFS, Image
+from assembler.audit.image import SQUASHFS, Image, is_iso
 from assembler.audit.packages import owners
 from assembler.audit.treemap import Box, Node, boxes
 from assembler.lock.changes import describe
@@ -132,12 +132,9 @@ def _maps(path: Path) -> Iterator[str]:
     path = path / "node.iso" if path.is_dir() else path
     image = Image(path)
     try:
-        with path.open("rb") as stream:
-            stream.seek(32769)
-            is_iso = stream.read(5) == b"CD001"
+        if not is_iso(path) or SQUASHFS not in image.files:
+            return
     except OSError:
-        return
-    if not is_iso or SQUASHFS not in image.files:
         return
     by_package, by_folder = Node(""), Node("")
     for name, content in image.files.items():

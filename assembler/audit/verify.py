@@ -17,14 +17,14 @@ from assembler.debian.dpkg_database import ADMINDIR
 from assembler.errors import AssembleError
 from assembler.formats import seal
 from assembler.formats.seal import SEAL, Area, SealError
-from assembler.formats.squashfs_reader import Extent, Squashfs, SquashfsError
+from assembler.formats.squashfs_reader import Squashfs, SquashfsError
 from assembler.layers import contents
 from assembler.lock.changes import changes, describe
 from assembler.lock.model import Lock
 from assembler.lock.toml import LockError
 from assembler.progress import SILENT, Reporter
 from assembler.store.objects import sha256_of
-from assembler.tree.content import chunks
+from assembler.tree import digest
 from assembler.tree.digest import escaped
 
 
@@ -139,15 +139,6 @@ def _blamed(path: Path, start: int, area: Area, listed: Mapping[str, listing.Ent
         yield Finding(SQUASHFS, f"it is not what was sealed, and cannot be read: {error.why}", area.offset, area.size)
 
 
-def _damaged(squashfs: Squashfs, extent: Extent, listed: Mapping[str, listing.Entry]) -> Iterator[tuple[str, int]]:
-    """Those owners of a block whose bytes are not as listed: all of them, when it cannot be read at all."""
-    readable = squashfs.readable(extent)
-    for owner, at in extent.owners:
-        entry = listed.get(escaped(owner))
-        if not readable or (entry and not _same(squashfs, owner, listing.resolved(listed, entry))):
-            yield owner, at
-
-
 def _tables(squashfs: Squashfs, start: int, first: int, last: int) -> Iterator[Finding]:
     """The tables of the squashfs at `start` between its bytes `first` and `last`."""
     marks = sorted([*squashfs.tables.items(), ("padding", squashfs.size)], key=lambda item: item[1])
@@ -199,18 +190,13 @@ def _files(image: Image) -> Iterator[Finding]:
         elif path not in listed:
             if path not in own:
                 yield Finding(path, "nothing says that it belongs here")
-        elif listed[path] is not None:
-            state = hashlib.sha256()
-            for chunk in chunks(image.files[path]):
-                state.update(chunk)
-            if state.hexdigest() != listed[path]["sha256"]:
-                yield Finding(path, "it is not what the list of contents says", image.files[path].offset)
+        elif listed[path] is not None and digest.sha256(image.files[path]) != listed[path]["sha256"]:
+            yield Finding(path, "it is not what the list of contents says", image.files[path].offset)
 
 
 def _tree(image: Image, path: str, text: str, found: Mapping[str, listing.Entry]) -> Iterator[Finding]:
     said = image.listing(path)
-    digest = hashlib.sha256(said.encode()).hexdigest()
-    if digest != image.trees[path]["sha256"]:
+    if hashlib.sha256(said.encode()).hexdigest() != image.trees[path]["sha256"]:
         yield Finding(image.trees[path]["listing"], "it is not the listing that the list of contents means")
     if text == said:
         return

@@ -42,7 +42,7 @@ from assembler.formats.partitions import (
 )
 from assembler.formats.seal import Area
 from assembler.progress import SILENT, Reporter
-from assembler.tree.content import Content, Slice, chunks, size_of
+from assembler.tree.content import Content, Slice, chunks, size_of, whole
 
 BLOCK = 2048
 """Bytes of a logical block; addresses in ISO 9660 and El Torito count these."""
@@ -176,7 +176,7 @@ def _checked(path: str) -> str:
 
 
 def _content(entry: Content | Path) -> Content:
-    return Slice(str(entry), 0, entry.stat().st_size) if isinstance(entry, Path) else entry
+    return whole(entry) if isinstance(entry, Path) else entry
 
 
 # --- the file system -------------------------------------------------------------------------------------------------
@@ -272,18 +272,29 @@ class _Reader(io.RawIOBase):
 
 def _areas(image: Any) -> Iterator[Area]:
     """The files and folders of an image, as pycdlib has laid it out, at their places."""
+    for path, record in records(image):
+        name = f"[folder {path or '/'}]" if record.is_dir() else path
+        yield Area(record.extent_location() * BLOCK, record.get_data_length(), name)
+
+
+def records(image: Any) -> Iterator[tuple[str, Any]]:
+    """Path and record of everything in the file system of an open pycdlib `image`: each folder, then the files in it.
+
+    Names are those of Rock Ridge where there are some. The root's path is empty.
+    """
     pending = [("", image.get_record(iso_path="/"))]
     while pending:
         path, folder = pending.pop()
-        yield Area(folder.extent_location() * BLOCK, folder.get_data_length(), f"[folder {path or '/'}]")
+        yield path, folder
         for record in folder.children:
             if record.is_dot() or record.is_dotdot():
                 continue
-            child = f"{path}/{record.rock_ridge.name().decode()}"
+            name = record.rock_ridge.name() if record.rock_ridge else record.file_identifier()
+            child = (f"{path}/{name.decode('utf-8', 'surrogateescape')}", record)
             if record.is_dir():
-                pending.append((child, record))
+                pending.append(child)
             else:
-                yield Area(record.extent_location() * BLOCK, record.get_data_length(), child)
+                yield child
 
 
 def _layout(known: Sequence[Area], end: int, *, hybrid: bool) -> tuple[int, list[Area]]:

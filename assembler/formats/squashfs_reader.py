@@ -4,7 +4,6 @@ Wherever it lies: a host file, or at an offset in one, as on an ISO. Built on Py
 extended attributes; the format is that of https://dr-emann.github.io/squashfs/squashfs.html.
 """
 
-import hashlib
 import lzma
 import struct
 import zlib
@@ -19,6 +18,7 @@ import lz4.block
 import zstandard
 
 from assembler.errors import AssembleError, Place
+from assembler.tree import digest
 from assembler.tree.content import Content, Slice, size_of
 from assembler.tree.staging import Inode, Kind, Tree
 
@@ -27,6 +27,8 @@ _NO_XATTR = 0xFFFFFFFF
 _PREFIXES = {0: "user.", 1: "trusted.", 2: "security."}
 _OUT_OF_LINE = 0x100
 _METADATA = 8192
+_SIZE = 0xFFFFFF
+"""The bits of a block's size; another one says whether it is compressed."""
 _DAMAGE = (
     *(OSError, ValueError, KeyError, IndexError, RuntimeError, TypeError, struct.error, EOFError, MemoryError),
     *(zlib.error, lzma.LZMAError, zstandard.ZstdError, RecursionError, AttributeError, ImportError),
@@ -55,8 +57,6 @@ class Extent:
     offset: int
     """From the beginning of the squashfs."""
     size: int
-    word: int
-    """The size as the image has it, with a bit that says whether it is compressed."""
     owners: tuple[tuple[str, int], ...]
     """Path, and the offset in that file of the first byte that is here; several for a block of small files."""
 
@@ -199,10 +199,7 @@ class Squashfs:
 
     def sha256(self, content: Content) -> str:
         """SHA-256 (hex) of a file of :attr:`tree`."""
-        state = hashlib.sha256()
-        for chunk in self.chunks(content):
-            state.update(chunk)
-        return state.hexdigest()
+        return digest.sha256_of(self.chunks(content))
 
     # --- what lies where ---
 
@@ -215,7 +212,7 @@ class Squashfs:
             raise self._damaged(error) from error
 
     def _extents(self) -> Iterator[Extent]:
-        found: dict[int, tuple[int, list[tuple[str, int]]]] = {}
+        found: dict[int, tuple[int, list[tuple[str, int]]]] = {}  # size and owners by offset
         block = self._image.sblk.block_size
         for path, inode in self.tree.walk():
             if inode.kind is not Kind.FILE or isinstance(inode.content, bytes):
@@ -224,24 +221,16 @@ class Squashfs:
             position = raw.start
             sizes = self._image._read_block_list(raw.block_start, raw.block_offset, raw.blocks)  # noqa: SLF001  as above
             for number, word in enumerate(sizes):
-                size = word & 0xFFFFFF
+                size = word & _SIZE
                 if size:
-                    found.setdefault(position, (word, []))[1].append((path, number * block))
+                    found.setdefault(position, (size, []))[1].append((path, number * block))
                 position += size
             if raw.frag_bytes:
                 start, word = self._image._read_fragment(raw.fragment)  # noqa: SLF001  as above
                 at = size_of(inode.content) - raw.frag_bytes
-                found.setdefault(start, (word, []))[1].append((path, at))
-        for offset, (word, owners) in sorted(found.items()):
-            yield Extent(offset, word & 0xFFFFFF, word, tuple(owners))
-
-    def readable(self, extent: Extent) -> bool:
-        """Whether a block can be decompressed; if so, its bytes may still be others than they were."""
-        try:
-            self._image._read_data_block(extent.offset, extent.word)  # noqa: SLF001  as above
-        except _DAMAGE:
-            return False
-        return True
+                found.setdefault(start, (word & _SIZE, []))[1].append((path, at))
+        for offset, (size, owners) in sorted(found.items()):
+            yield Extent(offset, size, tuple(owners))
 
     @property
     def size(self) -> int:

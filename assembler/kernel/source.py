@@ -8,7 +8,7 @@ from assembler.errors import AssembleError, Place
 from assembler.progress import SILENT, Reporter
 from assembler.store.objects import Store
 from assembler.tree.compressed import DAMAGE, Window, plain
-from assembler.tree.content import CHUNK, Slice, size_of
+from assembler.tree.content import CHUNK, Slice, size_of, whole
 from assembler.tree.extract import extract
 from assembler.tree.tar import Limits, index
 
@@ -50,9 +50,7 @@ def from_file(store: Store, sha256: str, name: str, reporter: Reporter = SILENT)
     """
     where = Place(file=name)
     file = store.get(sha256, what=name)
-    return store.derived(
-        _KIND, sha256, lambda folder: _lay_out(store, Slice(str(file), 0, file.stat().st_size), folder, where, reporter)
-    )
+    return store.derived(_KIND, sha256, lambda folder: _lay_out(store, whole(file), folder, where, reporter))
 
 
 def release_of(tree: Path) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 from assembler.kernel.depmod import depmod
 from assembler.layers.keys import key
 from assembler.store.objects import Store
-from assembler.tree.content import Content, Slice
+from assembler.tree.content import Content, Slice, whole
 from assembler.tree.staging import Kind, Tree
 
 _KIND = "depmod-1"
@@ -35,6 +35,6 @@ def cached_depmod(store: Store) -> Callable[[Tree, str], None]:
 
         folder = store.derived(_KIND, key(inputs=inputs), make)
         for file in sorted(folder.iterdir()):
-            tree.write(f"{top}/{file.name}", Slice(str(file), 0, file.stat().st_size))
+            tree.write(f"{top}/{file.name}", whole(file))
 
     return run

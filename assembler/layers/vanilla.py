@@ -19,7 +19,7 @@ from assembler.layers.kernel import KernelLayer
 from assembler.layers.keys import digest
 from assembler.layers.module_indexes import cached_depmod
 from assembler.layers.step import FACTS, Step, of_packages, of_table, of_values
-from assembler.tree.content import Slice
+from assembler.tree.content import whole
 from assembler.tree.staging import Tree
 
 _KIND = "vanilla-1"
@@ -90,8 +90,8 @@ def layer(inputs: Inputs) -> KernelLayer:
         made.mkdir("/boot")
         made.symlink("usr/lib", "/lib")
         for name in BUILTIN:
-            made.write(f"{top}/{name}", _slice(folder / name))
-        made.write(f"/boot/config-{release}", _slice(folder / CONFIG))
+            made.write(f"{top}/{name}", whole(folder / name))
+        made.write(f"/boot/config-{release}", whole(folder / CONFIG))
         cached_depmod(store)(made, release)
         return made
 
@@ -124,7 +124,3 @@ def _tools(inputs: Inputs) -> Toolchain | ToolchainError:
     for difference in toolchain.differences(lock.toolchain, found.tools):
         inputs.reporter.warn(f"the kernel's bytes may be others than when it was locked: {difference}")
     return found
-
-
-def _slice(path: Path) -> Slice:
-    return Slice(str(path), 0, path.stat().st_size)

@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 
 CHUNK = 1 << 20
 """Bytes read at a time when streaming."""
@@ -22,6 +23,11 @@ class Slice:
 
 
 Content = bytes | Slice
+
+
+def whole(path: Path) -> Slice:
+    """All of a host file."""
+    return Slice(str(path), 0, path.stat().st_size)
 
 
 @lru_cache(maxsize=64)

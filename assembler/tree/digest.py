@@ -23,9 +23,14 @@ _ESCAPED = re.compile(rb"[^\x21-\x7e]|[\\,=]")
 
 def sha256(content: Content) -> str:
     """SHA-256 (hex) of a file's bytes."""
+    return sha256_of(chunks(content))
+
+
+def sha256_of(pieces: Iterable[bytes]) -> str:
+    """SHA-256 (hex) of bytes that come in pieces."""
     state = hashlib.sha256()
-    for chunk in chunks(content):
-        state.update(chunk)
+    for piece in pieces:
+        state.update(piece)
     return state.hexdigest()
 
 
@@ -42,10 +47,7 @@ def listing(tree: Tree, *, latest: int | None = None, content: Callable[[Content
 
 def digest(lines: Iterable[str]) -> str:
     """The tree's digest: SHA-256 (hex) of the text that the lines of :func:`listing` are."""
-    state = hashlib.sha256()
-    for line in lines:
-        state.update(line.encode("ascii"))
-    return state.hexdigest()
+    return sha256_of(line.encode("ascii") for line in lines)
 
 
 def _line(path: str, inode: Inode, first: str, latest: int | None, content: Callable[[Content], str]) -> str:

@@ -4,10 +4,12 @@ Everything is read from the images' own bytes, not from what they say of themsel
 """
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
+from typing import TypeVar
 
 from assembler.audit import listing
 from assembler.audit.image import INITRD, SQUASHFS, Image, OpenTree, is_iso
@@ -27,6 +29,7 @@ LAYERS: Mapping[str, str] = {SQUASHFS: "rootfs", INITRD: "initrd", "/boot/vmlinu
 _NOTHING = Changes(archives=(), sources=(), files=(), other={})
 
 Bytes = Callable[[], Iterator[bytes]]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +83,8 @@ def compare(old: Path, new: Path, *, reporter: Reporter = SILENT, pair: "Pair | 
         return _folders(old, new, reporter, pair)
     if old.name.endswith(".lock.toml") and new.name.endswith(".lock.toml"):
         before, after = (parse_lock(path.read_text("utf-8", "replace"), str(path)) for path in (old, new))
-        return Comparison(changes=(), packages=(), lock=changes(before, after))
+        if moved := changes(before, after):
+            return Comparison(changes=(), packages=(), lock=moved)
     if is_iso(old) and is_iso(new):
         return _isos(Image(old), Image(new), reporter, pair)
     found = _bytes(old.name, "file", _content(whole(old)), _content(whole(new)), pair)
@@ -91,20 +95,41 @@ Pair = Callable[[str, Bytes, Bytes], None]
 
 
 def _folders(old: Path, new: Path, reporter: Reporter, pair: Pair | None) -> Comparison:
-    sides = [{path.name: path for path in folder.iterdir() if path.is_file()} for folder in (old, new)]
+    sides = [
+        {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()}
+        for folder in (old, new)
+    ]
     found: list[Change] = []
-    packages: tuple[PackageChange, ...] = ()
-    lock = _NOTHING
+    inner: list[Comparison] = []
     for name in sorted(sides[0].keys() | sides[1].keys()):
         if name not in sides[0] or name not in sides[1]:
             there = ("file", "") if name in sides[0] else ("", "file")
             found.append(Change(layer="out", path=name, package="", fields={"there": there}))
             continue
-        inner = compare(sides[0][name], sides[1][name], reporter=reporter, pair=pair)
-        found += inner.changes
-        packages = packages or inner.packages
-        lock = lock or inner.lock
-    return Comparison(changes=tuple(found), packages=packages, lock=lock)
+        one = compare(sides[0][name], sides[1][name], reporter=reporter, pair=pair)
+        # Among several, a path says in which file it is.
+        found += (replace(change, path=_within(name, change.path)) for change in one.changes)
+        inner.append(one)
+    return Comparison(
+        changes=tuple(found),
+        packages=_united(one.packages for one in inner),
+        lock=Changes(
+            archives=_united(one.lock.archives for one in inner),
+            sources=_united(one.lock.sources for one in inner),
+            files=_united(one.lock.files for one in inner),
+            other={name: pair for one in inner for name, pair in one.lock.other.items()},
+        ),
+    )
+
+
+def _within(name: str, path: str) -> str:
+    """`path`, which is in the file `name` of a folder, or that file itself."""
+    return f"{name}:{path}" if path.startswith(("/", "[")) else name
+
+
+def _united(tuples: Iterable[tuple[T, ...]]) -> tuple[T, ...]:
+    """Everything in them once, in their order."""
+    return tuple(dict.fromkeys(chain.from_iterable(tuples)))
 
 
 # --- ISOs ------------------------------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from assembler.audit import listing
-from assembler.audit.image import SQUASHFS, Image
+from assembler.audit.image import INITRD, SQUASHFS, Image
 from assembler.audit.packages import installed
 from assembler.debian.dpkg_database import ADMINDIR
 from assembler.errors import AssembleError
@@ -20,7 +20,7 @@ from assembler.formats.seal import SEAL, Area, SealError
 from assembler.formats.squashfs_reader import Squashfs, SquashfsError
 from assembler.layers import contents
 from assembler.lock.changes import changes, describe
-from assembler.lock.model import Lock
+from assembler.lock.model import Lock, LockedBuild
 from assembler.lock.toml import LockError
 from assembler.progress import SILENT, Reporter
 from assembler.store.objects import sha256_of
@@ -237,7 +237,22 @@ def _against(image: Image, lock: Lock) -> Iterator[Finding]:
     recorded = {output.name: output for output in lock.build.outputs}
     output = recorded.get(image.path.name) or recorded.get("node.iso")
     if output and (output.size, output.sha256) != (image.path.stat().st_size, sha256_of(image.path)):
-        layers = {layer.name: layer.sha256 for layer in lock.build.layers}
-        tree = image.trees.get(SQUASHFS, {}).get("sha256", "")
-        hint = "" if layers.get("rootfs.tree") == tree else "; its root file system is another one"
+        parts = list(_other_parts(image, lock.build))
+        hint = f"; other than recorded: {', '.join(parts)}" if parts else ""
         yield Finding("", f"it is not the {output.name} that the lock has recorded{hint}")
+
+
+def _other_parts(image: Image, build: LockedBuild) -> Iterator[str]:
+    """Those parts of `image` that are not as recorded, for people."""
+    recorded = {layer.name: layer.sha256 for layer in build.layers}
+    recorded |= {output.name: output.sha256 for output in build.outputs}
+    files = {path: described["sha256"] for path, described in image.index["files"].items()}
+    tree = recorded.get("kubernetes.tree", recorded.get("rootfs.tree"))
+    for what, wanted, there in (
+        ("its kernel", recorded.get("vmlinuz"), files.get("/boot/vmlinuz")),
+        ("its initrd", recorded.get("initrd.img"), files.get(INITRD)),
+        ("its root file system", tree, image.trees.get(SQUASHFS, {}).get("sha256")),
+        ("its squashfs", recorded.get("livecd.squashfs"), files.get(SQUASHFS)),
+    ):
+        if wanted is not None and wanted != there:
+            yield what

@@ -1,26 +1,194 @@
-"""The work of the commands that prove something about images."""
+"""The work of ``assemble audit``."""
 
-import dataclasses
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
-from assembler.audit.verify import verify
+from assembler.audit import surroundings
+from assembler.audit.compare import Comparison, compare
+from assembler.audit.provenance import text
+from assembler.audit.recorded import Mismatch, mismatches, same_inputs
+from assembler.audit.statements import audited
+from assembler.audit.surroundings import Surroundings
+from assembler.cli.building import explained, opened, require_empty
+from assembler.cli.comparing import tell
 from assembler.cli.session import Session
-from assembler.errors import AssembleError, Place
-from assembler.lock.toml import read_lock
+from assembler.errors import AssembleError
+from assembler.layers.inputs import Inputs
+from assembler.layers.manifest import Layers, artifacts, read_layers
+from assembler.recipe.load import load
+
+STATEMENT = "audit.json"
+_SHOWN = 20
+"""Lines of a build that failed."""
 
 
-def verify_image(current: Session, path: Path, lock_path: Path | None) -> None:
-    """Verify the image at `path`. Raises AssembleError when something is found."""
-    lock = read_lock(lock_path) if lock_path else None
-    found = verify(path, lock, reporter=current.reporter)
-    for finding in found.findings:
-        at = f" (bytes {finding.offset} to {finding.offset + finding.size})" if finding.size else ""
-        current.say(f"{finding.path or path}: {finding.what}{at}")
-    current.reporter.result({"image": str(path), **dataclasses.asdict(found)})
-    if found.findings:
-        raise AssembleError(
-            "the image is not what it should be",
-            where=Place(file=str(path)),
-            why=f"{len(found.findings)} findings" if len(found.findings) > 1 else "one finding",
+def audit_recipe(current: Session, recipe: Path, args: dict[str, str], out: Path, *, offline: bool) -> bool:
+    """Build the recipe twice into `out`, compare, and tell what differs; returns whether nothing does."""
+    require_empty(out)
+    loaded = load(recipe, args)
+    with opened(current, loaded, offline=offline, make=not offline) as inputs, tempfile.TemporaryDirectory() as name:
+        _download(inputs)
+        work = Path(name)
+        # So that a build by another user gets in; each has a folder of its own.
+        work.chmod(0o755)
+        first, second, unvaried = _choose(current, inputs, work)
+        out.mkdir(parents=True, exist_ok=True)
+        sides = []
+        for label, one in (("first", first), ("second", second)):
+            with current.reporter.step(f"{label} build"):
+                made = _build(inputs, one, args, label)
+            shutil.move(made, out / label)
+            sides.append(out / label)
+            shutil.rmtree(one.store)
+    found = compare(*sides, reporter=current.reporter)
+    built = read_layers(sides[0], name=loaded.recipe.name, architecture=inputs.lock.architecture)
+    recorded = inputs.lock.build
+    comparable = recorded is not None and same_inputs(recorded, built)
+    other = mismatches(recorded, built) if recorded and comparable else ()
+    document = audited(
+        built,
+        inputs.lock,
+        found,
+        varied=surroundings.differences(first, second),
+        unvaried=unvaried,
+        recorded=other if comparable else None,
+    )
+    (out / STATEMENT).write_bytes(text(document))
+    _tell(current, inputs, built, found, other, comparable=comparable)
+    if not found:
+        shutil.rmtree(sides[1])
+    for what, why in unvaried.items():
+        current.reporter.info(f"not varied: {what}, {why}")
+    current.reporter.result(document)
+    return not found and not other
+
+
+def _download(inputs: Inputs) -> None:
+    """Get everything that the recipe is built from."""
+    inputs.fetch(package for package in inputs.lock.packages if package.roles != ("vm",))
+    inputs.fetch_files(inputs.lock.files)
+    inputs.fetch_images(inputs.lock.images)
+
+
+def _choose(current: Session, inputs: Inputs, work: Path) -> tuple[Surroundings, Surroundings, dict[str, str]]:
+    """Both builds' surroundings below `work`, and what does not differ between them with the reason."""
+    unvaried = {}
+    recipes = inputs.loaded.path.absolute().parent
+    elsewhere = work / "by-another-name"
+    elsewhere.symlink_to(recipes)
+    compiled = inputs.recipe.kernel.source == "vanilla"
+    if compiled:
+        unvaried["programs of the host"] = "as its kernel is compiled with them"
+    user: int | None = surroundings.NOBODY
+    if os.geteuid() != 0:
+        user, unvaried["user"] = None, "which only root can change"
+    elif not _may_build(user, inputs):
+        user, unvaried["user"] = None, f"as user {user} may not read the assembler or the recipe"
+    search = current.settings.search
+    return (
+        surroundings.plain(work / "a", recipes, python=sys.executable, search=search, processors=current.settings.jobs),
+        surroundings.disturbed(
+            work / "another-folder" / "b",
+            elsewhere,
+            python=sys.executable,
+            search=search if compiled else "",
+            user=user,
+        ),
+        unvaried,
+    )
+
+
+def _may_build(user: int | None, inputs: Inputs) -> bool:
+    """Whether a user can read the assembler and all files of the recipe."""
+    sources = [*inputs.loaded.sources, *(file.path for file in inputs.loaded.files.values()), inputs.loaded.lock_path]
+    code = "import sys, assembler.cli.build; [open(name, 'rb').close() for name in sys.argv[1:]]"
+    command = [sys.executable, "-c", code, *(str(path.absolute()) for path in sources)]
+    try:
+        done = subprocess.run(
+            command, user=user, group=user, extra_groups=[], env=_python_path({}), capture_output=True, check=False
         )
-    current.say(f"{path}: {found.areas} areas, {found.paths} paths and {found.packages} packages are as they should be")
+    except OSError:
+        return False
+    return done.returncode == 0
+
+
+def _python_path(environment: dict[str, str]) -> dict[str, str]:
+    """`environment`, with the very assembler that runs here."""
+    return environment | {"PYTHONPATH": str(Path(__file__).parents[2]), "PYTHONDONTWRITEBYTECODE": "1"}
+
+
+def _build(inputs: Inputs, here: Surroundings, args: dict[str, str], label: str) -> Path:
+    """Build in these surroundings; returns the folder with what was made. Raises AssembleError when that fails."""
+    for folder in (here.store, here.folder / "home", here.folder / "tmp"):
+        folder.mkdir(parents=True)
+    inputs.store.share(here.store)
+    if here.user is not None:
+        _give(here.folder, here.user)
+    made = here.folder / "out"
+    command: list[str] = [
+        *here.program,
+        "build",
+        str(here.recipes / inputs.loaded.path.name),
+        *(word for name, value in args.items() for word in ("--arg", f"{name}={value}")),
+        *("--out", str(made), "--store", str(here.store), "--offline", "--jobs", str(here.processors)),
+    ]
+    log = here.folder.parent / f"{here.folder.name}.log"
+    with log.open("wb") as stream:
+        done = subprocess.run(
+            command,
+            cwd=here.folder,
+            env=_python_path(dict(here.environment)),
+            umask=here.umask,
+            stdin=subprocess.DEVNULL,
+            stdout=stream,
+            stderr=subprocess.STDOUT,
+            check=False,
+            user=here.user,
+            group=here.user,
+            extra_groups=None if here.user is None else [],
+        )
+    if done.returncode:
+        raise AssembleError(
+            f"the {label} build failed",
+            why=f"its exit status is {done.returncode}",
+            hint=f"see whether assemble {inputs.loaded.path} --offline works",
+            details=log.read_text(errors="replace").splitlines()[-_SHOWN:],
+        )
+    return made
+
+
+def _give(folder: Path, user: int) -> None:
+    """Let `user` own `folder` and the folders in it; its files are objects, which nobody writes to."""
+    for path in (folder, *(path for path in folder.rglob("*") if path.is_dir())):
+        os.chown(path, user, user)
+
+
+def _tell(
+    current: Session,
+    inputs: Inputs,
+    built: Layers,
+    found: Comparison,
+    other: Sequence[Mismatch],
+    *,
+    comparable: bool,
+) -> None:
+    if found:
+        tell(current, found)
+        current.say(f"{inputs.loaded.path}: two builds from one lock differ")
+    else:
+        for artifact in artifacts(built):
+            current.say(f"{artifact.sha256}  {artifact.name}")
+        current.say(f"{inputs.loaded.path}: built twice, byte by byte the same")
+    for line in explained(other):
+        current.say(line)
+    if inputs.lock.build is None:
+        current.say("the lock has no outputs recorded to compare with (assemble RECIPE.toml --record)")
+    elif not comparable:
+        current.say("the outputs that the lock has recorded are of another recipe or other arguments, and not compared")
+    elif not other:
+        current.say("the lock has recorded the same outputs")

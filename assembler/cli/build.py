@@ -23,7 +23,10 @@ from assembler.cli.session import arg_option, network_options, options, session
 )
 @click.option("--skip", multiple=True, metavar="LAYER", help="Leave this layer's files alone. May be repeated.")
 @click.option("--explain", is_flag=True, help="Say what would be made anew and why; make nothing.")
-@click.option("--locked", is_flag=True, help="Fail rather than make a lock that is missing.")
+@click.option(
+    "--locked", is_flag=True, help="Fail rather than make a lock, or make something other than it has recorded."
+)
+@click.option("--record", is_flag=True, help="Record in the lock what is built, by digest.")
 @network_options
 @options
 def build(
@@ -35,6 +38,7 @@ def build(
     skip: tuple[str, ...],
     explain: bool,
     locked: bool,
+    record: bool,
     offline: bool,
     store: Path | None,
     jobs: int | None,
@@ -47,8 +51,19 @@ def build(
     Its layers are kernel, rootfs, kubernetes, livecd and cloudinit. What a layer needs of one that is left out comes
     from the store, or is made without being written to the folder.
     """
+    if record and (only or skip or explain):
+        raise click.UsageError("--record is for a whole build: leave out --only, --skip and --explain")
     with session(store=store, jobs=jobs, **common) as current:
         from assembler.cli.building import Wishes, build_recipe, explain_recipe  # noqa: PLC0415  slow; --help need not wait
 
-        wishes = Wishes(recipe=recipe, args=args, out=out, only=only, skip=skip, locked=locked, offline=offline)
+        wishes = Wishes(
+            recipe=recipe,
+            args=args,
+            out=out,
+            only=only,
+            skip=skip,
+            locked=locked,
+            offline=offline,
+            record=record,
+        )
         (explain_recipe if explain else build_recipe)(current, wishes)

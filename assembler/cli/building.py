@@ -1,7 +1,7 @@
 """The work of ``assemble RECIPE.toml``."""
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,18 +9,22 @@ from typing import Any
 
 import click
 
+from assembler import __version__
+from assembler.audit.recorded import Mismatch, mismatches, record, same_inputs
 from assembler.cli.locking import choose_mirrors, require_lock
 from assembler.cli.session import Session
 from assembler.debian.fetch import fetch_packages
-from assembler.errors import AssembleError
+from assembler.errors import AssembleError, Place
 from assembler.layers.build import build, former
 from assembler.layers.explain import explain
 from assembler.layers.inputs import Inputs
+from assembler.layers.manifest import Manifest
 from assembler.layers.plan import plan
 from assembler.layers.selection import selected
 from assembler.lock.files import fetch_files
 from assembler.lock.images import fetch_images
-from assembler.lock.toml import format_lock
+from assembler.lock.model import LockedBuild
+from assembler.lock.toml import format_lock, write_lock
 from assembler.recipe.document import did_you_mean
 from assembler.recipe.load import LoadedRecipe, load
 from assembler.recipe.model import Recipe
@@ -42,6 +46,7 @@ class Wishes:
     """Names of layers."""
     locked: bool
     offline: bool
+    record: bool = False
 
 
 def build_recipe(current: Session, wishes: Wishes) -> None:
@@ -51,11 +56,60 @@ def build_recipe(current: Session, wishes: Wishes) -> None:
     _warn_of_password(current, loaded.recipe)
     with opened(current, loaded, offline=wishes.offline, make=not (wishes.locked or wishes.offline)) as inputs:
         manifest = build(inputs, out, only=wishes.only, skip=wishes.skip)
+    whole = not wishes.only and not wishes.skip
+    if wishes.record:
+        write_lock(loaded.lock_path, dataclasses.replace(inputs.lock, build=record(manifest.layers)))
+    elif whole and inputs.lock.build is not None:
+        _compare_recorded(current, inputs.lock.build, manifest, loaded.lock_path, strict=wishes.locked)
     files: list[dict[str, Any]] = []
     for artifact in manifest.artifacts:
         files.append({"path": str(out / artifact.name), "size": artifact.size, "sha256": artifact.sha256})
         current.say(f"{artifact.sha256}  {out / artifact.name}")
     current.reporter.result({"files": files, "manifest": str(out / "manifest.json")})
+
+
+def require_empty(out: Path) -> None:
+    """Raise AssembleError when something is in the folder `out` already."""
+    if out.is_dir() and any(out.iterdir()):
+        raise AssembleError(
+            "the folder for what is built is not empty",
+            where=Place(file=str(out)),
+            hint="name another with --out, so that nothing of a former build is taken for a new one",
+        )
+
+
+def _compare_recorded(current: Session, recorded: LockedBuild, manifest: Manifest, lock: Path, *, strict: bool) -> None:
+    """Tell when a build did not make what the lock has recorded; with `strict`, raise AssembleError."""
+    if not same_inputs(recorded, manifest.layers):
+        current.reporter.info("the outputs that the lock has recorded are of another recipe or other arguments")
+        return
+    found = mismatches(recorded, manifest.layers)
+    if not found:
+        current.reporter.info("the outputs are those that the lock has recorded")
+        return
+    lines = list(explained(found))
+    if recorded.assembler != __version__:
+        lines.append(f"recorded by assembler {recorded.assembler}; this is {__version__}")
+    if strict:
+        raise AssembleError(
+            "what was built is not what the lock has recorded",
+            where=Place(file=str(lock), key="build"),
+            details=lines,
+            hint="assemble audit tells whether building is at fault; --record takes the new outputs for good",
+        )
+    for line in lines:
+        current.reporter.warn(line)
+
+
+def explained(other: Iterable[Mismatch]) -> Iterable[str]:
+    """Mismatches as lines for people."""
+    for one in other:
+        files = f" ({', '.join(one.outputs)})" if one.outputs else ""
+        if not one.step:
+            yield f"recorded in the lock, and not made{files}"
+        else:
+            cause = "differs from what the lock has recorded" if one.begins else "differs as what it is made of does"
+            yield f"{one.step}{files} {cause}"
 
 
 def explain_recipe(current: Session, wishes: Wishes) -> None:

@@ -13,6 +13,7 @@ import click
 
 from assembler import __version__
 from assembler.cli import environment, rendering
+from assembler.cli.audit import audit
 from assembler.cli.build import build
 from assembler.cli.check import check
 from assembler.cli.diff import diff
@@ -65,7 +66,7 @@ def cli() -> None:
     """
 
 
-for _command in (build, run, lock, check, schema, verify, diff, rebuild):
+for _command in (build, run, lock, check, schema, verify, diff, rebuild, audit):
     cli.add_command(_command)
 
 

@@ -6,11 +6,11 @@ from pathlib import Path
 from assembler.audit.compare import compare
 from assembler.audit.image import Image
 from assembler.audit.provenance import text
-from assembler.audit.rebuild import require_own_files, statement, take_out
-from assembler.cli.building import opened
+from assembler.audit.rebuild import require_own_files, take_out
+from assembler.audit.statements import rebuilt
+from assembler.cli.building import opened, require_empty
 from assembler.cli.comparing import tell
 from assembler.cli.session import Session
-from assembler.errors import AssembleError, Place
 from assembler.layers.build import build
 from assembler.layers.livecd import ISO
 from assembler.recipe.load import load
@@ -21,12 +21,7 @@ STATEMENT = "rebuild.json"
 
 def rebuild_image(current: Session, path: Path, out: Path, *, offline: bool) -> bool:
     """Build the image at `path` again into `out`, and tell what differs; returns whether nothing does."""
-    if out.is_dir() and any(out.iterdir()):
-        raise AssembleError(
-            "the folder for the new image is not empty",
-            where=Place(file=str(out)),
-            hint="name another with --out, so that nothing of a former build is taken for the new one",
-        )
+    require_empty(out)
     image = Image(path)
     with tempfile.TemporaryDirectory(prefix="assemble-rebuild-") as name:
         folder = Path(name)
@@ -39,7 +34,7 @@ def rebuild_image(current: Session, path: Path, out: Path, *, offline: bool) -> 
             build(inputs, out, only=("livecd",))
     before, after = sha256_of(path), sha256_of(out / ISO)
     found = None if before == after else compare(path, out / ISO, reporter=current.reporter)
-    document = statement(image, before, after, inputs.lock, found)
+    document = rebuilt(image, before, after, inputs.lock, found)
     (out / STATEMENT).write_bytes(text(document))
     if found is None:
         current.say(f"{path}: built again, byte by byte the same: {after}")

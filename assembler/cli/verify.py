@@ -20,6 +20,6 @@ def verify(image: Path, *, lock: Path | None, as_json: bool, quiet: bool, verbos
     damage; with a lock that has recorded the outputs it also finds an image that somebody else made.
     """
     with session(as_json=as_json, quiet=quiet, verbose=verbose) as current:
-        from assembler.cli.auditing import verify_image  # noqa: PLC0415  half a second that --help need not wait
+        from assembler.cli.verifying import verify_image  # noqa: PLC0415  half a second that --help need not wait
 
         verify_image(current, image, lock)

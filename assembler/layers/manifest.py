@@ -44,6 +44,12 @@ Layers = Mapping[LayerName, Mapping[str, Made]]
 """Steps by layer and name."""
 
 
+def artifacts(layers: Layers) -> tuple[Artifact, ...]:
+    """All files that these layers have in the output folder, by name."""
+    found = (artifact for steps in layers.values() for made in steps.values() for artifact in made.outputs)
+    return tuple(sorted(found, key=lambda artifact: artifact.name))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Manifest:
     """What a build made. Layers that a later build left out are there as they were made before."""
@@ -60,8 +66,7 @@ class Manifest:
     @property
     def artifacts(self) -> tuple[Artifact, ...]:
         """All files in the output folder but this one, by name."""
-        found = (artifact for steps in self.layers.values() for made in steps.values() for artifact in made.outputs)
-        return tuple(sorted(found, key=lambda artifact: artifact.name))
+        return artifacts(self.layers)
 
     def json(self) -> bytes:
         """The manifest's file: JSON with sorted keys, two spaces, a final line feed."""

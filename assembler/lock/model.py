@@ -134,8 +134,9 @@ class LockedLayer:
     """Something that the outputs were made of, so that a difference can be told where it begins."""
 
     name: str
-    """``rootfs``, ``initrd`` ..."""
+    """A step of the build: ``rootfs.tree``, ``livecd.initrd``."""
     sha256: str
+    """Of the file that it made, or over the digests of several."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,7 +144,8 @@ class LockedBuild:
     """What a build was seen to make: outputs and layers sorted by name."""
 
     recipe_sha256: str
-    """Of the whole recipe and the files that it names; another recipe may make other outputs from the same lock."""
+    """Of all that went into the layers (recipe, its files, packages and other things by digest) but the assembler's own
+    code; another recipe may make other outputs from the same lock."""
     assembler: str
     """Version of the assembler that built."""
     outputs: tuple[LockedOutput, ...]

@@ -180,6 +180,16 @@ class Store:
         with self.temporary() as folder:
             yield Store(self.root, results=folder)
 
+    def share(self, root: Path) -> None:
+        """Give the store below `root` the objects of this one, as links where that can be, else as copies."""
+        for path in (self.root / "objects").glob("*/*"):
+            target = root / "objects" / path.parent.name / path.name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                target.hardlink_to(path)
+            except OSError:
+                shutil.copyfile(path, target)
+
     @contextmanager
     def locked(self, name: str) -> Iterator[None]:
         """Hold the lock `name` against every other process and thread that shares the store."""

@@ -1,6 +1,7 @@
 """What differs between two images is told, and nothing else."""
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,8 +14,11 @@ from assembler.audit.image import SQUASHFS, Image
 from assembler.audit.report import page
 from assembler.audit.treemap import Node, boxes
 from assembler.cli.main import call
+from assembler.lock.toml import format_lock
 from tests.audit.conftest import Make, flip, system
 from tests.lock.test_toml import LOCK
+
+CHANGED = {"one": (b"2.10-5", b"2.10-6"), "two": (b"2.41-12", b"2.99")}
 
 
 def test_the_same_tree_gives_the_same_image(make: Make) -> None:
@@ -83,12 +87,35 @@ def test_folders_locks_and_other_files(tmp_path: Path) -> None:
         side.mkdir()
         (side / "vmlinuz").write_bytes(b"kernel" + bytes([number]))
         (side / f"only-{number}").write_bytes(b"")
+        (side / "deeper").mkdir()
+        (side / "deeper" / "same").write_bytes(b"same")
+        (side / "deeper" / "other").write_bytes(b"%d" % number)
+        (side / "x.lock.toml").write_text(format_lock(LOCK) + "\n" * number)
     found = compare(*sides)
     assert [(change.path, change.offset) for change in found.changes] == [
+        ("deeper/other", 0),
         ("only-0", -1),
         ("only-1", -1),
         ("vmlinuz", 6),
-    ]
+        ("x.lock.toml", len(format_lock(LOCK))),
+    ], "a lock that says the same in other bytes is another file"
+
+
+def test_images_in_folders(make: Make, tmp_path: Path) -> None:
+    """What differs in several of them is all told, and where."""
+    sides = [tmp_path / "a", tmp_path / "b"]
+    for number, side in enumerate(sides):
+        side.mkdir()
+        for name in ("one", "two"):
+            tree = system()
+            if number:
+                text = tree.read("/var/lib/dpkg/status").replace(*CHANGED[name])
+                tree.write("/var/lib/dpkg/status", text)
+            shutil.move(make(f"{name}-{number}", tree), side / f"{name}.iso")
+    found = compare(*sides)
+    status = f"{SQUASHFS}!/var/lib/dpkg/status"
+    assert {f"one.iso:{status}", f"two.iso:{status}"} <= {change.path for change in found.changes}
+    assert [(change.name, change.new) for change in found.packages] == [("hello", "2.10-6"), ("libc6", "2.99")]
 
 
 @given(st.binary(max_size=200), st.binary(max_size=200), st.integers(1, 64))

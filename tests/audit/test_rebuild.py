@@ -7,7 +7,8 @@ import pytest
 
 from assembler.audit.compare import compare
 from assembler.audit.image import Image, ImageError
-from assembler.audit.rebuild import PREDICATE, require_own_files, statement, take_out
+from assembler.audit.rebuild import require_own_files, take_out
+from assembler.audit.statements import REBUILD, rebuilt
 from assembler.lock.toml import read_lock
 from assembler.recipe.load import load
 from assembler.recipe.portable import portable
@@ -75,13 +76,13 @@ def test_the_statement(make: Make) -> None:
     old, new = make("old", system()), make("new", tree)
     image, digests = Image(old), (sha256_of(old), sha256_of(new))
 
-    same = statement(image, digests[0], digests[0], LOCK, None)
-    assert (same["_type"], same["predicateType"]) == ("https://in-toto.io/Statement/v1", PREDICATE)
+    same = rebuilt(image, digests[0], digests[0], LOCK, None)
+    assert (same["_type"], same["predicateType"]) == ("https://in-toto.io/Statement/v1", REBUILD)
     assert same["subject"] == [{"name": "old.iso", "digest": {"sha256": digests[0]}}]
     assert (same["predicate"]["result"], same["predicate"]["differences"]) == ("identical", [])
     assert same["predicate"]["lock"]["name"] == "/live/x.lock.toml"
 
-    other = statement(image, *digests, LOCK, compare(old, new))["predicate"]
+    other = rebuilt(image, *digests, LOCK, compare(old, new))["predicate"]
     assert (other["result"], other["rebuilt"]["digest"]["sha256"]) == ("different", digests[1])
     changed = {each["path"]: each for each in other["differences"]}["/live/filesystem.squashfs!/etc/passwd"]
     assert (changed["layer"], changed["offset"], changed["bytes"]) == ("rootfs", 24, 1)

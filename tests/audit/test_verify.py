@@ -98,7 +98,9 @@ def test_another_lock_and_another_image_than_recorded(make: Make) -> None:
     forged = make("forged", changed)
     assert not verify(forged).findings, "it is sound in itself"
     (found,) = verify(forged, recorded(image)).findings
-    assert found.what == "it is not the node.iso that the lock has recorded; its root file system is another one"
+    assert found.what == (
+        "it is not the node.iso that the lock has recorded; other than recorded: its root file system"
+    )
 
 
 def test_what_is_no_image(tmp_path: Path) -> None:

@@ -1,43 +1,80 @@
-"""The same lock gives the same bytes: built again in another folder, with another home, store, time zone and umask, by
-one thread, with nothing on PATH and no network."""
+"""The same lock gives the same bytes: ``assemble audit`` builds twice, in surroundings that differ, and finds what is
+not the same. No machine is started, but a whole image is built."""
 
-import os
+import json
 import shutil
-import subprocess
-import sys
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from assembler.audit.statements import AUDIT
+from assembler.cli.main import call
+from assembler.lock.toml import format_lock, read_lock
 from assembler.store.objects import sha256_of
 from assembler.vm.node import Built, lock_of
 from tests.boot.conftest import REPOSITORY
 
 pytestmark = pytest.mark.boot
 
-BUILD = "import os, sys; os.umask(0o077); from assembler.cli.main import main; sys.argv[0] = 'assemble'; main()"
+PLANTED = "/etc/planted"
 
 
-def test_a_second_build_has_the_same_bytes(node: Built, tmp_path: Path) -> None:
-    recipes = tmp_path / "elsewhere" / "r"
-    shutil.copytree(REPOSITORY / "recipes", recipes)
-    (recipes / f"{node.name}.lock.toml").write_text(lock_of(node))
-    # Only what was downloaded, nothing that was made of it.
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "assembler"
-    shutil.copytree(cache / "objects", tmp_path / "cache/assembler/objects", copy_function=os.link)
-    environment = {
-        "HOME": str(tmp_path / "home"),
-        "XDG_CACHE_HOME": str(tmp_path / "cache"),
-        "PATH": "/nonexistent",
-        "TZ": "Pacific/Kiritimati",
-        "LC_ALL": "tr_TR.UTF-8",
-        "PYTHONHASHSEED": "12345",
-        "PYTHONPATH": str(REPOSITORY),
-    }
-    command = [sys.executable, "-c", BUILD, str(recipes / "livecd.toml"), "--out", "o", "--offline", "--jobs", "1"]
-    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
+@pytest.fixture
+def recipe(node: Built, tmp_path: Path) -> Path:
+    """The recipe and its lock in another folder."""
+    folder = tmp_path / "elsewhere" / "recipes"
+    shutil.copytree(REPOSITORY / "recipes", folder)
+    (folder / f"{node.name}.lock.toml").write_text(lock_of(node))
+    return folder / "livecd.toml"
+
+
+def audit(recipe: Path, out: Path) -> tuple[int, dict[str, Any]]:
+    status = call(["audit", str(recipe), "--offline", "--out", str(out)])
+    document = json.loads((out / "audit.json").read_bytes())
+    assert document["predicateType"] == AUDIT
+    return status, document["predicate"]
+
+
+def test_two_builds_have_the_same_bytes(node: Built, recipe: Path, tmp_path: Path) -> None:
+    lock = recipe.with_name(f"{node.name}.lock.toml")
+    assert call(["build", str(recipe), "--offline", "--record", "--out", str(tmp_path / "out")]) == 0
+    status, found = audit(recipe, tmp_path / "audit")
+    assert (status, found["result"], found["differences"], found["recorded"]) == (0, "identical", [], [])
+    assert {"HOME", "TZ", "LC_ALL", "PATH", "PYTHONHASHSEED", "clock", "folder", "umask"} <= found["varied"].keys()
     names = sorted(path.name for path in node.folder.iterdir() if not path.name.startswith("."))
-    assert sorted(path.name for path in (tmp_path / "o").iterdir()) == names
+    assert sorted(path.name for path in (tmp_path / "audit/first").iterdir()) == names
     for name in names:
-        assert sha256_of(tmp_path / "o" / name) == sha256_of(node.folder / name), name
+        assert sha256_of(tmp_path / "audit/first" / name) == sha256_of(node.folder / name), name
+    assert not (tmp_path / "audit/second").exists(), "it would only be the same once more"
+
+    # Whoever builds with the lock is told when what comes out is something else than was recorded.
+    recorded = read_lock(lock)
+    assert recorded is not None
+    assert recorded.build is not None
+    command = ["build", str(recipe), "--offline", "--locked", "--out", str(tmp_path / "out")]
+    assert call(command) == 0
+    layers = [replace(one, sha256="0" * 64) if one.name == "rootfs.tree" else one for one in recorded.build.layers]
+    lock.write_text(format_lock(replace(recorded, build=replace(recorded.build, layers=tuple(layers)))))
+    assert call(command) == 1
+
+
+def test_what_is_not_the_same_is_found_and_named(
+    recipe: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A recipe that takes a file which is another one each time."""
+    source = "/proc/sys/kernel/random/uuid"
+    recipe.with_name("planted.toml").write_text(
+        f'extends = "livecd.toml"\n[artifacts]\nformats = []\n'
+        f'[rootfs]\nfiles_add = [{{ path = "{PLANTED}", source = "{source}" }}]\n'
+    )
+    out = tmp_path / "audit"
+    status, found = audit(recipe.with_name("planted.toml"), out)
+    assert (status, found["result"], found["recorded"]) == (1, "different", None)
+    inside = {each["path"]: each for each in found["differences"]}[f"node.iso:/live/filesystem.squashfs!{PLANTED}"]
+    assert inside["layer"] == "rootfs"
+    assert 0 <= inside["offset"] < 36
+    assert f"rootfs: node.iso:/live/filesystem.squashfs!{PLANTED}\n  bytes: from " in capsys.readouterr().out
+    assert (out / "first/node.iso").exists()
+    assert (out / "second/node.iso").exists()

@@ -1,0 +1,84 @@
+"""What a lock records of a build, and where another build begins to be otherwise."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from assembler import __version__
+from assembler.layers.keys import digest
+from assembler.layers.manifest import Layers, Made, artifacts
+from assembler.layers.step import CODE
+from assembler.lock.model import LockedBuild, LockedLayer, LockedOutput
+
+
+@dataclass(frozen=True, slots=True)
+class Mismatch:
+    """A step that did not make what is recorded."""
+
+    step: str
+    """``rootfs.tree``; empty for outputs that no step of this build makes."""
+    outputs: tuple[str, ...]
+    """Those of its files in the output folder that are not as recorded."""
+    begins: bool
+    """Whether everything of this build that the step is made of is as recorded, so that the difference is its own."""
+
+
+def record(built: Layers) -> LockedBuild:
+    """What a lock is to say of a whole build."""
+    steps = dict(_steps(built))
+    return LockedBuild(
+        recipe_sha256=_inputs(steps),
+        assembler=__version__,
+        outputs=tuple(LockedOutput(name=one.name, size=one.size, sha256=one.sha256) for one in artifacts(built)),
+        layers=tuple(LockedLayer(name=step, sha256=made_sha256(made)) for step, made in sorted(steps.items())),
+    )
+
+
+def same_inputs(recorded: LockedBuild, built: Layers) -> bool:
+    """Whether a build from the same lock had the recipe, its files and its arguments as the recorded one had them."""
+    return recorded.recipe_sha256 == _inputs(dict(_steps(built)))
+
+
+def mismatches(recorded: LockedBuild, built: Layers) -> tuple[Mismatch, ...]:
+    """The steps of a build that did not make what is recorded, the causes first.
+
+    A file that is not recorded counts as well as one that this build did not make.
+    """
+    layers = {layer.name: layer.sha256 for layer in recorded.layers}
+    outputs = {output.name: output.sha256 for output in recorded.outputs}
+    steps = dict(_steps(built))
+    differing = {step for step, made in steps.items() if layers.get(step) != made_sha256(made)}
+    found = [
+        Mismatch(
+            step,
+            tuple(one.name for one in steps[step].outputs if outputs.get(one.name) != one.sha256),
+            begins=not differing & steps[step].inputs.keys(),
+        )
+        for step in sorted(differing)
+    ]
+    missing = outputs.keys() - {artifact.name for artifact in artifacts(built)}
+    if missing:
+        found.append(Mismatch("", tuple(sorted(missing)), begins=True))
+    return tuple(sorted(found, key=lambda one: not one.begins))
+
+
+def made_sha256(made: Made) -> str:
+    """SHA-256 (hex) for what a step made: its file's, or one over those of its files, by name."""
+    files = {**made.contents, **{artifact.name: artifact.sha256 for artifact in made.outputs}}
+    return next(iter(files.values())) if len(files) == 1 else digest(files=files)
+
+
+def _steps(built: Layers) -> Iterator[tuple[str, Made]]:
+    for layer, steps in built.items():
+        for step, made in steps.items():
+            yield f"{layer}.{step}", made
+
+
+def _inputs(steps: Mapping[str, Made]) -> str:
+    """One digest for what went into all steps but the assembler's code: another version of it may make the same."""
+    derived = {CODE, *steps}
+    return digest(
+        steps={
+            step: {name: value for name, value in made.inputs.items() if name not in derived}
+            for step, made in steps.items()
+        }
+    )

@@ -80,6 +80,31 @@ class Handler(BaseHTTPRequestHandler):
         self.server.stopping.wait(30)
         self.close_connection = True
 
+    def dripping(self, data: bytes) -> None:
+        """Send `data` byte by byte, 20 a second."""
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.drip(data)
+
+    def drip(self, data: bytes) -> None:
+        """Of an answer that has begun, `data` byte by byte, and its end."""
+        for byte in data:
+            self.wfile.write(bytes([byte]))
+            if self.server.stopping.wait(0.05):
+                break
+        self.close_connection = True
+
+    def endless(self, data: bytes, *, promised: int | None = None) -> None:
+        """Send `data` again and again; `promised` is a Content-Length."""
+        self.send_response(200)
+        if promised is not None:
+            self.send_header("Content-Length", str(promised))
+        self.end_headers()
+        self.close_connection = True
+        while not self.server.stopping.is_set():
+            self.wfile.write(data)
+
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002  the base class's name
         pass
 

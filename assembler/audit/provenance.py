@@ -4,7 +4,7 @@ Without times, hosts or names of who built: it says what the lock decides, and i
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from assembler import __version__
@@ -19,9 +19,21 @@ BUILDER = "https://assembler.invalid/assembler"
 
 
 def statement(
-    subjects: Mapping[str, str], lock: Lock, *, name: str, recipe_sha256: str, lock_sha256: str
+    subjects: Mapping[str, str],
+    lock: Lock,
+    *,
+    name: str,
+    recipe_sha256: str,
+    lock_sha256: str,
+    unexpiring: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """The statement that the files `subjects` (SHA-256 by name) were built from a recipe and a lock."""
+    """The statement that the files `subjects` (SHA-256 by name) were built from a recipe and a lock.
+
+    `unexpiring` are the archives that the recipe takes even after their Valid-Until.
+    """
+    parameters: dict[str, Any] = {"recipe": {"name": name, "digest": {"sha256": recipe_sha256}}}
+    if unexpiring:
+        parameters["validUntilNotChecked"] = list(unexpiring)
     return {
         "_type": STATEMENT,
         "subject": [{"name": each, "digest": {"sha256": digest}} for each, digest in sorted(subjects.items())],
@@ -29,7 +41,7 @@ def statement(
         "predicate": {
             "buildDefinition": {
                 "buildType": BUILD_TYPE,
-                "externalParameters": {"recipe": {"name": name, "digest": {"sha256": recipe_sha256}}},
+                "externalParameters": parameters,
                 "internalParameters": {
                     "sourceDateEpoch": lock.source_date_epoch,
                     "architecture": lock.architecture,

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from datetime import datetime
 
-from assembler.debian.mirrors import Mirrors, join
+from assembler.debian.mirrors import DOUBT, Mirrors, join
 from assembler.lock.model import Lock, LockedPackage
 from assembler.store.objects import Store
 from assembler.store.transport import Transport, Want
@@ -29,4 +29,6 @@ def _want(package: LockedPackage, lock: Lock, mirrors: Mirrors) -> Want:
         urls=tuple(join(base, package.path) for base in bases),
         name=package.path.rpartition("/")[2],
         hint="the archive may have dropped this version: run `assemble lock --upgrade` to take what it has now",
+        vouched="the lock",
+        doubt=DOUBT,
     )

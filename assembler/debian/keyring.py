@@ -7,6 +7,7 @@ from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
+from assembler.debian.mirrors import DOUBT
 from assembler.debian.sources import Archive, SourcesError
 from assembler.errors import AssembleError, Place
 
@@ -24,6 +25,7 @@ SHIPPED = {
 """Debian's archive certificates by fingerprint; see keys/README.md for their names."""
 
 _CLEARTEXT = b"-----BEGIN PGP SIGNED MESSAGE-----"
+_END = b"\n-----END PGP SIGNATURE-----"
 
 
 class SignatureError(AssembleError):
@@ -88,6 +90,10 @@ def verify(data: bytes, certificates: Sequence["Cert"], *, now: datetime, name: 
     """
     from pysequoia import verify as verify_openpgp  # noqa: PLC0415  only locking needs it
 
+    if place := _unsigned(data):
+        raise SignatureError(
+            f"the signature of {name} does not cover all of it", why=f"there is more {place}", hint=DOUBT
+        )
     if not data.startswith(_CLEARTEXT):  # and so no compressed message, which might grow beyond all bounds
         raise SignatureError(f"{name} is not a signed message", hint="is this address an archive of Debian packages?")
     valid = [
@@ -108,6 +114,20 @@ def verify(data: bytes, certificates: Sequence["Cert"], *, now: datetime, name: 
     if not good or result.bytes is None:
         raise SignatureError(f"{name} is not signed by a trusted certificate")
     return Signed(bytes(result.bytes), good)
+
+
+def _unsigned(data: bytes) -> str:
+    """Where a cleartext signed message has more than what is signed, and Hash headers; empty when nowhere.
+
+    It would count for nothing, but a lock has the digest of the whole, which nobody could then find again.
+    """
+    before, _, message = data.partition(_CLEARTEXT)
+    headers = message.replace(b"\r\n", b"\n").partition(b"\n\n")[0].split(b"\n")
+    if message and before:
+        return "before the signed text"
+    if any(line.strip() and not line.startswith(b"Hash:") for line in headers):
+        return "among its headers"
+    return "after its signature" if message.partition(_END)[2].strip() else ""
 
 
 def _first_line(error: BaseException) -> str:

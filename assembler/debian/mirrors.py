@@ -19,6 +19,11 @@ MAIN, SECURITY = "debian", "debian-security"
 BUILT_IN = {MAIN: "http://ftp.debian.org/debian", SECURITY: "http://security.debian.org/debian-security"}
 SNAPSHOTS = ("http://snapshot.debian.org/archive", "https://snapshot-cloudflare.debian.org/archive")
 """Archives of what Debian's archives once held, in order of preference."""
+DOUBT = (
+    "do not trust this mirror: it, or something on the way to it, damages or changes files; "
+    "ASSEMBLE_MIRROR names another"
+)
+"""What to do about a mirror that sends something else than it should."""
 SNAPSHOT_LAG = timedelta(hours=12)
 """snapshot.debian.org looks at the archive every six hours, some time after the archive has changed, and answers with
 what it saw last before a given time: half a day later it surely has what a Release lists."""

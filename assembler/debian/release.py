@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from assembler.debian import keyring
 from assembler.debian.deb822 import Deb822Error, Paragraph, paragraphs
-from assembler.debian.mirrors import Mirrors, join
+from assembler.debian.mirrors import DOUBT, Mirrors, join
 from assembler.debian.sources import Archive
 from assembler.errors import AssembleError, Place
 from assembler.lock.model import LockedArchive, LockedIndex
@@ -35,6 +35,7 @@ LARGEST_RELEASE = 8 << 20
 LARGEST_INDEX = 1 << 29
 """Bytes of a decompressed index whose Release does not say; Debian's largest has 60 MB."""
 
+_NO_SUITE = "check the suite in debian.sources, or choose another mirror with ASSEMBLE_MIRROR"
 _COMPRESSIONS = (".xz", ".gz", "")
 _LISTED = re.compile(r"([0-9a-f]{64})\s+([0-9]{1,18})\s+(\S+)")
 _MEMORY = 256 << 20  # for an xz dictionary; xz -9 needs 65 MB
@@ -86,7 +87,7 @@ def fetch_release(
     for base in mirrors.bases(archive.root):
         url = join(base, "dists", archive.suite, "InRelease")
         try:
-            data = transport.get(url, limit=LARGEST_RELEASE, name=f"InRelease of {archive.suite}")
+            data = transport.get(url, limit=LARGEST_RELEASE, name=f"InRelease of {archive.suite}", hint=_NO_SUITE)
             release = read_release(data, certificates, now=now, name=f"InRelease of {archive.suite}")
             check_release(release, archive, now=now, previous=previous)
         except OfflineError:
@@ -210,6 +211,7 @@ def check_release(release: Release, archive: Archive, *, now: datetime, previous
         raise wrong(
             f"the mirror sent another suite in place of {archive.suite}",
             why=f"it calls itself {release.suite} and {release.codename}",
+            hint=DOUBT,
         )
     if release.date > now + FUTURE:
         raise wrong(
@@ -292,7 +294,17 @@ def fetch_indices(
                 urls.append(join(suite, folder, "by-hash/SHA256", index.sha256))
             urls.append(join(suite, index.path))
         hint = "the archive may just be changing; try again in a few minutes"
-        wants.append(Want(index.sha256, index.size, tuple(urls), f"{archive.suite} {index.path}", hint))
+        wants.append(
+            Want(
+                index.sha256,
+                index.size,
+                tuple(urls),
+                f"{archive.suite} {index.path}",
+                hint,
+                vouched=f"the signed Release of {archive.suite}",
+                doubt=f"{hint}; if it stays so, {DOUBT}",
+            )
+        )
     transport.download(store, wants)
 
 

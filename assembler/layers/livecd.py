@@ -11,6 +11,7 @@ from pathlib import Path
 from assembler.audit import provenance
 from assembler.boot.live import live_boot
 from assembler.configure.settings import hashed_password
+from assembler.debian.sources import archives, parse_sources
 from assembler.debian.unpack import unpack
 from assembler.errors import AssembleError, Place
 from assembler.formats.iso import write_iso
@@ -184,6 +185,7 @@ def iso_step(  # noqa: PLR0917  one a part
 
 def built_from(inputs: Inputs, subjects: Mapping[str, str]) -> bytes:
     """The provenance of files: `subjects` are their SHA-256 by name."""
+    taken = archives(parse_sources(inputs.recipe.debian.sources))
     return provenance.text(
         provenance.statement(
             subjects,
@@ -191,6 +193,7 @@ def built_from(inputs: Inputs, subjects: Mapping[str, str]) -> bytes:
             name=inputs.recipe.name,
             recipe_sha256=inputs.lock.recipe_sha256,
             lock_sha256=hashlib.sha256(inputs.lock_text).hexdigest(),
+            unexpiring=[each.id for each in taken if not each.source.check_valid_until],
         )
     )
 

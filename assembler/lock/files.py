@@ -11,6 +11,14 @@ from assembler.progress import SILENT, Reporter
 from assembler.store.objects import Store
 from assembler.store.transport import UNKNOWN, MissingError, Transport, Want, printable
 
+_VOUCHED = {
+    "recipe": "the recipe",
+    "known": "the assembler",
+    "publisher": "its publisher's checksum file",
+    "first-use": "the lock",
+}
+"""Who says a digest, by how it was learned."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WantedFile:
@@ -54,6 +62,8 @@ def lock_files(
             urls=(file.url,),
             name=file.name,
             hint=f"check {file.key}" if file.key else "",
+            vouched=_VOUCHED[file.learned],
+            doubt=f"check {file.key}" if file.key else "",
         )
         for file, _ in asked
     ]
@@ -79,7 +89,10 @@ def lock_files(
 def fetch_files(files: Iterable[LockedFile], *, store: Store, transport: Transport) -> None:
     """See to it that locked `files` are in `store`, under their SHA-256. Raises TransportError or StoreError."""
     hint = "its publisher may have dropped or replaced it: run `assemble lock` to look again"
-    transport.download(store, [Want(file.sha256, file.size, (file.url,), file.name, hint) for file in files])
+    transport.download(
+        store,
+        [Want(file.sha256, file.size, (file.url,), file.name, hint, vouched="the lock", doubt=hint) for file in files],
+    )
 
 
 def _held(file: WantedFile, old: LockedFile) -> tuple[WantedFile, str]:

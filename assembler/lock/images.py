@@ -79,7 +79,8 @@ def fetch_images(images: Iterable[LockedImage], *, store: Store, transport: Tran
                 (repositories[image.name].manifest_url(f"sha256:{image.manifest}"),),
                 image.name,
                 _HINT,
-                repositories[image.name],
+                vouched="the lock",
+                access=repositories[image.name],
             )
             for image in images
         ],
@@ -93,7 +94,8 @@ def fetch_images(images: Iterable[LockedImage], *, store: Store, transport: Tran
                 (repositories[image.name].blob_url(blob.digest),),
                 f"{image.name} ({blob.digest[:12]})",
                 _HINT,
-                repositories[image.name],
+                vouched="its manifest",
+                access=repositories[image.name],
             )
             for image in images
             for blob in manifest_of(image, store).blobs

@@ -56,6 +56,7 @@ class LoadedRecipe:
 
 _NO_INPUTS: dict[str, Any] = {
     "args": True,  # their values are in place already
+    "debian": {"mirror", "mirror_security"},  # what comes from there is signed, whoever sends it
     "rootfs": {
         "first_boot",
         "rules",

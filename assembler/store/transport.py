@@ -23,7 +23,7 @@ from pathlib import Path
 from socket import gaierror
 from types import TracebackType
 from typing import TYPE_CHECKING, BinaryIO, Protocol, Self, TypeVar
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urljoin, urlsplit, urlunsplit
 
 from assembler.errors import AssembleError
 from assembler.progress import SILENT, Reporter, Step
@@ -33,6 +33,8 @@ from assembler.store.routes import NO_ROUTES, Login, Routes
 if TYPE_CHECKING:
     import requests
 
+    from assembler.store.watch import Session, Watch
+
 T = TypeVar("T")
 
 CONNECT_TIMEOUT = 10.0
@@ -41,6 +43,8 @@ STALL_TIMEOUT = 30.0
 """Seconds in which at least `SLOWEST` bytes a second must arrive."""
 SLOWEST = 512
 """Bytes a second; a server that sends less is stalled."""
+REDIRECTS = 10
+"""Requests until a server that sends us elsewhere is taken to go in circles."""
 LONGEST_WAIT = 120.0
 """Seconds that Retry-After may ask for."""
 READ = 1 << 16
@@ -50,6 +54,7 @@ LARGEST = 16 << 30
 UNKNOWN = -1
 """A size that nobody knows."""
 
+_TROUBLE = "the server, or the way to it, has trouble: try again later, or choose another"
 _HTML = (b"<!doctype html", b"<html")
 
 
@@ -89,6 +94,10 @@ class Want:
     """What to call it in progress and errors."""
     hint: str = ""
     """What the user can do when no server has it."""
+    vouched: str = ""
+    """Who says what its digest and size are, for errors: ``the lock``."""
+    doubt: str = ""
+    """What the user can do when a server has something else in its place."""
     access: Access | None = field(default=None, repr=False, compare=False)
     """How to be let in; None: as the user's routes or netrc say."""
 
@@ -122,12 +131,20 @@ class _Failure(Exception):
 class _WrongError(_Failure):
     """What the server has cannot be what is wanted."""
 
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason, final=True)
+    def __init__(self, reason: str, hint: str = "") -> None:
+        super().__init__(reason, hint=hint, final=True)
 
 
 class _StoppedError(Exception):
     """Another download failed, so this one is given up; its partial file stays."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """An answer whose body is being read."""
+
+    response: "requests.Response"
+    watch: "Watch"
 
 
 def printable(url: str) -> str:
@@ -168,7 +185,7 @@ class Transport:
         self._connect_timeout = connect_timeout
         self._stall_timeout = stall_timeout
         self._mutex = threading.Lock()
-        self._idle: list[requests.Session] = []
+        self._idle: list[Session] = []
         self._unreachable: set[str] = set()
 
     def __enter__(self) -> Self:
@@ -217,13 +234,13 @@ class Transport:
             raise OfflineError(f"{name} must be fetched", why="the network is ruled out", hint="leave out --offline")
 
         def attempt(url: str) -> bytes:
-            with self._answer(url, accept=accept, access=access) as response:
+            with self._answer(url, accept=accept, access=access) as answer:
                 data = bytearray()
-                for chunk in self._body(response):
+                for chunk in self._body(answer):
                     data += chunk
                     if len(data) > limit:
                         raise _Failure(f"it is larger than {limit} bytes", final=True)
-                length = _length(response)
+                length = _length(answer.response)
                 if length is not None and len(data) < length:
                     raise _Failure(f"it ended after {len(data)} of {length} bytes")
                 return bytes(data)
@@ -336,11 +353,11 @@ class Transport:
     # --- one request ---------------------------------------------------------------------------------------------
 
     @contextmanager
-    def _session(self) -> Iterator["requests.Session"]:
-        import requests  # noqa: PLC0415  takes 0.1 s, and a build whose store is complete never needs it
+    def _session(self) -> Iterator["Session"]:
+        from assembler.store.watch import Session  # noqa: PLC0415  takes 0.1 s, which a build without downloads saves
 
         with self._mutex:
-            session = self._idle.pop() if self._idle else requests.Session()
+            session = self._idle.pop() if self._idle else Session()
         try:
             yield session
         finally:
@@ -350,22 +367,44 @@ class Transport:
     @contextmanager
     def _answer(
         self, url: str, start: int = 0, *, accept: str = "", access: Access | None = None
-    ) -> Iterator["requests.Response"]:
+    ) -> Iterator["_Answer"]:
         """The answer to a GET of `url` from byte `start` on: status 200, or 206 when `start` is not 0."""
-        import requests  # noqa: PLC0415  see _session
+        from assembler.store.watch import Watch  # noqa: PLC0415  see _session
 
-        if urlsplit(printable(url)).scheme not in {"http", "https"}:
-            raise _Failure("only http and https are supported", final=True)
         headers = {"Accept-Encoding": "identity", "User-Agent": "assembler"}
         if start:
             headers["Range"] = f"bytes={start}-"
         if accept:
             headers["Accept"] = accept
-        with self._session() as session:
+        limit = self._connect_timeout + self._stall_timeout
+        with self._session() as session, Watch(session.abort, limit) as watch:
+            asked = url
+            for _ in range(REDIRECTS):
+                # What lets us in at one server is nothing for another.
+                known = access if _origin(asked) == _origin(url) else None
+                with self._ask(session, watch, asked, headers, known) as response:
+                    target = session.get_redirect_target(response)
+                    if target is None:
+                        if response.status_code != 200 and not (start and response.status_code == 206):
+                            raise _refused(response.status_code, response.reason, response.headers)
+                        yield _Answer(response, watch)
+                        return
+                    asked = _redirected(asked, target)
+            raise _Failure("it redirects in circles", final=True)
 
-            def ask(proof: str) -> requests.Response:
-                try:
-                    return session.get(
+    def _ask(
+        self, session: "Session", watch: "Watch", url: str, headers: Mapping[str, str], access: Access | None
+    ) -> "requests.Response":
+        """The answer to one request, of which the body is not read yet."""
+        import requests  # noqa: PLC0415  see _session
+
+        if urlsplit(printable(url)).scheme not in {"http", "https"}:
+            raise _Failure("only http and https are supported", final=True)
+
+        def ask(proof: str) -> requests.Response:
+            try:
+                with watch.waiting():
+                    response = session.get(
                         url,
                         headers=headers,
                         # A function, because requests puts netrc in place of a header.
@@ -373,37 +412,38 @@ class Transport:
                         stream=True,
                         timeout=(self._connect_timeout, self._stall_timeout),
                     )
-                except (requests.RequestException, OSError, ValueError) as error:
-                    raise self._explain(error) from error
-
-            if access is not None:
-                proof = access.authorization(url)
-            else:
-                proof = login.header if (login := self._routes.login(url)) else ""
-            response = ask(proof)
-            if response.status_code == requests.codes.unauthorized and access is not None:
-                challenge = response.headers.get("WWW-Authenticate", "")
+            except (requests.RequestException, OSError, ValueError) as error:
+                raise _expired(watch) or self._explain(error) from error
+            if failure := _expired(watch):
                 response.close()
-                if access.challenged(url, challenge, proof):
-                    response = ask(access.authorization(url))
-            with response:
-                if response.status_code != requests.codes.ok and not (
-                    start and response.status_code == requests.codes.partial
-                ):
-                    raise _refused(response.status_code, response.reason, response.headers)
-                yield response
+                raise failure
+            return response
 
-    def _body(self, response: "requests.Response") -> Iterator[bytes]:
+        if access is None:
+            return ask(login.header if (login := self._routes.login(url)) else "")
+        proof = access.authorization(url)
+        response = ask(proof)
+        if response.status_code == requests.codes.unauthorized:
+            challenge = response.headers.get("WWW-Authenticate", "")
+            response.close()
+            if access.challenged(url, challenge, proof):
+                return ask(access.authorization(url))
+        return response
+
+    def _body(self, answer: "_Answer") -> Iterator[bytes]:
         """The bytes of an answer as they arrive, unless they arrive too slowly or are a web page."""
         import requests  # noqa: PLC0415  see _session
         import urllib3  # noqa: PLC0415  see _session
 
-        window, received, first = time.monotonic(), 0, True
+        began, received, first = time.monotonic(), 0, True
         while True:
             try:
-                chunk = response.raw.read1(READ, decode_content=False)
+                with answer.watch.waiting():
+                    chunk = answer.response.raw.read1(READ, decode_content=False)
             except (urllib3.exceptions.HTTPError, requests.RequestException, OSError, ValueError) as error:
-                raise self._explain(error) from error
+                raise _expired(answer.watch) or self._explain(error) from error
+            if failure := _expired(answer.watch):
+                raise failure
             if not chunk:
                 return
             if first and chunk[:64].lstrip().lower().startswith(_HTML):
@@ -416,10 +456,10 @@ class Transport:
             yield chunk
             received += len(chunk)
             now = time.monotonic()
-            if now - window > self._stall_timeout:
-                if received < SLOWEST * (now - window):
-                    raise _Failure(f"it stalled: {received} bytes in {now - window:.0f} s")
-                window, received = now, 0
+            if now - began > self._stall_timeout:
+                if received < SLOWEST * (now - began):
+                    raise _Failure(f"it stalled: {received} bytes in {now - began:.0f} s")
+                began, received = now, 0
 
     def _explain(self, error: BaseException) -> _Failure:
         """A failure to connect or read, in words of its reader."""
@@ -461,8 +501,6 @@ class Transport:
             return _Failure(f"no connection within {self._connect_timeout:g} s", unreachable=True)
         if has(requests.ReadTimeout, urllib3.exceptions.ReadTimeoutError, TimeoutError):
             return _Failure(f"it stalled: no byte for {self._stall_timeout:g} s")
-        if isinstance(error, requests.TooManyRedirects):
-            return _Failure("it redirects in circles", final=True)
         if isinstance(error, ValueError):  # requests, urllib3 and the idna codec agree on that
             return _Failure("the address is not valid", final=True)
         if has(urllib3.exceptions.IncompleteRead, http.client.IncompleteRead):
@@ -498,11 +536,11 @@ class _Incoming:
             resumed = self._have > 0
             try:
                 if self._have < self._limit and not self._is_complete():
-                    with transport._answer(url, self._have, access=self._want.access) as response:  # noqa: SLF001  two halves of one thing
-                        if resumed and not _continues(response, self._have):
+                    with transport._answer(url, self._have, access=self._want.access) as answer:  # noqa: SLF001  two halves of one thing
+                        if resumed and not _continues(answer.response, self._have):
                             self._restart(out)
                             resumed = False
-                        self._receive(out, response, transport)
+                        self._receive(out, answer, transport)
                 self._check()
             except _WrongError:
                 self._restart(out)
@@ -541,18 +579,23 @@ class _Incoming:
         if self._have < self._size:
             raise _Failure(f"it ended after {self._have} of {self._size} bytes")
         if self._want.digest and self._state.hexdigest() != self._want.digest:
-            raise _WrongError(f"it sent other bytes: their SHA-256 is {self._state.hexdigest()}")
+            named = f" than {self._want.vouched} names" if self._want.vouched else ""
+            found = self._state.hexdigest()
+            raise _WrongError(
+                f"it sent other bytes{named}: their SHA-256 is {found}, not {self._want.digest}", self._want.doubt
+            )
 
-    def _receive(self, out: BinaryIO, response: "requests.Response", transport: Transport) -> None:
-        length = _length(response)
+    def _receive(self, out: BinaryIO, answer: "_Answer", transport: Transport) -> None:
+        length = _length(answer.response)
         size = None if length is None else self._have + length
         if self._want.size == UNKNOWN and size is not None:
             self._size = size
-        for chunk in transport._body(response):  # noqa: SLF001  as above
+        for chunk in transport._body(answer):  # noqa: SLF001  as above
             if self._stop.is_set():
                 raise _StoppedError
             if self._have + len(chunk) > self._limit or size not in {None, self._size}:
-                raise _WrongError(f"it has {size or 'more'} bytes instead of {self._limit}")
+                named = f", which {self._want.vouched} names" if self._want.vouched else ""
+                raise _WrongError(f"it has {size or 'more'} bytes instead of {self._limit}{named}", self._want.doubt)
             out.write(chunk)
             self._account(chunk)
 
@@ -570,6 +613,31 @@ def _measured(store: Store, want: Want) -> Want:
 def _with_header(request: "requests.PreparedRequest", value: str) -> "requests.PreparedRequest":
     request.headers["Authorization"] = value
     return request
+
+
+def _expired(watch: "Watch") -> _Failure | None:
+    """What to say when the watch has broken the connection."""
+    return _Failure(f"it stalled: no answer within {watch.seconds:g} s") if watch.expired else None
+
+
+def _origin(url: str) -> tuple[str, str]:
+    """Scheme, and host with port."""
+    parts = urlsplit(printable(url))
+    return parts.scheme, parts.netloc
+
+
+def _redirected(url: str, target: str) -> str:
+    """The address that `url` redirects to with the header Location."""
+    try:
+        found = urljoin(url, target)
+        scheme = urlsplit(found).scheme
+    except ValueError as error:
+        raise _Failure("it redirects to an address that is not valid", final=True) from error
+    if scheme not in {"http", "https"}:
+        raise _Failure("it redirects to an address that is neither http nor https", final=True)
+    if scheme == "http" and urlsplit(url).scheme == "https":
+        raise _Failure("it redirects from https to http, where anybody could answer", final=True)
+    return found
 
 
 def _host(url: str) -> str:
@@ -637,12 +705,12 @@ def _gave_up(name: str, hint: str, failures: Mapping[str, _Failure]) -> Transpor
     """The error for something that no address had; its cause is the failure that says most."""
     if not failures:
         return TransportError(f"{name} cannot be fetched", why="no server is known that may have it", hint=hint)
-    url, telling = min(failures.items(), key=lambda item: (item[1].unreachable, item[1].missing))
+    url, telling = min(failures.items(), key=lambda item: (item[1].unreachable, item[1].missing, not item[1].final))
     missing = all(failure.missing for failure in failures.values())
     kind = MissingError if missing else TransportError
     return kind(
         f"{name} cannot be fetched",
         why=f"{printable(url)}: {telling.reason}",
-        hint=hint if missing or not telling.hint else telling.hint,
+        hint=hint if telling.missing else telling.hint or _TROUBLE,
         details=[f"{printable(url)}: {failure.reason}" for url, failure in failures.items()],
     )

@@ -86,6 +86,18 @@ def index(stanzas: Sequence[str], component: str = "main", architecture: str = "
     return {path: text, f"{path}.xz": lzma.compress(text)}
 
 
+def laid_out(
+    files: Mapping[str, bytes], inrelease: bytes, *, suite: str = "trixie", by_hash: bool = True
+) -> dict[str, bytes]:
+    """The files of a suite by path below the archive; its indices are only there under their digests when `by_hash`."""
+    base = f"/dists/{suite}"
+    found = {f"{base}/InRelease": inrelease}
+    for path, data in files.items():
+        hashed = f"{path.rpartition('/')[0]}/by-hash/SHA256/{hashlib.sha256(data).hexdigest()}"
+        found[f"{base}/{hashed if by_hash else path}"] = data
+    return found
+
+
 def publish(
     server: Server,
     files: Mapping[str, bytes],
@@ -95,14 +107,9 @@ def publish(
     root: str = "/debian",
     by_hash: bool = True,
 ) -> None:
-    """Serve a suite, whose indices are only there under their digests when `by_hash`."""
-    base = f"{root}/dists/{suite}"
-    server.serve(f"{base}/InRelease", inrelease)
-    for path, data in files.items():
-        if by_hash:
-            server.serve(f"{base}/{path.rpartition('/')[0]}/by-hash/SHA256/{hashlib.sha256(data).hexdigest()}", data)
-        else:
-            server.serve(f"{base}/{path}", data)
+    """Serve a suite; see `laid_out`."""
+    for path, data in laid_out(files, inrelease, suite=suite, by_hash=by_hash).items():
+        server.serve(f"{root}{path}", data)
 
 
 def mirrors(*bases: str) -> Mirrors:

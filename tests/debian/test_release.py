@@ -119,11 +119,17 @@ def test_a_tampered_release_is_refused(change: object) -> None:
 
 def test_only_what_is_signed_counts() -> None:
     good = signed(release(FILES))
-    assert read(good + b"\nCodename: evil\n").codename == "trixie"
     header = b"-----BEGIN PGP SIGNED MESSAGE-----"
-    with pytest.raises(SignatureError):
-        read(b"Codename: evil\n\n" + good)
-    assert read(good.replace(header, header + b"\nCodename: evil", 1)).codename == "trixie"
+    for data, place in (
+        (good + b"\nCodename: evil\n", "after its signature"),
+        (good + good, "after its signature"),
+        (b"Codename: evil\n\n" + good, "before the signed text"),
+        (good.replace(header, header + b"\nCodename: evil", 1), "among its headers"),
+    ):
+        with pytest.raises(SignatureError, match=f"does not cover all of it: there is more {place}"):
+            read(data)
+    assert read(good + b"\r\n\n").codename == "trixie"
+    assert read(good.replace(b"\n", b"\r\n")).codename == "trixie"
 
 
 def test_a_release_signed_with_another_key_is_refused() -> None:

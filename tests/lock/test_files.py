@@ -46,7 +46,7 @@ def test_a_digest_in_the_recipe(server: Server, store: Store, transport: Transpo
 
 
 def test_a_wrong_digest_in_the_recipe(server: Server, store: Store, transport: Transport) -> None:
-    with pytest.raises(TransportError, match=f"it sent other bytes: their SHA-256 is {DIGEST}") as caught:
+    with pytest.raises(TransportError, match=f"other bytes than the recipe names: their SHA-256 is {DIGEST}") as caught:
         one(wanted(server.serve("/kubelet", DATA), "0" * 64), store, transport)
     assert caught.value.hint == "check kubernetes"
     assert not store.has(DIGEST)

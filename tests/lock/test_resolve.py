@@ -18,7 +18,7 @@ from assembler.lock.wanted import BOOT, INITRD, TOOLS, VM
 from assembler.recipe.model import Debian, Kernel, Recipe, Rootfs
 from assembler.store.objects import Store
 from assembler.store.transport import OfflineError, Transport, TransportError
-from tests.debian.archives import NOW, date, fingerprint, index, publish, release, signed, source, stanza
+from tests.debian.archives import NOW, date, fingerprint, index, laid_out, release, signed, source, stanza
 from tests.http_server import Server
 
 OTHERS = sorted({*INITRD, *TOOLS, *(name for table in (BOOT, VM) for names in table.values() for name in names)})
@@ -49,13 +49,31 @@ def publish_suite(
     server: Server, suite: str, stanzas: Mapping[str, Mapping[str, str]], *, root: str = "/debian", **fields: str
 ) -> None:
     """Serve a suite with these packages, whose fields may say more than usual, and their .debs."""
-    texts = []
+    for path, data in suite_files(suite, stanzas, fields).items():
+        server.serve(f"{root}{path}", data)
+
+
+def suite_files(
+    suite: str,
+    stanzas: Mapping[str, Mapping[str, str]],
+    fields: Mapping[str, str],
+    *,
+    debs: Mapping[str, bytes] | None = None,
+    key: str = "archive",
+) -> dict[str, bytes]:
+    """The files of an archive with one suite, whose Release has `fields` and is signed with `key`, by path.
+
+    `debs` has real packages for some of the names.
+    """
+    texts, found = [], {}
     for name, extra in stanzas.items():
         version = extra.get("Version", "1.0")
-        texts.append(stanza(name, deb(name, version), **extra))
-        server.serve(f"{root}/pool/main/{name[0]}/{name}/{name}_{version}_amd64.deb", deb(name, version))
+        data = (debs or {}).get(name) or deb(name, version)
+        texts.append(stanza(name, data, **extra))
+        found[f"/pool/main/{name[0]}/{name}/{name}_{version}_amd64.deb"] = data
     files = index(texts)
-    publish(server, files, signed(release(files, Codename=suite, Suite=suite, **fields)), suite=suite, root=root)
+    text = release(files, **{"Codename": suite, "Suite": suite, **fields})
+    return found | laid_out(files, signed(text, key), suite=suite)
 
 
 def base(**more: Mapping[str, str]) -> dict[str, Mapping[str, str]]:

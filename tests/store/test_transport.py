@@ -197,16 +197,7 @@ def test_a_stalled_server_is_left_for_the_next(server: Server, store: Store, has
 
 
 def test_a_dripping_server_is_stalled(server: Server, store: Store, hasty: Transport) -> None:
-    def drip(handler: Handler) -> None:
-        handler.send_response(200)
-        handler.send_header("Content-Length", str(len(DATA)))
-        handler.end_headers()
-        for byte in DATA:
-            handler.wfile.write(bytes([byte]))
-            if server.stopping.wait(0.05):
-                return
-
-    server.answers["/drip"] = drip
+    server.answers["/drip"] = lambda handler: handler.dripping(DATA)
     began = time.monotonic()
     with pytest.raises(TransportError, match=r"it stalled: [0-9]+ bytes in"):
         hasty.download(store, [want(server.url("/drip"))])
@@ -236,16 +227,7 @@ def test_never_reads_more_than_was_promised(
     transport: Transport,
     promise: bool,  # noqa: FBT001  a parameter of the test
 ) -> None:
-    def endless(handler: Handler) -> None:
-        handler.send_response(200)
-        if promise:
-            handler.send_header("Content-Length", str(1 << 40))
-        handler.end_headers()
-        handler.close_connection = True
-        while not server.stopping.is_set():
-            handler.wfile.write(DATA)
-
-    server.answers["/bomb"] = endless
+    server.answers["/bomb"] = lambda handler: handler.endless(DATA, promised=1 << 40 if promise else None)
     with pytest.raises(TransportError, match="bytes instead of 300000"):
         transport.download(store, [want(server.url("/bomb"))])
     assert partial(store).stat().st_size == 0
@@ -365,7 +347,8 @@ def https(tmp_path: Path) -> Iterator[tuple[str, Path]]:
 
     class Hello(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            self.send_response(200)
+            self.send_response(302 if self.path == "/away" else 200)
+            self.send_header("Location", "http://127.0.0.1:9/")
             self.end_headers()
             self.wfile.write(b"hello")
 
@@ -395,6 +378,8 @@ def test_private_certificate_authorities(
     assert "REQUESTS_CA_BUNDLE" in caught.value.hint
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
     assert transport.get(url) == b"hello"
+    with pytest.raises(TransportError, match="it redirects from https to http, where anybody could answer"):
+        transport.get(f"{url}away")
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/nowhere.pem")
     with pytest.raises(TransportError, match="REQUESTS_CA_BUNDLE"):
         transport.get(url)

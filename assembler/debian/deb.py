@@ -39,6 +39,8 @@ _DAMAGE = (
     tarfile.TarError,
 )
 """What the decompressors and parsers raise for bytes that are not theirs."""
+_UNREADABLE = (FileNotFoundError, ValueError, LookupError, TypeError)
+"""What reading an unpacked package raises when its files are not whole."""
 
 
 class DebError(AssembleError):
@@ -159,7 +161,10 @@ def unpack(package: Path, folder: Path, where: Place, limits: Limits | None = No
         with package.open("rb") as stream:
             if sha256 and (found := hashlib.file_digest(stream, "sha256").hexdigest()) != sha256:
                 raise DebError(
-                    "a package in the store is damaged", where=where, why=f"its SHA-256 is {found}, not {sha256}"
+                    "a package in the store is damaged",
+                    where=where,
+                    why=f"its SHA-256 is {found}, not {sha256}",
+                    hint="build without --offline, which fetches it again",
                 )
             stream.seek(0)
             parts = {name: (offset, size) for name, offset, size in _members(stream, where)}
@@ -207,13 +212,17 @@ def read_control(package: Path, where: Place) -> tuple[dict[str, str], dict[str,
 
 
 def read(folder: Path) -> Deb:
-    """The package that :func:`unpack` left in `folder`."""
+    """The package that :func:`unpack` left in `folder`. Raises one of `_UNREADABLE` when it is not whole."""
     listing = json.loads((folder / "index.json").read_bytes())
+    data = folder / "data.tar"
+    members = tuple(Member(*member) for member in listing["members"])
+    if data.stat().st_size < max((member.offset + member.size for member in members), default=0):
+        raise ValueError("data.tar is cut off")
     return Deb(
         fields=listing["fields"],
         control={name: text.encode("latin-1") for name, text in listing["control"].items()},
-        data=folder / "data.tar",
-        members=tuple(Member(*member) for member in listing["members"]),
+        data=data,
+        members=members,
     )
 
 
@@ -221,4 +230,19 @@ def open_package(store: Store, sha256: str, name: str = "", limits: Limits | Non
     """The package whose .deb has this digest, unpacked in the store if it is not yet. Raises as :func:`unpack`."""
     package = store.get(sha256, what=name or "a package")
     where = Place(package=name, file="" if name else str(package))
-    return read(store.derived(_KIND, sha256, lambda folder: unpack(package, folder, where, limits, sha256)))
+
+    def make(folder: Path) -> None:
+        unpack(package, folder, where, limits, sha256)
+
+    try:
+        return read(store.derived(_KIND, sha256, make))
+    except _UNREADABLE:
+        return read(store.derived(_KIND, sha256, make, sound=_readable))
+
+
+def _readable(folder: Path) -> bool:
+    try:
+        read(folder)
+    except _UNREADABLE:
+        return False
+    return True

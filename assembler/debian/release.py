@@ -112,7 +112,7 @@ def locked_release(
     it, SignatureError, and ReleaseError when it is not what the lock says of it.
     """
     name = f"InRelease of {archive.suite} of {locked.date}"
-    if not store.has(locked.inrelease_sha256):
+    if not store.sound(locked.inrelease_sha256):
         _find_release(archive, locked, name=name, store=store, mirrors=mirrors, transport=transport)
     data = store.get(locked.inrelease_sha256, what=name).read_bytes()
     release = read_release(data, keyring.trusted(archive), now=now, name=name)

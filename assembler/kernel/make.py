@@ -51,6 +51,9 @@ class Make:
     jobs: int
     cache: Path
     """ccache's folder, used when there is ccache."""
+    lock: int | None = None
+    """Descriptor of a lock on `objects`, which make and all that it starts hold, too: when this process is killed, no
+    other compiles there before they have ended."""
 
     def __post_init__(self) -> None:
         for folder in (self.tree, self.objects):
@@ -115,6 +118,7 @@ class Make:
                     stdout=subprocess.PIPE,
                     stderr=subprocess.STDOUT,
                     env=self.environment(),
+                    pass_fds=() if self.lock is None else (self.lock,),
                     start_new_session=True,
                 )
             except OSError as error:

@@ -60,7 +60,7 @@ def build(wish: Wish, folder: Path, store: Store, *, kind: str, jobs: int = 2, r
     """
     asked = config.merge(wish.fragments)
     log = _new_log(store)
-    with _objects(store) as objects:
+    with _objects(store) as (objects, lock):
         make = Make(
             tree=wish.tree,
             objects=objects,
@@ -69,6 +69,7 @@ def build(wish: Wish, folder: Path, store: Store, *, kind: str, jobs: int = 2, r
             epoch=wish.epoch,
             jobs=jobs,
             cache=store.root / "ccache",
+            lock=lock,
         )
         values = configure(make, wish.base, asked, log, reporter)
         zboot = wish.architecture == "arm64" and values.get("EFI_ZBOOT") == "y"
@@ -107,17 +108,17 @@ def configure(
 
 
 @contextmanager
-def _objects(store: Store) -> Iterator[Path]:
-    """An empty folder to compile in, removed afterwards. It is always the same one, one build at a time: compilers are
-    told of it, and ccache finds again only what they were told before.
+def _objects(store: Store) -> Iterator[tuple[Path, int]]:
+    """An empty folder to compile in, removed afterwards, and the descriptor of its lock. It is always the same one, one
+    build at a time: compilers are told of it, and ccache finds again only what they were told before.
     """
     folder = store.root / "tmp" / "kernel"
-    with store.locked("kernel-objects"):
+    with store.locked("kernel-objects") as lock:
         shutil.rmtree(folder, ignore_errors=True)  # of a build that was killed
         try:
             with store.writing():
                 folder.mkdir()
-            yield folder
+            yield folder, lock
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 

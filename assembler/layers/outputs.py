@@ -2,15 +2,15 @@
 
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from assembler.errors import AssembleError, Place
 from assembler.layers.manifest import Artifact
 from assembler.store.objects import FULL, sha256_of
+from assembler.store.scratch import scratch
 
 
 @dataclass(slots=True)
@@ -60,29 +60,29 @@ def outputs(folder: Path) -> Iterator[Outputs]:
 
     Raises AssembleError when it cannot be written, and when its disk is full.
     """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        staging = Path(tempfile.mkdtemp(prefix=".assemble-", dir=folder))
-    except OSError as error:
-        raise AssembleError(
-            "the output folder cannot be written",
-            where=Place(file=str(folder)),
-            why=error.strerror or str(error),
-            hint="name another one with --out",
-        ) from error
-    try:
-        made = Outputs(folder, staging)
-        yield made
-        made._commit()  # noqa: SLF001  the other half of this class
-    except OSError as error:
-        # What is written elsewhere meanwhile, the store, explains itself.
-        if error.errno not in FULL:
-            raise
-        raise AssembleError(
-            "the disk of the output folder is full",
-            where=Place(file=str(folder)),
-            why=error.strerror or str(error),
-            hint="make room there, or name another folder with --out",
-        ) from error
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
+    with ExitStack() as stack:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            staging = stack.enter_context(scratch(folder))
+            staging.mkdir()
+        except OSError as error:
+            raise AssembleError(
+                "the output folder cannot be written",
+                where=Place(file=str(folder)),
+                why=error.strerror or str(error),
+                hint="name another one with --out",
+            ) from error
+        try:
+            made = Outputs(folder, staging)
+            yield made
+            made._commit()  # noqa: SLF001  the other half of this class
+        except OSError as error:
+            # What is written elsewhere meanwhile, the store, explains itself.
+            if error.errno not in FULL:
+                raise
+            raise AssembleError(
+                "the disk of the output folder is full",
+                where=Place(file=str(folder)),
+                why=error.strerror or str(error),
+                hint="make room there, or name another folder with --out",
+            ) from error

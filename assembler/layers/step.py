@@ -22,6 +22,7 @@ LAYERS: tuple[LayerName, ...] = ("kernel", "rootfs", "kubernetes", "livecd", "cl
 
 FACTS = "facts.json"
 """A file of a result for the manifest: a JSON object with what is worth knowing of it."""
+_DIGESTS = "digests.json"
 CODE = "assembler"
 """The input that every step has: the assembler's own code, as another version of it may write other bytes."""
 
@@ -73,14 +74,26 @@ class Step:
             digests = {
                 path.relative_to(files).as_posix(): sha256_of(path) for path in files.rglob("*") if path.is_file()
             }
-            (folder / "digests.json").write_text(json.dumps(digests, sort_keys=True), "ascii")
+            (folder / _DIGESTS).write_text(json.dumps(digests, sort_keys=True), "ascii")
 
-        folder = store.derived(self._kind, self.key, make)
-        return Result(folder / "files", json.loads((folder / "digests.json").read_bytes()))
+        folder = store.derived(self._kind, self.key, make, sound=_sound)
+        return Result(folder / "files", _digests(folder))
 
     @property
     def _kind(self) -> str:
         return f"layer-{self.label}-1"
+
+
+def _digests(folder: Path) -> dict[str, str]:
+    return dict(json.loads((folder / _DIGESTS).read_bytes()))
+
+
+def _sound(folder: Path) -> bool:
+    """Whether the files of a result in the store are still what was made."""
+    try:
+        return all(sha256_of(folder / "files" / name) == digest for name, digest in _digests(folder).items())
+    except (OSError, ValueError):
+        return False
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ Layout below the store's root:
     locks/                      flock(2) files, one a key
 
 Nothing is visible under its final name before it is complete, so a build that is killed leaves only files in tmp/ and
-downloads/, and any number of builds may share a store.
+downloads/, and any number of builds may share a store. What is left in tmp/ goes with the next build.
 """
 
 import errno
@@ -17,13 +17,14 @@ import fcntl
 import hashlib
 import os
 import shutil
-import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
 from assembler.errors import AssembleError, Place
+from assembler.progress import SILENT, Reporter
+from assembler.store.scratch import scratch
 
 CHUNK = 1 << 20
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
@@ -41,13 +42,19 @@ def sha256_of(path: Path) -> str:
 
 
 class Store:
-    """A store below `root`, which is made when it is missing. Safe for threads and for concurrent processes."""
+    """A store below `root`, which is made when it is missing. Safe for threads and for concurrent processes.
 
-    def __init__(self, root: Path, *, results: Path | None = None) -> None:
+    The reporter is warned of results that are damaged.
+    """
+
+    def __init__(self, root: Path, *, results: Path | None = None, reporter: Reporter = SILENT) -> None:
         self.root = root
         self.results = results or root / "derived"
         """Where derived results are kept."""
         self._tmp = root / "tmp"
+        self._reporter = reporter
+        self._sound: set[str] = set()
+        """Objects whose bytes this process has seen to be right."""
         try:
             for folder in (self._tmp, root / "objects", self.results, root / "locks"):
                 folder.mkdir(parents=True, exist_ok=True)
@@ -68,6 +75,17 @@ class Store:
     def has(self, digest: str) -> bool:
         """Whether the object is here. Its bytes were verified when it was written."""
         return self.path(digest).is_file()
+
+    def sound(self, digest: str) -> bool:
+        """Whether the object is here and its bytes are still right, for which they are read once in this process.
+
+        One that is damaged is replaced when it is added again.
+        """
+        if not self.has(digest):
+            return False
+        if digest not in self._sound and sha256_of(self.path(digest)) == digest:
+            self._sound.add(digest)
+        return digest in self._sound
 
     def get(self, digest: str, *, what: str = "") -> Path:
         """The path of an object that must be here; `what` names it in the error."""
@@ -94,23 +112,21 @@ class Store:
             "the disk of the store is full" if full else "the store cannot be written",
             where=Place(file=str(error.filename or self.root)),
             why=error.strerror or str(error),
-            hint="make room there, or choose another folder with --store or XDG_CACHE_HOME",
+            hint=f"{'make room there, or ' if full else ''}choose another folder with --store or XDG_CACHE_HOME",
         )
 
     @contextmanager
     def temporary(self) -> Iterator[Path]:
         """A fresh path below tmp/ for a file or folder; removed afterwards if it is still there."""
-        with self.writing():
-            folder = Path(tempfile.mkdtemp(dir=self._tmp))
-        try:
-            yield folder / "x"
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
+        with ExitStack() as stack:
+            with self.writing():
+                path = stack.enter_context(scratch(self._tmp))
+            yield path
 
     def add(self, data: bytes) -> str:
         """Keep `data`; returns its digest."""
         digest = hashlib.sha256(data).hexdigest()
-        if not self.has(digest):
+        if not self.sound(digest):
             with self.temporary() as path:
                 with self.writing():
                     path.write_bytes(data)
@@ -126,6 +142,7 @@ class Store:
             with path.open("rb") as stream:
                 os.fsync(stream.fileno())
             path.replace(final)
+        self._sound.add(digest)
         return final
 
     def adopt_stream(self, stream: BinaryIO) -> str:
@@ -137,7 +154,7 @@ class Store:
                     state.update(chunk)
                     out.write(chunk)
             digest = state.hexdigest()
-            if not self.has(digest):
+            if not self.sound(digest):
                 self.adopt(path, digest)
         return digest
 
@@ -147,18 +164,25 @@ class Store:
         """Whether what :meth:`derived` would make is here."""
         return (self.results / kind / key).exists()
 
-    def derived(self, kind: str, key: str, make: Callable[[Path], None]) -> Path:
+    def derived(
+        self, kind: str, key: str, make: Callable[[Path], None], *, sound: Callable[[Path], bool] = Path.exists
+    ) -> Path:
         """The file or folder computed from the inputs that `key` digests, made by `make(path)` when it is missing.
 
         `kind` names the computation and its version ("unpacked-2"); `key` is a file name, by custom a hex digest.
-        When two builds want the same result, one makes it and the other waits.
+        When two builds want the same result, one makes it and the other waits. `sound` looks at one that is there;
+        what it finds damaged is made anew.
         """
         final = self.results / kind / key
-        if final.exists():
+        if final.exists() and sound(final):
             return final
         with self.locked(f"{kind}-{key}"):
             if final.exists():
-                return final
+                if sound(final):
+                    return final
+                self._reporter.warn(f"a result in the store is damaged, and is made anew: {final}")
+                with self.temporary() as path, self.writing():
+                    final.rename(path)
             with self.temporary() as path:
                 try:
                     make(path)
@@ -178,7 +202,7 @@ class Store:
         What is computed in it is forgotten afterwards.
         """
         with self.temporary() as folder:
-            yield Store(self.root, results=folder)
+            yield Store(self.root, results=folder, reporter=self._reporter)
 
     def share(self, root: Path) -> None:
         """Give the store below `root` the objects of this one, as links where that can be, else as copies."""
@@ -191,12 +215,15 @@ class Store:
                 shutil.copyfile(path, target)
 
     @contextmanager
-    def locked(self, name: str) -> Iterator[None]:
-        """Hold the lock `name` against every other process and thread that shares the store."""
+    def locked(self, name: str) -> Iterator[int]:
+        """Hold the lock `name` against every other process and thread that shares the store.
+
+        Yields its descriptor: a program that inherits it holds the lock until it ends, too.
+        """
         with self.writing():
             descriptor = os.open(self.root / "locks" / name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
-            yield
+            yield descriptor
         finally:
             os.close(descriptor)

@@ -248,20 +248,28 @@ class Transport:
         return self._persist((url,), name, hint, threading.Event(), attempt)
 
     def download(self, store: Store, wants: Iterable[Want]) -> None:
-        """See to it that `store` holds everything in `wants`; what it has is not asked for again.
+        """See to it that `store` holds everything in `wants`; what it has is not asked for again unless it is damaged.
 
         Interrupted downloads continue where they stopped, in this process or a later one. When two processes want the
         same object, one fetches it and the other waits. The first that cannot be had ends all; raises
-        :class:`TransportError`, or :class:`OfflineError` naming all that is missing.
+        :class:`TransportError`, or :class:`OfflineError` naming all that is missing or damaged.
         """
-        missing = {want.digest: want for want in wants if not store.has(want.digest)}
+        missing = {want.digest: want for want in wants if not store.sound(want.digest)}
+        damaged = [want for want in missing.values() if store.has(want.digest)]
         if self.offline and missing:
             raise OfflineError(
-                f"{len(missing)} of the files that this build needs are not in the store",
+                f"{len(missing)} of the files that this build needs are not in the store"
+                + (", or are damaged there" if damaged else ""),
                 why="the network is ruled out",
                 hint="build once without --offline",
-                details=[f"{want.name} ({want.size} bytes, sha256 {want.digest})" for want in missing.values()],
+                details=[
+                    f"{want.name} ({want.size} bytes, sha256 {want.digest})"
+                    + (f" is damaged: {store.path(want.digest)}" if want in damaged else "")
+                    for want in missing.values()
+                ],
             )
+        for want in damaged:
+            self._reporter.warn(f"{want.name} is damaged in the store, and is fetched again: {store.path(want.digest)}")
         self._download_all(store, list(missing.values()))
 
     def learn(self, store: Store, wants: Sequence[Want]) -> list[Want]:
@@ -269,7 +277,7 @@ class Transport:
 
         What has no digest is fetched anew, whole, and what arrives is believed.
         """
-        known = {want: _measured(store, want) for want in wants if store.has(want.digest)}
+        known = {want: _measured(store, want) for want in wants if store.sound(want.digest)}
         missing = [want for want in dict.fromkeys(wants) if want not in known]
         if self.offline and missing:
             raise OfflineError(
@@ -308,7 +316,7 @@ class Transport:
         if stop.is_set():
             raise _StoppedError
         with store.locked(f"download-{_partial_name(want)}"):
-            if store.has(want.digest):
+            if store.sound(want.digest):
                 step.advance(max(want.size, 0))
                 return _measured(store, want)
             step.note(want.name)

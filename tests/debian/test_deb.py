@@ -170,3 +170,16 @@ def test_a_paragraph_keeps_order_and_continuations() -> None:
         ("Description", "short\n long\n  more"),
         ("Depends", "b (>= 1),\n c"),
     ]
+
+
+@pytest.mark.parametrize("damage", ["data.tar", "index.json", "gone"])
+def test_an_unpacked_package_that_is_cut_off_is_unpacked_again(store: Store, damage: str) -> None:
+    digest = store.add(deb("hello", item("./a", b"a" * 3000)))
+    before = open_package(store, digest, "hello")
+    if damage == "gone":
+        before.data.unlink()
+    else:
+        with before.data.with_name(damage).open("r+b") as stream:
+            stream.truncate(1000)
+    assert open_package(store, digest, "hello") == before
+    assert before.data.read_bytes().count(b"a" * 3000) == 1

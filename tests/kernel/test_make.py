@@ -1,6 +1,9 @@
 """Running make: what it is told, what is told of it, and how it ends. The make is real, the kernel a few lines."""
 
+import dataclasses
 import errno
+import fcntl
+import multiprocessing
 import os
 import signal
 import threading
@@ -11,6 +14,7 @@ import pytest
 
 from assembler.kernel.make import Make, MakeError
 from assembler.kernel.toolchain import Toolchain
+from assembler.store.objects import Store
 from tests.reporters import Recorder
 
 MAKEFILE = r"""
@@ -133,3 +137,25 @@ def test_folders_that_make_does_not_take(tmp_path: Path) -> None:
     with pytest.raises(MakeError, match="cannot be built in this folder") as caught:
         make(tmp_path / "with space")
     assert "--store" in caught.value.hint
+
+
+def hang(folder: Path, root: Path) -> None:
+    """Run a make without end, under a lock."""
+    with Store(root).locked("objects") as lock:
+        dataclasses.replace(make(folder), lock=lock).run(["hanging"], folder / "log")
+
+
+def test_make_keeps_the_lock_when_the_build_that_started_it_is_killed(store: Store, tmp_path: Path) -> None:
+    pids = tmp_path / "objects/pid"
+    process = multiprocessing.get_context("spawn").Process(target=hang, args=(tmp_path, store.root))
+    process.start()
+    while not pids.exists() or len(pids.read_text().split()) < 2:
+        assert process.is_alive()
+        time.sleep(0.01)
+    process.kill()
+    process.join()
+    with (store.root / "locks/objects").open() as lock:
+        with pytest.raises(BlockingIOError):
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        os.killpg(os.getpgid(int(pids.read_text().split()[-1])), signal.SIGKILL)
+        fcntl.flock(lock, fcntl.LOCK_EX)

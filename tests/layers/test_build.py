@@ -1,7 +1,11 @@
 """The output folder is brought up to date step by step, and the rest of it left alone."""
 
+import multiprocessing
+import time
 from collections.abc import Mapping
 from pathlib import Path
+
+import pytest
 
 from assembler.layers.build import bring_up_to_date
 from assembler.layers.manifest import FILE, Manifest, read_layers
@@ -88,3 +92,34 @@ def test_a_manifest_of_something_else_counts_for_nothing(tmp_path: Path) -> None
     for text in ("", "[]", '{"schema": 2}', '{"schema": 2, "name": "n", "architecture": "amd64", "layers": {"a": 1}}'):
         (tmp_path / FILE).write_text(text)
         assert read_layers(tmp_path, name="n", architecture="amd64") == {}
+
+
+def hang(root: Path, out: Path, kept: bool) -> None:  # noqa: FBT001  the arguments of a process
+    """Build a layer, and be in the middle of the next for ever."""
+
+    def make(folder: Path) -> None:
+        (folder / "livecd.img").write_text("half")
+        (out / "began").touch()
+        time.sleep(1000)
+
+    endless = Step(layer="livecd", name="image", inputs={}, make=make, outputs=("livecd.img",), kept=kept)
+    run(Store(root), out, [step([], "rootfs"), endless])
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_a_killed_build_is_carried_on_by_the_next(store: Store, tmp_path: Path, kept: bool) -> None:  # noqa: FBT001  a parameter
+    out, made = tmp_path / "out", list[str]()
+    process = multiprocessing.get_context("spawn").Process(target=hang, args=(store.root, out, kept))
+    process.start()
+    while not (out / "began").exists():
+        assert process.is_alive()
+        time.sleep(0.01)
+    process.kill()
+    process.join()
+    (out / "began").unlink()
+    assert [path.name for path in out.iterdir() if not path.name.startswith(".assemble-")] == []
+    run(store, out, [step(made, "rootfs"), step(made, "livecd", kept=kept)])
+    assert made == ["livecd"]
+    assert (out / "livecd.img").read_text() == "livecd of None"
+    assert sorted(path.name for path in out.iterdir()) == ["livecd.img", FILE, "rootfs.img"]
+    assert list((store.root / "tmp").iterdir()) == []

@@ -8,6 +8,7 @@ from assembler.layers.step import FACTS, Step, facts, of_files, of_packages, of_
 from assembler.lock.model import LockedPackage
 from assembler.recipe.model import Livecd
 from assembler.store.objects import Store
+from tests.reporters import Recorder
 
 
 def step(made: list[str] | None = None, **inputs: str) -> Step:
@@ -72,3 +73,21 @@ def test_inputs_have_the_names_that_people_know_them_by() -> None:
         why="requested",
     )
     assert of_packages("package", [package]) == {"package curl": "8.14.1-2 " + "ab" * 32}
+
+
+@pytest.mark.parametrize("damage", ["flipped", "gone", "digests"])
+def test_a_damaged_result_is_made_anew(tmp_path: Path, damage: str) -> None:
+    reporter, made = Recorder(), list[str]()
+    store = Store(tmp_path, reporter=reporter)
+    one = step(made, a="1")
+    result = one.result(store)
+    if damage == "flipped":
+        result.path("image").write_bytes(b"y")
+    elif damage == "gone":
+        result.path("image").unlink()
+    else:
+        (result.folder.parent / "digests.json").write_bytes(b"")
+    assert one.result(store) == result
+    assert result.path("image").read_bytes() == b"x"
+    assert len(made) == 2
+    assert len(reporter.warnings) == 1

@@ -21,6 +21,7 @@ from assembler.progress import SILENT
 from assembler.store.objects import Store, StoreError
 from assembler.store.transport import OfflineError, Transport, TransportError, Want
 from tests.http_server import Handler, Server
+from tests.reporters import Recorder
 
 DATA = hashlib.shake_256(b"a package").digest(300_000)
 DIGEST = hashlib.sha256(DATA).hexdigest()
@@ -475,3 +476,27 @@ def test_two_processes_fetch_one_object_once(server: Server, store: Store) -> No
     assert other.exitcode == 0
     assert held(store) == DATA
     assert len(server.seen) == 1
+
+
+@pytest.mark.parametrize("damaged", [bytes([DATA[0] ^ 1]) + DATA[1:], DATA[:-1], b"", DATA + b"x"])
+def test_a_damaged_object_is_named_and_fetched_again_or_refused_offline(
+    server: Server, store: Store, damaged: bytes
+) -> None:
+    store.add(DATA)
+    other = store.add(b"other")
+    store.path(DIGEST).chmod(0o644)
+    store.path(DIGEST).write_bytes(damaged)
+    wants = [want(server.serve("/x", DATA)), want(server.url("/y"), data=b"other")]
+    reporter, again = Recorder(), Store(store.root)
+    with Transport(offline=True) as transport, pytest.raises(OfflineError, match=r"1 of .* damaged") as caught:
+        transport.download(again, wants)
+    (detail,) = caught.value.details
+    assert detail.startswith("hello_1_all.deb (300000 bytes")
+    assert detail.endswith(f"is damaged: {store.path(DIGEST)}")
+    with Transport(reporter=reporter) as transport:
+        transport.download(again, wants)
+    assert reporter.warnings == [f"hello_1_all.deb is damaged in the store, and is fetched again: {store.path(DIGEST)}"]
+    assert held(store) == DATA
+    assert store.path(DIGEST).stat().st_mode & 0o777 == 0o444
+    assert store.path(other).read_bytes() == b"other"
+    assert [path for path, _ in server.seen] == ["/x"]

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from assembler import __version__
-from assembler.audit.sbom import parts
+from assembler.audit.sbom import package_url, parts
 from assembler.lock.model import Lock
 
 STATEMENT = "https://in-toto.io/Statement/v1"
@@ -57,11 +57,11 @@ def statement(
 def _dependencies(lock: Lock) -> Iterator[dict[str, Any]]:
     for part in parts(lock, {}):
         yield {"uri": part.purl, "digest": {"sha256": part.sha256}}
+    here = lock.in_image
     for package in lock.packages:
-        if "rootfs" not in package.roles:
+        if package not in here:
             annotations = {"roles": list(package.roles)}
-            uri = f"pkg:deb/debian/{package.name}@{package.version}?arch={package.architecture}"
-            yield {"uri": uri, "digest": {"sha256": package.sha256}, "annotations": annotations}
+            yield {"uri": package_url(package), "digest": {"sha256": package.sha256}, "annotations": annotations}
     for archive in lock.archives:
         uri = f"{archive.root}/dists/{archive.suite}/InRelease"
         signers = {"signedBy": list(archive.signed_by), "date": archive.date}

@@ -1,7 +1,8 @@
 """Bills of materials: CycloneDX 1.6 and SPDX 2.3, in JSON. The same bytes for the same lock.
 
-Every package of the image, every upstream file and every container image is a component with its digest and its purl;
-the licences are those of the packages' machine-readable copyright files.
+Every package that the image has something of (boot loader, initrd and kernel included), every upstream file and every
+container image is a component with its digest and its purl. The licences are those of the machine-readable copyright
+files in the root file system.
 """
 
 import hashlib
@@ -15,7 +16,7 @@ from uuid import UUID, uuid5
 
 from assembler import __version__
 from assembler.audit.licences import spdx
-from assembler.lock.model import Lock
+from assembler.lock.model import IN_IMAGE, Lock, LockedPackage
 
 _SPACE = UUID("6a2b7c1e-6a0f-5b0c-9a53-6f3f0f6f4a11")
 """Of the identifiers made here; they are version 5, from names."""
@@ -34,20 +35,22 @@ class Part:
     """Debian's short names."""
     source: str = ""
     """Source package and its version."""
+    places: tuple[str, ...] = ()
+    """Where a package is in the image, of `IN_IMAGE`."""
     kind: str = "library"
 
 
 def parts(lock: Lock, licences: Mapping[str, tuple[str, ...]]) -> Iterator[Part]:
     """What the image of `lock` consists of, sorted: packages, then upstream files, then container images."""
-    for package in lock.role("rootfs"):
-        arguments = {"arch": package.architecture}
+    for package in lock.in_image:
         yield Part(
             name=package.name,
             version=package.version,
-            purl=_purl("deb", "debian", package.name, package.version, arguments),
+            purl=package_url(package),
             sha256=package.sha256,
             licences=licences.get(package.name, ()),
             source=f"{package.source} {package.source_version}",
+            places=tuple(role for role in package.roles if role in IN_IMAGE),
         )
     for file in lock.files:
         yield Part(
@@ -78,6 +81,11 @@ def parts(lock: Lock, licences: Mapping[str, tuple[str, ...]]) -> Iterator[Part]
         )
 
 
+def package_url(package: LockedPackage) -> str:
+    """The purl of a Debian package: https://github.com/package-url/purl-spec."""
+    return _purl("deb", "debian", package.name, package.version, {"arch": package.architecture})
+
+
 def _purl(kind: str, namespace: str | None, name: str, version: str | None, qualifiers: Mapping[str, str]) -> str:
     from packageurl import PackageURL  # noqa: PLC0415  only for this
 
@@ -105,7 +113,10 @@ def cyclonedx(name: str, epoch: int, found: Iterable[Part]) -> bytes:
             purl=PackageURL.from_string(part.purl),
             hashes=[HashType(alg=HashAlgorithm.SHA_256, content=part.sha256)],
             licenses=[_licence(each) for each in part.licences],
-            properties=[Property(name="debian:source", value=part.source)] if part.source else [],
+            properties=[
+                *([Property(name="debian:source", value=part.source)] if part.source else []),
+                *(Property(name="assembler:place", value=place) for place in part.places),
+            ],
         )
         for part in listed
     ]
@@ -161,6 +172,7 @@ def spdx_document(name: str, epoch: int, found: Iterable[Part]) -> bytes:
                 license_concluded=model.SpdxNoAssertion(),
                 copyright_text=model.SpdxNoAssertion(),
                 source_info=f"built from {part.source}" if part.source else None,
+                comment=f"in: {', '.join(part.places)}" if part.places else None,
                 external_references=[
                     model.ExternalPackageRef(model.ExternalPackageRefCategory.PACKAGE_MANAGER, "purl", part.purl)
                 ],

@@ -1,4 +1,4 @@
-"""Bills of materials of the root file system, as outputs and on the ISO: see audit/sbom.py."""
+"""Bills of materials of the image, as outputs and on the ISO: see audit/sbom.py."""
 
 from pathlib import Path
 
@@ -27,7 +27,7 @@ def bill_step(inputs: Inputs, system: TreeLayer) -> Step:
     needed = {
         system.step.label: system.step.key,
         **of_values(name=name, epoch=epoch),
-        **of_packages("package", lock.role("rootfs")),
+        **of_packages("package", lock.in_image),
         **{f"file {file.name}": digest(value=file) for file in lock.files},
         **{f"image {image.name}": digest(value=image) for image in lock.images},
     }

@@ -9,6 +9,9 @@ ROLES = ("rootfs", "kernel-source", "initrd", "boot", "tools", "vm")
 """What a package is wanted for: in the image; the source of a kernel that is compiled; in the initrd; boot loader files
 (target architecture); tools run while building and QEMU (build architecture)."""
 
+IN_IMAGE = ("rootfs", "kernel-source", "initrd", "boot")
+"""Those of the roles whose packages, or what is made of them, are in the image."""
+
 FILE_ROLES = ("kernel", "kubernetes")
 """What an upstream file is wanted for: the source of a kernel; in the image's Kubernetes layer."""
 
@@ -180,6 +183,11 @@ class Lock:
     def role(self, role: str) -> tuple[LockedPackage, ...]:
         """The packages wanted for `role`."""
         return tuple(package for package in self.packages if role in package.roles)
+
+    @property
+    def in_image(self) -> tuple[LockedPackage, ...]:
+        """The packages that the image has something of."""
+        return tuple(package for package in self.packages if not set(IN_IMAGE).isdisjoint(package.roles))
 
     def files_for(self, role: str) -> tuple[LockedFile, ...]:
         """The upstream files wanted for `role`."""

@@ -61,6 +61,27 @@ def test_every_part_has_its_address_and_digest() -> None:
     ]
 
 
+def test_the_boot_loader_is_in_the_bills_and_the_tools_are_not() -> None:
+    hello, libc = LOCK.packages
+    grub = replace(hello, name="grub-pc-bin", version="1:2.12-9+deb13u1", roles=("boot", "tools"), sha256="7" * 64)
+    tool = replace(hello, name="squashfs-tools", roles=("tools",), sha256="8" * 64)
+    lock = replace(LOCK, packages=(grub, hello, libc, tool))
+    found = {part.name: part for part in sbom.parts(lock, {})}
+    assert {"grub-pc-bin", "hello", "libc6"} < found.keys()
+    assert "squashfs-tools" not in found
+    assert (found["grub-pc-bin"].places, found["hello"].places) == (("boot",), ("rootfs",))
+    (bill,) = (
+        each
+        for each in json.loads(sbom.cyclonedx("x", 1, found.values()))["components"]
+        if each["name"] == "grub-pc-bin"
+    )
+    assert {"name": "assembler:place", "value": "boot"} in bill["properties"]
+    made = provenance.statement({}, lock, name="x", recipe_sha256="a" * 64, lock_sha256="b" * 64)
+    sources = {each["uri"]: each for each in made["predicate"]["buildDefinition"]["resolvedDependencies"]}
+    assert sources["pkg:deb/debian/squashfs-tools@2.10-5?arch=amd64"]["annotations"] == {"roles": ["tools"]}
+    assert "pkg:deb/debian/grub-pc-bin@1:2.12-9%2Bdeb13u1?arch=amd64" in sources
+
+
 def test_cyclonedx() -> None:
     text = sbom.cyclonedx("x", 1_700_000_000, PARTS)
     assert text == sbom.cyclonedx("x", 1_700_000_000, PARTS)

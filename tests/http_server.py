@@ -3,7 +3,12 @@
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+from assembler.lock.model import Lock
+from assembler.store.objects import Store
 
 
 class Server(ThreadingHTTPServer):
@@ -122,3 +127,15 @@ def running() -> Iterator[Server]:
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+def serve_packages(server: Server, lock: Lock, store: Store) -> None:
+    """Let `server` be a mirror with those packages of `lock` that `store` has, by their own paths."""
+    for package in lock.packages:
+        if store.has(package.sha256):
+            path = f"/{lock.archive(package.archive).root}/{package.path}"
+            server.answers[path] = partial(_serve, store.path(package.sha256))
+
+
+def _serve(path: Path, handler: Handler) -> None:
+    handler.file(path.read_bytes())

@@ -114,6 +114,9 @@ class Squashfs:
                 inode = made[number] = self._inode(file)
                 if raw.xattr != _NO_XATTR and attributes:
                     inode.xattrs.update(attributes[raw.xattr])
+            elif inode.kind is Kind.DIR:
+                # Only damage makes one of two folders, and an endless tree when one holds the other.
+                raise ValueError(f"{self._name(file)} is another folder as well")
             self._inodes[number] = raw
             path = self._name(file)
             if path == "/":

@@ -6,6 +6,7 @@ They are locked once and kept in the user's cache folder, so only the first test
 import hashlib
 import os
 import platform
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
@@ -42,12 +43,14 @@ def _cache() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "assembler-tests"
 
 
-def locked(roles: set[str]) -> tuple[Store, Lock]:
-    """A store with all packages of `roles`, and their lock. Its role ``rootfs`` is Debian's essential packages and the
-    independent tools, its role ``kernel-source`` the source of Linux."""
+def locked(
+    roles: set[str], chosen: Sequence[str] = INDEPENDENT, *, without: Collection[str] = ()
+) -> tuple[Store, Lock]:
+    """A store with all packages of `roles` but those in `without`, and their lock. Its role ``rootfs`` is Debian's
+    essential packages and the `chosen` ones, its role ``kernel-source`` the source of Linux."""
     architecture = _ARCHITECTURES[platform.machine()]
     kernel = Kernel(source="vanilla", package="linux-source-6.12")
-    recipe = Recipe(name="tests", arch=architecture, kernel=kernel, rootfs=Rootfs(packages=INDEPENDENT))
+    recipe = Recipe(name="tests", arch=architecture, kernel=kernel, rootfs=Rootfs(packages=list(chosen)))
     digest = hashlib.sha256(f"{SCHEMA}{ROLES}{recipe!r}{wanted(recipe, architecture)}".encode()).hexdigest()
     store = Store(_cache())
     mirrors = choose(recipe.debian, override=os.environ.get("ASSEMBLE_MIRROR", ""))
@@ -56,7 +59,7 @@ def locked(roles: set[str]) -> tuple[Store, Lock]:
 
     def fetch(lock: Lock) -> None:
         fetch_packages(
-            [package for package in lock.packages if roles & set(package.roles)],
+            [package for package in lock.packages if roles & set(package.roles) and package.name not in without],
             lock,
             store=store,
             transport=transport,

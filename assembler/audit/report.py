@@ -1,197 +1,265 @@
 """A comparison as one HTML page of its own: no script, nothing fetched, and readable on a phone."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from html import escape
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime
+from importlib.resources import files
 from pathlib import Path
 
-from assembler.audit.compare import LAYERS, Change, Comparison
-from assembler.audit.image import SQUASHFS, Image, is_iso
-from assembler.audit.packages import owners
-from assembler.audit.treemap import Box, Node, boxes
+from assembler.audit import markup
+from assembler.audit.compare import Change, Comparison, PackageChange
+from assembler.audit.image import Image, is_iso
+from assembler.audit.inventory import Item, inventory
+from assembler.audit.maps import by_folder, by_package, figure
+from assembler.audit.markup import count, growth, pair, size, text
+from assembler.audit.notable import notable
+from assembler.audit.treemap import Part
+from assembler.errors import AssembleError
 from assembler.lock.changes import describe
-from assembler.tree.content import size_of
-from assembler.tree.staging import Kind
+from assembler.tree.content import whole
+from assembler.tree.digest import sha256
 
-WIDTH, HEIGHT = 1000.0, 640.0
-SHOWN = 2000
-"""Paths that the page lists; a page of more is of no use to anybody."""
-_HUES = {"rootfs": 210, "initrd": 150, "kernel": 30, "iso": 270}
-
-_STYLE = """
-:root { color-scheme: light dark; --line: #8884; --soft: #8882; --old: #c0392b; --new: #1e8449; }
-@media (prefers-color-scheme: dark) { :root { --old: #ff8a7a; --new: #7ddf9a; } }
-* { box-sizing: border-box; }
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 70rem; margin: 0 auto; padding: 1rem; overflow-wrap: anywhere; }
-h1 { font-size: 1.5rem; line-height: 1.25; } h2 { font-size: 1.2rem; margin-top: 2rem; }
-ul.sum { list-style: none; padding: 0; display: grid; gap: .5rem;
-  grid-template-columns: repeat(auto-fit, minmax(9rem, 1fr)); }
-ul.sum li { border: 1px solid var(--line); border-radius: .5rem; padding: .5rem .75rem; }
-ul.sum b { display: block; font-size: 1.5rem; }
-details { border: 1px solid var(--line); border-radius: .5rem; margin: .5rem 0; padding: .25rem .75rem; }
-summary { cursor: pointer; padding: .35rem 0; font-weight: 600; }
-.path { font-family: ui-monospace, monospace; font-size: .9rem; }
-.item { border-top: 1px solid var(--soft); padding: .5rem 0; }
-.tag { background: var(--soft); border-radius: .3rem; padding: 0 .4rem; font-size: .8rem; margin-left: .25rem; }
-dl { display: grid; grid-template-columns: max-content 1fr; gap: 0 .75rem; margin: .25rem 0 0; font-size: .85rem; }
-dt { opacity: .75; } dd { margin: 0; font-family: ui-monospace, monospace; }
-del { color: var(--old); text-decoration: none; } ins { color: var(--new); text-decoration: none; }
-del::before { content: "- "; } ins::before { content: "+ "; } dd del, dd ins { display: block; }
-svg { width: 100%; height: auto; display: block; border-radius: .5rem; }
-svg text { font: 11px system-ui, sans-serif; fill: #111; pointer-events: none; }
-figure { margin: 0; } figcaption { font-size: .9rem; opacity: .8; margin: .25rem 0 1rem; }
-table { border-collapse: collapse; width: 100%; font-size: .9rem; }
-td, th { text-align: left; padding: .2rem .5rem .2rem 0; }
-td:last-child, th:last-child { text-align: right; white-space: nowrap; }
-"""
+SHOWN, TOGETHER = 2000, 200
+"""Paths that the page lists, and those of one package; a page of more is of no use to anybody."""
+_OPEN, _SHORT = 80, 40
+"""Paths that a page shows without being asked, and those of one package."""
+_ROWS = 40
+"""Packages that are shown without being asked."""
+_DIGITS = 16
+"""Hexadecimal digits of a digest that are shown."""
+_POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
+_SIGNS = ("", "del", "add")
+"""Classes of report.css: a path differs, went, came."""
+_TRIVIAL = (", outside of files", ", its own lists of what is inside")
+"""What differs whenever anything does."""
+_LAYERS = ("kernel", "initrd", "rootfs", "iso")
 
 
 def page(found: Comparison, old: Path, new: Path) -> str:
-    """The page about `found`, what `new` has otherwise than `old`; treemaps are of the ISO that `new` is or has."""
+    """The page about `found`, what `new` has otherwise than `old`; maps are of the ISO that `new` is or has.
+
+    Raises OSError when they cannot be read.
+    """
+    images = [_image(path) for path in (old, new)]
+    held, trouble = [], ""
+    try:
+        held = [list(inventory(image)) if image else None for image in images]
+    except AssembleError as error:  # what differs can be told all the same
+        trouble = f"There are no maps of the images, as one cannot be looked into: {error}"
+    before, now = held or (None, None)
+    packages = by_package(found, before, now) if now is not None else None
     parts = [
         "<!doctype html>",
         '<html lang="en"><head><meta charset="utf-8">',
         '<meta name="viewport" content="width=device-width, initial-scale=1">',
-        f"<title>{escape(old.name)} and {escape(new.name)}</title><style>{_STYLE}</style></head><body>",
-        f"<h1>{escape(str(old))}<br>and {escape(str(new))}</h1>",
-        f"<p>{'They differ.' if found else 'They are the same, byte for byte.'}</p>",
-        *_summary(found),
+        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">',
+        f"<title>{text(old.name)} and {text(new.name)}</title>",
+        f"<style>{files('assembler.audit').joinpath('report.css').read_text('utf-8')}</style></head><body>",
+        *_head(found, (old, new), images, packages if before is not None else None),
+        *_notable(found, before or (), now or ()),
+        *_layers(found, packages if before is not None else None),
         *_packages(found),
+        *_paths(found),
         *_lock(found),
-        *_paths(found.changes),
-        *_maps(new),
+        *([f'<p class="note">{text(trouble)}</p>'] if trouble else []),
+        *(_maps(found, packages, before, now) if packages and now is not None else ()),
         "</body></html>",
     ]
     return "\n".join(parts) + "\n"
 
 
-def _summary(found: Comparison) -> Iterator[str]:
+def _image(path: Path) -> Image | None:
+    """The ISO that `path` is or has."""
+    path = path / "node.iso" if path.is_dir() else path
+    return Image(path) if path.is_file() and is_iso(path) else None
+
+
+def _head(
+    found: Comparison, paths: tuple[Path, Path], images: Sequence[Image | None], packages: Part | None
+) -> Iterator[str]:
+    old, new = (text(path.name) for path in paths)
+    yield f"<h1>{old if old == new else f'{old} and {new}'}</h1>"
+    yield f'<p class="verdict">{_verdict(found, packages)}</p>'
+    yield '<div class="sides">'
+    for label, path, image in zip(("A, the old one", "B, the new one"), paths, images, strict=True):
+        file = image.path if image else path
+        yield f"<div><b>{label}</b><dl><dt>file</dt><dd>{text(str(file)).replace('/', '/<wbr>')}</dd>"
+        if file.is_file():
+            content = whole(file)
+            yield f"<dt>size</dt><dd>{content.size:,} bytes</dd><dt>SHA-256</dt><dd>{sha256(content)}</dd>"
+        yield "</dl></div>"
+    yield "</div>"
+
+
+def _verdict(found: Comparison, packages: Part | None) -> str:
     if not found:
+        return "They are the same, byte for byte."
+    kinds = Counter(map(_done, found.packages))
+    said = [f"{count(number, 'package')} {kind}" for kind, number in sorted(kinds.items())]
+    if found.changes:
+        said.append(f"{count(len(found.changes), 'path')} that {'differs' if len(found.changes) == 1 else 'differ'}")
+    if packages and packages.size != packages.before:
+        said.append(f"{growth(packages.before, packages.size)} of files")
+    return "They differ" + (f": {', '.join(said)}." if said else ".")
+
+
+def _done(package: PackageChange) -> str:
+    return "added" if not package.old else "changed" if package.new else "removed"
+
+
+def _notable(found: Comparison, old: Iterable[Item], new: Iterable[Item]) -> Iterator[str]:
+    flags = list(notable(found, old, new))
+    if not flags:
         return
-    layers = Counter(change.layer for change in found.changes)
-    yield '<ul class="sum">'
-    for name, number in sorted(layers.items()):
-        yield f"<li><b>{number}</b>paths in {escape(name)}</li>"
-    for number, name in ((len(found.packages), "packages"), (len(found.lock.sources), "source packages in the lock")):
-        if number:
-            yield f"<li><b>{number}</b>{name}</li>"
+    yield '<h2>To look at first</h2><ul class="flags">'
+    lines = [f"<li><code>{markup.path(flag.what)}</code><span>{text(flag.why)}</span></li>" for flag in flags]
+    yield from lines[:_ROWS]
     yield "</ul>"
+    if len(lines) > _ROWS:
+        yield f"<details><summary>{len(lines) - _ROWS:,} more</summary>"
+        yield f'<ul class="flags">{"".join(lines[_ROWS:])}</ul></details>'
+
+
+def _layers(found: Comparison, packages: Part | None) -> Iterator[str]:
+    """A line about each layer."""
+    numbers = Counter(change.layer for change in found.changes)
+    parts = {part.name: part for part in packages.children} if packages else {}
+    if not found or not numbers.keys() | parts.keys():
+        return
+    yield "<h2>Layers</h2><table><tr><th>layer</th><th>paths that differ</th>"
+    yield ("<th>size</th><th>since A</th>" if parts else "") + "</tr>"
+    for name in sorted(numbers.keys() | parts.keys(), key=_order):
+        yield f"<tr><td>{text(name)}</td><td>{numbers[name] or 'none'}</td>"
+        if parts:
+            part = parts.get(name)
+            changed = growth(part.before, part.size) if part and part.size != part.before else "—"
+            yield f'<td class="n">{size(part.size) if part else "—"}</td><td class="n">{changed}</td>'
+        yield "</tr>"
+    yield "</table>"
+
+
+def _order(layer: str) -> tuple[int, str]:
+    return (_LAYERS.index(layer) if layer in _LAYERS else len(_LAYERS)), layer
 
 
 def _packages(found: Comparison) -> Iterator[str]:
-    if found.packages:
-        yield "<h2>Packages</h2>"
-    for package in found.packages:
-        yield f'<div class="item"><b>{escape(package.name)}</b><span class="tag">{escape(package.architecture)}</span>'
-        yield f"<dl><dt>version</dt><dd>{_pair(package.old, package.new)}</dd></dl></div>"
+    if not found.packages:
+        return
+    rows = [
+        f'<tr><td>{text(package.name)} <span class="tag">{text(package.architecture)}</span></td>'
+        f"<td>{pair(package.old, package.new)} {_done(package)}</td></tr>"
+        for package in found.packages
+    ]
+    yield f'<h2>Packages</h2><table class="versions">{"".join(rows[:_ROWS])}</table>'
+    if len(rows) > _ROWS:
+        yield f"<details><summary>{len(rows) - _ROWS:,} more</summary>"
+        yield f'<table class="versions">{"".join(rows[_ROWS:])}</table></details>'
 
 
 def _lock(found: Comparison) -> Iterator[str]:
     if found.lock:
-        lines = "".join(f"<li>{escape(line)}</li>" for line in describe(found.lock))
-        yield f"<h2>Lock</h2><ul>{lines}</ul>"
+        lines = "\n".join(map(text, describe(found.lock)))
+        yield f"<h2>Lock</h2><details{'' if found.packages else ' open'}>"
+        yield "<summary>By source package, with reasons</summary>"
+        yield f'<div class="pre">{lines or "Another recipe."}</div></details>'
 
 
-def _paths(changes: Iterable[Change]) -> Iterator[str]:
-    listed = list(changes)
-    if not listed:
+# --- paths -----------------------------------------------------------------------------------------------------------
+
+
+def _paths(found: Comparison) -> Iterator[str]:
+    if not found.changes:
         return
+    groups: dict[tuple[tuple[int, str], str, str], list[Change]] = {}
+    for change in found.changes:
+        groups.setdefault((_order(change.layer), change.package, _kind(change)), []).append(change)
+    versions = {package.name: (package.old, package.new) for package in found.packages}
     yield "<h2>Paths</h2>"
-    groups: dict[tuple[str, str], list[Change]] = {}
-    for change in listed[:SHOWN]:
-        groups.setdefault((change.layer, change.package), []).append(change)
-    for (layer, package), members in sorted(groups.items()):
-        label = f"{layer}: {package}" if package else layer
-        is_open = " open" if len(listed) <= 50 else ""
-        yield f'<details{is_open}><summary>{escape(label)}<span class="tag">{len(members)}</span></summary>'
-        for change in members:
-            yield f'<div class="item"><span class="path">{escape(_shown(change.path))}</span><dl>'
-            if change.offset >= 0:
-                yield f"<dt>bytes</dt><dd>from {change.offset} on; {change.bytes} differ</dd>"
-            for name, (was, now) in change.fields.items():
-                yield f"<dt>{escape(name)}</dt><dd>{_pair(was, now)}</dd>"
-            yield "</dl></div>"
+    left, unasked = SHOWN, _OPEN
+    for (_, package, kind), members in sorted(groups.items()):
+        label = text(f"{members[0].layer}: {package}" if package else members[0].layer + kind)
+        old, new = versions.get(package, ("", ""))
+        note = "a package that came" if new and not old else "a package that went" if old and not new else ""
+        # Of those that came or went as a whole, nobody has to see each path.
+        is_open = not note and kind not in _TRIVIAL and len(members) <= min(_SHORT, unasked)
+        unasked -= len(members) if is_open else 0
+        listed = sorted(members, key=lambda change: _SIGNS.index(_sign(change)))[: min(TOGETHER, left)]
+        left -= len(listed)
+        yield f'<details class="group-of"{" open" if is_open else ""}><summary>{label}'
+        yield f"{f' <span class=tag>{note}</span>' if note else ''}{_tags(members)}</summary>"
+        yield f'<ul class="paths">{"".join(map(_item, listed))}</ul>'
+        if len(listed) < len(members):
+            yield f"<p>{count(len(members) - len(listed), 'path')} more; <code>--json</code> has them all.</p>"
         yield "</details>"
-    if len(listed) > SHOWN:
-        yield f"<p>{len(listed) - SHOWN} more are not shown; --json has them all.</p>"
+    yield f'<p class="note">Digests are SHA-256, of which the first {_DIGITS} digits are shown.</p>'
 
 
-def _shown(path: str) -> str:
-    return path.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+def _kind(change: Change) -> str:
+    """What tells paths of no package apart, for their label."""
+    if change.layer == "iso":
+        if change.path.startswith("["):
+            return _TRIVIAL[0]
+        if change.path.startswith("/live/contents/"):
+            return _TRIVIAL[1]
+        return ""
+    return ", of no package" if change.layer == "rootfs" else ""
 
 
-def _pair(old: str, new: str) -> str:
-    parts = [f"<{tag}>{escape(_shown(text))}</{tag}>" for tag, text in (("del", old), ("ins", new)) if text]
-    return "".join(parts)
+def _tags(changes: Iterable[Change]) -> str:
+    numbers = Counter(map(_sign, changes))
+    signs = zip(_SIGNS, ("±", markup.MINUS, "+"), strict=True)
+    return "".join(f'<span class="tag {name}">{sign}{numbers[name]:,}</span>' for name, sign in signs if numbers[name])
 
 
-# --- treemaps --------------------------------------------------------------------------------------------------------
+def _sign(change: Change) -> str:
+    """Whether the path came or went, as a class of report.css."""
+    old, new = change.fields.get("there", ("both", "both"))
+    return "add" if not old else "" if new else "del"
 
 
-def _maps(path: Path) -> Iterator[str]:
-    path = path / "node.iso" if path.is_dir() else path
-    image = Image(path)
-    try:
-        if not is_iso(path) or SQUASHFS not in image.files:
-            return
-    except OSError:
-        return
-    by_package, by_folder = Node(""), Node("")
-    for name, content in image.files.items():
-        if name != SQUASHFS:
-            layer = LAYERS.get(name, "iso")
-            by_package.at(layer, name.rpartition("/")[2]).own += size_of(content)
-    with image.tree(SQUASHFS) as tree:
-        owned = owners(tree)
-        seen = set()
-        for name, inode in tree.tree.walk():
-            if inode.kind is Kind.FILE and id(inode) not in seen:
-                seen.add(id(inode))
-                parts = name.split("/")[1:-1]
-                by_package.at("rootfs", owned.get(name, "(made while building)")).own += size_of(inode.content)
-                by_folder.at(*(parts[:3] or ["/"])).own += size_of(inode.content)
-    yield "<h2>What takes the room</h2>"
-    yield from _figure(by_package, "By layer and package. The root file system is uncompressed here.")
-    yield from _figure(by_folder, "The root file system by folder.")
+def _item(change: Change) -> str:
+    kind = "".join(change.fields.get("there", ("", "")))
+    note = f'<span class="tag">{text(kind)}</span>' if kind not in {"", "file"} else ""
+    rows = "".join(f"<dt>{text(name)}</dt><dd>{value}</dd>" for name, value in _rows(change))
+    about = f"<dl>{rows}</dl>" if rows else ""
+    return f'<li class="{_sign(change)}"><code>{markup.path(change.path)}</code>{note}{about}</li>'
 
 
-def _figure(root: Node, caption: str) -> Iterator[str]:
-    yield f'<figure><svg viewBox="0 0 {WIDTH:g} {HEIGHT:g}" role="img" aria-label="{escape(caption)}">'
-    yield from (_rectangle(box) for box in boxes(root, WIDTH, HEIGHT))
-    yield f"</svg><figcaption>{escape(caption)} {_bytes(root.size)} in all.</figcaption></figure>"
-    # For those who see no picture, and on a phone, where the small ones cannot be read.
-    largest = sorted(_leaves(root, ()), key=lambda item: -item[1])[:15]
-    rows = "".join(f"<tr><td>{escape(' / '.join(path))}</td><td>{_bytes(size)}</td></tr>" for path, size in largest)
-    yield f"<details><summary>The largest</summary><table><tr><th>what</th><th>size</th></tr>{rows}</table></details>"
+def _rows(change: Change) -> Iterator[tuple[str, str]]:
+    if change.offset >= 0:
+        differ = f"{count(change.bytes, 'byte')} differ{'s' if change.bytes == 1 else ''}"
+        start = f"the same up to byte {change.offset:,}" if change.offset else "other from the start"
+        yield "bytes", f"{start}; {differ}" if change.bytes else f"{start}, where one ends"
+    for name, (was, now) in change.fields.items():
+        if name == "there":
+            continue
+        yield ("SHA-256" if name == "content" else name), pair(_value(name, was), _value(name, now))
 
 
-def _leaves(node: Node, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], int]]:
-    for child in node.children.values():
-        if child.own:
-            yield (*path, child.name), child.own
-        yield from _leaves(child, (*path, child.name))
+def _value(name: str, raw: str) -> str:
+    """The value of a field, to be read."""
+    if name == "content" and len(raw) == 64:
+        return f"{raw[:_DIGITS]}…"
+    if name == "size" and raw.isdigit():
+        return f"{int(raw):,}"
+    if name == "mtime" and raw.isdigit():
+        return f"{datetime.fromtimestamp(int(raw), UTC):%Y-%m-%d %H:%M:%S} UTC"
+    return raw
 
 
-def _rectangle(box: Box) -> str:
-    hue = _HUES.get(box.path[0], sum(map(ord, box.path[0])) * 37 % 360)
-    shift = sum(map(ord, box.path[-1])) % 12 if box.leaf else 0
-    fill = f"hsl({hue} 55% {58 + 6 * len(box.path) + shift}%)"
-    title = f"{' / '.join(box.path)}: {_bytes(box.size)}"
-    shape = (
-        f'<rect x="{box.x:.1f}" y="{box.y:.1f}" width="{box.width:.1f}" height="{box.height:.1f}" fill="{fill}" '
-        f'stroke="#fff" stroke-width=".6"><title>{escape(title)}</title></rect>'
-    )
-    room = int((box.width - 4) / 6)
-    if room < 4 or box.height < 14:
-        return shape
-    label = box.path[-1] if len(box.path[-1]) <= room else box.path[-1][: room - 1] + "…"
-    return shape + f'<text x="{box.x + 3:.1f}" y="{box.y + 11:.1f}">{escape(label)}</text>'
+# --- maps ------------------------------------------------------------------------------------------------------------
 
 
-def _bytes(number: int) -> str:
-    value = float(number)
-    for unit in ("B", "kB", "MB"):
-        if value < 1000:
-            return f"{value:.0f} {unit}"
-        value /= 1000
-    return f"{value:.1f} GB"
+def _maps(found: Comparison, packages: Part, old: Sequence[Item] | None, new: Sequence[Item]) -> Iterator[str]:
+    compared = old is not None
+    yield "<h2>What takes the room in B</h2>"
+    yield "<p>Rectangles, and names below, lead to what is inside. Sizes are those of files, before compression.</p>"
+    if compared and found:
+        yield '<p class="legend note"><span>as in A</span><span class="is-other">'
+        yield '± filled as far as its bytes differ</span><span class="is-new">+ not in A</span></p>'
+    yield "<h3>By layer, package and folder</h3>"
+    yield from figure(packages, "p", compared=compared)
+    folders = by_folder(found, old, new)
+    if folders.size:
+        yield "<h3>The root file system by folder</h3>"
+        yield from figure(folders, "f", compared=compared)

@@ -4,26 +4,21 @@ After Bruls, Huizing and van Wijk: "Squarified Treemaps", 2000.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-SMALLEST = 6.0
-"""Units of a side below which a rectangle's inside is not divided any further."""
-HEAD = 14.0
-"""Units at the top of a rectangle for its name, if there is room."""
+_KEPT = 2
+"""Levels below the whole that are never joined with what is in them: layers and packages."""
 
 
 @dataclass(slots=True)
 class Node:
-    """A part of the whole; its size is that of its children, if it has some."""
+    """A part of the whole, while it is put together; children add to what it has of its own."""
 
     name: str
-    own: int = 0
+    size: int = 0
+    before: int = 0
+    changes: int = 0
     children: "dict[str, Node]" = field(default_factory=dict)
-
-    @property
-    def size(self) -> int:
-        """Bytes, of all below."""
-        return self.own + sum(child.size for child in self.children.values())
 
     def at(self, *names: str) -> "Node":
         """The part below, made when it is missing."""
@@ -34,47 +29,55 @@ class Node:
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """A part of the whole."""
+
+    name: str
+    size: int
+    """Bytes, of all below."""
+    before: int
+    """What it was in the older image."""
+    changes: int
+    """How many paths differ, of all below."""
+    touched: int
+    """How many of the bytes are in files that differ."""
+    children: "tuple[Part, ...]"
+    """The largest first."""
+
+
+def add_up(node: Node, depth: int = 0) -> Part:
+    """`node` with the sums of all below. Deep down, a folder with nothing but one other folder is one with that."""
+    children = [add_up(child, depth + 1) for child in node.children.values()]
+    if depth > _KEPT and len(children) == 1 and children[0].children and not node.size | node.before | node.changes:
+        return replace(children[0], name=f"{node.name}/{children[0].name}")
+    return Part(
+        node.name,
+        node.size + sum(child.size for child in children),
+        node.before + sum(child.before for child in children),
+        node.changes + sum(child.changes for child in children),
+        (node.size if node.changes or node.size != node.before else 0) + sum(child.touched for child in children),
+        tuple(sorted(children, key=lambda child: (-max(child.size, child.before), child.name))),
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class Box:
     """A rectangle, in units from the upper left corner."""
 
-    path: tuple[str, ...]
-    size: int
     x: float
     y: float
     width: float
     height: float
-    leaf: bool
 
 
-def boxes(root: Node, width: float, height: float) -> Iterator[Box]:
-    """Every part of `root` as a rectangle, the outer ones first; parts too small to be seen are left out."""
-    yield from _inside(root, (), 0.0, 0.0, width, height)
+def squarify(sizes: Sequence[float], width: float, height: float) -> Iterator[Box]:
+    """A rectangle for each of `sizes`, of which none is zero; together they fill the room.
 
-
-def _inside(  # noqa: PLR0917  a rectangle has four numbers
-    node: Node, path: tuple[str, ...], x: float, y: float, width: float, height: float
-) -> Iterator[Box]:
-    children = sorted(
-        ((child.size, child) for child in node.children.values() if child.size),
-        key=lambda item: (-item[0], item[1].name),
-    )
-    if not children or min(width, height) < SMALLEST:
-        return
-    scale = width * height / sum(size for size, _ in children)
-    areas = [size * scale for size, _ in children]
-    for (size, child), (left, top, wide, high) in zip(children, _squarify(areas, x, y, width, height), strict=True):
-        if wide < 1 or high < 1:
-            continue
-        here = (*path, child.name)
-        yield Box(here, size, left, top, wide, high, leaf=not child.children)
-        head = HEAD if high > 3 * HEAD and wide > 2 * HEAD else 1.0
-        yield from _inside(child, here, left + 1, top + head, wide - 2, high - head - 1)
-
-
-def _squarify(
-    areas: Sequence[float], x: float, y: float, width: float, height: float
-) -> Iterator[tuple[float, float, float, float]]:
-    rest = list(areas)
+    They come closest to squares when the largest is first.
+    """
+    scale = width * height / sum(sizes) if sizes else 0.0
+    rest = [size * scale for size in sizes]
+    x = y = 0.0
     while rest:
         side = min(width, height)
         row = [rest.pop(0)]
@@ -84,7 +87,7 @@ def _squarify(
         position = 0.0
         for area in row:
             length = area / depth if depth > 0 else 0.0
-            yield (x, y + position, depth, length) if width >= height else (x + position, y, length, depth)
+            yield Box(x, y + position, depth, length) if width >= height else Box(x + position, y, length, depth)
             position += length
         if width >= height:
             x, width = x + depth, max(width - depth, 0.0)
@@ -93,6 +96,7 @@ def _squarify(
 
 
 def _worst(row: Sequence[float], side: float) -> float:
+    """How far from a square the rectangles of a row are."""
     total = sum(row)
     if not total:
         return float("inf")

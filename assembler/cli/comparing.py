@@ -9,6 +9,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from assembler.audit.compare import Bytes, Change, Comparison, compare
+from assembler.audit.markup import printable
 from assembler.audit.report import page
 from assembler.cli.session import Session
 from assembler.lock.changes import describe
@@ -36,13 +37,13 @@ def compare_images(current: Session, old: Path, new: Path, html: Path | None, *,
 def tell(current: Session, found: Comparison, said: Mapping[str, str] = MappingProxyType({})) -> None:
     """Say what differs, for people; `said` is what else is known of paths."""
     for line in describe(found.lock):
-        current.say(f"lock: {line}")
+        current.say(printable(f"lock: {line}"))
     for package in found.packages:
         versions = " -> ".join(version or "none" for version in (package.old, package.new))
-        current.say(f"package {package.name}:{package.architecture}: {versions}")
+        current.say(printable(f"package {package.name}:{package.architecture}: {versions}"))
     for change in found.changes:
         for line in _lines(change):
-            current.say(line)
+            current.say(printable(line))
         if change.path in said:
             current.say(said[change.path])
 

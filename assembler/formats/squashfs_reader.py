@@ -46,6 +46,11 @@ class _Lz4:
         return bytes(lz4.block.decompress(data, uncompressed_size=limit))
 
 
+def _decoded(file: Any) -> str:
+    """The name of a file of PySquashfsImage's."""
+    return str(file._name.decode("utf-8", "surrogateescape"))  # noqa: SLF001  the bytes of .name
+
+
 class SquashfsError(AssembleError):
     """Not a squashfs, or a damaged one."""
 
@@ -68,8 +73,10 @@ class Squashfs:
     """
 
     def __init__(self, path: Path, offset: int = 0) -> None:
-        from PySquashfsImage import SquashFsImage, compressor  # noqa: PLC0415  few commands read one
+        from PySquashfsImage import SquashFsImage, compressor, file  # noqa: PLC0415  few commands read one
 
+        # Its own wants every name to be UTF-8, which Linux does not.
+        file.File.name = property(_decoded)
         # Its own takes the blocks for frames, which they are not.
         compressor.compressors[compressor.Compression.LZ4] = _Lz4
         self._path, self._offset = path, offset
@@ -143,7 +150,7 @@ class Squashfs:
     def _name(file: Any) -> str:
         parts = []
         while file.parent is not None:
-            parts.append(file._name.decode("utf-8", "surrogateescape"))  # noqa: SLF001  .name wants UTF-8
+            parts.append(file.name)
             file = file.parent
         return "/" + "/".join(reversed(parts))
 

@@ -11,8 +11,6 @@ from hypothesis import strategies as st
 
 from assembler.audit.compare import compare, first_difference
 from assembler.audit.image import SQUASHFS, Image
-from assembler.audit.report import page
-from assembler.audit.treemap import Node, boxes
 from assembler.cli.main import call
 from assembler.lock.toml import format_lock
 from tests.audit.conftest import Make, flip, system
@@ -81,6 +79,13 @@ def test_boot_areas_and_damage(make: Make, tmp_path: Path) -> None:
     assert (change.path, change.offset) == (SQUASHFS, 2), "it cannot be looked into any more"
 
 
+def test_a_terminal_is_told_no_more_than_a_name(make: Make, capsys: pytest.CaptureFixture[str]) -> None:
+    tree = system()
+    tree.write("/etc/\x1b[2Jtwo\nlines\u202e\udcff", b"")
+    assert call(["diff", str(make("one", system())), str(make("two", tree))]) == 1
+    assert rf"rootfs: {SQUASHFS}!/etc/\x1b[2Jtwo\x0alines\u202e\xff" in capsys.readouterr().out.splitlines()
+
+
 def test_folders_locks_and_other_files(tmp_path: Path) -> None:
     sides = [tmp_path / "a", tmp_path / "b"]
     for number, side in enumerate(sides):
@@ -128,35 +133,3 @@ def test_the_first_difference(old: bytes, new: bytes, size: int) -> None:
     different = [at for at in range(both) if old[at] != new[at]]
     expected = different[0] if different else both if len(old) != len(new) else -1
     assert (first, count) == (expected, len(different))
-
-
-def test_the_page_needs_nothing_else(make: Make) -> None:
-    tree = system()
-    tree.write("/etc/<script>alert(1)</script>", b"&", parents=True)
-    one, two = make("one", system()), make("two", tree)
-    text = page(compare(one, two), one, two)
-    assert "<script" not in text
-    assert "src=" not in text
-    assert "href=" not in text
-    assert "http" not in text
-    assert "&lt;script&gt;" in text
-    assert text.count("<svg") == 2
-
-
-@given(st.dictionaries(st.text("ab", min_size=1, max_size=3), st.integers(0, 10**9), min_size=1, max_size=8))
-def test_treemaps_fill_their_room_and_nothing_overlaps(sizes: dict[str, int]) -> None:
-    root = Node("")
-    for name, size in sizes.items():
-        root.at(name).own = size
-    found = list(boxes(root, 100, 60))
-    total = sum(sizes.values())
-    for box in found:
-        assert -1e-6 <= box.x <= box.x + box.width <= 100 + 1e-6
-        assert -1e-6 <= box.y <= box.y + box.height <= 60 + 1e-6
-        assert box.width * box.height == pytest.approx(6000 * box.size / total, rel=1e-6)
-    for one in found:
-        for two in found:
-            if one is not two:
-                wide = min(one.x + one.width, two.x + two.width) - max(one.x, two.x)
-                high = min(one.y + one.height, two.y + two.height) - max(one.y, two.y)
-                assert min(wide, high) < 1e-6

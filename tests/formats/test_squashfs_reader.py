@@ -18,6 +18,7 @@ def image(toolbox: Toolbox, tmp_path: Path) -> Path:
     tree = example(tmp_path)
     tree.at("/tmp").xattrs["user.long"] = bytes(range(256)) * 40
     tree.at("/usr/bin/su").xattrs["security.capability"] = tree.at("/usr/bin/ping").xattrs["security.capability"]
+    tree.write("/var/not UTF-8 \udcff", b"x")
     tree.root.mtime = EPOCH
     (tmp_path / "listing").write_text("".join(digest.listing(tree)))
     return written(toolbox, tree, tmp_path / "x.squashfs")

@@ -20,6 +20,7 @@ from assembler.cli.diff import diff
 from assembler.cli.lock import lock
 from assembler.cli.rebuild import rebuild
 from assembler.cli.run import run
+from assembler.cli.sbom import sbom
 from assembler.cli.schema import schema
 from assembler.cli.verify import verify
 from assembler.errors import AssembleError
@@ -66,7 +67,7 @@ def cli() -> None:
     """
 
 
-for _command in (build, run, lock, check, schema, verify, diff, rebuild, audit):
+for _command in (build, run, lock, check, schema, verify, diff, rebuild, audit, sbom):
     cli.add_command(_command)
 
 

@@ -43,10 +43,17 @@ def system() -> Tree:
 
 @pytest.fixture
 def make(toolbox: Toolbox, tmp_path: Path) -> Make:  # noqa: F811  the fixture
-    """Makes an image of a tree, which may lie about its contents (`said`), and have other files (`extra`)."""
+    """Makes an image of a tree, which may lie about its contents (`said`), and have more files: `listed` in its list of
+    contents, and `extra`, which are not."""
 
     def image(
-        name: str, tree: Tree, *, said: Tree | None = None, extra: dict[str, bytes] | None = None, lock: Lock = LOCK
+        name: str,
+        tree: Tree,
+        *,
+        said: Tree | None = None,
+        listed: dict[str, bytes] | None = None,
+        extra: dict[str, bytes] | None = None,
+        lock: Lock = LOCK,
     ) -> Path:
         folder = tmp_path / f"{name}.parts"
         folder.mkdir()
@@ -60,6 +67,7 @@ def make(toolbox: Toolbox, tmp_path: Path) -> Make:  # noqa: F811  the fixture
             "/boot/initrd.img": packed,
             "/boot/vmlinuz": b"kernel " * 1000,
             contents.lock_path("x"): format_lock(replace(lock, build=None)).encode(),
+            **(listed or {}),
         }
         trees = [
             TreeListing(path=path, name=label, text="".join(digest.listing(each)).encode())

@@ -4,12 +4,15 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from spdx_tools.spdx.parser.parse_anything import parse_file
 from spdx_tools.spdx.validation.document_validator import validate_full_spdx_document
 
 from assembler.audit import provenance, sbom
 from assembler.audit.licences import short_names, spdx
+from assembler.cli.main import call
 from assembler.lock.model import LockedFile, LockedImage
+from tests.audit.conftest import Make, system
 from tests.lock.test_toml import LOCK
 
 COPYRIGHT = b"""\
@@ -113,3 +116,16 @@ def test_provenance() -> None:
     digests = {each["digest"]["sha256"] for each in made["predicate"]["buildDefinition"]["resolvedDependencies"]}
     assert {"1" * 64, "3" * 64, "b" * 64, *(package.sha256 for package in WHOLE.packages)} <= digests
     assert json.loads(provenance.text(made)) == made
+
+
+def test_an_image_prints_what_it_holds(make: Make, capsys: pytest.CaptureFixture[str]) -> None:
+    path = "/live/contents/sbom.cdx.json"
+    bill = sbom.cyclonedx("x", 1_700_000_000, PARTS)
+    assert call(["sbom", str(make("x", system(), listed={path: bill}))]) == 0
+    assert capsys.readouterr().out.encode() == bill
+    forged = make("forged", system(), listed={path: bill}, extra={path: bill.replace(b"2.10-5", b"2.10-6")})
+    assert call(["sbom", str(forged)]) == 1
+    said = capsys.readouterr()
+    assert (said.out, "not what the image's list of contents says" in said.err) == ("", True)
+    assert call(["sbom", str(forged), "--format", "spdx"]) == 1
+    assert "the image has no such file" in capsys.readouterr().err

@@ -5,7 +5,9 @@ loader is asked first, and a library from elsewhere is an error). It is never gi
 """
 
 import contextlib
+import errno
 import os
+import shutil
 import signal
 import subprocess
 import tempfile
@@ -29,6 +31,9 @@ _LAST_LINES = 20
 """Lines of a failed program's log that its error shows."""
 _TAIL = 16 << 10
 """Bytes of the log that are read to find them."""
+_FULL = os.strerror(errno.ENOSPC)
+_ROOM = 1 << 20
+"""Bytes; with fewer than these, a failure is a full disk's."""
 
 
 class ToolError(AssembleError):
@@ -108,7 +113,8 @@ class Toolbox:
         is the toolbox's root by default, so paths in `args` should be absolute. `environment` is laid over the one that
         every tool gets. Lines that say "warning" go to the reporter.
 
-        Raises ToolError, with the last lines, when the program fails or cannot be started. When anything interrupts the
+        Raises ToolError, with the last lines, when the program fails or cannot be started, and OSError (ENOSPC) when it
+        fails because a disk is full. When anything interrupts the
         run, an exception out of `stdin` or Ctrl-C, the program and its children are killed first.
         """
         command = self.command(name, args)
@@ -147,13 +153,17 @@ class Toolbox:
                         process.stdin.close()
                 raise
         if status != 0:
+            details = _last_lines(log)
+            # Not every program tells why it cannot write, and none can when it is the log's disk that is full.
+            if any(_FULL in line for line in details) or shutil.disk_usage(log.parent).free < _ROOM:
+                raise OSError(errno.ENOSPC, _FULL, str(log))
             why = f"killed by signal {-status}" if status < 0 else f"exit status {status}"
             raise ToolError(
                 f"{name} failed",
                 where=Place(file=str(log)),
                 why=why,
                 hint=f"all that it printed is in {log}",
-                details=_last_lines(log),
+                details=details,
             )
         printed = log.read_text("utf-8", "replace")
         if not kept:

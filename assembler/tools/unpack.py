@@ -13,7 +13,7 @@ from pathlib import Path
 from assembler.debian.deb import Deb, open_package
 from assembler.errors import AssembleError, Place
 from assembler.lock.model import LockedPackage
-from assembler.store.objects import Store
+from assembler.store.objects import FULL, Store
 from assembler.tree.extract import lay
 from assembler.tree.tar import Member
 
@@ -69,6 +69,8 @@ def _place(deb: Deb, member: Member, folder: Path, path: str, links: dict[str, s
         # A hard link's target that is missing or a symbolic link is the package's fault and ends below.
         lay(member, deb.data, place, folder / _merged(member.target)[1:])
     except OSError as error:
+        if error.errno in FULL:
+            raise
         raise AssembleError(
             "a package's file cannot be unpacked",
             where=Place(package=deb.name, path=member.path),

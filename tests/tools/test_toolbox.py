@@ -1,3 +1,4 @@
+import errno
 import os
 import shutil
 import threading
@@ -48,6 +49,12 @@ def test_a_failure_shows_the_last_lines_and_where_the_log_is(toolbox: Toolbox, t
     assert len(caught.value.details) == 20
     assert "/nonexistent/99" in caught.value.details[-1]
     assert "/nonexistent/0:" in log.read_text()
+
+
+def test_a_full_disk_is_no_failure_of_the_program(toolbox: Toolbox) -> None:
+    with Path("/dev/full").open("wb") as full, pytest.raises(OSError, match="No space left") as caught:
+        toolbox.run("seq", ["9"], stdout=full)
+    assert caught.value.errno == errno.ENOSPC
 
 
 def test_logs_stay_only_when_something_failed(toolbox: Toolbox, tmp_path: Path) -> None:

@@ -339,7 +339,9 @@ def test_a_lie_is_found_out(lie: Lie, path: str, liar: Liar) -> None:
     name, who = FILES[path]
     said = lie.said.replace("{}", who) if who else lie.of_release or lie.said
     command = BUILD if path == HELLO else UPGRADE
-    liar.refused(command, name, said, re.escape(liar.server.url(f"/debian{path}")))
+    text = liar.refused(command, name, said, re.escape(liar.server.url(f"/debian{path}")))
+    something_else = f"{who} names" in text if who else "does not cover" in text
+    assert ("do not trust this mirror" in text) == something_else
     liar.patience(30)
     serve(liar.server, "/debian", archive())
     liar.right(command)

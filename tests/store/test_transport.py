@@ -297,6 +297,30 @@ def test_redirects(server: Server, transport: Transport) -> None:
         transport.get(server.url("/a"))
 
 
+class Token:
+    """Lets in whoever shows it."""
+
+    def authorization(self, url: str) -> str:  # noqa: ARG002  the protocol's
+        return "Bearer secret"
+
+    def challenged(self, url: str, challenge: str, refused: str) -> bool:  # noqa: ARG002  as above
+        return False
+
+
+def test_what_lets_us_in_at_one_server_is_not_shown_to_another(server: Server, transport: Transport) -> None:
+    shown = {}
+
+    def answer(handler: Handler, target: str = "") -> None:
+        shown[handler.path] = handler.headers["Authorization"]
+        handler.reply(302 if target else 200, b"", {"Location": target} if target else {})
+
+    server.answers["/a"] = lambda handler: answer(handler, "/b")
+    server.answers["/b"] = lambda handler: answer(handler, server.url("/c").replace("127.0.0.1", "localhost"))
+    server.answers["/c"] = answer
+    assert transport.get(server.url("/a"), access=Token()) == b""
+    assert shown == {"/a": "Bearer secret", "/b": "Bearer secret", "/c": None}
+
+
 def test_a_server_that_breaks_http_is_asked_again(server: Server, store: Store, transport: Transport) -> None:
     def nonsense(handler: Handler) -> None:
         if len(server.seen) == 3:

@@ -86,7 +86,7 @@ def _head(
         yield f"<div><b>{label}</b><dl><dt>file</dt><dd>{text(str(file)).replace('/', '/<wbr>')}</dd>"
         if file.is_file():
             content = whole(file)
-            yield f"<dt>size</dt><dd>{content.size:,} bytes</dd><dt>SHA-256</dt><dd>{sha256(content)}</dd>"
+            yield f"<dt>size</dt><dd>{count(content.size, 'byte')}</dd><dt>SHA-256</dt><dd>{sha256(content)}</dd>"
         yield "</dl></div>"
     yield "</div>"
 
@@ -129,7 +129,7 @@ def _layers(found: Comparison, packages: Part | None) -> Iterator[str]:
     yield "<h2>Layers</h2><table><tr><th>layer</th><th>paths that differ</th>"
     yield ("<th>size</th><th>since A</th>" if parts else "") + "</tr>"
     for name in sorted(numbers.keys() | parts.keys(), key=_order):
-        yield f"<tr><td>{text(name)}</td><td>{numbers[name] or 'none'}</td>"
+        yield f"<tr><td>{text(name)}</td><td>{f'{numbers[name]:,}' if numbers[name] else 'none'}</td>"
         if parts:
             part = parts.get(name)
             changed = growth(part.before, part.size) if part and part.size != part.before else "—"
@@ -230,7 +230,7 @@ def _rows(change: Change) -> Iterator[tuple[str, str]]:
         differ = f"{count(change.bytes, 'byte')} differ{'s' if change.bytes == 1 else ''}"
         start = f"the same up to byte {change.offset:,}" if change.offset else "other from the start"
         yield "bytes", f"{start}; {differ}" if change.bytes else f"{start}, where one ends"
-    for name, (was, now) in change.fields.items():
+    for name, (was, now) in sorted(change.fields.items(), key=lambda field: field[0] == "content"):
         if name == "there":
             continue
         yield ("SHA-256" if name == "content" else name), pair(_value(name, was), _value(name, now))

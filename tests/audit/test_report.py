@@ -25,7 +25,7 @@ EVIL = (
     "two\nlines",
     "byte\udcff",
 )
-LONG = "a-name-that-is-longer-than-the-screen-of-a-telephone-and-has-no-place-to-break-it" * 2
+LONG = "a_name_that_is_longer_than_the_screen_of_a_telephone_and_has_no_place_to_break_it" * 2
 TAGS = (
     *("html", "head", "meta", "title", "style", "body", "h1", "h2", "h3", "p", "div", "section", "span", "small"),
     *("a", "b", "i", "code", "del", "ins", "wbr", "ul", "li", "dl", "dt", "dd", "details", "summary"),
@@ -204,6 +204,7 @@ def test_what_changed_is_told(browser: Browser, address: str) -> None:
         "/usr/lib/g/part-6/file-1",
         "/etc/passwd",
         "the same up to byte 23; 3 bytes differ",
+        LONG,
         "new with set-user-ID",
         "another content, while libc6 is the same version",
     ):

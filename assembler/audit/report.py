@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.resources import files
 from pathlib import Path
@@ -32,6 +33,8 @@ _SIGNS = ("", "del", "add")
 """Classes of report.css: a path differs, went, came."""
 _TRIVIAL = (", outside of files", ", its own lists of what is inside")
 """What differs whenever anything does."""
+_ISO, _BESIDE = "node.iso", "beside the ISO"
+"""The live ISO in an output folder, and what the page calls the other files there."""
 _LAYERS = ("kernel", "initrd", "rootfs", "iso")
 
 
@@ -40,6 +43,8 @@ def page(found: Comparison, old: Path, new: Path) -> str:
 
     Raises OSError when they cannot be read.
     """
+    if new.is_dir():
+        found = _of_folders(found)
     images = [_image(path) for path in (old, new)]
     held, trouble = [], ""
     try:
@@ -70,8 +75,20 @@ def page(found: Comparison, old: Path, new: Path) -> str:
 
 def _image(path: Path) -> Image | None:
     """The ISO that `path` is or has."""
-    path = path / "node.iso" if path.is_dir() else path
+    path = path / _ISO if path.is_dir() else path
     return Image(path) if path.is_file() and is_iso(path) else None
+
+
+def _of_folders(found: Comparison) -> Comparison:
+    """`found` in output folders: paths in the live ISO as if that were all, and everything else a layer of its own."""
+    start = f"{_ISO}:"
+    changes = (
+        replace(change, path=change.path.removeprefix(start))
+        if change.path.startswith(start)
+        else replace(change, layer=_BESIDE)
+        for change in found.changes
+    )
+    return replace(found, changes=tuple(changes))
 
 
 def _head(

@@ -249,6 +249,22 @@ def test_the_same_images(browser: Browser, make: Make, tmp_path: Path) -> None:
     assert tab.evaluate(LAID_OUT) == [True, []]
 
 
+def test_output_folders(browser: Browser, make: Make, tmp_path: Path) -> None:
+    folders, html = [tmp_path / "a", tmp_path / "b"], tmp_path / "page.html"
+    for folder, later in zip(folders, (False, True), strict=True):
+        folder.mkdir()
+        make(folder.name, node(later=later)).rename(folder / "node.iso")
+        (folder / "config").write_text(f"{later}\n")
+    assert call(["diff", *map(str, folders), "--html", str(html)]) == 1
+    tab = Tab(browser, html.as_uri(), width=PHONE, scripts=False)
+    seen = tab.evaluate("document.body.innerText")
+    assert "\n/usr/lib/a/part-0/file-0\n" in seen, "as if there were nothing but the ISO"
+    assert "beside the ISO" in seen
+    assert "\nconfig\n" in seen
+    layers = tab.evaluate("[...document.querySelectorAll('#p0 > .sizes td:first-child')].map(e => e.innerText)")
+    assert layers == ["rootfs", "iso", "kernel", "initrd"]
+
+
 def test_very_many_changes(browser: Browser, tmp_path: Path) -> None:
     packages = [PackageChange(name=f"p{number}", architecture="amd64", old="1", new="2") for number in range(300)]
     content = ("0" * 64, "1" * 64)

@@ -58,7 +58,7 @@ class _Shuffled:
     def __exit__(self, *_: object) -> None:
         pass
 
-    def __iter__(self) -> "_Shuffled":
+    def __iter__(self) -> Self:
         return self
 
     def __next__(self) -> Any:

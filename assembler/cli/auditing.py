@@ -48,18 +48,17 @@ def audit_recipe(current: Session, recipe: Path, args: dict[str, str], out: Path
     found = compare(*sides, reporter=current.reporter)
     built = read_layers(sides[0], name=loaded.recipe.name, architecture=inputs.lock.architecture)
     recorded = inputs.lock.build
-    comparable = recorded is not None and same_inputs(recorded, built)
-    other = mismatches(recorded, built) if recorded and comparable else ()
+    other = mismatches(recorded, built) if recorded and same_inputs(recorded, built) else None
     document = audited(
         built,
         inputs.lock,
         found,
         varied=surroundings.differences(first, second),
         unvaried=unvaried,
-        recorded=other if comparable else None,
+        recorded=other,
     )
     (out / STATEMENT).write_bytes(text(document))
-    _tell(current, inputs, built, found, other, comparable=comparable)
+    _tell(current, inputs, built, found, other)
     if not found:
         shutil.rmtree(sides[1])
     for what, why in unvaried.items():
@@ -84,11 +83,13 @@ def _choose(current: Session, inputs: Inputs, work: Path) -> tuple[Surroundings,
     compiled = inputs.recipe.kernel.source == "vanilla"
     if compiled:
         unvaried["programs of the host"] = "as its kernel is compiled with them"
-    user: int | None = surroundings.NOBODY
+    user: int | None = None
     if os.geteuid() != 0:
-        user, unvaried["user"] = None, "which only root can change"
-    elif not _may_build(user, inputs):
-        user, unvaried["user"] = None, f"as user {user} may not read the assembler or the recipe"
+        unvaried["user"] = "which only root can change"
+    elif _may_build(surroundings.NOBODY, inputs):
+        user = surroundings.NOBODY
+    else:
+        unvaried["user"] = f"as user {surroundings.NOBODY} may not read the assembler or the recipe"
     search = current.settings.search
     return (
         surroundings.plain(work / "a", recipes, python=sys.executable, search=search, processors=current.settings.jobs),
@@ -103,7 +104,7 @@ def _choose(current: Session, inputs: Inputs, work: Path) -> tuple[Surroundings,
     )
 
 
-def _may_build(user: int | None, inputs: Inputs) -> bool:
+def _may_build(user: int, inputs: Inputs) -> bool:
     """Whether a user can read the assembler and all files of the recipe."""
     sources = [*inputs.loaded.sources, *(file.path for file in inputs.loaded.files.values()), inputs.loaded.lock_path]
     code = "import sys, assembler.cli.build; [open(name, 'rb').close() for name in sys.argv[1:]]"
@@ -173,10 +174,9 @@ def _tell(
     inputs: Inputs,
     built: Layers,
     found: Comparison,
-    other: Sequence[Mismatch],
-    *,
-    comparable: bool,
+    other: Sequence[Mismatch] | None,
 ) -> None:
+    """Say how the builds differ, and how the first differs from the record; `other` is None without one of the same."""
     if found:
         tell(current, found)
         current.say(f"{inputs.loaded.path}: two builds from one lock differ")
@@ -184,11 +184,11 @@ def _tell(
         for artifact in artifacts(built):
             current.say(f"{artifact.sha256}  {artifact.name}")
         current.say(f"{inputs.loaded.path}: built twice, byte by byte the same")
-    for line in explained(other):
+    for line in explained(other or ()):
         current.say(line)
     if inputs.lock.build is None:
         current.say("the lock has no outputs recorded to compare with (assemble RECIPE.toml --record)")
-    elif not comparable:
+    elif other is None:
         current.say("the outputs that the lock has recorded are of another recipe or other arguments, and not compared")
     elif not other:
         current.say("the lock has recorded the same outputs")

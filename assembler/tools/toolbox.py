@@ -114,8 +114,8 @@ class Toolbox:
         every tool gets. Lines that say "warning" go to the reporter.
 
         Raises ToolError, with the last lines, when the program fails or cannot be started, and OSError (ENOSPC) when it
-        fails because a disk is full. When anything interrupts the
-        run, an exception out of `stdin` or Ctrl-C, the program and its children are killed first.
+        fails because a disk is full. When anything interrupts the run, an exception out of `stdin` or Ctrl-C, the
+        program and its children are killed first.
         """
         command = self.command(name, args)
         kept = log is not None

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 from assembler.audit.image import Image
+from assembler.audit.markup import printable
 from assembler.audit.verify import verify
 from assembler.cli.session import Session
 from assembler.errors import AssembleError, Place
@@ -26,7 +27,7 @@ def verify_image(current: Session, path: Path, lock_path: Path | None) -> None:
     found = verify(path, lock, reporter=current.reporter)
     for finding in found.findings:
         at = f" (bytes {finding.offset} to {finding.offset + finding.size})" if finding.size else ""
-        current.say(f"{finding.path or path}: {finding.what}{at}")
+        current.say(printable(f"{finding.path or path}: {finding.what}{at}"))
     current.reporter.result({"image": str(path), **dataclasses.asdict(found)})
     if found.findings:
         raise AssembleError(

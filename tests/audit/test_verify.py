@@ -4,8 +4,11 @@ import random
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from assembler.audit.image import SQUASHFS, Image
 from assembler.audit.verify import Finding, verify
+from assembler.cli.main import call
 from assembler.formats.squashfs_reader import Squashfs
 from assembler.lock.model import Lock, LockedBuild, LockedLayer, LockedOutput
 from assembler.store.objects import sha256_of
@@ -74,6 +77,12 @@ def test_files_on_the_iso(make: Make) -> None:
     assert (found.path, found.what) == ("/boot/evil.efi", "nothing says that it belongs here")
     (found,) = verify(make("y", system(), extra={"/boot/vmlinuz": b"evil"})).findings
     assert (found.path, found.what) == ("/boot/vmlinuz", "it is not what the list of contents says")
+
+
+def test_names_cannot_steer_a_terminal(make: Make, capsys: pytest.CaptureFixture[str]) -> None:
+    image = make("x", system(), extra={"/boot/evil\x1b[2J\n.efi": b"evil"})
+    assert call(["verify", str(image)]) == 1
+    assert capsys.readouterr().out.splitlines() == [r"/boot/evil\x1b[2J\x0a.efi: nothing says that it belongs here"]
 
 
 def test_packages_against_the_lock(make: Make) -> None:

@@ -40,6 +40,13 @@ def test_the_missions_arguments() -> None:
     assert set(names) == {part.key for part in PARTS}
 
 
+def test_the_kernel_may_be_the_compiled_one(loaded: LoadedRecipe) -> None:
+    vanilla = load(RECIPES / "livecd-vanilla.toml").recipe
+    both = load(RECIPES / "k8s-vanilla.toml").recipe
+    assert (both.kernel, both.livecd) == (vanilla.kernel, vanilla.livecd)
+    assert (both.rootfs, both.kubernetes) == (loaded.recipe.rootfs, loaded.recipe.kubernetes)
+
+
 def test_every_unit_that_is_enabled_and_not_debians_is_there(loaded: LoadedRecipe) -> None:
     rootfs = loaded.recipe.rootfs
     there = {file.path.rpartition("/")[2] for file in rootfs.files}

@@ -287,9 +287,10 @@ class Machine:
         # Quoted in two halves, so that an echo of the line, should there be one, is not taken for the marks. All on one
         # line, as some programs (apt) throw away what has been typed ahead.
         self.send(f"echo '--''begin--'; {command}; echo '--''end--' $?\n")
-        self.expect(r"^--begin--\n", timeout)
-        found = self.expect(r"(?s)(.*?)^--end-- (\d+)$", timeout)
-        return int(found[2]), found[1].strip("\n")
+        begin = self.expect(r"^--begin--\n", timeout)
+        end = self.expect(r"^--end-- (\d+)$", timeout)
+        # Not a group of one pattern: that takes the square of the output's length, each time that a piece of it arrives.
+        return int(end[1]), end.string[begin.end() : end.start()].strip("\n")
 
     # --- power ---------------------------------------------------------------------------------------------------
 

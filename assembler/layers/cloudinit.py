@@ -8,8 +8,10 @@ import base64
 import binascii
 import email
 import hashlib
+import ipaddress
 import json
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -363,7 +365,42 @@ def _check_network_config(data: bytes, name: str) -> None:
             raise SeedError("unknown key", where=Place(file=name, key=where), hint=hint)
         if key not in ("version", "renderer"):
             for device, settings in _mapping(devices, name, key, where).items():
-                _mapping(settings, name, "a device", f"{where}.{device}")
+                _check_device(_mapping(settings, name, "a device", f"{where}.{device}"), name, f"{where}.{device}")
+
+
+def _check_device(settings: Mapping[Any, Any], name: str, key: str) -> None:
+    """What netplan takes in a device of version 2, and cloud-init with networkd does not, or passes over."""
+    match = _mapping(settings.get("match", {}), name, "match", f"{key}.match")
+    if match and not match.get("macaddress") and not settings.get("set-name"):
+        raise SeedError(
+            "cloud-init finds this device by its key alone",
+            where=Place(file=name, key=f"{key}.match"),
+            why="for networkd it looks at no other part of match than macaddress",
+            hint="match the macaddress, or make the device's own name the key",
+        )
+    for index, address in enumerate(_list(settings.get("addresses", []), name, f"{key}.addresses")):
+        _address(ipaddress.ip_interface, address, name, f"{key}.addresses[{index}]")
+    for index, item in enumerate(_list(settings.get("routes", []), name, f"{key}.routes")):
+        where = f"{key}.routes[{index}]"
+        route = _mapping(item, name, "a route", where)
+        hint = "0.0.0.0/0 or ::/0" if route.get("to") == "default" else ""
+        _address(partial(ipaddress.ip_network, strict=False), route.get("to"), name, f"{where}.to", hint)
+        _address(ipaddress.ip_address, route.get("via"), name, f"{where}.via")
+
+
+def _list(value: Any, name: str, key: str) -> list[Any]:
+    if not isinstance(value, list):
+        raise SeedError("not a YAML list", where=Place(file=name, key=key), hint="write [a, b]")
+    return value
+
+
+def _address(read: Callable[[str], object], value: Any, name: str, key: str, hint: str = "") -> None:
+    try:
+        read(str(value))
+    except ValueError as error:
+        raise SeedError(
+            "cloud-init takes addresses only", where=Place(file=name, key=key), why=str(error), hint=hint
+        ) from error
 
 
 def _check_network_v1(config: Any, name: str, prefix: str) -> None:

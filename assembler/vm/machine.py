@@ -289,7 +289,7 @@ class Machine:
         self.send(f"echo '--''begin--'; {command}; echo '--''end--' $?\n")
         begin = self.expect(r"^--begin--\n", timeout)
         end = self.expect(r"^--end-- (\d+)$", timeout)
-        # Not a group of one pattern: that takes the square of the output's length, each time that a piece of it arrives.
+        # Not a group of one pattern: that takes the square of the output's length whenever a piece of it arrives.
         return int(end[1]), end.string[begin.end() : end.start()].strip("\n")
 
     # --- power ---------------------------------------------------------------------------------------------------

@@ -276,6 +276,21 @@ def test_meta_data_that_is_rejected(meta_data: str, expected: str) -> None:
         ("network: {version: 2, ethernet: {}}\n", "network.ethernet: unknown key (did you mean ethernets?)"),
         ("version: 2\nethernets: [eth0]\n", "network-config ethernets: ethernets is not a YAML mapping"),
         ("version: 2\nethernets: {eth0: dhcp}\n", "network-config ethernets.eth0: a device is not a YAML mapping"),
+        (
+            'version: 2\nethernets: {lan: {match: {name: "en*"}}}\n',
+            "network-config ethernets.lan.match: cloud-init finds this device by its key alone",
+        ),
+        ("version: 2\nethernets: {e: {match: en0}}\n", "ethernets.e.match: match is not a YAML mapping"),
+        ("version: 2\nethernets: {e: {addresses: 10.0.0.1}}\n", "ethernets.e.addresses: not a YAML list"),
+        (
+            "version: 2\nethernets: {e: {addresses: [10.0.0.1/24, 10.0.0/24]}}\n",
+            "ethernets.e.addresses[1]: cloud-init takes addresses only: '10.0.0/24' does not appear to be",
+        ),
+        (
+            "version: 2\nethernets: {e: {routes: [{to: default, via: 10.0.0.1}]}}\n",
+            "'default' does not appear to be an IPv4 or IPv6 network (0.0.0.0/0 or ::/0)",
+        ),
+        ("version: 2\nbonds: {b: {routes: [{to: 10.0.0.0/8}]}}\n", "bonds.b.routes[0].via: cloud-init takes addresses"),
         ("version: 1\n", "network-config config: config is not a list"),
         ("version: 1\nconfig: [{name: eth0}]\n", "config[0]: it has no type"),
         ("version: 1\nconfig: [{type: phisical}]\n", "type 'phisical' is not known (did you mean physical?)"),
@@ -290,6 +305,8 @@ def test_network_config_that_is_rejected(network_config: str, expected: str) -> 
     [
         "version: 1\nconfig: [{type: physical, name: eth0, subnets: [{type: dhcp}]}]\n",
         "network:\n  version: 2\n  renderer: networkd\n  bonds: {b0: {interfaces: [a, b]}}\n",
+        "version: 2\nethernets: {lan: {match: {driver: e1000*}, set-name: lan}}\n",
+        "version: 2\nethernets: {e: {addresses: [10.0.0.2/24, '::2/64'], routes: [{to: '::/0', via: '::1'}]}}\n",
         "network: {config: disabled}\n",
     ],
 )

@@ -1,7 +1,8 @@
 """The node does its work: two boots of one machine, everything asked in one go, each answer judged by a test.
 
 It has two network cards: one behind QEMU's NAT, for SSH, and one on `wire.py`, whose DHCP server names a DNS and an NTP
-server that are there as well. The first boot starts with a clock two days behind.
+server that are there as well. The first boot starts with a clock two days behind. The second has another seed, as a new
+instance of the same machine, whose network-config gives the first card an address of its own.
 """
 
 import json
@@ -13,11 +14,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
+import yaml
 
+from assembler.formats.iso import write_iso
+from assembler.vm.isofile import read_files
 from assembler.vm.machine import Machine
 from assembler.vm.node import Built, hardware, keep_state
 from assembler.vm.qemu import Emulator
-from assembler.vm.seed import read_key, with_keys
+from assembler.vm.seed import LABEL, read_key, with_keys
 from tests.boot.wire import ADDRESS, GUEST, NAME, Wire, plugged_in
 
 pytestmark = pytest.mark.boot
@@ -29,11 +33,22 @@ RUNNING = 1200
 BEHIND = 2 * 86400
 """Seconds by which the clock of the first boot is behind."""
 
+STATIC = """
+version: 2
+ethernets:
+  nat:
+    match: {macaddress: "52:54:00:12:34:56"}
+    addresses: [10.0.2.77/24]
+    routes: [{to: 198.51.100.0/24, via: 10.0.2.2}]
+"""
+"""For the card that QEMU gives this address."""
+
 QUESTIONS = {
     "state": "cat /run/livecd/state; blkid -s UUID -o value -L K8S_STATE; findmnt -no SOURCE,TARGET /mnt",
     "uuid": "blkid -s UUID -o value $(blkid -L K8S_STATE)",
     "hostname": "hostname",
     "addresses": "ip -4 -br address show scope global",
+    "routes": "ip -4 route show proto static",
     "links": "networkctl list --no-legend --no-pager",
     "resolv.conf": "readlink -f /etc/resolv.conf; grep ^nameserver /etc/resolv.conf",
     "name": f"getent ahostsv4 {NAME}",
@@ -90,6 +105,16 @@ def make_key(path: Path) -> Path:
     return path
 
 
+def with_network(seed: Path, out: Path) -> Path:
+    """Write to `out` the seed of another instance, which has STATIC as well; returns `out`."""
+    files = read_files(seed, ["/user-data", "/meta-data"])
+    meta = yaml.safe_load(files["/meta-data"])
+    meta["instance-id"] += "-static"
+    files |= {"/meta-data": yaml.safe_dump(meta).encode(), "/network-config": STATIC.encode()}
+    write_iso(out, files, label=LABEL, epoch=0, joliet=True)
+    return out
+
+
 @contextmanager
 def logged_in(machine: Machine) -> Iterator[Machine]:
     with machine:
@@ -138,6 +163,10 @@ def session(
             )
             running.shutdown(600)
         begun = time.time()
+        machine = replace(
+            hardware(node, seed=with_network(seed, folder / "static.iso"), state=state, processors=2, ssh_port=port),
+            wires=((wire.port, wire.qemu_port),),
+        )
         with logged_in(Machine(emulator, machine)) as running:
             second = ask(running, begun)
             running.shutdown(600)
@@ -168,6 +197,14 @@ def test_every_wired_interface_has_its_address_by_dhcp(session: Session) -> None
     assert " 10.0.2.15/24" in addresses
     links = [line.split() for line in session.first.said("links").splitlines()]
     assert [link[3:] for link in links if link[2] == "ether"] == [["routable", "configured"]] * 2
+
+
+def test_the_network_config_of_a_seed_is_followed(session: Session) -> None:
+    addresses = session.second.said("addresses")
+    assert " 10.0.2.77/24" in addresses
+    assert "10.0.2.15" not in addresses
+    assert f" {GUEST}/24" in addresses, "the other card uses DHCP as before"
+    assert "198.51.100.0/24 via 10.0.2.2" in session.second.said("routes")
 
 
 def test_names_are_resolved_through_the_stub(session: Session) -> None:

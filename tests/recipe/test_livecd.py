@@ -64,6 +64,7 @@ def test_cloud_init_looks_at_the_seed_only(loaded: LoadedRecipe) -> None:
     assert config["datasource_list"] == ["NoCloud", "None"]
     assert config["growpart"] == {"mode": "off"}
     assert config["ssh_deletekeys"] is False
+    assert "network" not in config, "cloud-init takes that before the seed's network-config"
 
 
 def test_seed_holds_no_key(loaded: LoadedRecipe) -> None:

@@ -14,14 +14,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
-import yaml
 
 from assembler.formats.iso import write_iso
+from assembler.layers.cloudinit import LABEL, NETWORK_CONFIG, USER_DATA
+from assembler.layers.cloudinit import seed as seed_files
 from assembler.vm.isofile import read_files
 from assembler.vm.machine import Machine
 from assembler.vm.node import Built, hardware, keep_state
-from assembler.vm.qemu import Emulator
-from assembler.vm.seed import LABEL, read_key, with_keys
+from assembler.vm.qemu import Emulator, Hardware
+from assembler.vm.seed import read_key, with_keys
 from tests.boot.wire import ADDRESS, GUEST, NAME, Wire, plugged_in
 
 pytestmark = pytest.mark.boot
@@ -105,13 +106,11 @@ def make_key(path: Path) -> Path:
     return path
 
 
-def with_network(seed: Path, out: Path) -> Path:
-    """Write to `out` the seed of another instance, which has STATIC as well; returns `out`."""
-    files = read_files(seed, ["/user-data", "/meta-data"])
-    meta = yaml.safe_load(files["/meta-data"])
-    meta["instance-id"] += "-static"
-    files |= {"/meta-data": yaml.safe_dump(meta).encode(), "/network-config": STATIC.encode()}
-    write_iso(out, files, label=LABEL, epoch=0, joliet=True)
+def with_network(node: Built, out: Path) -> Path:
+    """Write to `out` the node's seed with STATIC, which makes it that of another instance; returns `out`."""
+    user_data = read_files(node.seed, ["/user-data"])["/user-data"]
+    files = seed_files({USER_DATA: user_data, NETWORK_CONFIG: STATIC.encode()}, hostname="k8s-livecd")
+    write_iso(out, {f"/{name}": data for name, data in files.items()}, label=LABEL, epoch=0, joliet=True)
     return out
 
 
@@ -148,13 +147,14 @@ def session(
     keep_state(state)
     port = free_port()
     with plugged_in() as wire:
-        machine = replace(
-            hardware(node, seed=seed, state=state, processors=2, ssh_port=port),
-            wires=((wire.port, wire.qemu_port),),
-        )
+
+        def machine(seed: Path) -> Hardware:
+            cards = hardware(node, seed=seed, state=state, processors=2, ssh_port=port)
+            return replace(cards, wires=((wire.port, wire.qemu_port),))
+
         begun = time.time()
         clock = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(begun - BEHIND))
-        with logged_in(Machine(emulator, replace(machine, clock=clock))) as running:
+        with logged_in(Machine(emulator, replace(machine(seed), clock=clock))) as running:
             first = ask(running, begun)
             # While the machine is idle, so that it does not take long.
             by_key, by_other = ssh(port, key, "id -un; hostname"), ssh(port, strange, "id -un")
@@ -163,11 +163,7 @@ def session(
             )
             running.shutdown(600)
         begun = time.time()
-        machine = replace(
-            hardware(node, seed=with_network(seed, folder / "static.iso"), state=state, processors=2, ssh_port=port),
-            wires=((wire.port, wire.qemu_port),),
-        )
-        with logged_in(Machine(emulator, machine)) as running:
+        with logged_in(Machine(emulator, machine(with_network(node, folder / "static.iso")))) as running:
             second = ask(running, begun)
             running.shutdown(600)
     return Session(first, second, by_key, by_other, wire)

@@ -14,6 +14,8 @@ LOGIN = 1800
 CLUSTER = 7200
 """Seconds for an emulated machine on a busy host; a real one takes a minute or two."""
 KUBECTL = "kubectl --request-timeout=120s"
+WAIT = "--timeout=600s"
+"""For kubectl's own waiting, as to start it again and again costs a good part of an emulated processor."""
 
 
 class ProofError(Exception):
@@ -60,9 +62,10 @@ FIRST = (
 )
 EVERY = (
     Question("findmnt -no TARGET,SOURCE,FSTYPE /var/lib/etcd; findmnt -no FSTYPE /var/lib/containerd", ("ext4",)),
-    _comes(f"{KUBECTL} get nodes -o wide", " Ready "),
-    _comes(f"{KUBECTL} -n kube-system rollout status deployment/coredns --timeout=60s", "successfully rolled out"),
-    _comes(f"{KUBECTL} rollout status deployment/web --timeout=60s", "successfully rolled out"),
+    _comes(f"kubectl wait {WAIT} --for=condition=Ready node --all", "condition met"),
+    Question(f"{KUBECTL} get nodes -o wide", (" Ready ",)),
+    _comes(f"kubectl -n kube-system rollout status {WAIT} deployment/coredns", "successfully rolled out"),
+    _comes(f"kubectl rollout status {WAIT} deployment/web", "successfully rolled out"),
     Question(f"{KUBECTL} get pods -A -o wide", ("coredns", "kube-apiserver", "etcd", "web")),
     Question(f"{KUBECTL} get services,endpointslices -A"),
     _comes(f"curl -sS --max-time 60 http://{SERVICE}/hostname", "web-"),

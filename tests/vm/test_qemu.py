@@ -29,7 +29,7 @@ def test_the_node_as_a_cd() -> None:
     assert after(argv, "-m") == ["2048M"]
     assert after(argv, "-smp") == ["4"]
     assert after(argv, "-accel") == ["tcg,thread=multi"]
-    assert after(argv, "-cpu") == ["max,-cx16,-la57"]
+    assert after(argv, "-cpu") == ["max,-cx16,-la57,-erms,-fsrm"]
     assert after(argv, "-machine") == ["q35"]
     assert after(argv, "-netdev") == ["user,id=net0,hostfwd=tcp:127.0.0.1:2222-:22"]
     assert after(argv, "-serial") == ["chardev:console"]

@@ -60,8 +60,12 @@ FIRST = (
     Question("systemctl show -p Result preload-k8s-images.service", ("Result=success",)),
     Question("journalctl -b -u preload-k8s-images -o cat --no-pager", ("importing image 1 of 8", "all 8 images")),
 )
+BOOT_ID = "{.items[*].status.nodeInfo.bootID}"
+THIS_BOOT = f"[ $({KUBECTL} get nodes -o jsonpath='{BOOT_ID}') = $(cat /proc/sys/kernel/random/boot_id) ]"
 EVERY = (
     Question("findmnt -no TARGET,SOURCE,FSTYPE /var/lib/etcd; findmnt -no FSTYPE /var/lib/containerd", ("ext4",)),
+    # What the cluster says of the node may be from before the reboot.
+    _comes(f"{THIS_BOOT} && echo of this boot", "of this boot"),
     _comes(f"kubectl wait {WAIT} --for=condition=Ready node --all", "condition met"),
     Question(f"{KUBECTL} get nodes -o wide", (" Ready ",)),
     _comes(f"kubectl -n kube-system rollout status {WAIT} deployment/coredns", "successfully rolled out"),
@@ -74,7 +78,12 @@ EVERY = (
     Question("nft list tables; systemctl --failed --no-legend --plain"),
 )
 AGAIN = (
-    Question("journalctl -b -u preload-k8s-images -o cat --no-pager", ("all 8 images",), ("importing",)),
+    Question(
+        _until("journalctl -b -u preload-k8s-images -o cat --no-pager", "all 8 images"),
+        ("all 8 images",),
+        ("importing",),
+        timeout=CLUSTER,
+    ),
     Question("systemctl show -p ActiveEnterTimestampMonotonic -p InactiveExitTimestampMonotonic preload-k8s-images"),
 )
 

@@ -36,7 +36,7 @@ class Question:
 
 def _until(command: str, text: str) -> str:
     """Ask again and again until the output holds `text`, for about an hour at most."""
-    ask = f"out=$({{ {command}; }} 2>&1)"
+    ask = f"out=$({command} 2>&1)"
     return f"for i in $(seq 240); do {ask}; case $out in *'{text}'*) break;; esac; sleep 15; done; echo \"$out\""
 
 
@@ -61,19 +61,19 @@ FIRST = (
     Question("journalctl -b -u preload-k8s-images -o cat --no-pager", ("importing image 1 of 8", "all 8 images")),
 )
 BOOT_ID = "{.items[*].status.nodeInfo.bootID}"
-THIS_BOOT = f"{KUBECTL} get nodes -o jsonpath='{BOOT_ID}' | grep -xf /proc/sys/kernel/random/boot_id"
+THIS_BOOT = f"[ $({KUBECTL} get nodes -o jsonpath='{BOOT_ID}') = $(cat /proc/sys/kernel/random/boot_id) ]"
 EVERY = (
     Question("findmnt -no TARGET,SOURCE,FSTYPE /var/lib/etcd; findmnt -no FSTYPE /var/lib/containerd", ("ext4",)),
-    # What the cluster says of itself after a reboot is from before, until somebody has looked.
+    # What the cluster says of the node may be from before the reboot.
     _comes(f"{THIS_BOOT} && echo of this boot", "of this boot"),
+    _comes(f"kubectl wait {WAIT} --for=condition=Ready node --all", "condition met"),
+    Question(f"{KUBECTL} get nodes -o wide", (" Ready ",)),
+    _comes(f"kubectl -n kube-system rollout status {WAIT} deployment/coredns", "successfully rolled out"),
+    _comes(f"kubectl rollout status {WAIT} deployment/web", "successfully rolled out"),
+    Question(f"{KUBECTL} get pods -A -o wide", ("coredns", "kube-apiserver", "etcd", "web")),
+    Question(f"{KUBECTL} get services,endpointslices -A"),
     _comes(f"curl -sS --max-time 60 http://{SERVICE}/hostname", "web-"),
     _comes(f"{KUBECTL} exec deployment/web -- {BY_NAME}", "connected by name"),
-    _comes(f"kubectl wait {WAIT} --for=condition=Ready node --all", "condition met"),
-    _comes(f"kubectl -n kube-system rollout status {WAIT} deployment/coredns", "successfully rolled out"),
-    _comes(f"kubectl wait {WAIT} --for=condition=Ready pod --all -A && echo all of them", "all of them"),
-    Question(f"{KUBECTL} get nodes -o wide", (" Ready ",)),
-    Question(f"{KUBECTL} get pods -A -o wide", ("coredns", "kube-apiserver", "etcd", "web"), ("Unknown", " 0/1 ")),
-    Question(f"{KUBECTL} get services,endpointslices -A"),
     Question("crictl images"),
     Question("nft list tables; systemctl --failed --no-legend --plain"),
 )

@@ -41,8 +41,8 @@ PLATFORMS: dict[Architecture, Platform] = {
     "amd64": Platform(
         program="qemu-system-x86_64",
         machine="q35",
-        # Under QEMU 7.2 a second processor makes Linux crash at random when it uses cmpxchg16b; LA57 only costs time; and a
-        # processor with fast string instructions is given them for all clearing and copying, which are emulated byte by byte.
+        # Under QEMU 7.2 a second processor makes Linux crash at random when it uses cmpxchg16b; LA57 only costs time;
+        # with ERMS and FSRM programs clear and copy by single instructions, which are emulated byte by byte.
         cpu_emulated="max,-cx16,-la57,-erms,-fsrm",
         cd="ide-cd,bus=ide.{bus}",
         controllers=(),

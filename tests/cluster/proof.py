@@ -40,11 +40,13 @@ def _until(command: str, text: str) -> str:
     return f"for i in $(seq 240); do {ask}; case $out in *'{text}'*) break;; esac; sleep 15; done; echo \"$out\""
 
 
-def _comes(command: str, text: str) -> Question:
-    """A question whose answer holds `text` sooner or later."""
-    return Question(_until(command, text), (text,), timeout=CLUSTER)
+def _comes(command: str, text: str, *lacks: str) -> Question:
+    """A question whose answer holds `text` sooner or later, and then nothing of `lacks`."""
+    return Question(_until(command, text), (text,), lacks, timeout=CLUSTER)
 
 
+BOOT_ID = "{.items[*].status.nodeInfo.bootID}"
+THIS_BOOT = f"[ $({KUBECTL} get nodes -o jsonpath='{BOOT_ID}') = $(cat /proc/sys/kernel/random/boot_id) ]"
 SERVICE = f"$({KUBECTL} get service web -o jsonpath='{{.spec.clusterIP}}')"
 BY_NAME = "/agnhost connect --timeout=60s web.default.svc.cluster.local:80 && echo connected by name"
 
@@ -60,8 +62,6 @@ FIRST = (
     Question("systemctl show -p Result preload-k8s-images.service", ("Result=success",)),
     Question("journalctl -b -u preload-k8s-images -o cat --no-pager", ("importing image 1 of 8", "all 8 images")),
 )
-BOOT_ID = "{.items[*].status.nodeInfo.bootID}"
-THIS_BOOT = f"[ $({KUBECTL} get nodes -o jsonpath='{BOOT_ID}') = $(cat /proc/sys/kernel/random/boot_id) ]"
 EVERY = (
     Question("findmnt -no TARGET,SOURCE,FSTYPE /var/lib/etcd; findmnt -no FSTYPE /var/lib/containerd", ("ext4",)),
     # What the cluster says of the node may be from before the reboot.
@@ -78,12 +78,7 @@ EVERY = (
     Question("nft list tables; systemctl --failed --no-legend --plain"),
 )
 AGAIN = (
-    Question(
-        _until("journalctl -b -u preload-k8s-images -o cat --no-pager", "all 8 images"),
-        ("all 8 images",),
-        ("importing",),
-        timeout=CLUSTER,
-    ),
+    _comes("journalctl -b -u preload-k8s-images -o cat --no-pager", "all 8 images", "importing"),
     Question("systemctl show -p ActiveEnterTimestampMonotonic -p InactiveExitTimestampMonotonic preload-k8s-images"),
 )
 

@@ -131,9 +131,10 @@ def running() -> Iterator[Server]:
 
 def serve_packages(server: Server, lock: Lock, store: Store) -> None:
     """Let `server` be a mirror with those packages of `lock` that `store` has, by their own paths."""
-    for package in lock.packages:
+    archives = {archive.id: archive for archive in (*lock.archives, *lock.tools.archives)}
+    for package in (*lock.packages, *lock.tools.packages):
         if store.has(package.sha256):
-            path = f"/{lock.archive(package.archive).root}/{package.path}"
+            path = f"/{archives[package.archive].root}/{package.path}"
             server.answers[path] = partial(_serve, store.path(package.sha256))
 
 

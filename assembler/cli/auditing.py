@@ -69,7 +69,8 @@ def audit_recipe(current: Session, recipe: Path, args: dict[str, str], out: Path
 
 def _download(inputs: Inputs) -> None:
     """Get everything that the recipe is built from."""
-    inputs.fetch(package for package in inputs.lock.packages if package.roles != ("vm",))
+    inputs.toolbox()
+    inputs.fetch(inputs.lock.packages)
     inputs.fetch_files(inputs.lock.files)
     inputs.fetch_images(inputs.lock.images)
 

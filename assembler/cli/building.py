@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from assembler import __version__
 from assembler.audit.recorded import Mismatch, mismatches, record, same_inputs
 from assembler.cli.locking import choose_mirrors, require_lock
 from assembler.cli.session import Session
+from assembler.cli.tools import open_build_tools
 from assembler.debian.fetch import fetch_packages
 from assembler.errors import AssembleError, Place
 from assembler.layers.build import build, former
@@ -160,7 +162,12 @@ def opened(
             lock=lock,
             lock_text=format_lock(dataclasses.replace(lock, build=None)).encode(),
             store=store,
-            fetch=lambda packages: fetch_packages(packages, lock, store=store, transport=transport, mirrors=chosen),
+            fetch=lambda packages: fetch_packages(
+                packages, lock.archives, store=store, transport=transport, mirrors=chosen
+            ),
+            toolbox=cache(
+                lambda: open_build_tools(current, lock.tools, store=store, transport=transport, chosen=chosen)
+            ),
             fetch_files=lambda files: fetch_files(files, store=store, transport=transport),
             fetch_images=lambda images: fetch_images(images, store=store, transport=transport),
             search=settings.search,

@@ -28,7 +28,7 @@ def check_recipe(current: Session, path: Path, args: dict[str, str], *, locked: 
         make = not (locked or offline)
         lock = require_lock(current, loaded, store=store, transport=transport, chosen=chosen, make=make)
         packages = lock.role("rootfs")
-        fetch_packages(packages, lock, store=store, transport=transport, mirrors=chosen)
+        fetch_packages(packages, lock.archives, store=store, transport=transport, mirrors=chosen)
     checked = rootfs.check(
         loaded.recipe.rootfs,
         packages,

@@ -8,6 +8,10 @@
     user = "robot"
     password_env = "MIRROR_PASSWORD"    # or token_env alone; without either, ~/.netrc
 
+    [tools]                             # deb822 sources of the programs that run on this machine, in place of Debian 13
+    sources = '''
+    ...'''
+
 Secrets are never in the file, only the names of environment variables that hold them. Nothing of this enters a lock.
 """
 
@@ -19,9 +23,10 @@ from urllib.parse import urlsplit
 
 from assembler.errors import AssembleError, Place, Problems
 from assembler.recipe.document import did_you_mean
-from assembler.store.routes import NO_ROUTES, Login, Routes
+from assembler.store.routes import Login, Routes
+from assembler.tools.source import ToolSource, built_in, of_user
 
-_TABLES = ("rewrite", "login")
+_TABLES = ("rewrite", "login", "tools")
 _LOGIN = ("user", "password_env", "token_env")
 
 
@@ -29,17 +34,35 @@ class ConfigurationError(AssembleError):
     """The user's configuration file is wrong."""
 
 
-def read_routes(path: Path, environ: Mapping[str, str], *, required: bool) -> Routes:
-    """What the configuration file at `path` says; nothing special when there is none, unless it is `required`.
+def read_tool_source(path: Path | None, *, required: bool) -> ToolSource:
+    """Where the tools that build come from: what the file at `path` says in its table ``tools``, else the built-in.
 
-    Raises ConfigurationError, or Problems with everything that is wrong in it.
+    Raises ConfigurationError, or Problems with everything that is wrong with the sources.
     """
+    text = (_read(path, required=required) if path else {}).get("tools", {})
+    if not text:
+        return built_in()
+    place = Place(file=str(path), key="tools")
+    if not isinstance(text, dict) or set(text) != {"sources"} or not isinstance(text["sources"], str):
+        raise ConfigurationError("must be a table with the string sources", where=place)
+    source = of_user(text["sources"])
+    try:
+        source.archives  # noqa: B018  it is read to see that it can be
+    except Problems as problems:
+        for error in problems.errors:
+            error.where = Place(file=str(path), line=error.where.line, key="tools.sources")
+        raise
+    return source
+
+
+def _read(path: Path, *, required: bool) -> Mapping[str, Any]:
+    """All of the file at `path`; nothing when there is none, unless it is `required`."""
     place = Place(file=str(path))
     try:
-        data = tomllib.loads(path.read_text("utf-8"))
+        return tomllib.loads(path.read_text("utf-8"))
     except FileNotFoundError as error:
         if not required:
-            return NO_ROUTES
+            return {}
         raise ConfigurationError("there is no such configuration file", where=place, hint="it is the one in"
                                  " ASSEMBLE_CONFIG") from error  # fmt: skip
     except OSError as error:
@@ -47,6 +70,14 @@ def read_routes(path: Path, environ: Mapping[str, str], *, required: bool) -> Ro
         raise ConfigurationError("the configuration cannot be read", where=place, why=why) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigurationError("the configuration is not TOML", where=place, why=str(error)) from error
+
+
+def read_routes(path: Path, environ: Mapping[str, str], *, required: bool) -> Routes:
+    """What the configuration file at `path` says; nothing special when there is none, unless it is `required`.
+
+    Raises ConfigurationError, or Problems with everything that is wrong in it.
+    """
+    data = _read(path, required=required)
     problems: list[ConfigurationError] = []
 
     def wrong(key: str, what: str, hint: str = "") -> None:

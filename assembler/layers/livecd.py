@@ -94,7 +94,7 @@ def squashfs_step(inputs: Inputs, root: TreeLayer) -> Step:
         root.step.label: root.step.key,
         **of_values(epoch=epoch),
         **of_table("livecd", recipe, ("compression", "compression_level")),
-        **of_packages("tool", inputs.lock.role("tools")),
+        **of_packages("tool", inputs.lock.tools.packages),
     }
     return Step(layer="livecd", name="squashfs", inputs=needed, make=make)
 
@@ -177,7 +177,7 @@ def iso_step(  # noqa: PLR0917  one a part
         **of_table("livecd", recipe, ("label", "state", "medium_size", "cmdline", "timeout")),
         **{f"file {path}": digest(data=data) for path, data in extra.items()},
         **{f"image {image.name}": image.manifest for image in inputs.lock.images},
-        **of_packages("tool", inputs.lock.role("tools")),
+        **of_packages("tool", inputs.lock.tools.packages),
         **of_packages("boot loader", inputs.lock.role("boot")),
     }
     return Step(layer="livecd", name="iso", inputs=needed, make=make, outputs=(ISO,), kept=False)

@@ -11,7 +11,7 @@ import os
 import re
 import tempfile
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from difflib import get_close_matches
 from pathlib import Path
@@ -22,6 +22,7 @@ from assembler.lock.model import (
     LEARNED,
     ROLES,
     SCHEMA,
+    TOOLS,
     Lock,
     LockedArchive,
     LockedBuild,
@@ -32,6 +33,7 @@ from assembler.lock.model import (
     LockedOutput,
     LockedPackage,
     LockedTool,
+    LockedToolbox,
 )
 
 _HEADER = "# Every input of the image. Written by `assemble lock`: change the recipe, not this file."
@@ -79,20 +81,34 @@ def _body(lock: Lock) -> str:
         _pair("recipe_sha256", lock.recipe_sha256),
         _pair("source_date_epoch", lock.source_date_epoch),
         _pair("architecture", lock.architecture),
-        _pair("build_architecture", lock.build_architecture),
     ]
-    for archive in lock.archives:
-        lines += ["", "[[archives]]", *_archive(archive)]
-    lines += ["", "[packages]", *(_package(package) for package in lock.packages)]
+    lines += _sources("", lock.archives, lock.packages)
     if lock.files:
         lines += ["", "[files]", *(_pair(_text(file.name), _file(file)) for file in lock.files)]
     if lock.images:
         lines += ["", "[images]", *(_pair(_text(image.name), _image(image)) for image in lock.images)]
     if lock.toolchain:
         lines += ["", "[toolchain]", *(_pair(_text(tool.name), tool.version) for tool in lock.toolchain)]
+    lines += ["", "# Run on the build machine, from the assembler's own source.", *_tools(lock.tools)]
     if lock.build:
         lines += ["", "[build]", *_build(lock.build)]
     return "\n".join(lines) + "\n"
+
+
+def format_tools(tools: LockedToolbox) -> str:
+    """The text of tools alone, for those that belong to no lock."""
+    return "\n".join(_tools(tools)) + "\n"
+
+
+def _tools(tools: LockedToolbox) -> Iterable[str]:
+    yield from ("[tools]", _pair("architecture", tools.architecture))
+    yield from _sources("tools.", tools.archives, tools.packages)
+
+
+def _sources(prefix: str, archives: Iterable[LockedArchive], packages: Iterable[LockedPackage]) -> Iterable[str]:
+    for archive in archives:
+        yield from ("", f"[[{prefix}archives]]", *_archive(archive))
+    yield from ("", f"[{prefix}packages]", *(_package(package) for package in packages))
 
 
 def _archive(archive: LockedArchive) -> Iterable[str]:
@@ -199,14 +215,7 @@ def parse_lock(text: str, file: str) -> Lock:
     The order of keys and white space do not matter, everything else does. Raises LockError when it is not TOML or of
     another schema, and Problems holding a LockError for everything else that is wrong.
     """
-    try:
-        data = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        match = re.search(r"^(.*) \(at line (\d+), column (\d+)\)$", str(error))
-        place = Place(file=file, line=int(match[2]), column=int(match[3])) if match else Place(file=file)
-        raise LockError(
-            "the lock is not TOML", where=place, why=match[1] if match else str(error), hint=_HINT
-        ) from error
+    data = _toml(text, file)
     if data.get("schema") != SCHEMA:
         raise LockError(
             f"the lock is of another schema than {SCHEMA}",
@@ -217,9 +226,7 @@ def parse_lock(text: str, file: str) -> Lock:
     problems: list[LockError] = []
     top = _Table(data, "", file, problems)
     top.number("schema")
-    archives = tuple(sorted((_read_archive(table) for table in top.tables("archives")), key=lambda item: item.id))
-    known = {archive.id for archive in archives}
-    packages = [_read_package(table, key, known) for key, table in top.named("packages")]
+    archives, packages = _read_sources(top, ROLES)
     files = [_read_file(table, key) for key, table in (top.named("files") if "files" in data else ())]
     images = [_read_image(table, key) for key, table in (top.named("images") if "images" in data else ())]
     toolchain = [
@@ -231,17 +238,15 @@ def parse_lock(text: str, file: str) -> Lock:
         recipe_sha256=top.sha256("recipe_sha256"),
         source_date_epoch=top.number("source_date_epoch"),
         architecture=top.text("architecture", ARCHITECTURE),
-        build_architecture=top.text("build_architecture", ARCHITECTURE),
         archives=archives,
-        packages=tuple(sorted(packages, key=lambda item: (item.name, item.architecture, item.version))),
+        packages=packages,
+        tools=_read_toolbox(top.table("tools")),
         files=tuple(sorted(files, key=lambda item: item.name)),
         images=tuple(sorted(images, key=lambda item: item.name)),
         toolchain=tuple(sorted(toolchain, key=lambda item: item.name)),
         build=_read_build(top.table("build")) if "build" in data else None,
     )
     integrity = top.sha256("integrity")
-    if len(known) < len(archives):
-        top.wrong("archives", "two have the same id")
     top.close()
     if problems:
         raise Problems(problems)
@@ -253,6 +258,28 @@ def parse_lock(text: str, file: str) -> Lock:
             hint="restore it, or delete it and run `assemble lock`",
         )
     return lock
+
+
+def parse_tools(text: str, file: str) -> LockedToolbox:
+    """The tools that `text`, of :func:`format_tools`, stands for. Raises as :func:`parse_lock`."""
+    problems: list[LockError] = []
+    top = _Table(_toml(text, file), "", file, problems)
+    tools = _read_toolbox(top.table("tools"))
+    top.close()
+    if problems:
+        raise Problems(problems)
+    return tools
+
+
+def _toml(text: str, file: str) -> dict[str, object]:
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        match = re.search(r"^(.*) \(at line (\d+), column (\d+)\)$", str(error))
+        place = Place(file=file, line=int(match[2]), column=int(match[3])) if match else Place(file=file)
+        raise LockError(
+            "the lock is not TOML", where=place, why=match[1] if match else str(error), hint=_HINT
+        ) from error
 
 
 class _Table:
@@ -359,6 +386,21 @@ class _Table:
             child.close()
 
 
+def _read_toolbox(table: _Table) -> LockedToolbox:
+    archives, packages = _read_sources(table, (TOOLS,))
+    return LockedToolbox(architecture=table.text("architecture", ARCHITECTURE), archives=archives, packages=packages)
+
+
+def _read_sources(table: _Table, roles: Collection[str]) -> tuple[tuple[LockedArchive, ...], tuple[LockedPackage, ...]]:
+    archives = sorted((_read_archive(each) for each in table.tables("archives")), key=lambda item: item.id)
+    known = {archive.id for archive in archives}
+    if len(known) < len(archives):
+        table.wrong("archives", "two have the same id")
+    packages = [_read_package(each, key, known, roles) for key, each in table.named("packages")]
+    packages.sort(key=lambda item: (item.name, item.architecture, item.version))
+    return tuple(archives), tuple(packages)
+
+
 def _read_archive(table: _Table) -> LockedArchive:
     archive = LockedArchive(
         id=table.text("id", WORD),
@@ -382,7 +424,7 @@ def _read_archive(table: _Table) -> LockedArchive:
     return archive
 
 
-def _read_package(table: _Table, key: str, archives: set[str]) -> LockedPackage:
+def _read_package(table: _Table, key: str, archives: set[str], allowed: Collection[str]) -> LockedPackage:
     match = re.fullmatch(rf"({NAME})_({VERSION})_({ARCHITECTURE})", key)
     if not match:
         table.wrong("", "it does not begin with a name, a version and an architecture, as a .deb does")
@@ -397,7 +439,7 @@ def _read_package(table: _Table, key: str, archives: set[str]) -> LockedPackage:
         sha256=table.sha256(),
         path=table.text("path", PATH),
         archive=table.text("archive", WORD),
-        roles=tuple(sorted(table.texts("roles", "|".join(ROLES)))),
+        roles=tuple(sorted(table.texts("roles", "|".join(allowed)))),
         why=table.text("why", WHY),
     )
     if package.archive not in archives:

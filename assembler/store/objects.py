@@ -51,6 +51,8 @@ class Store:
         self.root = root
         self.results = results or root / "derived"
         """Where derived results are kept."""
+        self.trusted = True
+        """Whether nobody else can have changed what is in it."""
         self._tmp = root / "tmp"
         self._reporter = reporter
         self._sound: set[str] = set()

@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import BinaryIO
 
 from assembler.errors import AssembleError, Place
-from assembler.lock.model import LockedPackage
 from assembler.progress import SILENT, Reporter
 from assembler.store.objects import Store
+from assembler.tools.trust import ProvedTools
 from assembler.tools.unpack import unpacked
 
 _LOADERS = {
@@ -59,12 +59,12 @@ class Toolbox:
         self._lock = threading.Lock()
 
     @classmethod
-    def open(cls, store: Store, packages: Sequence[LockedPackage], architecture: str, logs: Path) -> "Toolbox":
-        """The toolbox of `packages` (a lock's `tools` role, dependencies included), unpacked in the store when needed.
+    def open(cls, store: Store, tools: ProvedTools, logs: Path) -> "Toolbox":
+        """The toolbox of `tools`, whose packages are in the store, laid out there when needed.
 
         Raises what :func:`assembler.tools.unpack.unpacked` raises.
         """
-        return cls(unpacked(store, packages), architecture, logs)
+        return cls(unpacked(store, tools.packages), tools.architecture, logs)
 
     def find(self, name: str) -> Path:
         """The program `name`; raises ToolError when no package of the toolbox ships it."""

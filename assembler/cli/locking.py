@@ -43,7 +43,7 @@ def lock_file(
         lock = _resolved(
             current,
             loaded,
-            store=Store(current.settings.store),
+            store=current.store(),
             transport=transport,
             chosen=choose_mirrors(current, loaded.recipe),
             previous=previous,
@@ -88,7 +88,7 @@ def check_file(
                 loaded.recipe,
                 file=str(target),
                 transport=transport,
-                store=Store(current.settings.store),
+                store=current.store(),
                 mirrors=choose_mirrors(current, loaded.recipe),
                 now=datetime.now(UTC),
                 reporter=current.reporter,

@@ -16,7 +16,6 @@ from assembler.debian.fetch import fetch_packages
 from assembler.errors import AssembleError
 from assembler.lock.toml import parse_lock
 from assembler.recipe.model import Recipe
-from assembler.store.objects import Store
 from assembler.tools.toolbox import Toolbox
 from assembler.vm import node as nodes
 from assembler.vm.finding import in_toolbox, on_host
@@ -122,7 +121,7 @@ def _emulator(current: Session, node: nodes.Built, hardware: Hardware) -> Emulat
     current.reporter.info(f"there is no {missing} on this host: using what is in the image's lock")
     lock = parse_lock(nodes.lock_of(node), str(node.iso))
     packages = lock.role("vm")
-    store = Store(current.settings.store)
+    store = current.store()
     chosen = choose_mirrors(current, Recipe(name=node.name))
     with current.transport(offline=False) as transport:
         fetch_packages(packages, lock, store=store, transport=transport, mirrors=chosen)

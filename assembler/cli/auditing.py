@@ -128,6 +128,11 @@ def _build(inputs: Inputs, here: Surroundings, args: dict[str, str], label: str)
     """Build in these surroundings; returns the folder with what was made. Raises AssembleError when that fails."""
     for folder in (here.store, here.folder / "home", here.folder / "tmp"):
         folder.mkdir(parents=True)
+    for folder in (
+        here.folder.parent,
+        here.folder,
+    ):  # whatever the umask: a store in what others may write to is refused
+        folder.chmod(0o755)
     inputs.store.share(here.store)
     if here.user is not None:
         _give(here.folder, here.user)
@@ -138,6 +143,7 @@ def _build(inputs: Inputs, here: Surroundings, args: dict[str, str], label: str)
         str(here.recipes / inputs.loaded.path.name),
         *(word for name, value in args.items() for word in ("--arg", f"{name}={value}")),
         *("--out", str(made), "--store", str(here.store), "--offline", "--jobs", str(here.processors)),
+        *(() if inputs.store.trusted else ("--trust-store",)),
     ]
     log = here.folder.parent / f"{here.folder.name}.log"
     with log.open("wb") as stream:

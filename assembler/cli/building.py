@@ -153,7 +153,7 @@ def opened(
 ) -> Iterator[Inputs]:
     """The recipe with its lock, which is made when it is missing and `make` says so; `store` by default the user's."""
     settings, reporter = current.settings, current.reporter
-    store = store or Store(settings.store, reporter=reporter)
+    store = store or current.store()
     chosen = choose_mirrors(current, loaded.recipe)
     with current.transport(offline=offline) as transport:
         lock = require_lock(current, loaded, store=store, transport=transport, chosen=chosen, make=make)

@@ -13,7 +13,6 @@ from assembler.debian.fetch import fetch_packages
 from assembler.errors import Problems
 from assembler.layers import rootfs
 from assembler.recipe.load import load
-from assembler.store.objects import Store
 
 
 def check_recipe(current: Session, path: Path, args: dict[str, str], *, locked: bool, offline: bool) -> None:
@@ -22,7 +21,7 @@ def check_recipe(current: Session, path: Path, args: dict[str, str], *, locked: 
     Raises Problems with all that would stop a build.
     """
     loaded = load(path, args)
-    store = Store(current.settings.store)
+    store = current.store()
     chosen = choose_mirrors(current, loaded.recipe)
     with current.transport(offline=offline) as transport:
         make = not (locked or offline)

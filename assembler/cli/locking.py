@@ -45,7 +45,7 @@ def lock_file(
         lock = _resolved(
             current,
             loaded,
-            store=Store(current.settings.store),
+            store=current.store(),
             transport=transport,
             chosen=choose_mirrors(current, loaded.recipe),
             previous=previous,
@@ -93,7 +93,7 @@ def check_file(
 
 def _proved(current: Session, recipe: Recipe, lock: Lock, path: Path, transport: Transport) -> int:
     """How many packages of `lock` are proved, tools included; an AssembleError when one is not."""
-    store, chosen, now = Store(current.settings.store), choose_mirrors(current, recipe), datetime.now(UTC)
+    store, chosen, now = current.store(), choose_mirrors(current, recipe), datetime.now(UTC)
     proved = trust.prove(
         lock,
         recipe,

@@ -14,7 +14,7 @@ from assembler.cli.session import Session
 from assembler.layers.build import build
 from assembler.layers.livecd import ISO
 from assembler.recipe.load import load
-from assembler.store.objects import Store, sha256_of
+from assembler.store.objects import sha256_of
 
 STATEMENT = "rebuild.json"
 
@@ -28,7 +28,7 @@ def rebuild_image(current: Session, path: Path, out: Path, *, offline: bool) -> 
         loaded = load(take_out(image, folder))
         require_own_files(loaded, folder)
         with (
-            Store(current.settings.store).without_results() as store,
+            current.store().without_results() as store,
             opened(current, loaded, offline=offline, make=False, store=store) as inputs,
         ):
             build(inputs, out, only=("livecd",))

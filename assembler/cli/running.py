@@ -15,7 +15,6 @@ from assembler.cli.session import Session
 from assembler.cli.tools import open_emulator
 from assembler.errors import AssembleError
 from assembler.recipe.model import Recipe
-from assembler.store.objects import Store
 from assembler.vm import node as nodes
 from assembler.vm.finding import in_toolbox, on_host
 from assembler.vm.machine import Machine, attach
@@ -118,7 +117,7 @@ def _emulator(current: Session, node: nodes.Built, hardware: Hardware) -> Emulat
         return found
     missing = "UEFI firmware for QEMU" if found else "QEMU"
     current.reporter.info(f"there is no {missing} on this host: using the assembler's own")
-    store = Store(current.settings.store)
+    store = current.store()
     chosen = choose_mirrors(current, Recipe(name=node.name))
     with current.transport(offline=False) as transport:
         toolbox = open_emulator(current, node.architecture, store=store, transport=transport, chosen=chosen)

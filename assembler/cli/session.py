@@ -14,6 +14,7 @@ from assembler.cli import environment, rendering
 from assembler.cli.configuration import read_routes
 from assembler.cli.progress import Base, JsonReporter, LineReporter, TerminalReporter
 from assembler.errors import AssembleError
+from assembler.store.objects import Store
 from assembler.store.transport import Transport
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -27,6 +28,11 @@ class Session:
     reporter: Base
     json: bool
     """Whether standard output belongs to events."""
+
+    def store(self) -> Store:
+        """The user's store; raises StoreError when others could have changed it, unless the user trusts them."""
+        settings = self.settings
+        return Store(settings.store, reporter=self.reporter, trust=settings.trust_store, patience=settings.lock_timeout)
 
     def transport(self, *, offline: bool) -> Transport:
         """The way to the network, by the user's own routes."""
@@ -54,17 +60,22 @@ def options(command: Command) -> Command:
 
 
 def store_option(command: Command) -> Command:
-    """Add ``--store``."""
-    return click.option(
-        "--store",
-        type=click.Path(file_okay=False, path_type=Path),
-        metavar="FOLDER",
-        help="Keep downloads and results here.  [default: ~/.cache/assembler]",
-    )(command)
+    """Add ``--store`` and ``--trust-store``."""
+    for option in (
+        click.option("--trust-store", is_flag=True, help="Take the store though other users can write to it."),
+        click.option(
+            "--store",
+            type=click.Path(file_okay=False, path_type=Path),
+            metavar="FOLDER",
+            help="Keep downloads and results here.  [default: ~/.cache/assembler]",
+        ),
+    ):
+        command = option(command)
+    return command
 
 
 def network_options(command: Command) -> Command:
-    """Add ``--store``, ``--offline`` and ``--jobs``."""
+    """Add ``--store``, ``--trust-store``, ``--offline`` and ``--jobs``."""
     for option in (
         click.option("--jobs", type=click.IntRange(1, 256), help="Processors to use.  [default: all]"),
         click.option("--offline", is_flag=True, help="Use what the store has; open no connection."),
@@ -102,10 +113,11 @@ def session(
     quiet: bool,
     verbose: bool,
     store: Path | None = None,
+    trust_store: bool = False,
     jobs: int | None = None,
 ) -> Iterator[Session]:
     """The surroundings of a command's work; its reporter is told of the error that ends it."""
-    settings = environment.read(store)
+    settings = dataclasses.replace(environment.read(store), trust_store=trust_store)
     if jobs:
         settings = dataclasses.replace(settings, jobs=jobs)
     with _reporter(settings, as_json=as_json, quiet=quiet, verbose=verbose) as reporter:

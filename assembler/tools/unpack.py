@@ -1,8 +1,9 @@
 """Packages laid out as a real folder, for tools that are run and boot loader files that are read. Never installed.
 
 Ownership, set-id bits and maintainer scripts play no part, so an ordinary user can do it, and nothing that is written
-comes to lie outside the folder: names were checked when the package was read, files come before symbolic links, and a
-link's target is only ever text.
+comes to lie outside the folder: names were checked when the package was read; files and all folders, those of links too,
+come before symbolic links, so that nothing is made through one; and links lead to nothing outside, as their targets climb
+from a folder that is one, to the folder's top at most.
 """
 
 import hashlib
@@ -10,13 +11,13 @@ import os
 import posixpath
 import stat
 from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from assembler.debian.deb import Deb, open_package
 from assembler.errors import AssembleError, Place
 from assembler.lock.model import LockedPackage
 from assembler.store.objects import FULL, Store, sha256_of
-from assembler.tree.extract import lay
+from assembler.tree.extract import CONTRADICTIONS, lay, make_links
 from assembler.tree.tar import Member
 
 _KIND = "toolbox-2"
@@ -82,11 +83,23 @@ def lay_out(packages: Iterable[tuple[str, Deb]], folder: Path) -> None:
                     why=f"{owner[path]} ships it too",
                 )
             _place(deb, member, folder, path, links)
-    for path, target in sorted(links.items()):
-        place = folder / path[1:]
-        if not place.is_dir():
-            place.parent.mkdir(parents=True, exist_ok=True)
-            place.symlink_to(target)
+    # Where a folder is, or has to be for another link's sake, there is no link: as when unpacking with dpkg.
+    folders = {str(parent) for path in links for parent in PurePosixPath(path).parents}
+    try:
+        make_links(
+            [
+                (folder / path[1:], target)
+                for path, target in sorted(links.items())
+                if path not in folders and not (folder / path[1:]).is_dir()
+            ]
+        )
+    except OSError as error:
+        if error.errno not in CONTRADICTIONS:
+            raise
+        raise AssembleError(
+            "the packages' symbolic links cannot be made",
+            why=f"{error.filename2 or error.filename}: {error.strerror}",
+        ) from error
 
 
 def _place(deb: Deb, member: Member, folder: Path, path: str, links: dict[str, str]) -> None:

@@ -9,8 +9,8 @@ command line shows it (`cli/`), so that code elsewhere puts text into its errors
   ``##vso[`` or ``##teamcity[`` anywhere in a line (GitHub's former commands, Azure Pipelines, TeamCity). As line breaks
   are escaped, too, strangers' text cannot begin a line of its own.
 
-What is taken away is shown as an escape, as Python writes it: ``\n``, ``\x1b``, ``\u202e``, ``\U000e0041``; a byte that is
-no UTF-8 (see os.fsdecode) as ``\xff``. A backslash stays as it is, so the text is for reading, not for reading back.
+What is taken away is shown as an escape, as Python writes it: ``\n``, ``\x1b``, ``\u202e``, ``\U000e0041``; a byte that
+is no UTF-8 (see os.fsdecode) as ``\xff``. A backslash stays as it is: the text is for reading, not for reading back.
 """
 
 import re
@@ -30,8 +30,8 @@ def printable(text: str) -> str:
 def printable_lines(text: str) -> list[str]:
     """`text` that may have several lines (the end of a log, a script), each printable; tabs are spaces, up to 8.
 
-    Only a line feed, alone or behind a carriage return, ends a line. Whoever shows the lines puts something of their own
-    before each when lines from a stranger must not look like theirs.
+    Only a line feed, alone or behind a carriage return, ends a line. Whoever shows the lines puts something before each
+    when a stranger's must not look like their own.
     """
     return [printable(line.removesuffix("\r").expandtabs()) for line in text.removesuffix("\n").split("\n")]
 

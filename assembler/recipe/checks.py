@@ -7,6 +7,7 @@ the business of the types and passes over here.
 from collections.abc import Iterator
 from typing import Any
 
+from assembler.recipe.addresses import logins
 from assembler.recipe.positions import Path as KeyPath
 
 Problem = tuple[KeyPath, str, str]
@@ -33,6 +34,7 @@ def check(data: dict[str, Any]) -> Iterator[Problem]:
     for table, name in _UNIQUE:
         yield from _duplicates((table, name), _list(data, table, name))
     yield from _password(_table(data, "rootfs").get("root_password"))
+    yield from logins(data)
     yield from _units(data)
     yield from _files(_list(data, "rootfs", "files"))
     yield from _kernel(_table(data, "kernel"))

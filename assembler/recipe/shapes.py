@@ -11,6 +11,8 @@ from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import PydanticCustomError, core_schema
 
+from assembler.recipe.addresses import without_logins
+
 REFERENCE = r"\$\{[A-Z][A-Z0-9_]*\}"
 """A reference to an argument, which the JSON Schema allows in any string; see arguments.py."""
 
@@ -50,8 +52,8 @@ class Shape:
 
 
 def quoted(value: str) -> str:
-    """A user's text as it may stand in a one-line message: quoted, control characters escaped, not endless."""
-    text = "".join(character if character.isprintable() else repr(character)[1:-1] for character in value)
+    """A user's text as it may stand in a one-line message: quoted, without controls and logins, not endless."""
+    text = "".join(one if one.isprintable() else repr(one)[1:-1] for one in without_logins(value))
     return f"'{text[:60]}…'" if len(text) > 60 else f"'{text}'"
 
 
@@ -109,7 +111,7 @@ Password = Annotated[
         r"|!"
         r"|(?!(?:!+|!?\*+|\*LK\*|\*NP\*|[!*]+\$.*)$)[^\x00-\x1f\x7f$][^\x00-\x1f\x7f]{0,510}",
         "a password",
-        "a crypt(5) hash as mkpasswd prints ($y$...); the password itself, at most 511 characters on one line, not empty, "
+        "a crypt(5) hash as mkpasswd prints ($y$...); the password itself, one line of at most 511 characters, not empty, "
         "without a leading $ and none of shadow's marks for locked accounts; or '!' for none",
         secret=True,
     ),

@@ -245,7 +245,8 @@ class Recipe(Strict):
     epoch: Annotated[int, Field(ge=0, lt=2**32)] | None = None
     """SOURCE_DATE_EPOCH, in seconds since 1970; absent: the newest date of the archives, when locking."""
     args: dict[ArgumentName, str] = {}
-    """Arguments with their defaults; `--arg NAME=VALUE` overrides one. `${NAME}` in any string elsewhere becomes the
+    """Arguments with their defaults; `--arg NAME=VALUE` overrides one, `--arg-file NAME=PATH`
+    with the text in a file. `${NAME}` in any string elsewhere becomes the
     value. `$${NAME}` stands for the text `${NAME}`; every other `$` is itself."""
     debian: Debian = Debian()
     kernel: Kernel = Kernel()

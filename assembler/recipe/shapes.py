@@ -111,8 +111,8 @@ Password = Annotated[
         r"|!"
         r"|(?!(?:!+|!?\*+|\*LK\*|\*NP\*|[!*]+\$.*)$)[^\x00-\x1f\x7f$][^\x00-\x1f\x7f]{0,510}",
         "a password",
-        "a crypt(5) hash as mkpasswd prints ($y$...); the password itself, one line of at most 511 characters, not empty, "
-        "without a leading $ and none of shadow's marks for locked accounts; or '!' for none",
+        "a crypt(5) hash as mkpasswd prints ($y$...); the password itself, not empty, one line of at most 511 "
+        "characters, no leading $, none of shadow's marks for locked accounts; or '!' for none",
         secret=True,
     ),
 ]

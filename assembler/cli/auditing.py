@@ -141,7 +141,7 @@ def _build(inputs: Inputs, here: Surroundings, args: dict[str, str], label: str)
         *here.program,
         "build",
         str(here.recipes / inputs.loaded.path.name),
-        *(word for name, value in args.items() for word in ("--arg", f"{name}={value}")),
+        *_private(here, args),
         *("--out", str(made), "--store", str(here.store), "--offline", "--jobs", str(here.processors)),
         *(() if inputs.store.trusted else ("--trust-store",)),
     ]
@@ -168,6 +168,23 @@ def _build(inputs: Inputs, here: Surroundings, args: dict[str, str], label: str)
             details=log.read_text(errors="replace").splitlines()[-_SHOWN:],
         )
     return made
+
+
+def _private(here: Surroundings, args: dict[str, str]) -> list[str]:
+    """Options that give `args` without showing them to other users of the machine."""
+    folder = here.folder / "args"
+    folder.mkdir(mode=0o700)
+    options = []
+    for number, (name, value) in enumerate(args.items()):
+        path = folder / str(number)
+        path.touch(0o600)
+        # A line feed at the end is taken off.
+        path.write_text(f"{value}\n", "utf-8", newline="")
+        if here.user is not None:
+            os.chown(folder, here.user, here.user)
+            os.chown(path, here.user, here.user)
+        options += ["--arg-file", f"{name}={path}"]
+    return options
 
 
 def _give(folder: Path, user: int) -> None:

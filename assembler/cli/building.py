@@ -13,7 +13,7 @@ import click
 from assembler import __version__
 from assembler.audit.recorded import Mismatch, mismatches, record, same_inputs
 from assembler.cli.locking import choose_mirrors, require_lock
-from assembler.cli.session import Session
+from assembler.cli.session import Arguments, Session
 from assembler.cli.tools import open_build_tools
 from assembler.debian.fetch import fetch_packages
 from assembler.errors import AssembleError, Place
@@ -55,7 +55,7 @@ def build_recipe(current: Session, wishes: Wishes) -> None:
     """Build a recipe, locking it first when it has no lock."""
     out = wishes.out
     loaded = _loaded(wishes)
-    _warn_of_password(current, loaded.recipe)
+    _warn_of_password(current, loaded.recipe, wishes.args)
     with opened(current, loaded, offline=wishes.offline, make=not (wishes.locked or wishes.offline)) as inputs:
         manifest = build(inputs, out, only=wishes.only, skip=wishes.skip)
     whole = not wishes.only and not wishes.skip
@@ -188,8 +188,15 @@ def _not_a_command(name: str) -> None:
     )
 
 
-def _warn_of_password(current: Session, recipe: Recipe) -> None:
-    if recipe.rootfs.root_password != KNOWN_PASSWORD:
+def _warn_of_password(current: Session, recipe: Recipe, args: dict[str, str]) -> None:
+    password = recipe.rootfs.root_password
+    shown = args.open if isinstance(args, Arguments) else frozenset(args)
+    for name in sorted(shown):
+        # A hash may be guessed where it is seen, too.
+        if args[name] == password not in {KNOWN_PASSWORD, "!"}:
+            how = f"--arg-file {name}=FILE"
+            current.reporter.warn(f"root's password is on the command line, which every user here can see: use {how}")
+    if password != KNOWN_PASSWORD:
         return
-    how = "--arg ROOT_PASSWORD=..." if "ROOT_PASSWORD" in recipe.args else "rootfs.root_password"
+    how = "--arg-file ROOT_PASSWORD=FILE" if "ROOT_PASSWORD" in recipe.args else "rootfs.root_password"
     current.reporter.warn(f"root's password is {KNOWN_PASSWORD!r}, which everybody knows: change it with {how}")

@@ -6,7 +6,6 @@ import json
 from pathlib import Path
 
 from assembler.audit.image import Image
-from assembler.audit.markup import printable
 from assembler.audit.verify import verify
 from assembler.cli.session import Session
 from assembler.errors import AssembleError, Place
@@ -27,7 +26,7 @@ def verify_image(current: Session, path: Path, lock_path: Path | None) -> None:
     found = verify(path, lock, reporter=current.reporter)
     for finding in found.findings:
         at = f" (bytes {finding.offset} to {finding.offset + finding.size})" if finding.size else ""
-        current.say(printable(f"{finding.path or path}: {finding.what}{at}"))
+        current.say(f"{finding.path or path}: {finding.what}{at}")
     current.reporter.result({"image": str(path), **dataclasses.asdict(found)})
     if found.findings:
         raise AssembleError(
@@ -49,5 +48,12 @@ def print_document(current: Session, path: Path, kind: str) -> None:
             where=Place(file=str(path), path=where),
             hint="assemble verify tells what else is wrong",
         )
-    current.say(data.decode().rstrip("\n"))
-    current.reporter.result({"image": str(path), "document": json.loads(data)})
+    try:
+        text = data.decode()
+        document = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise AssembleError(
+            "the document is not JSON", where=Place(file=str(path), path=where), why=str(error)
+        ) from error
+    current.show(text.rstrip("\n"))
+    current.reporter.result({"image": str(path), "document": document})

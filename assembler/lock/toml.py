@@ -35,6 +35,7 @@ from assembler.lock.model import (
     LockedTool,
     LockedToolbox,
 )
+from assembler.recipe.addresses import HINT, login_in
 
 _HEADER = "# Every input of the image. Written by `assemble lock`: change the recipe, not this file."
 _HINT = "the lock is not for editing: restore it, or delete it and run `assemble lock`"
@@ -67,6 +68,9 @@ class LockError(AssembleError):
 def format_lock(lock: Lock) -> str:
     """The one text that stands for `lock`. Reading it back gives an equal lock."""
     body = _body(lock)
+    # The recipe has been asked before; this is for what came from elsewhere.
+    if found := login_in(body):
+        raise LockError(f"there would be {found} in an address of the lock", hint=HINT)
     return f"{_HEADER}\n\n{_pair('integrity', _digest(body))}\n{body}"
 
 

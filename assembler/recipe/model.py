@@ -132,8 +132,9 @@ class Rootfs(Strict):
     """Numbers of users and groups. Absent: those that dpkg's order of configuration gives them."""
     hostname: HostName = "localhost"
     """The static host name."""
-    root_password: Password = "!"  # noqa: S105  a locked account, not a password
-    """Root's password in clear, or a crypt(5) hash (`$...`), or `!` for none."""
+    root_password: Password = Field(default="!", repr=False)
+    """Root's password in clear, or a crypt(5) hash (`$...`), or `!` alone for none. Any other text that begins with `!`
+    or `*` is a password like another, but for the marks that shadow(5) has for locked accounts, which are refused."""
     locale: Locale = "C.UTF-8"
     """LANG of the system."""
     timezone: TimeZone = "Etc/UTC"
@@ -244,7 +245,8 @@ class Recipe(Strict):
     epoch: Annotated[int, Field(ge=0, lt=2**32)] | None = None
     """SOURCE_DATE_EPOCH, in seconds since 1970; absent: the newest date of the archives, when locking."""
     args: dict[ArgumentName, str] = {}
-    """Arguments with their defaults; `--arg NAME=VALUE` overrides one. `${NAME}` in any string elsewhere becomes the
+    """Arguments with their defaults; `--arg NAME=VALUE` overrides one, `--arg-file NAME=PATH`
+    with the text in a file. `${NAME}` in any string elsewhere becomes the
     value. `$${NAME}` stands for the text `${NAME}`; every other `$` is itself."""
     debian: Debian = Debian()
     kernel: Kernel = Kernel()

@@ -31,8 +31,9 @@ def bios_core(toolbox: Toolbox, loaders: Path, marker: str) -> bytes:
     with tempfile.TemporaryDirectory() as folder:
         embedded, out = Path(folder) / "embedded.cfg", Path(folder) / "core.img"
         embedded.write_text(config, "utf-8")
+        out.touch()
         options = ["-O", "i386-pc-eltorito", "-d", str(modules), "-p", PREFIX, "-c", str(embedded), "-o", str(out)]
-        toolbox.run("grub-mkimage", [*options, *_BIOS_MODULES])
+        toolbox.run("grub-mkimage", [*options, *_BIOS_MODULES], reads=[modules, embedded], writes=[out])
         return out.read_bytes()
 
 

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
+from assembler.tools.confinement import HOST, HOST_FILES
 from assembler.tools.toolbox import Toolbox
 from assembler.vm.qemu import PLATFORMS, Architecture, Emulator
 
@@ -98,8 +99,12 @@ def on_host(architecture: Architecture, search: str) -> Emulator | None:
     program = shutil.which(PLATFORMS[architecture].program, path=search)
     if program is None:
         return None
+    # One in a folder of somebody's own may have its files anywhere.
+    usual = any(Path(program).resolve().is_relative_to(root.resolve()) for root in HOST)
     return Emulator(
         command=(program,),
+        reach=(*HOST, *HOST_FILES) if usual else (Path("/"),),
+        environment={"HOME": "/nonexistent", "LC_ALL": "C.UTF-8", "PATH": search},
         accelerated=kvm(architecture),
         parallel=parallel(_version(program)),
         uefi=uefi(architecture),
@@ -118,6 +123,7 @@ def in_toolbox(architecture: Architecture, toolbox: Toolbox) -> Emulator:
     modules = ":".join(map(str, toolbox.root.glob("usr/lib/*-linux-gnu/qemu")))
     return Emulator(
         command=tuple(toolbox.command(PLATFORMS[architecture].program, data)),
+        reach=(toolbox.root,),
         environment=toolbox.environment() | {"QEMU_MODULE_DIR": modules},
         accelerated=kvm(architecture),
         uefi=uefi(architecture, toolbox.root),

@@ -111,8 +111,10 @@ class Emulator:
 
     command: tuple[str, ...]
     """The program and what must come before any other argument."""
+    reach: tuple[Path, ...]
+    """What it may read and run besides the machine's files: where it and its own files are."""
     environment: dict[str, str] = field(default_factory=dict)
-    """Variables it needs besides the caller's."""
+    """All the variables that it gets."""
     accelerated: bool = False
     """Whether KVM works for the guest's architecture."""
     parallel: bool = True

@@ -31,7 +31,7 @@ def kernel_lines(text: str) -> dict[str, list[str]]:
 def test_grub_accepts_it(toolbox: Toolbox, tmp_path: Path, title: str) -> None:
     path = tmp_path / "grub.cfg"
     path.write_text(config(title=title, cmdline='quiet foo="a b" x=$y;z', state="LABEL=A B"))
-    assert toolbox.run("grub-script-check", [path]) == ""
+    assert toolbox.run("grub-script-check", [path], reads=[path]) == ""
 
 
 def test_entries() -> None:

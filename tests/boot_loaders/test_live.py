@@ -48,7 +48,7 @@ def test_the_loaders_find_their_files(boot: LiveBoot, toolbox: Toolbox, tmp_path
     iso = tmp_path / "x.iso"
     files = {**boot.files, "/boot/vmlinuz": b"kernel", "/boot/initrd.img": b"initrd"}
     write_iso(iso, files, label="L", epoch=EPOCH, boot=boot.images)
-    listing = toolbox.run("xorriso", ["-indev", iso, "-find", "/"])
+    listing = toolbox.run("xorriso", ["-indev", iso, "-find", "/"], reads=[iso])
     code = "\n".join(line for line in config.splitlines() if not line.startswith("#"))
     for word in code.split():
         if word.startswith("/"):

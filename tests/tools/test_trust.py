@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from assembler.errors import AssembleError
 from assembler.lock.model import LockedPackage, LockedToolbox
 from assembler.lock.toml import LockError, format_tools, parse_tools
 from assembler.store.objects import Store
@@ -16,6 +17,7 @@ from assembler.store.transport import OfflineError, Transport
 from assembler.tools.locking import lock_tools
 from assembler.tools.ready import open_pinned, open_tools
 from assembler.tools.source import BUILD, EMULATOR, ToolSource, built_in, of_user
+from assembler.tools.toolbox import Toolbox
 from assembler.tools.trust import ProvedTools, ToolTrustError, prove
 from tests.debian import debs
 from tests.debian.archives import NOW, date, source
@@ -250,3 +252,32 @@ def test_the_source_that_comes_along() -> None:
     }
     assert not any(archive.source.key or archive.source.uris for archive in it.archives), "Debian's own"
     assert {*BUILD, *(name for names in EMULATOR.values() for name in names), "libc6"} <= it.least.keys()
+
+
+def test_nothing_runs_from_a_store_that_others_can_write_to(house: House) -> None:
+    tools = house.lock()
+    with Transport(attempts=1) as transport:
+
+        def opened() -> Toolbox:
+            return open_tools(
+                tools, house.source, transport=transport, store=house.store, mirrors=where(house.server), now=NOW
+            )
+
+        planted = opened().find("tool")
+        assert planted.is_relative_to(house.store.root)
+        planted.chmod(0o755)
+        planted.write_bytes(b"evil")
+        assert opened().find("tool").read_bytes() == b"#!x", "what is not what was laid out is made anew"
+        house.store.trusted = False
+        planted.write_bytes(b"evil")
+        toolbox = opened()
+        program = toolbox.find("tool")
+        assert program.read_bytes() == b"#!x"
+        assert not program.is_relative_to(house.store.root)
+        deb = house.store.path(next(package.sha256 for package in tools.packages if package.name == "tool"))
+        deb.chmod(0o644)
+        deb.write_bytes(b"another")
+        with pytest.raises(AssembleError, match="tool"):
+            opened()
+    del toolbox
+    assert not program.exists(), "it goes with the toolbox"

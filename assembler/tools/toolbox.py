@@ -13,6 +13,7 @@ import signal
 import subprocess
 import tempfile
 import threading
+import weakref
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import BinaryIO
@@ -62,7 +63,6 @@ class Toolbox:
         self.logs = logs
         self._libraries = root / "usr/lib" / triplet
         self._loader = self._libraries / loader
-        self._private: tempfile.TemporaryDirectory[str] | None = None
         self._checked: set[Path] = set()
         self._lock = threading.Lock()
 
@@ -75,8 +75,8 @@ class Toolbox:
         """
         if store.trusted:
             return cls(unpacked(store, tools.packages), tools.architecture, logs)
-        folder = tempfile.TemporaryDirectory(prefix="assemble-tools-")
-        own = Store(Path(folder.name) / "store")
+        folder = Path(tempfile.mkdtemp(prefix="assemble-tools-"))
+        own = Store(folder / "store")
         for package in tools.packages:
             with store.get(package.sha256, what=package.name).open("rb") as stream:
                 own.adopt_stream(stream)

@@ -12,10 +12,10 @@ from assembler.lock.model import LockedFile
 from assembler.lock.toml import LockError, format_lock
 from assembler.recipe.addresses import login_in, without_logins
 from assembler.recipe.load import load
+from tests.lock.test_toml import LOCK
 
 LOGIN = "robot:pAss-w0rd"
 VANILLA = "kernel.source = 'vanilla'\nkernel.url = "
-from tests.lock.test_toml import LOCK
 
 
 def sources(uri: str) -> str:

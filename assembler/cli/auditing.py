@@ -109,7 +109,7 @@ def _may_build(user: int, inputs: Inputs) -> bool:
     """Whether a user can read the assembler and all files of the recipe."""
     sources = [*inputs.loaded.sources, *(file.path for file in inputs.loaded.files.values()), inputs.loaded.lock_path]
     code = "import sys, assembler.cli.build; [open(name, 'rb').close() for name in sys.argv[1:]]"
-    command = [sys.executable, "-c", code, *(str(path.absolute()) for path in sources)]
+    command = [sys.executable, "-P", "-c", code, *(str(path.absolute()) for path in sources)]
     try:
         done = subprocess.run(
             command, user=user, group=user, extra_groups=[], env=_python_path({}), capture_output=True, check=False

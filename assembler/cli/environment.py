@@ -41,7 +41,7 @@ class Settings:
     architecture: str
     """Debian architecture of this machine; empty when tools run on it cannot be had."""
     search: str
-    """`PATH`."""
+    """`PATH`, without what stands for the working folder or lies in it."""
     color: bool | None
     """False with `NO_COLOR`, True with `FORCE_COLOR`, otherwise None: whether there is a terminal decides."""
     dumb: bool
@@ -65,7 +65,7 @@ def read(store: Path | None = None, environ: Mapping[str, str] | None = None) ->
         snapshots=tuple(values.get("ASSEMBLE_SNAPSHOT", "").split()),
         jobs=len(os.sched_getaffinity(0)),
         architecture=_ARCHITECTURES.get(platform.machine(), ""),
-        search=values.get("PATH", os.defpath),
+        search=_absolute(values.get("PATH", os.defpath)),
         color=color(values),
         dumb=values.get("TERM", "dumb") == "dumb",
     )
@@ -77,6 +77,10 @@ def color(environ: Mapping[str, str] | None = None) -> bool | None:
     if values.get("NO_COLOR"):
         return False
     return True if values.get("FORCE_COLOR") else None
+
+
+def _absolute(search: str) -> str:
+    return os.pathsep.join(folder for folder in search.split(os.pathsep) if os.path.isabs(folder))  # noqa: PTH117  text
 
 
 def _configuration(values: Mapping[str, str]) -> Path | None:

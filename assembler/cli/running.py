@@ -17,6 +17,7 @@ from assembler.cli.tools import open_emulator
 from assembler.errors import AssembleError
 from assembler.printable import printable_lines
 from assembler.recipe.model import Recipe
+from assembler.tools.confinement import tell
 from assembler.vm import node as nodes
 from assembler.vm.finding import in_toolbox, on_host
 from assembler.vm.machine import Machine, attach
@@ -47,6 +48,7 @@ def start(current: Session, wishes: Wishes, expect: re.Pattern[str] | None, time
 
     Returns an exit status. Raises MachineError when `expect` does not come.
     """
+    tell(current.reporter)
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="assemble-run-")))
         node = nodes.built(wishes.disk.parent if nodes.root_disk(wishes.disk) else wishes.out)

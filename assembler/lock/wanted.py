@@ -71,6 +71,6 @@ def kernel_files(recipe: Recipe) -> list[WantedFile]:
             url=kernel.url,
             sha256=kernel.sha256,
             role="kernel",
-            key="kernel.sha256" if kernel.sha256 else "kernel.url",
+            key="kernel.sha256",
         )
     ]

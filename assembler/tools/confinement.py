@@ -94,6 +94,17 @@ HOST_FILES = tuple(
 """The few other files of it that such programs may read."""
 
 
+def below(path: Path, roots: Sequence[Path] = HOST) -> bool:
+    """Whether `path`, links followed, is in one of the folders `roots`."""
+    real = path.resolve()
+    return any(real.is_relative_to(root.resolve()) for root in roots)
+
+
+def reach_of(program: Path) -> tuple[Path, ...]:
+    """What a program of the host may read and run. One in a folder of somebody's own may have its files anywhere."""
+    return (*HOST, *HOST_FILES) if below(program) else (Path("/"),)
+
+
 class ConfinementError(AssembleError):
     """A program that could not be confined, and was not started."""
 
@@ -244,13 +255,23 @@ def landlock() -> int:
         return 0
 
 
-def weakness(version: int, machine: str) -> str:
-    """What a kernel with this version of Landlock cannot keep programs from, for people; empty for nothing."""
+@functools.cache
+def filters() -> bool:
+    """Whether this kernel has seccomp's filters."""
+    # It looks for the filter before it looks at anything else.
+    _libc().prctl(_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, None, 0, 0)
+    return platform.machine() in _AUDIT_ARCH and ctypes.get_errno() == errno.EFAULT
+
+
+def weakness(version: int, *, filtered: bool) -> str:
+    """What a kernel cannot keep programs from that has this version of Landlock, and whether it has seccomp's filters,
+    for people; empty for nothing.
+    """
     if not version:
         return "this kernel has no Landlock (Linux 5.13 has it): programs that are run may read and write what you may"
     missing = [what for since, what in _LATER if version < since]
-    if machine not in _AUDIT_ARCH:
-        missing.append("sockets")
+    if not filtered:
+        missing.append("connections (seccomp does)")
     return f"programs that are run are confined, but this kernel does not refuse {' and '.join(missing)}" * bool(
         missing
     )
@@ -262,7 +283,7 @@ def tell(reporter: Reporter) -> None:
         if _told:
             return
         _told.append(True)
-    if text := weakness(landlock(), platform.machine()):
+    if text := weakness(landlock(), filtered=filters()):
         reporter.info(text)
 
 
@@ -291,7 +312,8 @@ def _confine(ruleset: int | None, *, network: bool) -> None:
             raise _failure()
         if ruleset is not None:
             _system_call(_RESTRICT_SELF, ctypes.c_int(ruleset), ctypes.c_uint32(0))
-        _filter(platform.machine(), network=network)
+        if filters():
+            _filter(platform.machine(), network=network)
 
 
 @contextlib.contextmanager
@@ -358,9 +380,7 @@ def _rule(ruleset: int, kind: int, attributes: bytes) -> None:
 
 
 def _filter(machine: str, *, network: bool) -> None:
-    """Refuse system calls; nothing on machines whose numbers are not known."""
-    if machine not in _AUDIT_ARCH:
-        return
+    """Refuse system calls to the thread that calls this."""
     program = b"".join(_instructions(machine, network=network))
     held = ctypes.create_string_buffer(program, len(program))
     # struct sock_fprog: a 16-bit count, and a pointer that is aligned.

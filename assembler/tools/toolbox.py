@@ -13,7 +13,6 @@ import signal
 import subprocess
 import tempfile
 import threading
-import weakref
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import BinaryIO
@@ -81,7 +80,7 @@ class Toolbox:
             with store.get(package.sha256, what=package.name).open("rb") as stream:
                 own.adopt_stream(stream)
         toolbox = cls(unpacked(own, tools.packages), tools.architecture, logs)
-        toolbox._private = folder
+        weakref.finalize(toolbox, shutil.rmtree, folder, ignore_errors=True)
         return toolbox
 
     def find(self, name: str) -> Path:

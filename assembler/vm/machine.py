@@ -174,6 +174,7 @@ def attach(emulator: Emulator, hardware: Hardware) -> int:
 
     Ctrl-A X ends QEMU, Ctrl-A H shows its other keys.
     """
+    hardware = hardware.from_anywhere()
     with prepared(emulator, hardware) as (folder, variables):
         argv = arguments(emulator, hardware, uefi_vars=variables, interactive=True)
         # The terminal sends its Ctrl-C to the guest (signal=off), so nothing must be caught here.
@@ -247,7 +248,7 @@ class Machine:
 
     def __init__(self, emulator: Emulator, hardware: Hardware, *, echo: Callable[[str], None] | None = None) -> None:
         self._emulator = emulator
-        self._hardware = hardware
+        self._hardware = hardware.from_anywhere()
         self.console = Console(echo)
 
     def __enter__(self) -> Self:

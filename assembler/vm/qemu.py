@@ -4,7 +4,7 @@ Drives are given as ``-blockdev`` JSON (QEMU's QAPI, BlockdevOptions), so that n
 """
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -103,6 +103,15 @@ class Hardware:
     """its initrd and"""
     append: str = ""
     """its command line."""
+
+    def from_anywhere(self) -> "Hardware":
+        """The same with absolute paths, as QEMU runs in a folder of its own."""
+        return replace(
+            self,
+            drives=tuple(replace(drive, path=drive.path.absolute()) for drive in self.drives),
+            kernel=self.kernel and self.kernel.absolute(),
+            initrd=self.initrd and self.initrd.absolute(),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -29,7 +29,7 @@ def node(tmp_path_factory: pytest.TempPathFactory) -> Built:
         return built(Path(given).absolute())
     out = tmp_path_factory.mktemp("livecd") / "out"
     subprocess.run(
-        [sys.executable, "-m", "assembler", "recipes/livecd.toml", "--out", str(out)], cwd=REPOSITORY, check=True
+        [sys.executable, "-P", "-m", "assembler", "recipes/livecd.toml", "--out", str(out)], cwd=REPOSITORY, check=True
     )
     return built(out)
 

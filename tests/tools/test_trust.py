@@ -1,5 +1,6 @@
 """Nothing runs on a lock's word: what is not signed by who may, is too old, or lies elsewhere, is refused first."""
 
+import gc
 import json
 import re
 from collections.abc import Mapping
@@ -280,4 +281,5 @@ def test_nothing_runs_from_a_store_that_others_can_write_to(house: House) -> Non
         with pytest.raises(AssembleError, match="tool"):
             opened()
     del toolbox
+    gc.collect()
     assert not program.exists(), "it goes with the toolbox"

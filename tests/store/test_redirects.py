@@ -355,7 +355,6 @@ def test_behind_a_proxy_servers_that_are_asked_directly_are_looked_at(proxy: Ser
         b"HTTP/1.1 302 F\r\nLocation: //\xe2\x84\x80.example/\r\n",
         b"HTTP/1.1 200 OK\r\nContent-Length: " + b"9" * 5000 + b"\r\n",
         b"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n",
-        b"HTTP/1.1 200 OK\r\nContent-Length: 5, 6\r\n",
         b"HTTP/1.1 503 \xff\r\nRetry-After: " + b"9" * 5000 + b"\r\n",
         b"HTTP/1.1 503 X\r\nRetry-After: Mon, 01 Jan 99999 00:00:00 +999999\r\nDate: x\r\n",
         b"HTTP/1.1 429 X\r\nRetry-After: Mon, 99 Jan 0001 00:00:00 -9999\r\nDate: Mon, 01 Jan 9999 00:00:00 +2359\r\n",

@@ -12,6 +12,7 @@ from assembler.store.objects import PATIENCE
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 """Debian's architecture by the kernel's name (uname -m)."""
 _DIGITS = 10
+_SHOWN = 40
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,7 +98,7 @@ def _seconds(values: Mapping[str, str], name: str, default: float) -> float:
     if not text:
         return default
     if not (text.isascii() and text.isdigit() and len(text) < _DIGITS):
-        raise AssembleError(f"{name} is not a number of seconds", why=text, hint="as 3600, or leave it out")
+        raise AssembleError(f"{name} is not a number of seconds", why=text[:_SHOWN], hint="as 3600, or leave it out")
     return float(text)
 
 

@@ -17,12 +17,13 @@ _OTHERS = stat.S_IWGRP | stat.S_IWOTH
 _ACL = "system.posix_acl_access"
 
 
-def intruders(folder: Path) -> tuple[Path, str] | None:
+def intruders(folder: Path, *, caller: int | None = None) -> tuple[Path, str] | None:
     """The first of all folders and links on the way to the absolute `folder` that somebody else may change, and why.
 
-    None when there is none. Raises OSError when one cannot be looked at, as one that is missing.
+    None when there is none. `caller` is a user's number, by default this process's. Raises OSError when one cannot be
+    looked at, as one that is missing.
     """
-    caller = os.geteuid()
+    caller = os.geteuid() if caller is None else caller
     last = None
     for path in _way(folder):
         found = path.lstat()

@@ -423,14 +423,14 @@ class Transport:
         limit = self._connect_timeout + self._stall_timeout
         with self._session() as session, Watch(session.abort, limit) as watch:
             asked, login = _without_login(url)
-            limit = Zone.HOST
+            limit = Zone.LINK
             if referrer:
                 _require_safe(referrer, asked)
                 login, limit = None, self._zones.get(_origin(referrer), Zone.WORLD)
             elif access is None:
                 login = self.login(asked) or login
             for _ in range(REDIRECTS):
-                session.limit = Zone.HOST if self._routes.may_redirect(asked) else limit
+                session.limit = Zone.LINK if self._routes.may_redirect(asked) else limit
                 with self._ask(session, watch, asked, headers, access or login) as response:
                     limit = min(limit, self._reached(asked, session.reached))
                     target = _location(response)

@@ -40,7 +40,7 @@ class Session(requests.Session):
 
     def __init__(self, *, resolve: Resolve = resolve, zone: Callable[[str], Zone] = zone_of) -> None:
         super().__init__()
-        self.limit = Zone.HOST
+        self.limit = Zone.LINK
         """How far inside the next requests may reach; others raise InwardError, with nothing sent."""
         self.reached = Zone.WORLD
         """How far inside the server of the last request is; a name behind a proxy is taken to be of the world."""

@@ -22,17 +22,17 @@ class Zone(IntEnum):
     SITE = 1
     """A private network (RFC 1918, RFC 4193), a provider's (RFC 6598), and all else that is not routed globally."""
     HOST = 2
-    """This machine, its link, and what a cloud tells its machines about themselves."""
+    """This machine."""
+    LINK = 3
+    """What only this machine is answered to: its link, and what a cloud tells each of its machines about itself."""
 
 
-_HERE = tuple(
+_HOST = tuple(map(ip_network, ("0.0.0.0/8", "127.0.0.0/8", "::/127")))
+_LINK = tuple(
     map(
         ip_network,
         (
-            "0.0.0.0/8",
-            "127.0.0.0/8",
             "169.254.0.0/16",
-            "::/127",
             "fe80::/10",
             # Metadata services that are not on the link: Alibaba, Oracle, Azure, Amazon.
             "100.100.100.200/32",
@@ -45,8 +45,8 @@ _HERE = tuple(
 _NAT64 = ip_network("64:ff9b::/96")
 _NAT64_LOCAL = ip_network("64:ff9b:1::/48")
 _COMPATIBLE = ip_network("::/96")
-_NAMES = ("localhost", "metadata.google.internal")
-"""Names whose address everybody knows."""
+_NAMES = {"localhost": Zone.HOST, "metadata.google.internal": Zone.LINK}
+"""Names whose address everybody knows, and those below them."""
 
 
 def zone_of(address: str) -> Zone:
@@ -60,8 +60,9 @@ def zone_of_host(host: str) -> Zone:
     For servers that are reached through a proxy, which resolves their names by itself.
     """
     name = host.rstrip(".").lower()
-    if any(name == known or name.endswith(f".{known}") for known in _NAMES):
-        return Zone.HOST
+    for known, zone in _NAMES.items():
+        if name == known or name.endswith(f".{known}"):
+            return zone
     try:
         # All ways to write an address, as 127.1; asks nobody.
         found = socket.getaddrinfo(name, None, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
@@ -91,8 +92,9 @@ def _meant(address: Address) -> Iterator[Address]:
 
 
 def _zone(address: Address) -> Zone:
-    if any(address in network for network in _HERE if network.version == address.version):
-        return Zone.HOST
+    for networks, zone in ((_LINK, Zone.LINK), (_HOST, Zone.HOST)):
+        if any(address in network for network in networks if network.version == address.version):
+            return zone
     if isinstance(address, IPv6Address):
         if address.ipv4_mapped is not None or address in _NAT64:  # what is embedded counts
             return Zone.WORLD

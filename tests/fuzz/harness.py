@@ -213,6 +213,8 @@ def supervised(
                 status = _watched(child, current)
             if out.exists():
                 yield Report(**json.loads(out.read_bytes()))
+            elif not current.exists():
+                raise RuntimeError(f"{command[0]} does not start")
             else:
                 wrong = "it does not react to its alarm" if status is None else f"the process ends with {status}"
                 keep(findings, current.read_bytes() if current.exists() else b"", wrong)

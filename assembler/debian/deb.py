@@ -41,7 +41,7 @@ _SIZE = re.compile(rb" *([0-9]+) *")
 _FIELD = re.compile(r"([!\"$-,.-9;-~][!-9;-~]*):(.*)", re.DOTALL)
 """A field's first line: its name does not begin with a number sign or a hyphen."""
 _PACKAGE = re.compile(r"[a-z0-9][a-z0-9+.-]{0,199}")
-_VERSION = re.compile(r"(?:[0-9]{1,9}:)?[A-Za-z0-9][A-Za-z0-9.+:~-]{0,254}")
+_VERSION = re.compile(r"(?:[0-9]{1,9}:[A-Za-z0-9][A-Za-z0-9.+:~-]{0,254}|[A-Za-z0-9][A-Za-z0-9.+~-]{0,254})")
 _ARCHITECTURE = re.compile(r"[a-z0-9][a-z0-9-]{0,99}")
 _FIELDS = (
     "Package Essential Protected Priority Section Installed-Size Origin Maintainer Bugs Architecture Multi-Arch Source "

@@ -167,13 +167,16 @@ class Unpacker:
         return path if diversion is None or diversion.package == deb.name else diversion.to
 
     def _folder(self, path: str, deb: Deb) -> tuple[str, Inode]:
-        """The canonical path (without a trailing slash) and inode of a member's parent, made if it is missing."""
+        """The canonical path (without a trailing slash) and inode of a member's parent."""
         found = self._folders.get(path)
         if found is None:
-            try:
-                inode = self.tree.mkdir(path, parents=True) if split(path) else self.tree.root
-            except TreeError as error:
-                raise UnpackError(error.what, where=Place(package=deb.name, path=path)) from error
+            inode = self.tree.get(path, follow=True)
+            if inode is None or inode.kind is not Kind.DIR:
+                raise UnpackError(
+                    "a package ships a path in a folder that is not there",
+                    where=Place(package=deb.name, path=path),
+                    hint="dpkg does not make it either: the package has to ship it",
+                )
             found = (self.tree.resolve(path, follow=True).rstrip("/"), inode)
             self._folders[path] = found
         return found

@@ -232,7 +232,7 @@ def _index(data: mmap.mmap | bytes, size: int, where: Place, limits: Limits, *, 
             if kind == "5" and length:
                 raise TarError("a folder has contents of its own", where=where, why=name[:PATH_MAX])
         path = _normalised(name, where, strict=dpkg)
-        if dpkg and kind != "5" and (name.endswith("/") or path == "/"):
+        if dpkg and header[156:157] != b"5" and (name.endswith("/") or path == "/"):
             raise TarError("a member that is no folder has the name of one", where=where, why=name)
         if kind == "1":
             target = _normalised(target, where, strict=False)

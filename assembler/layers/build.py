@@ -5,12 +5,13 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 
 from assembler.layers.inputs import Inputs
+from assembler.layers.known import known, remember
 from assembler.layers.livecd import built_from
 from assembler.layers.manifest import FILE, Artifact, Layers, Made, Manifest, read_layers
 from assembler.layers.outputs import Outputs, outputs
 from assembler.layers.plan import plan
 from assembler.layers.selection import selected
-from assembler.layers.step import FACTS, LayerName, Step, facts
+from assembler.layers.step import FACTS, LayerName, Published, Step, facts, published
 from assembler.store.objects import Store, sha256_of
 
 PROVENANCE = "provenance.json"
@@ -52,13 +53,14 @@ def bring_up_to_date(
 
     `also` makes further files, which tell of the others.
     """
+    told = published(steps)
     done: dict[LayerName, dict[str, Made]] = {
         layer: dict(steps) for layer, steps in before.items() if layer not in layers
     }
     with outputs(out) as made:
         for step in steps:
             if step.layer in layers:
-                done.setdefault(step.layer, {})[step.name] = _done(step, before, made, store)
+                done.setdefault(step.layer, {})[step.name] = _done(step, told[step.label], before, made, store)
         result = manifest(done)
         for name, data in {**also(result), FILE: result.json()}.items():
             made.path(name).write_bytes(data)
@@ -70,41 +72,52 @@ def former(inputs: Inputs, out: Path) -> Layers:
     return read_layers(out, name=inputs.recipe.name, architecture=inputs.lock.architecture)
 
 
-def still_there(step: Step, before: Layers, out: Path) -> Made | None:
-    """What a former build made of the same inputs, when all its files are in `out` and still what they were."""
+def still_there(step: Step, told: Published, before: Layers, out: Path, store: Store) -> Made | None:
+    """What a former build made of the same inputs, when all its files are in `out` and still what they were.
+
+    That they are is `store`'s word, not that of the manifest, from which `before` comes; `told` is `step` as it is told
+    of there.
+    """
     made = before.get(step.layer, {}).get(step.name)
-    if made is None or made.key != step.key or {artifact.name for artifact in made.outputs} != set(step.outputs):
+    if made is None or made.key != told.key or {artifact.name for artifact in made.outputs} != set(step.outputs):
         return None
-    return made if all(_intact(out / artifact.name, artifact) for artifact in made.outputs) else None
+    if dict(made.inputs) != dict(told.inputs) or not known(store, step.key, made):
+        return None
+    return made if all(intact(out / artifact.name, artifact) for artifact in made.outputs) else None
 
 
-def _intact(path: Path, artifact: Artifact) -> bool:
+def intact(path: Path, artifact: Artifact) -> bool:
+    """Whether the file at `path` has the size and digest of `artifact`."""
     try:
         return path.stat().st_size == artifact.size and sha256_of(path) == artifact.sha256
     except OSError:
         return False
 
 
-def _done(step: Step, before: Layers, made: Outputs, store: Store) -> Made:
-    there = still_there(step, before, made.folder)
+def _done(step: Step, told: Published, before: Layers, made: Outputs, store: Store) -> Made:
+    there = still_there(step, told, before, made.folder, store)
     if there is not None:
         return there
     if not step.kept:
         step.make(made.staging)
-        contents, known = {}, {}
+        contents, about = {}, {}
     else:
         result = step.result(store)
         contents = {name: value for name, value in result.digests.items() if name not in {*step.outputs, FACTS}}
-        known = facts(result)
+        about = facts(result)
         for name in step.outputs:
             made.copy(result.path(name), name)
-    return Made(
-        key=step.key,
-        inputs=dict(step.keyed),
+    if step.key != told.key and not step.discreet:
+        made.private.update(step.outputs)
+    done = Made(
+        key=told.key,
+        inputs=dict(told.inputs),
         outputs=tuple(made.record(name) for name in step.outputs),
         contents=contents,
-        facts=known,
+        facts=about,
     )
+    remember(store, step.key, done)
+    return done
 
 
 def _manifest(inputs: Inputs, layers: Layers) -> Manifest:

@@ -175,12 +175,14 @@ def iso_step(  # noqa: PLR0917  one a part
         sbom.label: sbom.key,
         **of_values(name=name, architecture=architecture, epoch=epoch),
         **of_table("livecd", recipe, ("label", "state", "medium_size", "cmdline", "timeout")),
-        **{f"file {path}": digest(data=data) for path, data in extra.items()},
+        f"file {contents.lock_path(name)}": digest(data=inputs.lock_text),
         **{f"image {image.name}": image.manifest for image in inputs.lock.images},
         **of_packages("tool", inputs.lock.role("tools")),
         **of_packages("boot loader", inputs.lock.role("boot")),
     }
-    return Step(layer="livecd", name="iso", inputs=needed, make=make, outputs=(ISO,), kept=False)
+    # The recipe has root's password, hashed.
+    secrets = {f"file {path}": digest(data=data) for path, data in extra.items() if path != contents.lock_path(name)}
+    return Step(layer="livecd", name="iso", inputs=needed, secrets=secrets, make=make, outputs=(ISO,), kept=False)
 
 
 def built_from(inputs: Inputs, subjects: Mapping[str, str]) -> bytes:

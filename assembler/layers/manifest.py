@@ -9,7 +9,7 @@ from typing import Any
 from assembler.layers.step import LayerName
 
 FILE = "manifest.json"
-SCHEMA = 2
+SCHEMA = 3
 """Version of the manifest's format."""
 
 
@@ -28,9 +28,9 @@ class Made:
     """One step of a layer, done."""
 
     key: str
-    """Digest of `inputs`; the same key, the same result."""
+    """Digest of `inputs`; the same key, the same result, as far as no secrets go in."""
     inputs: Mapping[str, str]
-    """All that went into it, by name, with digests; see layers/step.py."""
+    """All that went into it but secrets, by name, with digests; see layers/step.py."""
     outputs: tuple[Artifact, ...]
     """Its files in the output folder."""
     contents: Mapping[str, str]

@@ -9,7 +9,6 @@ from pathlib import Path
 from types import MappingProxyType
 
 from assembler.audit.compare import Bytes, Change, Comparison, compare
-from assembler.audit.markup import printable
 from assembler.audit.report import page
 from assembler.cli.session import Session
 from assembler.lock.changes import describe
@@ -37,15 +36,15 @@ def compare_images(current: Session, old: Path, new: Path, html: Path | None, *,
 def tell(current: Session, found: Comparison, said: Mapping[str, str] = MappingProxyType({})) -> None:
     """Say what differs, for people; `said` is what else is known of paths."""
     for line in describe(found.lock):
-        current.say(printable(f"lock: {line}"))
+        current.say(f"lock: {line}")
     for package in found.packages:
         versions = " -> ".join(version or "none" for version in (package.old, package.new))
-        current.say(printable(f"package {package.name}:{package.architecture}: {versions}"))
+        current.say(f"package {package.name}:{package.architecture}: {versions}")
     for change in found.changes:
         for line in _lines(change):
-            current.say(printable(line))
+            current.say(line)
         if change.path in said:
-            current.say(said[change.path])
+            current.quote(said[change.path])
 
 
 def _lines(change: Change) -> list[str]:

@@ -4,6 +4,7 @@ import dataclasses
 import re
 import shutil
 import tempfile
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ from assembler.cli.session import Session
 from assembler.debian.fetch import fetch_packages
 from assembler.errors import AssembleError
 from assembler.lock.toml import parse_lock
+from assembler.printable import printable_lines
 from assembler.recipe.model import Recipe
 from assembler.store.objects import Store
 from assembler.tools.toolbox import Toolbox
@@ -57,15 +59,44 @@ def start(current: Session, wishes: Wishes, expect: re.Pattern[str] | None, time
             _greet(current, emulator, wishes)
             return attach(emulator, hardware)
 
-        def echo(text: str) -> None:
-            # With --json, standard output belongs to events.
-            click.echo(text, nl=False, err=current.json)
-
-        with Machine(emulator, hardware, echo=echo) as machine:
-            found = machine.expect(expect, timeout)
-        click.echo(err=current.json)
+        # With --json, standard output belongs to events.
+        lines = _Lines(lambda line: click.echo(line, err=current.json))
+        try:
+            with Machine(emulator, hardware, echo=lines.feed) as machine:
+                found = machine.expect(expect, timeout)
+        finally:
+            lines.end()
     current.reporter.result({"matched": found[0]})
     return 0
+
+
+class _Lines:
+    """Shows a console line by line, printable: neither terminal nor CI service does what the guest says."""
+
+    def __init__(self, show: Callable[[str], None]) -> None:
+        self._show = show
+        self._rest = ""
+
+    def feed(self, text: str) -> None:
+        *lines, self._rest = f"{self._rest}{text}".split("\n")
+        for line in lines:
+            self._line(line)
+        while len(self._rest) > _WIDEST:
+            self._line(self._rest[:_WIDEST])
+            self._rest = self._rest[_WIDEST:]
+
+    def end(self) -> None:
+        if self._rest:
+            self._line(self._rest)
+            self._rest = ""
+
+    def _line(self, text: str) -> None:
+        for line in printable_lines(text.strip("\r")):
+            self._show(line)
+
+
+_WIDEST = 4096
+"""Characters of a line of the console that are shown as one."""
 
 
 def _hardware(current: Session, node: nodes.Built, wishes: Wishes, folder: Path) -> Hardware:

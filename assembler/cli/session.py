@@ -12,8 +12,9 @@ import click
 
 from assembler.cli import environment, rendering
 from assembler.cli.configuration import read_routes
-from assembler.cli.progress import Base, JsonReporter, LineReporter, TerminalReporter
+from assembler.cli.progress import Base, JsonReporter, LineReporter, TerminalReporter, ascii_json
 from assembler.errors import AssembleError
+from assembler.printable import printable, printable_lines
 from assembler.store.transport import Transport
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -37,9 +38,22 @@ class Session:
         return Transport(reporter=self.reporter, routes=routes)
 
     def say(self, text: str) -> None:
-        """A line of the command's result, for people."""
+        """A line of the command's result, for people; printable, whatever is in it."""
         if not self.json:
-            click.echo(text)
+            click.echo(printable(text))
+
+    def quote(self, text: str) -> None:
+        """Lines of another program, for people; printable, and set apart from lines of our own."""
+        for line in printable_lines(text):
+            self.say(f"  {line}")
+
+    def show(self, document: str) -> None:
+        """A JSON document as it is, but for escapes where a terminal or a CI service would obey its strings."""
+        if self.json:
+            return
+        lines = document.replace("\r", " ").replace("\t", " ").split("\n")
+        shown = ("".join(one if one.isprintable() else ascii_json(one)[1:-1] for one in line) for line in lines)
+        click.echo("\n".join(shown).replace("##", r"#\u0023"))
 
 
 def options(command: Command) -> Command:

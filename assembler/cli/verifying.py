@@ -6,7 +6,6 @@ import json
 from pathlib import Path
 
 from assembler.audit.image import LARGEST_DOCUMENT, Image
-from assembler.audit.markup import printable
 from assembler.audit.verify import Verified, verify
 from assembler.cli.session import Session
 from assembler.errors import AssembleError, Place
@@ -34,7 +33,7 @@ def verify_image(current: Session, path: Path, lock_path: Path | None, *, packag
     found = verify(path, lock, reporter=current.reporter)
     for finding in found.findings:
         at = f" (bytes {finding.offset} to {finding.offset + finding.size})" if finding.size else ""
-        current.say(printable(f"{finding.path or path}: {finding.what}{at}"))
+        current.say(f"{finding.path or path}: {finding.what}{at}")
     if found.more:
         current.say(f"and {found.more} more")
     current.reporter.result({"image": str(path), "verdict": _verdict(found), **dataclasses.asdict(found)})
@@ -55,10 +54,8 @@ def verify_image(current: Session, path: Path, lock_path: Path | None, *, packag
             "or say --packages-only",
         )
     current.say(
-        printable(
-            f"{path}: {found.areas} areas, {found.paths} paths and {found.packages} packages are as they should be"
-            + _SAID[found.compared]
-        )
+        f"{path}: {found.areas} areas, {found.paths} paths and {found.packages} packages are as they should be"
+        + _SAID[found.compared]
     )
 
 
@@ -94,8 +91,8 @@ def print_document(current: Session, path: Path, kind: str) -> None:
         document = json_reader.parse(data, limit=LARGEST_DOCUMENT)
     except ValueError as error:
         raise AssembleError(
-            "the document is no JSON", where=Place(file=str(path), path=where), why=str(error)
+            "the document is not JSON", where=Place(file=str(path), path=where), why=str(error)
         ) from error
-    # Not the bytes of the image: in ASCII, nothing in it steers a terminal.
-    current.say(json.dumps(document, indent=1, sort_keys=True))
+    # Written anew, not the bytes of the image: in ASCII, on lines that are the assembler's.
+    current.show(json.dumps(document, indent=1, sort_keys=True))
     current.reporter.result({"image": str(path), "document": document})

@@ -143,7 +143,7 @@ def _entries(folder: Path) -> dict[str, tuple[str, str]]:
             kinds = {stat.S_ISREG: _REGULAR, stat.S_ISLNK: "symlink", stat.S_ISDIR: ""}
             kind = next((kind for test, kind in kinds.items() if test(mode)), "special file")
             if kind:
-                target = os.readlink(path) if kind == "symlink" else ""
+                target = str(path.readlink()) if kind == "symlink" else ""
                 found[path.relative_to(folder).as_posix()] = kind, target
     return found
 

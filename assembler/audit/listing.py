@@ -54,7 +54,7 @@ def parse(text: str) -> dict[str, Entry]:
 def _entry(line: str) -> Entry:
     *fields, rest = line.split(" ", 7)
     path, _, target = rest.partition(" -> ")
-    if len(fields) != 7 or not path.startswith("/"):  # noqa: PLR2004  see tree/digest.py
+    if len(fields) != 7 or not path.startswith("/"):
         raise ListingError("the listing of a tree is damaged", why=f"not a line of a listing: {line[:80]!r}")
     kind, mode, owner, mtime, length, content, xattrs = fields
     return Entry(path, kind, mode, owner, mtime, length, content, xattrs, target)

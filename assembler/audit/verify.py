@@ -30,15 +30,14 @@ from assembler.store.objects import sha256_of
 from assembler.tree import digest
 from assembler.tree.digest import escaped
 
-
 FINDINGS = 1000
 """Findings that are told; of all others only how many there are."""
 _LARGEST_PACKED = 32 << 20
 """Bytes of a listing that is read without its file system, compressed."""
 
 Compared = Literal["nothing", "packages", "outputs"]
-"""What of a lock an image was compared with: without a lock nothing, with one that has recorded no outputs its packages,
-which say nothing of a recipe's own files; else the very bytes that the lock has recorded."""
+"""What of a lock an image was compared with: nothing without a lock; the packages, when it has recorded no outputs, which
+says nothing of a recipe's own files; else the very bytes that it has recorded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,15 +104,14 @@ def verify(path: Path, lock: Lock | None = None, *, reporter: Reporter = SILENT)
     areas = len(image.seal.areas)
     try:
         output = _recorded(image, lock)
-        compared: Compared = "nothing" if lock is None else "packages" if output is None else "outputs"
         if contents.INDEX in image.files:
-            return _inside(image, lock, output, found, reporter, compared)
+            return _inside(image, lock, output, found, reporter=reporter)
         # A seed, say: it has nothing inside.
         if output is not None:
             found.add(_against_output(image, output, None))
         elif lock is not None:
             found.add([Finding("", "it has no list of its contents, so it cannot be compared with a lock")])
-        return found.verified(areas=areas, paths=len(image.files), compared=compared)
+        return found.verified(areas=areas, paths=len(image.files), compared=_compared(lock, output))
     except AssembleError as error:
         found.add([_finding(error)])
         return found.verified(areas=areas)
@@ -158,7 +156,8 @@ def _listed(image: Image, broken: list[Area]) -> Mapping[str, listing.Entry]:
 
 def _blamed(image: Image, broken: list[Area], listed: Mapping[str, listing.Entry]) -> dict[Area, list[Finding]]:
     """For each area of the squashfs that is `broken`: the paths inside whose bytes in it are not as listed; else the
-    table that is hit."""
+    table that is hit.
+    """
     start = next(area.offset for area, _ in image.seal.areas if area.name == SQUASHFS)
     try:
         with Squashfs(image.path, start) as squashfs:
@@ -209,7 +208,7 @@ def _same(squashfs: Squashfs, listed: Mapping[str, listing.Entry], path: str) ->
 
 
 def _inside(
-    image: Image, lock: Lock | None, output: LockedOutput | None, found: _Found, reporter: Reporter, compared: Compared
+    image: Image, lock: Lock | None, output: LockedOutput | None, found: _Found, *, reporter: Reporter
 ) -> Verified:
     found.add(_files(image))
     paths = len(image.files)
@@ -227,7 +226,7 @@ def _inside(
         found.add(_against(image, lock))
         if output is not None:
             found.add(_against_output(image, output, lock.build))
-    return found.verified(areas=len(image.seal.areas), paths=paths, packages=packages, compared=compared)
+    return found.verified(areas=len(image.seal.areas), paths=paths, packages=packages, compared=_compared(lock, output))
 
 
 def _files(image: Image) -> Iterator[Finding]:
@@ -279,6 +278,10 @@ def _recorded(image: Image, lock: Lock | None) -> LockedOutput | None:
         return None
     recorded = {output.name: output for output in lock.build.outputs}
     return recorded.get(image.path.name) or recorded.get("node.iso")
+
+
+def _compared(lock: Lock | None, output: LockedOutput | None) -> Compared:
+    return "nothing" if lock is None else "packages" if output is None else "outputs"
 
 
 def _against(image: Image, lock: Lock) -> Iterator[Finding]:

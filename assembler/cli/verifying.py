@@ -68,9 +68,11 @@ _SAID = {
 
 def _verdict(found: Verified) -> str:
     """``different``, or what is known of an image in which nothing was found."""
-    return "different" if found.findings else {"nothing": "sound", "packages": "packages-only", "outputs": "recorded"}[
-        found.compared
-    ]
+    return (
+        "different"
+        if found.findings
+        else {"nothing": "sound", "packages": "packages-only", "outputs": "recorded"}[found.compared]
+    )
 
 
 def print_document(current: Session, path: Path, kind: str) -> None:

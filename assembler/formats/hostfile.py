@@ -49,7 +49,7 @@ def require_own(path: Path, what: str, *, hint: str = "") -> None:
 
 
 def read_own(path: Path, limit: int) -> bytes:
-    """The bytes of a file as :func:`open_own` takes them; raises HostFileError as well when it has more than `limit`."""
+    """The bytes of a file as :func:`open_own` takes them, `limit` at most; with more it raises HostFileError."""
     with open_own(path) as stream:
         return _limited(stream, path, limit)
 
@@ -63,7 +63,9 @@ def read_named(path: Path, limit: int) -> bytes:
 def _limited(stream: BinaryIO, path: Path, limit: int) -> bytes:
     data = stream.read(limit + 1)
     if len(data) > limit:
-        raise HostFileError("a file is larger than it may be", where=Place(file=str(path)), why=f"more than {limit} bytes")
+        raise HostFileError(
+            "a file is larger than it may be", where=Place(file=str(path)), why=f"more than {limit} bytes"
+        )
     return data
 
 

@@ -94,7 +94,7 @@ class _Reader:
         """The root directory, from the primary volume descriptor (8.4)."""
         for number in range(_FIRST_DESCRIPTOR, _FIRST_DESCRIPTOR + _DESCRIPTORS):
             data = self._raw(number * BLOCK, BLOCK)
-            if data[1:6] != b"CD001" or data[0] == 255:  # noqa: PLR2004  the end of the set (8.3)
+            if data[1:6] != b"CD001" or data[0] == 255:
                 break
             if data[0] == 1:
                 (block,) = struct.unpack_from("<H", data, 128)
@@ -222,7 +222,7 @@ class _Reader:
                 if kind == b"ST" or (not length and not any(kind)):
                     break
                 field = area[at + 4 : at + length]
-                if length < 4 or at + length > len(area):  # noqa: PLR2004  a field's head
+                if length < 4 or at + length > len(area):
                     raise self.refused("a field of Rock Ridge is damaged", path or "/")
                 at += length
                 if kind == b"CE":
@@ -236,7 +236,7 @@ class _Reader:
         raise self.refused("the fields of Rock Ridge go on without an end", path or "/")
 
     def _continuation(self, field: bytes, path: str) -> tuple[int, int, int]:
-        if len(field) < 24:  # noqa: PLR2004  three numbers in both orders
+        if len(field) < 24:
             raise self.refused("a field of Rock Ridge is damaged", path or "/")
         block, offset, size = struct.unpack_from("<I4xI4xI", field)
         if offset + size > BLOCK:
@@ -250,10 +250,10 @@ class _Reader:
                 found.goes_on = bool(field[0] & _NAME_GOES_ON)
             if field[0] & 0x06:
                 raise self.refused("a name of Rock Ridge is that of a directory itself", path or "/")
-        elif kind == b"PX" and len(field) >= 4:  # noqa: PLR2004  its first number
+        elif kind == b"PX" and len(field) >= 4:
             (mode,) = struct.unpack_from("<I", field)
             found.link = mode & 0o170000 == _SYMLINK
-        elif kind == b"CL" and len(field) >= 4:  # noqa: PLR2004  as above
+        elif kind == b"CL" and len(field) >= 4:
             (found.moved_to,) = struct.unpack_from("<I", field)
         elif kind == b"RE":
             found.moved = True
@@ -270,4 +270,6 @@ def read_files(path: Path) -> Mapping[str, Slice]:
         try:
             return dict(sorted(_Reader(stream, str(path)).files()))
         except struct.error as error:
-            raise IsoReadError("this is no ISO, or a damaged one", where=Place(file=str(path)), why=str(error)) from error
+            raise IsoReadError(
+                "this is no ISO, or a damaged one", where=Place(file=str(path)), why=str(error)
+            ) from error

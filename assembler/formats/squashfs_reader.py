@@ -261,7 +261,6 @@ class Squashfs:
 
     def _read_tree(self) -> Tree:
         tree = Tree()
-        folders: dict[int, _Folder] = {}
         made: dict[int, tuple[int, Inode]] = {}
         number, tree.root, place = self._inode(self._sblk.root, "/")
         if not isinstance(place, _Folder):
@@ -476,7 +475,9 @@ class Squashfs:
         """Count bytes that are made of the image's."""
         self._left -= size
         if self._left < 0:
-            raise ValueError(f"reading its files takes more than {PASSES * self._most} bytes, which is more than is read")
+            raise ValueError(
+                f"reading its files takes more than {PASSES * self._most} bytes, which is more than is read"
+            )
 
     def sha256(self, content: Content) -> str:
         """SHA-256 (hex) of a file of :attr:`tree`."""

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from assembler.layers.build import still_there
 from assembler.layers.manifest import Layers, Made
+from assembler.layers.record import still_there
 from assembler.layers.step import CODE, LayerName, Step
 from assembler.store.objects import Store
 
@@ -28,7 +28,7 @@ def explain(
     steps: Sequence[Step], before: Layers, out: Path, store: Store, layers: Collection[LayerName]
 ) -> tuple[Explanation, ...]:
     """What building `layers` into `out` would do with each of `steps`; `before` is what a former build left there."""
-    there = {step.label for step in steps if step.layer in layers and still_there(step, before, out)}
+    there = {step.label for step in steps if step.layer in layers and still_there(step, out, store)}
     users: dict[str, list[str]] = {step.label: [] for step in steps}
     explained: list[Explanation] = []
     for step in reversed(steps):
@@ -54,7 +54,7 @@ def changes(step: Step, former: Made | None) -> tuple[str, ...]:
     if former is None:
         return ("not built into this folder before",)
     if former.key == step.key:
-        return ("its files in this folder are missing or have been changed",)
+        return ("its files in this folder are missing, have been changed, or were not made with this store",)
     now = step.keyed
     texts = [_change(name, former.inputs.get(name), now.get(name)) for name in sorted({*now, *former.inputs})]
     return tuple(text for text in texts if text)

@@ -1,0 +1,96 @@
+"""What the store knows of the files that were made: the digests of each step's outputs, by the step's key.
+
+An output folder may come from anybody, and its manifest proves nothing. A file in it counts as built only when it is
+what this store has recorded for that key.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from assembler.formats import json_reader
+from assembler.formats.hostfile import HostFileError, open_own, read_own
+from assembler.layers.keys import digest
+from assembler.layers.manifest import Artifact, Layers, Made, made_of
+from assembler.layers.step import Step
+from assembler.store.objects import CHUNK, Store, StoreError
+from assembler.tree.digest import sha256_of
+
+LARGEST = 4 << 20
+"""Bytes of a record at most."""
+_KEY = re.compile(r"[0-9a-f]{64}")
+
+
+def remember(store: Store, label: str, made: Made) -> None:
+    """Record in `store` what the step `label` made. A store that cannot be written to knows nothing of it later."""
+    document = {
+        "outputs": [{"name": one.name, "size": one.size, "sha256": one.sha256} for one in made.outputs],
+        "contents": dict(made.contents),
+        "facts": dict(made.facts),
+    }
+    data = json.dumps(document, sort_keys=True).encode()
+
+    def make(path: Path) -> None:
+        path.write_bytes(data)
+
+    with suppress(StoreError):
+        store.derived(_kind(label), made.key, make, sound=lambda path: path.read_bytes() == data)
+
+
+def recall(store: Store, label: str, key: str, inputs: Mapping[str, str]) -> Made | None:
+    """What `store` has recorded of the step `label` with that key, which digests `inputs`; None when it has nothing."""
+    if not _KEY.fullmatch(key):
+        return None
+    try:
+        document = json_reader.parse(read_own(store.results / _kind(label) / key, LARGEST), limit=LARGEST)
+        return made_of({**document, "key": key, "inputs": dict(inputs)})
+    except (HostFileError, ValueError, TypeError):
+        return None
+
+
+def still_there(step: Step, out: Path, store: Store) -> Made | None:
+    """What was made of the same inputs, when all its files are in `out` and what `store` has recorded of them."""
+    made = recall(store, step.label, step.key, step.keyed)
+    if made is None or [artifact.name for artifact in made.outputs] != list(step.outputs):
+        return None
+    return made if all(_intact(out / artifact.name, artifact) for artifact in made.outputs) else None
+
+
+def known(before: Layers, store: Store) -> Layers:
+    """Those steps of a manifest that `store` has recorded under their keys, with what it says of them."""
+    found = {
+        layer: {
+            name: recalled
+            for name, made in steps.items()
+            if made.key == digest(step=f"{layer}.{name}", inputs=dict(made.inputs))
+            and (recalled := recall(store, f"{layer}.{name}", made.key, made.inputs)) is not None
+        }
+        for layer, steps in before.items()
+    }
+    return {layer: steps for layer, steps in found.items() if steps}
+
+
+def _kind(label: str) -> str:
+    return f"made-{label}-1"
+
+
+def _intact(path: Path, artifact: Artifact) -> bool:
+    """Whether a file is itself, and no link to another one, what was made."""
+    try:
+        with open_own(path) as stream:
+            if stream.seek(0, 2) != artifact.size:
+                return False
+            stream.seek(0)
+            return sha256_of(iter(lambda: stream.read(CHUNK), b"")) == artifact.sha256
+    except (HostFileError, OSError):
+        return False
+
+
+def unknown(before: Layers, after: Mapping[Any, Mapping[str, Made]]) -> tuple[str, ...]:
+    """The names of files in a manifest that are no longer in it."""
+    names = {artifact.name for steps in after.values() for made in steps.values() for artifact in made.outputs}
+    gone = {artifact.name for steps in before.values() for made in steps.values() for artifact in made.outputs}
+    return tuple(sorted(gone - names))

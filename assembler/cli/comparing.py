@@ -4,7 +4,7 @@ import dataclasses
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
 
@@ -15,6 +15,8 @@ from assembler.lock.changes import describe
 
 PAIRS = 20
 """Pairs of files that are handed to diffoscope at most."""
+LARGEST = 64 << 20
+"""Bytes of a file that is handed to it at most."""
 PATIENCE = 120
 """Seconds for each."""
 
@@ -69,10 +71,10 @@ class _Diffoscope:
         with tempfile.TemporaryDirectory(prefix="assemble-diff-") as folder:
             sides = []
             for name, read in (("a", old), ("b", new)):
-                side = Path(folder) / name / Path(path).name
+                side = Path(folder) / name / "file"
                 side.parent.mkdir()
-                with side.open("wb") as out:
-                    out.writelines(read())
+                if not _written(side, read()):
+                    return
                 sides.append(str(side))
             try:
                 done = subprocess.run(
@@ -87,3 +89,15 @@ class _Diffoscope:
                 self.said[path] = f"diffoscope: {error}"
             else:
                 self.said[path] = done.stdout or done.stderr
+
+
+def _written(path: Path, chunks: Iterator[bytes]) -> bool:
+    """Write a file; returns whether it is no larger than what is handed on."""
+    left = LARGEST
+    with path.open("wb") as out:
+        for chunk in chunks:
+            left -= len(chunk)
+            if left < 0:
+                return False
+            out.write(chunk)
+    return True

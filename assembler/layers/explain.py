@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from assembler.layers.build import intact, still_there
 from assembler.layers.manifest import Layers, Made
+from assembler.layers.record import intact, still_there
 from assembler.layers.step import CODE, LayerName, Published, Step, published
 from assembler.store.objects import Store
 
@@ -29,9 +29,7 @@ def explain(
 ) -> tuple[Explanation, ...]:
     """What building `layers` into `out` would do with each of `steps`; `before` is what a former build left there."""
     told = published(steps)
-    there = {
-        step.label for step in steps if step.layer in layers and still_there(step, told[step.label], before, out, store)
-    }
+    there = {step.label for step in steps if step.layer in layers and still_there(step, told[step.label], out, store)}
     users: dict[str, list[str]] = {step.label: [] for step in steps}
     explained: list[Explanation] = []
     for step in reversed(steps):
@@ -57,10 +55,8 @@ def changes(step: Step, told: Published, former: Made | None, out: Path) -> tupl
     if former is None:
         return ("not built into this folder before",)
     if former.key == told.key:
-        if not all(intact(out / artifact.name, artifact) for artifact in former.outputs):
-            return ("its files in this folder are missing or have been changed",)
-        if step.key == told.key:
-            return ("it was not made with this store",)
+        if step.key == told.key or not all(intact(out / artifact.name, artifact) for artifact in former.outputs):
+            return ("its files in this folder are missing, have been changed, or were not made with this store",)
         secrets = ", ".join(sorted(step.secrets)) or "of a step that it is made of"
         return (f"a secret has changed ({secrets}), or it was not made with this store",)
     now = told.inputs

@@ -1,6 +1,7 @@
 """Secrets decide what is made, and are in nothing that others get to see: neither themselves nor a digest of them."""
 
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -78,9 +79,11 @@ def test_a_manifest_is_not_believed(store: Store, tmp_path: Path) -> None:
     run(store, tmp_path, image(made, {}))
     other = tmp_path / "other"
     steps = image(made, {})
-    forged = [replace(step, make=lambda folder, step=step: [(folder / name).write_text("evil") for name in step.outputs])
-              for step in steps]  # fmt: skip
-    run(Store(tmp_path / "store of another"), other, forged)
+
+    def forge(folder: Path) -> None:
+        (folder / "livecd.img").write_text("evil")
+
+    run(Store(tmp_path / "store of another"), other, [*steps[:2], replace(steps[2], make=forge)])
     assert (other / "livecd.img").read_text() == "evil"
     assert json.loads((other / FILE).read_bytes())["layers"]["livecd"]["image"]["key"] == steps[2].key
     run(store, other, steps)
@@ -91,12 +94,42 @@ def test_a_store_that_cannot_be_written_to(store: Store, tmp_path: Path) -> None
     """Nothing can be remembered there, so it is made again; that is all."""
     made: list[str] = []
     steps = [replace(step, kept=False) for step in image(made, {"password": "1"})]
+    for step in steps:
+        (store.results / f"made-{step.label}-1").parent.mkdir(exist_ok=True)
+        (store.results / f"made-{step.label}-1").write_text("no folder")
     run(store, tmp_path, steps)
-    (store.results / "made-1").rename(store.root / "away")
-    (store.results / "made-1").write_text("no folder")
     run(store, tmp_path, steps)
-    run(store, tmp_path, steps)
-    assert made == ["kernel", "rootfs", "livecd"] * 3
+    assert made == ["kernel", "rootfs", "livecd"] * 2
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_layers_that_were_not_asked_for_are_known(kept: bool, store: Store, tmp_path: Path) -> None:  # noqa: FBT001
+    first = run(store, tmp_path, image([], {"password": "1"}, kept=kept))
+    steps = image([], {"password": "2"}, kept=kept)
+    second = run(store, tmp_path, steps, ("kernel",))
+    assert second.layers == first.layers
+    assert run(Store(tmp_path / "another store"), tmp_path, steps, ("kernel",)).layers.keys() == {"kernel"}
+
+
+@pytest.mark.parametrize("mask", [0, 0o022, 0o077])
+def test_files_with_secrets_are_their_owners_alone(mask: int, store: Store, tmp_path: Path) -> None:
+    def modes(secrets: Mapping[str, str], folder: Path) -> dict[str, int]:
+        kernel, root, iso = image([], secrets)
+        bill = replace(iso, layer="cloudinit", inputs={root.label: root.key}, outputs=("bill",), discreet=True,
+                       make=lambda folder: (folder / "bill").touch())  # fmt: skip
+        before = os.umask(mask)
+        try:
+            run(store, folder, [kernel, root, iso, bill])
+        finally:
+            os.umask(before)
+        return {path.name: path.stat().st_mode & 0o777 for path in folder.iterdir()}
+
+    public = 0o666 & ~mask
+    names = ("kernel.img", "rootfs.img", "livecd.img", "bill", FILE)
+    assert modes({}, tmp_path / "a") == dict.fromkeys(names, public)
+    assert modes({"password": "1"}, tmp_path / "b") == {
+        **dict.fromkeys(names, public), "rootfs.img": 0o600, "livecd.img": 0o600,
+    }  # fmt: skip
 
 
 FILES = [

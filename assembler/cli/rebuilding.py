@@ -8,6 +8,7 @@ from assembler.audit.image import Image
 from assembler.audit.provenance import text
 from assembler.audit.rebuild import require_no_compiling, require_own_files, take_out
 from assembler.audit.statements import rebuilt
+from assembler.audit.withheld import give_back
 from assembler.cli.building import opened, require_empty
 from assembler.cli.comparing import tell
 from assembler.cli.session import Session
@@ -28,7 +29,8 @@ def rebuild_image(current: Session, path: Path, out: Path, *, offline: bool, all
     image = Image(path)
     with tempfile.TemporaryDirectory(prefix="assemble-rebuild-") as name:
         folder = Path(name)
-        loaded = load(take_out(image, folder))
+        recipe = take_out(image, folder)
+        loaded = load(recipe, give_back(image, recipe))
         require_own_files(loaded, folder)
         if not allow_compile:
             require_no_compiling(loaded, image)

@@ -78,6 +78,7 @@ def layer(inputs: Inputs) -> Step:
             epoch=inputs.epoch,
             joliet=True,
             identity=digest(seed=files),
+            private=["/*"],
         )
 
     needed = of_values(epoch=inputs.epoch)

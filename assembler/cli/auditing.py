@@ -14,7 +14,7 @@ from assembler.audit.provenance import text
 from assembler.audit.recorded import Mismatch, mismatches, same_inputs
 from assembler.audit.statements import audited
 from assembler.audit.surroundings import Surroundings
-from assembler.cli.building import explained, opened, require_empty
+from assembler.cli.building import explained, opened, require_empty, secrets
 from assembler.cli.comparing import tell
 from assembler.cli.session import Session
 from assembler.errors import AssembleError
@@ -48,7 +48,7 @@ def audit_recipe(current: Session, recipe: Path, args: dict[str, str], out: Path
     found = compare(*sides, reporter=current.reporter)
     built = read_layers(sides[0], name=loaded.recipe.name, architecture=inputs.lock.architecture)
     recorded = inputs.lock.build
-    other = mismatches(recorded, built) if recorded and same_inputs(recorded, built) else None
+    other = mismatches(recorded, built) if recorded and same_inputs(recorded, built, secrets(inputs)) else None
     document = audited(
         built,
         inputs.lock,

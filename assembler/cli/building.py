@@ -20,9 +20,10 @@ from assembler.errors import AssembleError, Place
 from assembler.layers.build import build, former
 from assembler.layers.explain import explain
 from assembler.layers.inputs import Inputs
-from assembler.layers.manifest import Manifest
+from assembler.layers.manifest import Layers
 from assembler.layers.plan import plan
 from assembler.layers.selection import selected
+from assembler.layers.step import secrets_sha256
 from assembler.lock.files import fetch_files
 from assembler.lock.images import fetch_images
 from assembler.lock.model import LockedBuild
@@ -60,9 +61,11 @@ def build_recipe(current: Session, wishes: Wishes) -> None:
         manifest = build(inputs, out, only=wishes.only, skip=wishes.skip)
     whole = not wishes.only and not wishes.skip
     if wishes.record:
-        write_lock(loaded.lock_path, dataclasses.replace(inputs.lock, build=record(manifest.layers)))
+        write_lock(loaded.lock_path, dataclasses.replace(inputs.lock, build=record(manifest.layers, secrets(inputs))))
     elif whole and inputs.lock.build is not None:
-        _compare_recorded(current, inputs.lock.build, manifest, loaded.lock_path, strict=wishes.locked)
+        recorded, made = inputs.lock.build, manifest.layers
+        same = same_inputs(recorded, made, secrets(inputs))
+        _compare_recorded(current, recorded if same else None, made, loaded.lock_path, strict=wishes.locked)
     files: list[dict[str, Any]] = []
     for artifact in manifest.artifacts:
         files.append({"path": str(out / artifact.name), "size": artifact.size, "sha256": artifact.sha256})
@@ -80,12 +83,19 @@ def require_empty(out: Path) -> None:
         )
 
 
-def _compare_recorded(current: Session, recorded: LockedBuild, manifest: Manifest, lock: Path, *, strict: bool) -> None:
-    """Tell when a build did not make what the lock has recorded; with `strict`, raise AssembleError."""
-    if not same_inputs(recorded, manifest.layers):
+def secrets(inputs: Inputs) -> str:
+    """The digest of all secrets that go into a build, for comparing only."""
+    return secrets_sha256(plan(inputs))
+
+
+def _compare_recorded(
+    current: Session, recorded: LockedBuild | None, made: Layers, lock: Path, *, strict: bool
+) -> None:
+    """Tell when a build did not make what the lock has recorded of the same; with `strict`, raise AssembleError."""
+    if recorded is None:
         current.reporter.info("the outputs that the lock has recorded are of another recipe or other arguments")
         return
-    found = mismatches(recorded, manifest.layers)
+    found = mismatches(recorded, made)
     if not found:
         current.reporter.info("the outputs are those that the lock has recorded")
         return

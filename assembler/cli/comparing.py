@@ -4,7 +4,7 @@ import dataclasses
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
 
@@ -17,6 +17,8 @@ from assembler.tools.confinement import tell as tell_weakness
 
 PAIRS = 20
 """Pairs of files that are handed to diffoscope at most."""
+LARGEST = 64 << 20
+"""Bytes of a file that is handed to it at most."""
 PATIENCE = 120
 """Seconds for each."""
 
@@ -77,10 +79,10 @@ class _Diffoscope:
             own = Path(folder) / "tmp"
             own.mkdir()
             for name, read in (("a", old), ("b", new)):
-                side = Path(folder) / name / Path(path).name
+                side = Path(folder) / name / "file"
                 side.parent.mkdir()
-                with side.open("wb") as out:
-                    out.writelines(read())
+                if not _written(side, read()):
+                    return
                 sides.append(str(side))
             try:
                 process = start(
@@ -103,3 +105,15 @@ class _Diffoscope:
                 self.said[path] = (said or complaint).decode("utf-8", "replace")
             finally:
                 kill(process)
+
+
+def _written(path: Path, chunks: Iterator[bytes]) -> bool:
+    """Write a file; returns whether it is no larger than what is handed on."""
+    left = LARGEST
+    with path.open("wb") as out:
+        for chunk in chunks:
+            left -= len(chunk)
+            if left < 0:
+                return False
+            out.write(chunk)
+    return True

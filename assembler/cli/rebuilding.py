@@ -6,8 +6,9 @@ from pathlib import Path
 from assembler.audit.compare import compare
 from assembler.audit.image import Image
 from assembler.audit.provenance import text
-from assembler.audit.rebuild import require_own_files, take_out
+from assembler.audit.rebuild import require_no_compiling, require_own_files, take_out
 from assembler.audit.statements import rebuilt
+from assembler.audit.withheld import give_back
 from assembler.cli.building import opened, require_empty
 from assembler.cli.comparing import tell
 from assembler.cli.session import Session
@@ -19,14 +20,20 @@ from assembler.store.objects import sha256_of
 STATEMENT = "rebuild.json"
 
 
-def rebuild_image(current: Session, path: Path, out: Path, *, offline: bool) -> bool:
-    """Build the image at `path` again into `out`, and tell what differs; returns whether nothing does."""
+def rebuild_image(current: Session, path: Path, out: Path, *, offline: bool, allow_compile: bool = False) -> bool:
+    """Build the image at `path` again into `out`, and tell what differs; returns whether nothing does.
+
+    Raises ImageError before anything is fetched when that would compile a kernel and not `allow_compile`.
+    """
     require_empty(out)
     image = Image(path)
     with tempfile.TemporaryDirectory(prefix="assemble-rebuild-") as name:
         folder = Path(name)
-        loaded = load(take_out(image, folder))
+        recipe = take_out(image, folder)
+        loaded = load(recipe, give_back(image, recipe))
         require_own_files(loaded, folder)
+        if not allow_compile:
+            require_no_compiling(loaded, image)
         with (
             current.store().without_results() as store,
             opened(current, loaded, offline=offline, make=False, store=store) as inputs,

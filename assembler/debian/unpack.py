@@ -16,7 +16,7 @@ from assembler.debian.version import satisfies
 from assembler.errors import AssembleError, Place
 from assembler.tree.bounds import MAX_OWNER
 from assembler.tree.content import Slice, read
-from assembler.tree.staging import Inode, Kind, Tree, TreeError, split
+from assembler.tree.staging import Inode, Kind, Tree
 from assembler.tree.tar import Member
 
 _ACCOUNTS = ("/usr/share/base-passwd/passwd.master", "/usr/share/base-passwd/group.master")

@@ -31,4 +31,4 @@ def bill_step(inputs: Inputs, system: TreeLayer) -> Step:
         **{f"file {file.name}": digest(value=file) for file in lock.files},
         **{f"image {image.name}": digest(value=image) for image in lock.images},
     }
-    return Step(layer="rootfs", name="sbom", inputs=needed, make=make, outputs=(CYCLONEDX, SPDX))
+    return Step(layer="rootfs", name="sbom", inputs=needed, make=make, outputs=(CYCLONEDX, SPDX), discreet=True)

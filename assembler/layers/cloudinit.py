@@ -78,10 +78,13 @@ def layer(inputs: Inputs) -> Step:
             epoch=inputs.epoch,
             joliet=True,
             identity=digest(seed=files),
+            private=["/*"],
         )
 
-    needed = {**of_values(epoch=inputs.epoch), **{name: digest(data=data) for name, data in files.items()}}
-    return Step(layer="cloudinit", name="seed", inputs=needed, make=make, outputs=(ISO,), kept=False)
+    needed = of_values(epoch=inputs.epoch)
+    # They may hold passwords and tokens.
+    secrets = {name: digest(data=data) for name, data in files.items()}
+    return Step(layer="cloudinit", name="seed", inputs=needed, secrets=secrets, make=make, outputs=(ISO,), kept=False)
 
 
 def from_recipe(loaded: LoadedRecipe, ssh_authorized_keys: Sequence[str] = ()) -> dict[str, bytes]:

@@ -10,7 +10,6 @@ from pathlib import Path
 
 from assembler.audit import provenance
 from assembler.boot.live import live_boot
-from assembler.configure.settings import hashed_password
 from assembler.debian.sources import archives, parse_sources
 from assembler.debian.unpack import unpack
 from assembler.errors import AssembleError, Place
@@ -38,6 +37,9 @@ ISO = "node.iso"
 """Files of the steps' results."""
 SQUASHFS_PATH = f"live/{SQUASHFS}"
 """Where the root file system lies on the ISO."""
+PRIVATE = (f"/{SQUASHFS_PATH}", f"{contents.FOLDER}/rootfs.zst", f"{contents.RECIPE_FOLDER}/", contents.lock_path("*"))
+"""What nobody but root may read where the ISO is mounted: what has private files in it, or digests of them, and how the
+image was made. Whoever has the ISO itself can read all of it."""
 
 
 def scripts_folder() -> Path:
@@ -105,10 +107,9 @@ def iso_step(  # noqa: PLR0917  one a part
     """The hybrid ISO, with its lock, its recipe, bills of materials, and a list of all that is in it."""
     recipe, name, epoch = inputs.recipe.livecd, inputs.recipe.name, inputs.epoch
     architecture = inputs.lock.architecture
-    hashed = hashed_password(inputs.recipe.rootfs)
     extra = {
         contents.lock_path(name): inputs.lock_text,
-        **{f"{contents.RECIPE_FOLDER}/{path}": data for path, data in portable(inputs.loaded, hashed).items()},
+        **{f"{contents.RECIPE_FOLDER}/{path}": data for path, data in portable(inputs.loaded).items()},
     }
 
     def make(folder: Path) -> None:
@@ -163,6 +164,7 @@ def iso_step(  # noqa: PLR0917  one a part
             epoch=epoch,
             boot=boot.images,
             identity=identity,
+            private=PRIVATE,
             reporter=inputs.reporter,
         )
         check_size((folder / ISO).stat().st_size, recipe.medium_size)

@@ -161,7 +161,9 @@ class LockedBuild:
 
     recipe_sha256: str
     """Of all that went into the layers (recipe, its files, packages and other things by digest) but the assembler's own
-    code; another recipe may make other outputs from the same lock."""
+    code, and secrets; another recipe may make other outputs from the same lock."""
+    secrets: str = ""
+    """Of passwords and private files that went in: a salt and a slow hash, see audit/recorded.py; empty for none."""
     assembler: str
     """Version of the assembler that built."""
     outputs: tuple[LockedOutput, ...]

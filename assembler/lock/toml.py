@@ -41,6 +41,7 @@ _HEADER = "# Every input of the image. Written by `assemble lock`: change the re
 _HINT = "the lock is not for editing: restore it, or delete it and run `assemble lock`"
 
 SHA256 = r"[0-9a-f]{64}"
+SECRETS = r"(?:[0-9a-f]{2}){1,64}\$[0-9a-f]{64}"
 NAME = r"[a-z0-9][a-z0-9+.-]+"
 VERSION = r"[0-9A-Za-z.+~:-]+"
 ARCHITECTURE = r"[a-z0-9][a-z0-9-]*"
@@ -146,6 +147,8 @@ def _image(image: LockedImage) -> Mapping[str, object]:
 
 def _build(build: LockedBuild) -> Iterable[str]:
     yield _pair("recipe_sha256", build.recipe_sha256)
+    if build.secrets:
+        yield _pair("secrets", build.secrets)
     yield _pair("assembler", build.assembler)
     yield from ("", "[build.outputs]")
     yield from (_pair(_text(out.name), {"size": out.size, "sha256": out.sha256}) for out in build.outputs)
@@ -491,6 +494,7 @@ def _read_build(table: _Table) -> LockedBuild:
     ]
     return LockedBuild(
         recipe_sha256=table.sha256("recipe_sha256"),
+        secrets=table.text("secrets", SECRETS) if "secrets" in table else "",
         assembler=table.text("assembler", VERSION),
         outputs=tuple(sorted(outputs, key=lambda item: item.name)),
         layers=tuple(sorted(layers, key=lambda item: item.name)),

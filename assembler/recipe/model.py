@@ -101,6 +101,11 @@ class File(Strict):
     group: Account = "root"
     """Group, by its name in the image's group or by number."""
 
+    @property
+    def private(self) -> bool:
+        """Whether not everybody on the node may read it; then nothing outside the root file system has its bytes."""
+        return self.link is None and not int(self.mode, 8) & 0o004
+
 
 SystemId = Annotated[int, Field(ge=100, le=59999)]
 """Number of a user or group; those below are Debian's own."""
@@ -150,7 +155,14 @@ class Rootfs(Strict):
     mask: list[UnitName] = []
     """systemd units to mask."""
     files: list[File] = []
-    """Files to add, after all packages are configured."""
+    """Files to add, after all packages are configured. Those that not everybody may read are private: their bytes are
+    in the root file system with their mode, and nowhere else on the medium."""
+
+    @property
+    def private_sources(self) -> frozenset[str]:
+        """The keys that name host files with the bytes of private files, as ``rootfs.files[2].source``."""
+        named = enumerate(self.files)
+        return frozenset(f"rootfs.files[{index}].source" for index, file in named if file.private and file.source)
 
 
 class Artifacts(Strict):

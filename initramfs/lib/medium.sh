@@ -33,6 +33,8 @@ find_medium() {
     local name start waited said=3
     MEDIUM_TROUBLE=''
     mkdir -p /run/initramfs/medium /run/initramfs/rootfs
+    # What is private in the system's files lies in the squashfs, which is a file for everybody on the medium.
+    chmod 0700 /run/initramfs
     start=$(now)
     while :; do
         for name in $(devices); do

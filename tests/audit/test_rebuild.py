@@ -29,7 +29,7 @@ def held(tmp_path: Path) -> Mapping[str, bytes]:
     """A recipe as an image holds it."""
     (tmp_path / "x.toml").write_text(RECIPE)
     (tmp_path / "motd").write_bytes(b"hello\n")
-    files = portable(load(tmp_path / "x.toml"), "$6$x")
+    files = portable(load(tmp_path / "x.toml"))
     return {f"/live/recipe/{name}": data for name, data in files.items()}
 
 

@@ -6,14 +6,13 @@ from pathlib import Path
 from assembler.audit.compare import compare
 from assembler.audit.image import Image
 from assembler.audit.provenance import text
-from assembler.audit.rebuild import require_own_files, take_out
+from assembler.audit.rebuild import load_own, take_out
 from assembler.audit.statements import rebuilt
 from assembler.cli.building import opened, require_empty
 from assembler.cli.comparing import tell
 from assembler.cli.session import Session
 from assembler.layers.build import build
 from assembler.layers.livecd import ISO
-from assembler.recipe.load import load
 from assembler.store.objects import Store, sha256_of
 
 STATEMENT = "rebuild.json"
@@ -25,8 +24,7 @@ def rebuild_image(current: Session, path: Path, out: Path, *, offline: bool) -> 
     image = Image(path)
     with tempfile.TemporaryDirectory(prefix="assemble-rebuild-") as name:
         folder = Path(name)
-        loaded = load(take_out(image, folder))
-        require_own_files(loaded, folder)
+        loaded = load_own(take_out(image, folder))
         with (
             Store(current.settings.store).without_results() as store,
             opened(current, loaded, offline=offline, make=False, store=store) as inputs,

@@ -2,7 +2,7 @@
 
 import dataclasses
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +27,9 @@ class Session:
     reporter: Base
     json: bool
     """Whether standard output belongs to events."""
+    project: Path | None = None
+    allow_read: tuple[Path, ...] = ()
+    """What a recipe may read, as :func:`assembler.recipe.load.load` takes it."""
 
     def transport(self, *, offline: bool) -> Transport:
         """The way to the network, by the user's own routes."""
@@ -83,16 +86,37 @@ def _arguments(context: click.Context, parameter: click.Parameter, values: tuple
     return given
 
 
-def arg_option(command: Command) -> Command:
-    """Add ``--arg NAME=VALUE``, which arrives as a dictionary."""
-    return click.option(
-        "--arg",
-        "args",
-        multiple=True,
-        metavar="NAME=VALUE",
-        callback=_arguments,
-        help="Give the recipe's argument NAME another value. May be repeated.",
-    )(command)
+def recipe_options(command: Command) -> Command:
+    """Add what commands that take a recipe have in common.
+
+    ``--arg NAME=VALUE`` arrives as the dictionary `args`, and what the recipe may read as keyword arguments for
+    `session`.
+    """
+    for option in (
+        click.option(
+            "--allow-read",
+            multiple=True,
+            type=click.Path(path_type=Path),
+            metavar="PATH",
+            help="Let the recipe read this file, or what is below this folder, too. May be repeated.",
+        ),
+        click.option(
+            "--project",
+            type=click.Path(file_okay=False, exists=True, path_type=Path),
+            metavar="FOLDER",
+            help="Let the recipe read what is below this folder.  [default: the folder that it is in]",
+        ),
+        click.option(
+            "--arg",
+            "args",
+            multiple=True,
+            metavar="NAME=VALUE",
+            callback=_arguments,
+            help="Give the recipe's argument NAME another value. May be repeated.",
+        ),
+    ):
+        command = option(command)
+    return command
 
 
 @contextmanager
@@ -103,6 +127,8 @@ def session(
     verbose: bool,
     store: Path | None = None,
     jobs: int | None = None,
+    project: Path | None = None,
+    allow_read: Sequence[Path] = (),
 ) -> Iterator[Session]:
     """The surroundings of a command's work; its reporter is told of the error that ends it."""
     settings = environment.read(store)
@@ -110,7 +136,9 @@ def session(
         settings = dataclasses.replace(settings, jobs=jobs)
     with _reporter(settings, as_json=as_json, quiet=quiet, verbose=verbose) as reporter:
         try:
-            yield Session(settings=settings, reporter=reporter, json=as_json)
+            yield Session(
+                settings=settings, reporter=reporter, json=as_json, project=project, allow_read=tuple(allow_read)
+            )
         except AssembleError as error:
             reporter.error(error)
             raise

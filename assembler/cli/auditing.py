@@ -30,7 +30,7 @@ _SHOWN = 20
 def audit_recipe(current: Session, recipe: Path, args: dict[str, str], out: Path, *, offline: bool) -> bool:
     """Build the recipe twice into `out`, compare, and tell what differs; returns whether nothing does."""
     require_empty(out)
-    loaded = load(recipe, args)
+    loaded = load(recipe, args, project=current.project, allow_read=current.allow_read)
     with opened(current, loaded, offline=offline, make=not offline) as inputs, tempfile.TemporaryDirectory() as name:
         _download(inputs)
         work = Path(name)
@@ -41,7 +41,7 @@ def audit_recipe(current: Session, recipe: Path, args: dict[str, str], out: Path
         sides = []
         for label, one in (("first", first), ("second", second)):
             with current.reporter.step(f"{label} build"):
-                made = _build(inputs, one, args, label)
+                made = _build(inputs, one, _reach(current), args, label)
             shutil.move(made, out / label)
             sides.append(out / label)
             shutil.rmtree(one.store)
@@ -124,15 +124,18 @@ def _python_path(environment: dict[str, str]) -> dict[str, str]:
     return environment | {"PYTHONPATH": str(Path(__file__).parents[2]), "PYTHONDONTWRITEBYTECODE": "1"}
 
 
-def _build(inputs: Inputs, here: Surroundings, args: dict[str, str], label: str) -> Path:
+def _reach(current: Session) -> list[str]:
+    """The options that let the recipe read the same in another build, whichever its folder."""
+    words = ["--project", os.path.realpath(current.project)] if current.project else []
+    return words + [word for path in current.allow_read for word in ("--allow-read", os.path.realpath(path))]
+
+
+def _build(inputs: Inputs, here: Surroundings, reach: Sequence[str], args: dict[str, str], label: str) -> Path:
     """Build in these surroundings; returns the folder with what was made. Raises AssembleError when that fails."""
     for folder in (here.store, here.folder / "home", here.folder / "tmp"):
         folder.mkdir(parents=True)
-    for folder in (
-        here.folder.parent,
-        here.folder,
-    ):  # whatever the umask: a store in what others may write to is refused
-        folder.chmod(0o755)
+    for folder in (here.folder.parent, here.folder):
+        folder.chmod(0o755)  # whatever the umask: a store in what others may write to is refused
     inputs.store.share(here.store)
     if here.user is not None:
         _give(here.folder, here.user)
@@ -141,6 +144,7 @@ def _build(inputs: Inputs, here: Surroundings, args: dict[str, str], label: str)
         *here.program,
         "build",
         str(here.recipes / inputs.loaded.path.name),
+        *reach,
         *_private(here, args),
         *("--out", str(made), "--store", str(here.store), "--offline", "--jobs", str(here.processors)),
         *(() if inputs.store.trusted else ("--trust-store",)),

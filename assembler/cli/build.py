@@ -1,10 +1,11 @@
 """``assemble RECIPE.toml``: build an image."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
-from assembler.cli.session import arg_option, network_options, options, session
+from assembler.cli.session import network_options, options, recipe_options, session
 
 
 @click.command(short_help="Build RECIPE.toml; the same as assemble RECIPE.toml.")
@@ -17,7 +18,7 @@ from assembler.cli.session import arg_option, network_options, options, session
     metavar="FOLDER",
     help="Write the image here.",
 )
-@arg_option
+@recipe_options
 @click.option(
     "--only", multiple=True, metavar="LAYER", help="Bring this layer's files up to date, no others. May be repeated."
 )
@@ -42,7 +43,7 @@ def build(
     offline: bool,
     store: Path | None,
     jobs: int | None,
-    **common: bool,
+    **common: Any,
 ) -> None:
     """Build the image that RECIPE.toml describes.
 

@@ -55,7 +55,7 @@ class Wishes:
 def build_recipe(current: Session, wishes: Wishes) -> None:
     """Build a recipe, locking it first when it has no lock."""
     out = wishes.out
-    loaded = _loaded(wishes)
+    loaded = _loaded(current, wishes)
     _warn_of_password(current, loaded.recipe, wishes.args)
     with opened(current, loaded, offline=wishes.offline, make=not (wishes.locked or wishes.offline)) as inputs:
         manifest = build(inputs, out, only=wishes.only, skip=wishes.skip)
@@ -126,7 +126,7 @@ def explained(other: Iterable[Mismatch]) -> Iterable[str]:
 
 def explain_recipe(current: Session, wishes: Wishes) -> None:
     """Say what building would make anew and why. Needs the recipe's lock, and makes nothing."""
-    with opened(current, _loaded(wishes), offline=True, make=False) as inputs:
+    with opened(current, _loaded(current, wishes), offline=True, make=False) as inputs:
         steps = plan(inputs)
         layers = selected(steps, wishes.only, wishes.skip)
         found = explain(steps, former(inputs, wishes.out), wishes.out, inputs.store, layers)
@@ -152,9 +152,9 @@ _STATES = {
 }
 
 
-def _loaded(wishes: Wishes) -> LoadedRecipe:
+def _loaded(current: Session, wishes: Wishes) -> LoadedRecipe:
     _not_a_command(wishes.recipe)
-    return load(Path(wishes.recipe), wishes.args)
+    return load(Path(wishes.recipe), wishes.args, project=current.project, allow_read=current.allow_read)
 
 
 @contextmanager
@@ -165,7 +165,7 @@ def opened(
     settings, reporter = current.settings, current.reporter
     store = store or current.store()
     chosen = choose_mirrors(current, loaded.recipe)
-    with current.transport(offline=offline) as transport:
+    with loaded.discreet(), current.transport(offline=offline) as transport:
         lock = require_lock(current, loaded, store=store, transport=transport, chosen=chosen, make=make)
         yield Inputs(
             loaded=loaded,

@@ -17,6 +17,7 @@ from assembler.lock.check import require
 from assembler.lock.model import Lock, LockedTool
 from assembler.lock.resolve import resolve
 from assembler.lock.toml import read_lock, write_lock
+from assembler.reading import Reach
 from assembler.recipe.load import LoadedRecipe, load
 from assembler.recipe.model import Recipe
 from assembler.store.objects import Store
@@ -38,9 +39,9 @@ def lock_file(
 
     `upgrade` as in :func:`resolve`, if there is a lock.
     """
-    loaded = load(path, args)
+    loaded = load(path, args, project=current.project, allow_read=current.allow_read)
     target = out or loaded.lock_path
-    previous = read_lock(target)
+    previous = _read(loaded, out)
     with current.transport(offline=offline) as transport:
         lock = _resolved(
             current,
@@ -75,9 +76,9 @@ def check_file(
     current: Session, path: Path, args: dict[str, str], out: Path | None, *, offline: bool, prove: bool
 ) -> None:
     """Raise LockError unless the lock of the recipe at `path` fits it; with `prove`, unless it can be proved, too."""
-    loaded = load(path, args)
+    loaded = load(path, args, project=current.project, allow_read=current.allow_read)
     target = out or loaded.lock_path
-    lock = read_lock(target)
+    lock = _read(loaded, out)
     if lock is None:
         raise _missing(target)
     require(lock, loaded.recipe, loaded.inputs_sha256, build_architecture=lock.build_architecture, path=target)
@@ -114,6 +115,11 @@ def _proved(current: Session, recipe: Recipe, lock: Lock, path: Path, transport:
         reporter=current.reporter,
     )
     return proved + len(tools.packages)
+
+
+def _read(loaded: LoadedRecipe, out: Path | None = None) -> Lock | None:
+    """The lock `out`, which the user names, or that beside the recipe, which may be as much a stranger's as that is."""
+    return read_lock(out) if out else read_lock(loaded.lock_path, Reach(loaded.reach.project))
 
 
 def choose_mirrors(current: Session, recipe: Recipe) -> Mirrors:
@@ -205,7 +211,7 @@ def require_lock(
 
 def existing(loaded: LoadedRecipe, architecture: str) -> Lock | None:
     """The lock beside a recipe; None when there is none, LockError when it is not for this recipe and machine."""
-    lock = read_lock(loaded.lock_path)
+    lock = _read(loaded)
     if lock is not None:
         require(lock, loaded.recipe, loaded.inputs_sha256, build_architecture=architecture, path=loaded.lock_path)
     return lock

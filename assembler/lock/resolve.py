@@ -8,7 +8,7 @@ from difflib import get_close_matches
 
 from assembler import __version__
 from assembler.debian.explain import resolve_names
-from assembler.debian.index import Universe
+from assembler.debian.index import Universe, check
 from assembler.debian.mirrors import Mirrors
 from assembler.debian.package import Candidate
 from assembler.debian.reasons import ESSENTIAL, REQUESTED, reasons
@@ -292,7 +292,8 @@ class _Packages:
 
 
 def locked(candidate: Candidate, roles: Iterable[str], why: str = "") -> LockedPackage:
-    """A chosen package as a lock names it."""
+    """A chosen package as a lock names it. Raises AssembleError when its values are odd; see index.check."""
+    check(candidate)
     return LockedPackage(
         name=candidate.name,
         version=candidate.version,

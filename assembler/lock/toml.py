@@ -16,6 +16,8 @@ from datetime import datetime
 from difflib import get_close_matches
 from pathlib import Path
 
+from assembler import tomltext
+from assembler.debian.values import ARCHITECTURE, EPOCH_END, LARGEST, LONGEST, NAME, PATH, SHA256, VERSION
 from assembler.errors import AssembleError, Place, Problems
 from assembler.lock.model import (
     FILE_ROLES,
@@ -35,19 +37,19 @@ from assembler.lock.model import (
     LockedTool,
     LockedToolbox,
 )
+from assembler.reading import MissingError, OutsideError, Reach, UnreadableError, read
 from assembler.recipe.addresses import HINT, login_in
 
 _HEADER = "# Every input of the image. Written by `assemble lock`: change the recipe, not this file."
 _HINT = "the lock is not for editing: restore it, or delete it and run `assemble lock`"
 
-SHA256 = r"[0-9a-f]{64}"
 SECRETS = r"(?:[0-9a-f]{2}){1,64}\$[0-9a-f]{64}"
-NAME = r"[a-z0-9][a-z0-9+.-]+"
-VERSION = r"[0-9A-Za-z.+~:-]+"
-ARCHITECTURE = r"[a-z0-9][a-z0-9-]*"
+MAX_LOCK = 16 << 20
+"""Bytes; 30 000 packages have room in it."""
+MAX_PROBLEMS = 100
+"""What is wrong in a lock, told at once."""
+
 WORD = r"[A-Za-z0-9][A-Za-z0-9.+_~/-]*"
-PATH = r"(?!.*(?:^|/)\.{0,2}(?:/|$))[!-~]+"
-"""Relative, and without parts that mean something to a file system: empty ones, a dot, two dots."""
 URL = r"https?://[!-~]+"
 ROOT = rf"{WORD}|{URL}"
 REFERENCE = rf"{WORD}(?::[0-9]+/{WORD})?(?::[A-Za-z0-9_][A-Za-z0-9_.-]*)?(?:@sha256:{SHA256})?"
@@ -57,6 +59,9 @@ WHY = rf"requested|essential|for {NAME}"
 PROGRAM = r"[a-z0-9][a-z0-9_+.-]*"
 FINGERPRINT = r"[0-9A-F]{40}|[0-9A-F]{64}"
 DATE = r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z"
+
+
+_NO_END = 1 << 62
 
 
 class LockError(AssembleError):
@@ -199,16 +204,22 @@ def write_lock(path: Path, lock: Lock) -> None:
 # --- reading -----------------------------------------------------------------------------------------------------
 
 
-def read_lock(path: Path) -> Lock | None:
-    """The lock at `path`; None when there is none. Raises LockError or Problems when it is not one."""
+def read_lock(path: Path, reach: Reach | None = None) -> Lock | None:
+    """The lock at `path`; None when there is none. Raises LockError or Problems when it is not one.
+
+    One that lies beside a recipe, and may be a stranger's as that is, has to be within its `reach`.
+    """
+    where = Place(file=str(path))
     try:
-        data = path.read_bytes()
-    except FileNotFoundError:
+        data = reach.read(path, limit=MAX_LOCK)[0] if reach else read(path, limit=MAX_LOCK)
+    except MissingError:
         return None
-    except OSError as error:
+    except OutsideError as error:
         raise LockError(
-            "the lock cannot be read", where=Place(file=str(path)), why=error.strerror or str(error)
+            "the lock is outside of the recipe's project", where=where, hint="put it beside the recipe itself"
         ) from error
+    except UnreadableError as error:
+        raise LockError(f"the lock {error.what}", where=where, why=error.why) from error
     try:
         text = data.decode()
     except UnicodeDecodeError as error:
@@ -243,7 +254,7 @@ def parse_lock(text: str, file: str) -> Lock:
     lock = Lock(
         assembler=top.text("assembler", VERSION),
         recipe_sha256=top.sha256("recipe_sha256"),
-        source_date_epoch=top.number("source_date_epoch"),
+        source_date_epoch=top.number("source_date_epoch", EPOCH_END - 1),
         architecture=top.text("architecture", ARCHITECTURE),
         archives=archives,
         packages=packages,
@@ -279,8 +290,10 @@ def parse_tools(text: str, file: str) -> LockedToolbox:
 
 
 def _toml(text: str, file: str) -> dict[str, object]:
+    if len(text) > MAX_LOCK:
+        raise LockError("the lock is too large", where=Place(file=file), why=f"at most {MAX_LOCK} bytes are read")
     try:
-        return tomllib.loads(text)
+        return tomltext.loads(text)
     except tomllib.TOMLDecodeError as error:
         match = re.search(r"^(.*) \(at line (\d+), column (\d+)\)$", str(error))
         place = Place(file=file, line=int(match[2]), column=int(match[3])) if match else Place(file=file)
@@ -302,7 +315,8 @@ class _Table:
 
     def wrong(self, key: str, what: str, hint: str = _HINT) -> None:
         name = ".".join(part for part in (self._place, key) if part)
-        self._problems.append(LockError(what, where=Place(file=self._file, key=name), hint=hint))
+        if len(self._problems) < MAX_PROBLEMS:
+            self._problems.append(LockError(what, where=Place(file=self._file, key=name), hint=hint))
 
     def _take(self, key: str) -> object:
         self._asked.append(key)
@@ -315,8 +329,8 @@ class _Table:
 
     def check(self, key: str, value: str, pattern: str) -> str:
         """`value`, noting when it does not match."""
-        if not re.fullmatch(pattern, value):
-            self.wrong(key, f"{value!r} is not what belongs here")
+        if len(value) > LONGEST or not re.fullmatch(pattern, value):
+            self.wrong(key, f"{value[:LONGEST]!r} is not what belongs here")
         return value
 
     def text(self, key: str, pattern: str) -> str:
@@ -330,9 +344,11 @@ class _Table:
     def sha256(self, key: str = "sha256") -> str:
         return self.text(key, SHA256)
 
-    def number(self, key: str) -> int:
+    def number(self, key: str, largest: int = LARGEST) -> int:
         value = self._take(key)
         if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+            if value > largest:
+                self.wrong(key, f"it is larger than {largest}")
             return value
         if value is not None:
             self.wrong(key, "it is not a number from 0 on")
@@ -387,6 +403,8 @@ class _Table:
     def close(self) -> None:
         """Note every key that nobody has asked for."""
         for key in sorted(set(self._data) - set(self._asked)):
+            if len(self._problems) >= MAX_PROBLEMS:
+                return
             near = get_close_matches(key, self._asked, 1)
             self.wrong(key, "this key is not known", f"did you mean {near[0]}?" if near else _HINT)
         for child in self._children:
@@ -423,11 +441,14 @@ def _read_archive(table: _Table) -> LockedArchive:
             for index in table.tables("indices")
         ),
     )
-    for key in ("date", "valid_until"):
+    for key, end in (("date", EPOCH_END), ("valid_until", _NO_END)):
         try:
-            datetime.fromisoformat(getattr(archive, key) or "2000-01-01T00:00:00Z")
+            moment = datetime.fromisoformat(getattr(archive, key) or "2000-01-01T00:00:00Z").timestamp()
         except ValueError:
             table.wrong(key, "there is no such day or time")
+        else:
+            if not 0 <= moment < end:
+                table.wrong(key, "it is no time of an archive")
     return archive
 
 

@@ -13,7 +13,7 @@ import click
 import pytest
 
 from assembler.cli.main import call
-from assembler.cli.session import Arguments, arg_option
+from assembler.cli.session import Arguments, recipe_options
 
 
 @pytest.fixture(autouse=True)
@@ -23,9 +23,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @click.command()
-@arg_option
+@recipe_options
 @click.option("--other", default="")
-def shown(args: Arguments, other: str) -> None:
+def shown(args: Arguments, other: str, project: None, allow_read: tuple[()]) -> None:  # noqa: ARG001  not looked at
     click.echo(json.dumps([args, sorted(args.open), other]))
 
 

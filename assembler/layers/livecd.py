@@ -123,12 +123,17 @@ def iso_step(  # noqa: PLR0917  one a part
         # Of contents, not of keys: another version of the assembler that makes the same parts makes the same ISO.
         images = {image.name: image.manifest for image in inputs.lock.images}
         identity = digest(parts=digests, recipe=recipe, name=name, extra=extra, images=images)
+        on_medium = images_on_medium(inputs)
+        # Blobs are named by their digests, which containerd compares when it takes them.
+        checked = {path: data for path, data in on_medium.items() if "/blobs/" not in path}
+        sums = contents.sums({f"/{SQUASHFS_PATH}": system.path(SQUASHFS), **checked})
         boot = live_boot(
             inputs.toolbox(),
             inputs.folder_of("boot"),
             architecture=architecture,
             title=name,
             identity=identity,
+            medium=hashlib.sha256(sums).hexdigest(),
             epoch=epoch,
             state=recipe.state,
             cmdline=recipe.cmdline,
@@ -141,7 +146,8 @@ def iso_step(  # noqa: PLR0917  one a part
             **extra,
             **{f"{contents.FOLDER}/{file}": bills.path(file) for file in sbom.outputs},
             contents.PROVENANCE: built_from(inputs, subjects),
-            **images_on_medium(inputs),
+            contents.SUMS: sums,
+            **on_medium,
             **{f"/{path}": result.path(file) for path, (result, file) in parts.items()},
         }
         trees = [

@@ -2,7 +2,6 @@
 
 import dataclasses
 import re
-import shutil
 import tempfile
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -103,7 +102,7 @@ def _hardware(current: Session, node: nodes.Built, wishes: Wishes, folder: Path)
     seed = _seed(node, wishes, folder)
     if nodes.root_disk(wishes.disk):
         disk = folder / wishes.disk.name
-        shutil.copyfile(wishes.disk, disk)
+        nodes.copy_root(wishes.disk, disk)
         current.reporter.info(f"starting a copy of {wishes.disk}: what changes in it is lost afterwards")
         return nodes.disk_hardware(
             node,

@@ -51,6 +51,9 @@ STALL_TIMEOUT = 30.0
 """Seconds in which at least `SLOWEST` bytes a second must arrive."""
 SLOWEST = 512
 """Bytes a second; a server that sends less is stalled."""
+MOST_READS = 10_000
+"""Pieces that an answer may come in without each having `SMALLEST` bytes on average: each costs the same time here."""
+SMALLEST = 64
 REDIRECTS = 10
 """Requests until a server that sends us elsewhere is taken to go in circles."""
 LONGEST_WAIT = 120.0
@@ -508,6 +511,7 @@ class Transport:
         import urllib3  # noqa: PLC0415  see _session
 
         began, received, first = time.monotonic(), 0, True
+        pieces, total = 0, 0
         while True:
             try:
                 with answer.watch.waiting():
@@ -526,6 +530,9 @@ class Transport:
                 )
             first = False
             yield chunk
+            pieces, total = pieces + 1, total + len(chunk)
+            if pieces > MOST_READS and total < SMALLEST * pieces:
+                raise _Failure(f"it comes in crumbs: {total} bytes in {pieces} pieces", final=True)
             received += len(chunk)
             now = time.monotonic()
             if now - began > self._stall_timeout:

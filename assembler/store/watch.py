@@ -7,6 +7,8 @@ Names are resolved once for each connection, and it goes to the very address who
 means something else a moment later changes nothing. What a proxy resolves is not seen here.
 """
 
+import http.client
+import io
 import socket
 import threading
 import time
@@ -47,6 +49,7 @@ class Session(requests.Session):
         self.resolve = resolve
         self.zone = zone
         self._sockets: weakref.WeakSet[socket.socket] = weakref.WeakSet()
+        self._streams: weakref.WeakSet[_Breakable] = weakref.WeakSet()
         for scheme in ("http://", "https://"):
             self.mount(scheme, _Adapter(self))
 
@@ -56,9 +59,12 @@ class Session(requests.Session):
             raise InwardError
         self.reached = zone
 
-    def opened(self, made: socket.socket) -> None:
-        """Note a socket that :meth:`abort` shall break."""
-        self._sockets.add(made)
+    def opened(self, made: "socket.socket | _Breakable") -> None:
+        """Note a socket, or what is read of one, that :meth:`abort` shall break."""
+        if isinstance(made, _Breakable):
+            self._streams.add(made)
+        else:
+            self._sockets.add(made)
 
     def resolve_redirects(self, *_: Any, **__: Any) -> Iterator[Any]:
         """Follow none: whoever asks does. The base class reads the body of each, however long that is, in any case."""
@@ -66,9 +72,37 @@ class Session(requests.Session):
 
     def abort(self) -> None:
         """End whatever waits for a server: it comes to an error, or to what looks like the end of an answer."""
+        # Before the sockets: what arrives on one that is shut down is still read, for as long as it arrives.
+        for stream in list(self._streams):
+            stream.broken = True
         for each in list(self._sockets):
             with suppress(OSError):
                 each.shutdown(socket.SHUT_RDWR)
+
+
+class _Breakable(io.RawIOBase):
+    """What a socket receives, until it is broken."""
+
+    def __init__(self, raw: io.RawIOBase) -> None:
+        super().__init__()
+        self.broken = False
+        """Whether reading is an error from now on."""
+        self._raw = raw
+
+    def readable(self) -> bool:
+        return True
+
+    def fileno(self) -> int:
+        return self._raw.fileno()
+
+    def readinto(self, buffer: Any) -> int | None:
+        if self.broken:
+            raise TimeoutError
+        return self._raw.readinto(buffer)
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
 
 
 class _Adapter(HTTPAdapter):
@@ -100,8 +134,16 @@ def _telling(kind: Any, session: Session, *, direct: bool) -> Any:
     One that is `direct` goes no further inside than its session may, neither when it is opened nor when it is reused.
     """
 
+    class Response(http.client.HTTPResponse):
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            super().__init__(*args, **kwargs)
+            raw = _Breakable(self.fp.detach())
+            self.fp = io.BufferedReader(raw)
+            session.opened(raw)
+
     class Telling(kind):  # type: ignore[misc]  # whichever it is
         host: str
+        response_class = Response
         told = True
         zone = Zone.WORLD
 

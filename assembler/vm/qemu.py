@@ -151,6 +151,9 @@ def _blockdev(name: str, path: Path, form: str, *, read_only: bool, discard: boo
         "read-only": read_only,
         "file": {"driver": "file", "filename": str(path), "read-only": read_only},
     }
+    if form == "qcow2":
+        # Whatever its header says, there is no other file behind it.
+        options["backing"] = None
     if discard:
         options |= {"discard": "unmap", "detect-zeroes": "unmap"}
     return ["-blockdev", _json(options)]

@@ -27,6 +27,11 @@ from assembler.cli.session import network_options, options, recipe_options, sess
 @click.option(
     "--locked", is_flag=True, help="Fail rather than make a lock, or make something other than it has recorded."
 )
+@click.option(
+    "--no-compile",
+    is_flag=True,
+    help="Refuse a recipe whose kernel is compiled, as that runs programs of its source here: for recipes of others.",
+)
 @click.option("--record", is_flag=True, help="Record in the lock what is built, by digest.")
 @network_options
 @options
@@ -40,6 +45,7 @@ def build(
     explain: bool,
     locked: bool,
     record: bool,
+    no_compile: bool,
     offline: bool,
     store: Path | None,
     jobs: int | None,
@@ -66,5 +72,6 @@ def build(
             locked=locked,
             offline=offline,
             record=record,
+            no_compile=no_compile,
         )
         (explain_recipe if explain else build_recipe)(current, wishes)

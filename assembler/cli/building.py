@@ -50,12 +50,20 @@ class Wishes:
     locked: bool
     offline: bool
     record: bool = False
+    no_compile: bool = False
+    """Whether a recipe whose kernel is compiled is refused."""
 
 
 def build_recipe(current: Session, wishes: Wishes) -> None:
     """Build a recipe, locking it first when it has no lock."""
     out = wishes.out
     loaded = _loaded(current, wishes)
+    if wishes.no_compile and loaded.recipe.kernel.source == "vanilla":
+        raise AssembleError(
+            "the recipe has its kernel compiled, which --no-compile rules out",
+            where=Place(file=wishes.recipe, key="kernel.source"),
+            hint="leave --no-compile out when you trust whoever wrote the recipe and its lock",
+        )
     _warn_of_password(current, loaded.recipe, wishes.args)
     with opened(current, loaded, offline=wishes.offline, make=not (wishes.locked or wishes.offline)) as inputs:
         manifest = build(inputs, out, only=wishes.only, skip=wishes.skip)

@@ -274,3 +274,10 @@ def test_signals(number: signal.Signals, status: int, silent_mirror: str, folder
         assert process.wait() == status
     assert "Traceback" not in said
     assert not list(folder.glob("*.lock.toml"))
+
+
+def test_a_strangers_kernel_is_not_compiled(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write("name = 'x'\nkernel.source = 'vanilla'\nkernel.package = 'linux-source-6.12'")
+    assert call(["r.toml", "--no-compile"]) == 1
+    assert "--no-compile rules out" in capsys.readouterr().err
+    assert os.listdir(folder) == ["r.toml"], "nothing has been locked or fetched"  # noqa: PTH208  names, in a test

@@ -197,7 +197,9 @@ TARGETS = {
         repair=_checksums,
     ),
     "tar": Target(run=_tar, seeds=_tarballs, tokens=_TAR_TOKENS, repair=_checksums),
-    "streams": Target(run=_stream, seeds=_streams, tokens=(b"\xfd7zXZ\0", b"\x1f\x8b\x08", b"\x28\xb5\x2f\xfd", b"BZh9")),
+    "streams": Target(
+        run=_stream, seeds=_streams, tokens=(b"\xfd7zXZ\0", b"\x1f\x8b\x08", b"\x28\xb5\x2f\xfd", b"BZh9")
+    ),
     "cpio": Target(
         run=_cpio,
         seeds=_cpio_archive,

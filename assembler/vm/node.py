@@ -137,10 +137,9 @@ def copy_root(path: Path, out: Path) -> None:
         position = 0
         while (start := _data(source.fileno(), position)) is not None:
             position = os.lseek(source.fileno(), start, os.SEEK_HOLE)
-            source.seek(start)
             target.seek(start)
             for at in range(start, position, _PIECE):
-                target.write(source.read(min(_PIECE, position - at)))
+                target.write(os.pread(source.fileno(), min(_PIECE, position - at), at))
         target.truncate(status.st_size)
 
 

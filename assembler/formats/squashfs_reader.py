@@ -207,7 +207,7 @@ class Squashfs:
         return data
 
     def _superblock(self) -> _Superblock:
-        magic, _, _, block, fragments, compression, log, _, owners, major, minor, root, used, *tables = (
+        magic, inodes, _, block, fragments, compression, log, _, owners, major, minor, root, used, *tables = (
             _SUPERBLOCK.unpack(self._raw(0, _SUPERBLOCK.size))
         )
         if magic != _MAGIC or (major, minor) != (4, 0):
@@ -216,6 +216,8 @@ class Squashfs:
             raise ValueError(f"it has blocks of {block} bytes")
         if not _SUPERBLOCK.size <= used <= self._room:
             raise ValueError(f"it has {used} bytes, of which {self._room} are there")
+        if inodes > PATHS:
+            raise ValueError(f"it has {inodes} inodes, more than the {PATHS} that are read")
         owner, attribute, inode, directory, fragment, export = tables
         return _Superblock(
             block, fragments, compression, owners, root, used, owner, attribute, inode, directory, fragment, export

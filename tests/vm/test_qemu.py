@@ -117,7 +117,7 @@ def test_no_format_is_guessed_and_no_file_is_behind_another() -> None:
         Drive(path=Path("b.qcow2"), format="qcow2", discard=True),
         Drive(path=Path("c.qcow2"), format="qcow2", read_only=True),
     )
-    argv = arguments(EMULATOR, Hardware(drives=drives))
+    argv = arguments(TCG, Hardware(drives=drives))
     nodes = [json.loads(value) for value in after(argv, "-blockdev")]
     assert [(node["driver"], node["file"]["driver"], "backing" in node) for node in nodes] == [
         ("raw", "file", False),

@@ -79,7 +79,8 @@ _ENTRIES = 256
 """Entries behind one header of a directory at most."""
 _LISTED_AT_ONCE = 2048
 """Sizes of blocks that are read together."""
-_XZ_MEMORY = 64 << 20
+_XZ_MEMORY = 4 << 20
+"""Bytes that unpacking a block may take: a dictionary has a block's size at most, 1 MiB."""
 
 _DAMAGE = (
     *(OSError, ValueError, KeyError, IndexError, struct.error, EOFError, MemoryError, OverflowError, RuntimeError),

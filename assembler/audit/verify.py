@@ -36,8 +36,8 @@ _LARGEST_PACKED = 32 << 20
 """Bytes of a listing that is read without its file system, compressed."""
 
 Compared = Literal["nothing", "packages", "outputs"]
-"""What of a lock an image was compared with: nothing without a lock; the packages when it has recorded no outputs, which
-says nothing of a recipe's own files; else the very bytes that it has recorded."""
+"""What of a lock an image was compared with: nothing without a lock; the packages when it has recorded no outputs, and
+these say nothing of a recipe's own files; else the very bytes that it has recorded."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from assembler import __version__
 from assembler.audit.recorded import Mismatch, mismatches, record, same_inputs
 from assembler.cli.locking import choose_mirrors, require_lock
 from assembler.cli.session import Arguments, Session
+from assembler.cli.tools import open_build_tools
 from assembler.debian.fetch import fetch_packages
 from assembler.errors import AssembleError, Place
 from assembler.layers.build import build, former
@@ -48,12 +50,20 @@ class Wishes:
     locked: bool
     offline: bool
     record: bool = False
+    no_compile: bool = False
+    """Whether a recipe whose kernel is compiled is refused."""
 
 
 def build_recipe(current: Session, wishes: Wishes) -> None:
     """Build a recipe, locking it first when it has no lock."""
     out = wishes.out
-    loaded = _loaded(wishes)
+    loaded = _loaded(current, wishes)
+    if wishes.no_compile and loaded.recipe.kernel.source == "vanilla":
+        raise AssembleError(
+            "the recipe has its kernel compiled, which --no-compile rules out",
+            where=Place(file=wishes.recipe, key="kernel.source"),
+            hint="leave --no-compile out when you trust whoever wrote the recipe and its lock",
+        )
     _warn_of_password(current, loaded.recipe, wishes.args)
     with opened(current, loaded, offline=wishes.offline, make=not (wishes.locked or wishes.offline)) as inputs:
         manifest = build(inputs, out, only=wishes.only, skip=wishes.skip)
@@ -124,7 +134,7 @@ def explained(other: Iterable[Mismatch]) -> Iterable[str]:
 
 def explain_recipe(current: Session, wishes: Wishes) -> None:
     """Say what building would make anew and why. Needs the recipe's lock, and makes nothing."""
-    with opened(current, _loaded(wishes), offline=True, make=False) as inputs:
+    with opened(current, _loaded(current, wishes), offline=True, make=False) as inputs:
         steps = plan(inputs)
         layers = selected(steps, wishes.only, wishes.skip)
         found = explain(steps, former(inputs, wishes.out), wishes.out, inputs.store, layers)
@@ -150,9 +160,9 @@ _STATES = {
 }
 
 
-def _loaded(wishes: Wishes) -> LoadedRecipe:
+def _loaded(current: Session, wishes: Wishes) -> LoadedRecipe:
     _not_a_command(wishes.recipe)
-    return load(Path(wishes.recipe), wishes.args)
+    return load(Path(wishes.recipe), wishes.args, project=current.project, allow_read=current.allow_read)
 
 
 @contextmanager
@@ -161,16 +171,21 @@ def opened(
 ) -> Iterator[Inputs]:
     """The recipe with its lock, which is made when it is missing and `make` says so; `store` by default the user's."""
     settings, reporter = current.settings, current.reporter
-    store = store or Store(settings.store, reporter=reporter)
+    store = store or current.store()
     chosen = choose_mirrors(current, loaded.recipe)
-    with current.transport(offline=offline) as transport:
+    with loaded.discreet(), current.transport(offline=offline) as transport:
         lock = require_lock(current, loaded, store=store, transport=transport, chosen=chosen, make=make)
         yield Inputs(
             loaded=loaded,
             lock=lock,
             lock_text=format_lock(dataclasses.replace(lock, build=None)).encode(),
             store=store,
-            fetch=lambda packages: fetch_packages(packages, lock, store=store, transport=transport, mirrors=chosen),
+            fetch=lambda packages: fetch_packages(
+                packages, lock.archives, store=store, transport=transport, mirrors=chosen
+            ),
+            toolbox=cache(
+                lambda: open_build_tools(current, lock.tools, store=store, transport=transport, chosen=chosen)
+            ),
             fetch_files=lambda files: fetch_files(files, store=store, transport=transport),
             fetch_images=lambda images: fetch_images(images, store=store, transport=transport),
             search=settings.search,

@@ -5,7 +5,7 @@ import dataclasses
 import functools
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +18,7 @@ from assembler.cli.configuration import read_routes
 from assembler.cli.progress import Base, JsonReporter, LineReporter, TerminalReporter, ascii_json
 from assembler.errors import AssembleError
 from assembler.printable import printable, printable_lines
+from assembler.store.objects import Store
 from assembler.store.transport import Transport
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -31,6 +32,14 @@ class Session:
     reporter: Base
     json: bool
     """Whether standard output belongs to events."""
+    project: Path | None = None
+    allow_read: tuple[Path, ...] = ()
+    """What a recipe may read, as :func:`assembler.recipe.load.load` takes it."""
+
+    def store(self) -> Store:
+        """The user's store; raises StoreError when others could have changed it, unless the user trusts them."""
+        settings = self.settings
+        return Store(settings.store, reporter=self.reporter, trust=settings.trust_store, patience=settings.lock_timeout)
 
     def transport(self, *, offline: bool) -> Transport:
         """The way to the network, by the user's own routes."""
@@ -71,17 +80,22 @@ def options(command: Command) -> Command:
 
 
 def store_option(command: Command) -> Command:
-    """Add ``--store``."""
-    return click.option(
-        "--store",
-        type=click.Path(file_okay=False, path_type=Path),
-        metavar="FOLDER",
-        help="Keep downloads and results here.  [default: ~/.cache/assembler]",
-    )(command)
+    """Add ``--store`` and ``--trust-store``."""
+    for option in (
+        click.option("--trust-store", is_flag=True, help="Take the store though other users can write to it."),
+        click.option(
+            "--store",
+            type=click.Path(file_okay=False, path_type=Path),
+            metavar="FOLDER",
+            help="Keep downloads and results here.  [default: ~/.cache/assembler]",
+        ),
+    ):
+        command = option(command)
+    return command
 
 
 def network_options(command: Command) -> Command:
-    """Add ``--store``, ``--offline`` and ``--jobs``."""
+    """Add ``--store``, ``--trust-store``, ``--offline`` and ``--jobs``."""
     for option in (
         click.option("--jobs", type=click.IntRange(1, 256), help="Processors to use.  [default: all]"),
         click.option("--offline", is_flag=True, help="Use what the store has; open no connection."),
@@ -142,8 +156,12 @@ def _read_argument(name: str, path: str) -> str:
         raise click.BadParameter(f"the value of {name} in {path} is not UTF-8") from error
 
 
-def arg_option(command: Command) -> Command:
-    """Add ``--arg NAME=VALUE`` and ``--arg-file NAME=PATH``, which arrive together as `args`, `Arguments`."""
+def recipe_options(command: Command) -> Command:
+    """Add what commands that take a recipe have in common.
+
+    ``--arg NAME=VALUE`` and ``--arg-file NAME=PATH`` arrive together as `args`, `Arguments`, and what the recipe may
+    read as keyword arguments for `session`.
+    """
 
     @functools.wraps(command)
     def with_arguments(*positional: Any, args: dict[str, str], arg_files: dict[str, str], **others: Any) -> Any:
@@ -158,6 +176,19 @@ def arg_option(command: Command) -> Command:
         return command(*positional, args=given, **others)
 
     for option in (
+        click.option(
+            "--allow-read",
+            multiple=True,
+            type=click.Path(path_type=Path),
+            metavar="PATH",
+            help="Let the recipe read this file, or what is below this folder, too. May be repeated.",
+        ),
+        click.option(
+            "--project",
+            type=click.Path(file_okay=False, exists=True, path_type=Path),
+            metavar="FOLDER",
+            help="Let the recipe read what is below this folder.  [default: the folder that it is in]",
+        ),
         click.option(
             "--arg-file",
             "arg_files",
@@ -187,15 +218,20 @@ def session(
     quiet: bool,
     verbose: bool,
     store: Path | None = None,
+    trust_store: bool = False,
     jobs: int | None = None,
+    project: Path | None = None,
+    allow_read: Sequence[Path] = (),
 ) -> Iterator[Session]:
     """The surroundings of a command's work; its reporter is told of the error that ends it."""
-    settings = environment.read(store)
+    settings = dataclasses.replace(environment.read(store), trust_store=trust_store)
     if jobs:
         settings = dataclasses.replace(settings, jobs=jobs)
     with _reporter(settings, as_json=as_json, quiet=quiet, verbose=verbose) as reporter:
         try:
-            yield Session(settings=settings, reporter=reporter, json=as_json)
+            yield Session(
+                settings=settings, reporter=reporter, json=as_json, project=project, allow_read=tuple(allow_read)
+            )
         except AssembleError as error:
             reporter.error(error)
             raise

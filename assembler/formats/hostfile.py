@@ -76,10 +76,10 @@ def _opened(path: Path, flags: int, kinds: Collection[Callable[[int], bool]]) ->
         descriptor = os.open(path, flags | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
         raise _cannot(path, error) from error
+    if not any(test(os.fstat(descriptor).st_mode) for test in kinds):
+        os.close(descriptor)
+        raise HostFileError("this is no regular file", where=Place(file=str(path)))
     with os.fdopen(descriptor, "rb") as stream:
-        mode = os.fstat(descriptor).st_mode
-        if not any(test(mode) for test in kinds):
-            raise HostFileError("this is no regular file", where=Place(file=str(path)))
         yield stream
 
 

@@ -25,6 +25,7 @@ PIECE = 1 << 20
 """Bytes of the largest area."""
 SEAL = "the seal itself"
 _MAGIC = b"assembler seal 1\n"
+_HALF = 8
 LARGEST = 16 << 20
 """Bytes of a seal at most: one over 100 GiB has fewer."""
 CANDIDATES = 16
@@ -158,11 +159,22 @@ def _candidates(stream: BinaryIO, size: int) -> Iterator[int]:
             stream.seek(offset)
             if _likely(stream.read(len(_MAGIC))):
                 yield offset
-    # From the end, as the seal is near it.
-    for offset in range(size // BLOCK * BLOCK, -1, -BLOCK):
-        stream.seek(offset)
-        if _likely(stream.read(len(_MAGIC))):
-            yield offset
+    # From the end, as the seal is near it. With a single wrong byte, one half of the magic is as it should be.
+    for start in range((size - 1) // PIECE * PIECE, -1, -PIECE):
+        stream.seek(start)
+        piece = stream.read(PIECE)
+        halves = ((_MAGIC[:_HALF], 0), (_MAGIC[_HALF:], _HALF))
+        found = {at - before for half, before in halves for at in _places(piece, half)}
+        for at in sorted(found, reverse=True):
+            if at >= 0 and not at % BLOCK and _likely(piece[at : at + len(_MAGIC)]):
+                yield start + at
+
+
+def _places(data: bytes, wanted: bytes) -> Iterator[int]:
+    at = data.find(wanted)
+    while at >= 0:
+        yield at
+        at = data.find(wanted, at + 1)
 
 
 def _likely(start: bytes) -> bool:

@@ -96,7 +96,7 @@ def squashfs_step(inputs: Inputs, root: TreeLayer) -> Step:
         root.step.label: root.step.key,
         **of_values(epoch=epoch),
         **of_table("livecd", recipe, ("compression", "compression_level")),
-        **of_packages("tool", inputs.lock.role("tools")),
+        **of_packages("tool", inputs.lock.tools.packages),
     }
     return Step(layer="livecd", name="squashfs", inputs=needed, make=make)
 
@@ -123,12 +123,17 @@ def iso_step(  # noqa: PLR0917  one a part
         # Of contents, not of keys: another version of the assembler that makes the same parts makes the same ISO.
         images = {image.name: image.manifest for image in inputs.lock.images}
         identity = digest(parts=digests, recipe=recipe, name=name, extra=extra, images=images)
+        on_medium = images_on_medium(inputs)
+        # Blobs are named by their digests, which containerd compares when it takes them.
+        checked = {path: data for path, data in on_medium.items() if "/blobs/" not in path}
+        sums = contents.sums({f"/{SQUASHFS_PATH}": system.path(SQUASHFS), **checked})
         boot = live_boot(
             inputs.toolbox(),
             inputs.folder_of("boot"),
             architecture=architecture,
             title=name,
             identity=identity,
+            medium=hashlib.sha256(sums).hexdigest(),
             epoch=epoch,
             state=recipe.state,
             cmdline=recipe.cmdline,
@@ -141,7 +146,8 @@ def iso_step(  # noqa: PLR0917  one a part
             **extra,
             **{f"{contents.FOLDER}/{file}": bills.path(file) for file in sbom.outputs},
             contents.PROVENANCE: built_from(inputs, subjects),
-            **images_on_medium(inputs),
+            contents.SUMS: sums,
+            **on_medium,
             **{f"/{path}": result.path(file) for path, (result, file) in parts.items()},
         }
         trees = [
@@ -179,7 +185,7 @@ def iso_step(  # noqa: PLR0917  one a part
         **of_table("livecd", recipe, ("label", "state", "medium_size", "cmdline", "timeout")),
         **{f"file {path}": digest(data=data) for path, data in extra.items()},
         **{f"image {image.name}": image.manifest for image in inputs.lock.images},
-        **of_packages("tool", inputs.lock.role("tools")),
+        **of_packages("tool", inputs.lock.tools.packages),
         **of_packages("boot loader", inputs.lock.role("boot")),
     }
     return Step(layer="livecd", name="iso", inputs=needed, make=make, outputs=(ISO,), kept=False)

@@ -15,11 +15,12 @@ from assembler.configure.order import Orderable, unpack_order
 from assembler.configure.report import Report, ScriptReport
 from assembler.configure.rules import Rule, read_rules
 from assembler.configure.survey import survey
-from assembler.debian.deb import Deb, open_package
+from assembler.debian.deb import Deb, DebError, open_package
 from assembler.debian.package import Unpacked
 from assembler.debian.paths import path_filter
 from assembler.debian.unpack import unpack
-from assembler.errors import AssembleError, Problems
+from assembler.debian.version import compare
+from assembler.errors import AssembleError, Place, Problems
 from assembler.layers.inputs import Inputs
 from assembler.layers.module_indexes import cached_depmod
 from assembler.layers.step import FACTS, LayerName, Step, of_files, of_packages, of_table, of_values
@@ -156,11 +157,22 @@ def open_packages(
 
         def one(package: LockedPackage) -> Deb:
             deb = open_package(store, package.sha256, package.name)
+            _check_named(deb, package)
             step.advance()
             return deb
 
         with ThreadPoolExecutor(jobs) as pool:
             return list(pool.map(one, packages))
+
+
+def _check_named(deb: Deb, package: LockedPackage) -> None:
+    """A package is what index and lock call it: whoever looked for a vulnerable version looked at those."""
+    if deb.name != package.name or compare(deb.fields["Version"], package.version):
+        raise DebError(
+            "a package is another one than the lock says",
+            where=Place(package=package.name),
+            why=f"it is {deb.name} {deb.fields['Version']}, not {package.name} {package.version}",
+        )
 
 
 def compose(

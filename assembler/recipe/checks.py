@@ -148,6 +148,12 @@ def _kernel(kernel: dict[str, Any]) -> Iterator[Problem]:
             "there is no url that it is of",
             "add url, or remove it",
         )
+    if url and not digest:
+        yield (
+            ("kernel", "url"),
+            "nothing says which tarball that has to be, and compiling it runs what is in it",
+            "add sha256, which kernel.org has in sha256sums.asc beside the tarballs; or take a linux-source-* package",
+        )
     if not url and (package is None or (isinstance(package, str) and package.startswith("linux-image-"))):
         where = ("kernel",) if package is None else ("kernel", "package")
         yield (

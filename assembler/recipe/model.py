@@ -74,7 +74,7 @@ class Kernel(Strict):
     url: Url = ""
     """With `vanilla`: the address of the source's tarball, as `https://cdn.kernel.org/pub/linux/kernel/v6.x/...`."""
     sha256: Sha256 = ""
-    """SHA-256 of that tarball, in hex. Empty: what the server sends when locking is trusted."""
+    """SHA-256 of that tarball, in hex; required with `url`, as compiling runs what is in it."""
     version: UpstreamVersion = ""
     """With `vanilla`: the version that the source must have, as `6.12.48`. Empty: whichever it has."""
     base: Literal["defconfig", "tinyconfig"] = "defconfig"

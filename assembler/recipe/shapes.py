@@ -87,7 +87,11 @@ ImagePath = Annotated[
 
 PathPattern = Annotated[
     str,
-    Shape(r"/[^\x00-\x1f\x7f]*", "a path pattern", "patterns are absolute: begin with /; * matches / too, as in dpkg"),
+    Shape(
+        r"/[^\x00-\x1f\x7f]{0,4095}",
+        "a path pattern",
+        "patterns are absolute: begin with /, and have at most 4096 characters; * matches / too, as in dpkg",
+    ),
 ]
 """A shell pattern over absolute paths, as dpkg's ``path-exclude``."""
 

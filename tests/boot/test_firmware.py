@@ -26,7 +26,17 @@ TIMEOUT = 1200
 def test_reaches_the_login_prompt(
     node: Built, free_port: Callable[[], int], tmp_path: Path, firmware: str, medium: str
 ) -> None:
-    argv = [sys.executable, "-m", "assembler", "run", "--out", str(node.folder), "--disk", str(tmp_path / "var.qcow2")]
+    argv = [
+        sys.executable,
+        "-P",
+        "-m",
+        "assembler",
+        "run",
+        "--out",
+        str(node.folder),
+        "--disk",
+        str(tmp_path / "var.qcow2"),
+    ]
     argv += ["--firmware", firmware, "--as", medium, "--ssh-port", str(free_port())]
     argv += ["--expect", r"^k8s-livecd login: $", "--timeout", str(TIMEOUT)]
     hidden = os.environ | {"PATH": "/nonexistent"}

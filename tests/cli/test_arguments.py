@@ -15,7 +15,7 @@ import pytest
 from assembler.audit.surroundings import plain
 from assembler.cli.auditing import _private
 from assembler.cli.main import call
-from assembler.cli.session import Arguments, arg_option
+from assembler.cli.session import Arguments, recipe_options
 
 
 @pytest.fixture(autouse=True)
@@ -25,9 +25,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @click.command()
-@arg_option
+@recipe_options
 @click.option("--other", default="")
-def shown(args: Arguments, other: str) -> None:
+def shown(args: Arguments, other: str, project: None, allow_read: tuple[()]) -> None:  # noqa: ARG001  not looked at
     click.echo(json.dumps([args, sorted(args.open), other]))
 
 

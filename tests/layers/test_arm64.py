@@ -15,7 +15,18 @@ def test_the_root_file_system_is_composed_on_this_machine(tmp_path: Path) -> Non
     recipe = tmp_path / "tree.toml"
     base = REPOSITORY / "recipes/livecd-arm64.toml"
     recipe.write_text(f'extends = "{base}"\nname = "livecd-arm64"\nartifacts.formats = []\n')
-    argv = [sys.executable, "-m", "assembler", str(recipe), "--only", "rootfs", "--out", str(tmp_path / "out"), "-q"]
+    argv = [
+        sys.executable,
+        "-P",
+        "-m",
+        "assembler",
+        str(recipe),
+        "--only",
+        "rootfs",
+        "--out",
+        str(tmp_path / "out"),
+        "-q",
+    ]
     done = subprocess.run(argv, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     manifest = json.loads((tmp_path / "out/manifest.json").read_bytes())

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterable
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from assembler.layers.inputs import Inputs
 from assembler.lock.model import Lock, LockedFile, LockedPackage
 from assembler.recipe.load import load
 from assembler.store.objects import Store
+from assembler.tools.toolbox import Toolbox
 from tests.debian.debs import deb, item
 from tests.kernel.test_source import FILES, tarball
 from tests.lock.test_toml import LOCK
@@ -38,6 +40,10 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def no_tools() -> Toolbox:
+    raise AssertionError("a kernel is compiled with the host's programs")
+
+
 def nothing(_: Iterable[object]) -> None:
     """What a fetcher does whose things are in the store."""
 
@@ -58,7 +64,7 @@ def lock_of(store: Store) -> Lock:
         why="requested",
     )
     tools = find("amd64", "amd64", os.environ["PATH"]).tools
-    return replace(LOCK, architecture="amd64", build_architecture="amd64", packages=(package,), toolchain=tools)
+    return replace(LOCK, architecture="amd64", packages=(package,), toolchain=tools)
 
 
 def inputs(folder: Path, store: Store, lock: Lock | None = None, search: str = os.environ["PATH"]) -> Inputs:
@@ -68,6 +74,7 @@ def inputs(folder: Path, store: Store, lock: Lock | None = None, search: str = o
         lock_text=b"",
         store=store,
         fetch=nothing,
+        toolbox=no_tools,
         fetch_files=nothing,
         fetch_images=nothing,
         search=search,
@@ -126,9 +133,9 @@ def test_another_version_than_the_recipe_wants(folder: Path, store: Store) -> No
 
 
 def test_a_tarball_of_the_lock_is_taken(folder: Path, store: Store) -> None:
-    text = RECIPE.replace('package = "linux-source-6.12"', 'url = "https://example/linux.tar.xz"\nversion = "7.0"')
-    (folder / "r.toml").write_text(text)
     data = tarball(FILES)
+    named = f'url = "https://example/linux.tar.xz"\nsha256 = "{sha256(data).hexdigest()}"\nversion = "7.0"'
+    (folder / "r.toml").write_text(RECIPE.replace('package = "linux-source-6.12"', named))
     file = LockedFile(
         name="linux",
         version="7.0",
@@ -144,3 +151,16 @@ def test_a_tarball_of_the_lock_is_taken(folder: Path, store: Store) -> None:
     assert layer.step.inputs["source linux"] == file.sha256
     with pytest.raises(SourceError, match=r"Linux 6\.12\.118"):
         layer.step.result(store)
+    other = replace(lock, files=(replace(file, sha256="0" * 64),))
+    with pytest.raises(SourceError, match="another kernel's source than the recipe names: linux 000000000000"):
+        vanilla.layer(inputs(folder, store, other))
+    with pytest.raises(SourceError, match="another kernel's source"):
+        vanilla.layer(inputs(folder, store))
+
+
+def test_a_source_that_the_recipe_does_not_name_is_not_compiled(folder: Path, store: Store) -> None:
+    lock = lock_of(store)
+    (package,) = lock.packages
+    for packages in ((), (replace(package, name="linux-source-7"),), (package, replace(package, name="more"))):
+        with pytest.raises(SourceError, match="another kernel's source than the recipe names"):
+            vanilla.layer(inputs(folder, store, replace(lock, packages=packages)))

@@ -8,10 +8,11 @@ import pytest
 
 from assembler.cli.main import call
 from assembler.errors import Problems
-from assembler.lock.model import Lock, LockedFile
+from assembler.lock.model import LockedFile
 from assembler.lock.toml import LockError, format_lock
 from assembler.recipe.addresses import login_in, without_logins
 from assembler.recipe.load import load
+from tests.lock.test_toml import LOCK
 
 LOGIN = "robot:pAss-w0rd"
 VANILLA = "kernel.source = 'vanilla'\nkernel.url = "
@@ -100,8 +101,7 @@ def test_nothing_takes_long() -> None:
 
 
 def test_not_written_into_a_lock() -> None:
-    lock = Lock(assembler="1", recipe_sha256="0" * 64, source_date_epoch=0, architecture="amd64",
-                build_architecture="amd64", archives=(), packages=())  # fmt: skip
+    lock = replace(LOCK, files=())
     assert format_lock(lock)
     file = LockedFile(name="kubelet", version="1", url=f"https://{LOGIN}@host/kubelet", size=1, sha256="0" * 64,
                       learned="recipe", witness="", role="kubernetes")  # fmt: skip

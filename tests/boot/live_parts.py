@@ -35,7 +35,7 @@ tell() {
     [ ! -e /run/motd.d/livecd ] || tell notice </run/motd.d/livecd
     tell mounts </proc/mounts
     tell screen </dev/vcs
-    stat -c '%a %u:%g %n' / /run /mnt /mnt/overlay /tmp | tell modes
+    stat -c '%a %u:%g %n' / /run /mnt /mnt/overlay /tmp /run/initramfs | tell modes
     ls / | tell root
     cat /boot/config-over 2>/dev/null | tell over
     cat /marker 2>/dev/null | tell marker

@@ -142,9 +142,9 @@ def test_what_the_system_finds_itself_in(parts: Parts, disk: Disk) -> None:
     verdict = boot(parts, disk(ours), append="3 livecd.state=auto")
     assert verdict.sections["init"] == "first process with 3\n"
     modes = [line.split() for line in verdict.sections["modes"].splitlines()]
-    assert {path: (mode, owner) for mode, owner, path in modes} == dict.fromkeys(
-        ("/", "/run", "/mnt", "/mnt/overlay", "/tmp"), ("755", "0:0")
-    )
+    # The medium and the squashfs on it, where private files are for whoever reads it, are below /run/initramfs.
+    expected = dict.fromkeys(("/", "/run", "/mnt", "/mnt/overlay", "/tmp"), ("755", "0:0"))
+    assert {path: (mode, owner) for mode, owner, path in modes} == {**expected, "/run/initramfs": ("700", "0:0")}
     assert set(verdict.sections["root"].split()) >= {"dev", "mnt", "proc", "run", "sys", "usr"}
     assert verdict.mount("/run/initramfs/medium")[:3] == ["/dev/sr0", "iso9660", "ro"]
     assert verdict.mount("/run/initramfs/rootfs")[1:3] == ["squashfs", "ro"]

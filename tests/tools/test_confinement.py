@@ -4,6 +4,7 @@ Each refusal stands beside the same deed that was allowed, so that it is the con
 """
 
 import contextlib
+import gc
 import os
 import platform
 import signal
@@ -306,6 +307,7 @@ def test_many_at_once_have_what_is_theirs(toolbox: Toolbox, tmp_path: Path) -> N
     with ThreadPoolExecutor(6) as pool:
         for said, expected in pool.map(attempt, range(12)):
             assert said == str(expected)
+    assert gc.isenabled()
 
 
 @pytest.mark.parametrize("version", range(8))

@@ -99,6 +99,16 @@ def test_nothing_is_written_elsewhere(toolbox: Toolbox, secret: Path, deed: str)
     perl(toolbox, code, writes=[secret.parent])
 
 
+@pytest.mark.parametrize("deed", ["chmod 0666, $p", "chown -1, $(, $p", "utime 0, 0, $p", "chmod 0666, $f"])
+def test_what_files_are_like_is_not_changed(toolbox: Toolbox, secret: Path, deed: str) -> None:
+    """Landlock alone lets everybody do that to every file of theirs."""
+    before = secret.stat()
+    code = f"my $p = '{secret}'; open my $f, '<', $p or die 'not read'; ({deed}) or die $!"
+    refused(toolbox, code, "Operation not permitted", reads=[secret])
+    assert secret.stat() == before
+    perl(toolbox, code, reads=[secret], attributes=True)
+
+
 def test_one_file_to_write_is_not_its_folder(toolbox: Toolbox, secret: Path) -> None:
     perl(toolbox, f"open my $f, '>', '{secret}' or die $!; print $f 'new'", writes=[secret])
     assert secret.read_text() == "new"

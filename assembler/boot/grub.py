@@ -27,7 +27,9 @@ def bios_core(toolbox: Toolbox, loaders: Path, marker: str) -> bytes:
     path on it. Raises AssembleError when a file is missing and ToolError when grub-mkimage fails.
     """
     modules = _present(loaders / "usr/lib/grub/i386-pc", "grub-pc-bin")
-    config = f"search --no-floppy --file --set=root {quoted(marker)}\nset prefix=($root){PREFIX}\n"
+    # Of several, the one that the firmware started this from.
+    search = f'search --no-floppy --file --set=root --hint "$root" {quoted(marker)}'
+    config = f"{search}\nset prefix=($root){PREFIX}\n"
     with tempfile.TemporaryDirectory() as folder:
         embedded, out = Path(folder) / "embedded.cfg", Path(folder) / "core.img"
         embedded.write_text(config, "utf-8")

@@ -4,12 +4,11 @@ import dataclasses
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
 
 from assembler.audit.compare import Bytes, Change, Comparison, compare
-from assembler.audit.markup import printable
 from assembler.audit.report import page
 from assembler.cli.session import Session
 from assembler.lock.changes import describe
@@ -18,6 +17,8 @@ from assembler.tools.confinement import tell as tell_weakness
 
 PAIRS = 20
 """Pairs of files that are handed to diffoscope at most."""
+LARGEST = 64 << 20
+"""Bytes of a file that is handed to it at most."""
 PATIENCE = 120
 """Seconds for each."""
 
@@ -42,15 +43,15 @@ def compare_images(current: Session, old: Path, new: Path, html: Path | None, *,
 def tell(current: Session, found: Comparison, said: Mapping[str, str] = MappingProxyType({})) -> None:
     """Say what differs, for people; `said` is what else is known of paths."""
     for line in describe(found.lock):
-        current.say(printable(f"lock: {line}"))
+        current.say(f"lock: {line}")
     for package in found.packages:
         versions = " -> ".join(version or "none" for version in (package.old, package.new))
-        current.say(printable(f"package {package.name}:{package.architecture}: {versions}"))
+        current.say(f"package {package.name}:{package.architecture}: {versions}")
     for change in found.changes:
         for line in _lines(change):
-            current.say(printable(line))
+            current.say(line)
         if change.path in said:
-            current.say(said[change.path])
+            current.quote(said[change.path])
 
 
 def _lines(change: Change) -> list[str]:
@@ -78,10 +79,10 @@ class _Diffoscope:
             own = Path(folder) / "tmp"
             own.mkdir()
             for name, read in (("a", old), ("b", new)):
-                side = Path(folder) / name / Path(path).name
+                side = Path(folder) / name / "file"
                 side.parent.mkdir()
-                with side.open("wb") as out:
-                    out.writelines(read())
+                if not _written(side, read()):
+                    return
                 sides.append(str(side))
             try:
                 process = start(
@@ -106,3 +107,15 @@ class _Diffoscope:
                 self.said[path] = (said or complaint).decode("utf-8", "replace")
             finally:
                 kill(process)
+
+
+def _written(path: Path, chunks: Iterator[bytes]) -> bool:
+    """Write a file; returns whether it is no larger than what is handed on."""
+    left = LARGEST
+    with path.open("wb") as out:
+        for chunk in chunks:
+            left -= len(chunk)
+            if left < 0:
+                return False
+            out.write(chunk)
+    return True

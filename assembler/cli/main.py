@@ -3,6 +3,7 @@
 0 success, 1 an error that was explained, 2 wrong usage, 130 interrupted by Ctrl-C, 143 by SIGTERM.
 """
 
+import io
 import signal
 import sys
 from collections.abc import Sequence
@@ -24,6 +25,7 @@ from assembler.cli.sbom import sbom
 from assembler.cli.schema import schema
 from assembler.cli.verify import verify
 from assembler.errors import AssembleError
+from assembler.printable import printable_lines
 
 INTERRUPTED, TERMINATED = 130, 143
 
@@ -76,7 +78,10 @@ def call(arguments: Sequence[str]) -> int:
     try:
         status: Any = cli.main(list(arguments), prog_name="assemble", standalone_mode=False)
     except click.ClickException as error:
-        error.show()
+        # It repeats what was given, file names of others included.
+        said = io.StringIO()
+        error.show(said)
+        click.echo("\n".join(printable_lines(said.getvalue())), err=True)
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
         click.echo("interrupted", err=True)

@@ -10,6 +10,7 @@ from functools import cached_property
 from string import ascii_letters, digits
 from typing import Final
 
+from assembler.debian import values
 from assembler.debian.package import Candidate
 from assembler.debian.relations import FIELDS, Relation, parse_relations
 from assembler.debian.version import version_key
@@ -142,6 +143,42 @@ def _parse_stanza(text: str) -> dict[str, str]:
     return fields
 
 
+def _size(text: str) -> int:
+    if not re.fullmatch("[0-9]{1,18}", text):
+        raise ValueError("its Size is no number of bytes")
+    return int(text)
+
+
+def check(candidate: Candidate) -> None:
+    """Raise AssembleError unless every value of `candidate` that a lock names is one.
+
+    A signature only says whose values they are. What is checked is what was chosen: one odd package does no harm to
+    those who do not want it.
+    """
+    for field, value, shape in (
+        ("Package", candidate.name, values.NAME),
+        ("Version", candidate.version, values.VERSION),
+        ("Architecture", candidate.architecture, values.ARCHITECTURE),
+        ("Source", candidate.source, values.NAME),
+        ("Source", candidate.source_version, values.VERSION),
+        ("Filename", candidate.filename, values.PATH),
+        ("SHA256", candidate.sha256, values.SHA256),
+    ):
+        if len(value) > values.LONGEST or not re.fullmatch(shape, value):
+            raise _odd(candidate, f"its {field} is {value[:80]!a}")
+    if not 0 < candidate.size <= values.LARGEST:
+        raise _odd(candidate, f"its Size is {candidate.size}")
+
+
+def _odd(candidate: Candidate, why: str) -> AssembleError:
+    return AssembleError(
+        "the archive offers a package with values that are none",
+        where=Place(file=candidate.archive, package=ascii(candidate.name[:80])[1:-1]),
+        why=why,
+        hint="do not take it from there, and tell whoever keeps the archive",
+    )
+
+
 def _stanza_start(data: bytes, place: int) -> int:
     gap = data.rfind(b"\n\n", 0, place)
     return gap + 2 if gap >= 0 else 0
@@ -177,8 +214,13 @@ class Universe:
         self._offers: dict[str, tuple[Offer, ...]] = {}
         self._providers: dict[str, tuple[tuple[Offer, str], ...]] = {}
         self._mentions: dict[str, tuple[int, ...]] = {}
-        for number, (_archive, data) in enumerate(self._indices):
-            self._scan(number, data)
+        for number, (archive, data) in enumerate(self._indices):
+            try:
+                self._scan(number, data)
+            except UnicodeDecodeError as error:
+                raise AssembleError(
+                    "the package index is damaged", where=Place(file=archive), why="a name in it is not UTF-8"
+                ) from error
 
     @classmethod
     def from_indices(
@@ -283,6 +325,8 @@ class Universe:
         offers: list[Offer] = []
         for position in self._stanzas.get(name, ()):
             candidate = self._read_candidate(position)
+            if candidate.name != name:
+                raise self._damaged(position, f"it has another Package, too: {name}")
             if candidate.architecture not in {self.architecture, "all"}:
                 continue
             if any(
@@ -319,11 +363,12 @@ class Universe:
 
     def _stanza_name(self, position: Position) -> str:
         stanza = b"\n" + self._stanza(position)
-        start = stanza.index(b"\nPackage:") + len(b"\nPackage:")
-        return stanza[start : (stanza + b"\n").index(b"\n", start)].strip().decode()
+        _before, field, rest = stanza.partition(b"\nPackage:")
+        if not field:
+            raise self._damaged(position, "it has no field Package")
+        return rest.partition(b"\n")[0].strip().decode()
 
     def _read_candidate(self, position: Position) -> Candidate:
-        archive = self._indices[position[0]][0]
         try:
             fields = _parse_stanza(self._stanza(position).rstrip(b"\n").decode())
             source, _space, rest = fields.get("Source", fields["Package"]).partition(" ")
@@ -334,16 +379,24 @@ class Universe:
                 source=source,
                 source_version=rest.strip(" ()") or fields["Version"],
                 filename=fields["Filename"],
-                size=int(fields["Size"]),
+                size=_size(fields["Size"]),
                 sha256=fields["SHA256"],
-                archive=archive,
+                archive=self._indices[position[0]][0],
                 fields=fields,
             )
         except KeyError as error:
-            why = f"the stanza at offset {position[1]} has no field {error}"
+            why = f"it has no field {error}"
         except ValueError as error:
-            why = f"in the stanza at offset {position[1]}: {error}"
-        raise AssembleError("the package index is damaged", where=Place(file=archive), why=why)
+            why = str(error)
+        raise self._damaged(position, why)
+
+    def _damaged(self, position: Position, why: str) -> AssembleError:
+        archive = self._indices[position[0]][0]
+        return AssembleError(
+            "the package index is damaged",
+            where=Place(file=archive),
+            why=f"in the stanza at offset {position[1]}: {why}",
+        )
 
     def first_mention(self, name: str) -> tuple[int, ...]:
         """When apt, reading the indices, first meets `name`: as itself, or in a relation of another package.

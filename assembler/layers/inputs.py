@@ -25,6 +25,8 @@ class Inputs:
     store: Store
     fetch: Callable[[Iterable[LockedPackage]], None]
     """Gets packages into the store."""
+    toolbox: Callable[[], Toolbox]
+    """The lock's tools, proved and laid out in the store."""
     fetch_files: Callable[[Iterable[LockedFile]], None]
     """Gets upstream files into the store."""
     fetch_images: Callable[[Iterable[LockedImage]], None]
@@ -58,7 +60,3 @@ class Inputs:
     def folder_of(self, role: str) -> Path:
         """A folder in the store with the packages of `role`, fetched and laid out."""
         return unpacked(self.store, self.fetched(role))
-
-    def toolbox(self) -> Toolbox:
-        """The locked tools."""
-        return Toolbox(self.folder_of("tools"), self.lock.build_architecture, self.store.root / "logs")

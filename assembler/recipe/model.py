@@ -101,6 +101,11 @@ class File(Strict):
     group: Account = "root"
     """Group, by its name in the image's group or by number."""
 
+    @property
+    def private(self) -> bool:
+        """Whether not everybody on the node may read it; then nothing outside the root file system has its bytes."""
+        return self.link is None and not int(self.mode, 8) & 0o004
+
 
 SystemId = Annotated[int, Field(ge=100, le=59999)]
 """Number of a user or group; those below are Debian's own."""
@@ -132,8 +137,9 @@ class Rootfs(Strict):
     """Numbers of users and groups. Absent: those that dpkg's order of configuration gives them."""
     hostname: HostName = "localhost"
     """The static host name."""
-    root_password: Password = "!"  # noqa: S105  a locked account, not a password
-    """Root's password in clear, or a crypt(5) hash (`$...`), or `!` for none."""
+    root_password: Password = Field(default="!", repr=False)
+    """Root's password in clear, or a crypt(5) hash (`$...`), or `!` alone for none. Any other text that begins with `!`
+    or `*` is a password like another, but for the marks that shadow(5) has for locked accounts, which are refused."""
     locale: Locale = "C.UTF-8"
     """LANG of the system."""
     timezone: TimeZone = "Etc/UTC"
@@ -149,7 +155,14 @@ class Rootfs(Strict):
     mask: list[UnitName] = []
     """systemd units to mask."""
     files: list[File] = []
-    """Files to add, after all packages are configured."""
+    """Files to add, after all packages are configured. Those that not everybody may read are private: their bytes are
+    in the root file system with their mode, and nowhere else on the medium."""
+
+    @property
+    def private_sources(self) -> frozenset[str]:
+        """The keys that name host files with the bytes of private files, as ``rootfs.files[2].source``."""
+        named = enumerate(self.files)
+        return frozenset(f"rootfs.files[{index}].source" for index, file in named if file.private and file.source)
 
 
 class Artifacts(Strict):
@@ -244,7 +257,8 @@ class Recipe(Strict):
     epoch: Annotated[int, Field(ge=0, lt=2**32)] | None = None
     """SOURCE_DATE_EPOCH, in seconds since 1970; absent: the newest date of the archives, when locking."""
     args: dict[ArgumentName, str] = {}
-    """Arguments with their defaults; `--arg NAME=VALUE` overrides one. `${NAME}` in any string elsewhere becomes the
+    """Arguments with their defaults; `--arg NAME=VALUE` overrides one, `--arg-file NAME=PATH`
+    with the text in a file. `${NAME}` in any string elsewhere becomes the
     value. `$${NAME}` stands for the text `${NAME}`; every other `$` is itself."""
     debian: Debian = Debian()
     kernel: Kernel = Kernel()

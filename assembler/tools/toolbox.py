@@ -13,15 +13,16 @@ import signal
 import subprocess
 import tempfile
 import threading
+import weakref
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
 from assembler.errors import AssembleError, Place
-from assembler.lock.model import LockedPackage
 from assembler.progress import SILENT, Reporter
 from assembler.store.objects import Store
 from assembler.tools.confinement import LIMITS, Confinement, Limits, finish, kill, start, tell
+from assembler.tools.trust import ProvedTools
 from assembler.tools.unpack import unpacked
 
 _LOADERS = {
@@ -68,12 +69,22 @@ class Toolbox:
         self._lock = threading.Lock()
 
     @classmethod
-    def open(cls, store: Store, packages: Sequence[LockedPackage], architecture: str, logs: Path) -> "Toolbox":
-        """The toolbox of `packages` (a lock's `tools` role, dependencies included), unpacked in the store when needed.
+    def open(cls, store: Store, tools: ProvedTools, logs: Path) -> "Toolbox":
+        """The toolbox of `tools`, whose packages are in the store, laid out there when needed.
 
-        Raises what :func:`assembler.tools.unpack.unpacked` raises.
+        In a store that others can write to nothing is run: then they are laid out elsewhere, from the packages alone,
+        and that goes with the toolbox. Raises what :func:`assembler.tools.unpack.unpacked` raises.
         """
-        return cls(unpacked(store, packages), architecture, logs)
+        if store.trusted:
+            return cls(unpacked(store, tools.packages), tools.architecture, logs)
+        folder = Path(tempfile.mkdtemp(prefix="assemble-tools-"))
+        own = Store(folder / "store")
+        for package in tools.packages:
+            with store.get(package.sha256, what=package.name).open("rb") as stream:
+                own.adopt_stream(stream)
+        toolbox = cls(unpacked(own, tools.packages), tools.architecture, logs)
+        weakref.finalize(toolbox, shutil.rmtree, folder, ignore_errors=True)
+        return toolbox
 
     def find(self, name: str) -> Path:
         """The program `name`; raises ToolError when no package of the toolbox ships it."""

@@ -48,6 +48,8 @@ _ESCAPE = re.compile(
 )
 """ECMA-48 control sequences, and carriage returns, which a regular expression should not have to know of."""
 _UNFINISHED = re.compile(r"\x1b(?:\[[0-?]*[ -/]*|[\]PX^_][^\x07\x1b]*\x1b?|[ -/]*)?$")
+LARGEST = 64 << 20
+"""Characters of a console that are kept; a guest that says more is not waited for any longer."""
 _LONGEST = 4096
 """Characters after which an unfinished sequence is taken for text."""
 
@@ -79,6 +81,7 @@ class Console:
         self._text = ""
         self._seen = 0
         self._closed = False
+        self._flooded = False
 
     @property
     def text(self) -> str:
@@ -96,7 +99,10 @@ class Console:
         if self._echo and clean:
             self._echo(clean)
         with self._condition:
-            self._text += clean
+            if len(self._text) + len(clean) > LARGEST:
+                self._flooded = self._closed = True
+            else:
+                self._text += clean
             self._condition.notify_all()
 
     def close(self) -> None:
@@ -121,6 +127,12 @@ class Console:
                 if self._closed or left <= 0:
                     return None
                 self._condition.wait(left)
+
+    @property
+    def flooded(self) -> bool:
+        """Whether more has come than is kept."""
+        with self._condition:
+            return self._flooded
 
     @property
     def closed(self) -> bool:
@@ -174,6 +186,7 @@ def attach(emulator: Emulator, hardware: Hardware) -> int:
 
     Ctrl-A X ends QEMU, Ctrl-A H shows its other keys.
     """
+    hardware = hardware.from_anywhere()
     with prepared(emulator, hardware) as (folder, variables):
         argv = arguments(emulator, hardware, uefi_vars=variables, interactive=True)
         # The terminal sends its Ctrl-C to the guest (signal=off), so nothing must be caught here.
@@ -247,7 +260,7 @@ class Machine:
 
     def __init__(self, emulator: Emulator, hardware: Hardware, *, echo: Callable[[str], None] | None = None) -> None:
         self._emulator = emulator
-        self._hardware = hardware
+        self._hardware = hardware.from_anywhere()
         self.console = Console(echo)
 
     def __enter__(self) -> Self:
@@ -293,6 +306,11 @@ class Machine:
         found = self.console.find(compiled, timeout)
         if found:
             return found
+        if self.console.flooded:
+            raise MachineError(
+                f"the console said more than {LARGEST} characters and did not show {compiled.pattern!r}",
+                details=_tail(self.console.text),
+            )
         if self.console.closed:
             status = self._process.wait()
             log = self._log.read_text(errors="replace")

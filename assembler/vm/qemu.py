@@ -4,7 +4,7 @@ Drives are given as ``-blockdev`` JSON (QEMU's QAPI, BlockdevOptions), so that n
 """
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -104,6 +104,15 @@ class Hardware:
     append: str = ""
     """its command line."""
 
+    def from_anywhere(self) -> "Hardware":
+        """The same with absolute paths, as QEMU runs in a folder of its own."""
+        return replace(
+            self,
+            drives=tuple(replace(drive, path=drive.path.absolute()) for drive in self.drives),
+            kernel=self.kernel and self.kernel.absolute(),
+            initrd=self.initrd and self.initrd.absolute(),
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Emulator:
@@ -142,6 +151,9 @@ def _blockdev(name: str, path: Path, form: str, *, read_only: bool, discard: boo
         "read-only": read_only,
         "file": {"driver": "file", "filename": str(path), "read-only": read_only},
     }
+    if form == "qcow2":
+        # Whatever its header says, there is no other file behind it.
+        options["backing"] = None
     if discard:
         options |= {"discard": "unmap", "detect-zeroes": "unmap"}
     return ["-blockdev", _json(options)]

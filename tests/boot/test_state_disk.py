@@ -349,7 +349,7 @@ def test_another_label(parts: Parts, tmp_path: Path) -> None:
     image = tmp_path / "other.iso"
     medium(image, parts.busybox, "OTHER")
     verdict = boot(replace(parts, medium=image), append="livecd.label=OTHER livecd.state=none")
-    assert verdict.sections["medium"] == "DEVICE=/dev/sr0\nLABEL=OTHER\n"
+    assert verdict.sections["medium"] == "DEVICE=/dev/sr0\nLABEL=OTHER\nSHA256SUMS=\n"
 
 
 def test_a_damaged_medium_and_a_system_without_init(parts: Parts, tmp_path: Path) -> None:

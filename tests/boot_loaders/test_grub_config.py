@@ -12,7 +12,7 @@ from assembler.tools.toolbox import Toolbox
 
 
 def config(**changes: Any) -> str:
-    return grub_config(**{"title": "node", "marker": "/.disk/id/0123", "architecture": "amd64", **changes})
+    return grub_config(**{"title": "node", "marker": "/.disk/id/0123", "medium": "5ea1", "architecture": "amd64", **changes})
 
 
 def kernel_lines(text: str) -> dict[str, list[str]]:
@@ -36,11 +36,11 @@ def test_grub_accepts_it(toolbox: Toolbox, tmp_path: Path, title: str) -> None:
 
 def test_entries() -> None:
     found = kernel_lines(config(cmdline="quiet", state="LABEL=STATE"))
-    consoles = ["console=tty0", "console=ttyS0,115200"]
+    common = ["livecd.medium=5ea1", "console=tty0", "console=ttyS0,115200", "quiet"]
     assert found == {
-        "normal": ["/boot/vmlinuz", "livecd.state=LABEL=STATE", *consoles, "quiet"],
-        "no-state": ["/boot/vmlinuz", "livecd.state=none", *consoles, "quiet"],
-        "rescue": ["/boot/vmlinuz", "livecd.state=LABEL=STATE", "livecd.rescue", *consoles, "quiet"],
+        "normal": ["/boot/vmlinuz", "livecd.state=LABEL=STATE", *common],
+        "no-state": ["/boot/vmlinuz", "livecd.state=none", *common],
+        "rescue": ["/boot/vmlinuz", "livecd.state=LABEL=STATE", "livecd.rescue", *common],
     }
     assert "set timeout=7\n" in config(timeout=7)
     assert kernel_lines(config(architecture="arm64"))["normal"][-1].startswith("console=ttyAMA0")

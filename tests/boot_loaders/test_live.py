@@ -14,7 +14,7 @@ EPOCH = 1_700_000_000
 
 @pytest.fixture
 def boot(toolbox: Toolbox, loaders: Path) -> LiveBoot:
-    return live_boot(toolbox, loaders, architecture="amd64", title="node", identity="digest", epoch=EPOCH)
+    return live_boot(toolbox, loaders, architecture="amd64", title="node", identity="digest", medium="5ea1", epoch=EPOCH)
 
 
 def test_the_core_image_is_small_and_always_the_same(toolbox: Toolbox, loaders: Path) -> None:
@@ -56,7 +56,7 @@ def test_the_loaders_find_their_files(boot: LiveBoot, toolbox: Toolbox, tmp_path
 
 
 def test_images_differ_by_identity(toolbox: Toolbox, loaders: Path, boot: LiveBoot) -> None:
-    other = live_boot(toolbox, loaders, architecture="amd64", title="node", identity="other", epoch=EPOCH)
+    other = live_boot(toolbox, loaders, architecture="amd64", title="node", identity="other", medium="5ea1", epoch=EPOCH)
     assert set(other.files) != set(boot.files)
     assert other.images.efi == boot.images.efi
 

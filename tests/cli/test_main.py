@@ -115,7 +115,8 @@ def test_neither_command_nor_recipe(name: str, said: str, capsys: pytest.Capture
         (["--nonsense"], "No such option"),
         (["r.toml", "more.toml"], "unexpected extra argument"),
         (["r.toml", "--arg", "NAME"], "'NAME' is not NAME=VALUE"),
-        (["r.toml", "--arg", "=x"], "'=x' is not NAME=VALUE"),
+        (["r.toml", "--arg", "=x"], "what is given is not NAME=VALUE"),
+        (["r.toml", "--arg-file", "NAME"], "'NAME' is not NAME=PATH"),
         (["r.toml", "--jobs", "0"], "0 is not in the range"),
         (["lock"], "Missing argument"),
         (["run", "--memory", "2T"], "'2T' is not a size"),
@@ -148,7 +149,7 @@ def test_values_of_arguments_may_hold_anything(capsys: pytest.CaptureFixture[str
     ("text", "arguments", "warning"),
     [
         ("rootfs.root_password = 'root'", [], "change it with rootfs.root_password"),
-        ("args.ROOT_PASSWORD = 'root'\nrootfs.root_password = '${ROOT_PASSWORD}'", [], "--arg ROOT_PASSWORD=..."),
+        ("args.ROOT_PASSWORD = 'root'\nrootfs.root_password = '${ROOT_PASSWORD}'", [], "--arg-file ROOT_PASSWORD=FILE"),
         ("args.P = 'root'\nrootfs.root_password = '${P}'", ["--arg", "P=secret"], ""),
         ("", [], ""),
     ],
@@ -273,3 +274,10 @@ def test_signals(number: signal.Signals, status: int, silent_mirror: str, folder
         assert process.wait() == status
     assert "Traceback" not in said
     assert not list(folder.glob("*.lock.toml"))
+
+
+def test_a_strangers_kernel_is_not_compiled(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write("name = 'x'\nkernel.source = 'vanilla'\nkernel.package = 'linux-source-6.12'")
+    assert call(["r.toml", "--no-compile"]) == 1
+    assert "--no-compile rules out" in capsys.readouterr().err
+    assert os.listdir(folder) == ["r.toml"], "nothing has been locked or fetched"  # noqa: PTH208  names, in a test

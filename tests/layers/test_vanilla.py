@@ -16,6 +16,7 @@ from assembler.layers.inputs import Inputs
 from assembler.lock.model import Lock, LockedFile, LockedPackage
 from assembler.recipe.load import load
 from assembler.store.objects import Store
+from assembler.tools.toolbox import Toolbox
 from tests.debian.debs import deb, item
 from tests.kernel.test_source import FILES, tarball
 from tests.lock.test_toml import LOCK
@@ -39,6 +40,10 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def no_tools() -> Toolbox:
+    raise AssertionError("a kernel is compiled with the host's programs")
+
+
 def nothing(_: Iterable[object]) -> None:
     """What a fetcher does whose things are in the store."""
 
@@ -59,7 +64,7 @@ def lock_of(store: Store) -> Lock:
         why="requested",
     )
     tools = find("amd64", "amd64", os.environ["PATH"]).tools
-    return replace(LOCK, architecture="amd64", build_architecture="amd64", packages=(package,), toolchain=tools)
+    return replace(LOCK, architecture="amd64", packages=(package,), toolchain=tools)
 
 
 def inputs(folder: Path, store: Store, lock: Lock | None = None, search: str = os.environ["PATH"]) -> Inputs:
@@ -69,6 +74,7 @@ def inputs(folder: Path, store: Store, lock: Lock | None = None, search: str = o
         lock_text=b"",
         store=store,
         fetch=nothing,
+        toolbox=no_tools,
         fetch_files=nothing,
         fetch_images=nothing,
         search=search,

@@ -1,6 +1,7 @@
 """``assemble rebuild``: build a finished image again."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -19,7 +20,7 @@ from assembler.cli.session import network_options, options, session
 )
 @network_options
 @options
-def rebuild(image: Path, out: Path, *, offline: bool, store: Path | None, jobs: int | None, **common: bool) -> None:
+def rebuild(image: Path, out: Path, *, offline: bool, store: Path | None, jobs: int | None, **common: Any) -> None:
     """Take recipe and lock out of IMAGE.iso, build it again, and tell what the new image has otherwise.
 
     Only downloads are taken from the store: everything is computed anew. FOLDER/rebuild.json is an in-toto statement of

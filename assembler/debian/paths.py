@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-
 _CLASSES = {
     "alnum": "A-Za-z0-9",
     "alpha": "A-Za-z",

@@ -40,8 +40,10 @@ from assembler.reading import MissingError, OutsideError, Reach, UnreadableError
 _HEADER = "# Every input of the image. Written by `assemble lock`: change the recipe, not this file."
 _HINT = "the lock is not for editing: restore it, or delete it and run `assemble lock`"
 
-MAX_LOCK = 16 << 20
-"""Bytes; 30 000 packages have room in it."""
+MAX_LOCK = 8 << 20
+"""Bytes; 20 000 packages have room in it."""
+MOST_VALUES = 250_000
+"""A package has at most nine."""
 MAX_PROBLEMS = 100
 """What is wrong in a lock, told at once."""
 
@@ -213,7 +215,7 @@ def parse_lock(text: str, file: str) -> Lock:
     if len(text) > MAX_LOCK:
         raise LockError("the lock is too large", where=Place(file=file), why=f"at most {MAX_LOCK} bytes are read")
     try:
-        data = tomltext.loads(text)
+        data = tomltext.loads(text, most=MOST_VALUES)
     except tomllib.TOMLDecodeError as error:
         match = re.search(r"^(.*) \(at line (\d+), column (\d+)\)$", str(error))
         place = Place(file=file, line=int(match[2]), column=int(match[3])) if match else Place(file=file)

@@ -54,7 +54,7 @@ def live_boot(
     images = BootImages(
         bios=bios_core(toolbox, loaders, marker) if bios else None,
         mbr=bios_mbr(loaders) if bios else b"",
-        efi=efi_system_partition(loaders, architecture, epoch),
+        efi=efi_system_partition(loaders, architecture, marker, epoch),
     )
     files = {
         "/.disk/info": f"{title}\n".encode(),

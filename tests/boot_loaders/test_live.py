@@ -12,9 +12,15 @@ from assembler.tools.toolbox import Toolbox
 EPOCH = 1_700_000_000
 
 
+def made(toolbox: Toolbox, loaders: Path, identity: str) -> LiveBoot:
+    return live_boot(
+        toolbox, loaders, architecture="amd64", title="node", identity=identity, medium="5ea1", epoch=EPOCH
+    )
+
+
 @pytest.fixture
 def boot(toolbox: Toolbox, loaders: Path) -> LiveBoot:
-    return live_boot(toolbox, loaders, architecture="amd64", title="node", identity="digest", medium="5ea1", epoch=EPOCH)
+    return made(toolbox, loaders, "digest")
 
 
 def test_the_core_image_is_small_and_always_the_same(toolbox: Toolbox, loaders: Path) -> None:
@@ -62,7 +68,7 @@ def test_the_loaders_find_their_files(boot: LiveBoot, toolbox: Toolbox, tmp_path
 
 
 def test_images_differ_by_identity(toolbox: Toolbox, loaders: Path, boot: LiveBoot) -> None:
-    other = live_boot(toolbox, loaders, architecture="amd64", title="node", identity="other", medium="5ea1", epoch=EPOCH)
+    other = made(toolbox, loaders, "other")
     assert set(other.files) != set(boot.files)
     assert other.images.efi != boot.images.efi
 

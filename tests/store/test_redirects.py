@@ -117,6 +117,11 @@ def test_a_login_of_the_configuration_does_not_follow_a_redirect(server: Server,
         assert (first, shown[1:]) == ([None], [None]), "nor into a part of the same server that it is not for"
         assert transport.get(inside) == b"found"
         assert shown[2:] == ["Bearer tok3n"]
+        logins = {server.url("/public/"): Login(token="wide"), **routes.logins}
+    with Transport(attempts=1, routes=Routes(logins=logins)) as transport:
+        away, first = leads(server, inside, "/public/away")
+        assert transport.get(away) == b"found"
+        assert (first, shown[3:]) == (["Bearer wide"], [None]), "nor out of one that it is for"
 
 
 def test_a_server_that_sends_us_back_is_shown_nothing_either(server: Server, site: Server, direct: Path) -> None:

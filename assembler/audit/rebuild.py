@@ -2,12 +2,14 @@
 
 import hashlib
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 from assembler.audit.image import LARGEST_LOCK, Image, ImageError
-from assembler.errors import Place
+from assembler.errors import Place, Problems
 from assembler.layers import contents
-from assembler.recipe.load import LoadedRecipe
+from assembler.recipe.document import OutOfReachError
+from assembler.recipe.load import LoadedRecipe, load
 from assembler.recipe.portable import RECIPE
 from assembler.tree.content import chunks
 
@@ -64,14 +66,29 @@ def require_no_compiling(loaded: LoadedRecipe, image: Image) -> None:
         )
 
 
-def require_own_files(loaded: LoadedRecipe, folder: Path) -> None:
-    """Raise ImageError when the recipe taken out into `folder` names files elsewhere: those of whoever rebuilds it."""
-    inside = folder.resolve()
-    for path in (*loaded.sources, *(file.path for file in loaded.files.values())):
-        if not path.resolve().is_relative_to(inside):
-            raise ImageError(
-                "the image's recipe names a file that is not on the image",
-                where=Place(path=f"{contents.RECIPE_FOLDER}/{RECIPE}"),
-                why=f"it names {path}",
-                hint="it was not written by the assembler; do not trust the image",
-            )
+def load_own(path: Path, args: Mapping[str, str] | None = None) -> LoadedRecipe:
+    """The recipe `path`, which was taken out into a folder of its own, with the arguments `args`.
+
+    Raises ImageError when it names files elsewhere, those of whoever rebuilds it, and Problems when it is wrong.
+    """
+    try:
+        loaded = load(path, args)
+    except Problems as problems:
+        out = next((error for error in problems.errors if isinstance(error, OutOfReachError)), None)
+        if out is None:
+            raise
+        raise _names_others(str(out.where)) from problems
+    inside = path.resolve().parent
+    for source in (*loaded.sources, *(file.path for file in loaded.files.values())):
+        if not source.resolve().is_relative_to(inside):
+            raise _names_others(str(source))
+    return loaded
+
+
+def _names_others(which: str) -> ImageError:
+    return ImageError(
+        "the image's recipe names a file that is not on the image",
+        where=Place(path=f"{contents.RECIPE_FOLDER}/{RECIPE}"),
+        why=f"at {which}",
+        hint="it was not written by the assembler; do not trust the image",
+    )

@@ -1,6 +1,7 @@
 """``assemble rebuild``: build a finished image again."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -32,7 +33,7 @@ def rebuild(
     offline: bool,
     store: Path | None,
     jobs: int | None,
-    **common: bool,
+    **common: Any,
 ) -> None:
     """Take recipe and lock out of IMAGE.iso, build it again, and tell what the new image has otherwise.
 

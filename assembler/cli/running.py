@@ -12,13 +12,11 @@ import click
 
 from assembler.cli.locking import choose_mirrors
 from assembler.cli.session import Session
-from assembler.debian.fetch import fetch_packages
+from assembler.cli.tools import open_emulator
 from assembler.errors import AssembleError
-from assembler.lock.toml import parse_lock
 from assembler.printable import printable_lines
 from assembler.recipe.model import Recipe
-from assembler.store.objects import Store
-from assembler.tools.toolbox import Toolbox
+from assembler.tools.confinement import tell
 from assembler.vm import node as nodes
 from assembler.vm.finding import in_toolbox, on_host
 from assembler.vm.machine import Machine, attach
@@ -49,6 +47,7 @@ def start(current: Session, wishes: Wishes, expect: re.Pattern[str] | None, time
 
     Returns an exit status. Raises MachineError when `expect` does not come.
     """
+    tell(current.reporter)
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="assemble-run-")))
         node = nodes.built(wishes.disk.parent if nodes.root_disk(wishes.disk) else wishes.out)
@@ -144,19 +143,16 @@ def _greet(current: Session, emulator: Emulator, wishes: Wishes) -> None:
 
 
 def _emulator(current: Session, node: nodes.Built, hardware: Hardware) -> Emulator:
-    """The host's QEMU or, when it has none or no such firmware, that of the node's own lock."""
+    """The host's QEMU or, when it has none or no such firmware, the assembler's own. Never one that the image names."""
     found = on_host(node.architecture, current.settings.search)
     if found and (hardware.firmware == "bios" or found.flash(hardware)):
         return found
     missing = "UEFI firmware for QEMU" if found else "QEMU"
-    current.reporter.info(f"there is no {missing} on this host: using what is in the image's lock")
-    lock = parse_lock(nodes.lock_of(node), str(node.iso))
-    packages = lock.role("vm")
-    store = Store(current.settings.store)
+    current.reporter.info(f"there is no {missing} on this host: using the assembler's own")
+    store = current.store()
     chosen = choose_mirrors(current, Recipe(name=node.name))
     with current.transport(offline=False) as transport:
-        fetch_packages(packages, lock, store=store, transport=transport, mirrors=chosen)
-    toolbox = Toolbox.open(store, packages, lock.build_architecture, store.root / "logs")
+        toolbox = open_emulator(current, node.architecture, store=store, transport=transport, chosen=chosen)
     return in_toolbox(node.architecture, toolbox)
 
 

@@ -2,45 +2,53 @@
 
 A package is decompressed once, into the store; afterwards its files are slices of that archive. The index of members
 is kept beside it, so that composing an image parses nothing again.
+
+What dpkg refuses is refused, and where it looks at the first of several members, so is it here: a package has to be
+the same for whoever looked at it before. Where dpkg asks its caller (``--force-bad-version``), or makes something of
+what no tool writes (the same path twice), it is refused as well. Besides what unpacking a stream takes
+(tree/compressed.py) and the index (tree/tar.py), reading takes six times `_MAX_CONTROL` bytes of memory at most.
 """
 
-import bz2
-import gzip
 import hashlib
 import io
 import json
-import lzma
 import re
-import tarfile
-import zlib
+from base64 import b64decode, b64encode
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, BinaryIO, cast
 
-import zstandard
-
 from assembler.errors import AssembleError, Place
 from assembler.store.objects import Store
-from assembler.tree.compressed import Window, Xz
-from assembler.tree.tar import Limits, Member, index
+from assembler.tree.compressed import CHUNK, DAMAGE, ENDINGS, Window, expanded
+from assembler.tree.tar import Limits, Member, index, index_of
 
-_KIND = "unpacked-2"
+_KIND = "unpacked-3"
 _MAX_CONTROL = 64 << 20
 """Bytes that a control archive may have after decompression."""
-_CHUNK = 1 << 20
-_DAMAGE = (
-    ValueError,
-    EOFError,
-    lzma.LZMAError,
-    zlib.error,
-    gzip.BadGzipFile,
-    zstandard.ZstdError,
-    tarfile.TarError,
-)
-"""What the decompressors and parsers raise for bytes that are not theirs."""
+_MAX_FIELDS = 1 << 20
+"""Bytes of the largest control file."""
+_CONTROL_LIMITS = Limits(members=1000, text=1 << 20)
+_MAX_NAME = 100
+"""Bytes of the longest name of a control file (dpkg's MAXCONTROLFILENAME)."""
+_CONTROL_ENDINGS = frozenset({".xz", ".gz", ".zst"})
+"""Compressions of the control archive, besides none, that dpkg takes."""
 _UNREADABLE = (FileNotFoundError, ValueError, LookupError, TypeError)
 """What reading an unpacked package raises when its files are not whole."""
+_FORMAT = re.compile(rb"2\.[0-9]{1,9}\n")
+_SIZE = re.compile(rb" *([0-9]+) *")
+_FIELD = re.compile(r"([!\"$-,.-9;-~][!-9;-~]*):(.*)", re.DOTALL)
+"""A field's first line: its name does not begin with a number sign or a hyphen."""
+_PACKAGE = re.compile(r"[a-z0-9][a-z0-9+.-]{0,199}")
+_VERSION = re.compile(r"(?:[0-9]{1,9}:[A-Za-z0-9][A-Za-z0-9.+:~-]{0,254}|[A-Za-z0-9][A-Za-z0-9.+~-]{0,254})")
+_ARCHITECTURE = re.compile(r"[a-z0-9][a-z0-9-]{0,99}")
+_FIELDS = (
+    "Package Essential Protected Priority Section Installed-Size Origin Maintainer Bugs Architecture Multi-Arch Source "
+    "Version Replaces Provides Depends Pre-Depends Recommends Suggests Breaks Conflicts Enhances Description"
+)
+_SPELLING = {name.lower(): name for name in _FIELDS.split()}
+"""Fields that dpkg knows, in whatever case they are written."""
 
 
 class DebError(AssembleError):
@@ -66,84 +74,169 @@ class Deb:
 
 
 def _members(stream: BinaryIO, where: Place) -> Iterator[tuple[str, int, int]]:
-    """(name, offset, size) of each member of a common-format ar archive."""
+    """(name, offset, size) of each member of a common-format ar archive, which are all there."""
     if stream.read(8) != b"!<arch>\n":
         raise DebError("not a Debian package", where=where, why="it does not begin as an ar archive")
+    end = stream.seek(0, io.SEEK_END)
     position = 8
-    while header := stream.read(60):
-        size_text = header[48:58].strip()
-        if len(header) < 60 or header[58:] != b"`\n" or not size_text.isdigit():
-            raise DebError("the package is damaged", where=where, why=f"no ar header at byte {position}")
-        size = int(size_text)
-        yield header[:16].decode("ascii", "replace").strip().rstrip("/"), position + 60, size
-        position += 60 + size + size % 2
+    while position < end:
         stream.seek(position)
+        header = stream.read(60)
+        size = _SIZE.fullmatch(header[48:58])
+        if len(header) < 60 or header[58:] != b"`\n" or size is None:
+            raise DebError("the package is damaged", where=where, why=f"no ar header at byte {position}")
+        start = position + 60
+        position = start + int(size[1])
+        if position > end:
+            raise DebError("the package is damaged", where=where, why=f"it ends within the member at byte {start}")
+        yield header[:16].rstrip(b" ").removesuffix(b"/").decode("ascii", "replace"), start, int(size[1])
+        position += position % 2
 
 
-def _decompressed(name: str, part: IO[bytes], where: Place) -> IO[bytes]:
-    match name.partition(".tar")[2]:
-        case "":
-            return part
-        case ".xz":
-            return cast("IO[bytes]", Xz(part))
-        case ".gz":
-            return cast("IO[bytes]", gzip.open(part))
-        case ".zst":
-            return cast("IO[bytes]", zstandard.ZstdDecompressor().stream_reader(part, read_across_frames=True))
-        case ".lzma":
-            return cast("IO[bytes]", lzma.open(part, format=lzma.FORMAT_ALONE))
-        case ".bz2":
-            return cast("IO[bytes]", bz2.open(part))
-        case other:
-            raise DebError("a member's compression is not known", where=where, why=f"{name}: {other}")
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """A member of the package."""
+
+    offset: int
+    size: int
+    ending: str
+    """How its name goes on after ``.tar``: empty, or one of `ENDINGS`."""
+
+    def open(self, stream: BinaryIO) -> IO[bytes]:
+        """What it holds, without its compression."""
+        part = Window(stream, self.offset, self.size)
+        return expanded(part, self.ending) if self.ending else cast("IO[bytes]", io.BufferedReader(part, CHUNK))
+
+
+def _parts(stream: BinaryIO, where: Place) -> tuple[_Part, _Part]:
+    """Where control.tar and data.tar are, as dpkg finds them (its extracthalf()).
+
+    They follow debian-binary in this order. Members whose names begin with ``_`` may stand between them, and those
+    after data.tar are not looked at.
+    """
+    control = data = None
+    for number, (name, offset, size) in enumerate(_members(stream, where)):
+        if data is not None:
+            continue
+        if number == 0:
+            if name != "debian-binary":
+                raise DebError("not a Debian package", where=where, why="its first member is not debian-binary")
+            stream.seek(offset)
+            if not _FORMAT.match(stream.read(min(size, 16))):
+                raise DebError("the package's format is not 2.x", where=where)
+        elif name.startswith("_"):
+            pass
+        elif name.startswith("control.tar"):
+            if control is not None:
+                raise DebError("the package has 2 control.tar", where=where)
+            control = _Part(offset, size, _ending(name, _CONTROL_ENDINGS, where))
+        elif control is None:
+            raise DebError("the package has no control.tar before another member", where=where, why=name)
+        elif name.startswith("data.tar"):
+            data = _Part(offset, size, _ending(name, ENDINGS, where))
+        else:
+            raise DebError("the package has another member before its data.tar", where=where, why=name)
+    if control is None or data is None:
+        raise DebError(f"the package has no {'data.tar' if control else 'control.tar'}", where=where)
+    return control, data
+
+
+def _ending(name: str, known: frozenset[str], where: Place) -> str:
+    ending = name.partition(".tar")[2]
+    if ending and ending not in known:
+        raise DebError("a member's compression is not known", where=where, why=f"{name}: {ending}")
+    return ending
 
 
 def paragraph(text: str) -> dict[str, str]:
-    """The fields of one deb822 paragraph, in order (Debian policy 5.1).
+    """The fields of a control file, which is one deb822 paragraph, in order (Debian policy 5.1).
 
-    As dpkg does, only the ends of a whole value are trimmed, not those of its lines.
+    As dpkg does, only the ends of a whole value are trimmed, not those of its lines, and names are matched without
+    regard to case: those that dpkg knows come as policy spells them. Raises ValueError for what dpkg refuses: a second
+    paragraph or a field twice, comments, a file that does not end with its line, NUL and the end of file of MS-DOS.
     """
-    fields: dict[str, str] = {}
-    last = ""
-    for line in text.split("\n"):
-        if line[:1] in {" ", "\t"} and last:
-            fields[last] += "\n" + line
-        elif line.strip() and not line.startswith("#"):
-            last, colon, value = line.partition(":")
-            if not colon:
-                raise ValueError(f"not a field: {line!r}")
-            fields[last] = value.lstrip()
-    return {name: value.rstrip() for name, value in fields.items()}
+    if not text.endswith("\n"):
+        raise ValueError("the control file's last line does not end")
+    if "\0" in text or "\x1a" in text:
+        raise ValueError("the control file has characters that no text has")
+    fields: dict[str, list[str]] = {}
+    seen: set[str] = set()
+    value: list[str] = []
+    for line in text.strip("\n").split("\n"):
+        if not line:
+            raise ValueError("the control file has more than one paragraph")
+        if line[0] in " \t" and fields:
+            if not line.strip():
+                raise ValueError("the control file has a blank line within a field")
+            value.append(line)
+            continue
+        found = _FIELD.fullmatch(line)
+        if found is None:
+            raise ValueError(f"not a field: {line[:80]!r}")
+        name = _SPELLING.get(found[1].lower(), found[1])
+        if name.lower() in seen:
+            raise ValueError(f"{name} is there twice")
+        seen.add(name.lower())
+        value = fields[name] = [found[2]]
+    return {name: "\n".join(lines).strip() for name, lines in fields.items()}
 
 
 def _control(stream: IO[bytes], where: Place) -> tuple[dict[str, str], dict[str, bytes]]:
-    raw = bytearray()
-    while chunk := stream.read(_CHUNK):
-        raw += chunk
-        if len(raw) > _MAX_CONTROL:
-            raise DebError("the control archive is absurdly large", where=where)
+    pieces, total = list[bytes](), 0
+    while piece := stream.read(CHUNK):
+        pieces.append(piece)
+        total += len(piece)
+        if total > _MAX_CONTROL:
+            raise DebError("the control archive is absurdly large", where=where, why=f"more than {_MAX_CONTROL} bytes")
+    raw = b"".join(pieces)
     files: dict[str, bytes] = {}
-    with tarfile.open(fileobj=io.BytesIO(raw)) as archive:
-        for member in archive:
-            name = member.name.removeprefix("./")
-            if member.isfile() and "/" not in name:
-                content = archive.extractfile(member)
-                files[name] = content.read() if content else b""
+    total = 0
+    for member in index_of(raw, where, _CONTROL_LIMITS):
+        name = member.path[1:]
+        if member.type == "5" and not name:
+            continue
+        if member.type not in "01" or "/" in name or not name.isprintable() or len(name) > _MAX_NAME:
+            raise DebError("the control archive has a member that it cannot have", where=where, why=repr(name[:200]))
+        if name in files:
+            raise DebError("the control archive has the same file twice", where=where, why=name)
+        if member.type == "1" and member.target[1:] not in files:
+            raise DebError("the control archive has a link to what is not in it", where=where, why=name)
+        files[name] = (
+            files[member.target[1:]] if member.type == "1" else raw[member.offset : member.offset + member.size]
+        )
+        total += len(files[name])
+        if total > _MAX_CONTROL or (name == "control" and len(files[name]) > _MAX_FIELDS):
+            raise DebError(
+                "the control archive is absurdly large", where=where, why=f"{name} has {len(files[name])} bytes"
+            )
+    # dpkg passes over a file of this name, which its database has for the list of the package's paths.
+    files.pop("list", None)
     control = files.pop("control", None)
     if control is None:
         raise DebError("the package has no control file", where=where)
-    fields = paragraph(control.decode("utf-8", "surrogateescape"))
-    for required in ("Package", "Version", "Architecture"):
+    return _checked(control, where), files
+
+
+def _checked(control: bytes, where: Place) -> dict[str, str]:
+    try:
+        fields = paragraph(control.decode("utf-8", "surrogateescape"))
+    except ValueError as error:
+        raise DebError("the package is damaged", where=where, why=str(error)) from None
+    for required, what, allowed in (
+        ("Package", "name", _PACKAGE),
+        ("Version", "version", _VERSION),
+        ("Architecture", "architecture", _ARCHITECTURE),
+    ):
         if required not in fields:
             raise DebError(f"the control file has no {required}", where=where)
-    if not re.fullmatch(r"[a-z0-9][a-z0-9+.-]*", fields["Package"]):
-        raise DebError("the package's name is not allowed", where=where, why=fields["Package"])
-    return fields, files
+        if not allowed.fullmatch(fields[required]):
+            raise DebError(f"the package's {what} is not allowed", where=where, why=repr(fields[required][:200]))
+    return fields
 
 
 def _copy(source: IO[bytes], target: IO[bytes], limits: Limits, where: Place) -> None:
     total = 0
-    while chunk := source.read(_CHUNK):
+    while chunk := source.read(CHUNK):
         total += len(chunk)
         if total > limits.unpacked:
             raise DebError("the package unpacks to too much", where=where, why=f"more than {limits.unpacked} bytes")
@@ -167,29 +260,16 @@ def unpack(package: Path, folder: Path, where: Place, limits: Limits | None = No
                     hint="build without --offline, which fetches it again",
                 )
             stream.seek(0)
-            parts = {name: (offset, size) for name, offset, size in _members(stream, where)}
-            names = list(parts)
-            if names[:1] != ["debian-binary"]:
-                raise DebError("not a Debian package", where=where, why="its first member is not debian-binary")
-            for required in ("control.tar", "data.tar"):
-                if (count := sum(name.startswith(required) for name in names)) != 1:
-                    raise DebError(f"the package has {count or 'no'} {required}", where=where)
-            for name, (offset, size) in parts.items():
-                part = io.BufferedReader(Window(stream, offset, size), _CHUNK)
-                if name == "debian-binary":
-                    if not part.read(8).startswith(b"2."):
-                        raise DebError("the package's format is not 2.x", where=where)
-                elif name.startswith("control.tar"):
-                    fields, control = _control(_decompressed(name, part, where), where)
-                elif name.startswith("data.tar"):
-                    with (folder / "data.tar").open("wb") as out:
-                        _copy(_decompressed(name, part, where), out, limits, where)
-        members = index(folder / "data.tar", where, limits)
-    except _DAMAGE as error:
+            first, second = _parts(stream, where)
+            fields, control = _control(first.open(stream), where)
+            with (folder / "data.tar").open("wb") as out:
+                _copy(second.open(stream), out, limits, where)
+        members = index(folder / "data.tar", where, limits, dpkg=True)
+    except DAMAGE as error:
         raise DebError("the package is damaged", where=where, why=str(error)) from error
     listing = {
         "fields": fields,
-        "control": {name: data.decode("latin-1") for name, data in sorted(control.items())},
+        "control": {name: b64encode(data).decode() for name, data in sorted(control.items())},
         "members": members,
     }
     (folder / "index.json").write_text(json.dumps(listing, separators=(",", ":")), "ascii")
@@ -198,17 +278,13 @@ def unpack(package: Path, folder: Path, where: Place, limits: Limits | None = No
 def read_control(package: Path, where: Place) -> tuple[dict[str, str], dict[str, bytes]]:
     """The control paragraph of a .deb and the other files of its control archive; the rest is not read.
 
-    Raises DebError.
+    Raises DebError or TarError.
     """
     try:
         with package.open("rb") as stream:
-            for name, offset, size in _members(stream, where):
-                if name.startswith("control.tar"):
-                    part = io.BufferedReader(Window(stream, offset, size), _CHUNK)
-                    return _control(_decompressed(name, part, where), where)
-    except _DAMAGE as error:
+            return _control(_parts(stream, where)[0].open(stream), where)
+    except DAMAGE as error:
         raise DebError("the package is damaged", where=where, why=str(error)) from error
-    raise DebError("the package has no control.tar", where=where)
 
 
 def read(folder: Path) -> Deb:
@@ -220,7 +296,7 @@ def read(folder: Path) -> Deb:
         raise ValueError("data.tar is cut off")
     return Deb(
         fields=listing["fields"],
-        control={name: text.encode("latin-1") for name, text in listing["control"].items()},
+        control={name: b64decode(text) for name, text in listing["control"].items()},
         data=data,
         members=members,
     )

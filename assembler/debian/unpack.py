@@ -14,10 +14,17 @@ from assembler.debian.paths import PathFilter
 from assembler.debian.relations import parse_relations
 from assembler.debian.version import satisfies
 from assembler.errors import AssembleError, Place
-from assembler.tree.content import Slice
-from assembler.tree.staging import Inode, Kind, Tree, TreeError, split
+from assembler.tree.bounds import MAX_OWNER
+from assembler.tree.content import Slice, read
+from assembler.tree.staging import Inode, Kind, Tree
 from assembler.tree.tar import Member
 
+_ACCOUNTS = ("/usr/share/base-passwd/passwd.master", "/usr/share/base-passwd/group.master")
+"""The static users and groups, from which base-passwd makes the first passwd and group."""
+_MAX_ACCOUNTS = 1 << 20
+"""Bytes of the largest list of them."""
+MAX_UNLISTED = 10_000
+"""Folders that a package may leave out though its files lie in them: they take memory, and no room in the package."""
 _KINDS = {"0": Kind.FILE, "1": Kind.FILE, "2": Kind.SYMLINK, "5": Kind.DIR, "6": Kind.FIFO}
 
 
@@ -47,13 +54,16 @@ def replaces(new: Deb, old: Deb) -> bool:
 class Unpacker:
     """Unpacks packages one after another into `tree`.
 
-    Times later than `latest` (seconds) are clamped to it.
+    Times later than `latest` (seconds) are clamped to it. An owner's name in a package comes before the number, as dpkg
+    and tar have it, where `users` or `groups` has that name.
     """
 
     tree: Tree
     latest: int
     paths: PathFilter = field(default_factory=PathFilter)
     diversions: Mapping[str, Diversion] = field(default_factory=dict)
+    users: Mapping[str, int] = field(default_factory=dict)
+    groups: Mapping[str, int] = field(default_factory=dict)
     _owners: dict[str, Deb] = field(default_factory=dict)
     _taken: dict[str, set[str]] = field(default_factory=dict)
     _folders: dict[str, tuple[str, Inode]] = field(default_factory=dict)
@@ -62,16 +72,18 @@ class Unpacker:
         """Unpack one package.
 
         Raises UnpackError for a conflict with another package and for hostile content: device nodes, a path listed
-        twice, a path below a symbolic link of the same package, a hard link to nothing.
+        twice, a path below a symbolic link of the same package, a hard link to nothing, very many folders that the
+        package does not list.
         """
         made: dict[str, Inode | Member] = {}
         links: set[str] = set()
+        above = {"/", ""}
         conflicts: list[UnpackError] = []
         for member in deb.members:
             path = member.path
             if path == "/":
                 continue
-            self._check(deb, member, made, links)
+            self._check(deb, member, made, links, above)
             is_folder, is_link = member.type == "5", member.type == "2"
             if is_link:
                 links.add(path)
@@ -118,7 +130,10 @@ class Unpacker:
         if conflicts:
             raise conflicts[0]
 
-    def _check(self, deb: Deb, member: Member, made: Mapping[str, Inode | Member], links: set[str]) -> None:
+    def _check(
+        self, deb: Deb, member: Member, made: Mapping[str, Inode | Member], links: set[str], above: set[str]
+    ) -> None:
+        """Refuse what no package has a reason to ship. `above` are the folders that members lie in, grown here."""
         path = member.path
         where = Place(package=deb.name, path=path)
         if member.type in "34":
@@ -127,29 +142,41 @@ class Unpacker:
             raise UnpackError("a package ships a path with a line feed", where=where)
         if path in made:
             raise UnpackError("a package ships the same path twice", where=where)
-        if links:
-            parent = path.rpartition("/")[0]
-            while parent:
-                if parent in links:
-                    raise UnpackError(
-                        "a package ships a path below its own symbolic link",
-                        where=where,
-                        why=f"{parent} is a symbolic link in the same package",
-                    )
-                parent = parent.rpartition("/")[0]
+        if member.type == "2" and path in above:
+            raise UnpackError("a package ships a symbolic link where it has a folder", where=where)
+        # Every folder is looked at once: a package can be a million files, and a path very deep.
+        parent = path.rpartition("/")[0]
+        while parent not in above:
+            if parent in links:
+                raise UnpackError(
+                    "a package ships a path below its own symbolic link",
+                    where=where,
+                    why=f"{parent} is a symbolic link in the same package",
+                )
+            above.add(parent)
+            parent = parent.rpartition("/")[0]
+        if len(above) > len(deb.members) + MAX_UNLISTED:
+            raise UnpackError(
+                "a package's files lie in too many folders that it does not ship",
+                where=where,
+                why=f"more than {MAX_UNLISTED}",
+            )
 
     def _diverted(self, path: str, deb: Deb) -> str:
         diversion = self.diversions.get(path)
         return path if diversion is None or diversion.package == deb.name else diversion.to
 
     def _folder(self, path: str, deb: Deb) -> tuple[str, Inode]:
-        """The canonical path (without a trailing slash) and inode of a member's parent, made if it is missing."""
+        """The canonical path (without a trailing slash) and inode of a member's parent."""
         found = self._folders.get(path)
         if found is None:
-            try:
-                inode = self.tree.mkdir(path, parents=True) if split(path) else self.tree.root
-            except TreeError as error:
-                raise UnpackError(error.what, where=Place(package=deb.name, path=path)) from error
+            inode = self.tree.get(path, follow=True)
+            if inode is None or inode.kind is not Kind.DIR:
+                raise UnpackError(
+                    "a package ships a path in a folder that is not there",
+                    where=Place(package=deb.name, path=path),
+                    hint="dpkg does not make it either: the package has to ship it",
+                )
             found = (self.tree.resolve(path, follow=True).rstrip("/"), inode)
             self._folders[path] = found
         return found
@@ -174,8 +201,8 @@ class Unpacker:
         inode = Inode(
             _KINDS[member.type],
             0o777 if member.type == "2" else member.mode,
-            member.uid,
-            member.gid,
+            self.users.get(member.user, member.uid),
+            self.groups.get(member.group, member.gid),
             min(max(member.mtime, 0), self.latest),
             content=Slice(str(deb.data), member.offset, member.size) if member.type == "0" else b"",
             target=member.target if member.type == "2" else "",
@@ -203,6 +230,21 @@ def _listing(deb: Deb, taken: set[str]) -> tuple[str, ...]:
     return tuple("/." if member.path == "/" else member.path for member in deb.members if member.path not in taken)
 
 
+def numbers(debs: Sequence[Deb], path: str) -> dict[str, int]:
+    """The accounts of `path`, a passwd(5) or group(5) that one of `debs` ships, by name; of a name the first counts."""
+    found: dict[str, int] = {}
+    for deb in debs:
+        for member in deb.members:
+            if member.path == path and member.type == "0" and member.size <= _MAX_ACCOUNTS:
+                for line in (
+                    read(Slice(str(deb.data), member.offset, member.size)).decode("ascii", "replace").split("\n")
+                ):
+                    name, _, number, *_ = [*line.split(":", 3), "", "", ""]
+                    if number.isdecimal() and len(number) <= 10 and int(number) <= MAX_OWNER:
+                        found.setdefault(name, int(number))
+    return found
+
+
 def unpack(
     tree: Tree,
     debs: Sequence[Deb],
@@ -211,8 +253,12 @@ def unpack(
     paths: PathFilter | None = None,
     diversions: Sequence[Diversion] = (),
 ) -> list[Unpacked]:
-    """Unpack `debs` into `tree` in the given order; see :class:`Unpacker`. Raises UnpackError."""
-    unpacker = Unpacker(tree, latest, paths or PathFilter(), {item.path: item for item in diversions})
+    """Unpack `debs` into `tree` in the given order; see :class:`Unpacker`. Raises UnpackError.
+
+    Owners' names are those of Debian's static accounts, when base-passwd is among `debs`.
+    """
+    users, groups = (numbers(debs, path) for path in _ACCOUNTS)
+    unpacker = Unpacker(tree, latest, paths or PathFilter(), {item.path: item for item in diversions}, users, groups)
     for deb in debs:
         unpacker.unpack(deb)
     return unpacker.result(debs)

@@ -6,11 +6,13 @@ is ``.``. Members of one file (hard links) share an inode number, and the last o
 it and the kernel expects. The format has no extended attributes.
 """
 
+import re
 from collections.abc import Iterable, Iterator
 from typing import BinaryIO
 
 from assembler.errors import AssembleError, Place
-from assembler.tree.content import chunks, size_of
+from assembler.tree.bounds import unfit
+from assembler.tree.content import CHUNK, chunks, size_of
 from assembler.tree.staging import Inode, Kind, Tree
 
 MAGIC = b"070701"
@@ -23,6 +25,8 @@ _LIMIT = 1 << 32
 """No number in a header reaches this: sizes below 4 GiB, times before 2106."""
 _MAX_NAME = 4096
 """PATH_MAX: the kernel takes no longer name, its NUL included."""
+
+_HEADER = re.compile(MAGIC + rb"[0-9A-Fa-f]{104}")
 
 _TYPES = {
     Kind.FIFO: 0o010000,
@@ -103,27 +107,32 @@ def write(tree: Tree) -> Iterator[bytes]:
 
 
 def read(stream: BinaryIO) -> Tree:
-    """The tree that an archive holds. Raises CpioError when it is damaged, or has names outside its root."""
+    """The tree that an archive holds, which takes at most ten times its bytes in memory, and 256 levels of folders.
+
+    Raises CpioError when it is damaged, or has names outside its root, and TreeError when it contradicts itself.
+    """
     tree = Tree()
     linked: dict[int, Inode] = {}
     position = 0
 
     def take(size: int) -> bytes:
         nonlocal position
-        data = stream.read(size)
+        # A stream may make room for all that it is asked for, so it is asked for what an archive has.
+        pieces, left = list[bytes](), size
+        while left and (piece := stream.read(min(left, CHUNK))):
+            pieces.append(piece)
+            left -= len(piece)
+        data = pieces[0] if len(pieces) == 1 else b"".join(pieces)
         position += len(data)
-        if len(data) != size:
+        if left:
             raise CpioError("a cpio archive ends too early", why=f"at byte {position}")
         return data
 
     while True:
         header = take(HEADER)
-        try:
-            fields = [int(header[at : at + 8], 16) for at in range(6, HEADER, 8)]
-        except ValueError:
-            fields = []
-        if not header.startswith(MAGIC) or not fields:
+        if not _HEADER.fullmatch(header):
             raise CpioError("not a cpio archive in newc format", why=f"at byte {position - HEADER}")
+        fields = [int(header[at : at + 8], 16) for at in range(6, HEADER, 8)]
         number, mode, uid, gid, links, mtime, size, _, _, major, minor, length, _ = fields
         if not 0 < length <= _MAX_NAME:
             raise CpioError("a cpio header is damaged", why=f"a name of {length} bytes before byte {position}")
@@ -137,13 +146,19 @@ def read(stream: BinaryIO) -> Tree:
         kind = _KINDS.get(mode & 0o170000)
         if kind is None or raw[-1] or "\0" in name or name.startswith("/") or ".." in name.split("/"):
             raise CpioError("a cpio archive has a member that cannot be", where=Place(path=name))
+        if why := unfit("/" + name):
+            raise CpioError("a cpio archive has a name that is too long", why=why)
         if name == ".":
             tree.root.mode, tree.root.uid, tree.root.gid, tree.root.mtime = mode & 0o7777, uid, gid, mtime
             continue
         inode = Inode(kind, mode & 0o7777, uid, gid, mtime, device=(major, minor))
         if links > 1 and kind is not Kind.DIR:
             inode = linked.setdefault(number, inode)
+            if inode.kind is not kind:
+                raise CpioError("a cpio archive has one file of two kinds", where=Place(path="/" + name))
         if kind is Kind.SYMLINK:
+            if not 0 < size < _MAX_NAME:
+                raise CpioError("a cpio archive has a symbolic link that cannot be", where=Place(path="/" + name))
             inode.target = data.decode("utf-8", "surrogateescape")
         elif kind is Kind.FILE and data:
             inode.content = data

@@ -11,7 +11,7 @@ from assembler.layers.outputs import Outputs, outputs
 from assembler.layers.plan import plan
 from assembler.layers.record import known, remember, still_there, unknown
 from assembler.layers.selection import selected
-from assembler.layers.step import FACTS, LayerName, Step, facts
+from assembler.layers.step import FACTS, LayerName, Published, Step, facts, published
 from assembler.progress import SILENT, Reporter
 from assembler.store.objects import Store
 
@@ -57,6 +57,7 @@ def bring_up_to_date(
     `also` makes further files, which tell of the others. The reporter is warned of files of other layers that `store`
     knows nothing of, and that the new manifest therefore leaves out.
     """
+    told = published(steps)
     left = {layer: steps for layer, steps in before.items() if layer not in layers}
     done: dict[LayerName, dict[str, Made]] = {layer: dict(steps) for layer, steps in known(left, store).items()}
     if names := unknown(left, done):
@@ -66,7 +67,7 @@ def bring_up_to_date(
     with outputs(out) as made:
         for step in steps:
             if step.layer in layers:
-                done.setdefault(step.layer, {})[step.name] = _done(step, made, store)
+                done.setdefault(step.layer, {})[step.name] = _done(step, told[step.label], made, store)
         result = manifest(done)
         for name, data in {**also(result), FILE: result.json()}.items():
             made.path(name).write_bytes(data)
@@ -78,8 +79,8 @@ def former(inputs: Inputs, out: Path) -> Layers:
     return read_layers(out, name=inputs.recipe.name, architecture=inputs.lock.architecture)
 
 
-def _done(step: Step, made: Outputs, store: Store) -> Made:
-    before = still_there(step, made.folder, store)
+def _done(step: Step, told: Published, made: Outputs, store: Store) -> Made:
+    before = still_there(step, told, made.folder, store)
     if before is not None:
         return before
     if not step.kept:
@@ -91,14 +92,16 @@ def _done(step: Step, made: Outputs, store: Store) -> Made:
         about = facts(there)
         for name in step.outputs:
             made.copy(there.path(name), name)
+    if step.key != told.key and not step.discreet:
+        made.private.update(step.outputs)
     result = Made(
-        key=step.key,
-        inputs=dict(step.keyed),
+        key=told.key,
+        inputs=dict(told.inputs),
         outputs=tuple(made.record(name) for name in step.outputs),
         contents=contents,
         facts=about,
     )
-    remember(store, step.label, result)
+    remember(store, step, result)
     return result
 
 

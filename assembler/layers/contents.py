@@ -2,6 +2,7 @@
 
 /live/contents/contents.json   every other file on the ISO, and the digests of the trees
 /live/contents/NAME.zst        a tree's listing (see tree/digest.py), zstd
+/live/SHA256SUMS               what the running node takes from the medium, for the initrd to check
 /live/recipe/                  the recipe, so that the image can be built again (see recipe/portable.py)
 /live/NAME.lock.toml           the lock
 """
@@ -24,6 +25,7 @@ FOLDER = "/live/contents"
 INDEX = f"{FOLDER}/contents.json"
 PROVENANCE = f"{FOLDER}/provenance.json"
 RECIPE_FOLDER = "/live/recipe"
+SUMS = "/live/SHA256SUMS"
 SCHEMA = 1
 LISTING = 128 << 20
 """Bytes of a listing at most, and as many compressed; that of a node with 11,000 paths has 1.5 million."""
@@ -69,6 +71,11 @@ def describe(
     }
     found[INDEX] = (json.dumps(index, indent=1, sort_keys=True) + "\n").encode()
     return found
+
+
+def sums(files: Mapping[str, bytes | Path]) -> bytes:
+    """The text of `SUMS` for `files` by absolute path, as sha256sum(1) takes it from the top of the medium."""
+    return "".join(f"{_described(data)['sha256']}  {path[1:]}\n" for path, data in sorted(files.items())).encode()
 
 
 def _described(data: bytes | Path) -> dict[str, Any]:

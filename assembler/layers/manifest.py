@@ -12,7 +12,7 @@ from assembler.formats.hostfile import HostFileError, read_own
 from assembler.layers.step import LAYERS, LayerName
 
 FILE = "manifest.json"
-SCHEMA = 2
+SCHEMA = 3
 """Version of the manifest's format."""
 LARGEST = 16 << 20
 """Bytes of a manifest at most; that of a node with 243 packages has 145,000."""
@@ -35,9 +35,9 @@ class Made:
     """One step of a layer, done."""
 
     key: str
-    """Digest of `inputs`; the same key, the same result."""
+    """Digest of `inputs`; the same key, the same result, as far as no secrets go in."""
     inputs: Mapping[str, str]
-    """All that went into it, by name, with digests; see layers/step.py."""
+    """All that went into it but secrets, by name, with digests; see layers/step.py."""
     outputs: tuple[Artifact, ...]
     """Its files in the output folder."""
     contents: Mapping[str, str]

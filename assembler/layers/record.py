@@ -1,5 +1,8 @@
 """What the store knows of the files that were made: the digests of each step's outputs, by the step's key.
 
+That key, unlike the one in a manifest, depends on secrets. So that manifests of what has secrets count, too, the store
+also has a mark for each pair of a published key and what was made.
+
 An output folder may come from anybody, and its manifest proves nothing. A file in it counts as built only when it is
 what this store has recorded for that key.
 """
@@ -8,6 +11,7 @@ import json
 import re
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +19,7 @@ from assembler.formats import json_reader
 from assembler.formats.hostfile import HostFileError, open_own, read_own
 from assembler.layers.keys import digest
 from assembler.layers.manifest import Artifact, Layers, Made, made_of
-from assembler.layers.step import Step
+from assembler.layers.step import Published, Step
 from assembler.store.objects import CHUNK, Store, StoreError
 from assembler.tree.digest import sha256_of
 
@@ -24,24 +28,33 @@ LARGEST = 4 << 20
 _KEY = re.compile(r"[0-9a-f]{64}")
 
 
-def remember(store: Store, label: str, made: Made) -> None:
-    """Record in `store` what the step `label` made. A store that cannot be written to knows nothing of it later."""
-    document = {
-        "outputs": [{"name": one.name, "size": one.size, "sha256": one.sha256} for one in made.outputs],
-        "contents": dict(made.contents),
-        "facts": dict(made.facts),
-    }
-    data = json.dumps(document, sort_keys=True).encode()
+def remember(store: Store, step: Step, made: Made) -> None:
+    """Record in `store` what `step` made. A store that cannot be written to knows nothing of it later."""
+    data = _data(made)
 
     def make(path: Path) -> None:
         path.write_bytes(data)
 
     with suppress(StoreError):
-        store.derived(_kind(label), made.key, make, sound=lambda path: path.read_bytes() == data)
+        for key in dict.fromkeys((step.key, made.key if made.key == step.key else _mark(made))):
+            store.derived(_kind(step.label), key, make, sound=lambda path: path.read_bytes() == data)
+
+
+def _data(made: Made) -> bytes:
+    document = {
+        "outputs": [{"name": one.name, "size": one.size, "sha256": one.sha256} for one in made.outputs],
+        "contents": dict(made.contents),
+        "facts": dict(made.facts),
+    }
+    return json.dumps(document, sort_keys=True).encode()
+
+
+def _mark(made: Made) -> str:
+    return digest(key=made.key, made=_data(made))
 
 
 def recall(store: Store, label: str, key: str, inputs: Mapping[str, str]) -> Made | None:
-    """What `store` has recorded of the step `label` with that key, which digests `inputs`; None when it has nothing."""
+    """What `store` has recorded of the step `label` with that key, told with `inputs`; None when it has nothing."""
     if not _KEY.fullmatch(key):
         return None
     try:
@@ -51,12 +64,17 @@ def recall(store: Store, label: str, key: str, inputs: Mapping[str, str]) -> Mad
         return None
 
 
-def still_there(step: Step, out: Path, store: Store) -> Made | None:
-    """What was made of the same inputs, when all its files are in `out` and what `store` has recorded of them."""
-    made = recall(store, step.label, step.key, step.keyed)
+def still_there(step: Step, told: Published, out: Path, store: Store) -> Made | None:
+    """What was made of the same inputs, when all its files are in `out` and what `store` has recorded of them.
+
+    It is as a manifest has it; `told` is how that tells of `step`.
+    """
+    made = recall(store, step.label, step.key, told.inputs)
     if made is None or [artifact.name for artifact in made.outputs] != list(step.outputs):
         return None
-    return made if all(_intact(out / artifact.name, artifact) for artifact in made.outputs) else None
+    if not all(intact(out / artifact.name, artifact) for artifact in made.outputs):
+        return None
+    return replace(made, key=told.key)
 
 
 def known(before: Layers, store: Store) -> Layers:
@@ -66,18 +84,27 @@ def known(before: Layers, store: Store) -> Layers:
             name: recalled
             for name, made in steps.items()
             if made.key == digest(step=f"{layer}.{name}", inputs=dict(made.inputs))
-            and (recalled := recall(store, f"{layer}.{name}", made.key, made.inputs)) is not None
+            and (recalled := _recalled(store, f"{layer}.{name}", made)) is not None
         }
         for layer, steps in before.items()
     }
     return {layer: steps for layer, steps in found.items() if steps}
 
 
+def _recalled(store: Store, label: str, made: Made) -> Made | None:
+    """What `store` has recorded of a manifest's entry."""
+    for key in (made.key, _mark(made)):
+        recalled = recall(store, label, key, made.inputs)
+        if recalled is not None:
+            return replace(recalled, key=made.key)
+    return None
+
+
 def _kind(label: str) -> str:
     return f"made-{label}-1"
 
 
-def _intact(path: Path, artifact: Artifact) -> bool:
+def intact(path: Path, artifact: Artifact) -> bool:
     """Whether a file is itself, and no link to another one, what was made."""
     try:
         with open_own(path) as stream:

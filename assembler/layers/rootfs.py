@@ -1,12 +1,12 @@
 """The root file system layer: packages unpacked, configured, and what the recipe adds."""
 
-import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 
 from assembler.configure import ids, settings
 from assembler.configure.engine import Settings, configure, problems
@@ -15,11 +15,12 @@ from assembler.configure.order import Orderable, unpack_order
 from assembler.configure.report import Report, ScriptReport
 from assembler.configure.rules import Rule, read_rules
 from assembler.configure.survey import survey
-from assembler.debian.deb import Deb, open_package
+from assembler.debian.deb import Deb, DebError, open_package
 from assembler.debian.package import Unpacked
 from assembler.debian.paths import path_filter
 from assembler.debian.unpack import unpack
-from assembler.errors import AssembleError, Problems
+from assembler.debian.version import compare
+from assembler.errors import AssembleError, Place, Problems
 from assembler.layers.inputs import Inputs
 from assembler.layers.module_indexes import cached_depmod
 from assembler.layers.step import FACTS, LayerName, Step, of_files, of_packages, of_table, of_values
@@ -49,8 +50,14 @@ class TreeLayer:
     """The tree, the same one every time: not to be changed, but for a copy of it."""
 
 
-def tree_layer(layer: LayerName, name: str, inputs: Mapping[str, str], compose: Callable[[], Tree]) -> TreeLayer:
-    """The layer whose tree `compose` makes of `inputs`, at most once."""
+def tree_layer(
+    layer: LayerName,
+    name: str,
+    inputs: Mapping[str, str],
+    compose: Callable[[], Tree],
+    secrets: Mapping[str, str] = MappingProxyType({}),
+) -> TreeLayer:
+    """The layer whose tree `compose` makes of `inputs` and `secrets`, at most once."""
     once = cache(compose)
 
     def make(folder: Path) -> None:
@@ -59,7 +66,8 @@ def tree_layer(layer: LayerName, name: str, inputs: Mapping[str, str], compose: 
         (folder / LISTING).write_text("".join(lines), "ascii")
         (folder / FACTS).write_text(json.dumps({"tree_sha256": digest.digest(lines), **extent(tree)}), "ascii")
 
-    return TreeLayer(name=name, step=Step(layer=layer, name="tree", inputs=inputs, make=make), compose=once)
+    step = Step(layer=layer, name="tree", inputs=inputs, secrets=secrets, make=make)
+    return TreeLayer(name=name, step=step, compose=once)
 
 
 def extent(tree: Tree) -> dict[str, int]:
@@ -72,6 +80,7 @@ def extent(tree: Tree) -> dict[str, int]:
 def layer(inputs: Inputs) -> TreeLayer:
     """The recipe's root file system."""
     recipe, epoch = inputs.recipe.rootfs, inputs.epoch
+    private = recipe.private_sources
 
     def make() -> Tree:
         return compose(
@@ -88,16 +97,34 @@ def layer(inputs: Inputs) -> TreeLayer:
     needed = {
         **of_values(architecture=inputs.lock.architecture, epoch=epoch),
         **recipe_inputs(recipe),
-        **of_files("rootfs", inputs.files),
+        **of_files("rootfs", {key: data for key, data in inputs.files.items() if key not in private}),
         **of_packages("package", inputs.lock.role("rootfs")),
     }
-    return tree_layer("rootfs", "rootfs", needed, make)
+    secrets = {
+        **recipe_secrets(recipe),
+        **of_files("rootfs", {key: data for key, data in inputs.files.items() if key in private}),
+    }
+    return tree_layer("rootfs", "rootfs", needed, make, secrets)
 
 
 def recipe_inputs(recipe: RootfsRecipe) -> dict[str, str]:
-    """The keys of the recipe's table as inputs of its tree. The password is hashed slowly, as inputs get published."""
-    hashed = hashlib.scrypt(recipe.root_password.encode(), salt=b"assembler", n=1 << 12, r=8, p=1).hex()
-    return {**of_table("rootfs", recipe), "rootfs.root_password": hashed}
+    """The keys of the recipe's table as inputs of its tree, but for what is in `recipe_secrets`."""
+    files = [file.model_copy(update={"content": ""}) if file.private else file for file in recipe.files]
+    public = of_table("rootfs", recipe.model_copy(update={"files": files}))
+    return {name: value for name, value in public.items() if name != "rootfs.root_password"}
+
+
+def recipe_secrets(recipe: RootfsRecipe) -> dict[str, str]:
+    """The secrets in the recipe's table as inputs of its tree.
+
+    The password is there as it is in the image: to guess it by this costs as much as by the image itself.
+    """
+    contents = {file.path: file.content for file in recipe.files if file.private and file.content is not None}
+    hashed = settings.hashed_password(recipe)
+    return {
+        **(of_values(**{"rootfs.root_password": hashed}) if hashed != "!" else {}),
+        **(of_values(**{"rootfs.files": contents}) if contents else {}),
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,11 +157,22 @@ def open_packages(
 
         def one(package: LockedPackage) -> Deb:
             deb = open_package(store, package.sha256, package.name)
+            _check_named(deb, package)
             step.advance()
             return deb
 
         with ThreadPoolExecutor(jobs) as pool:
             return list(pool.map(one, packages))
+
+
+def _check_named(deb: Deb, package: LockedPackage) -> None:
+    """A package is what index and lock call it: whoever looked for a vulnerable version looked at those."""
+    if deb.name != package.name or compare(deb.fields["Version"], package.version):
+        raise DebError(
+            "a package is another one than the lock says",
+            where=Place(package=package.name),
+            why=f"it is {deb.name} {deb.fields['Version']}, not {package.name} {package.version}",
+        )
 
 
 def compose(

@@ -1,17 +1,27 @@
 """Laying out an archive as real folders and files, for sources that programs of the host read.
 
-Nothing comes to lie outside the folder, whatever the archive says: names were checked when it was indexed, no file is
-written through a symbolic link, as links are made last, and where a link leads is only ever text. Owners, times, device
-nodes and set-id bits play no part.
+Nothing comes to lie outside the folder, whatever the archive says, and no link leads out of it: names were checked when
+it was indexed; files and all folders, those of links too, are made before the first symbolic link, so that nothing is
+written through one; and a link's target climbs only at its beginning, from a folder that is one, and no higher than the
+top. Owners, times, device nodes and set-id bits play no part.
 """
 
+import errno
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from assembler.errors import Place
 from assembler.tree.content import Slice, chunks
 from assembler.tree.tar import Member, TarError
+
+CONTRADICTIONS = frozenset(
+    {
+        *(errno.EEXIST, errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG, errno.EINVAL),
+        *(errno.EPERM, errno.EMLINK, errno.EILSEQ),  # a hard link to a folder, or too many; a name that is no UTF-8
+    }
+)
+"""Errors that an archive is to blame for, and not the host."""
 
 
 def extract(members: Iterable[Member], archive: Path, folder: Path, where: Place) -> None:
@@ -34,20 +44,45 @@ def extract(members: Iterable[Member], archive: Path, folder: Path, where: Place
                 raise TarError("the archive has a file at its top", where=where, why=member.path)
             continue
         if member.type == "2":
+            _check_target(rest, member, where)
             links.append((folder / rest, member))
             continue
         try:
             lay(member, archive, folder / rest, folder / member.target[1:].removeprefix(f"{top}/"))
-        except (FileExistsError, FileNotFoundError, NotADirectoryError) as error:
-            raise TarError(
-                "the archive contradicts itself", where=where, why=f"{member.path}: {error.strerror}"
-            ) from error
-    for place, member in links:
+        except OSError as error:
+            raise _own(error, member.path, where) from error
+    try:
+        make_links([(place, member.target) for place, member in links])
+    except OSError as error:
+        raise _own(error, str(error.filename2 or error.filename), where) from error
+
+
+def _own(error: OSError, path: str, where: Place) -> Exception:
+    """What to raise: `error` itself unless the archive is to blame for it."""
+    if error.errno not in CONTRADICTIONS:
+        return error
+    return TarError("the archive contradicts itself", where=where, why=f"{path}: {error.strerror}")
+
+
+def _check_target(path: str, member: Member, where: Place) -> None:
+    names = member.target.split("/")
+    climbs = next((number for number, name in enumerate(names) if name != ".."), len(names))
+    if member.target.startswith("/") or ".." in names[climbs:] or climbs > path.count("/"):
+        raise TarError(
+            "a symbolic link leads out of the archive", where=where, why=f"{member.path} leads to {member.target}"
+        )
+
+
+def make_links(links: Sequence[tuple[Path, str]]) -> None:
+    """Make symbolic links, (place, target) each, and the folders that they lie in.
+
+    No link may be there yet. All folders come before the first link, so no link is made through another one. Raises
+    OSError, with one of `CONTRADICTIONS` when a place is taken, say.
+    """
+    for place, _ in links:
         place.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            place.symlink_to(member.target)
-        except FileExistsError as error:
-            raise TarError("the archive has a name twice", where=where, why=member.path) from error
+    for place, target in links:
+        place.symlink_to(target)
 
 
 def lay(member: Member, archive: Path, place: Path, target: Path) -> None:

@@ -77,12 +77,13 @@ def deb(
     files: Mapping[str, bytes] | None = None,
     **fields: str,
 ) -> bytes:
-    """A whole .deb that ships `items`."""
+    """A whole .deb that ships `items`. Compressions that dpkg takes for data.tar alone are for that alone."""
     pack = COMPRESSORS[compression]
+    outer = compression if compression in {"", ".xz", ".gz", ".zst"} else ".gz"
     return ar(
         {
             "debian-binary": b"2.0\n",
-            f"control.tar{compression}": pack(control(paragraph(name, **fields), **(files or {}))),
+            f"control.tar{outer}": COMPRESSORS[outer](control(paragraph(name, **fields), **(files or {}))),
             f"data.tar{compression}": pack(tar([folder("./"), *items])),
         }
     )

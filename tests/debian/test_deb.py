@@ -106,7 +106,7 @@ def but(**changed: bytes) -> bytes:
         (ar({**GOOD, "debian-binary": b"3.0\n"}), "not 2.x"),
         (ar({"control.tar": b"", "debian-binary": b"2.0\n"}), "first member"),
         (ar({key: value for key, value in GOOD.items() if key != "data.tar"}), "no data.tar"),
-        (ar({**GOOD, "data.tar.xz": lzma.compress(GOOD["data.tar"])}), "2 data.tar"),
+        (ar({"debian-binary": b"2.0\n", "control.tar.xz": b"", "control.tar": b"", "data.tar": b""}), "2 control"),
         (ar({key: value for key, value in GOOD.items() if key != "control.tar"}), "no control.tar"),
         (but(control_tar=tar([item("./md5sums")])), "no control file"),
         (but(control_tar=control("Package: x\nVersion: 1\n")), "no Architecture"),
@@ -131,6 +131,8 @@ def test_a_bomb_is_stopped_early(tmp_path: Path, compression: str) -> None:
     with pytest.raises(DebError, match="unpacks to too much"):
         opened(tmp_path, but(**{f"data_tar{compression}": bomb}), Limits(unpacked=4 << 20))
     assert sum(file.stat().st_size for file in tmp_path.rglob("data.tar")) <= 4 << 20
+    if compression == ".bz2":
+        return  # none for a control archive
     with pytest.raises(DebError, match="control archive is absurdly large"):
         opened(tmp_path, but(**{f"control_tar{compression}": COMPRESSORS[compression](bytes(65 << 20))}))
 
@@ -164,7 +166,7 @@ def test_only_the_ends_of_a_value_are_trimmed() -> None:
 
 
 def test_a_paragraph_keeps_order_and_continuations() -> None:
-    text = "Package: a\n# comment\nDescription: short\n long\n  more\nDepends: b (>= 1),\n c\n"
+    text = "Package: a\nDescription: short\n long\n  more\nDepends: b (>= 1),\n c\n"
     assert list(paragraph(text).items()) == [
         ("Package", "a"),
         ("Description", "short\n long\n  more"),

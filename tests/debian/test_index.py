@@ -116,7 +116,7 @@ def test_first_mentions_order_names() -> None:
     ("stanza", "why"),
     [
         (b"Package: a\nVersion: 1\n", "has no field 'Architecture'"),
-        (b"Package: a\nVersion: 1\nArchitecture: all\nFilename: a\nSize: big\nSHA256: 0\n", "invalid literal"),
+        (b"Package: a\nVersion: 1\nArchitecture: all\nFilename: a\nSize: big\nSHA256: 0\n", "its Size is no number"),
         (b"Package: a\nVersion: \xff\n", "can't decode"),
     ],
 )

@@ -83,9 +83,11 @@ def test_damage(store: Store, data: bytes) -> None:
 def test_nothing_is_written_outside(store: Store, tmp_path: Path) -> None:
     with pytest.raises(TarError):
         laid_out(store, tarball({**FILES, "../../outside": b"x"}))
-    links = {"into": str(tmp_path), "up": "../../../.."}
-    with pytest.raises(TarError, match=r"contradicts itself|a name twice"):
-        laid_out(store, tarball({**FILES, "into/outside": b"x"}, links=links))
+    for target in (str(tmp_path), "..", "a/../../x"):
+        with pytest.raises(TarError, match="leads out of the archive"):
+            laid_out(store, tarball(FILES, links={"into": target}))
+    with pytest.raises(TarError, match="contradicts itself"):
+        laid_out(store, tarball({**FILES, "into/outside": b"x"}, links={"into": "scripts"}))
     assert not (tmp_path / "outside").exists()
 
 

@@ -92,7 +92,7 @@ def test_layers_that_were_not_asked_for_keep_their_files_and_their_part_of_the_m
 
 def test_a_manifest_of_something_else_counts_for_nothing(tmp_path: Path) -> None:
     assert read_layers(tmp_path, name="n", architecture="amd64") == {}
-    for text in ("", "[]", '{"schema": 2}', '{"schema": 2, "name": "n", "architecture": "amd64", "layers": {"a": 1}}'):
+    for text in ("", "[]", '{"schema": 3}', '{"schema": 3, "name": "n", "architecture": "amd64", "layers": {"a": 1}}'):
         (tmp_path / FILE).write_text(text)
         assert read_layers(tmp_path, name="n", architecture="amd64") == {}
 

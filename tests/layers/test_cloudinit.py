@@ -228,9 +228,6 @@ def test_binary_user_data() -> None:
     "user_data",
     [
         "#cloud-config\nbase: &b {x: 1}\nother: {<<: *b, x: 2}\nthird: {<<: *b}\n",
-        "#cloud-config\na: &a [*a]\n",
-        "#cloud-config\n"
-        + "".join(f"x{n + 1}: &x{n + 1} [*x{n}, *x{n}]\n" if n else "x1: &x1 [a]\n" for n in range(60)),
         "#cloud-config\n1: a\n'1': b\n",
         "## template: jinja\n#cloud-config\n{% if x %}\na: [\n{% endif %}\n",
     ],

@@ -9,8 +9,8 @@ import pytest
 
 from assembler.vm.qemu import Drive, Emulator, Hardware, arguments
 
-TCG = Emulator(command=("qemu",), uefi=(Path("/code.fd"), Path("/vars.fd")))
-KVM = Emulator(command=("loader", "qemu"), accelerated=True)
+TCG = Emulator(command=("qemu",), reach=(), uefi=(Path("/code.fd"), Path("/vars.fd")))
+KVM = Emulator(command=("loader", "qemu"), reach=(), accelerated=True)
 
 
 def after(argv: list[str], option: str) -> list[str]:

@@ -181,7 +181,7 @@ def empty(size: int) -> bytes:
 
 
 def create(path: Path, size: int) -> None:
-    """Write an empty image of `size` bytes to the new file `path`, its owner's alone: a machine will keep secrets in it.
+    """Write an empty image of `size` bytes to the new file `path`, its owner's alone, as a machine keeps secrets there.
 
     Raises Qcow2Error when `path` exists, cannot be written, or `size` is none that :func:`empty` takes.
     """

@@ -71,6 +71,8 @@ def _download(inputs: Inputs) -> None:
     """Get everything that the recipe is built from."""
     inputs.toolbox()
     inputs.fetch(inputs.lock.packages)
+    if source := inputs.lock.role("kernel-source"):
+        inputs.prove(source)
     inputs.fetch_files(inputs.lock.files)
     inputs.fetch_images(inputs.lock.images)
 

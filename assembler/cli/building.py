@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,7 @@ from assembler.lock.files import fetch_files
 from assembler.lock.images import fetch_images
 from assembler.lock.model import LockedBuild
 from assembler.lock.toml import format_lock, write_lock
+from assembler.lock.trust import prove_packages
 from assembler.recipe.document import did_you_mean
 from assembler.recipe.load import LoadedRecipe, load
 from assembler.recipe.model import Recipe
@@ -182,6 +184,17 @@ def opened(
             store=store,
             fetch=lambda packages: fetch_packages(
                 packages, lock.archives, store=store, transport=transport, mirrors=chosen
+            ),
+            prove=lambda packages: prove_packages(
+                packages,
+                lock.archives,
+                loaded.recipe,
+                file=str(loaded.lock_path),
+                transport=transport,
+                store=store,
+                mirrors=chosen,
+                now=datetime.now(UTC),
+                reporter=reporter,
             ),
             toolbox=cache(
                 lambda: open_build_tools(current, lock.tools, store=store, transport=transport, chosen=chosen)

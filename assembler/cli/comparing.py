@@ -88,7 +88,9 @@ class _Diffoscope:
                 process = start(
                     [self.program, "--no-progress", "--text", "-", *sides],
                     # It gives what is in the images to many a program of the host.
-                    Confinement(runs=reach_of(Path(self.program)), reads=(Path(folder),), writes=(own,)),
+                    Confinement(
+                        runs=reach_of(Path(self.program)), reads=(Path(folder),), writes=(own,), attributes=True
+                    ),
                     environment={"HOME": str(own), "LC_ALL": "C.UTF-8", "PATH": self._search, "TMPDIR": str(own)},
                     cwd=own,
                     stdout=subprocess.PIPE,

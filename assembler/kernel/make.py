@@ -96,6 +96,7 @@ class Make:
             runs=(*HOST, self.tree, self.objects),
             reads=(*HOST_FILES, Path("/etc/ccache.conf"), Path("/etc/ssl/openssl.cnf")),
             writes=(self.objects, *([self.cache] if self.toolchain.ccache else [])),
+            attributes=True,
             limits=_LIMITS,
         )
 

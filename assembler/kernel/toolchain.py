@@ -145,12 +145,14 @@ def _package(package: str, architecture: str, prefix: str) -> str:
 
 
 def _has_header(gcc: str, name: str, search: str, roots: Sequence[Path]) -> bool:
-    return _run([gcc, "-E", "-x", "c", "-"], search, roots, f"#include <{name}>\n") is not None
+    tried = _run([gcc, "-E", "-x", "c", "-"], search, roots, f"#include <{name}>\n")
+    return tried is not None and tried[0] == 0
 
 
 def _version(path: str, tool: _Tool, search: str, roots: Sequence[Path]) -> str:
     """The version that a tool tells, with its distributor's revision when it tells that."""
-    text = (_run([path, "--version"], search, roots) or "").strip()
+    told = _run([path, "--version"], search, roots)
+    text = "" if told is None else (told[1].strip() or told[2].strip())
     first = text.splitlines()[0] if text else ""
     if tool.name.endswith("gcc"):
         # "gcc (Debian 12.2.0-14+deb12u1) 12.2.0": the whole line goes into the kernel.
@@ -165,8 +167,8 @@ def _version(path: str, tool: _Tool, search: str, roots: Sequence[Path]) -> str:
     return match[0]
 
 
-def _run(command: list[str], search: str, roots: Sequence[Path], stdin: str = "") -> str | None:
-    """What a program says, confined as make is; None when it cannot be started, fails or hangs."""
+def _run(command: list[str], search: str, roots: Sequence[Path], stdin: str = "") -> tuple[int, str, str] | None:
+    """Status, output and errors of a program, confined as make is; None when it cannot be started or hangs."""
     try:
         process = start(
             command,
@@ -175,16 +177,16 @@ def _run(command: list[str], search: str, roots: Sequence[Path], stdin: str = ""
             cwd=Path("/"),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
+            stderr=subprocess.PIPE,
         )
     except OSError:
         return None
     try:
-        said, _ = process.communicate(stdin.encode(), timeout=_SECONDS)
+        said, complaint = process.communicate(stdin.encode(), timeout=_SECONDS)
     except subprocess.TimeoutExpired:
         kill(process)
         return None
     except BaseException:
         kill(process)
         raise
-    return said.decode("utf-8", "replace") if process.returncode == 0 else None
+    return process.returncode, said.decode("utf-8", "replace"), complaint.decode("utf-8", "replace")

@@ -1,6 +1,6 @@
 """What the layers of one build are made of and made with."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,6 +27,8 @@ class Inputs:
     """Gets packages into the store."""
     toolbox: Callable[[], Toolbox]
     """The lock's tools, proved and laid out in the store."""
+    prove: Callable[[Sequence[LockedPackage]], None]
+    """Follows packages up to a signature of the recipe's archives: those of which something is run here."""
     fetch_files: Callable[[Iterable[LockedFile]], None]
     """Gets upstream files into the store."""
     fetch_images: Callable[[Iterable[LockedImage]], None]

@@ -42,26 +42,17 @@ def prove(
     Raises Problems with all links that are broken; TransportError when what the lock names cannot be had any more, so
     that nothing is proved.
     """
-    sources = archives(parse_sources(recipe.debian.sources))
-    problems: list[AssembleError] = []
-    with reporter.step("prove", total=len(lock.packages), unit="items") as step:
-        for locked in lock.archives:
-            step.note(locked.id)
-            source = source_of(locked, sources)
-            if source is None:
-                what = "the recipe takes nothing from this archive"
-                problems.append(_broken(file, f"archives.{locked.id}", what))
-                continue
-            packages = [package for package in lock.packages if package.archive == locked.id]
-            problems += [
-                _broken(file, found.key, found.what, found.why)
-                for found in unproved(
-                    locked, packages, source, store=store, transport=transport, mirrors=mirrors, now=now
-                )
-            ]
-            step.advance(len(packages))
-    if problems:
-        raise Problems(problems)
+    prove_packages(
+        lock.packages,
+        lock.archives,
+        recipe,
+        file=file,
+        transport=transport,
+        store=store,
+        mirrors=mirrors,
+        now=now,
+        reporter=reporter,
+    )
     asked = _asked_for(lock, recipe, transport=transport, store=store, mirrors=mirrors, now=now)
     if found := [
         _broken(file, _key(package), "the recipe does not lead to this package", "no request of it needs that")
@@ -72,6 +63,50 @@ def prove(
     if missing := sorted(asked - {_identity(package) for package in lock.packages}):
         raise _broken(file, "packages", "a package that the recipe leads to is missing", missing[0][0])
     return len(lock.packages)
+
+
+def prove_packages(
+    packages: Sequence[LockedPackage],
+    locked_archives: Sequence[LockedArchive],
+    recipe: Recipe,
+    *,
+    file: str,
+    transport: Transport,
+    store: Store,
+    mirrors: Mirrors,
+    now: datetime,
+    reporter: Reporter = SILENT,
+) -> None:
+    """Follow `packages` of `locked_archives` up to signatures that `recipe` trusts; raises as :func:`prove` does.
+
+    That the recipe leads to them is not looked at.
+    """
+    sources = archives(parse_sources(recipe.debian.sources))
+    problems: list[AssembleError] = []
+    known = {locked.id for locked in locked_archives}
+    problems += [
+        _broken(file, _key(package), "this package is of no archive of the lock", package.archive)
+        for package in packages
+        if package.archive not in known
+    ]
+    with reporter.step("prove", total=len(packages), unit="items") as step:
+        for locked in locked_archives:
+            mine = [package for package in packages if package.archive == locked.id]
+            step.note(locked.id)
+            source = source_of(locked, sources)
+            if source is None:
+                what = "the recipe takes nothing from this archive"
+                problems.append(_broken(file, f"archives.{locked.id}", what))
+                continue
+            if not mine:
+                continue
+            problems += [
+                _broken(file, found.key, found.what, found.why)
+                for found in unproved(locked, mine, source, store=store, transport=transport, mirrors=mirrors, now=now)
+            ]
+            step.advance(len(mine))
+    if problems:
+        raise Problems(problems)
 
 
 _Identity = tuple[str, str, str, tuple[str, ...]]

@@ -1,12 +1,13 @@
 """Programs that may touch nothing but what they were given: no other file, no network, no privilege, and not endlessly.
 
-Files, TCP, signals and abstract sockets are refused by Landlock (landlock(7)); every other socket, io_uring, the user's
-keys and typing into a terminal by a seccomp filter (seccomp(2)), as Landlock does not know of them. Neither needs a
-privilege. Both belong to a thread and to what it starts: here a thread of its own takes them upon itself, starts the
-program and ends, so that nothing has to run between fork and exec, and this process goes on unconfined.
+Files, TCP, signals and abstract sockets are refused by Landlock (landlock(7)). A seccomp filter (seccomp(2)) refuses
+what Landlock does not know of: every other socket, io_uring, the user's keys, typing into a terminal, and changing
+modes, owners and times of files. Neither needs a privilege. Both belong to a thread and to what it starts: here a
+thread of its own takes them upon itself, starts the program and ends, so that nothing has to run between fork and exec,
+and this process goes on unconfined.
 
-What Landlock does not refuse: looking at the names, sizes and modes of files (stat, readlink), and changing the mode,
-owner and times of files that belong to the user.
+What neither refuses: looking at the sizes and modes of files whose names are known (stat, readlink), and to those that
+have to change modes, as compilers have, doing so to any file that belongs to the user.
 """
 
 import contextlib
@@ -59,6 +60,15 @@ _CALLS: Mapping[str, Mapping[str, int]] = {
     "x86_64": {"ioctl": 16, "socket": 41, "add_key": 248, "request_key": 249, "keyctl": 250},
     "aarch64": {"ioctl": 29, "socket": 198, "add_key": 217, "request_key": 218, "keyctl": 219},
 }
+_ATTRIBUTES: Mapping[str, tuple[int, ...]] = {
+    # chmod, fchmod, chown, fchown, lchown, utime, utimes, fchownat, futimesat, fchmodat, utimensat; then those of
+    # extended attributes: set, lset, fset, remove, lremove, fremove.
+    "x86_64": (90, 91, 92, 93, 94, 132, 235, 260, 261, 268, 280, 188, 189, 190, 197, 198, 199),
+    # fchmod, fchmodat, fchownat, fchown, utimensat; the same six.
+    "aarch64": (52, 53, 54, 55, 88, 5, 6, 7, 14, 15, 16),
+}
+_LATER_ATTRIBUTES = (452, 463, 466, 469)
+"""fchmodat2, setxattrat, removexattrat and file_setattr, the same on every architecture."""
 _IO_URING_SETUP = 425
 _X32 = 0x40000000
 _AF_INET, _AF_INET6 = 2, 10
@@ -152,6 +162,8 @@ class Confinement:
     """What it may read, write, make and remove. A file has to exist already; a folder lets it make new ones."""
     devices: tuple[Path, ...] = ()
     """Devices that it may control."""
+    attributes: bool = False
+    """Whether it may change modes, owners, times and extended attributes: of all files, as nothing tells them apart."""
     network: bool = False
     """Whether it may use IP."""
     ports: tuple[int, ...] | None = None
@@ -185,7 +197,7 @@ def start(
 
     def confined(ruleset: int | None) -> None:
         try:
-            _confine(ruleset, network=confinement.network)
+            _confine(ruleset, confinement)
             process = subprocess.Popen(
                 command,
                 stdin=stdin,
@@ -305,7 +317,7 @@ def _without_collector() -> Iterator[None]:
                 gc.enable()
 
 
-def _confine(ruleset: int | None, *, network: bool) -> None:
+def _confine(ruleset: int | None, confinement: Confinement) -> None:
     """Confine the thread that calls this, for ever."""
     with _explained():
         if _libc().prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0):
@@ -313,7 +325,7 @@ def _confine(ruleset: int | None, *, network: bool) -> None:
         if ruleset is not None:
             _system_call(_RESTRICT_SELF, ctypes.c_int(ruleset), ctypes.c_uint32(0))
         if filters():
-            _filter(platform.machine(), network=network)
+            _filter(_instructions(platform.machine(), confinement))
 
 
 @contextlib.contextmanager
@@ -379,9 +391,9 @@ def _rule(ruleset: int, kind: int, attributes: bytes) -> None:
     _system_call(_ADD_RULE, ctypes.c_int(ruleset), ctypes.c_int(kind), attributes, ctypes.c_uint32(0))
 
 
-def _filter(machine: str, *, network: bool) -> None:
+def _filter(instructions: list[bytes]) -> None:
     """Refuse system calls to the thread that calls this."""
-    program = b"".join(_instructions(machine, network=network))
+    program = b"".join(instructions)
     held = ctypes.create_string_buffer(program, len(program))
     # struct sock_fprog: a 16-bit count, and a pointer that is aligned.
     header = struct.pack("@HP", len(program) // 8, ctypes.addressof(held))
@@ -389,7 +401,7 @@ def _filter(machine: str, *, network: bool) -> None:
         raise _failure()
 
 
-def _instructions(machine: str, *, network: bool) -> list[bytes]:
+def _instructions(machine: str, confinement: Confinement) -> list[bytes]:
     """The filter as classic BPF over struct seccomp_data: number at 0, architecture at 4, arguments from 16 on."""
     calls = _CALLS[machine]
 
@@ -399,7 +411,10 @@ def _instructions(machine: str, *, network: bool) -> list[bytes]:
     def refuse(error: int) -> bytes:
         return step(_RETURN, _REFUSE | error)
 
-    families = (_AF_INET, _AF_INET6) if network else ()
+    families = (_AF_INET, _AF_INET6) if confinement.network else ()
+    refused = [calls[name] for name in ("add_key", "request_key", "keyctl")]
+    if not confinement.attributes:
+        refused += [*_ATTRIBUTES[machine], *_LATER_ATTRIBUTES]
     return [
         # Other architectures' numbers mean other calls: there are none.
         step(_LOAD, 4),
@@ -410,9 +425,7 @@ def _instructions(machine: str, *, network: bool) -> list[bytes]:
         # Rings make sockets, too; whoever uses them does without.
         step(_EQUAL, _IO_URING_SETUP, false=1),
         refuse(errno.ENOSYS),
-        *(part for name in ("add_key", "request_key", "keyctl") for part in (
-            step(_EQUAL, calls[name], false=1), refuse(errno.EPERM)
-        )),
+        *(part for number in refused for part in (step(_EQUAL, number, false=1), refuse(errno.EPERM))),
         step(_EQUAL, calls["socket"], false=2 * len(families) + 2),
         step(_LOAD, 16),
         *(part for family in families for part in (step(_EQUAL, family, false=1), step(_RETURN, _ALLOW))),

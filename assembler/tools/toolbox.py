@@ -61,6 +61,8 @@ class Toolbox:
         self.root = root
         self.architecture = architecture
         self.logs = logs
+        self.reach: tuple[Path, ...] = (root,)
+        """What the programs may read and run: links in `root` may lead elsewhere."""
         self._libraries = root / "usr/lib" / triplet
         self._loader = self._libraries / loader
         self._checked: set[Path] = set()
@@ -118,6 +120,7 @@ class Toolbox:
         *,
         reads: Sequence[Path] = (),
         writes: Sequence[Path] = (),
+        attributes: bool = False,
         limits: Limits = LIMITS,
         stdin: Iterable[bytes] | None = None,
         stdout: BinaryIO | None = None,
@@ -130,7 +133,8 @@ class Toolbox:
 
         Besides the toolbox it can read the files and folders `reads`, and besides a folder of its own, which its TMPDIR
         names and which is removed afterwards, it can write those in `writes`: existing files, or all that is in a
-        folder. There is no network, and there are `limits`.
+        folder. Only with `attributes` it can change modes, owners and times. There is no network, and there are
+        `limits`.
 
         With `stdout`, a file of its own, standard output goes there and is no part of what it printed.
 
@@ -160,7 +164,13 @@ class Toolbox:
                 # A session of its own: Ctrl-C reaches us alone, and one signal ends the tool and all its children.
                 process = start(
                     command,
-                    Confinement(runs=(self.root,), reads=tuple(reads), writes=(*writes, Path(private)), limits=limits),
+                    Confinement(
+                        runs=self.reach,
+                        reads=tuple(reads),
+                        writes=(*writes, Path(private)),
+                        attributes=attributes,
+                        limits=limits,
+                    ),
                     environment=self.environment() | {"TMPDIR": private} | dict(environment or {}),
                     cwd=cwd or self.root,
                     stdin=subprocess.DEVNULL if stdin is None else subprocess.PIPE,
@@ -216,7 +226,7 @@ class Toolbox:
         try:
             listing = start(
                 [*self._start(), "--list", str(program)],
-                Confinement(runs=(self.root,)),
+                Confinement(runs=self.reach),
                 environment=self.environment(),
                 cwd=self.root,
                 stdout=subprocess.PIPE,

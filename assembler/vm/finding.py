@@ -131,7 +131,7 @@ def in_toolbox(architecture: Architecture, toolbox: Toolbox) -> Emulator:
     modules = ":".join(map(str, toolbox.root.glob("usr/lib/*-linux-gnu/qemu")))
     return Emulator(
         command=tuple(toolbox.command(PLATFORMS[architecture].program, data)),
-        reach=(toolbox.root,),
+        reach=toolbox.reach,
         environment=toolbox.environment() | {"QEMU_MODULE_DIR": modules},
         accelerated=kvm(architecture),
         uefi=uefi(architecture, toolbox.root),

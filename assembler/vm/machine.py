@@ -238,7 +238,7 @@ def _started(
             argv,
             confined,
             environment=emulator.environment | {"TMPDIR": str(folder)},
-            cwd=folder,
+            cwd=Path(),  # the machine's files may be named from here
             stdin=subprocess.PIPE if ends else None,
             stdout=subprocess.PIPE if ends else None,
             stderr=ends.log if ends else None,

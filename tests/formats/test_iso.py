@@ -61,6 +61,7 @@ def test_an_independent_reader_sees_the_files(
         ["-indev", iso, "-pvd_info", "-toc", "-osirrox", "on", "-extract", "/", out],
         reads=[iso],
         writes=[out.parent],
+        attributes=True,
     )
     assert "K8S_NODE" in report
     for path, content in files.items():

@@ -1,7 +1,7 @@
 """The vanilla kernel as a layer: what it depends on, and what it says when it cannot be compiled."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
@@ -14,6 +14,7 @@ from assembler.kernel.toolchain import ToolchainError, find
 from assembler.layers import vanilla
 from assembler.layers.inputs import Inputs
 from assembler.lock.model import Lock, LockedFile, LockedPackage
+from assembler.lock.toml import LockError
 from assembler.recipe.load import load
 from assembler.store.objects import Store
 from assembler.tools.toolbox import Toolbox
@@ -67,13 +68,20 @@ def lock_of(store: Store) -> Lock:
     return replace(LOCK, architecture="amd64", packages=(package,), toolchain=tools)
 
 
-def inputs(folder: Path, store: Store, lock: Lock | None = None, search: str = os.environ["PATH"]) -> Inputs:
+def inputs(
+    folder: Path,
+    store: Store,
+    lock: Lock | None = None,
+    search: str = os.environ["PATH"],
+    prove: Callable[[Iterable[object]], None] = nothing,
+) -> Inputs:
     return Inputs(
         loaded=load(folder / "r.toml"),
         lock=lock or lock_of(store),
         lock_text=b"",
         store=store,
         fetch=nothing,
+        prove=prove,
         toolbox=no_tools,
         fetch_files=nothing,
         fetch_images=nothing,
@@ -130,6 +138,22 @@ def test_another_version_than_the_recipe_wants(folder: Path, store: Store) -> No
     (folder / "r.toml").write_text(RECIPE + 'version = "6.12.119"\n')
     with pytest.raises(SourceError, match=r"that of Linux 6\.12\.118: the recipe wants 6\.12\.119"):
         vanilla.layer(inputs(folder, store)).step.result(store)
+
+
+def test_a_package_is_proved_before_anything_of_it_is_run(folder: Path, store: Store) -> None:
+    asked: list[object] = []
+
+    def refuse(packages: Iterable[object]) -> None:
+        asked.extend(packages)
+        raise LockError("not proved")
+
+    lock = lock_of(store)
+    step = vanilla.layer(inputs(folder, store, lock, prove=refuse)).step
+    assert asked == [], "a kernel in the store needs no proof"
+    with pytest.raises(LockError, match="not proved"):
+        step.result(store)
+    assert asked == list(lock.packages)
+    assert not list((store.root / "derived").glob("kernel-source*"))
 
 
 def test_a_tarball_of_the_lock_is_taken(folder: Path, store: Store) -> None:

@@ -4,10 +4,12 @@ Each refusal stands beside the same deed that was allowed, so that it is the con
 """
 
 import contextlib
+import gc
 import os
 import platform
 import signal
 import socket
+import struct
 import subprocess
 import tempfile
 import time
@@ -96,6 +98,16 @@ def test_nothing_is_written_elsewhere(toolbox: Toolbox, secret: Path, deed: str)
     assert [path.name for path in secret.parent.iterdir()] == ["secret"]
     assert secret.read_text() == "secret"
     perl(toolbox, code, writes=[secret.parent])
+
+
+@pytest.mark.parametrize("deed", ["chmod 0666, $p", "chown -1, $(, $p", "utime 0, 0, $p", "chmod 0666, $f"])
+def test_what_files_are_like_is_not_changed(toolbox: Toolbox, secret: Path, deed: str) -> None:
+    """Landlock alone lets everybody do that to every file of theirs."""
+    before = secret.stat()
+    code = f"my $p = '{secret}'; open my $f, '<', $p or die 'not read'; ({deed}) or die $!"
+    refused(toolbox, code, "Operation not permitted", reads=[secret])
+    assert secret.stat() == before
+    perl(toolbox, code, reads=[secret], attributes=True)
 
 
 def test_one_file_to_write_is_not_its_folder(toolbox: Toolbox, secret: Path) -> None:
@@ -306,6 +318,7 @@ def test_many_at_once_have_what_is_theirs(toolbox: Toolbox, tmp_path: Path) -> N
     with ThreadPoolExecutor(6) as pool:
         for said, expected in pool.map(attempt, range(12)):
             assert said == str(expected)
+    assert gc.isenabled()
 
 
 @pytest.mark.parametrize("version", range(8))
@@ -391,3 +404,56 @@ def test_ctrl_c_while_something_starts_leaves_nothing(toolbox: Toolbox, tmp_path
     for about in Path("/proc").glob("[0-9]*/environ"):
         with contextlib.suppress(OSError):
             assert mark not in about.read_bytes()
+
+
+def verdict(program: list[bytes], architecture: int, number: int, *arguments: int) -> int:
+    """What the kernel makes of a filter: classic BPF, of which it has four instructions."""
+    data = struct.pack("=iIQ6Q", number, architecture, 0, *(arguments + (0,) * 6)[:6])
+    position, held = 0, 0
+    while True:
+        code, true, false, value = struct.unpack("=HBBI", program[position])
+        if code == 0x20:  # load
+            held = struct.unpack_from("=I", data, value)[0]
+        elif code == 0x06:  # return
+            return int(value)
+        else:
+            position += true if (held == value if code == 0x15 else held >= value) else false
+        position += 1
+
+
+@pytest.mark.parametrize("machine", ["x86_64", "aarch64"])
+def test_the_filter_on_each_architecture(machine: str) -> None:
+    allow, inet, unix = 0x7FFF0000, 2, 1
+    other = {"x86_64": "aarch64", "aarch64": "x86_64"}[machine]
+    architecture, calls = confinement._AUDIT_ARCH[machine], confinement._CALLS[machine]
+    plain, network, free = (
+        confinement._instructions(machine, given)
+        for given in (Confinement(), Confinement(network=True), Confinement(attributes=True))
+    )
+    chmod = {"x86_64": 268, "aarch64": 53}[machine]  # fchmodat
+    for program, number, arguments, allowed in (
+        (plain, 0, (), True),
+        (plain, calls["socket"], (inet, 1), False),
+        (plain, calls["socket"], (unix, 1), False),
+        (network, calls["socket"], (inet, 1), True),
+        (network, calls["socket"], (10, 2), True),
+        (network, calls["socket"], (unix, 1), False),
+        (network, calls["socket"], (16, 1), False),
+        (plain, calls["ioctl"], (0, 0x5412), False),
+        (plain, calls["ioctl"], (0, 0x541C), False),
+        (plain, calls["ioctl"], (0, (1 << 32) | 0x5412), False),
+        (plain, calls["ioctl"], (0, 0x5401), True),
+        (plain, calls["keyctl"], (), False),
+        (plain, 425, (), False),
+        (plain, chmod, (), False),
+        (plain, 452, (), False),
+        (network, chmod, (), False),
+        (free, chmod, (), True),
+        (free, 452, (), True),
+        (free, calls["keyctl"], (), False),
+    ):
+        found = verdict(program, architecture, number, *arguments)
+        assert (found == allow) is allowed, (number, arguments)
+        assert allowed or found & 0xFFFF0000 == 0x00050000
+    assert verdict(plain, confinement._AUDIT_ARCH[other], 0) != allow
+    assert (verdict(plain, architecture, 0x40000000) == allow) is (machine == "aarch64")

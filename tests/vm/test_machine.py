@@ -67,6 +67,19 @@ def test_qemu_reaches_no_file_but_the_machines(
     assert confinement(emulator, replace(hardware, network=False), tmp_path).network is False
 
 
+@pytest.mark.parametrize("outside", [True, False])
+def test_the_way_into_the_guest_is_open(
+    emulator: Emulator, hardware: Hardware, free_port: int, *, outside: bool
+) -> None:
+    """QEMU may serve at the one port of the host, and is confined all the same."""
+    with Machine(emulator, replace(hardware, ssh_port=free_port, outside=outside)) as machine:
+        machine.expect("is up", timeout=60)
+        socket.create_connection(("127.0.0.1", free_port), timeout=10).close()
+        status = Path("/proc", str(machine._process.pid), "status").read_text()
+        assert "NoNewPrivs:\t1\n" in status
+        assert "Seccomp:\t2\n" in status
+
+
 def test_qemu_that_ends_at_once_shows_its_log(emulator: Emulator, hardware: Hardware) -> None:
     broken = replace(emulator, command=(*emulator.command, "-device", "no-such-device"))
     with Machine(broken, hardware) as machine, pytest.raises(MachineError, match="no-such-device") as caught:

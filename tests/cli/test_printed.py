@@ -165,6 +165,14 @@ def test_names_on_the_command_line(capsys: pytest.CaptureFixture[str]) -> None:
             assert not OBEYED.search(re.sub(r"\x1b\[\d*m", "", capsys.readouterr().err)), arguments
 
 
+def test_libraries_say_nothing() -> None:
+    program = (
+        "import logging, warnings; from assembler.cli import main; main.silence_libraries();"
+        r"logging.getLogger('urllib3.x').warning('\x1b[2J'); logging.error('\x1b[2J'); warnings.warn('\x1b[2J')"
+    )
+    assert in_terminal("-P", "-c", program) == ""
+
+
 def test_there_is_no_other_way_out() -> None:
     """Whoever adds one decides here whether strangers' text comes along."""
     ways = re.compile(

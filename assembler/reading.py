@@ -92,7 +92,10 @@ class Reach:
 
 
 def read(path: Path, *, limit: int) -> bytes:
-    """The bytes of the regular file `path`, at most `limit`, wherever it is: the user named it. Raises UnreadableError."""
+    """The bytes of the regular file `path`, at most `limit`, wherever it is: the user named it.
+
+    Raises UnreadableError.
+    """
     try:
         real = _real(path)
     except (OSError, ValueError) as error:
@@ -155,10 +158,10 @@ def _is_of_kernel(real: Path, device: int) -> bool:
     """Whether a file is of /proc or /sys, also where these are bound to another place."""
     if any(real.is_relative_to(name) for name in _KERNEL):
         return True
-    root = os.stat("/").st_dev
+    root = Path("/").stat().st_dev
     for name in _KERNEL:
         try:
-            if device == os.stat(name).st_dev != root:
+            if device == Path(name).stat().st_dev != root:
                 return True
         except OSError:
             continue

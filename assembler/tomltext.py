@@ -24,8 +24,11 @@ _LARGEST = 1 << 63
 """Integers are of 64 bits (TOML 1.0, Integer)."""
 
 
-def loads(text: str) -> dict[str, Any]:
-    """The document `text`. Raises tomllib.TOMLDecodeError, whose text ends with a line and a column where these are known."""
+def loads(text: str, *, most: int) -> dict[str, Any]:
+    """The document `text`, which has at most that many values, tables and arrays among them.
+
+    Raises tomllib.TOMLDecodeError, whose text ends with a line and a column where these are known.
+    """
     _check_nesting(text)
     try:
         document = tomllib.loads(text)
@@ -35,21 +38,21 @@ def loads(text: str) -> dict[str, Any]:
         raise tomllib.TOMLDecodeError("Values are nested too deeply") from error
     except ValueError as error:  # of an integer with thousands of digits
         raise tomllib.TOMLDecodeError("A number is too long") from error
-    _check_values(document)
+    _check_values(document, most)
     return document
 
 
 def _check_nesting(text: str) -> None:
     open_brackets = dots = 0
     for match in _TOKEN.finditer(text):
-        token = match[0]
-        if token == ".":
+        found = match[0]
+        if found == ".":
             dots += 1
-        elif token in "[{":
+        elif found in "[{":
             open_brackets, dots = open_brackets + 1, 0
-        elif token in "]}":
+        elif found in "]}":
             open_brackets, dots = max(0, open_brackets - 1), 0
-        elif token in "=,\n":
+        elif found in "=,\n":
             dots = 0
         if dots >= DEEPEST or open_brackets > DEEPEST:
             line = text.count("\n", 0, match.start()) + 1
@@ -58,10 +61,14 @@ def _check_nesting(text: str) -> None:
             raise tomllib.TOMLDecodeError(f"{what} (at line {line}, column {column})")
 
 
-def _check_values(document: dict[str, Any]) -> None:
+def _check_values(document: dict[str, Any], most: int) -> None:
     pending: list[tuple[Any, int]] = [(document, 0)]
+    seen = 0
     while pending:
         value, depth = pending.pop()
+        seen += 1
+        if seen > most:
+            raise tomllib.TOMLDecodeError(f"It has more than {most} values")
         if depth > DEEPEST:
             raise tomllib.TOMLDecodeError("Tables are nested too deeply")
         if isinstance(value, dict):

@@ -21,8 +21,8 @@ def grub_config(
 ) -> str:
     """The text of grub.cfg.
 
-    `marker` is the path of a file that only this image has, by which GRUB finds its own medium; `medium` is the value of
-    ``livecd.medium=``, by which the initrd does (initramfs/lib/medium.sh). `state` is the value of
+    `marker` is the path of a file that only this image has, by which GRUB finds its own medium; `medium` is the value
+    of ``livecd.medium=``, by which the initrd does (initramfs/lib/medium.sh). `state` is the value of
     ``livecd.state=`` in the normal entry; `cmdline` holds further kernel parameters, double quotes around those with
     spaces; `timeout` is in seconds. Raises AssembleError for parameters that GRUB cannot pass on.
     """

@@ -184,8 +184,8 @@ def _private(here: Surroundings, args: dict[str, str]) -> list[str]:
     for number, (name, value) in enumerate(args.items()):
         path = folder / str(number)
         path.touch(0o600)
-        # A line feed at the end is taken off.
-        path.write_text(f"{value}\n", "utf-8", newline="")
+        # One end of a line is taken off again.
+        path.write_text(f"{value}\r\n", "utf-8", newline="")
         if here.user is not None:
             os.chown(folder, here.user, here.user)
             os.chown(path, here.user, here.user)

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from assembler.configure.options import parse_options
 from assembler.configure.specifiers import Specifiers, conf_files, unquote
 from assembler.errors import AssembleError, Place
+from assembler.tree.bounds import MAX_OWNER
 from assembler.tree.staging import Kind, Tree
 
 DAY = 86400
@@ -95,17 +96,17 @@ class Accounts:
     def users(self) -> list[User]:
         """All users in the order of the file; lines with numbers that are none are left out."""
         return [
-            User(row[0], row[1], int(row[2]), int(row[3]), row[4], row[5], row[6])
+            User(row[0], row[1], uid, gid, row[4], row[5], row[6])
             for row in self._passwd
-            if row[2].isdecimal() and row[3].isdecimal()
+            if (uid := number_of(row[2])) is not None and (gid := number_of(row[3])) is not None
         ]
 
     def groups(self) -> list[Group]:
         """All groups in the order of the file."""
         return [
-            Group(row[0], row[1], int(row[2]), tuple(m for m in row[3].split(",") if m))
+            Group(row[0], row[1], gid, tuple(m for m in row[3].split(",") if m))
             for row in self._group
-            if row[2].isdecimal()
+            if (gid := number_of(row[2])) is not None
         ]
 
     def user(self, name: str) -> User | None:
@@ -129,18 +130,14 @@ class Accounts:
         user = self.user(name)
         if user is not None:
             return user.uid
-        if name.isdecimal():
-            return int(name)
-        raise AccountError(f"there is no user {name!r}", where=Place(path="/etc/passwd"))
+        return _numbered(name, "user", "/etc/passwd")
 
     def gid(self, name: str) -> int:
         """The number of a group given by name or number, as ``chgrp`` takes it. Raises AccountError."""
         group = self.group(name)
         if group is not None:
             return group.gid
-        if name.isdecimal():
-            return int(name)
-        raise AccountError(f"there is no group {name!r}", where=Place(path="/etc/group"))
+        return _numbered(name, "group", "/etc/group")
 
     # --- changing ------------------------------------------------------------------------------------------------
 
@@ -204,8 +201,9 @@ class Accounts:
         for table, columns in ((self._passwd, ((2, users), (3, groups))), (self._group, ((2, groups),))):
             for row in table:
                 for column, numbers in columns:
-                    if row[column].isdecimal():
-                        row[column] = str(numbers.get(int(row[column]), row[column]))
+                    number = number_of(row[column])
+                    if number is not None:
+                        row[column] = str(numbers.get(number, row[column]))
 
     def save(self) -> None:
         """Write the files back; shadow and gshadow only where they are in use."""
@@ -236,6 +234,23 @@ class Accounts:
             elif row[1] != "x":
                 entry[1], entry[3] = row[1], row[3]
             row[1] = "x"
+
+
+def number_of(text: str) -> int | None:
+    """The number of a user or group, as text; None when it is none that 32 bits hold."""
+    if not text.isascii() or not text.isdecimal() or len(text) > 10 or int(text) > MAX_OWNER:
+        return None
+    return int(text)
+
+
+def _numbered(text: str, kind: str, file: str) -> int:
+    number = number_of(text)
+    if number is not None:
+        return number
+    if text.isdecimal():
+        why = f"the largest is {MAX_OWNER}"
+        raise AccountError(f"there is no {kind} with the number {text[:20]}", where=Place(path=file), why=why)
+    raise AccountError(f"there is no {kind} {text!r}", where=Place(path=file))
 
 
 def _number(text: str, base: int = 10) -> int:
@@ -815,9 +830,10 @@ def _parse_sysuser(tree: Tree, line: str, wanted: _Wanted, where: Place) -> None
     number, gecos, home, shell = ("" if word == "-" else word for word in (number, gecos, home, shell))
     if kind == "r":
         low, _, high = number.partition("-")
-        if not (low.isdecimal() and (high or low).isdecimal()):
+        first, last = number_of(low), number_of(high or low)
+        if first is None or last is None:
             raise AccountError(f"{number!r} is no range of ids", where=where)
-        wanted.ranges.append((int(low), int(high or low)))
+        wanted.ranges.append((first, last))
         return
     _check_name(name, where)
     if kind == "m":
@@ -832,13 +848,11 @@ def _parse_sysuser(tree: Tree, line: str, wanted: _Wanted, where: Place) -> None
         if inode is not None:
             item.uid, item.gid = (None, inode.gid) if kind == "g" else (inode.uid, inode.gid)
     elif kind == "g":
-        item.gid = int(uid) if uid.isdecimal() else None
+        item.gid = number_of(uid)
     else:
-        item.uid = int(uid) if uid.isdecimal() else None
-        if gid.isdecimal():
-            item.gid = int(gid)
-        else:
+        item.uid, item.gid = number_of(uid), number_of(gid)
+        if item.gid is None:
             item.group = gid
-    if number and not number.startswith("/") and not uid.isdecimal() and uid not in {"", "-"}:
+    if number and not number.startswith("/") and number_of(uid) is None and uid not in {"", "-"}:
         raise AccountError(f"{number!r} is no id", where=where)
     (wanted.groups if kind == "g" else wanted.users).setdefault(name, item)

@@ -1,4 +1,4 @@
-"""Caches that triggers make when dpkg runs and that are in no image: systemd's own units make them when the machine boots.
+"""Caches that triggers make when dpkg runs and that are in no image: systemd's units make them when the machine boots.
 
 Two of these units give up after 90 seconds, which an emulated machine may well need; then the cache would be missing
 after all. (ldconfig.service has no such limit.)

@@ -14,9 +14,10 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from assembler.configure.accounts import AccountError, Accounts
+from assembler.configure.accounts import AccountError, Accounts, number_of
 from assembler.configure.specifiers import ConfError, NoValue, Specifiers, conf_files, unquote
 from assembler.errors import AssembleError, Place
+from assembler.tree.bounds import MAX_MAJOR, MAX_MINOR
 from assembler.tree.staging import Inode, Kind, Tree
 
 VOLATILE = ("/dev", "/proc", "/run", "/sys", "/tmp")  # noqa: S108  folders of the image
@@ -316,9 +317,10 @@ class _Worker:
             device = (0, 0)
             if kind is not Kind.FIFO:
                 major, _, minor = line.argument.partition(":")
-                if not (major.isdecimal() and minor.isdecimal()):
+                numbers = number_of(major), number_of(minor)
+                if numbers[0] is None or numbers[1] is None or numbers[0] > MAX_MAJOR or numbers[1] > MAX_MINOR:
                     raise TmpfilesError(f"{line.argument!r} is no device number", where=line.where)
-                device = (int(major), int(minor))
+                device = numbers[0], numbers[1]
             found = self.tree.put(line.path, Inode(kind, 0o644, mtime=self.tree.mtime, device=device), parents=True)
             self._adjust(line, found, new=True)
         elif found.kind is kind:

@@ -3,10 +3,10 @@
 A package is decompressed once, into the store; afterwards its files are slices of that archive. The index of members
 is kept beside it, so that composing an image parses nothing again.
 
-What dpkg refuses is refused, and where it looks at the first of several members, so is it here: a package has to be the
-same for whoever looked at it before. Where dpkg asks its caller (``--force-bad-version``), or makes something of what no
-tool writes (the same path twice), it is refused as well. Besides what unpacking a stream takes (tree/compressed.py) and
-the index (tree/tar.py), reading takes six times `_MAX_CONTROL` bytes of memory at most.
+What dpkg refuses is refused, and where it looks at the first of several members, so is it here: a package has to be
+the same for whoever looked at it before. Where dpkg asks its caller (``--force-bad-version``), or makes something of
+what no tool writes (the same path twice), it is refused as well. Besides what unpacking a stream takes
+(tree/compressed.py) and the index (tree/tar.py), reading takes six times `_MAX_CONTROL` bytes of memory at most.
 """
 
 import hashlib
@@ -202,13 +202,13 @@ def _control(stream: IO[bytes], where: Place) -> tuple[dict[str, str], dict[str,
         if member.type == "1" and member.target[1:] not in files:
             raise DebError("the control archive has a link to what is not in it", where=where, why=name)
         files[name] = (
-            files[member.target[1:]]
-            if member.type == "1"
-            else raw[member.offset : member.offset + member.size]
+            files[member.target[1:]] if member.type == "1" else raw[member.offset : member.offset + member.size]
         )
         total += len(files[name])
         if total > _MAX_CONTROL or (name == "control" and len(files[name]) > _MAX_FIELDS):
-            raise DebError("the control archive is absurdly large", where=where, why=f"{name} has {len(files[name])} bytes")
+            raise DebError(
+                "the control archive is absurdly large", where=where, why=f"{name} has {len(files[name])} bytes"
+            )
     # dpkg passes over a file of this name, which its database has for the list of the package's paths.
     files.pop("list", None)
     control = files.pop("control", None)

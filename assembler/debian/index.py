@@ -41,6 +41,12 @@ _MENTIONS: Final = {
 # apt holds itself to be essential, whatever its stanza says (pkgCacheGen::ForceEssential).
 _FORCED_ESSENTIAL: Final = frozenset({"apt"})
 
+_SHOWN: Final = 20
+"""Alternatives in a message."""
+MOST_WORK: Final = 50_000_000
+"""Looks at one package for one relation, in choosing packages once: about ten seconds. GNOME and KDE together, with all
+that they recommend, take 5 million; a node's image 0.2 million."""
+
 Position = tuple[int, int]
 """Number of an index, and the offset of a stanza in it in bytes."""
 
@@ -63,7 +69,8 @@ class Dependency:
         """Per alternative: what to look up in a :class:`Universe`, the operator, the version."""
 
     def __str__(self) -> str:
-        return " | ".join(map(str, self.alternatives))
+        more = len(self.alternatives) - _SHOWN
+        return " | ".join(map(str, self.alternatives[:_SHOWN])) + (f" | {more} more" if more > 0 else "")
 
 
 class Offer:
@@ -208,7 +215,9 @@ class Universe:
         self.architecture = architecture
         self._pins = pins or {}
         self._indices = tuple(indices)
-        self._stanzas: dict[str, tuple[Position, ...]] = {}
+        self.work = 0
+        """Looks since somebody last set this to 0; see `spend`."""
+        self._stanzas: dict[str, list[Position]] = {}
         self._providing: dict[str, list[Position]] = {}
         self._essential: list[Position] = []
         self._offers: dict[str, tuple[Offer, ...]] = {}
@@ -240,15 +249,17 @@ class Universe:
         # The landmark begins with the end of the line before, which the first line has not.
         first = _LANDMARK.match(b"\n" + data[: data.find(b"\n")])
         if first and first[1] == b"Package":
-            name = first[2].decode()
-            stanzas[name] = (*stanzas.get(name, ()), here)
+            stanzas.setdefault(first[2].decode(), []).append(here)
         for match in _LANDMARK.finditer(data):
             kind, value = match.groups()
             if kind == b"Package":
                 start = match.start() + 1
                 here = (number, start if data[start - 2] == _NEWLINE else _stanza_start(data, start))
                 name = value.decode()
-                stanzas[name] = (*stanzas[name], here) if name in stanzas else (here,)
+                if name in stanzas:
+                    stanzas[name].append(here)
+                else:
+                    stanzas[name] = [here]
             elif kind == b"Provides":
                 for part in value.decode().split(","):
                     name = part.strip().partition(" ")[0].partition("(")[0]
@@ -258,6 +269,16 @@ class Universe:
                         providing[name] = [here]
             elif value.strip() == b"yes":
                 self._essential.append(here)
+
+    def spend(self, looks: int) -> None:
+        """Count work. Raises AssembleError when it has become too much: no archive for use takes as much."""
+        self.work += looks
+        if self.work > MOST_WORK:
+            raise AssembleError(
+                "choosing packages takes too long",
+                why=f"after {MOST_WORK} looks at their relations there is no end",
+                hint=f"leave out the archive with such relations; there are {', '.join(self.archives)}",
+            )
 
     @property
     def archives(self) -> tuple[str, ...]:
@@ -323,16 +344,16 @@ class Universe:
 
     def _read_offers(self, name: str) -> tuple[Offer, ...]:
         offers: list[Offer] = []
+        known: set[tuple[str, str]] = set()
         for position in self._stanzas.get(name, ()):
             candidate = self._read_candidate(position)
             if candidate.name != name:
                 raise self._damaged(position, f"it has another Package, too: {name}")
             if candidate.architecture not in {self.architecture, "all"}:
                 continue
-            if any(
-                (other.version, other.candidate.sha256) == (candidate.version, candidate.sha256) for other in offers
-            ):
+            if (candidate.version, candidate.sha256) in known:
                 continue
+            known.add((candidate.version, candidate.sha256))
             offers.append(Offer(candidate, position, self.architecture))
         if len(offers) > 1:
             offers.sort(
@@ -413,6 +434,7 @@ class Universe:
         needle = name.encode()
         own = min(self._stanzas.get(name, ()), default=(len(self._indices), 0))
         for number, (_archive, data) in enumerate(self._indices[: own[0] + 1]):
+            self.spend(len(data) >> 12)  # it is read fast
             limit = own[1] if number == own[0] else len(data)
             place = data.find(needle, 0, limit)
             while place >= 0:

@@ -173,11 +173,10 @@ def _parse(paragraph: Paragraph, data: bytes, signed_by: tuple[str, ...]) -> Rel
         try:
             moment = parsedate_to_datetime(text(name))
             moment = moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
-            if moment < BEGINNING:
-                raise ValueError(moment)
-        except (ValueError, TypeError, OverflowError) as error:  # beyond the years 1 to 9999, also as a time in UTC
-            what = f"{paragraph[name].name} is not a date: {text(name)[:80]}"
-            raise Deb822Error(what, paragraph[name].line) from error
+        except (ValueError, TypeError, OverflowError):  # beyond the years 1 to 9999, also as a time in UTC
+            moment = None
+        if moment is None or moment < BEGINNING:
+            raise Deb822Error(f"{paragraph[name].name} is not a date: {text(name)[:80]}", paragraph[name].line)
         return moment
 
     date = when("date")

@@ -236,7 +236,9 @@ def numbers(debs: Sequence[Deb], path: str) -> dict[str, int]:
     for deb in debs:
         for member in deb.members:
             if member.path == path and member.type == "0" and member.size <= _MAX_ACCOUNTS:
-                for line in read(Slice(str(deb.data), member.offset, member.size)).decode("ascii", "replace").split("\n"):
+                for line in (
+                    read(Slice(str(deb.data), member.offset, member.size)).decode("ascii", "replace").split("\n")
+                ):
                     name, _, number, *_ = [*line.split(":", 3), "", "", ""]
                     if number.isdecimal() and len(number) <= 10 and int(number) <= MAX_OWNER:
                         found.setdefault(name, int(number))

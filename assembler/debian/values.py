@@ -8,8 +8,8 @@ SHA256 = r"[0-9a-f]{64}"
 NAME = r"[a-z0-9][a-z0-9+.-]+"
 VERSION = r"[0-9A-Za-z.+~:-]+"
 ARCHITECTURE = r"[a-z0-9][a-z0-9-]*"
-PATH = r"(?!.*(?:^|/)\.{0,2}(?:/|$))[!-~]+"
-"""Relative, and without parts that mean something to a file system: empty ones, a dot, two dots."""
+PATH = r"(?!.*(?:^|/)\.{0,2}(?:/|$))(?!.*%2[EeFf])[!-~]+"
+"""Relative, and without parts that mean something to a file system: empty ones, a dot, two dots; nor as an address."""
 
 LONGEST = 1024
 """Characters of a value; file names are shorter anyway (NAME_MAX, 255)."""

@@ -79,7 +79,8 @@ _ENTRIES = 256
 """Entries behind one header of a directory at most."""
 _LISTED_AT_ONCE = 2048
 """Sizes of blocks that are read together."""
-_XZ_MEMORY = 64 << 20
+_XZ_MEMORY = 4 << 20
+"""Bytes that unpacking a block may take: a dictionary has a block's size at most, 1 MiB."""
 
 _DAMAGE = (
     *(OSError, ValueError, KeyError, IndexError, struct.error, EOFError, MemoryError, OverflowError, RuntimeError),
@@ -207,7 +208,7 @@ class Squashfs:
         return data
 
     def _superblock(self) -> _Superblock:
-        magic, _, _, block, fragments, compression, log, _, owners, major, minor, root, used, *tables = (
+        magic, inodes, _, block, fragments, compression, log, _, owners, major, minor, root, used, *tables = (
             _SUPERBLOCK.unpack(self._raw(0, _SUPERBLOCK.size))
         )
         if magic != _MAGIC or (major, minor) != (4, 0):
@@ -216,6 +217,8 @@ class Squashfs:
             raise ValueError(f"it has blocks of {block} bytes")
         if not _SUPERBLOCK.size <= used <= self._room:
             raise ValueError(f"it has {used} bytes, of which {self._room} are there")
+        if inodes > PATHS:
+            raise ValueError(f"it has {inodes} inodes, more than the {PATHS} that are read")
         owner, attribute, inode, directory, fragment, export = tables
         return _Superblock(
             block, fragments, compression, owners, root, used, owner, attribute, inode, directory, fragment, export

@@ -462,9 +462,11 @@ class _Loader(yaml.SafeLoader):
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
         self._nodes += 1
         self._depth += 1
-        mark = self.peek_event().start_mark
+        mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]
         if self._depth > DEEPEST:
-            raise yaml.composer.ComposerError(None, None, f"values are nested too deeply: {DEEPEST} levels are read", mark)
+            raise yaml.composer.ComposerError(
+                None, None, f"values are nested too deeply: {DEEPEST} levels are read", mark
+            )
         if self._nodes > MOST_VALUES:
             raise yaml.composer.ComposerError(None, None, f"it has more than {MOST_VALUES} values", mark)
         node = super().compose_node(parent, index)

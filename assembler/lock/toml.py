@@ -44,8 +44,10 @@ _HEADER = "# Every input of the image. Written by `assemble lock`: change the re
 _HINT = "the lock is not for editing: restore it, or delete it and run `assemble lock`"
 
 SECRETS = r"(?:[0-9a-f]{2}){1,64}\$[0-9a-f]{64}"
-MAX_LOCK = 16 << 20
-"""Bytes; 30 000 packages have room in it."""
+MAX_LOCK = 8 << 20
+"""Bytes; 20 000 packages have room in it."""
+MOST_VALUES = 250_000
+"""A package has at most nine."""
 MAX_PROBLEMS = 100
 """What is wrong in a lock, told at once."""
 
@@ -293,7 +295,7 @@ def _toml(text: str, file: str) -> dict[str, object]:
     if len(text) > MAX_LOCK:
         raise LockError("the lock is too large", where=Place(file=file), why=f"at most {MAX_LOCK} bytes are read")
     try:
-        return tomltext.loads(text)
+        return tomltext.loads(text, most=MOST_VALUES)
     except tomllib.TOMLDecodeError as error:
         match = re.search(r"^(.*) \(at line (\d+), column (\d+)\)$", str(error))
         place = Place(file=file, line=int(match[2]), column=int(match[3])) if match else Place(file=file)

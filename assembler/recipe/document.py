@@ -21,8 +21,10 @@ Scalar = str | int | float | bool | dt.datetime | dt.date | dt.time
 
 _HOMES = Path("/home")
 
-MAX_RECIPE = 4 << 20
+MAX_RECIPE = 1 << 20
 """Bytes; no recipe for people is longer."""
+MOST_VALUES = 50_000
+"""In all files of a recipe together."""
 
 
 class RecipeError(AssembleError):
@@ -81,6 +83,12 @@ def plain(node: Node) -> Any:
     if isinstance(node.value, list):
         return [plain(item) for item in node.value]
     return node.value
+
+
+def count(node: Node) -> int:
+    """How many values there are, `node` itself among them."""
+    inside = node.value.values() if isinstance(node.value, dict) else node.value if isinstance(node.value, list) else ()
+    return 1 + sum(map(count, inside))
 
 
 def did_you_mean(word: str, candidates: Iterable[str]) -> str:
@@ -166,7 +174,7 @@ def parse(data: bytes, file: Path) -> Node:
     """The document in `data`, the bytes of `file`. RecipeError with its line and column when it is not TOML."""
     text = _decode(data, str(file))
     try:
-        document = tomltext.loads(text)
+        document = tomltext.loads(text, most=MOST_VALUES)
         known = positions(text)
     except tomllib.TOMLDecodeError as error:
         raise _syntax_error(error, text, str(file)) from error

@@ -10,7 +10,7 @@ from typing import Any
 
 from assembler.errors import AssembleError, Place, Problems
 from assembler.reading import Reach, UnreadableError
-from assembler.recipe.document import MAX_RECIPE, Node, RecipeError, parse, read_bytes
+from assembler.recipe.document import MAX_RECIPE, MOST_VALUES, Node, RecipeError, count, parse, read_bytes
 from assembler.recipe.model import Recipe, Strict
 from assembler.recipe.tables import ADD, lists, table_of
 
@@ -26,6 +26,9 @@ def read_chain(path: Path, reach: Reach, outside: set[str]) -> list[Node]:
     """
     reader = _Reader(reach, outside)
     reader.visit(path, Place(file=str(path)), ())
+    if not reader.errors and sum(map(count, reader.chain)) > MOST_VALUES:
+        what = f"its files have more than {MOST_VALUES} values together"
+        reader.errors.append(RecipeError(what, where=Place(file=str(path))))
     if reader.errors:
         raise Problems(reader.errors)
     return reader.chain
@@ -73,6 +76,9 @@ class _Reader:
         if node is None:
             return []
         names = node.value if isinstance(node.value, list) else [node]
+        if len(names) > MAX_RECIPES:
+            self.errors.append(RecipeError(f"a recipe has at most {MAX_RECIPES} files", where=node.place()))
+            return []
         if not all(isinstance(name.value, str) and name.value for name in names):
             self.errors.append(RecipeError("must be a file name or an array of file names", where=node.place()))
             return []

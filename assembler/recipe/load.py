@@ -155,7 +155,9 @@ def load(
     try:
         reach = Reach.of(path, project, allow_read)
     except UnreadableError as error:
-        raise Problems([RecipeError("the recipe cannot be read", where=Place(file=str(path)), why=error.why)]) from error
+        raise Problems(
+            [RecipeError("the recipe cannot be read", where=Place(file=str(path)), why=error.why)]
+        ) from error
     outside: set[str] = set()
     with discreet(outside):
         return _load(path, args or {}, reach, outside)

@@ -8,6 +8,7 @@ Layout below the store's root:
     tmp/                        being written; never read; renamed into place when complete
     locks/                      flock(2) files, one a key
     logs/                       what programs printed that failed
+    ccache/                     what compilers have made of what, by ccache
 
 Nothing is visible under its final name before it is complete, so a build that is killed leaves only files in tmp/ and
 downloads/, and any number of builds may share a store. What is left in tmp/ goes with the next build.
@@ -43,7 +44,9 @@ _TOLD = 3.0
 """Seconds of waiting until it is told."""
 _PAUSES = (0.01, 0.5)
 """Seconds between looks at a lock: at first, and at most."""
-_FOLDERS = ("objects", "derived", "downloads", "locks", "logs", "tmp")
+_FOLDERS = ("ccache", "derived", "downloads", "locks", "logs", "objects", "tmp")
+_OPTIONAL = frozenset({"ccache", "downloads", "logs"})
+"""Those that a store which is only read can do without."""
 
 
 class StoreError(AssembleError):
@@ -91,7 +94,7 @@ class Store:
             self._check_root()
             self._mode = root.stat().st_mode & (0o777 if trust else 0o755) | 0o700
             for name in _FOLDERS:
-                self._folder(root / name, needed=name not in {"downloads", "logs"})
+                self._folder(root / name, needed=name not in _OPTIONAL)
             if results is not None:
                 results.mkdir(mode=0o700, exist_ok=True)
         except OSError as error:

@@ -263,12 +263,12 @@ class Transport:
         if self.offline:
             raise OfflineError(f"{name} must be fetched", why="the network is ruled out", hint="leave out --offline")
 
-        if self._routes.rewrite(url) != url:  # then the user has chosen it
-            referrer = ""
+        # An address that the user puts in place of the server's may be anywhere, but gets no login either.
+        rewritten = self._routes.rewrite(url) != url
 
         def attempt(url: str) -> bytes:
             began = time.monotonic()
-            with self._answer(url, accept=accept, access=access, referrer=referrer) as answer:
+            with self._answer(url, accept=accept, access=access, referrer=referrer, anywhere=rewritten) as answer:
                 data = bytearray()
                 for chunk in self._body(answer):
                     data += chunk
@@ -410,11 +410,18 @@ class Transport:
 
     @contextmanager
     def _answer(
-        self, url: str, start: int = 0, *, accept: str = "", access: Access | None = None, referrer: str = ""
+        self,
+        url: str,
+        start: int = 0,
+        *,
+        accept: str = "",
+        access: Access | None = None,
+        referrer: str = "",
+        anywhere: bool = False,
     ) -> Iterator["_Answer"]:
         """The answer to a GET of `url` from byte `start` on: status 200, or 206 when `start` is not 0.
 
-        `referrer` as for :meth:`get`.
+        `referrer` as for :meth:`get`; `anywhere`: it does not say how far inside `url` may be.
         """
         from assembler.store.watch import Watch  # noqa: PLC0415  see _session
 
@@ -429,7 +436,8 @@ class Transport:
             limit = Zone.LINK
             if referrer:
                 _require_safe(referrer, asked)
-                login, limit = None, self._zones.get(_origin(referrer), Zone.WORLD)
+                login = None
+                limit = limit if anywhere else self._zones.get(_origin(referrer), Zone.WORLD)
             elif access is None:
                 login = self.login(asked) or login
             for _ in range(REDIRECTS):

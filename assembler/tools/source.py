@@ -8,7 +8,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from importlib.resources import files
+from pathlib import Path
 
 from assembler.debian.sources import Archive, archives, parse_sources
 
@@ -21,6 +21,9 @@ EMULATOR: Mapping[str, tuple[str, ...]] = {
     "arm64": ("qemu-system-arm", "qemu-utils", "qemu-efi-aarch64"),
 }
 """QEMU and firmware by the architecture of the machine that it emulates: see vm/."""
+
+LEAST = Path(__file__).with_name("least.toml")
+"""The file with the least version of each package; see scripts/least-tools."""
 
 _SOURCES = """\
 Types: deb
@@ -50,8 +53,7 @@ class ToolSource:
 
 def built_in() -> ToolSource:
     """The source that comes with the assembler: Debian 13, and for each package the version that it had at release."""
-    text = (files("assembler.tools") / "least.toml").read_text("utf-8")
-    return ToolSource(sources=_SOURCES, least=tomllib.loads(text)["least"])
+    return ToolSource(sources=_SOURCES, least=tomllib.loads(LEAST.read_text("utf-8"))["least"])
 
 
 def of_user(sources: str) -> ToolSource:

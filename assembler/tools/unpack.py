@@ -1,9 +1,9 @@
 """Packages laid out as a real folder, for tools that are run and boot loader files that are read. Never installed.
 
 Ownership, set-id bits and maintainer scripts play no part, so an ordinary user can do it, and nothing that is written
-comes to lie outside the folder: names were checked when the package was read; files and all folders, those of links too,
-come before symbolic links, so that nothing is made through one; and links lead to nothing outside, as their targets climb
-from a folder that is one, to the folder's top at most.
+comes to lie outside the folder: names were checked when the package was read; files and all folders, those of links
+too, come before symbolic links, so that nothing is made through one; and links lead to nothing outside, as their
+targets climb from a folder that is one, to the folder's top at most.
 """
 
 import hashlib

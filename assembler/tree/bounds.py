@@ -1,4 +1,4 @@
-"""What a path and an owner in an archive may be: what Linux can hold, so that no reader of a stranger's bytes takes more.
+"""What a path and an owner in an archive may be: what Linux can hold, so that no reader of strangers' bytes takes more.
 
 Linux has no limit of its own for the depth of a path but its length; here it is bounded as well, since whoever goes
 through a tree spends time and memory by level. The deepest path in Debian has about 40.
@@ -37,7 +37,7 @@ def unfit(path: str) -> str:
 
 
 def check_owner(number: int, where: Place, error: type[AssembleError]) -> int:
-    """`number` when a user or group can have it. Raises `error` otherwise: it would become another one's in an image."""
+    """`number` when a user or group can have it. Raises `error` otherwise: in an image it would be another one's."""
     if not 0 <= number <= MAX_OWNER:
         raise error(
             "an owner's number does not fit into 32 bits", where=where, why=f"{number} is not within 0 to {MAX_OWNER}"

@@ -256,7 +256,7 @@ _MAGIC = {
 
 
 def expand(data: bytes, ending: str, limit: int) -> bytes:
-    """What the compressed `data` hold. Raises CompressionError when they are damaged or hold more than `limit` bytes."""
+    """What the compressed `data` holds. Raises CompressionError when it is damaged or holds more than `limit` bytes."""
     pieces, total = list[bytes](), 0
     with expanded(io.BytesIO(data), ending) as stream:
         while piece := stream.read(CHUNK):

@@ -318,9 +318,7 @@ def _check(path: str, inode: Inode) -> None:
     check_owner(inode.gid, where, TarError)
     major, minor = inode.device
     if not 0 <= inode.mode <= 0o7777 or not (0 <= major <= MAX_MAJOR and 0 <= minor <= MAX_MINOR):
-        raise TarError(
-            "a mode or a device that cannot be", where=where, why=f"{inode.mode:o}, device {major}, {minor}"
-        )
+        raise TarError("a mode or a device that cannot be", where=where, why=f"{inode.mode:o}, device {major}, {minor}")
 
 
 def _header(path: str, kind: str, inode: Inode, target: str, *, latest: int | None) -> bytes:
@@ -362,8 +360,8 @@ def write(tree: Tree, *, latest: int | None = None, buffer: int = 1 << 20) -> It
     """The tree as a pax archive, in pieces of about `buffer` bytes; the same bytes for the same tree.
 
     Names begin with ``./`` and come in the order of :meth:`Tree.walk`. `latest` (seconds) is the newest time that a
-    member may have; later ones are clamped to it. Extended attributes are ``SCHILY.xattr.`` records. Raises TarError for
-    an owner, a mode or a device that no file system can hold.
+    member may have; later ones are clamped to it. Extended attributes are ``SCHILY.xattr.`` records. Raises TarError
+    for an owner, a mode or a device that no file system can hold.
     """
     pending: list[bytes] = []
     held = total = 0

@@ -16,8 +16,6 @@ from assembler.boot.grub_config import CONSOLES
 from assembler.errors import AssembleError, Place
 from assembler.formats import json_reader, qcow2
 from assembler.formats.hostfile import HostFileError, open_own, read_own, require_own
-from assembler.layers.contents import lock_path
-from assembler.layers.manifest import LARGEST
 from assembler.vm.isofile import read_files
 from assembler.vm.qemu import MEMORY, PLATFORMS, SSH_PORT, Architecture, Drive, Firmware, Hardware
 
@@ -28,6 +26,8 @@ KERNEL, INITRD = "vmlinuz", "initrd.img"
 STATE_SIZE = 20 << 30
 """Bytes of a new state disk; its file starts with 256 KiB and grows as the disk is written."""
 
+LARGEST = 16 << 20
+"""Bytes of a manifest at most."""
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,127}")
 _PIECE = 1 << 20
 _OUTSIDE = "QEMU shows its bytes to the machine, and what is in the folder of a build leads nowhere else"
@@ -88,7 +88,7 @@ def built(folder: Path) -> Built:
 
 def lock_of(node: Built) -> str:
     """The text of the lock that `node` was built from, which is on its ISO. Raises AssembleError when it is not."""
-    path = lock_path(node.name)
+    path = f"/live/{node.name}.lock.toml"
     found = read_files(node.iso, [path])
     if not found:
         raise AssembleError("there is no lock on the ISO", where=Place(file=str(node.iso), path=path))
@@ -137,10 +137,9 @@ def copy_root(path: Path, out: Path) -> None:
         position = 0
         while (start := _data(source.fileno(), position)) is not None:
             position = os.lseek(source.fileno(), start, os.SEEK_HOLE)
-            source.seek(start)
             target.seek(start)
             for at in range(start, position, _PIECE):
-                target.write(source.read(min(_PIECE, position - at)))
+                target.write(os.pread(source.fileno(), min(_PIECE, position - at), at))
         target.truncate(status.st_size)
 
 

@@ -185,34 +185,42 @@ blank_refusal() {
     esac
 }
 
+# auto_refusal NAME: the same as `refusal`, with what else auto passes over.
+auto_refusal() {
+    local why
+    probe "/dev/$1"
+    why=$(refusal "$1")
+    if [ -z "$why" ] && is_pluggable "$1"; then
+        why="is on USB or removable; livecd.state=/dev/$1 takes it if it is blank"
+    fi
+    echo "$why"
+}
+
 # find_blank: sets BLANK to the blank disks, and REASONS for all others.
 find_blank() {
-    local name why end
+    local name names='' left=0 end share
     BLANK=''
-    set --
     for name in $(devices); do
         may_format "$name" || continue
-        probe "/dev/$name"
-        why=$(refusal "$name")
-        if [ -z "$why" ] && is_pluggable "$name"; then
-            why="is on USB or removable; livecd.state=/dev/$name takes it if it is blank"
-        fi
-        if [ -n "$why" ]; then
-            because "$name" "$why"
-        else
-            set -- "$@" "$name"
-        fi
+        names="$names $name"
+        [ -n "$(auto_refusal "$name")" ] || left=$((left + 1))
     done
     end=$(($(now) + BLANK_TIMEOUT))
-    while [ $# -gt 0 ]; do
-        # Each has its share of the time that is left.
-        blank_refusal "$1" $(((end - $(now) + $# - 1) / $#))
-        if [ -n "$WHY" ]; then
-            because "$1" "$WHY"
-        else
-            BLANK="$BLANK $1"
+    for name in $names; do
+        WHY=$(auto_refusal "$name")
+        if [ -z "$WHY" ]; then
+            # Each has its share of the time that is left.
+            [ $left -gt 0 ] || left=1
+            share=$(((end - $(now) + left - 1) / left))
+            [ $share -gt 0 ] || share=0
+            blank_refusal "$name" $share
+            left=$((left - 1))
         fi
-        shift
+        if [ -n "$WHY" ]; then
+            because "$name" "$WHY"
+        else
+            BLANK="$BLANK $name"
+        fi
     done
 }
 

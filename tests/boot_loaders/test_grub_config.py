@@ -12,7 +12,8 @@ from assembler.tools.toolbox import Toolbox
 
 
 def config(**changes: Any) -> str:
-    return grub_config(**{"title": "node", "marker": "/.disk/id/0123", "medium": "5ea1", "architecture": "amd64", **changes})
+    given = {"title": "node", "marker": "/.disk/id/0123", "medium": "5ea1", "architecture": "amd64"}
+    return grub_config(**given | changes)
 
 
 def kernel_lines(text: str) -> dict[str, list[str]]:

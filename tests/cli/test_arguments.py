@@ -12,6 +12,8 @@ from pathlib import Path
 import click
 import pytest
 
+from assembler.audit.surroundings import plain
+from assembler.cli.auditing import _private
 from assembler.cli.main import call
 from assembler.cli.session import Arguments, recipe_options
 
@@ -94,6 +96,18 @@ def rest(descriptor: int) -> Iterator[bytes]:
             yield data
     except OSError:
         pass
+
+
+def test_an_audit_hands_them_on(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """To builds of its own, which others see in the list of processes."""
+    args = {"A": "hunter2", "B": "two\nlines\n", "C": "end\r", "D": "", "E": "é=\r\n"}
+    here = plain(tmp_path / "a", tmp_path, python="", search="", processors=1)
+    here.folder.mkdir()
+    options = _private(here, args)
+    assert "hunter2" not in " ".join(options)
+    assert given(*options, capsys=capsys) == (args, [])
+    paths = [here.folder / "args", *(here.folder / "args").iterdir()]
+    assert [path.stat().st_mode & 0o777 for path in paths] == [0o700, *[0o600] * len(args)]
 
 
 @pytest.mark.parametrize(

@@ -260,3 +260,20 @@ def test_unknown_options_and_lines_are_errors() -> None:
         sysusers(tree, ["worse.conf"])
     with pytest.raises(ConfError):
         sysusers(tree, ["missing.conf"])
+
+
+@pytest.mark.parametrize("number", ["4294967295", "4294967296", "99999999999", "9" * 5000, "\u0663"])
+def test_numbers_of_owners_have_32_bits(number: str) -> None:
+    """A larger one would be another owner's in an image: 4294967296 is root's."""
+    tree = fresh()
+    tree.write("/etc/passwd", f"big:x:{number}:0::/:/bin/sh\n".encode())
+    accounts = Accounts(tree)
+    assert accounts.users() == []
+    for look in (accounts.uid, accounts.gid):
+        with pytest.raises(AccountError):
+            look(number)
+    assert accounts.uid("4294967294") == 4294967294
+    for line in (f"u x {number}", f"g x {number}", f"r - 1-{number}"):
+        tree.write("/usr/lib/sysusers.d/x.conf", f"{line}\n".encode(), parents=True)
+        with pytest.raises((AccountError, ConfError)):
+            sysusers(tree, epoch=EPOCH)

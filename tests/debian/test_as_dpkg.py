@@ -172,9 +172,7 @@ SAME: dict[str, bytes] = {
     "a long name in the control archive": with_control(debs.item("./" + "n" * 101)),
     "a name of 100 in the control archive": with_control(debs.item("./" + "n" * 100)),
     "a list in the control archive": with_control(debs.item("./list", b"/evil\n")),
-    "a hard link in the control archive": with_control(
-        debs.item("./md5sums", b""), debs.hard("./other", "./md5sums")
-    ),
+    "a hard link in the control archive": with_control(debs.item("./md5sums", b""), debs.hard("./other", "./md5sums")),
     "a hard link to nothing in the control archive": with_control(debs.hard("./other", "./nothing")),
     # data.tar
     "a file capability": raw(pax(**{"SCHILY.xattr.security.capability": "x"})),
@@ -259,7 +257,7 @@ def really(data: bytes, work: Path) -> Outcome | None:
         if shown == "/var" or shown.startswith("/var/"):
             continue
         if stat.S_ISLNK(mode):
-            found[shown] = ("link", 0o777, os.readlink(path))
+            found[shown] = ("link", 0o777, str(path.readlink()))
         elif stat.S_ISDIR(mode):
             found[shown] = ("folder", stat.S_IMODE(mode), b"")
         else:

@@ -73,7 +73,13 @@ def test_many_stars_match_what_fnmatch_matches(pattern: str, path: str) -> None:
 
 @pytest.mark.parametrize(
     "pattern",
-    ["/" + "*a" * 40 + "!", "/" + "*a*" * 500 + "b", "/" + "*[ab]" * 300 + "!", "/" + "*?" * 1000, "/*" + "a" * 2000 + "!*!"],
+    [
+        "/" + "*a" * 40 + "!",
+        "/" + "*a*" * 500 + "b",
+        "/" + "*[ab]" * 300 + "!",
+        "/" + "*?" * 1000,
+        "/*" + "a" * 2000 + "!*!",
+    ],
 )
 def test_no_pattern_takes_longer_than_its_length_explains(pattern: str) -> None:
     filters = path_filter([pattern, *(f"{pattern}{number}" for number in range(10))], [])

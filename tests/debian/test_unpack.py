@@ -174,7 +174,10 @@ def test_names_of_owners_come_before_their_numbers(make: Make) -> None:
     """As dpkg and tar have it: a package that was built by a user with other numbers is the same in every image."""
     accounts = [
         *(folder(path) for path in ("./usr", "./usr/share", "./usr/share/base-passwd")),
-        item("./usr/share/base-passwd/passwd.master", b"root::0:0:r:/root:/bin/sh\nman::6:12:m:/:/x\nman::7:7:::\nbad::x:\n"),
+        item(
+            "./usr/share/base-passwd/passwd.master",
+            b"root::0:0:r:/root:/bin/sh\nman::6:12:m:/:/x\nman::7:7:::\nbad::x:\n",
+        ),
         item("./usr/share/base-passwd/group.master", b"root::0:\nshadow::42:\nhuge::4294967296:\n"),
     ]
     tree = Tree()

@@ -85,6 +85,23 @@ def test_rock_ridge_owner_is_root(toolbox: Toolbox, tmp_path: Path) -> None:
     assert "-r--r--r--    1 0        0               1 Nov 14  2023 '/f'" in listing
 
 
+def test_private_files_are_roots_alone(toolbox: Toolbox, tmp_path: Path) -> None:
+    files = {"/live/x.squashfs": b"1", "/live/recipe/a/b": b"2", "/live/recipes": b"3", "/live/contents": b"4"}
+    for joliet in (False, True):
+        write_iso(tmp_path / "x.iso", files, label="L", epoch=EPOCH, joliet=joliet,
+                  private=["/live/*.squashfs", "/live/recipe/"])  # fmt: skip
+        listing = toolbox.run("xorriso", ["-indev", tmp_path / "x.iso", "-find", "/", "-exec", "lsdl"])
+        modes = {line.split("'")[1]: line[:10] for line in listing.splitlines() if "'/live/" in line}
+        assert modes == {
+            "/live/x.squashfs": "-r--------",
+            "/live/recipe": "dr-xr-xr-x",
+            "/live/recipe/a": "dr-xr-xr-x",
+            "/live/recipe/a/b": "-r--------",
+            "/live/recipes": "-r--r--r--",
+            "/live/contents": "-r--r--r--",
+        }
+
+
 def test_the_seed_is_found_by_its_label(toolbox: Toolbox, tmp_path: Path) -> None:
     iso = tmp_path / "seed.iso"
     write_iso(iso, {"/user-data": b"#cloud-config\n", "/meta-data": b"x"}, label="cidata", epoch=EPOCH, joliet=True)

@@ -1,7 +1,7 @@
 """Runs the readers on changed inputs, each within limits of time and memory, and keeps what is worth keeping.
 
-An input that ends at a place in the code where no other has ended goes into the corpus, and is changed further. One that
-ends neither well nor in an AssembleError, or takes more than `SECONDS` or `MEMORY`, is a finding.
+An input that ends at a place in the code where no other has ended goes into the corpus, and is changed further. One
+that ends neither well nor in an AssembleError, or takes more than `SECONDS` or `MEMORY`, is a finding.
 """
 
 import hashlib

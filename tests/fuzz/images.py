@@ -125,7 +125,12 @@ _BLOCKS = [struct.pack("<I", number) for number in (0, 1, 16, 17, 18, 19, 20, 24
 
 TARGETS = {
     "squashfs": Target(run=_squashfs, seeds=lambda: kept("squashfs"), in_place=True),
-    "iso": Target(run=_iso, seeds=_isos, tokens=(*_BLOCKS, b"CD001", b"RR\x05\x01", b"SP\x07\x01", b"NM", b"SL", b"CE"), in_place=True),
+    "iso": Target(
+        run=_iso,
+        seeds=_isos,
+        tokens=(*_BLOCKS, b"CD001", b"RR\x05\x01", b"SP\x07\x01", b"NM", b"SL", b"CE"),
+        in_place=True,
+    ),
     "contents": Target(
         run=_contents,
         seeds=_contents_seeds,

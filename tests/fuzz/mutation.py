@@ -9,7 +9,9 @@ _BOUNDS = sorted({max((1 << power) + by, 0) for power in _POWERS for by in (-1, 
 _LENGTHS = (1, 2, 4, 16, 100, 512)
 
 
-def mutated(data: bytes, other: bytes, chance: Random, *, tokens: Sequence[bytes] = (), in_place: bool = False) -> bytes:
+def mutated(
+    data: bytes, other: bytes, chance: Random, *, tokens: Sequence[bytes] = (), in_place: bool = False
+) -> bytes:
     """`data` with one to ten changes.
 
     `tokens` are words of the format, to be put in; `other` is another input, whose pieces are. With `in_place` offsets

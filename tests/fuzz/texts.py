@@ -172,14 +172,27 @@ def _cloudinits() -> Sequence[bytes]:
         b"N" + (folder / "network-config").read_bytes(),
         b"M" + (folder / "meta-data").read_bytes(),
         b"Nversion: 1\nconfig:\n  - type: physical\n    name: eth0\n    subnets: [{type: dhcp}]\n",
-        b'UContent-Type: multipart/mixed; boundary="=x"\nMIME-Version: 1.0\n\n--=x\nContent-Type: text/cloud-config; '
-        b"charset=utf-8\nContent-Transfer-Encoding: base64\n\nI2Nsb3VkLWNvbmZpZwp7fQo=\n--=x\n"
-        b"Content-Type: text/x-shellscript\n\n#!/bin/sh\n--=x--\n",
+        _MIME,
         b"U#cloud-config-archive\n- type: text/plain\n  content: x\n",
         b"U## template: jinja\n#cloud-config\na: {{ b }}\n",
     ]
 
 
+_MIME = b"""\
+UContent-Type: multipart/mixed; boundary="=x"
+MIME-Version: 1.0
+
+--=x
+Content-Type: text/cloud-config; charset=utf-8
+Content-Transfer-Encoding: base64
+
+I2Nsb3VkLWNvbmZpZwp7fQo=
+--=x
+Content-Type: text/x-shellscript
+
+#!/bin/sh
+--=x--
+"""
 _YAML = (
     *(b"!!int ", b"!!bool ", b"!!timestamp ", b"!!float ", b"!!set ", b"!!binary ", b"!!python/name:os.system "),
     *(b"&a ", b"*a", b"<<: ", b"? ", b"- ", b": ", b"{", b"}", b"[", b"]", b"|\n", b">\n", b"%YAML 1.1\n", b"---\n"),
@@ -231,7 +244,9 @@ TARGETS = {
     "lock": Target(run=_lock, seeds=_locks, tokens=_TOML, repair=_integrity),
     "cloudinit": Target(run=_cloudinit, seeds=_cloudinits, tokens=_YAML),
     "manifest": Target(
-        run=_manifest, seeds=_manifests, tokens=(b"{", b"}", b"[", b"]", b'"', b"9" * 5000, b"[" * 2000, b"null", b"NaN")
+        run=_manifest,
+        seeds=_manifests,
+        tokens=(b"{", b"}", b"[", b"]", b'"', b"9" * 5000, b"[" * 2000, b"null", b"NaN"),
     ),
     "listing": Target(run=_listing, seeds=_listings, tokens=(b" ", b"\n", b" -> ", b"\\x", b"-", b"link", b"9" * 5000)),
 }

@@ -5,14 +5,14 @@ import os
 import tomllib
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from assembler.debian.values import LARGEST
+from assembler.debian.values import EPOCH_END, LARGEST
 from assembler.errors import AssembleError, Problems
 from assembler.lock import toml
 from assembler.lock.model import (
@@ -46,7 +46,7 @@ SIZES = st.integers(0, LARGEST)
 SHA256 = st.binary(min_size=32, max_size=32).map(bytes.hex)
 FINGERPRINTS = st.binary(min_size=20, max_size=20).map(lambda data: data.hex().upper())
 PATHS = st.lists(WORDS | st.sampled_from(["...", "a%3a1", '"', "\\", "#=", ".x"]), min_size=1, max_size=3).map("/".join)
-DATES = st.datetimes(datetime(1970, 1, 1), datetime(2106, 1, 1)).map(lambda moment: f"{moment:%Y}".zfill(4) + f"{moment:-%m-%dT%H:%M:%SZ}")
+DATES = st.integers(0, EPOCH_END - 1).map(lambda time: f"{datetime.fromtimestamp(time, UTC):%Y-%m-%dT%H:%M:%SZ}")
 INDICES = st.builds(LockedIndex, path=PATHS, size=SIZES, sha256=SHA256)
 ARCHIVES = st.builds(
     LockedArchive,

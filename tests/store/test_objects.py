@@ -256,7 +256,7 @@ def test_a_folder_above_that_others_may_write_to_is_refused(tmp_path: Path) -> N
     assert not Store(tmp_path / "open/store", trust=True).trusted
 
 
-@pytest.mark.parametrize("name", ["objects", "derived", "downloads", "locks", "logs", "tmp"])
+@pytest.mark.parametrize("name", ["ccache", "derived", "downloads", "locks", "logs", "objects", "tmp"])
 def test_a_folder_inside_that_others_may_write_to_is_refused(store: Store, name: str) -> None:
     (store.root / name).chmod(0o733)
     with pytest.raises(StoreError, match=f"/{name}: others could have changed"):

@@ -280,13 +280,18 @@ def test_the_user_may_allow_it(server: Server, world: Server, direct: Path) -> N
         transport.get(away)
 
 
-def test_what_the_user_rewrites_is_the_users_choice(server: Server) -> None:
+def test_what_the_user_rewrites_is_the_users_choice(server: Server, direct: Path) -> None:
     """A publisher's mirror inside."""
-    shows(server)
+    _, shown = shows(server)
     routes = Routes(rewrites={"https://dl.example/": server.url("/")})
     with to(routes) as transport:
         assert transport.get("https://dl.example/x") == b"found"
-        assert transport.get("https://dl.example/x", referrer="https://elsewhere.example/") == b"found"
+        assert transport.get("https://dl.example/x", referrer="http://elsewhere.example/") == b"found"
+    direct.write_text(NETRC)
+    with to(routes) as transport:
+        assert transport.get("https://dl.example/x", referrer="http://elsewhere.example/") == b"found"
+        assert transport.get("https://dl.example/x") == b"found"
+    assert shown == [None, None, None, ROBOT]
 
 
 def test_an_address_that_a_server_has_chosen(server: Server, world: Server, direct: Path) -> None:

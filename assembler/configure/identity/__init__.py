@@ -1,8 +1,8 @@
-"""What must differ from one machine to the next and is therefore in no image: SSH host keys and the iSCSI initiator name.
+"""What differs from one machine to the next and is therefore in no image: SSH host keys and the iSCSI initiator name.
 
 Debian's scripts make it when a package is installed; here a unit of the assembler's own makes it when the machine first
-starts. Debian's sshd-keygen.service is no substitute: its ConditionFirstBoot needs an image whose machine-id is missing,
-on which systemd would enable units by their presets. The machine-id itself is left empty, and systemd fills it.
+starts. Debian's sshd-keygen.service is no substitute: its ConditionFirstBoot needs an image without a machine-id, on
+which systemd would enable units by their presets. The machine-id itself is left empty, and systemd fills it.
 """
 
 from collections.abc import Collection

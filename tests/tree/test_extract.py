@@ -1,0 +1,97 @@
+"""Laying out an archive: nothing outside the folder is made, and no link leads there."""
+
+import os
+import tarfile
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from assembler.errors import Place
+from assembler.tree.extract import extract
+from assembler.tree.tar import TarError, index
+from tests.debian import debs
+
+Item = tuple[tarfile.TarInfo, bytes]
+
+
+def laid_out(work: Path, *items: Item) -> Path:
+    archive, out = work / "x.tar", work / "room" / "out"
+    archive.write_bytes(debs.tar(items))
+    out.parent.mkdir()
+    extract(index(archive, Place()), archive, out, Place(file="x.tar"))
+    return out
+
+
+def test_files_folders_and_links_inside(tmp_path: Path) -> None:
+    out = laid_out(
+        tmp_path,
+        debs.folder("top"),
+        debs.item("top/a/b/file", b"x", mode=0o4755),
+        debs.hard("top/hard", "top/a/b/file"),
+        debs.link("top/a/b/up", "../../hard"),
+        debs.link("top/to-folder", "a/./b//file"),
+        debs.link("top/c/dangling", "../nowhere"),
+        debs.link("top/itself", "."),
+    )
+    assert (out / "hard").samefile(out / "a/b/file")
+    assert (out / "a/b/file").stat().st_mode & 0o7777 == 0o755
+    assert (out / "a/b/up").read_bytes() == b"x"
+    assert os.readlink(out / "c/dangling") == "../nowhere"
+    assert (out / "itself").resolve() == out.resolve()
+
+
+@pytest.mark.parametrize(
+    "items",
+    [
+        [debs.link("top/l", "/")],
+        [debs.link("top/l", "..")],
+        [debs.link("top/a/l", "../..")],
+        [debs.link("top/a/l", "../../top/a")],
+        [debs.link("top/deep/down/l", "../.."), debs.link("top/m", "deep/down/l/../outside")],
+        [debs.link("top/m", "a/../b")],
+        [debs.folder("top/a"), debs.link("top/l", "a"), debs.item("top/l/x", b"x")],
+        [debs.folder("top/a"), debs.link("top/l", "a"), debs.link("top/l/x", "y")],
+        [debs.link("top/l/x", "y"), debs.folder("top/a"), debs.link("top/l", "a")],
+        [debs.link("top/l", "a"), debs.link("top/l", "b")],
+        [debs.item("top/f"), debs.link("top/f/l", "b")],
+        [debs.item("top/f"), debs.item("top/f/x")],
+        [debs.folder("top/d"), debs.hard("top/h", "top/d")],
+        [debs.hard("top/h", "top/nothing")],
+        [debs.link("top/l", "a"), debs.hard("top/h", "top/l")],
+        [debs.item("top/h"), debs.hard("top/h", "top/h")],
+        [debs.item("top/f"), debs.hard("top/h", "elsewhere/f")],
+    ],
+)
+def test_what_leads_out_or_contradicts_itself_is_refused(tmp_path: Path, items: list[Item]) -> None:
+    with pytest.raises(TarError):
+        laid_out(tmp_path, debs.folder("top"), *items)
+    assert {path.name for path in (tmp_path / "room").iterdir()} <= {"out"}
+
+
+_NAMES = st.lists(st.sampled_from("abc"), min_size=1, max_size=3).map("/".join)
+_TARGETS = st.lists(st.sampled_from(["..", "..", ".", "a", "b", "c", ""]), min_size=1, max_size=5).map("/".join)
+
+
+@settings(max_examples=60)
+@given(st.lists(st.tuples(st.sampled_from(["file", "folder", "link", "link", "hard"]), _NAMES, _TARGETS), max_size=8))
+def test_whatever_an_archive_says_stays_inside(
+    tmp_path_factory: pytest.TempPathFactory, entries: list[tuple[str, str, str]]
+) -> None:
+    work = tmp_path_factory.mktemp("extract")
+    make = {
+        "file": lambda name, _: debs.item(name, b"x"),
+        "folder": lambda name, _: debs.folder(name),
+        "link": debs.link,
+        "hard": lambda name, target: debs.hard(name, f"top/{target}"),
+    }
+    items = [make[kind](f"top/{name}", target) for kind, name, target in entries if kind != "link" or target]
+    try:
+        out = laid_out(work, debs.folder("top"), *items)
+    except TarError:
+        out = work / "room/out"
+    assert [path.name for path in (work / "room").iterdir()] in ([], ["out"])
+    for path in out.rglob("*"):
+        # A link that leads to itself is resolved as far as it goes.
+        assert os.path.realpath(path).startswith(str(out.resolve()))

@@ -1,10 +1,11 @@
 """What the recipe on an image withholds, given back out of the image's root file system: see recipe/portable.py."""
 
-import tomllib
 from pathlib import Path
 
+from assembler import tomltext
 from assembler.audit.image import SQUASHFS, Image, ImageError, OpenTree
 from assembler.errors import Place
+from assembler.recipe.document import MOST_VALUES
 from assembler.recipe.load import MAX_FILE
 from assembler.recipe.portable import PASSWORD, withheld
 from assembler.tree.content import size_of
@@ -21,8 +22,8 @@ def give_back(image: Image, recipe: Path) -> dict[str, str]:
     have them, and OSError when they cannot be written.
     """
     try:
-        values = tomllib.loads(recipe.read_text("utf-8"))
-    except (ValueError, RecursionError):
+        values = tomltext.loads(recipe.read_text("utf-8"), most=MOST_VALUES)
+    except ValueError:
         return {}  # whoever loads it says so
     files, args = withheld(values), values.get("args")
     locked = isinstance(args, dict) and PASSWORD in args

@@ -4,8 +4,10 @@
 """
 
 import io
+import logging
 import signal
 import sys
+import warnings
 from collections.abc import Sequence
 from types import FrameType
 from typing import Any, NoReturn
@@ -107,7 +109,15 @@ def _terminate(number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG00
     raise SystemExit(TERMINATED)
 
 
+def silence_libraries() -> None:
+    """Keep what libraries log or warn of, which may be strangers' text as it came, off standard error."""
+    logging.getLogger().addHandler(logging.NullHandler())
+    if not sys.warnoptions:
+        warnings.simplefilter("ignore")
+
+
 def main() -> NoReturn:
     """The program."""
+    silence_libraries()
     signal.signal(signal.SIGTERM, _terminate)
     sys.exit(call(sys.argv[1:]))

@@ -209,12 +209,13 @@ def _add_files(image: Any, contents: Mapping[str, Content], private: Sequence[st
             names[path],
             rr_name=posixpath.basename(path),
             joliet_path=path if joliet else None,
-            file_mode=0o100400 if _private(path, private) else 0o100444,
+            file_mode=0o100400 if is_private(path, private) else 0o100444,
         )
     return names
 
 
-def _private(path: str, private: Sequence[str]) -> bool:
+def is_private(path: str, private: Sequence[str]) -> bool:
+    """Whether `path` matches one of `private`; see :func:`write_iso`."""
     return any(path.startswith(one) if one.endswith("/") else fnmatch.fnmatchcase(path, one) for one in private)
 
 

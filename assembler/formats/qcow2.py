@@ -181,13 +181,13 @@ def empty(size: int) -> bytes:
 
 
 def create(path: Path, size: int) -> None:
-    """Write an empty image of `size` bytes to the new file `path`.
+    """Write an empty image of `size` bytes to the new file `path`, its owner's alone, as a machine keeps secrets there.
 
     Raises Qcow2Error when `path` exists, cannot be written, or `size` is none that :func:`empty` takes.
     """
     image = empty(size)
     try:
-        with path.open("xb") as stream:
+        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb") as stream:  # noqa: PTH123
             stream.write(image)
     except OSError as error:
         raise Qcow2Error(

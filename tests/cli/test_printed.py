@@ -163,3 +163,30 @@ def test_names_on_the_command_line(capsys: pytest.CaptureFixture[str]) -> None:
         for arguments in (["check", raw], ["verify", raw], [raw], ["lock", "x", f"--{raw}"], [f"./{raw}.toml"]):
             assert call(arguments) != 0
             assert not OBEYED.search(re.sub(r"\x1b\[\d*m", "", capsys.readouterr().err)), arguments
+
+
+def test_libraries_say_nothing() -> None:
+    program = (
+        "import logging, warnings; from assembler.cli import main; main.silence_libraries();"
+        r"logging.getLogger('urllib3.x').warning('\x1b[2J'); logging.error('\x1b[2J'); warnings.warn('\x1b[2J')"
+    )
+    assert in_terminal("-P", "-c", program) == ""
+
+
+def test_there_is_no_other_way_out() -> None:
+    """Whoever adds one decides here whether strangers' text comes along."""
+    ways = re.compile(
+        r"click\.s?echo\(|(?<![\w.])print\(|sys\.__?std(?:out|err)|sys\.std(?:out|err)(?!\.isatty)|os\.write\("
+    )
+    package = Path(rendering.__file__).parent.parent
+    found = {}
+    for path in package.rglob("*.py"):
+        if count := len(ways.findall(path.read_text("utf-8"))):
+            found[path.relative_to(package).as_posix()] = count
+    assert found == {
+        "cli/main.py": 3,  # wrong usage, by printable_lines; a word of our own; errors, by rendering.text
+        "cli/progress.py": 1,  # lines, by printable
+        "cli/running.py": 1,  # a guest's console, by printable_lines
+        "cli/schema.py": 1,  # a text of our own
+        "cli/session.py": 4,  # results, by printable; documents; the streams of the reporters above
+    }

@@ -66,9 +66,7 @@ def reading(path: Path | str) -> str:
     return f"open my $f, '<', '{path}' or die $!; print <$f>"
 
 
-@pytest.mark.parametrize(
-    "path", ["/etc/passwd", "/proc/self/environ", "/proc/{us}/environ", "/sys/kernel/notes"]
-)
+@pytest.mark.parametrize("path", ["/etc/passwd", "/proc/self/environ", "/proc/{us}/environ", "/sys/kernel/notes"])
 def test_files_of_this_machine_are_not_read(toolbox: Toolbox, path: str) -> None:
     refused(toolbox, reading(path.format(us=os.getpid())))
 

@@ -62,6 +62,7 @@ def test_state_is_made_once_and_kept(tmp_path: Path) -> None:
     state = tmp_path / "var.qcow2"
     node.keep_state(state)
     assert state.stat().st_size < 1 << 20
+    assert state.stat().st_mode & 0o777 == 0o600
     subprocess.run(["qemu-io", "-f", "qcow2", "-c", "write -P 7 1G 64k", state], check=True, capture_output=True)
     before = state.read_bytes()
     node.keep_state(state)

@@ -5,7 +5,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from assembler.errors import AssembleError
+from assembler.formats.squashfs_reader import PATHS
 
+LINES = PATHS + 1
+"""Lines of a listing at most."""
 FIELDS = ("kind", "mode", "owner", "mtime", "size", "content", "xattrs")
 
 
@@ -43,12 +46,18 @@ class ListingError(AssembleError):
 
 def lines(text: str) -> dict[str, str]:
     """The lines of a listing by path, escaped. Raises ListingError when it is none."""
-    return {_entry(line).path: line for line in text.splitlines()}
+    return {_entry(line).path: line for line in _split(text)}
 
 
 def parse(text: str) -> dict[str, Entry]:
     """The entries of a listing by path. Raises ListingError when it is none."""
-    return {entry.path: entry for entry in map(_entry, text.splitlines())}
+    return {entry.path: entry for entry in map(_entry, _split(text))}
+
+
+def _split(text: str) -> list[str]:
+    if text.count("\n") > LINES:
+        raise ListingError("the listing of a tree is damaged", why=f"it has more than {LINES} lines")
+    return text.removesuffix("\n").split("\n") if text else []
 
 
 def _entry(line: str) -> Entry:

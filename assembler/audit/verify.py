@@ -211,6 +211,8 @@ def _inside(
     image: Image, lock: Lock | None, output: LockedOutput | None, found: _Found, *, reporter: Reporter
 ) -> Verified:
     found.add(_files(image))
+    for path in sorted({SQUASHFS, INITRD} & image.files.keys() - image.trees.keys()):
+        found.add([Finding(path, "nothing lists what is in it")])
     paths = len(image.files)
     packages = 0
     for path in image.trees:
@@ -226,6 +228,8 @@ def _inside(
         found.add(_against(image, lock))
         if output is not None:
             found.add(_against_output(image, output, lock.build))
+        elif not packages:
+            found.add([Finding(SQUASHFS, "dpkg knows of no package in it, so it cannot be compared with a lock")])
     return found.verified(areas=len(image.seal.areas), paths=paths, packages=packages, compared=_compared(lock, output))
 
 

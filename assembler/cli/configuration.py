@@ -22,6 +22,7 @@ And above the tables, where any server may redirect to, even if that is inside a
 Secrets are never in the file, only the names of environment variables that hold them. Nothing of this enters a lock.
 """
 
+import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -125,6 +126,10 @@ def read_routes(path: Path, environ: Mapping[str, str], *, required: bool) -> Ro
             secret = table.get("token_env") or table["password_env"]
             if not environ.get(secret):
                 wrong(key, f"the environment variable {secret} is not set", "set it, or drop this login")
+            elif "token_env" in table and not re.fullmatch(r"[!-~]+", environ[secret]):
+                wrong(
+                    key, f"the environment variable {secret} holds no token", "one is a word of ASCII, as RFC 6750 says"
+                )
             value = environ.get(secret, "")
             logins[prefix] = Login(token=value) if "token_env" in table else Login(user=table["user"], password=value)
     if problems:

@@ -28,6 +28,8 @@ _MAGIC = b"assembler seal 1\n"
 _HALF = 8
 LARGEST = 16 << 20
 """Bytes of a seal at most: one over 100 GiB has fewer."""
+SEARCHED = 64 << 20
+"""Bytes at the end of an image in which a seal is looked for: behind it there are only zeros, for a few megabytes."""
 CANDIDATES = 16
 """Places that look like a seal and are tried: an image may hold other images, and none needs so many."""
 _LINE = re.compile(rb"([0-9]{1,15}) ([0-9]{1,15}) ([0-9a-f]{64}) ([\x20-\x7e]+)")
@@ -133,8 +135,8 @@ def _digest(stream: BinaryIO, area: Area) -> str:
 def read(stream: BinaryIO, *, file: str) -> Seal:
     """The seal of the ISO in `stream`; `file` is its name in errors.
 
-    It is looked for where the volume descriptor says that the file system ends, then everywhere: a single wrong byte
-    must not hide it. Raises SealError when there is none, or when it is itself damaged.
+    It is looked for where the volume descriptor says that the file system ends, then near the end of the image, as a
+    single wrong byte must not hide it. Raises SealError when there is none, or when it is itself damaged.
     """
     size = stream.seek(0, 2)
     damaged: SealError | None = None
@@ -160,7 +162,9 @@ def _candidates(stream: BinaryIO, size: int) -> Iterator[int]:
             if _likely(stream.read(len(_MAGIC))):
                 yield offset
     # From the end, as the seal is near it. With a single wrong byte, one half of the magic is as it should be.
-    for start in range((size - 1) // PIECE * PIECE, -1, -PIECE):
+    for start in range((size - 1) // PIECE * PIECE, max(size - SEARCHED, 0) - PIECE, -PIECE):
+        if start < 0:
+            return
         stream.seek(start)
         piece = stream.read(PIECE)
         halves = ((_MAGIC[:_HALF], 0), (_MAGIC[_HALF:], _HALF))

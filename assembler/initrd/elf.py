@@ -7,8 +7,10 @@ and nothing else is read.
 import struct
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 from assembler.errors import AssembleError, Place
+from assembler.tree.bounds import PATH_MAX
 from assembler.tree.staging import Tree
 
 _IDENT = b"\x7fELF\x02\x01\x01"
@@ -19,6 +21,9 @@ _SHDR = struct.Struct("<IIQQQQIIQQ")
 _DYN = struct.Struct("<QQ")
 _PT_LOAD, _PT_DYNAMIC, _PT_INTERP = 1, 2, 3
 _DT_NULL, _DT_NEEDED, _DT_STRTAB, _DT_SONAME, _DT_RPATH, _DT_RUNPATH = 0, 1, 5, 14, 15, 29
+
+_MAX_ENTRIES = 10_000
+"""Entries of the longest dynamic section; those of Debian have up to a hundred."""
 
 MULTIARCH = {62: "x86_64-linux-gnu", 183: "aarch64-linux-gnu"}
 """Debian's multiarch triplet by e_machine (EM_X86_64, EM_AARCH64)."""
@@ -45,7 +50,7 @@ class Elf:
 
 
 def _string(data: bytes, offset: int) -> str:
-    end = data.index(b"\0", offset)
+    end = data.index(b"\0", offset, offset + PATH_MAX)
     return data[offset:end].decode("utf-8", "surrogateescape")
 
 
@@ -76,11 +81,13 @@ def _parse(data: bytes) -> Elf:
             dynamic = (offset, size)
         elif kind == _PT_INTERP:
             interpreter = _string(data, offset)
-    entries = list(_dynamic(data, *dynamic)) if dynamic else []
+    entries = list(islice(_dynamic(data, *dynamic), _MAX_ENTRIES)) if dynamic else []
+    if len(entries) == _MAX_ENTRIES:
+        raise ValueError("its dynamic section has no end")
     strings = 0
-    for tag, value in entries:
-        if tag == _DT_STRTAB:
-            strings = _offset(value, loads)
+    tables = [value for tag, value in entries if tag == _DT_STRTAB]
+    if tables:
+        strings = _offset(tables[-1], loads)
     texts = [(tag, _string(data, strings + value)) for tag, value in entries if tag in _TEXTS]
     return Elf(
         machine=machine,

@@ -4,15 +4,12 @@ Everything is read from the modules themselves: `depends` and `softdep` in their
 which depmod(8) makes its indexes; a name that is no module is looked up in modules.alias, as modprobe(8) does.
 """
 
-import lzma
-import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-import zstandard
-
 from assembler.errors import AssembleError, Place
 from assembler.initrd.elf import section
+from assembler.tree.compressed import CompressionError, expand
 from assembler.tree.staging import Tree
 
 SUFFIXES = (".ko", ".ko.xz", ".ko.zst", ".ko.gz")
@@ -52,17 +49,9 @@ def _name(path: str) -> str:
 def _load(tree: Tree, path: str) -> bytes:
     raw = tree.read(path)
     try:
-        if path.endswith(".zst"):
-            return zstandard.ZstdDecompressor().decompress(raw, max_output_size=_MAX_SIZE)
-        if path.endswith((".xz", ".gz")):
-            state = lzma.LZMADecompressor() if path.endswith(".xz") else zlib.decompressobj(wbits=31)
-            data = state.decompress(raw, _MAX_SIZE)
-            if state.eof:
-                return data
-            raise ModuleError("a module ends too early or is absurdly large", where=Place(path=path))
-    except (lzma.LZMAError, zstandard.ZstdError, zlib.error) as error:
+        return raw if path.endswith(".ko") else expand(raw, "." + path.rpartition(".")[2], _MAX_SIZE)
+    except CompressionError as error:
         raise ModuleError("a module cannot be decompressed", where=Place(path=path), why=str(error)) from error
-    return raw
 
 
 def information(data: bytes, where: Place) -> dict[str, list[str]]:

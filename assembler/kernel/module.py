@@ -4,15 +4,20 @@ Reads relocatable ELF of either class and byte order (System V gABI, chapters 4 
 zstd, which is what Debian's kmod is built to read (libkmod-elf.c).
 """
 
-import lzma
 import re
 import struct
 from dataclasses import dataclass
 
 from assembler.errors import AssembleError
+from assembler.tree.compressed import CompressionError, ending_of, expand
 
 _SHN_UNDEF = 0
-_XZ, _ZSTD, _ELF = b"\xfd7zXZ\0", b"\x28\xb5\x2f\xfd", b"\x7fELF"
+_ELF = b"\x7fELF"
+_MAX_SIZE = 256 << 20
+"""Bytes that a module may have when it is unpacked."""
+_MAX_NAME = 512
+"""Bytes of the longest name of a symbol (linux/kallsyms.h)."""
+_SECTIONS = frozenset({b".modinfo", b".symtab", b".strtab", b"__ksymtab_strings"})
 _EXPORT = re.compile(rb"(?:^|\0)__crc_([^\0]+)")
 SUFFIXES = (".ko", ".ko.xz", ".ko.zst")
 """How the names of module files end."""
@@ -40,19 +45,11 @@ class Info:
 
 def unpack(data: bytes) -> bytes:
     """The ELF file in a module file, which may be packed. Raises ModuleError."""
-    if data.startswith(_XZ):
-        try:
-            return lzma.decompress(data, lzma.FORMAT_XZ)
-        except (lzma.LZMAError, EOFError) as error:
-            raise ModuleError("the module cannot be unpacked", why=str(error)) from error
-    if data.startswith(_ZSTD):
-        import zstandard  # noqa: PLC0415  few kernels have it, and it is slow to import
-
-        try:
-            return zstandard.ZstdDecompressor().decompressobj().decompress(data)
-        except zstandard.ZstdError as error:
-            raise ModuleError("the module cannot be unpacked", why=str(error)) from error
-    return data
+    ending = ending_of(data)
+    try:
+        return expand(data, ending, _MAX_SIZE) if ending in {".xz", ".zst"} else data
+    except CompressionError as error:
+        raise ModuleError("the module cannot be unpacked", why=str(error)) from error
 
 
 def read_module(data: bytes) -> Info:
@@ -79,13 +76,17 @@ def _read_elf(elf: bytes) -> Info:
     names = elf[strings[4] : strings[4] + strings[5]]
     sections: dict[bytes, bytes] = {}
     for entry in headers:
-        name = names[entry[0] : names.index(b"\0", entry[0])]
-        sections.setdefault(name, elf[entry[4] : entry[4] + entry[5]])
+        name = names[entry[0] : names.index(b"\0", entry[0], entry[0] + _MAX_NAME)]
+        # Of the others there may be thousands, each as long as the file.
+        if name in _SECTIONS and name not in sections:
+            sections[name] = elf[entry[4] : entry[4] + entry[5]]
     symbols, text = sections.get(b".symtab", b""), sections.get(b".strtab", b"")
     # st_name, then st_shndx: the other fields are skipped.
     symbol = struct.Struct(order + ("IBxH16x" if wide else "I8xBxH"))
     undefined = [name for name, _, index in symbol.iter_unpack(symbols) if index == _SHN_UNDEF and name]
-    imports = tuple(text[name : text.index(b"\0", name)].decode("utf-8", "surrogateescape") for name in undefined)
+    imports = tuple(
+        text[name : text.index(b"\0", name, name + _MAX_NAME)].decode("utf-8", "surrogateescape") for name in undefined
+    )
     exports = _EXPORT.findall(text)
     if not exports:
         exports = [name for name in sections.get(b"__ksymtab_strings", b"").split(b"\0") if name]

@@ -13,6 +13,8 @@ _REPOSITORY = re.compile(
 )
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
 """As the OCI distribution specification 1.1 has them; nothing of a name means anything else in an address."""
+_SHOWN = 200
+"""Characters of what is no name that its error shows."""
 
 
 class ImageNameError(AssembleError):
@@ -55,5 +57,5 @@ def parse(text: str) -> Reference:
         or (colon and not _TAG.fullmatch(tag))
         or (digest and not _DIGEST.fullmatch(digest))
     ):
-        raise ImageNameError(f"{text} is not the name of an image", hint="as registry.example/name:tag")
+        raise ImageNameError(f"{text[:_SHOWN]} is not the name of an image", hint="as registry.example/name:tag")
     return Reference(registry=first, repository=repository, tag=tag or ("" if digest else "latest"), digest=digest)

@@ -19,7 +19,9 @@ class Login:
         """The value of an Authorization header (RFC 7617 for a password)."""
         if self.token:
             return f"Bearer {self.token}"
-        return "Basic " + base64.b64encode(f"{self.user}:{self.password}".encode()).decode()
+        # As the bytes that they were in the environment.
+        text = f"{self.user}:{self.password}".encode("utf-8", "surrogateescape")
+        return "Basic " + base64.b64encode(text).decode()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

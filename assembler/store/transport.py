@@ -229,14 +229,22 @@ class Transport:
     # --- what callers use ----------------------------------------------------------------------------------------
 
     def login(self, url: str) -> Login | None:
-        """What the user's routes or netrc say about being let in at `url`, an address after rewriting."""
+        """What the user's routes or netrc say about being let in at `url`, an address after rewriting.
+
+        Raises TransportError when netrc is not text.
+        """
         from requests.utils import get_netrc_auth  # noqa: PLC0415  see _session
 
         found = self._routes.login(url)
         host = urlsplit(url).hostname
-        if found is None and host and (entry := get_netrc_auth(f"https://{_bracketed(host)}/")):
-            found = Login(user=entry[0], password=entry[1])
-        return found
+        if found is not None or not host:
+            return found
+        try:
+            entry = get_netrc_auth(f"https://{_bracketed(host)}/")
+        except UnicodeError as error:
+            raise TransportError("the file netrc is not text", why="it is not UTF-8", hint="mend it, or move it away"
+                                 ) from error  # fmt: skip
+        return Login(user=entry[0], password=entry[1]) if entry else None
 
     def token_server(self, url: str, realm: str) -> bool:
         """Whether the login for `url`, an address after rewriting, may go to the token server at `realm`."""

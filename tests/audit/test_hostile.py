@@ -113,6 +113,7 @@ def test_a_list_of_contents_that_lies(iso: Iso, index: bytes | dict[str, Any]) -
         (INITRD, zstandard.compress(initrd()), zeros(1 << 30, 100), "listing of a tree is damaged"),
         (INITRD, zstandard.compress(initrd()), zstandard.compress(b"not a listing\n"), "not a line of a listing"),
         (INITRD, zstandard.compress(initrd()), zstandard.compress(b"\xff"), "ascii"),
+        (INITRD, zstandard.compress(initrd()), zstandard.compress(b"a a a a a a a /x\n" * 600_000), "more than"),
         (INITRD, zstandard.compress(initrd()), b"none", "damaged"),
         (INITRD, zeros(6 << 30, 6 << 30), None, "initramfs cannot be read"),
         (INITRD, zeros(1 << 30, 100), None, "initramfs cannot be read"),
@@ -122,7 +123,7 @@ def test_a_list_of_contents_that_lies(iso: Iso, index: bytes | dict[str, Any]) -
         (INITRD, zstandard.compress(b"070701" * 600_000), None, "files"),
         (SQUASHFS, b"hsqs", None, "squashfs is damaged"),
     ],
-    ids=range(12),
+    ids=range(13),
 )
 def test_trees_that_are_none(iso: Iso, path: str, packed: bytes, text: bytes | None, why: str) -> None:
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -362,6 +363,22 @@ def test_a_lock_without_outputs_cannot_tell_a_forgery(
     assert verdict([str(true), "--lock", str(recorded)], capsys) == (1, "packages-only"), "of another output"
     assert call(["verify", str(true), "--packages-only"]) == 2
     assert call(["verify", str(true), "--lock", str(tmp_path / "x.lock.toml")]) == 2
+
+
+def test_an_image_cannot_keep_quiet_about_its_packages(make: Make) -> None:
+    """Without a list of what is in the squashfs, or without dpkg's own, there is nothing to compare."""
+    tree = system()
+    tree.remove("/var/lib/dpkg/status")
+    image = make("x", tree)
+    assert verify(image).findings == ()
+    (finding,) = verify(image, replace(LOCK, build=None)).findings
+    assert "dpkg knows of no package" in finding.what
+    index = Image(image).index
+    bare = {**index, "trees": {}}
+    files = {path: Image(image).read(path, 1 << 24) for path in index["files"]}
+    write_iso(image, {**files, contents.INDEX: json.dumps(bare).encode()}, label="X", epoch=0)
+    found = verify(image, replace(LOCK, build=None))
+    assert [each.what for each in found.findings[:2]] == ["nothing lists what is in it"] * 2
 
 
 def test_a_seed_is_compared_with_what_is_recorded(tmp_path: Path) -> None:

@@ -105,7 +105,7 @@ def test_disks_of_others_are_never_touched(parts: Parts, disk: Disk) -> None:
     assert "holds linux_raid_member" in reasons["raid_12"]
     assert "holds linux_raid_member" in reasons["raid_090"]
     assert "has no signature, yet is not blank" in reasons["lonely_byte"]
-    assert "has no signature, yet is not blank; livecd.state=/dev/vds takes it when it is" in reasons["mapped_ext4"]
+    assert "has no signature, yet is not blank; livecd.state=/dev/vdt takes it when it is" in reasons["mapped_ext4"]
 
 
 def test_from_blank_over_a_power_cut_to_the_next_boot(parts: Parts, disk: Disk, tmp_path: Path) -> None:
@@ -354,10 +354,10 @@ def test_restart_when_asked_for(parts: Parts) -> None:
 
 def test_the_medium_is_the_one_that_was_started(parts: Parts, tmp_path: Path) -> None:
     own, stranger, liar, changed = (tmp_path / f"{name}.iso" for name in ("own", "stranger", "liar", "changed"))
-    sums = medium(own, parts.busybox, text="mine")
+    sums = medium(own, parts.busybox, text="mine\n")
     identity = hashlib.sha256(sums.encode()).hexdigest()
-    medium(stranger, parts.busybox, text="theirs")
-    medium(liar, parts.busybox, text="theirs", sums=sums)
+    medium(stranger, parts.busybox, text="theirs\n")
+    medium(liar, parts.busybox, text="theirs\n", sums=sums)
     data = bytearray(own.read_bytes())
     # The superblock's time, which nothing else would notice (squashfs, "Superblock": mkfs_time at byte 8).
     data[data.index(b"hsqs") + 8] ^= 1
@@ -367,7 +367,7 @@ def test_the_medium_is_the_one_that_was_started(parts: Parts, tmp_path: Path) ->
     append = f"livecd.medium={identity} livecd.state=none"
     verdict = boot(replace(parts, medium=own), *planted, medium_as="last disk", append=append)
     assert verdict.sections["medium"] == f"DEVICE=/dev/vdd\nLABEL=K8S_NODE\nSHA256SUMS={identity}\n"
-    assert verdict.sections["text"] == "mine"
+    assert verdict.sections["text"] == "mine\n"
     for name in ("vda", "vdb", "vdc"):
         assert f"warning: {name} is labelled K8S_NODE, yet is not the medium" in verdict.console
 

@@ -32,7 +32,7 @@ token_env = "MIRROR_TOKEN"
 [token_server]
 "https://mirror.internal/" = "https://login.internal/"
 """
-ENVIRON = {"MIRROR_PASSWORD": "hunter2", "MIRROR_TOKEN": "t0ken"}
+ENVIRON = {"MIRROR_PASSWORD": "hunter2", "MIRROR_TOKEN": "t0ken", "LINES": "hunter2\nX-Evil: 1"}
 
 
 def read(tmp_path: Path, text: str) -> Routes:
@@ -79,6 +79,7 @@ def test_no_file(tmp_path: Path) -> None:
         ('[login."https://a/"]\npassword = "hunter2"', "secrets are never in here"),
         ('[login."https://a/"]\nuser = "x"', "says no login"),
         ('[login."https://a/"]\ntoken_env = "NOT_SET"', "NOT_SET is not set"),
+        ('[login."https://a/"]\ntoken_env = "LINES"', "LINES holds no token"),
         ('[login."https://a"]\ntoken_env = "MIRROR_TOKEN"', "not the beginning"),
         ('[token_server]\n"https://a/" = "http://b/"', "a login for https would be sent over http"),
         ('[token_server]\n"https://a/" = "https://b"', "not the beginning of an address"),

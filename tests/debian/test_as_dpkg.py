@@ -8,6 +8,7 @@ import gzip
 import io
 import lzma
 import os
+import re
 import stat
 import subprocess
 import tarfile
@@ -243,13 +244,10 @@ def really(data: bytes, work: Path) -> Outcome | None:
     done = subprocess.run(command, capture_output=True, check=False)
     if done.returncode:
         return None
-    fields = subprocess.run(
-        ["dpkg-query", f"--admindir={root}/var/lib/dpkg", "-W", "-f", "${Package}\n${Version}"],
-        capture_output=True,
-        check=True,
-        text=True,
-    )
-    name, version = fields.stdout.split("\n")
+    # What it has noted, since the database proper is written at its leisure.
+    text = "".join(file.read_text("utf-8") for file in sorted((root / "var/lib/dpkg/updates").iterdir()))
+    text = text or (root / "var/lib/dpkg/status").read_text("utf-8")
+    name, version = (re.findall(rf"^{key}: (.*)$", text, re.MULTILINE)[-1] for key in ("Package", "Version"))
     found: dict[str, Entry] = {}
     for path in root.rglob("*"):
         shown = "/" + str(path.relative_to(root))

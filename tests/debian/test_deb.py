@@ -1,7 +1,10 @@
 """Reading .debs: every compression, and everything that can be wrong with them."""
 
+import gzip
 import lzma
 import subprocess
+import tarfile
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -9,11 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from assembler.debian.deb import DebError, open_package, paragraph, read_control
+from assembler.debian.unpack import replaces
 from assembler.errors import AssembleError, Place
 from assembler.store.objects import Store
 from assembler.tree.content import Slice, read
 from assembler.tree.tar import Limits, TarError
-from tests.debian.debs import COMPRESSORS, ar, control, deb, folder, item, opened, tar
+from tests.debian.debs import COMPRESSORS, ar, control, deb, folder, hard, item, opened, tar
 from tests.debian.debs import paragraph as fields_of
 
 
@@ -185,3 +189,71 @@ def test_an_unpacked_package_that_is_cut_off_is_unpacked_again(store: Store, dam
             stream.truncate(1000)
     assert open_package(store, digest, "hello") == before
     assert before.data.read_bytes().count(b"a" * 3000) == 1
+
+
+def sparse(name: str, size: int) -> bytes:
+    """A GNU sparse member of `size` bytes, none of which are in the archive."""
+    info = tarfile.TarInfo(name)
+    info.type = tarfile.GNUTYPE_SPARSE
+    block = bytearray(info.tobuf(tarfile.GNU_FORMAT))
+    block[386:410] = b"%011o\0%011o\0" % (size, 0)
+    block[483:495] = b"%011o\0" % size
+    block[148:156] = b" " * 8
+    block[148:156] = b"%06o\0 " % sum(block)
+    return bytes(block)
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        # Bytes that are made of nothing.
+        (but(control_tar=GOOD["control.tar"][:1024] + sparse("./postinst", 6 << 30) + bytes(1024)), "unsupported type"),
+        # A second compression inside of the one that is named.
+        (but(control_tar=lzma.compress(GOOD["control.tar"])), "cut short"),
+        (but(control_tar_xz=lzma.compress(gzip.compress(GOOD["control.tar"]))), "cut short"),
+        (but(data_tar=gzip.compress(GOOD["data.tar"])), "cut short"),
+        # One file under many names.
+        (
+            but(
+                control_tar=tar(
+                    [
+                        *(item("./control", fields_of("x").encode()), item("./a", bytes(1 << 20))),
+                        *(hard(f"./{n}", "./a") for n in range(70)),
+                    ]
+                )
+            ),
+            "absurdly large",
+        ),
+        (but(control_tar=control(fields_of("x") + "Mine: " + "x" * (1 << 20) + "\n")), "absurdly large"),
+        (but(control_tar=tar([item(f"./{n}") for n in range(1001)])), "too many members"),
+        (but(data_tar=tar([item("./" + "a/" * 500_000 + "b")])), "too long"),
+        (but(data_tar=tar([item("./" + "a/" * 300 + "b")])), "too long"),
+        (but(data_tar_bz2=b"BZh9" + b"garbage" * 100), "damaged"),
+        (but(data_tar_lzma=b"\x5d\0\0garbage" * 100), "damaged"),
+        (but(control_tar=control(fields_of("x", Version="1" * 5000))), "version is not allowed"),
+    ],
+)
+def test_small_packages_that_would_be_large(tmp_path: Path, data: bytes, message: str) -> None:
+    tracemalloc.start()
+    try:
+        with pytest.raises(AssembleError, match=message):
+            opened(tmp_path, data)
+        assert tracemalloc.get_traced_memory()[1] < 100 << 20
+    finally:
+        tracemalloc.stop()
+
+
+def test_versions_of_many_digits_are_compared(tmp_path: Path) -> None:
+    """Python converts no number of so many digits, and the package may want to replace whatever it likes."""
+    package = opened(tmp_path, deb("hello", Replaces=f"other (<< {'9' * 5000})"))
+    other = opened(tmp_path / "other", deb("other"))
+    assert replaces(package, other)
+
+
+def test_the_first_of_two_is_taken(tmp_path: Path) -> None:
+    """As dpkg does: whoever looks at a package with dpkg-deb sees what is installed."""
+    data = ar(GOOD) + ar({"control.tar": control(fields_of("other")), "data.tar": tar([item("./evil")])})[8:]
+    package = opened(tmp_path, data)
+    assert package.name == "x"
+    assert [member.path for member in package.members] == ["/"]
+    assert read_control(tmp_path / "x.deb", Place())[0]["Package"] == "x"

@@ -1,5 +1,6 @@
 import io
 import subprocess
+import tracemalloc
 from contextlib import suppress
 from pathlib import Path
 
@@ -179,3 +180,44 @@ def test_what_the_format_cannot_hold_is_refused(tmp_path: Path) -> None:
     tree.write("TRAILER!!!", b"")
     with pytest.raises(CpioError, match="name cannot be"):
         archive(tree)
+
+
+def member(name: bytes, mode: int = 0o100644, data: bytes = b"", number: int = 1, links: int = 1) -> bytes:
+    fields = (number, mode, 0, 0, links, 0, len(data), 0, 0, 0, 0, len(name) + 1, 0)
+    head = b"070701" + b"".join(b"%08X" % field for field in fields) + name + b"\0"
+    return head + bytes(-len(head) % 4) + data + bytes(-len(data) % 4)
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (member(b"a").replace(b"00000001", b"+0000001", 1), "newc"),
+        (member(b"a").replace(b"00000001", b"0x000001", 1), "newc"),
+        (member(b"a").replace(b"00000001", b" 0000001", 1), "newc"),
+        (member(b"a").replace(b"00000001", b"0_000001", 1), "newc"),
+        (member(b"n" * 256), "too long"),
+        (member(b"/".join([b"d"] * 300)), "too long"),
+        (member(b"l", 0o120777), "symbolic link"),
+        (member(b"l", 0o120777, b"t" * 4096), "symbolic link"),
+        (member(b"f", number=7, links=2) + member(b"l", 0o120777, b"t", number=7, links=2), "two kinds"),
+        (member(b"", 0o100644), "names no entry"),
+        (member(b"a") + member(b"a/b"), "not a folder"),
+    ],
+)
+def test_members_that_cannot_be(data: bytes, message: str) -> None:
+    with pytest.raises(AssembleError, match=message):
+        read(io.BytesIO(data + member(b"TRAILER!!!")))
+
+
+def test_a_size_is_not_believed(tmp_path: Path) -> None:
+    """A file makes room for what it is asked for, if it has it or not."""
+    header = bytearray(member(b"a"))
+    header[54:62] = b"FFFFFFFF"
+    (tmp_path / "x").write_bytes(header)
+    tracemalloc.start()
+    try:
+        with (tmp_path / "x").open("rb") as stream, pytest.raises(CpioError, match="too early"):
+            read(stream)
+        assert tracemalloc.get_traced_memory()[1] < 4 << 20
+    finally:
+        tracemalloc.stop()

@@ -227,7 +227,7 @@ def test_nothing_beyond_its_own_bytes_is_read(tmp_path: Path) -> None:
         list(squashfs.chunks(squashfs.tree.at("/x").content))
 
 
-@settings(max_examples=300, deadline=5000, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=120, deadline=5000, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.tuples(st.integers(0, 1 << 16), st.binary(min_size=1, max_size=8)), min_size=1, max_size=4))
 def test_any_damage_is_explained(tmp_path: Path, changes: list[tuple[int, bytes]]) -> None:
     data = bytearray(honest().build())

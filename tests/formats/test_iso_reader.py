@@ -193,7 +193,7 @@ def _numbers() -> st.SearchStrategy[bytes]:
     return packed | st.binary(min_size=1, max_size=6)
 
 
-@settings(max_examples=400, deadline=5000, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=200, deadline=5000, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.tuples(st.integers(16 * BLOCK, 40 * BLOCK), _numbers()), min_size=1, max_size=5))
 def test_any_damage_is_explained(whole: bytes, tmp_path: Path, changes: list[tuple[int, bytes]]) -> None:
     data = bytearray(whole)

@@ -77,6 +77,8 @@ def test_an_area_is_no_larger_than_any_that_is_written(tmp_path: Path) -> None:
         stream.truncate(size)
         head = Area(0, 2048, "head")
         area = Area(4096, size - 4096, "rest")
+        stream.seek(16 * BLOCK + 80)
+        stream.write((1).to_bytes(4, "little") + (1).to_bytes(4, "big"))
         stream.seek(2048)
         stream.write(seal._text([(head, "0" * 64), (area, "0" * 64)]))
         with pytest.raises(SealError, match="an area of more than"):

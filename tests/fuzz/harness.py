@@ -22,6 +22,7 @@ from random import Random
 
 from assembler.errors import AssembleError
 from tests.fuzz.mutation import mutated
+from tests.tmpfs import tmpfs
 
 SECONDS = 20
 """That an input may take."""
@@ -29,6 +30,8 @@ MEMORY = 1 << 30
 """Bytes that an input may take, beyond what the process has before the first."""
 _SILENCE = 3 * SECONDS
 """Seconds after which a process that does not even react to its alarm is ended."""
+_ROOM = 1 << 30
+"""Bytes that a folder for inputs may take; removing folders on a disk takes longer than all else."""
 _LARGEST = 1 << 20
 """Bytes of an input that is kept for further changes."""
 
@@ -155,7 +158,7 @@ def fuzz(
         first += [path.read_bytes() for path in sorted(corpus.iterdir())]
     kept: list[bytes] = []
     end = time.monotonic() + seconds if seconds is not None else float("inf")
-    with tempfile.TemporaryDirectory(prefix=f"fuzz-{name}-") as work, limits():
+    with tempfile.TemporaryDirectory(prefix=f"fuzz-{name}-", dir=tmpfs(_ROOM)) as work, limits():
         while (inputs is None or report.inputs < inputs) and time.monotonic() < end:
             if report.inputs < len(first):
                 data = first[report.inputs]
@@ -204,7 +207,7 @@ def supervised(
     `command` starts such a process when the options of :func:`as_child` follow it.
     """
     end = time.monotonic() + seconds
-    with tempfile.TemporaryDirectory(prefix="fuzz-") as work:
+    with tempfile.TemporaryDirectory(prefix="fuzz-", dir=tmpfs(_ROOM)) as work:
         current, out = Path(work) / "input", Path(work) / "report"
         while (left := end - time.monotonic()) > 0:
             options = [name, str(left), str(seed), str(corpus), str(findings), str(current), str(out)]

@@ -1,6 +1,7 @@
 """depmod against files that kmod 34's depmod wrote for the same modules, and with a reader of its own."""
 
 import struct
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -89,6 +90,30 @@ def test_what_is_no_module_is_named(data: bytes) -> None:
     with pytest.raises(ModuleError) as caught:
         index({"kernel/bad.ko": data})
     assert caught.value.where.path == "kernel/bad.ko"
+
+
+def test_a_module_that_unpacks_to_too_much() -> None:
+    # A zstd frame with a window of 1 KiB... and blocks of 128 KiB that are one repeated byte each.
+    blocks = b"".join(struct.pack("<I", (1 << 17) << 3 | 1 << 1 | last)[:3] + b"x" for last in [0] * 2100 + [1])
+    with pytest.raises(ModuleError, match="unpacks to more than 268435456 bytes"):
+        index({"kernel/bad.ko.zst": b"\x28\xb5\x2f\xfd\0\x38" + blocks})
+
+
+def test_sections_without_number_take_no_memory() -> None:
+    """Their names are all different, and each is as long as the file."""
+    count = 60_000
+    names = b"".join(b"n%05d\0" % number for number in range(count)) + b".modinfo\0"
+    size = 64 + 64 * count + len(names)
+    table = b"".join(struct.pack("<IIQQQQIIQQ", 6 * n, 1, 0, 0, 0, size, 0, 0, 1, 0) for n in range(count - 1))
+    table += struct.pack("<IIQQQQIIQQ", 0, 3, 0, 0, 64 + 64 * count, len(names), 0, 0, 1, 0)
+    head = b"\x7fELF\x02\x01\x01".ljust(16, b"\0")
+    head += struct.pack("<HHIQQQIHHHHHH", 1, 62, 1, 0, 0, 64, 0, 64, 0, 0, 64, count, count - 1)
+    tracemalloc.start()
+    try:
+        assert read_module(head + table + names).modinfo == ()
+        assert tracemalloc.get_traced_memory()[1] < 100 << 20
+    finally:
+        tracemalloc.stop()
 
 
 def test_circles_are_errors() -> None:

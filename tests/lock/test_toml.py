@@ -157,7 +157,7 @@ def locks(draw: st.DrawFn) -> Lock:
     return Lock(
         assembler=draw(VERSIONS),
         recipe_sha256=draw(SHA256),
-        source_date_epoch=draw(SIZES),
+        source_date_epoch=draw(st.integers(0, EPOCH_END - 1)),
         architecture=draw(word("-")),
         archives=archives,
         packages=packages,

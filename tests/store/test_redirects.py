@@ -4,6 +4,7 @@ A server of the world is one at 127.0.0.2 here: the transport is told so, and wh
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -117,6 +118,11 @@ def test_a_login_of_the_configuration_does_not_follow_a_redirect(server: Server,
         assert (first, shown[1:]) == ([None], [None]), "nor into a part of the same server that it is not for"
         assert transport.get(inside) == b"found"
         assert shown[2:] == ["Bearer tok3n"]
+        logins = {server.url("/public/"): Login(token="wide"), **routes.logins}
+    with Transport(attempts=1, routes=Routes(logins=logins)) as transport:
+        away, first = leads(server, inside, "/public/away")
+        assert transport.get(away) == b"found"
+        assert (first, shown[3:]) == (["Bearer wide"], [None]), "nor out of one that it is for"
 
 
 def test_a_server_that_sends_us_back_is_shown_nothing_either(server: Server, site: Server, direct: Path) -> None:
@@ -168,6 +174,17 @@ def test_addresses_that_could_be_read_in_more_than_one_way_are_refused(
     with to() as transport, pytest.raises(TransportError, match="it redirects to an address that is"):
         transport.get(away)
     assert shown == []
+
+
+def test_logins_of_any_bytes(server: Server, direct: Path) -> None:
+    inside, shown = shows(server)
+    password = b"\xff\xfe".decode("utf-8", "surrogateescape")  # as os.environ has it
+    with to(Routes(logins={server.url("/"): Login(user="me", password=password)})) as transport:
+        assert transport.get(inside) == b"found"
+    assert shown == ["Basic bWU6//4="]
+    direct.write_bytes(b"machine 127.0.0.1 login me password \xff\n")
+    with to() as transport, suppress(TransportError):  # which encoding is tried next is the locale's affair
+        transport.get(inside)
 
 
 def test_a_blob_and_a_file_that_is_learned_go_the_same_way(

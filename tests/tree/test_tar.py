@@ -162,6 +162,20 @@ def hostile(name: str = "f", kind: bytes = b"0", data: bytes = b"", target: str 
     return out.getvalue()
 
 
+def extended(records: bytes, kind: bytes = b"x") -> bytes:
+    """A member after a pax header with `records`."""
+    return hostile("p", kind, records)[: 512 + len(records) + -len(records) % 512] + hostile()
+
+
+def changed(place: int, value: bytes, kind: bytes = b"0") -> bytes:
+    """A member with `value` in its header, and a good checksum."""
+    data = bytearray(hostile(kind=kind))
+    data[place : place + len(value)] = value
+    data[148:156] = b" " * 8
+    data[148:156] = b"%06o\0 " % sum(data[:512])
+    return bytes(data)
+
+
 @pytest.mark.parametrize(
     ("data", "message"),
     [
@@ -178,6 +192,32 @@ def hostile(name: str = "f", kind: bytes = b"0", data: bytes = b"", target: str 
         (bytes(511), "cut short"),
         (b"".join((hostile("x", b"x", b"12 size=abc\n")[:1024], hostile())), "pax header"),
         (b"".join((hostile("x", b"x", b"99 size=1\n")[:1024], hostile())), "pax header"),
+        (extended(b"aaaaaaaaaaaaaaa=b\n"), "pax header"),
+        (extended(b"0 a=b\n"), "pax header"),
+        (extended(b"00000000000000000006 a=b\n"), "pax header"),
+        (extended(b"3 \n"), "pax header"),
+        (extended(b"7 path\n"), "pax header"),
+        (extended(b" 6 a=b\n"), "pax header"),
+        (extended(b"13 size=1e99\n"), "pax header"),
+        (extended(b"22 GNU.sparse.major=1\n"), "sparse"),
+        (extended(b"12 path=/x/\n"), "absolute"),
+        (extended(b"11 path=x\n", kind=b"g"), "pax header"),
+        (extended(b"10 path=x\n", kind=b"g"), "of all members"),
+        (extended(b"18 uid=4294967295\n"), "does not fit into 32 bits"),
+        (extended(b"10 uid=-1\n"), "does not fit into 32 bits"),
+        (hostile("x" * 256), "too long"),
+        (hostile("a/" * 257 + "b"), "too long"),
+        (hostile("a/" * 5000 + "b"), "too long"),
+        (hostile("s", tarfile.SYMTYPE), "leads nowhere"),
+        (hostile("s", tarfile.SYMTYPE, target="t" * 4096), "leads nowhere"),
+        (changed(108, b"-000001\0"), "number"),
+        (changed(108, b"0_00000\0"), "number"),
+        (changed(108, b"0o00000\0"), "number"),
+        (changed(108, b"        "), "number"),
+        (changed(108, b"\x80\0\0\1\0\0\0\0"), "does not fit into 32 bits"),
+        (changed(124, b"\x80" + b"\xff" * 11), "cut short"),
+        (changed(124, b"\xff" * 12), "cut short"),
+        (changed(329, b"0010000\0", kind=tarfile.CHRTYPE), "device"),
     ],
 )
 def test_hostile_and_damaged_archives_end_in_a_clear_error(tmp_path: Path, data: bytes, message: str | None) -> None:
@@ -205,3 +245,49 @@ def test_garbage_is_refused_and_never_crashes(
     data[position * 16 : position * 16 + len(noise)] = noise
     with contextlib.suppress(tar.TarError):
         members(bytes(data), tmp_path_factory.mktemp("tar"))
+
+
+def test_names_of_owners_are_read_and_root_is_zero(tmp_path: Path) -> None:
+    info = tarfile.TarInfo("f")
+    info.uname, info.gname, info.uid, info.gid = "root", "shadow", 1000, 1000
+    for style in (tarfile.GNU_FORMAT, tarfile.USTAR_FORMAT):
+        (member,) = members(info.tobuf(style) + bytes(1024), tmp_path)
+        assert (member.user, member.uid, member.group, member.gid) == ("", 0, "shadow", 1000)
+    (member,) = members(extended(b"14 uname=root\n16 gname=shadow\n"), tmp_path)
+    assert (member.user, member.uid, member.group) == ("", 0, "shadow")
+
+
+def test_an_old_folder(tmp_path: Path) -> None:
+    """A file whose name ends in a slash, from before there was a type for folders."""
+    (member,) = members(hostile("d/", tarfile.AREGTYPE), tmp_path)
+    assert (member.path, member.type) == ("/d", "5")
+    with pytest.raises(tar.TarError, match="contents of its own"):
+        members(hostile("d/", tarfile.AREGTYPE, b"x"), tmp_path)
+
+
+def test_all_texts_together_are_bounded(tmp_path: Path) -> None:
+    """Of a few bytes of a compressed archive, that is."""
+    many = b"".join(hostile("n" * 200, data=b"")[:1536] for _ in range(20)) + bytes(1024)
+    assert len(members(many, tmp_path)) == 20
+    with pytest.raises(tar.TarError, match="absurdly long"):
+        members(many, tmp_path, text=2000)
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        {"uid": 1 << 32},
+        {"uid": (1 << 32) - 1},
+        {"gid": -1},
+        {"mode": 0o10644},
+        {"device": (1, 1 << 20)},
+        {"device": (4096, 0)},
+    ],
+)
+def test_what_no_image_can_hold_is_not_written(spoil: dict[str, object]) -> None:
+    tree = sample()
+    for key, value in spoil.items():
+        setattr(tree.at("/dev/null"), key, value)
+    with pytest.raises(tar.TarError) as caught:
+        archive(tree)
+    assert caught.value.where.path == "/dev/null"

@@ -51,7 +51,8 @@ class Shape:
 
 def quoted(value: str) -> str:
     """A user's text as it may stand in a one-line message: quoted, control characters escaped, not endless."""
-    text = "".join(character if character.isprintable() else repr(character)[1:-1] for character in value)
+    start = value[:61]  # of one with millions of characters
+    text = "".join(character if character.isprintable() else repr(character)[1:-1] for character in start)
     return f"'{text[:60]}…'" if len(text) > 60 else f"'{text}'"
 
 
@@ -86,7 +87,7 @@ PathPattern = Annotated[
     Shape(
         r"/[^\x00-\x1f\x7f]{0,4095}",
         "a path pattern",
-        "patterns are absolute: begin with /, and have at most 4096 characters; * matches / too, as in dpkg",
+        "patterns are absolute: begin with /; * matches / too, as in dpkg",
     ),
 ]
 """A shell pattern over absolute paths, as dpkg's ``path-exclude``."""

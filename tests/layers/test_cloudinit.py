@@ -265,7 +265,8 @@ def test_aliases_that_are_fine() -> None:
 _PIECES = st.sampled_from(
     ["a", "b: ", "- ", "? ", "!!int ", "!!bool ", "!!timestamp ", "!!float ", "!!set ", "!!binary ", "&a ", "*a",
      "<<: ", "{", "}", "[", "]", ", ", "|\n ", "\n", "\n  ", "'", '"', "0x", "1:2", "2001-01-01", "_", "~",
-     "%YAML 1.1\n", "---\n",     "...\n", "\t", "\x85", "Content-Type: ", "multipart/mixed; boundary=x\n\n--x\n", "message/rfc822\n\n", "version: ",
+     "%YAML 1.1\n", "---\n",     "...\n", "\t",
+     "\x85", "Content-Type: ", "multipart/mixed; boundary=x\n\n--x\n", "message/rfc822\n\n", "version: ",
      "config: ", "ethernets: ", "type: ", "match: ", "routes: ", "instance-id: ", "=?utf-8?b?x?="]
 )  # fmt: skip
 

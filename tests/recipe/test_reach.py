@@ -58,13 +58,23 @@ NAMES = """\
     """
 
 
-@pytest.mark.parametrize("name", ["../../secret", "link", "folder/secret", "/proc/self/environ", "/etc/hostname"])
+@pytest.mark.parametrize("name", ["../../secret", "link", "folder/secret", "/etc/hostname"])
 def test_every_key_that_names_a_file(project: Path, tmp_path: Path, name: str) -> None:
     (project / "link").symlink_to("../../secret")
     (project / "folder").symlink_to(tmp_path)
     found = refused(write("r.toml", NAMES.format(name))).split("\n")
     assert len(found) == 6
     assert all("the file is outside of the recipe's project" in line for line in found)
+
+
+@pytest.mark.parametrize("name", ["/proc/self/environ", "/proc/nothing", "/sys/kernel/vmcoreinfo", "link"])
+def test_what_is_of_the_kernel_is_never_read(project: Path, name: str) -> None:
+    (project / "link").symlink_to("/proc/self/environ")
+    path = write("r.toml", f"name = 'x'\n[[rootfs.files]]\npath = '/a'\nsource = '{name}'")
+    assert "r.toml:4:1 rootfs.files[0].source: the file is of the kernel: nothing of /proc and /sys is read" in refused(
+        path
+    )
+    refused(path, allow_read=(Path("/"),))
 
 
 def test_whether_a_file_elsewhere_exists_is_not_told() -> None:

@@ -53,7 +53,7 @@ class Shape:
 
 def quoted(value: str) -> str:
     """A user's text as it may stand in a one-line message: quoted, without controls and logins, not endless."""
-    start = without_logins(value[:4096])[:61]  # of one with millions of characters
+    start = without_logins(value)[:61]  # of one with millions of characters
     text = "".join(one if one.isprintable() else repr(one)[1:-1] for one in start)
     return f"'{text[:60]}…'" if len(text) > 60 else f"'{text}'"
 

@@ -19,6 +19,7 @@ from pathlib import Path
 from assembler import tomltext
 from assembler.debian.values import ARCHITECTURE, EPOCH_END, LARGEST, LONGEST, NAME, PATH, SHA256, VERSION
 from assembler.errors import AssembleError, Place, Problems
+from assembler.lock import former
 from assembler.lock.model import (
     FILE_ROLES,
     LEARNED,
@@ -232,10 +233,14 @@ def read_lock(path: Path, reach: Reach | None = None) -> Lock | None:
 def parse_lock(text: str, file: str) -> Lock:
     """The lock that `text` stands for; `file` is its name in errors.
 
-    The order of keys and white space do not matter, everything else does. Raises LockError when it is not TOML or of
+    The order of keys and white space do not matter, everything else does. One of the former schema is read as well, and
+    there they do. Raises LockError when it is not TOML or of
     another schema, and Problems holding a LockError for everything else that is wrong.
     """
     data = _toml(text, file)
+    digest = ""
+    if data.get("schema") == former.FORMER:
+        data, digest = former.as_now(data), former.integrity(text)
     if data.get("schema") != SCHEMA:
         raise LockError(
             f"the lock is of another schema than {SCHEMA}",
@@ -270,7 +275,7 @@ def parse_lock(text: str, file: str) -> Lock:
     top.close()
     if problems:
         raise Problems(problems)
-    if integrity != (found := _digest(_body(lock))):
+    if integrity != (found := digest or _digest(_body(lock))):
         raise LockError(
             "the lock has been edited",
             where=Place(file=file, key="integrity"),

@@ -339,7 +339,7 @@ def test_the_order_in_the_file_does_not_matter() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("schema = 3", "schema = 2", "another schema than 3: it says 2"),
+        ("schema = 3", "schema = 1", "another schema than 3: it says 1"),
         ("schema = 3\n", "", "another schema than 3: it says None"),
         ("\n[packages]", "\n<<<<<<< HEAD", "x.lock.toml:25:1: the lock is not TOML: Invalid statement"),
         ('id = "trixie"', "id = trixie", "x.lock.toml:11:6: the lock is not TOML"),

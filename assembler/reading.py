@@ -123,7 +123,7 @@ def _read(real: Path, limit: int, *, shown: Path) -> bytes:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
             raise UnreadableError("is not a file", str(shown))
-        if _is_of_kernel(real, status.st_dev):
+        if is_of_kernel(real, status.st_dev):
             raise UnreadableError("is not a file", f"{shown} is of the kernel")
         if status.st_size > limit:
             raise UnreadableError("is too large", f"{status.st_size} bytes; at most {limit} are read")
@@ -154,8 +154,8 @@ def _open(real: Path, shown: Path) -> int:
         os.close(folder)
 
 
-def _is_of_kernel(real: Path, device: int) -> bool:
-    """Whether a file is of /proc or /sys, also where these are bound to another place."""
+def is_of_kernel(real: Path, device: int | None = None) -> bool:
+    """Whether a file is of /proc or /sys, also where these are bound to another place: on the same `device`."""
     if any(real.is_relative_to(name) for name in _KERNEL):
         return True
     root = Path("/").stat().st_dev

@@ -387,7 +387,10 @@ class Universe:
         _before, field, rest = stanza.partition(b"\nPackage:")
         if not field:
             raise self._damaged(position, "it has no field Package")
-        return rest.partition(b"\n")[0].strip().decode()
+        try:
+            return rest.partition(b"\n")[0].strip().decode()
+        except UnicodeDecodeError as error:
+            raise self._damaged(position, "its Package is not UTF-8") from error
 
     def _read_candidate(self, position: Position) -> Candidate:
         try:
@@ -399,7 +402,7 @@ class Universe:
                 architecture=fields["Architecture"],
                 source=source,
                 source_version=rest.strip(" ()") or fields["Version"],
-                filename=fields["Filename"],
+                filename=fields["Filename"].removeprefix("./"),
                 size=_size(fields["Size"]),
                 sha256=fields["SHA256"],
                 archive=self._indices[position[0]][0],

@@ -2,8 +2,8 @@
 
 Wherever it lies: a host file, or at an offset in one, as on an ISO. The format is that of version 4.0, as in
 https://dr-emann.github.io/squashfs/squashfs.html and Linux's fs/squashfs. The image may be anybody's: nothing in it is
-believed, and what reading one may cost is bounded by its own size. Therefore no library reads it; those that there are
-trust what they read.
+believed, and what reading one may cost is bounded by its own size. How the records of the format are laid out is taken
+from PySquashfsImage; what follows from them is not, as it believes them.
 """
 
 import lzma
@@ -11,14 +11,24 @@ import struct
 import zlib
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
+from ctypes import sizeof
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO, Self
+from typing import Any, BinaryIO, Self
 
 import lz4.block
 import zstandard
+from PySquashfsImage.const import SQUASHFS_MAGIC, SQUASHFS_MAJOR, SQUASHFS_MINOR, Type
+from PySquashfsImage.structure import DirEntry, DirHeader, FragmentEntry, Superblock, XattrId, XattrTable
+from PySquashfsImage.structure.inode import (
+    DirectoryInode,
+    ExtendedDirectoryInode,
+    ExtendedRegularFileInode,
+    InodeHeader,
+    RegularFileInode,
+)
 
 from assembler.errors import AssembleError, Place
 from assembler.formats import zstd
@@ -46,8 +56,6 @@ PASSES = 4
 CACHE = 64 << 20
 """Bytes of unpacked blocks with small files that are kept."""
 
-_MAGIC = 0x73717368
-_SUPERBLOCK = struct.Struct("<IIIIIHHHHHHQQQQQQQQ")
 _INVALID = 0xFFFFFFFFFFFFFFFF
 _NONE = 0xFFFFFFFF
 """Instead of the number of a fragment, or of a set of attributes."""
@@ -61,20 +69,16 @@ _SIZE, _PLAIN = 0xFFFFFF, 1 << 24
 _LONGEST_NAME = 256
 _PREFIXES = {0: "user.", 1: "trusted.", 2: "security."}
 _OUT_OF_LINE = 0x100
-_HEADER = struct.Struct("<HHHHII")
-_DIRECTORY, _FILE, _SYMLINK, _BLOCK_DEVICE, _CHAR_DEVICE, _FIFO = 1, 2, 3, 4, 5, 6
-_EXTENDED = 7
+_EXTENDED = int(Type.SOCKET)
 """What an extended inode's type is more than the basic one's."""
 _KINDS = {
-    _DIRECTORY: Kind.DIR,
-    _FILE: Kind.FILE,
-    _SYMLINK: Kind.SYMLINK,
-    _BLOCK_DEVICE: Kind.BLOCK,
-    _CHAR_DEVICE: Kind.CHAR,
-    _FIFO: Kind.FIFO,
+    int(Type.DIR): Kind.DIR,
+    int(Type.FILE): Kind.FILE,
+    int(Type.SYMLINK): Kind.SYMLINK,
+    int(Type.BLKDEV): Kind.BLOCK,
+    int(Type.CHRDEV): Kind.CHAR,
+    int(Type.FIFO): Kind.FIFO,
 }
-_DIRECTORY_HEADER = struct.Struct("<III")
-_ENTRY = struct.Struct("<HhHH")
 _ENTRIES = 256
 """Entries behind one header of a directory at most."""
 _LISTED_AT_ONCE = 2048
@@ -208,20 +212,28 @@ class Squashfs:
         return data
 
     def _superblock(self) -> _Superblock:
-        magic, inodes, _, block, fragments, compression, log, _, owners, major, minor, root, used, *tables = (
-            _SUPERBLOCK.unpack(self._raw(0, _SUPERBLOCK.size))
-        )
-        if magic != _MAGIC or (major, minor) != (4, 0):
+        raw = Superblock.from_bytes(self._raw(0, sizeof(Superblock)))
+        if raw.s_magic != SQUASHFS_MAGIC or (raw.s_major, raw.s_minor) != (SQUASHFS_MAJOR, SQUASHFS_MINOR):
             raise ValueError("it does not begin as a squashfs 4.0 does")
-        if not _SMALLEST_BLOCK <= block <= _LARGEST_BLOCK or block != 1 << log:
-            raise ValueError(f"it has blocks of {block} bytes")
-        if not _SUPERBLOCK.size <= used <= self._room:
-            raise ValueError(f"it has {used} bytes, of which {self._room} are there")
-        if inodes > PATHS:
-            raise ValueError(f"it has {inodes} inodes, more than the {PATHS} that are read")
-        owner, attribute, inode, directory, fragment, export = tables
+        if not _SMALLEST_BLOCK <= raw.block_size <= _LARGEST_BLOCK or raw.block_size != 1 << raw.block_log:
+            raise ValueError(f"it has blocks of {raw.block_size} bytes")
+        if not sizeof(Superblock) <= raw.bytes_used <= self._room:
+            raise ValueError(f"it has {raw.bytes_used} bytes, of which {self._room} are there")
+        if raw.inodes > PATHS:
+            raise ValueError(f"it has {raw.inodes} inodes, more than the {PATHS} that are read")
         return _Superblock(
-            block, fragments, compression, owners, root, used, owner, attribute, inode, directory, fragment, export
+            block_size=raw.block_size,
+            fragments=raw.fragments,
+            compression=raw.compression,
+            owners=raw.no_ids,
+            root=raw.root_inode,
+            size=raw.bytes_used,
+            owner_table=raw.id_table_start,
+            attribute_table=raw.xattr_id_table_start,
+            inode_table=raw.inode_table_start,
+            directory_table=raw.directory_table_start,
+            fragment_table=raw.fragment_table_start,
+            export_table=raw.lookup_table_start,
         )
 
     def _block_at(self, offset: int) -> tuple[bytes, int]:
@@ -305,11 +317,12 @@ class Squashfs:
     def _inode(self, reference: int, path: str) -> tuple[int, Inode, _File | _Folder | None]:
         """The inode at a reference: its number, itself, and where what it holds is."""
         reader = _Metadata(self._block_at, self._sblk.inode_table + (reference >> 16), reference & 0xFFFF)
-        kind, mode, owner, group, mtime, number = _HEADER.unpack(reader.take(_HEADER.size))
+        raw = reader.record(InodeHeader)
+        kind, number = raw.inode_type, raw.inode_number
         basic = kind - _EXTENDED if kind > _EXTENDED else kind
         if basic not in _KINDS:
             raise ValueError(f"{path} is of a kind that no image has")
-        inode = Inode(_KINDS[basic], mode & 0o7777, self._owners[owner], self._owners[group], mtime)
+        inode = Inode(_KINDS[basic], raw.mode & 0o7777, self._owners[raw.uid], self._owners[raw.guid], raw.mtime)
         place: _File | _Folder | None = None
         attributes = _NONE
         if inode.kind is Kind.FILE:
@@ -317,11 +330,9 @@ class Squashfs:
             inode.content = Slice(str(self._path), number, place.size)
             self._files[number] = place
         elif inode.kind is Kind.DIR:
-            if kind > _EXTENDED:
-                _, size, block, _, _, offset, attributes = reader.unpack("<IIIIHHI")
-            else:
-                block, _, size, offset, _ = reader.unpack("<IIHHI")
-            place = _Folder(block, offset, max(size - 3, 0))
+            raw = reader.record(ExtendedDirectoryInode if kind > _EXTENDED else DirectoryInode)
+            attributes = raw.xattr
+            place = _Folder(raw.start_block, raw.offset, max(raw.file_size - 3, 0))
         else:
             self._special(reader, inode, path)
             if kind > _EXTENDED:
@@ -331,15 +342,14 @@ class Squashfs:
         return number, inode, place
 
     def _file(self, reader: "_Metadata", *, extended: bool) -> tuple[_File, int]:
-        attributes = _NONE
-        if extended:
-            start, size, _, _, fragment, offset, attributes = reader.unpack("<QQQIIII")
-        else:
-            start, fragment, offset, size = reader.unpack("<IIII")
-        blocks, tail = divmod(size, self._sblk.block_size)
-        if fragment == _NONE:
+        raw = reader.record(ExtendedRegularFileInode if extended else RegularFileInode)
+        blocks, tail = divmod(raw.file_size, self._sblk.block_size)
+        if raw.fragment == _NONE:
             blocks, tail = blocks + bool(tail), 0
-        return _File(start, size, blocks, reader.block, reader.offset, fragment, offset, tail), attributes
+        return (
+            _File(raw.start_block, raw.file_size, blocks, reader.block, reader.offset, raw.fragment, raw.offset, tail),
+            raw.xattr,
+        )
 
     def _special(self, reader: "_Metadata", inode: Inode, path: str) -> None:
         reader.take(4)
@@ -358,20 +368,20 @@ class Squashfs:
         left = place.size
         reader = _Metadata(self._block_at, self._sblk.directory_table + place.block, place.offset)
         while left > 0:
-            count, block, first = _DIRECTORY_HEADER.unpack(reader.take(_DIRECTORY_HEADER.size))
-            if count >= _ENTRIES:
-                raise ValueError(f"{path or '/'} has {count + 1} entries where {_ENTRIES} can be")
-            left -= _DIRECTORY_HEADER.size
-            for _ in range(count + 1):
-                offset, more, _, length = _ENTRY.unpack(reader.take(_ENTRY.size))
-                left -= _ENTRY.size + length + 1
-                if left < 0 or length >= _LONGEST_NAME:
+            header = reader.record(DirHeader)
+            if header.count >= _ENTRIES:
+                raise ValueError(f"{path or '/'} has {header.count + 1} entries where {_ENTRIES} can be")
+            left -= sizeof(DirHeader)
+            for _ in range(header.count + 1):
+                entry = reader.record(DirEntry)
+                left -= sizeof(DirEntry) + entry.size + 1
+                if left < 0 or entry.size >= _LONGEST_NAME:
                     raise ValueError(f"the entries of {path or '/'} are more than its size")
-                self._spend(length + 1)
-                name = reader.take(length + 1).decode("utf-8", "surrogateescape")
+                self._spend(entry.size + 1)
+                name = reader.take(entry.size + 1).decode("utf-8", "surrogateescape")
                 if name in {".", ".."} or "/" in name or "\0" in name:
                     raise ValueError(f"{path or '/'} has an entry with the name {name!r}")
-                yield name, block << 16 | offset, first + more
+                yield name, header.start_block << 16 | entry.offset, header.inode_number + entry.inode_number
 
     def _set(self, index: int) -> dict[str, bytes]:
         """A set of extended attributes, shared by all that have it."""
@@ -379,13 +389,14 @@ class Squashfs:
         if found is not None:
             return found
         table = self._sblk.attribute_table
-        values, count, _ = struct.unpack("<QII", self._raw(table, 16))
-        if index >= count:
-            raise ValueError(f"there are {count} sets of attributes and not number {index}")
-        reference, number, _ = struct.unpack("<QII", self._in_table(table + 16, index, 16))
-        reader = _Metadata(self._block_at, values + (reference >> 16), reference & 0xFFFF)
+        sets = XattrTable.from_bytes(self._raw(table, sizeof(XattrTable)))
+        if index >= sets.xattr_ids:
+            raise ValueError(f"there are {sets.xattr_ids} sets of attributes and not number {index}")
+        which = XattrId.from_bytes(self._in_table(table + sizeof(XattrTable), index, sizeof(XattrId)))
+        values = sets.xattr_table_start
+        reader = _Metadata(self._block_at, values + (which.xattr >> 16), which.xattr & 0xFFFF)
         found = {}
-        for _ in range(number):
+        for _ in range(which.count):
             kind, length = reader.unpack("<HH")
             self._spend(length + 64)
             name = _PREFIXES[kind & 0xFF] + reader.take(length).decode("utf-8", "surrogateescape")
@@ -452,8 +463,8 @@ class Squashfs:
     def _fragment_place(self, number: int) -> tuple[int, int]:
         if number >= self._sblk.fragments:
             raise ValueError(f"there are {self._sblk.fragments} blocks of small files and not number {number}")
-        start, word, _ = struct.unpack("<QII", self._in_table(self._sblk.fragment_table, number, 16))
-        return start, word
+        entry = FragmentEntry.from_bytes(self._in_table(self._sblk.fragment_table, number, sizeof(FragmentEntry)))
+        return entry.start_block, entry.size
 
     def _fragment(self, number: int) -> bytes:
         """The block of small files with that number."""
@@ -570,6 +581,10 @@ class _Metadata:
             self.offset = len(parts[-1])
             left -= self.offset
         return b"".join(parts)
+
+    def record(self, layout: Any) -> Any:
+        """The record that comes next, of one of PySquashfsImage's layouts."""
+        return layout.from_bytes(self.take(sizeof(layout)))
 
     def unpack(self, form: str) -> tuple[int, ...]:
         return struct.unpack(form, self.take(struct.calcsize(form)))

@@ -13,7 +13,7 @@ from typing import Any
 
 from assembler import tomltext
 from assembler.errors import AssembleError, Place
-from assembler.reading import MissingError, OutsideError, Reach, UnreadableError
+from assembler.reading import MissingError, OutsideError, Reach, UnreadableError, is_of_kernel
 from assembler.recipe.positions import Path as KeyPath
 from assembler.recipe.positions import Position, positions
 
@@ -116,6 +116,8 @@ def read_bytes(path: Path, *, limit: int, where: Place, what: str, reach: Reach)
 
 def _outside(error: OutsideError, path: Path, *, where: Place, what: str, reach: Reach) -> OutOfReachError:
     """That a file lies outside of what may be read, and what whoever runs the recipe can say to have it read."""
+    if is_of_kernel(error.real):
+        return OutOfReachError(f"{what} is of the kernel", where=where, why="nothing of /proc and /sys is read")
     hints = [f"--allow-read {shlex.quote(str(path))}"]
     common = Path(os.path.commonpath((reach.project, error.real)))
     hidden = any(part.startswith(".") for part in error.real.relative_to(common).parts)

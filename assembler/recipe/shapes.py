@@ -53,7 +53,8 @@ class Shape:
 
 def quoted(value: str) -> str:
     """A user's text as it may stand in a one-line message: quoted, without controls and logins, not endless."""
-    text = "".join(one if one.isprintable() else repr(one)[1:-1] for one in without_logins(value))
+    start = without_logins(value)[:61]  # of one with millions of characters
+    text = "".join(one if one.isprintable() else repr(one)[1:-1] for one in start)
     return f"'{text[:60]}…'" if len(text) > 60 else f"'{text}'"
 
 
@@ -90,7 +91,7 @@ PathPattern = Annotated[
     Shape(
         r"/[^\x00-\x1f\x7f]{0,4095}",
         "a path pattern",
-        "patterns are absolute: begin with /, and have at most 4096 characters; * matches / too, as in dpkg",
+        "patterns are absolute: begin with /; * matches / too, as in dpkg",
     ),
 ]
 """A shell pattern over absolute paths, as dpkg's ``path-exclude``."""

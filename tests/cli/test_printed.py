@@ -21,6 +21,7 @@ from assembler.errors import AssembleError, Place, Problems
 from assembler.printable import printable
 from tests.cli.test_progress import in_terminal
 from tests.debian.archives import source
+from tests.tool_source import take_tools_from
 
 HOSTILE = (
     "\x1b]0;title\x07\x1b[2J\n::error file=x::written by a stranger\r\n##[add-path]/tmp\u202e\x9b1m\u2028::stop",
@@ -149,6 +150,7 @@ def test_the_status_line_of_a_mirror(
     monkeypatch.chdir(tmp_path)
     phrase = b"\x1b]0;title\x07\x1b[2J ##[error]\xc2\x9b1m\xff"
     with answering(b"HTTP/1.1 451 " + phrase + b"\r\nContent-Length: 0\r\n\r\n") as port:
+        take_tools_from(source(uris=f"http://127.0.0.1:{port}/debian"), tmp_path, monkeypatch)
         recipe = f"name = 'x'\n[debian]\nsources = '''\n{source(uris=f'http://127.0.0.1:{port}/debian')}'''\n"
         Path("r.toml").write_text(recipe)
         assert call(["lock", "r.toml", *options]) == 1

@@ -90,7 +90,7 @@ def test_private_files_are_roots_alone(toolbox: Toolbox, tmp_path: Path) -> None
     for joliet in (False, True):
         write_iso(tmp_path / "x.iso", files, label="L", epoch=EPOCH, joliet=joliet,
                   private=["/live/*.squashfs", "/live/recipe/"])  # fmt: skip
-        command = ["-indev", str(tmp_path / "x.iso"), "-find", "/", "-exec", "lsdl"]
+        command: list[str | Path] = ["-indev", tmp_path / "x.iso", "-find", "/", "-exec", "lsdl"]
         listing = toolbox.run("xorriso", command, reads=[tmp_path])
         modes = {line.split("'")[1]: line[:10] for line in listing.splitlines() if "'/live/" in line}
         assert modes == {

@@ -174,7 +174,7 @@ def test_a_record_in_the_lock_tells_of_them_to_nobody() -> None:
     assert one not in first.secrets
     assert first.recipe_sha256 == without.recipe_sha256
     for build, secrets, same in (
-        (first, one, True), (again, one, True), (first, two, False), (first, none, False),
+        (first, one, True), (again, one, True), (first, two, False), (again, none, False),
         (without, none, True), (without, one, False),
     ):  # fmt: skip
         assert same_inputs(build, built, secrets) == same

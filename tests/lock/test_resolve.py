@@ -160,6 +160,30 @@ def test_a_package_that_is_not_there(server: Server, store: Store, transport: Tr
         lock(recipe("nonsense"), server, store, transport)
 
 
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"SHA256": "../../../../etc/passwd"},
+        {"SHA256": "f" * 63},
+        {"Filename": "../../x"},
+        {"Filename": "/etc/passwd"},
+        {"Filename": "a\x1b]0;b\x07"},
+        {"Size": "-1"},
+        {"Size": "0"},
+        {"Version": "../1"},
+        {"Source": "a\x1b (1)"},
+    ],
+)
+def test_odd_values_of_a_signed_archive_enter_no_lock(
+    server: Server, store: Store, transport: Transport, odd: dict[str, str]
+) -> None:
+    """Whoever signed them; and what is not wanted does no harm."""
+    publish_suite(server, "trixie", base(hello={}, other=odd))
+    assert names(lock(recipe("hello"), server, store, transport), "rootfs") == ["hello", "init", "linux-image"]
+    with pytest.raises(AssembleError, match=r"values that are none|the package index is damaged"):
+        lock(recipe("hello", "other"), server, store, transport)
+
+
 def test_packages_are_fetched_once(server: Server, store: Store, transport: Transport) -> None:
     publish_suite(server, "trixie", base(hello={}))
     found = lock(recipe("hello"), server, store, transport)

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import time
 import tomllib
 from collections.abc import Sequence
 from dataclasses import replace
@@ -31,7 +32,7 @@ from assembler.lock.model import (
     LockedTool,
     LockedToolbox,
 )
-from assembler.lock.toml import LockError, format_lock, parse_lock, read_lock, write_lock
+from assembler.lock.toml import MAX_LOCK, LockError, format_lock, parse_lock, read_lock, write_lock
 
 
 def word(more: str) -> st.SearchStrategy[str]:
@@ -387,6 +388,43 @@ def test_edits_are_found(old: str, new: str, message: str) -> None:
     assert message in str(caught.value)
     assert "x.lock.toml" in str(caught.value)
     assert "assemble lock" in str(caught.value) or "did you mean" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("source_date_epoch = ", "source_date_epoch = 4294967296 # "),
+        ("source_date_epoch = ", "source_date_epoch = 0x" + "f" * 5000 + " # "),
+        ("source_date_epoch = ", "source_date_epoch = " + "9" * 5000 + " # "),
+        ("schema = ", "schema = 0x" + "f" * 5000 + " # "),
+        ("schema = ", "x = " + "[" * 5000 + "]" * 5000 + "\nschema = "),
+        ("schema = ", ".".join(["a"] * 5000) + " = 1\nschema = "),
+        ("[packages]", "[packages]\n" + "".join(f"a{number} = {{}}\n" for number in range(3000))),
+        ("[packages]", "[" + ".".join(["a"] * 5000) + "]\n[packages]"),
+        ("date = ", 'date = "9999-12-31T23:59:59Z" # '),
+        ("date = ", 'date = "0001-01-01T00:00:00Z" # '),
+        ("path = ", 'path = "' + "a/" * 50_000 + '", x = '),
+        ("path = ", 'path = "pool/%2e%2E/x", x = '),
+        ("size = ", "size = 1099511627777, x = "),
+    ],
+)
+def test_nothing_takes_long_or_ends_in_a_traceback(before: str, after: str) -> None:
+    began = time.process_time()
+    with pytest.raises(AssembleError) as caught:
+        parse_lock(TEXT.replace(before, after, 1), "x.lock.toml")
+    assert time.process_time() - began < 5
+    assert len(str(caught.value)) < 200_000
+
+
+def test_a_lock_that_is_too_long(tmp_path: Path) -> None:
+    with pytest.raises(LockError, match="too large"):
+        parse_lock("#" * (MAX_LOCK + 1), "x")
+    with (tmp_path / "x").open("wb") as stream:
+        stream.truncate(1 << 40)
+    with pytest.raises(LockError, match="too large"):
+        read_lock(tmp_path / "x")
+    with pytest.raises(LockError, match="is not a file"):
+        read_lock(Path("/dev/zero"))
 
 
 def test_two_archives_of_one_name() -> None:

@@ -9,6 +9,8 @@ from assembler.formats.squashfs_reader import PATHS
 
 LINES = PATHS + 1
 """Lines of a listing at most."""
+LONGEST = 1000
+"""Characters of a field that are shown."""
 FIELDS = ("kind", "mode", "owner", "mtime", "size", "content", "xattrs")
 
 
@@ -96,3 +98,8 @@ def differences(old: Mapping[str, str], new: Mapping[str, str]) -> Iterator[Diff
             if getattr(before, name) != getattr(after, name)
         }
         yield Difference(path, fields)
+
+
+def shortened(value: str) -> str:
+    """A field for people: attributes may have a megabyte."""
+    return value if len(value) <= LONGEST else f"{value[:LONGEST]}... ({len(value)} characters)"

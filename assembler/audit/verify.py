@@ -14,6 +14,7 @@ from typing import Literal
 
 from assembler.audit import listing
 from assembler.audit.image import INITRD, SQUASHFS, Image
+from assembler.audit.listing import shortened
 from assembler.audit.packages import installed
 from assembler.debian.dpkg_database import ADMINDIR
 from assembler.errors import AssembleError
@@ -259,7 +260,8 @@ def _tree(image: Image, path: str, text: str) -> Iterator[Finding]:
             missing = not difference.fields["there"][1]
             what = "it is missing" if missing else "nothing says that it belongs here"
         else:
-            what = ", ".join(f"{name} is {new}, not {old}" for name, (old, new) in difference.fields.items())
+            fields = difference.fields.items()
+            what = ", ".join(f"{name} is {shortened(new)}, not {shortened(old)}" for name, (old, new) in fields)
         yield Finding(f"{path}!{difference.path}", what)
 
 

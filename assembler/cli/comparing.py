@@ -9,6 +9,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from assembler.audit.compare import Bytes, Change, Comparison, compare
+from assembler.audit.listing import shortened
 from assembler.audit.report import page
 from assembler.cli.session import Session
 from assembler.lock.changes import describe
@@ -59,7 +60,8 @@ def _lines(change: Change) -> list[str]:
     lines = [f"{change.layer}: {change.path}{package}"]
     if change.offset >= 0:
         lines.append(f"  bytes: from {change.offset} on; {change.bytes} differ")
-    lines += [f"  {name}: {old or 'none'} -> {new or 'none'}" for name, (old, new) in change.fields.items()]
+    fields = change.fields.items()
+    lines += [f"  {name}: {shortened(old) or 'none'} -> {shortened(new) or 'none'}" for name, (old, new) in fields]
     return lines
 
 

@@ -31,6 +31,8 @@ LISTING = 128 << 20
 """Bytes of a listing at most, and as many compressed; that of a node with 11,000 paths has 1.5 million."""
 LARGEST_INDEX = 16 << 20
 """Bytes of the index at most; an ISO has some twenty files."""
+_LONGEST = 4096
+"""Characters of a path at most, as in Linux."""
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,127}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
@@ -118,6 +120,8 @@ def _unsound(index: Any) -> str:
         return "it does not name the image"
     if not isinstance(files, dict) or not isinstance(trees, dict):
         return "it has no files and trees"
+    if any(len(path) > _LONGEST for path in (*files, *trees)):
+        return f"it has a path of more than {_LONGEST} characters"
     for path, file in files.items():
         if not isinstance(file, dict) or not isinstance(file.get("size"), int) or not _digest(file.get("sha256")):
             return f"it does not describe {path!r}"

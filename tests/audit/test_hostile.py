@@ -89,6 +89,7 @@ def of_tree(path: str, packed: bytes, text: bytes | None = None) -> tuple[dict[s
         {**BASE, "files": {"/a": {}}},
         {**BASE, "files": {"/a": {"size": "1", "sha256": NOTHING}}},
         {**BASE, "files": {"/a": {"size": 1, "sha256": ["0"]}}},
+        {**BASE, "files": {"/" + "x" * 5000: {"size": 1, "sha256": NOTHING}}},
         {**BASE, "trees": {INITRD: {}}},
         {**BASE, "trees": {INITRD: "x"}},
         {**BASE, "trees": {INITRD: {"listing": 1, "sha256": NOTHING}}},
@@ -157,6 +158,17 @@ def test_findings_have_a_limit(iso: Iso) -> None:
     index = {**BASE, "files": {f"/gone-{number}": described(b"") for number in range(FINDINGS + 50)}}
     found = verify(iso({"/a": b"x"}, index))
     assert (len(found.findings), found.more) == (FINDINGS, 51)
+
+
+def test_what_is_said_of_a_path_has_a_limit(make: Make, capsys: pytest.CaptureFixture[str]) -> None:
+    said, really = system(), system()
+    for number in range(9):
+        really.at("/usr/bin/su").xattrs[f"user.{number}"] = bytes(60_000)
+    one, two = make("one", really, said=said), make("two", said)
+    assert call(["verify", str(one)]) == call(["diff", str(one), str(two)]) == 1
+    out = capsys.readouterr().out
+    assert "characters)" in out
+    assert max(map(len, out.splitlines())) < 3000
 
 
 def test_nothing_on_an_image_writes_on_the_terminal(iso: Iso, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,4 +1,4 @@
-"""Lets ``python -m assembler`` be the same as ``assemble``."""
+"""Lets ``python -P -m assembler`` be the same as ``assemble``."""
 
 from assembler.cli.main import main
 

@@ -56,6 +56,7 @@ class _Chromium(Toolbox):
         root.mkdir()
         (root / "usr").symlink_to(files / "usr")
         super().__init__(root, architecture, root)
+        self.reach = (root, files)
         for path in (files / "usr/lib/chromium").iterdir():
             (root / path.name).symlink_to(path)
         # A library of PulseAudio's names its own folder by an absolute path, which would be the host's.

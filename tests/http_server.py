@@ -16,15 +16,16 @@ class Server(ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
+    def __init__(self, host: str = "127.0.0.1") -> None:
+        super().__init__((host, 0), Handler)
         self.answers: dict[str, Callable[[Handler], None]] = {}
         self.otherwise: Callable[[Handler], None] = lambda handler: handler.reply(404, b"not here")
         self.seen: list[tuple[str, str]] = []
         self.stopping = threading.Event()
 
     def url(self, path: str) -> str:
-        return f"http://127.0.0.1:{self.server_address[1]}{path}"
+        host, port = self.server_address[:2]
+        return f"http://{host!s}:{port}{path}"
 
     def serve(self, path: str, data: bytes) -> str:
         """Serve `data` as a well-behaved server would, ranges included; returns the address."""
@@ -115,9 +116,9 @@ class Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def running() -> Iterator[Server]:
-    """A server with no answers yet, stopped afterwards."""
-    server = Server()
+def running(host: str = "127.0.0.1") -> Iterator[Server]:
+    """A server with no answers yet, at an address of this machine, stopped afterwards."""
+    server = Server(host)
     thread = threading.Thread(target=server.serve_forever, args=(0.02,))
     thread.start()
     try:
@@ -131,9 +132,10 @@ def running() -> Iterator[Server]:
 
 def serve_packages(server: Server, lock: Lock, store: Store) -> None:
     """Let `server` be a mirror with those packages of `lock` that `store` has, by their own paths."""
-    for package in lock.packages:
+    archives = {archive.id: archive for archive in (*lock.archives, *lock.tools.archives)}
+    for package in (*lock.packages, *lock.tools.packages):
         if store.has(package.sha256):
-            path = f"/{lock.archive(package.archive).root}/{package.path}"
+            path = f"/{archives[package.archive].root}/{package.path}"
             server.answers[path] = partial(_serve, store.path(package.sha256))
 
 

@@ -20,9 +20,12 @@ from assembler.lock.model import ROLES, SCHEMA, Lock
 from assembler.lock.resolve import resolve
 from assembler.lock.toml import read_lock, write_lock
 from assembler.lock.wanted import wanted
-from assembler.recipe.model import Kernel, Recipe, Rootfs
+from assembler.recipe.model import Debian, Kernel, Recipe, Rootfs
 from assembler.store.objects import Store
 from assembler.store.transport import Transport
+from assembler.tools.locking import lock_tools
+from assembler.tools.ready import open_pinned
+from assembler.tools.source import BUILD, built_in
 from assembler.tools.toolbox import Toolbox
 from assembler.tools.unpack import unpacked
 
@@ -36,6 +39,8 @@ INDEPENDENT = [
     "busybox-static", "dash", "docker-registry", "openssh-client", "openssl", "shellcheck", "skopeo",
 ]  # fmt: skip
 """Packages whose programs the tests call; see scripts/test-tools."""
+ALL = (*BUILD, *INDEPENDENT, "coreutils", "findutils", "grep", "perl-base", "sed", "tar")
+"""And those of a build, and what some of them need without saying so, as it is essential."""
 _ARCHITECTURES: dict[str, Literal["amd64", "arm64"]] = {"x86_64": "amd64", "aarch64": "arm64"}
 
 
@@ -51,7 +56,7 @@ def locked(
     architecture = _ARCHITECTURES[platform.machine()]
     kernel = Kernel(source="vanilla", package="linux-source-6.12")
     recipe = Recipe(name="tests", arch=architecture, kernel=kernel, rootfs=Rootfs(packages=list(chosen)))
-    digest = hashlib.sha256(f"{SCHEMA}{ROLES}{recipe!r}{wanted(recipe, architecture)}".encode()).hexdigest()
+    digest = hashlib.sha256(f"{SCHEMA}{ROLES}{recipe!r}{wanted(recipe)}".encode()).hexdigest()
     store = Store(_cache())
     mirrors = choose(recipe.debian, override=os.environ.get("ASSEMBLE_MIRROR", ""))
     # Checkouts of different versions share the folder, and each may want other packages.
@@ -60,7 +65,7 @@ def locked(
     def fetch(lock: Lock) -> None:
         fetch_packages(
             [package for package in lock.packages if roles & set(package.roles) and package.name not in without],
-            lock,
+            lock.archives,
             store=store,
             transport=transport,
             mirrors=mirrors,
@@ -82,19 +87,41 @@ def locked(
             store=store,
             mirrors=mirrors,
             now=datetime.now(UTC),
-            build_architecture=architecture,
+            tools=lock_tools(
+                BUILD,
+                architecture,
+                built_in(),
+                transport=transport,
+                store=store,
+                mirrors=mirrors,
+                now=datetime.now(UTC),
+            ),
         )
         fetch(lock)
         write_lock(path, lock)
         return store, lock
 
 
+def own_tools(names: Sequence[str]) -> Toolbox:
+    """The programs of the packages `names`, proved and laid out as those of a build are."""
+    mirrors = choose(Debian(), override=os.environ.get("ASSEMBLE_MIRROR", ""))
+    store = Store(_cache())
+    with Transport() as transport, store.locked("tests"):
+        return open_pinned(
+            names,
+            _ARCHITECTURES[platform.machine()],
+            built_in(),
+            transport=transport,
+            store=store,
+            mirrors=mirrors,
+            now=datetime.now(UTC),
+        )
+
+
 @pytest.fixture(scope="session")
-def toolbox(tmp_path_factory: pytest.TempPathFactory) -> Toolbox:
+def toolbox() -> Toolbox:
     """The tools of a build, and the independent ones."""
-    store, lock = locked({"tools", "rootfs"})
-    packages = [package for package in lock.packages if {"tools", "rootfs"} & set(package.roles)]
-    return Toolbox.open(store, packages, lock.build_architecture, tmp_path_factory.mktemp("logs"))
+    return own_tools(ALL)
 
 
 @pytest.fixture(scope="session")

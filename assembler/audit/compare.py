@@ -4,6 +4,8 @@ Everything is read from the images' own bytes, not from what they say of themsel
 """
 
 import hashlib
+import os
+import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -12,16 +14,17 @@ from pathlib import Path
 from typing import TypeVar
 
 from assembler.audit import listing
-from assembler.audit.image import INITRD, SQUASHFS, Image, OpenTree, is_iso
+from assembler.audit.image import INITRD, LARGEST_LOCK, SQUASHFS, Image, OpenTree, is_iso
 from assembler.audit.packages import installed, owners
 from assembler.errors import AssembleError, Place
+from assembler.formats import seal
+from assembler.formats.hostfile import open_image, read_named
 from assembler.formats.seal import SealError
 from assembler.layers import contents
 from assembler.lock.changes import Changes, changes
 from assembler.lock.toml import parse_lock
 from assembler.progress import SILENT, Reporter
 from assembler.tree.content import Content, chunks, whole
-from assembler.tree.digest import escaped
 from assembler.tree.staging import Inode, Kind
 
 LAYERS: Mapping[str, str] = {SQUASHFS: "rootfs", INITRD: "initrd", "/boot/vmlinuz": "kernel"}
@@ -74,6 +77,7 @@ class Comparison:
 def compare(old: Path, new: Path, *, reporter: Reporter = SILENT, pair: "Pair | None" = None) -> Comparison:
     """What `new` has otherwise than `old`: two ISOs, two locks, two files of any other kind, or two output folders.
 
+    A link inside a folder is compared as a link, whatever it leads to.
     `pair` is handed the bytes of every two files that differ. Raises AssembleError when one cannot be read, or when
     they are not of one kind.
     """
@@ -82,7 +86,9 @@ def compare(old: Path, new: Path, *, reporter: Reporter = SILENT, pair: "Pair | 
     if old.is_dir():
         return _folders(old, new, reporter, pair)
     if old.name.endswith(".lock.toml") and new.name.endswith(".lock.toml"):
-        before, after = (parse_lock(path.read_text("utf-8", "replace"), str(path)) for path in (old, new))
+        before, after = (
+            parse_lock(read_named(path, LARGEST_LOCK).decode("utf-8", "replace"), str(path)) for path in (old, new)
+        )
         if moved := changes(before, after):
             return Comparison(changes=(), packages=(), lock=moved)
     if is_iso(old) and is_iso(new):
@@ -95,18 +101,20 @@ Pair = Callable[[str, Bytes, Bytes], None]
 
 
 def _folders(old: Path, new: Path, reporter: Reporter, pair: Pair | None) -> Comparison:
-    sides = [
-        {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()}
-        for folder in (old, new)
-    ]
+    sides = [_entries(folder) for folder in (old, new)]
     found: list[Change] = []
     inner: list[Comparison] = []
     for name in sorted(sides[0].keys() | sides[1].keys()):
-        if name not in sides[0] or name not in sides[1]:
-            there = ("file", "") if name in sides[0] else ("", "file")
-            found.append(Change(layer="out", path=name, package="", fields={"there": there}))
+        before, after = (side.get(name, ("", "")) for side in sides)
+        if before != after:
+            fields = {"there" if not (before[0] and after[0]) else "kind": (before[0], after[0])}
+            if before[0] == after[0]:
+                fields = {"target": (before[1], after[1])}
+            found.append(Change(layer="out", path=name, package="", fields=fields))
             continue
-        one = compare(sides[0][name], sides[1][name], reporter=reporter, pair=pair)
+        if before[0] != _REGULAR:
+            continue
+        one = compare(old / name, new / name, reporter=reporter, pair=pair)
         # Among several, a path says in which file it is.
         found += (replace(change, path=_within(name, change.path)) for change in one.changes)
         inner.append(one)
@@ -120,6 +128,24 @@ def _folders(old: Path, new: Path, reporter: Reporter, pair: Pair | None) -> Com
             other={name: pair for one in inner for name, pair in one.lock.other.items()},
         ),
     )
+
+
+_REGULAR = "file"
+
+
+def _entries(folder: Path) -> dict[str, tuple[str, str]]:
+    """Kind, and target of a link, of everything below `folder` but folders, by path; no link is followed."""
+    found = {}
+    for here, names, files in os.walk(folder):
+        for name in (*names, *files):
+            path = Path(here, name)
+            mode = path.lstat().st_mode
+            kinds = {stat.S_ISREG: _REGULAR, stat.S_ISLNK: "symlink", stat.S_ISDIR: ""}
+            kind = next((kind for test, kind in kinds.items() if test(mode)), "special file")
+            if kind:
+                target = str(path.readlink()) if kind == "symlink" else ""
+                found[path.relative_to(folder).as_posix()] = kind, target
+    return found
 
 
 def _within(name: str, path: str) -> str:
@@ -183,11 +209,12 @@ def _areas(old: Image, new: Image) -> Iterator[Change]:
 
 def _digests(image: Image) -> dict[str, str]:
     states: dict[str, hashlib._Hash] = {}
-    with image.path.open("rb") as stream:
+    with open_image(image.path) as stream:
         for area, _ in image.seal.areas:
             if area.name.startswith("["):
-                stream.seek(area.offset)
-                states.setdefault(area.name, hashlib.sha256()).update(stream.read(area.size))
+                state = states.setdefault(area.name, hashlib.sha256())
+                for chunk in seal.chunks(stream, area):
+                    state.update(chunk)
     return {name: state.hexdigest() for name, state in states.items()}
 
 
@@ -196,10 +223,9 @@ def _trees(old: Image, new: Image, path: str, pair: Pair | None) -> tuple[list[C
         before, after = (stack.enter_context(image.tree(path)) for image in (old, new))
         owned = owners(after) | owners(before)
         found = []
-        names = {escaped(name): name for tree in (before, after) for name, _ in tree.tree.walk()}
-        sides = [listing.parse(tree.listing()) for tree in (before, after)]
+        sides = [listing.lines(tree.listing()) for tree in (before, after)]
         for difference in listing.differences(*sides):
-            name = names[difference.path]
+            name = listing.unescaped(difference.path)
             place = f"{path}!{name}"
             offset = count = -1
             if "content" in difference.fields:

@@ -1,6 +1,6 @@
 """A build that is disturbed from inside: the program that ``assemble audit`` starts for its second build.
 
-    python -m assembler.audit.disturbed SECONDS SEED [ARGUMENTS OF assemble ...]
+    python -P -m assembler.audit.disturbed SECONDS SEED [ARGUMENTS OF assemble ...]
 
 It sees a clock that is SECONDS ahead, has one processor, and gets the entries of every folder in an order drawn from
 SEED. All of that is for Python and what it loads: the tools that it starts are told no time of the host's, see

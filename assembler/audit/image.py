@@ -1,4 +1,7 @@
-"""An image opened for looking into: the files on an ISO, and the trees inside these."""
+"""An image opened for looking into: the files on an ISO, and the trees inside these.
+
+The image may be anybody's: what is read of it has a limit each, links are not followed, and nothing of it is run.
+"""
 
 import io
 from collections.abc import Callable, Iterator, Mapping
@@ -11,10 +14,11 @@ from typing import Any
 import zstandard
 
 from assembler.errors import AssembleError, Place
-from assembler.formats import cpio, seal
-from assembler.formats.iso import BLOCK, records
+from assembler.formats import cpio, seal, zstd
+from assembler.formats.hostfile import open_image
+from assembler.formats.iso_reader import BLOCK, read_files
 from assembler.formats.seal import Seal
-from assembler.formats.squashfs_reader import Squashfs
+from assembler.formats.squashfs_reader import PATHS, Squashfs
 from assembler.layers import contents
 from assembler.lock.model import Lock
 from assembler.lock.toml import parse_lock
@@ -24,12 +28,19 @@ from assembler.tree.content import Content, Slice
 from assembler.tree.staging import Tree
 
 SQUASHFS, INITRD = "/live/filesystem.squashfs", "/boot/initrd.img"
-_LARGEST_INITRD = 1 << 30
+LARGEST_INITRD = 512 << 20
+"""Bytes of an initramfs at most, unpacked."""
+INITRD_EXPANSION, INITRD_ALLOWANCE = 64, 16 << 20
+"""It may have INITRD_EXPANSION bytes for each one of its file, and INITRD_ALLOWANCE more."""
+LARGEST_LOCK = 16 << 20
+"""Bytes of a lock at most; that of a node with 243 packages has 85,000."""
+LARGEST_DOCUMENT = 16 << 20
+"""Bytes of a bill of materials or a provenance at most; that of a node with 243 packages has 260,000."""
 
 
 def is_iso(path: Path) -> bool:
-    """Whether a host file begins as an ISO 9660 file system does. Raises OSError when it cannot be read."""
-    with path.open("rb") as stream:
+    """Whether a host file begins as an ISO 9660 file system does. Raises HostFileError when it cannot be read."""
+    with open_image(path) as stream:
         stream.seek(16 * BLOCK)
         return stream.read(6)[1:] == b"CD001"
 
@@ -46,8 +57,14 @@ class OpenTree:
     chunks: Callable[[Content], Iterator[bytes]]
 
     def listing(self) -> str:
-        """The tree as text: see tree/digest.py."""
-        return "".join(digest.listing(self.tree, content=self.sha256))
+        """The tree as text: see tree/digest.py. Raises ImageError when it is larger than listings may be."""
+        lines, size = [], 0
+        for line in digest.listing(self.tree, content=self.sha256):
+            size += len(line)
+            if size > contents.LISTING:
+                raise ImageError("a tree is larger than what is read", why=f"its listing has {contents.LISTING} bytes")
+            lines.append(line)
+        return "".join(lines)
 
     def sha256(self, content: Content) -> str:
         """SHA-256 (hex) of a file's bytes."""
@@ -62,39 +79,36 @@ class Image:
 
     @cached_property
     def files(self) -> Mapping[str, Slice]:
-        """The files of its file system, empty ones included, by path (Rock Ridge names), as pycdlib finds them."""
-        from pycdlib import pycdlib, pycdlibexception  # noqa: PLC0415  slow to load
+        """The files of its file system, empty ones included, by path: see formats/iso_reader.py."""
+        return read_files(self.path)
 
-        image = pycdlib.PyCdlib()
-        try:
-            with self.path.open("rb") as stream:
-                image.open_fp(stream)
-                found = {
-                    path: Slice(str(self.path), record.extent_location() * BLOCK, record.get_data_length())
-                    for path, record in records(image)
-                    if not record.is_dir()
-                }
-                image.close()
-        except OSError as error:
-            raise ImageError(
-                "the image cannot be read", where=Place(file=str(self.path)), why=error.strerror or str(error)
-            ) from error
-        except (pycdlibexception.PyCdlibException, ValueError, IndexError, AttributeError) as error:
-            raise ImageError(
-                "this is no ISO, or a damaged one", where=Place(file=str(self.path)), why=str(error)
-            ) from error
-        return dict(sorted(found.items()))
+    @cached_property
+    def size(self) -> int:
+        """Bytes of the whole image."""
+        with open_image(self.path) as stream:
+            return stream.seek(0, 2)
 
-    def read(self, path: str) -> bytes:
-        """The bytes of a file; for files known to be small."""
+    def file(self, path: str) -> Slice:
+        """Where a file is. Raises ImageError when there is none."""
         if path not in self.files:
             raise ImageError("the image has no such file", where=Place(file=str(self.path), path=path))
-        return contents_of.read(self.files[path])
+        return self.files[path]
+
+    def read(self, path: str, limit: int) -> bytes:
+        """The bytes of a file. Raises ImageError when it has more than `limit`."""
+        found = self.file(path)
+        if found.size > limit:
+            raise ImageError(
+                "a file on the image is larger than what is read",
+                where=Place(file=str(self.path), path=path),
+                why=f"{found.size} bytes, more than {limit}",
+            )
+        return contents_of.read(found)
 
     @cached_property
     def seal(self) -> Seal:
         """Its seal. Raises SealError."""
-        with self.path.open("rb") as stream:
+        with open_image(self.path) as stream:
             return seal.read(stream, file=str(self.path))
 
     @cached_property
@@ -106,35 +120,59 @@ class Image:
                 where=Place(file=str(self.path), path=contents.INDEX),
                 hint="it was not built by the assembler, or is no live ISO",
             )
-        return contents.read_index(self.read(contents.INDEX))
+        return contents.read_index(self.read(contents.INDEX, contents.LARGEST_INDEX))
 
     @property
     def trees(self) -> Mapping[str, Mapping[str, str]]:
         """For each file with a tree in it, the path of its listing and the listing's digest."""
-        return dict(self.index["trees"])
+        found = dict(self.index["trees"])
+        if other := found.keys() - {SQUASHFS, INITRD}:
+            raise ImageError(
+                "the image lists a tree in a file that has none", where=Place(file=str(self.path), path=min(other))
+            )
+        return found
 
     def listing(self, path: str) -> str:
         """The listing that the image has of the tree in its file `path`."""
         where = self.trees[path]["listing"]
-        return contents.read_listing(self.read(where), where)
+        return contents.read_listing(self.read(where, contents.LISTING), where)
+
+    @property
+    def lock_path(self) -> str:
+        """Where the lock is that it was built from."""
+        return contents.lock_path(str(self.index["name"]))
 
     @cached_property
     def lock(self) -> Lock:
         """The lock that it was built from."""
-        path = contents.lock_path(str(self.index["name"]))
-        return parse_lock(self.read(path).decode("utf-8", "replace"), f"{self.path}{path}")
+        path = self.lock_path
+        return parse_lock(self.read(path, LARGEST_LOCK).decode("utf-8", "replace"), f"{self.path}{path}")
 
     @contextmanager
     def tree(self, path: str) -> Iterator[OpenTree]:
         """The tree in the file `path`: a squashfs, or an initramfs."""
         if path.endswith(".squashfs"):
-            with Squashfs(self.path, self.files[path].offset) as squashfs:
+            there = self.file(path)
+            with Squashfs(self.path, there.offset, there.size) as squashfs:
                 yield OpenTree(squashfs.tree, squashfs.chunks)
             return
+        yield OpenTree(self._initramfs(path), contents_of.chunks)
+
+    def _initramfs(self, path: str) -> Tree:
+        def refused(why: str) -> ImageError:
+            return ImageError("the initramfs cannot be read", where=Place(file=str(self.path), path=path), why=why)
+
+        packed = self.read(path, LARGEST_INITRD)
         try:
-            data = zstandard.ZstdDecompressor().decompress(self.read(path), max_output_size=_LARGEST_INITRD)
+            limit = min(LARGEST_INITRD, INITRD_EXPANSION * len(packed) + INITRD_ALLOWANCE)
+            data = zstd.decompress(packed, limit, alone=True)
         except zstandard.ZstdError as error:
-            raise ImageError(
-                "the initramfs cannot be decompressed", where=Place(file=str(self.path), path=path), why=str(error)
-            ) from error
-        yield OpenTree(cpio.read(io.BytesIO(data)), contents_of.chunks)
+            raise refused(str(error)) from error
+        if data.count(cpio.MAGIC) > PATHS:
+            raise refused(f"it has more than {PATHS} files")
+        stream = io.BytesIO(data)
+        tree = cpio.read(stream)
+        # A kernel reads on, and takes what it finds over what it has.
+        if stream.read().strip(b"\0"):
+            raise refused("something follows its archive")
+        return tree

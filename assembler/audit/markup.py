@@ -3,24 +3,14 @@
 from html import escape
 
 from assembler.audit.image import INITRD, SQUASHFS
+from assembler.printable import printable
 
 MINUS = "\N{MINUS SIGN}"
-
-
-def printable(raw: str) -> str:
-    r"""`raw` in one line, without anything that a terminal obeys: what does not print is ``\xNN`` or ``\uNNNN``."""
-    return "".join(letter if letter.isprintable() else _code(ord(letter)) for letter in raw)
 
 
 def text(raw: str) -> str:
     """`raw` as it is to be read."""
     return escape(printable(raw))
-
-
-def _code(number: int) -> str:
-    if 0xDC80 <= number <= 0xDCFF:  # a byte that is no UTF-8: see os.fsdecode
-        number -= 0xDC00
-    return f"\\x{number:02x}" if number <= 0xFF else f"\\u{number:04x}"
 
 
 def path(raw: str) -> str:

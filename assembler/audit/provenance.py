@@ -57,12 +57,10 @@ def statement(
 def _dependencies(lock: Lock) -> Iterator[dict[str, Any]]:
     for part in parts(lock, {}):
         yield {"uri": part.purl, "digest": {"sha256": part.sha256}}
-    here = lock.in_image
-    for package in lock.packages:
-        if package not in here:
-            annotations = {"roles": list(package.roles)}
-            yield {"uri": package_url(package), "digest": {"sha256": package.sha256}, "annotations": annotations}
-    for archive in lock.archives:
+    for package in lock.tools.packages:
+        annotations = {"roles": list(package.roles)}
+        yield {"uri": package_url(package), "digest": {"sha256": package.sha256}, "annotations": annotations}
+    for archive in dict.fromkeys((*lock.archives, *lock.tools.archives)):
         uri = f"{archive.root}/dists/{archive.suite}/InRelease"
         signers = {"signedBy": list(archive.signed_by), "date": archive.date}
         yield {"uri": uri, "digest": {"sha256": archive.inrelease_sha256}, "annotations": signers}

@@ -1,43 +1,94 @@
 """Taking out of an image what it takes to build it again."""
 
+import hashlib
+import re
+from collections.abc import Mapping
 from pathlib import Path
 
-from assembler.audit.image import Image, ImageError
-from assembler.errors import Place
+from assembler.audit.image import LARGEST_LOCK, Image, ImageError
+from assembler.errors import Place, Problems
 from assembler.layers import contents
-from assembler.recipe.load import LoadedRecipe
+from assembler.recipe.document import OutOfReachError
+from assembler.recipe.load import LoadedRecipe, load
 from assembler.recipe.portable import RECIPE
+from assembler.tree.content import chunks
+
+LARGEST_RECIPE = 4 << 20
+"""Bytes of a recipe at most; the files that it names are apart."""
+_FILE = re.compile(r"files/([0-9a-f]{64})")
+"""The name of a file that a recipe names: its own digest, see recipe/portable.py."""
 
 
 def take_out(image: Image, folder: Path) -> Path:
     """Write the recipe of `image`, the files that it names and its lock into the empty `folder`; returns the recipe.
 
-    Raises ImageError when it has none, or one that would lie elsewhere, and OSError when they cannot be written.
+    Only what recipe/portable.py writes is taken: the recipe, and files under their digests. Raises ImageError for an
+    image that has no recipe, or anything else in its place, and OSError when they cannot be written.
     """
     prefix = f"{contents.RECIPE_FOLDER}/"
-    lock = contents.lock_path(str(image.index["name"]))
-    wanted = {path: path.removeprefix(prefix) for path in image.files if path.startswith(prefix)}
-    if RECIPE not in wanted.values():
+    held = {path.removeprefix(prefix): path for path in image.files if path.startswith(prefix)}
+    if RECIPE not in held:
         raise ImageError("the image does not hold its recipe", where=Place(file=str(image.path), path=prefix + RECIPE))
-    wanted[lock] = lock.rpartition("/")[2]
-    for path, name in wanted.items():
-        target = folder / name
-        if ".." in target.parts:
-            raise ImageError("a file of the image's recipe has no proper name", where=Place(path=path))
-        data = image.read(path)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(data)
+    (folder / "files").mkdir()
+    for name, path in held.items():
+        if name == RECIPE:
+            (folder / RECIPE).write_bytes(image.read(path, LARGEST_RECIPE))
+            continue
+        match = _FILE.fullmatch(name)
+        if match is None or not _copied(image, path, folder / name, match[1]):
+            raise ImageError(
+                "a file of the image's recipe is not under its own digest",
+                where=Place(file=str(image.path), path=path),
+                hint="it was not written by the assembler; do not trust the image",
+            )
+    lock = image.lock_path
+    (folder / lock.rpartition("/")[2]).write_bytes(image.read(lock, LARGEST_LOCK))
     return folder / RECIPE
 
 
-def require_own_files(loaded: LoadedRecipe, folder: Path) -> None:
-    """Raise ImageError when the recipe taken out into `folder` names files elsewhere: those of whoever rebuilds it."""
-    inside = folder.resolve()
-    for path in (*loaded.sources, *(file.path for file in loaded.files.values())):
-        if not path.resolve().is_relative_to(inside):
-            raise ImageError(
-                "the image's recipe names a file that is not on the image",
-                where=Place(path=f"{contents.RECIPE_FOLDER}/{RECIPE}"),
-                why=f"it names {path}",
-                hint="it was not written by the assembler; do not trust the image",
-            )
+def _copied(image: Image, path: str, target: Path, sha256: str) -> bool:
+    """Copy a file of the image; returns whether it has that digest."""
+    state = hashlib.sha256()
+    with target.open("xb") as out:
+        for chunk in chunks(image.file(path)):
+            state.update(chunk)
+            out.write(chunk)
+    return state.hexdigest() == sha256
+
+
+def require_no_compiling(loaded: LoadedRecipe, image: Image) -> None:
+    """Raise ImageError when the image's kernel is compiled: that runs programs of its source on the host."""
+    if loaded.recipe.kernel.source == "vanilla":
+        raise ImageError(
+            "building this image again compiles its kernel, which runs programs of the kernel's source here",
+            where=Place(file=str(image.path), path=f"{contents.RECIPE_FOLDER}/{RECIPE}", key="kernel.source"),
+            hint="if you trust whoever wrote its recipe and lock, say --allow-compile",
+        )
+
+
+def load_own(path: Path, args: Mapping[str, str] | None = None) -> LoadedRecipe:
+    """The recipe `path`, which was taken out into a folder of its own, with the arguments `args`.
+
+    Raises ImageError when it names files elsewhere, those of whoever rebuilds it, and Problems when it is wrong.
+    """
+    try:
+        loaded = load(path, args)
+    except Problems as problems:
+        out = next((error for error in problems.errors if isinstance(error, OutOfReachError)), None)
+        if out is None:
+            raise
+        raise _names_others(str(out.where)) from problems
+    inside = path.resolve().parent
+    for source in (*loaded.sources, *(file.path for file in loaded.files.values())):
+        if not source.resolve().is_relative_to(inside):
+            raise _names_others(str(source))
+    return loaded
+
+
+def _names_others(which: str) -> ImageError:
+    return ImageError(
+        "the image's recipe names a file that is not on the image",
+        where=Place(path=f"{contents.RECIPE_FOLDER}/{RECIPE}"),
+        why=f"at {which}",
+        hint="it was not written by the assembler; do not trust the image",
+    )

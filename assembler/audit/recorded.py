@@ -1,5 +1,7 @@
 """What a lock records of a build, and where another build begins to be otherwise."""
 
+import hashlib
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -22,20 +24,38 @@ class Mismatch:
     """Whether everything of this build that the step is made of is as recorded, so that the difference is its own."""
 
 
-def record(built: Layers) -> LockedBuild:
-    """What a lock is to say of a whole build."""
+def record(built: Layers, secrets: str = "") -> LockedBuild:
+    """What a lock is to say of a whole build; `secrets` as of :func:`assembler.layers.step.secrets_sha256`."""
     steps = dict(_steps(built))
     return LockedBuild(
         recipe_sha256=_inputs(steps),
+        secrets=_hashed(secrets, os.urandom(_SALT).hex()),
         assembler=__version__,
         outputs=tuple(LockedOutput(name=one.name, size=one.size, sha256=one.sha256) for one in artifacts(built)),
         layers=tuple(LockedLayer(name=step, sha256=made_sha256(made)) for step, made in sorted(steps.items())),
     )
 
 
-def same_inputs(recorded: LockedBuild, built: Layers) -> bool:
+def same_inputs(recorded: LockedBuild, built: Layers, secrets: str = "") -> bool:
     """Whether a build from the same lock had the recipe, its files and its arguments as the recorded one had them."""
-    return recorded.recipe_sha256 == _inputs(dict(_steps(built)))
+    if recorded.recipe_sha256 != _inputs(dict(_steps(built))):
+        return False
+    return recorded.secrets == _hashed(secrets, recorded.secrets.partition("$")[0] or "00")
+
+
+_SALT = 16
+"""Bytes of a salt."""
+
+
+def _hashed(secrets: str, salt: str) -> str:
+    """A hash that tells nobody of the secrets, as locks are published: `salt` in hex, and scrypt (RFC 7914).
+
+    With N = 2^15 and r = 8 a guess takes 32 MiB and a tenth of a second, and one for each recorded build.
+    """
+    if not secrets:
+        return ""
+    hashed = hashlib.scrypt(secrets.encode(), salt=bytes.fromhex(salt), n=1 << 15, r=8, p=1, maxmem=1 << 26, dklen=32)
+    return f"{salt}${hashed.hex()}"
 
 
 def mismatches(recorded: LockedBuild, built: Layers) -> tuple[Mismatch, ...]:

@@ -16,7 +16,7 @@ from uuid import UUID, uuid5
 
 from assembler import __version__
 from assembler.audit.licences import spdx
-from assembler.lock.model import IN_IMAGE, Lock, LockedPackage
+from assembler.lock.model import Lock, LockedPackage
 
 _SPACE = UUID("6a2b7c1e-6a0f-5b0c-9a53-6f3f0f6f4a11")
 """Of the identifiers made here; they are version 5, from names."""
@@ -36,13 +36,13 @@ class Part:
     source: str = ""
     """Source package and its version."""
     places: tuple[str, ...] = ()
-    """Where a package is in the image, of `IN_IMAGE`."""
+    """Where a package is in the image, of `ROLES`."""
     kind: str = "library"
 
 
 def parts(lock: Lock, licences: Mapping[str, tuple[str, ...]]) -> Iterator[Part]:
     """What the image of `lock` consists of, sorted: packages, then upstream files, then container images."""
-    for package in lock.in_image:
+    for package in lock.packages:
         yield Part(
             name=package.name,
             version=package.version,
@@ -50,7 +50,7 @@ def parts(lock: Lock, licences: Mapping[str, tuple[str, ...]]) -> Iterator[Part]
             sha256=package.sha256,
             licences=licences.get(package.name, ()),
             source=f"{package.source} {package.source_version}",
-            places=tuple(role for role in package.roles if role in IN_IMAGE),
+            places=package.roles,
         )
     for file in lock.files:
         yield Part(

@@ -30,7 +30,7 @@ def rebuilt(image: Image, sha256: str, again: str, lock: Lock, found: Comparison
     listed = image.index["files"]
     inputs = {
         "recipe": f"{contents.RECIPE_FOLDER}/{RECIPE}",
-        "lock": contents.lock_path(str(image.index["name"])),
+        "lock": image.lock_path,
     }
     return _statement(
         {image.path.name: sha256},

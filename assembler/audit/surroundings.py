@@ -39,7 +39,7 @@ class Surroundings:
 def plain(folder: Path, recipes: Path, *, python: str, search: str, processors: int) -> Surroundings:
     """A build as anyone has it; `search` is `PATH`."""
     return Surroundings(
-        program=(python, "-m", "assembler"),
+        program=(python, "-P", "-m", "assembler"),
         folder=folder,
         recipes=recipes,
         environment={
@@ -59,7 +59,7 @@ def plain(folder: Path, recipes: Path, *, python: str, search: str, processors: 
 def disturbed(folder: Path, recipes: Path, *, python: str, search: str, user: int | None) -> Surroundings:
     """A build in which everything is otherwise that can be; `search` is empty when it needs no program of the host."""
     return Surroundings(
-        program=(python, "-m", "assembler.audit.disturbed", str(YEAR), str(SEED)),
+        program=(python, "-P", "-m", "assembler.audit.disturbed", str(YEAR), str(SEED)),
         folder=folder,
         recipes=recipes,
         environment={

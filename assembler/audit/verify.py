@@ -5,10 +5,12 @@ The seal finds damage. It does not find forgery, as whoever makes another image 
 the outputs does.
 """
 
+import functools
 import hashlib
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Literal
 
 from assembler.audit import listing
 from assembler.audit.image import INITRD, SQUASHFS, Image
@@ -16,16 +18,26 @@ from assembler.audit.packages import installed
 from assembler.debian.dpkg_database import ADMINDIR
 from assembler.errors import AssembleError
 from assembler.formats import seal
+from assembler.formats.hostfile import open_image
 from assembler.formats.seal import SEAL, Area, SealError
 from assembler.formats.squashfs_reader import Squashfs, SquashfsError
 from assembler.layers import contents
 from assembler.lock.changes import changes, describe
-from assembler.lock.model import Lock, LockedBuild
+from assembler.lock.model import Lock, LockedBuild, LockedOutput
 from assembler.lock.toml import LockError
 from assembler.progress import SILENT, Reporter
 from assembler.store.objects import sha256_of
 from assembler.tree import digest
 from assembler.tree.digest import escaped
+
+FINDINGS = 1000
+"""Findings that are told; of all others only how many there are."""
+_LARGEST_PACKED = 32 << 20
+"""Bytes of a listing that is read without its file system, compressed."""
+
+Compared = Literal["nothing", "packages", "outputs"]
+"""What of a lock an image was compared with: nothing without a lock; the packages when it has recorded no outputs, and
+these say nothing of a recipe's own files; else the very bytes that it has recorded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +57,10 @@ class Verified:
     """What was looked at, and what was found."""
 
     findings: tuple[Finding, ...]
+    """`FINDINGS` at most."""
+    more: int = 0
+    """Further ones."""
+    compared: Compared = "nothing"
     areas: int
     """Of the seal."""
     paths: int
@@ -52,26 +68,53 @@ class Verified:
     packages: int
 
 
+@dataclass(slots=True)
+class _Found:
+    """Findings as they come in."""
+
+    first: list[Finding] = field(default_factory=list)
+    more: int = 0
+
+    def add(self, findings: Iterable[Finding]) -> None:
+        for finding in findings:
+            if len(self.first) < FINDINGS:
+                self.first.append(finding)
+            else:
+                self.more += 1
+
+    def verified(self, *, areas: int, paths: int = 0, packages: int = 0, compared: Compared = "nothing") -> Verified:
+        return Verified(
+            findings=tuple(self.first), more=self.more, compared=compared, areas=areas, paths=paths, packages=packages
+        )
+
+
 def verify(path: Path, lock: Lock | None = None, *, reporter: Reporter = SILENT) -> Verified:
     """Look at every byte and path of the ISO at `path`, and compare it with `lock` if there is one.
 
-    Damage is not an error but a finding. Raises OSError when the file cannot be read.
+    Damage is not an error but a finding. Raises HostFileError when the file cannot be read.
     """
     image = Image(path)
+    found = _Found()
     with reporter.step("seal"):
-        findings = tuple(sealed(image))
-    areas = 0 if any(finding.path == f"[{SEAL}]" for finding in findings) else len(image.seal.areas)
-    if findings:
+        found.add(sealed(image))
+    if found.first:
         # What is damaged is known; to look into it would only tell the same once more.
-        return Verified(findings=findings, areas=areas, paths=0, packages=0)
+        sound = all(finding.path != f"[{SEAL}]" for finding in found.first)
+        return found.verified(areas=len(image.seal.areas) if sound else 0)
+    areas = len(image.seal.areas)
     try:
-        if contents.INDEX not in image.files:
-            # A seed, say: it has nothing inside.
-            extra = (Finding("", "it has no list of its contents, so it cannot be compared with a lock"),)
-            return Verified(findings=extra if lock else (), areas=areas, paths=len(image.files), packages=0)
-        return _inside(image, lock, areas, reporter)
+        output = _recorded(image, lock)
+        if contents.INDEX in image.files:
+            return _inside(image, lock, output, found, reporter=reporter)
+        # A seed, say: it has nothing inside.
+        if output is not None:
+            found.add(_against_output(image, output, None))
+        elif lock is not None:
+            found.add([Finding("", "it has no list of its contents, so it cannot be compared with a lock")])
+        return found.verified(areas=areas, paths=len(image.files), compared=_compared(lock, output))
     except AssembleError as error:
-        return Verified(findings=(_finding(error),), areas=areas, paths=0, packages=0)
+        found.add([_finding(error)])
+        return found.verified(areas=areas)
 
 
 def _finding(error: AssembleError) -> Finding:
@@ -89,54 +132,54 @@ def sealed(image: Image) -> Iterator[Finding]:
     except SealError as error:
         yield Finding(error.where.path or f"[{SEAL}]", f"{error.what}: {error.why}")
         return
-    with image.path.open("rb") as stream:
+    with open_image(image.path) as stream:
         broken = list(seal.broken(stream, found))
-    start = next((area.offset for area, _ in found.areas if area.name == SQUASHFS), 0)
-    listed = _listed(image, broken)
+    inside = [area for area in broken if area.name == SQUASHFS]
+    blamed = _blamed(image, inside, _listed(image, broken)) if inside else {}
     for area in broken:
-        inside = list(_blamed(image.path, start, area, listed)) if area.name == SQUASHFS else []
-        yield from inside or [Finding(area.name, "it is not what was sealed", area.offset, area.size)]
+        yield from blamed.get(area) or [Finding(area.name, "it is not what was sealed", area.offset, area.size)]
 
 
 def _listed(image: Image, broken: list[Area]) -> Mapping[str, listing.Entry]:
-    """The listing of the squashfs, when it is needed and itself as it was sealed; found without the file system."""
-    if not any(area.name == SQUASHFS for area in broken):
-        return {}
+    """The listing of the squashfs, when it is itself as it was sealed; found without the file system."""
     name = f"{contents.FOLDER}/rootfs.zst"
-    if any(area.name == name for area in broken):
+    areas = [area for area, _ in image.seal.areas if area.name == name]
+    if any(area.name == name for area in broken) or sum(area.size for area in areas) > _LARGEST_PACKED:
         return {}
-    data = b""
-    with image.path.open("rb") as stream:
-        for area, _ in image.seal.areas:
-            if area.name == name:
-                stream.seek(area.offset)
-                data += stream.read(area.size)
+    with open_image(image.path) as stream:
+        data = b"".join(chunk for area in areas for chunk in seal.chunks(stream, area))
     try:
         return listing.parse(contents.read_listing(data, name))
-    except (AssembleError, ValueError):
+    except AssembleError:
         return {}
 
 
-def _blamed(path: Path, start: int, area: Area, listed: Mapping[str, listing.Entry]) -> Iterator[Finding]:
-    """The paths inside the squashfs at `start` whose bytes in `area` are not as listed; else the table that is hit."""
-    first, last = area.offset - start, area.end - start
+def _blamed(image: Image, broken: list[Area], listed: Mapping[str, listing.Entry]) -> dict[Area, list[Finding]]:
+    """For each area of the squashfs that is `broken`: the paths inside whose bytes in it are not as listed; else the
+    table that is hit.
+    """
+    start = next(area.offset for area, _ in image.seal.areas if area.name == SQUASHFS)
     try:
-        with Squashfs(path, start) as squashfs:
-            found = [
-                Finding(
-                    f"{SQUASHFS}!{owner}",
-                    f"its bytes from {at} on are not what was sealed",
-                    start + extent.offset,
-                    extent.size,
-                )
-                for extent in squashfs.extents
-                if extent.offset < last and extent.offset + extent.size > first
-                for owner, at in extent.owners
-                if (entry := listed.get(escaped(owner))) and not _same(squashfs, owner, listing.resolved(listed, entry))
-            ]
-            yield from found or _tables(squashfs, start, first, last)
+        with Squashfs(image.path, start) as squashfs:
+            same = functools.cache(functools.partial(_same, squashfs, listed))
+            return {area: list(_blamed_in(squashfs, start, area, same)) for area in broken}
     except SquashfsError as error:
-        yield Finding(SQUASHFS, f"it is not what was sealed, and cannot be read: {error.why}", area.offset, area.size)
+        what = f"it is not what was sealed, and cannot be read: {error.why}"
+        return {area: [Finding(SQUASHFS, what, area.offset, area.size)] for area in broken}
+
+
+def _blamed_in(squashfs: Squashfs, start: int, area: Area, same: Callable[[str], bool]) -> Iterator[Finding]:
+    first, last = area.offset - start, area.end - start
+    found = [
+        Finding(
+            f"{SQUASHFS}!{owner}", f"its bytes from {at} on are not what was sealed", start + extent.offset, extent.size
+        )
+        for extent in squashfs.extents
+        if extent.offset < last and extent.offset + extent.size > first
+        for owner, at in extent.owners
+        if not same(owner)
+    ]
+    yield from found or _tables(squashfs, start, first, last)
 
 
 def _tables(squashfs: Squashfs, start: int, first: int, last: int) -> Iterator[Finding]:
@@ -149,10 +192,14 @@ def _tables(squashfs: Squashfs, start: int, first: int, last: int) -> Iterator[F
             yield Finding(f"{SQUASHFS}![{label}]", "it is not what was sealed", begins, ends - begins)
 
 
-def _same(squashfs: Squashfs, path: str, entry: listing.Entry) -> bool:
+def _same(squashfs: Squashfs, listed: Mapping[str, listing.Entry], path: str) -> bool:
+    """Whether a file is as listed, or the listing has no word on it."""
+    entry = listed.get(escaped(path))
+    if entry is None:
+        return True
     inode = squashfs.tree.get(path)
     try:
-        return inode is not None and squashfs.sha256(inode.content) == entry.content
+        return inode is not None and squashfs.sha256(inode.content) == listing.resolved(listed, entry).content
     except SquashfsError:
         return False
 
@@ -160,23 +207,30 @@ def _same(squashfs: Squashfs, path: str, entry: listing.Entry) -> bool:
 # --- paths -----------------------------------------------------------------------------------------------------------
 
 
-def _inside(image: Image, lock: Lock | None, areas: int, reporter: Reporter) -> Verified:
-    findings = [*_files(image)]
+def _inside(
+    image: Image, lock: Lock | None, output: LockedOutput | None, found: _Found, *, reporter: Reporter
+) -> Verified:
+    found.add(_files(image))
+    for path in sorted({SQUASHFS, INITRD} & image.files.keys() - image.trees.keys()):
+        found.add([Finding(path, "nothing lists what is in it")])
     paths = len(image.files)
     packages = 0
     for path in image.trees:
         with reporter.step(path), image.tree(path) as tree:
             text = tree.listing()
-            found = listing.parse(text)
-            paths += len(found)
-            findings += _tree(image, path, text, found)
+            paths += text.count("\n")
+            found.add(_tree(image, path, text))
             if path == SQUASHFS and tree.tree.is_file(f"{ADMINDIR}/status"):
                 there = {(name, version, arch) for (name, arch), version in installed(tree).items()}
                 packages = len(there)
-                findings += _packages(there, image.lock)
+                found.add(_packages(there, image.lock))
     if lock is not None:
-        findings += _against(image, lock)
-    return Verified(findings=tuple(findings), areas=areas, paths=paths, packages=packages)
+        found.add(_against(image, lock))
+        if output is not None:
+            found.add(_against_output(image, output, lock.build))
+        elif not packages:
+            found.add([Finding(SQUASHFS, "dpkg knows of no package in it, so it cannot be compared with a lock")])
+    return found.verified(areas=len(image.seal.areas), paths=paths, packages=packages, compared=_compared(lock, output))
 
 
 def _files(image: Image) -> Iterator[Finding]:
@@ -194,13 +248,13 @@ def _files(image: Image) -> Iterator[Finding]:
             yield Finding(path, "it is not what the list of contents says", image.files[path].offset)
 
 
-def _tree(image: Image, path: str, text: str, found: Mapping[str, listing.Entry]) -> Iterator[Finding]:
+def _tree(image: Image, path: str, text: str) -> Iterator[Finding]:
     said = image.listing(path)
     if hashlib.sha256(said.encode()).hexdigest() != image.trees[path]["sha256"]:
         yield Finding(image.trees[path]["listing"], "it is not the listing that the list of contents means")
     if text == said:
         return
-    for difference in listing.differences(listing.parse(said), found):
+    for difference in listing.differences(listing.lines(said), listing.lines(text)):
         if "there" in difference.fields:
             missing = not difference.fields["there"][1]
             what = "it is missing" if missing else "nothing says that it belongs here"
@@ -222,8 +276,20 @@ def _packages(there: set[tuple[str, str, str]], lock: Lock) -> Iterator[Finding]
 # --- the lock --------------------------------------------------------------------------------------------------------
 
 
+def _recorded(image: Image, lock: Lock | None) -> LockedOutput | None:
+    """What `lock` has recorded of the image: under its own name, else as the node's ISO."""
+    if lock is None or lock.build is None:
+        return None
+    recorded = {output.name: output for output in lock.build.outputs}
+    return recorded.get(image.path.name) or recorded.get("node.iso")
+
+
+def _compared(lock: Lock | None, output: LockedOutput | None) -> Compared:
+    return "nothing" if lock is None else "packages" if output is None else "outputs"
+
+
 def _against(image: Image, lock: Lock) -> Iterator[Finding]:
-    where = contents.lock_path(str(image.index["name"]))
+    where = image.lock_path
     try:
         own = image.lock
     except LockError as error:
@@ -232,12 +298,12 @@ def _against(image: Image, lock: Lock) -> Iterator[Finding]:
     if own != replace(lock, build=None):
         lines = describe(changes(lock, own)) or ["roles, reasons or names of archives differ"]
         yield Finding(where, f"the image was built from another lock: {'; '.join(lines[:5])}")
-    if lock.build is None:
-        return
-    recorded = {output.name: output for output in lock.build.outputs}
-    output = recorded.get(image.path.name) or recorded.get("node.iso")
-    if output and (output.size, output.sha256) != (image.path.stat().st_size, sha256_of(image.path)):
-        parts = list(_other_parts(image, lock.build))
+
+
+def _against_output(image: Image, output: LockedOutput, build: LockedBuild | None) -> Iterator[Finding]:
+    """Whether the image is the `output` that a lock has recorded, byte by byte; `build` tells which parts are."""
+    if (output.size, output.sha256) != (image.size, sha256_of(image.path)):
+        parts = list(_other_parts(image, build)) if build else []
         hint = f"; other than recorded: {', '.join(parts)}" if parts else ""
         yield Finding("", f"it is not the {output.name} that the lock has recorded{hint}")
 

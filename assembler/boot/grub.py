@@ -16,6 +16,14 @@ _BIOS_MODULES = (
     *("minicmd", "echo", "ls", "cat", "halt", "reboot"),
 )
 """All that the image and grub.cfg use, so that no module is loaded from the ISO."""
+_FROM_PARTITION = """\
+set disk="$root"
+regexp --set=1:disk '^([^,]+),' "$root"
+search --no-floppy --file --set=root --hint "$disk" {marker}
+set prefix=($root){prefix}
+source {prefix}/grub.cfg
+"""
+"""For GRUB on the EFI system partition, which is then its root (``hd0,gpt1``), on the disk ``hd0``."""
 _EFI = {"amd64": ("x64", "x86_64-efi-signed"), "arm64": ("aa64", "arm64-efi-signed")}
 """By Debian architecture: the suffix of EFI programs, and the folder of Debian's signed GRUB."""
 
@@ -27,12 +35,15 @@ def bios_core(toolbox: Toolbox, loaders: Path, marker: str) -> bytes:
     path on it. Raises AssembleError when a file is missing and ToolError when grub-mkimage fails.
     """
     modules = _present(loaders / "usr/lib/grub/i386-pc", "grub-pc-bin")
-    config = f"search --no-floppy --file --set=root {quoted(marker)}\nset prefix=($root){PREFIX}\n"
+    # Of several, the one that the firmware started this from.
+    search = f'search --no-floppy --file --set=root --hint "$root" {quoted(marker)}'
+    config = f"{search}\nset prefix=($root){PREFIX}\n"
     with tempfile.TemporaryDirectory() as folder:
         embedded, out = Path(folder) / "embedded.cfg", Path(folder) / "core.img"
         embedded.write_text(config, "utf-8")
+        out.touch()
         options = ["-O", "i386-pc-eltorito", "-d", str(modules), "-p", PREFIX, "-c", str(embedded), "-o", str(out)]
-        toolbox.run("grub-mkimage", [*options, *_BIOS_MODULES])
+        toolbox.run("grub-mkimage", [*options, *_BIOS_MODULES], reads=[modules, embedded], writes=[out])
         return out.read_bytes()
 
 
@@ -41,11 +52,13 @@ def bios_mbr(loaders: Path) -> bytes:
     return _present(loaders / "usr/lib/grub/i386-pc/boot_hybrid.img", "grub-pc-bin").read_bytes()
 
 
-def efi_system_partition(loaders: Path, architecture: str, epoch: int) -> bytes:
+def efi_system_partition(loaders: Path, architecture: str, marker: str, epoch: int) -> bytes:
     """A FAT file system that firmware with Secure Boot starts: shim, GRUB for CDs and MokManager, all signed.
 
     `loaders` has the files of shim-signed, shim-helpers-ARCH-signed and grub-efi-ARCH-signed. The signed GRUB has its
-    configuration inside: it takes the medium that has ``/.disk/info`` and reads ``/boot/grub/grub.cfg`` there.
+    configuration inside: it reads ``/boot/grub/grub.cfg`` where it was started from, which is here on a disk, and when
+    there is none that of any medium that has ``/.disk/info``. The one here goes on to the medium with the file `marker`
+    (an absolute path), of several to the one that the partition is on.
     """
     suffix, folder = _EFI[architecture]
     shim, grub = loaders / "usr/lib/shim", loaders / "usr/lib/grub"
@@ -55,6 +68,8 @@ def efi_system_partition(loaders: Path, architecture: str, epoch: int) -> bytes:
         f"MM{suffix.upper()}.EFI": (shim / f"mm{suffix}.efi.signed", f"shim-helpers-{architecture}-signed"),
     }
     files = {f"/EFI/BOOT/{name}": _present(path, package).read_bytes() for name, (path, package) in sources.items()}
+    # GRUB does not mind the case of names on FAT.
+    files[f"{PREFIX}/grub.cfg".upper()] = _FROM_PARTITION.format(marker=quoted(marker), prefix=PREFIX).encode()
     return write_fat(files, label="EFI", epoch=epoch)
 
 

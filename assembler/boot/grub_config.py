@@ -17,15 +17,16 @@ CONSOLES = {
 
 
 def grub_config(
-    *, title: str, marker: str, architecture: str, state: str = "auto", cmdline: str = "", timeout: int = 1
+    *, title: str, marker: str, medium: str, architecture: str, state: str = "auto", cmdline: str = "", timeout: int = 1
 ) -> str:
     """The text of grub.cfg.
 
-    `marker` is the path of a file that only this image has, by which GRUB finds its own medium. `state` is the value of
+    `marker` is the path of a file that only this image has, by which GRUB finds its own medium; `medium` is the value
+    of ``livecd.medium=``, by which the initrd does (initramfs/lib/medium.sh). `state` is the value of
     ``livecd.state=`` in the normal entry; `cmdline` holds further kernel parameters, double quotes around those with
     spaces; `timeout` is in seconds. Raises AssembleError for parameters that GRUB cannot pass on.
     """
-    common = [*CONSOLES[architecture], *parameters(cmdline)]
+    common = [f"livecd.medium={medium}", *CONSOLES[architecture], *parameters(cmdline)]
     entries = (
         ("normal", title, [f"livecd.state={state}"]),
         ("no-state", f"{title} (changes are lost at power-off)", ["livecd.state=none"]),
@@ -36,8 +37,9 @@ def grub_config(
 
 
 _HEAD = """\
-# The medium this menu belongs to; a signed GRUB takes any that has /.disk/info.
-search --no-floppy --file --set=root {marker}
+# The medium this menu belongs to, and of several the one that GRUB itself came from; a signed GRUB takes any that has
+# /.disk/info.
+search --no-floppy --file --set=root --hint "$root" {marker}
 # UEFI firmware brings its own consoles, a serial one included where it is configured; a BIOS knows only the screen.
 if [ "$grub_platform" = pc ]; then
   if serial --unit=0 --speed=115200; then

@@ -27,6 +27,7 @@ def live_boot(
     architecture: str,
     title: str,
     identity: str,
+    medium: str,
     epoch: int,
     state: str = "auto",
     cmdline: str = "",
@@ -36,18 +37,25 @@ def live_boot(
 
     `loaders` is a folder with the packages of a lock's `boot` role (see tools/unpack.py). `title` names the image to
     people. `identity` is any text that differs between images, by custom a digest of all inputs: GRUB tells its own
-    medium from others by it. `epoch` (seconds) dates the EFI system partition. The rest as in
-    :func:`assembler.boot.grub_config.grub_config`. amd64 starts with BIOS and UEFI, arm64 with UEFI.
+    medium from others by it. `medium` is the SHA-256 (hex) by which the initrd does so. `epoch` (seconds) dates the EFI
+    system partition. The rest as in :func:`assembler.boot.grub_config.grub_config`. amd64 starts with BIOS and
+    UEFI, arm64 with UEFI.
     """
     marker = f"/.disk/id/{hashlib.sha256(identity.encode()).hexdigest()[:16]}"
     config = grub_config(
-        title=title, marker=marker, architecture=architecture, state=state, cmdline=cmdline, timeout=timeout
+        title=title,
+        marker=marker,
+        medium=medium,
+        architecture=architecture,
+        state=state,
+        cmdline=cmdline,
+        timeout=timeout,
     )
     bios = architecture == "amd64"
     images = BootImages(
         bios=bios_core(toolbox, loaders, marker) if bios else None,
         mbr=bios_mbr(loaders) if bios else b"",
-        efi=efi_system_partition(loaders, architecture, epoch),
+        efi=efi_system_partition(loaders, architecture, marker, epoch),
     )
     files = {
         "/.disk/info": f"{title}\n".encode(),

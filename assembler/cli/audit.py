@@ -1,10 +1,11 @@
 """``assemble audit``: does a recipe give the same bytes everywhere?"""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
-from assembler.cli.session import arg_option, network_options, options, session
+from assembler.cli.session import network_options, options, recipe_options, session
 
 
 @click.command(short_help="Build a recipe twice, in other surroundings, and compare.")
@@ -17,7 +18,7 @@ from assembler.cli.session import arg_option, network_options, options, session
     metavar="FOLDER",
     help="Write what was built and the statement here; it must be empty or missing.",
 )
-@arg_option
+@recipe_options
 @network_options
 @options
 def audit(
@@ -28,7 +29,7 @@ def audit(
     offline: bool,
     store: Path | None,
     jobs: int | None,
-    **common: bool,
+    **common: Any,
 ) -> None:
     """Build RECIPE.toml twice from its lock, and tell what differs, down to bytes of files inside the squashfs.
 

@@ -14,7 +14,7 @@ from assembler.audit.provenance import text
 from assembler.audit.recorded import Mismatch, mismatches, same_inputs
 from assembler.audit.statements import audited
 from assembler.audit.surroundings import Surroundings
-from assembler.cli.building import explained, opened, require_empty
+from assembler.cli.building import explained, opened, require_empty, secrets
 from assembler.cli.comparing import tell
 from assembler.cli.session import Session
 from assembler.errors import AssembleError
@@ -30,7 +30,7 @@ _SHOWN = 20
 def audit_recipe(current: Session, recipe: Path, args: dict[str, str], out: Path, *, offline: bool) -> bool:
     """Build the recipe twice into `out`, compare, and tell what differs; returns whether nothing does."""
     require_empty(out)
-    loaded = load(recipe, args)
+    loaded = load(recipe, args, project=current.project, allow_read=current.allow_read)
     with opened(current, loaded, offline=offline, make=not offline) as inputs, tempfile.TemporaryDirectory() as name:
         _download(inputs)
         work = Path(name)
@@ -41,14 +41,14 @@ def audit_recipe(current: Session, recipe: Path, args: dict[str, str], out: Path
         sides = []
         for label, one in (("first", first), ("second", second)):
             with current.reporter.step(f"{label} build"):
-                made = _build(inputs, one, args, label)
+                made = _build(inputs, one, _reach(current), args, label)
             shutil.move(made, out / label)
             sides.append(out / label)
             shutil.rmtree(one.store)
     found = compare(*sides, reporter=current.reporter)
     built = read_layers(sides[0], name=loaded.recipe.name, architecture=inputs.lock.architecture)
     recorded = inputs.lock.build
-    other = mismatches(recorded, built) if recorded and same_inputs(recorded, built) else None
+    other = mismatches(recorded, built) if recorded and same_inputs(recorded, built, secrets(inputs)) else None
     document = audited(
         built,
         inputs.lock,
@@ -69,7 +69,10 @@ def audit_recipe(current: Session, recipe: Path, args: dict[str, str], out: Path
 
 def _download(inputs: Inputs) -> None:
     """Get everything that the recipe is built from."""
-    inputs.fetch(package for package in inputs.lock.packages if package.roles != ("vm",))
+    inputs.toolbox()
+    inputs.fetch(inputs.lock.packages)
+    if source := inputs.lock.role("kernel-source"):
+        inputs.prove(source)
     inputs.fetch_files(inputs.lock.files)
     inputs.fetch_images(inputs.lock.images)
 
@@ -108,7 +111,7 @@ def _may_build(user: int, inputs: Inputs) -> bool:
     """Whether a user can read the assembler and all files of the recipe."""
     sources = [*inputs.loaded.sources, *(file.path for file in inputs.loaded.files.values()), inputs.loaded.lock_path]
     code = "import sys, assembler.cli.build; [open(name, 'rb').close() for name in sys.argv[1:]]"
-    command = [sys.executable, "-c", code, *(str(path.absolute()) for path in sources)]
+    command = [sys.executable, "-P", "-c", code, *(str(path.absolute()) for path in sources)]
     try:
         done = subprocess.run(
             command, user=user, group=user, extra_groups=[], env=_python_path({}), capture_output=True, check=False
@@ -123,10 +126,18 @@ def _python_path(environment: dict[str, str]) -> dict[str, str]:
     return environment | {"PYTHONPATH": str(Path(__file__).parents[2]), "PYTHONDONTWRITEBYTECODE": "1"}
 
 
-def _build(inputs: Inputs, here: Surroundings, args: dict[str, str], label: str) -> Path:
+def _reach(current: Session) -> list[str]:
+    """The options that let the recipe read the same in another build, whichever its folder."""
+    words = ["--project", os.path.realpath(current.project)] if current.project else []
+    return words + [word for path in current.allow_read for word in ("--allow-read", os.path.realpath(path))]
+
+
+def _build(inputs: Inputs, here: Surroundings, reach: Sequence[str], args: dict[str, str], label: str) -> Path:
     """Build in these surroundings; returns the folder with what was made. Raises AssembleError when that fails."""
     for folder in (here.store, here.folder / "home", here.folder / "tmp"):
         folder.mkdir(parents=True)
+    for folder in (here.folder.parent, here.folder):
+        folder.chmod(0o755)  # whatever the umask: a store in what others may write to is refused
     inputs.store.share(here.store)
     if here.user is not None:
         _give(here.folder, here.user)
@@ -135,8 +146,10 @@ def _build(inputs: Inputs, here: Surroundings, args: dict[str, str], label: str)
         *here.program,
         "build",
         str(here.recipes / inputs.loaded.path.name),
-        *(word for name, value in args.items() for word in ("--arg", f"{name}={value}")),
+        *reach,
+        *_private(here, args),
         *("--out", str(made), "--store", str(here.store), "--offline", "--jobs", str(here.processors)),
+        *(() if inputs.store.trusted else ("--trust-store",)),
     ]
     log = here.folder.parent / f"{here.folder.name}.log"
     with log.open("wb") as stream:
@@ -161,6 +174,23 @@ def _build(inputs: Inputs, here: Surroundings, args: dict[str, str], label: str)
             details=log.read_text(errors="replace").splitlines()[-_SHOWN:],
         )
     return made
+
+
+def _private(here: Surroundings, args: dict[str, str]) -> list[str]:
+    """Options that give `args` without showing them to other users of the machine."""
+    folder = here.folder / "args"
+    folder.mkdir(mode=0o700)
+    options = []
+    for number, (name, value) in enumerate(args.items()):
+        path = folder / str(number)
+        path.touch(0o600)
+        # One end of a line is taken off again.
+        path.write_text(f"{value}\r\n", "utf-8", newline="")
+        if here.user is not None:
+            os.chown(folder, here.user, here.user)
+            os.chown(path, here.user, here.user)
+        options += ["--arg-file", f"{name}={path}"]
+    return options
 
 
 def _give(folder: Path, user: int) -> None:

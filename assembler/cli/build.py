@@ -1,10 +1,11 @@
 """``assemble RECIPE.toml``: build an image."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
-from assembler.cli.session import arg_option, network_options, options, session
+from assembler.cli.session import network_options, options, recipe_options, session
 
 
 @click.command(short_help="Build RECIPE.toml; the same as assemble RECIPE.toml.")
@@ -17,7 +18,7 @@ from assembler.cli.session import arg_option, network_options, options, session
     metavar="FOLDER",
     help="Write the image here.",
 )
-@arg_option
+@recipe_options
 @click.option(
     "--only", multiple=True, metavar="LAYER", help="Bring this layer's files up to date, no others. May be repeated."
 )
@@ -25,6 +26,11 @@ from assembler.cli.session import arg_option, network_options, options, session
 @click.option("--explain", is_flag=True, help="Say what would be made anew and why; make nothing.")
 @click.option(
     "--locked", is_flag=True, help="Fail rather than make a lock, or make something other than it has recorded."
+)
+@click.option(
+    "--no-compile",
+    is_flag=True,
+    help="Refuse a recipe whose kernel is compiled, as that runs programs of its source here: for recipes of others.",
 )
 @click.option("--record", is_flag=True, help="Record in the lock what is built, by digest.")
 @network_options
@@ -39,10 +45,11 @@ def build(
     explain: bool,
     locked: bool,
     record: bool,
+    no_compile: bool,
     offline: bool,
     store: Path | None,
     jobs: int | None,
-    **common: bool,
+    **common: Any,
 ) -> None:
     """Build the image that RECIPE.toml describes.
 
@@ -65,5 +72,6 @@ def build(
             locked=locked,
             offline=offline,
             record=record,
+            no_compile=no_compile,
         )
         (explain_recipe if explain else build_recipe)(current, wishes)

@@ -4,6 +4,8 @@ import dataclasses
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -12,19 +14,22 @@ import click
 from assembler import __version__
 from assembler.audit.recorded import Mismatch, mismatches, record, same_inputs
 from assembler.cli.locking import choose_mirrors, require_lock
-from assembler.cli.session import Session
+from assembler.cli.session import Arguments, Session
+from assembler.cli.tools import open_build_tools
 from assembler.debian.fetch import fetch_packages
 from assembler.errors import AssembleError, Place
 from assembler.layers.build import build, former
 from assembler.layers.explain import explain
 from assembler.layers.inputs import Inputs
-from assembler.layers.manifest import Manifest
+from assembler.layers.manifest import Layers
 from assembler.layers.plan import plan
 from assembler.layers.selection import selected
+from assembler.layers.step import secrets_sha256
 from assembler.lock.files import fetch_files
 from assembler.lock.images import fetch_images
 from assembler.lock.model import LockedBuild
 from assembler.lock.toml import format_lock, write_lock
+from assembler.lock.trust import prove_packages
 from assembler.recipe.document import did_you_mean
 from assembler.recipe.load import LoadedRecipe, load
 from assembler.recipe.model import Recipe
@@ -47,20 +52,30 @@ class Wishes:
     locked: bool
     offline: bool
     record: bool = False
+    no_compile: bool = False
+    """Whether a recipe whose kernel is compiled is refused."""
 
 
 def build_recipe(current: Session, wishes: Wishes) -> None:
     """Build a recipe, locking it first when it has no lock."""
     out = wishes.out
-    loaded = _loaded(wishes)
-    _warn_of_password(current, loaded.recipe)
+    loaded = _loaded(current, wishes)
+    if wishes.no_compile and loaded.recipe.kernel.source == "vanilla":
+        raise AssembleError(
+            "the recipe has its kernel compiled, which --no-compile rules out",
+            where=Place(file=wishes.recipe, key="kernel.source"),
+            hint="leave --no-compile out when you trust whoever wrote the recipe and its lock",
+        )
+    _warn_of_password(current, loaded.recipe, wishes.args)
     with opened(current, loaded, offline=wishes.offline, make=not (wishes.locked or wishes.offline)) as inputs:
         manifest = build(inputs, out, only=wishes.only, skip=wishes.skip)
     whole = not wishes.only and not wishes.skip
     if wishes.record:
-        write_lock(loaded.lock_path, dataclasses.replace(inputs.lock, build=record(manifest.layers)))
+        write_lock(loaded.lock_path, dataclasses.replace(inputs.lock, build=record(manifest.layers, secrets(inputs))))
     elif whole and inputs.lock.build is not None:
-        _compare_recorded(current, inputs.lock.build, manifest, loaded.lock_path, strict=wishes.locked)
+        recorded, made = inputs.lock.build, manifest.layers
+        same = same_inputs(recorded, made, secrets(inputs))
+        _compare_recorded(current, recorded if same else None, made, loaded.lock_path, strict=wishes.locked)
     files: list[dict[str, Any]] = []
     for artifact in manifest.artifacts:
         files.append({"path": str(out / artifact.name), "size": artifact.size, "sha256": artifact.sha256})
@@ -78,12 +93,19 @@ def require_empty(out: Path) -> None:
         )
 
 
-def _compare_recorded(current: Session, recorded: LockedBuild, manifest: Manifest, lock: Path, *, strict: bool) -> None:
-    """Tell when a build did not make what the lock has recorded; with `strict`, raise AssembleError."""
-    if not same_inputs(recorded, manifest.layers):
+def secrets(inputs: Inputs) -> str:
+    """The digest of all secrets that go into a build, for comparing only."""
+    return secrets_sha256(plan(inputs))
+
+
+def _compare_recorded(
+    current: Session, recorded: LockedBuild | None, made: Layers, lock: Path, *, strict: bool
+) -> None:
+    """Tell when a build did not make what the lock has recorded of the same; with `strict`, raise AssembleError."""
+    if recorded is None:
         current.reporter.info("the outputs that the lock has recorded are of another recipe or other arguments")
         return
-    found = mismatches(recorded, manifest.layers)
+    found = mismatches(recorded, made)
     if not found:
         current.reporter.info("the outputs are those that the lock has recorded")
         return
@@ -114,7 +136,7 @@ def explained(other: Iterable[Mismatch]) -> Iterable[str]:
 
 def explain_recipe(current: Session, wishes: Wishes) -> None:
     """Say what building would make anew and why. Needs the recipe's lock, and makes nothing."""
-    with opened(current, _loaded(wishes), offline=True, make=False) as inputs:
+    with opened(current, _loaded(current, wishes), offline=True, make=False) as inputs:
         steps = plan(inputs)
         layers = selected(steps, wishes.only, wishes.skip)
         found = explain(steps, former(inputs, wishes.out), wishes.out, inputs.store, layers)
@@ -140,9 +162,9 @@ _STATES = {
 }
 
 
-def _loaded(wishes: Wishes) -> LoadedRecipe:
+def _loaded(current: Session, wishes: Wishes) -> LoadedRecipe:
     _not_a_command(wishes.recipe)
-    return load(Path(wishes.recipe), wishes.args)
+    return load(Path(wishes.recipe), wishes.args, project=current.project, allow_read=current.allow_read)
 
 
 @contextmanager
@@ -151,16 +173,32 @@ def opened(
 ) -> Iterator[Inputs]:
     """The recipe with its lock, which is made when it is missing and `make` says so; `store` by default the user's."""
     settings, reporter = current.settings, current.reporter
-    store = store or Store(settings.store, reporter=reporter)
+    store = store or current.store()
     chosen = choose_mirrors(current, loaded.recipe)
-    with current.transport(offline=offline) as transport:
+    with loaded.discreet(), current.transport(offline=offline) as transport:
         lock = require_lock(current, loaded, store=store, transport=transport, chosen=chosen, make=make)
         yield Inputs(
             loaded=loaded,
             lock=lock,
             lock_text=format_lock(dataclasses.replace(lock, build=None)).encode(),
             store=store,
-            fetch=lambda packages: fetch_packages(packages, lock, store=store, transport=transport, mirrors=chosen),
+            fetch=lambda packages: fetch_packages(
+                packages, lock.archives, store=store, transport=transport, mirrors=chosen
+            ),
+            prove=lambda packages: prove_packages(
+                packages,
+                lock.archives,
+                loaded.recipe,
+                file=str(loaded.lock_path),
+                transport=transport,
+                store=store,
+                mirrors=chosen,
+                now=datetime.now(UTC),
+                reporter=reporter,
+            ),
+            toolbox=cache(
+                lambda: open_build_tools(current, lock.tools, store=store, transport=transport, chosen=chosen)
+            ),
             fetch_files=lambda files: fetch_files(files, store=store, transport=transport),
             fetch_images=lambda images: fetch_images(images, store=store, transport=transport),
             search=settings.search,
@@ -181,8 +219,15 @@ def _not_a_command(name: str) -> None:
     )
 
 
-def _warn_of_password(current: Session, recipe: Recipe) -> None:
-    if recipe.rootfs.root_password != KNOWN_PASSWORD:
+def _warn_of_password(current: Session, recipe: Recipe, args: dict[str, str]) -> None:
+    password = recipe.rootfs.root_password
+    shown = args.open if isinstance(args, Arguments) else frozenset(args)
+    for name in sorted(shown):
+        # A hash may be guessed where it is seen, too.
+        if args[name] == password not in {KNOWN_PASSWORD, "!"}:
+            how = f"--arg-file {name}=FILE"
+            current.reporter.warn(f"root's password is on the command line, which every user here can see: use {how}")
+    if password != KNOWN_PASSWORD:
         return
-    how = "--arg ROOT_PASSWORD=..." if "ROOT_PASSWORD" in recipe.args else "rootfs.root_password"
+    how = "--arg-file ROOT_PASSWORD=FILE" if "ROOT_PASSWORD" in recipe.args else "rootfs.root_password"
     current.reporter.warn(f"root's password is {KNOWN_PASSWORD!r}, which everybody knows: change it with {how}")

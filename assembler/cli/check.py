@@ -1,15 +1,16 @@
 """``assemble check``: how every maintainer script of an image is taken care of."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
-from assembler.cli.session import arg_option, network_options, options, session
+from assembler.cli.session import network_options, options, recipe_options, session
 
 
 @click.command(short_help="Tell how every package's scripts are taken care of.")
 @click.argument("recipe", type=click.Path(path_type=Path), metavar="RECIPE.toml")
-@arg_option
+@recipe_options
 @click.option("--locked", is_flag=True, help="Fail rather than make a lock that is missing.")
 @network_options
 @options
@@ -21,7 +22,7 @@ def check(
     offline: bool,
     store: Path | None,
     jobs: int | None,
-    **common: bool,
+    **common: Any,
 ) -> None:
     """Tell, for each package of RECIPE.toml's image, what is done instead of running its scripts.
 

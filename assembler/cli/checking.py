@@ -13,7 +13,6 @@ from assembler.debian.fetch import fetch_packages
 from assembler.errors import Problems
 from assembler.layers import rootfs
 from assembler.recipe.load import load
-from assembler.store.objects import Store
 
 
 def check_recipe(current: Session, path: Path, args: dict[str, str], *, locked: bool, offline: bool) -> None:
@@ -21,24 +20,25 @@ def check_recipe(current: Session, path: Path, args: dict[str, str], *, locked: 
 
     Raises Problems with all that would stop a build.
     """
-    loaded = load(path, args)
-    store = Store(current.settings.store)
+    loaded = load(path, args, project=current.project, allow_read=current.allow_read)
+    store = current.store()
     chosen = choose_mirrors(current, loaded.recipe)
-    with current.transport(offline=offline) as transport:
+    with loaded.discreet(), current.transport(offline=offline) as transport:
         make = not (locked or offline)
         lock = require_lock(current, loaded, store=store, transport=transport, chosen=chosen, make=make)
         packages = lock.role("rootfs")
-        fetch_packages(packages, lock, store=store, transport=transport, mirrors=chosen)
-    checked = rootfs.check(
-        loaded.recipe.rootfs,
-        packages,
-        files={name: file.data for name, file in loaded.files.items()},
-        architecture=lock.architecture,
-        epoch=lock.source_date_epoch,
-        store=store,
-        jobs=current.settings.jobs,
-        reporter=current.reporter,
-    )
+        fetch_packages(packages, lock.archives, store=store, transport=transport, mirrors=chosen)
+    with loaded.discreet():
+        checked = rootfs.check(
+            loaded.recipe.rootfs,
+            packages,
+            files={name: file.data for name, file in loaded.files.items()},
+            architecture=lock.architecture,
+            epoch=lock.source_date_epoch,
+            store=store,
+            jobs=current.settings.jobs,
+            reporter=current.reporter,
+        )
     for line in _table(checked.scripts):
         current.say(line)
     scripted = {script.package for script in checked.scripts}

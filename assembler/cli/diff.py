@@ -18,10 +18,14 @@ _PATH = click.Path(exists=True, path_type=Path)
     metavar="FILE.html",
     help="Write a page about it, with a map of what takes the room in B.",
 )
-@click.option("--no-diffoscope", is_flag=True, help="Do not hand files that differ to diffoscope, if it is installed.")
+@click.option(
+    "--diffoscope/--no-diffoscope",
+    help="Hand files that differ to diffoscope, if it is installed. It opens them with many programs of this host: for "
+    "images that you trust.",
+)
 @options
 def diff(
-    old: Path, new: Path, html: Path | None, *, no_diffoscope: bool, as_json: bool, quiet: bool, verbose: bool
+    old: Path, new: Path, html: Path | None, *, diffoscope: bool, as_json: bool, quiet: bool, verbose: bool
 ) -> None:
     """Tell what B has otherwise than A: layer by layer, path by path, field by field, package by package.
 
@@ -31,5 +35,5 @@ def diff(
     with session(as_json=as_json, quiet=quiet, verbose=verbose) as current:
         from assembler.cli.comparing import compare_images  # noqa: PLC0415  half a second that --help need not wait
 
-        differ = compare_images(current, old, new, html, diffoscope=not no_diffoscope)
+        differ = compare_images(current, old, new, html, diffoscope=diffoscope)
     click.get_current_context().exit(1 if differ else 0)

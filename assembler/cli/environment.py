@@ -7,9 +7,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from assembler.errors import AssembleError
+from assembler.store.objects import PATIENCE
 
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 """Debian's architecture by the kernel's name (uname -m)."""
+_DIGITS = 10
+_SHOWN = 40
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,6 +22,10 @@ class Settings:
     store: Path
     """Root of the content-addressed store, absolute: `ASSEMBLE_STORE`, else ``assembler`` in the user's cache folder
     (`XDG_CACHE_HOME`, ``~/.cache``)."""
+    trust_store: bool = False
+    """Whether the user trusts everybody who can write to the store."""
+    lock_timeout: float = PATIENCE
+    """`ASSEMBLE_LOCK_TIMEOUT`: seconds that what another build holds in the store is waited for."""
     configuration: Path | None
     """The user's configuration file: `ASSEMBLE_CONFIG`, else ``assembler/config.toml`` in the folder for such files
     (`XDG_CONFIG_HOME`, ``~/.config``); None when there is no home folder."""
@@ -35,7 +42,7 @@ class Settings:
     architecture: str
     """Debian architecture of this machine; empty when tools run on it cannot be had."""
     search: str
-    """`PATH`."""
+    """`PATH`, without what stands for the working folder or lies in it."""
     color: bool | None
     """False with `NO_COLOR`, True with `FORCE_COLOR`, otherwise None: whether there is a terminal decides."""
     dumb: bool
@@ -45,12 +52,13 @@ class Settings:
 def read(store: Path | None = None, environ: Mapping[str, str] | None = None) -> Settings:
     """The settings in `environ`, by default this process's; `store` is what the user chose, if anything.
 
-    Raises AssembleError when there is no home folder to keep the store in.
+    Raises AssembleError when there is no home folder to keep the store in, or a number is none.
     """
     values = os.environ if environ is None else environ
     return Settings(
         # Tools run in other folders, and must find what they are given.
         store=(store or _store(values)).absolute(),
+        lock_timeout=_seconds(values, "ASSEMBLE_LOCK_TIMEOUT", PATIENCE),
         configuration=_configuration(values),
         configured=bool(values.get("ASSEMBLE_CONFIG")),
         values=values,
@@ -58,7 +66,7 @@ def read(store: Path | None = None, environ: Mapping[str, str] | None = None) ->
         snapshots=tuple(values.get("ASSEMBLE_SNAPSHOT", "").split()),
         jobs=len(os.sched_getaffinity(0)),
         architecture=_ARCHITECTURES.get(platform.machine(), ""),
-        search=values.get("PATH", os.defpath),
+        search=_absolute(values.get("PATH", os.defpath)),
         color=color(values),
         dumb=values.get("TERM", "dumb") == "dumb",
     )
@@ -72,6 +80,10 @@ def color(environ: Mapping[str, str] | None = None) -> bool | None:
     return True if values.get("FORCE_COLOR") else None
 
 
+def _absolute(search: str) -> str:
+    return os.pathsep.join(folder for folder in search.split(os.pathsep) if os.path.isabs(folder))  # noqa: PTH117  text
+
+
 def _configuration(values: Mapping[str, str]) -> Path | None:
     if values.get("ASSEMBLE_CONFIG"):
         return Path(values["ASSEMBLE_CONFIG"])
@@ -79,6 +91,15 @@ def _configuration(values: Mapping[str, str]) -> Path | None:
     if not folder.is_absolute():
         folder = home / ".config"
     return folder / "assembler/config.toml" if folder.is_absolute() else None
+
+
+def _seconds(values: Mapping[str, str], name: str, default: float) -> float:
+    text = values.get(name, "")
+    if not text:
+        return default
+    if not (text.isascii() and text.isdigit() and len(text) < _DIGITS):
+        raise AssembleError(f"{name} is not a number of seconds", why=text[:_SHOWN], hint="as 3600, or leave it out")
+    return float(text)
 
 
 def _store(values: Mapping[str, str]) -> Path:

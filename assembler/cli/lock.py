@@ -1,10 +1,11 @@
 """``assemble lock``: fix what goes into an image."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
-from assembler.cli.session import arg_option, network_options, options, session
+from assembler.cli.session import network_options, options, recipe_options, session
 
 
 @click.command(short_help="Lock a recipe to what the archives have now.")
@@ -35,7 +36,7 @@ from assembler.cli.session import arg_option, network_options, options, session
     is_flag=True,
     help="Check, and follow each package from the lock through the archive's index up to its signature.",
 )
-@arg_option
+@recipe_options
 @network_options
 @options
 def lock(
@@ -51,7 +52,7 @@ def lock(
     offline: bool,
     store: Path | None,
     jobs: int | None,
-    **common: bool,
+    **common: Any,
 ) -> None:
     """Fix every package that RECIPE.toml needs, by version and SHA-256.
 

@@ -6,20 +6,23 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from assembler.cli.session import Session
+from assembler.cli.tools import lock_build_tools, tool_source
 from assembler.debian import mirrors
 from assembler.debian.mirrors import Mirrors
 from assembler.errors import AssembleError, Place
 from assembler.kernel import toolchain
 from assembler.lock import trust
 from assembler.lock.changes import changes, describe
-from assembler.lock.check import matches, require
+from assembler.lock.check import require
 from assembler.lock.model import Lock, LockedTool
 from assembler.lock.resolve import resolve
 from assembler.lock.toml import read_lock, write_lock
+from assembler.reading import Reach
 from assembler.recipe.load import LoadedRecipe, load
 from assembler.recipe.model import Recipe
 from assembler.store.objects import Store
 from assembler.store.transport import Transport
+from assembler.tools import trust as tool_trust
 
 
 def lock_file(
@@ -36,14 +39,14 @@ def lock_file(
 
     `upgrade` as in :func:`resolve`, if there is a lock.
     """
-    loaded = load(path, args)
+    loaded = load(path, args, project=current.project, allow_read=current.allow_read)
     target = out or loaded.lock_path
-    previous = read_lock(target)
+    previous = _read(loaded, out)
     with current.transport(offline=offline) as transport:
         lock = _resolved(
             current,
             loaded,
-            store=Store(current.settings.store),
+            store=current.store(),
             transport=transport,
             chosen=choose_mirrors(current, loaded.recipe),
             previous=previous,
@@ -73,29 +76,50 @@ def check_file(
     current: Session, path: Path, args: dict[str, str], out: Path | None, *, offline: bool, prove: bool
 ) -> None:
     """Raise LockError unless the lock of the recipe at `path` fits it; with `prove`, unless it can be proved, too."""
-    loaded = load(path, args)
+    loaded = load(path, args, project=current.project, allow_read=current.allow_read)
     target = out or loaded.lock_path
-    lock = read_lock(target)
+    lock = _read(loaded, out)
     if lock is None:
         raise _missing(target)
-    if not matches(lock, loaded.inputs_sha256):
-        require(lock, loaded.inputs_sha256, build_architecture=lock.build_architecture, path=target)
+    require(lock, loaded.recipe, loaded.inputs_sha256, build_architecture=lock.build_architecture, path=target)
     proved = 0
     if prove:
         with current.transport(offline=offline) as transport:
-            proved = trust.prove(
-                lock,
-                loaded.recipe,
-                file=str(target),
-                transport=transport,
-                store=Store(current.settings.store),
-                mirrors=choose_mirrors(current, loaded.recipe),
-                now=datetime.now(UTC),
-                reporter=current.reporter,
-            )
-        current.say(f"{proved} packages proved up to the signatures of {len(lock.archives)} archives")
+            proved = _proved(current, loaded.recipe, lock, target, transport)
+        archives = len(dict.fromkeys((*lock.archives, *lock.tools.archives)))
+        current.say(f"{proved} packages proved up to the signatures of {archives} archives")
     current.say(f"{target} fits the recipe")
     current.reporter.result({"lock": str(target), "packages": len(lock.packages), "proved": proved})
+
+
+def _proved(current: Session, recipe: Recipe, lock: Lock, path: Path, transport: Transport) -> int:
+    """How many packages of `lock` are proved, tools included; an AssembleError when one is not."""
+    store, chosen, now = current.store(), choose_mirrors(current, recipe), datetime.now(UTC)
+    proved = trust.prove(
+        lock,
+        recipe,
+        file=str(path),
+        transport=transport,
+        store=store,
+        mirrors=chosen,
+        now=now,
+        reporter=current.reporter,
+    )
+    tools = tool_trust.prove(
+        lock.tools,
+        tool_source(current),
+        transport=transport,
+        store=store,
+        mirrors=chosen,
+        now=now,
+        reporter=current.reporter,
+    )
+    return proved + len(tools.packages)
+
+
+def _read(loaded: LoadedRecipe, out: Path | None = None) -> Lock | None:
+    """The lock `out`, which the user names, or that beside the recipe, which may be as much a stranger's as that is."""
+    return read_lock(out) if out else read_lock(loaded.lock_path, Reach(loaded.reach.project))
 
 
 def choose_mirrors(current: Session, recipe: Recipe) -> Mirrors:
@@ -124,23 +148,33 @@ def _resolved(
     previous: Lock | None = None,
     upgrade: Collection[str] | None = None,
 ) -> Lock:
-    if not current.settings.architecture:
-        raise AssembleError("no tools run on this machine's architecture", hint="use an x86_64 or aarch64 machine")
     # First, as it is quick to fail.
-    tools = _toolchain(current, loaded.recipe)
+    compilers = _toolchain(current, loaded.recipe)
+    tools = lock_build_tools(
+        current,
+        store=store,
+        transport=transport,
+        chosen=chosen,
+        previous=previous.tools if previous else None,
+        upgrade=upgrade,
+    )
+    if previous and upgrade:
+        here = {name for package in previous.packages for name in (package.name, package.source)}
+        of_tools = {name for package in tools.packages for name in (package.name, package.source)}
+        upgrade = [name for name in upgrade if name in here or name not in of_tools]
     lock = resolve(
         loaded.recipe,
         loaded.inputs_sha256,
+        tools=tools,
         transport=transport,
         store=store,
         mirrors=chosen,
         now=datetime.now(UTC),
-        build_architecture=current.settings.architecture,
         previous=previous,
         upgrade=upgrade,
         reporter=current.reporter,
     )
-    return dataclasses.replace(lock, toolchain=tools)
+    return dataclasses.replace(lock, toolchain=compilers)
 
 
 def _toolchain(current: Session, recipe: Recipe) -> tuple[LockedTool, ...]:
@@ -151,7 +185,10 @@ def _toolchain(current: Session, recipe: Recipe) -> tuple[LockedTool, ...]:
 
 
 def _tell(current: Session, lock: Lock) -> None:
-    current.reporter.info(f"locked {len(lock.role('rootfs'))} packages in the image, {len(lock.packages)} in all")
+    current.reporter.info(
+        f"locked {len(lock.role('rootfs'))} packages in the image, "
+        f"{len(lock.packages)} in all and {len(lock.tools.packages)} for the tools that build it"
+    )
 
 
 def _missing(path: Path) -> AssembleError:
@@ -174,7 +211,7 @@ def require_lock(
 
 def existing(loaded: LoadedRecipe, architecture: str) -> Lock | None:
     """The lock beside a recipe; None when there is none, LockError when it is not for this recipe and machine."""
-    lock = read_lock(loaded.lock_path)
+    lock = _read(loaded)
     if lock is not None:
-        require(lock, loaded.inputs_sha256, build_architecture=architecture, path=loaded.lock_path)
+        require(lock, loaded.recipe, loaded.inputs_sha256, build_architecture=architecture, path=loaded.lock_path)
     return lock

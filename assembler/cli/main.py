@@ -3,8 +3,11 @@
 0 success, 1 an error that was explained, 2 wrong usage, 130 interrupted by Ctrl-C, 143 by SIGTERM.
 """
 
+import io
+import logging
 import signal
 import sys
+import warnings
 from collections.abc import Sequence
 from types import FrameType
 from typing import Any, NoReturn
@@ -24,6 +27,7 @@ from assembler.cli.sbom import sbom
 from assembler.cli.schema import schema
 from assembler.cli.verify import verify
 from assembler.errors import AssembleError
+from assembler.printable import printable_lines
 
 INTERRUPTED, TERMINATED = 130, 143
 
@@ -76,7 +80,10 @@ def call(arguments: Sequence[str]) -> int:
     try:
         status: Any = cli.main(list(arguments), prog_name="assemble", standalone_mode=False)
     except click.ClickException as error:
-        error.show()
+        # It repeats what was given, file names of others included.
+        said = io.StringIO()
+        error.show(said)
+        click.echo("\n".join(printable_lines(said.getvalue())), err=True)
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
         click.echo("interrupted", err=True)
@@ -102,7 +109,15 @@ def _terminate(number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG00
     raise SystemExit(TERMINATED)
 
 
+def silence_libraries() -> None:
+    """Keep what libraries log or warn of, which may be strangers' text as it came, off standard error."""
+    logging.getLogger().addHandler(logging.NullHandler())
+    if not sys.warnoptions:
+        warnings.simplefilter("ignore")
+
+
 def main() -> NoReturn:
     """The program."""
+    silence_libraries()
     signal.signal(signal.SIGTERM, _terminate)
     sys.exit(call(sys.argv[1:]))

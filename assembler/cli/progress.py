@@ -10,7 +10,8 @@ A JSON event is one object a line on standard output:
     {"event": "result", ...}        what the command made; its keys depend on the command
 
 `total` is 0 when it is unknown; `unit` is B (bytes), items or steps; of `where` only known fields are given. Steps may
-overlap. At most two progress events a second come for a step, and its end always comes.
+overlap. At most two progress events a second come for a step, and its end always comes. Texts are as they came, with
+the escapes of JSON; for people, what is not printable is shown as assembler/printable.py does.
 """
 
 import json
@@ -24,6 +25,7 @@ from typing import TYPE_CHECKING, Any, Self, TextIO
 import click
 
 from assembler.errors import AssembleError, Problems
+from assembler.printable import printable
 from assembler.progress import Unit
 
 if TYPE_CHECKING:
@@ -212,6 +214,9 @@ class LineReporter(Base):
         self._color = color
 
     def _line(self, text: str) -> None:
+        self._echo(printable(text))
+
+    def _echo(self, text: str) -> None:
         click.echo(text, file=self._stream, color=self._color)
 
     def _show_start(self, step: RunningStep) -> None:
@@ -240,7 +245,13 @@ class LineReporter(Base):
             self._line(text)
 
     def _show_warning(self, text: str) -> None:
-        self._line(click.style("warning:", fg="yellow", bold=True) + f" {text}")
+        self._echo(click.style("warning:", fg="yellow", bold=True) + f" {printable(text)}")
+
+
+def ascii_json(value: Any) -> str:
+    """`value` as one line of JSON that no terminal and no CI service obeys, whatever its strings are."""
+    # Surrogates (undecodable file names) become escapes, too; ## begins commands of CI services anywhere in a line.
+    return json.dumps(value).replace("\x7f", r"\u007f").replace("##", r"\u0023\u0023")
 
 
 class JsonReporter(Base):
@@ -251,8 +262,7 @@ class JsonReporter(Base):
         self._stream = stream
 
     def _event(self, name: str, values: dict[str, Any]) -> None:
-        # Surrogates (undecodable file names) become escapes, so the line is ASCII whatever happens.
-        line = json.dumps({"event": name, **values})
+        line = ascii_json({"event": name, **values})
         with self._lock:
             self._stream.write(line + "\n")
             self._stream.flush()
@@ -330,7 +340,8 @@ class TerminalReporter(Base):
 
     def _print(self, *parts: tuple[str, str]) -> None:
         """A line of texts with their styles above the bars, not cut or wrapped: people copy paths from here."""
-        self._console.print(self._line(*parts), highlight=False, soft_wrap=True)
+        shown = self._line(*((printable(text), style) for text, style in parts))
+        self._console.print(shown, highlight=False, soft_wrap=True)
 
     @staticmethod
     def _size(step: RunningStep) -> str:
@@ -341,12 +352,12 @@ class TerminalReporter(Base):
     def _show_start(self, step: RunningStep) -> None:
         self._bars.start()
         self._tasks[step.number] = self._bars.add_task(
-            step.name, total=step.total or None, size=self._size(step), note=""
+            printable(step.name), total=step.total or None, size=self._size(step), note=""
         )
 
     def _show_progress(self, step: RunningStep) -> None:
         task = self._tasks[step.number]
-        self._bars.update(task, completed=step.done, size=self._size(step), note=step.text)
+        self._bars.update(task, completed=step.done, size=self._size(step), note=printable(step.text))
 
     def _show_note(self, step: RunningStep) -> None:
         if self._verbose:

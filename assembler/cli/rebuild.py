@@ -1,6 +1,7 @@
 """``assemble rebuild``: build a finished image again."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -17,9 +18,23 @@ from assembler.cli.session import network_options, options, session
     metavar="FOLDER",
     help="Write the new image and the statement here; it must be empty or missing.",
 )
+@click.option(
+    "--allow-compile",
+    is_flag=True,
+    help="Also build an image again whose kernel is compiled, which runs programs of the kernel's source here.",
+)
 @network_options
 @options
-def rebuild(image: Path, out: Path, *, offline: bool, store: Path | None, jobs: int | None, **common: bool) -> None:
+def rebuild(
+    image: Path,
+    out: Path,
+    *,
+    allow_compile: bool,
+    offline: bool,
+    store: Path | None,
+    jobs: int | None,
+    **common: Any,
+) -> None:
     """Take recipe and lock out of IMAGE.iso, build it again, and tell what the new image has otherwise.
 
     Only downloads are taken from the store: everything is computed anew. FOLDER/rebuild.json is an in-toto statement of
@@ -28,5 +43,5 @@ def rebuild(image: Path, out: Path, *, offline: bool, store: Path | None, jobs: 
     with session(store=store, jobs=jobs, **common) as current:
         from assembler.cli.rebuilding import rebuild_image  # noqa: PLC0415  slow; --help need not wait
 
-        same = rebuild_image(current, image, out, offline=offline)
+        same = rebuild_image(current, image, out, offline=offline, allow_compile=allow_compile)
     click.get_current_context().exit(0 if same else 1)

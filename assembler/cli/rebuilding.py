@@ -6,29 +6,34 @@ from pathlib import Path
 from assembler.audit.compare import compare
 from assembler.audit.image import Image
 from assembler.audit.provenance import text
-from assembler.audit.rebuild import require_own_files, take_out
+from assembler.audit.rebuild import load_own, require_no_compiling, take_out
 from assembler.audit.statements import rebuilt
+from assembler.audit.withheld import give_back
 from assembler.cli.building import opened, require_empty
 from assembler.cli.comparing import tell
 from assembler.cli.session import Session
 from assembler.layers.build import build
 from assembler.layers.livecd import ISO
-from assembler.recipe.load import load
-from assembler.store.objects import Store, sha256_of
+from assembler.store.objects import sha256_of
 
 STATEMENT = "rebuild.json"
 
 
-def rebuild_image(current: Session, path: Path, out: Path, *, offline: bool) -> bool:
-    """Build the image at `path` again into `out`, and tell what differs; returns whether nothing does."""
+def rebuild_image(current: Session, path: Path, out: Path, *, offline: bool, allow_compile: bool = False) -> bool:
+    """Build the image at `path` again into `out`, and tell what differs; returns whether nothing does.
+
+    Raises ImageError before anything is fetched when that would compile a kernel and not `allow_compile`.
+    """
     require_empty(out)
     image = Image(path)
     with tempfile.TemporaryDirectory(prefix="assemble-rebuild-") as name:
         folder = Path(name)
-        loaded = load(take_out(image, folder))
-        require_own_files(loaded, folder)
+        recipe = take_out(image, folder)
+        loaded = load_own(recipe, give_back(image, recipe))
+        if not allow_compile:
+            require_no_compiling(loaded, image)
         with (
-            Store(current.settings.store).without_results() as store,
+            current.store().without_results() as store,
             opened(current, loaded, offline=offline, make=False, store=store) as inputs,
         ):
             build(inputs, out, only=("livecd",))

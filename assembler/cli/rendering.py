@@ -1,4 +1,4 @@
-"""Errors as text for people."""
+"""Errors as text for people. Whatever strangers put into them is printable: see assembler/printable.py."""
 
 import errno
 import os
@@ -10,6 +10,7 @@ import traceback
 import click
 
 from assembler.errors import AssembleError, Place, Problems
+from assembler.printable import printable, printable_lines
 
 _OS_ERRORS = {
     errno.ENOSPC: ("the disk is full", "free some space, or put the store elsewhere with --store"),
@@ -41,18 +42,19 @@ def _has_line(error: AssembleError) -> bool:
 
 
 def _one_line(error: AssembleError) -> str:
-    line = click.style(f"{error.where}:", bold=True) + f" {error.what}"
+    line = click.style(printable(f"{error.where}:"), bold=True) + f" {printable(error.what)}"
     if error.why:
-        line += f": {error.why}"
-    return f"{line} ({click.style(error.hint, fg='cyan')})" if error.hint else line
+        line += f": {printable(error.why)}"
+    return f"{line} ({click.style(printable(error.hint), fg='cyan')})" if error.hint else line
 
 
 def _spread(error: AssembleError) -> str:
-    lines = [click.style("error:", fg="red", bold=True) + f" {click.style(error.what, bold=True)}"]
-    lines += [f"  {label}: {value}" for label, value in (("at", str(error.where)), ("because", error.why)) if value]
-    lines += [click.style(f"  | {line}", dim=True) for line in error.details]
+    lines = [click.style("error:", fg="red", bold=True) + f" {click.style(printable(error.what), bold=True)}"]
+    said = (("at", str(error.where)), ("because", error.why))
+    lines += [f"  {label}: {printable(value)}" for label, value in said if value]
+    lines += [click.style(f"  | {line}", dim=True) for detail in error.details for line in printable_lines(detail)]
     if error.hint:
-        lines.append(click.style("  hint:", fg="cyan") + f" {error.hint}")
+        lines.append(click.style("  hint:", fg="cyan") + f" {printable(error.hint)}")
     return "\n".join(lines)
 
 

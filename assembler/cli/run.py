@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -118,7 +119,7 @@ def run(  # noqa: PLR0917  click passes all by keyword
     expect: re.Pattern[str] | None,
     timeout: float,
     store: Path | None,
-    **common: bool,
+    **common: Any,
 ) -> None:
     """Start the image in out/, its serial console in this terminal.
 

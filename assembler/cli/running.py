@@ -2,8 +2,8 @@
 
 import dataclasses
 import re
-import shutil
 import tempfile
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,12 +12,11 @@ import click
 
 from assembler.cli.locking import choose_mirrors
 from assembler.cli.session import Session
-from assembler.debian.fetch import fetch_packages
+from assembler.cli.tools import open_emulator
 from assembler.errors import AssembleError
-from assembler.lock.toml import parse_lock
+from assembler.printable import printable_lines
 from assembler.recipe.model import Recipe
-from assembler.store.objects import Store
-from assembler.tools.toolbox import Toolbox
+from assembler.tools.confinement import tell
 from assembler.vm import node as nodes
 from assembler.vm.finding import in_toolbox, on_host
 from assembler.vm.machine import Machine, attach
@@ -48,6 +47,7 @@ def start(current: Session, wishes: Wishes, expect: re.Pattern[str] | None, time
 
     Returns an exit status. Raises MachineError when `expect` does not come.
     """
+    tell(current.reporter)
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="assemble-run-")))
         node = nodes.built(wishes.disk.parent if nodes.root_disk(wishes.disk) else wishes.out)
@@ -57,15 +57,44 @@ def start(current: Session, wishes: Wishes, expect: re.Pattern[str] | None, time
             _greet(current, emulator, wishes)
             return attach(emulator, hardware)
 
-        def echo(text: str) -> None:
-            # With --json, standard output belongs to events.
-            click.echo(text, nl=False, err=current.json)
-
-        with Machine(emulator, hardware, echo=echo) as machine:
-            found = machine.expect(expect, timeout)
-        click.echo(err=current.json)
+        # With --json, standard output belongs to events.
+        lines = _Lines(lambda line: click.echo(line, err=current.json))
+        try:
+            with Machine(emulator, hardware, echo=lines.feed) as machine:
+                found = machine.expect(expect, timeout)
+        finally:
+            lines.end()
     current.reporter.result({"matched": found[0]})
     return 0
+
+
+class _Lines:
+    """Shows a console line by line, printable: neither terminal nor CI service does what the guest says."""
+
+    def __init__(self, show: Callable[[str], None]) -> None:
+        self._show = show
+        self._rest = ""
+
+    def feed(self, text: str) -> None:
+        *lines, self._rest = f"{self._rest}{text}".split("\n")
+        for line in lines:
+            self._line(line)
+        while len(self._rest) > _WIDEST:
+            self._line(self._rest[:_WIDEST])
+            self._rest = self._rest[_WIDEST:]
+
+    def end(self) -> None:
+        if self._rest:
+            self._line(self._rest)
+            self._rest = ""
+
+    def _line(self, text: str) -> None:
+        for line in printable_lines(text.strip("\r")):
+            self._show(line)
+
+
+_WIDEST = 4096
+"""Characters of a line of the console that are shown as one."""
 
 
 def _hardware(current: Session, node: nodes.Built, wishes: Wishes, folder: Path) -> Hardware:
@@ -73,7 +102,7 @@ def _hardware(current: Session, node: nodes.Built, wishes: Wishes, folder: Path)
     seed = _seed(node, wishes, folder)
     if nodes.root_disk(wishes.disk):
         disk = folder / wishes.disk.name
-        shutil.copyfile(wishes.disk, disk)
+        nodes.copy_root(wishes.disk, disk)
         current.reporter.info(f"starting a copy of {wishes.disk}: what changes in it is lost afterwards")
         return nodes.disk_hardware(
             node,
@@ -114,19 +143,16 @@ def _greet(current: Session, emulator: Emulator, wishes: Wishes) -> None:
 
 
 def _emulator(current: Session, node: nodes.Built, hardware: Hardware) -> Emulator:
-    """The host's QEMU or, when it has none or no such firmware, that of the node's own lock."""
+    """The host's QEMU or, when it has none or no such firmware, the assembler's own. Never one that the image names."""
     found = on_host(node.architecture, current.settings.search)
     if found and (hardware.firmware == "bios" or found.flash(hardware)):
         return found
     missing = "UEFI firmware for QEMU" if found else "QEMU"
-    current.reporter.info(f"there is no {missing} on this host: using what is in the image's lock")
-    lock = parse_lock(nodes.lock_of(node), str(node.iso))
-    packages = lock.role("vm")
-    store = Store(current.settings.store)
+    current.reporter.info(f"there is no {missing} on this host: using the assembler's own")
+    store = current.store()
     chosen = choose_mirrors(current, Recipe(name=node.name))
     with current.transport(offline=False) as transport:
-        fetch_packages(packages, lock, store=store, transport=transport, mirrors=chosen)
-    toolbox = Toolbox.open(store, packages, lock.build_architecture, store.root / "logs")
+        toolbox = open_emulator(current, node.architecture, store=store, transport=transport, chosen=chosen)
     return in_toolbox(node.architecture, toolbox)
 
 

@@ -1,19 +1,24 @@
 """What every command needs around its work: settings, options that all have, a reporter."""
 
+import contextlib
 import dataclasses
+import functools
+import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import click
 
 from assembler.cli import environment, rendering
 from assembler.cli.configuration import read_routes
-from assembler.cli.progress import Base, JsonReporter, LineReporter, TerminalReporter
+from assembler.cli.progress import Base, JsonReporter, LineReporter, TerminalReporter, ascii_json
 from assembler.errors import AssembleError
+from assembler.printable import printable, printable_lines
+from assembler.store.objects import Store
 from assembler.store.transport import Transport
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -27,6 +32,14 @@ class Session:
     reporter: Base
     json: bool
     """Whether standard output belongs to events."""
+    project: Path | None = None
+    allow_read: tuple[Path, ...] = ()
+    """What a recipe may read, as :func:`assembler.recipe.load.load` takes it."""
+
+    def store(self) -> Store:
+        """The user's store; raises StoreError when others could have changed it, unless the user trusts them."""
+        settings = self.settings
+        return Store(settings.store, reporter=self.reporter, trust=settings.trust_store, patience=settings.lock_timeout)
 
     def transport(self, *, offline: bool) -> Transport:
         """The way to the network, by the user's own routes."""
@@ -37,9 +50,22 @@ class Session:
         return Transport(reporter=self.reporter, routes=routes)
 
     def say(self, text: str) -> None:
-        """A line of the command's result, for people."""
+        """A line of the command's result, for people; printable, whatever is in it."""
         if not self.json:
-            click.echo(text)
+            click.echo(printable(text))
+
+    def quote(self, text: str) -> None:
+        """Lines of another program, for people; printable, and set apart from lines of our own."""
+        for line in printable_lines(text):
+            self.say(f"  {line}")
+
+    def show(self, document: str) -> None:
+        """A JSON document as it is, but for escapes where a terminal or a CI service would obey its strings."""
+        if self.json:
+            return
+        lines = document.replace("\r", " ").replace("\t", " ").split("\n")
+        shown = ("".join(one if one.isprintable() else ascii_json(one)[1:-1] for one in line) for line in lines)
+        click.echo("\n".join(shown).replace("##", r"#\u0023"))
 
 
 def options(command: Command) -> Command:
@@ -54,17 +80,22 @@ def options(command: Command) -> Command:
 
 
 def store_option(command: Command) -> Command:
-    """Add ``--store``."""
-    return click.option(
-        "--store",
-        type=click.Path(file_okay=False, path_type=Path),
-        metavar="FOLDER",
-        help="Keep downloads and results here.  [default: ~/.cache/assembler]",
-    )(command)
+    """Add ``--store`` and ``--trust-store``."""
+    for option in (
+        click.option("--trust-store", is_flag=True, help="Take the store though other users can write to it."),
+        click.option(
+            "--store",
+            type=click.Path(file_okay=False, path_type=Path),
+            metavar="FOLDER",
+            help="Keep downloads and results here.  [default: ~/.cache/assembler]",
+        ),
+    ):
+        command = option(command)
+    return command
 
 
 def network_options(command: Command) -> Command:
-    """Add ``--store``, ``--offline`` and ``--jobs``."""
+    """Add ``--store``, ``--trust-store``, ``--offline`` and ``--jobs``."""
     for option in (
         click.option("--jobs", type=click.IntRange(1, 256), help="Processors to use.  [default: all]"),
         click.option("--offline", is_flag=True, help="Use what the store has; open no connection."),
@@ -78,21 +109,106 @@ def _arguments(context: click.Context, parameter: click.Parameter, values: tuple
     for text in values:
         name, equals, value = text.partition("=")
         if not name or not equals:
-            raise click.BadParameter(f"'{text}' is not NAME=VALUE", context, parameter)
+            # What has not the look of a name may be a password.
+            shown = f"'{name}'" if re.fullmatch("[A-Z][A-Z0-9_]*", name) else "what is given"
+            raise click.BadParameter(f"{shown} is not {parameter.metavar}", context, parameter)
+        if not _unicode(text):
+            raise click.BadParameter("what is given is not UTF-8", context, parameter)
         given[name] = value
     return given
 
 
-def arg_option(command: Command) -> Command:
-    """Add ``--arg NAME=VALUE``, which arrives as a dictionary."""
-    return click.option(
-        "--arg",
-        "args",
-        multiple=True,
-        metavar="NAME=VALUE",
-        callback=_arguments,
-        help="Give the recipe's argument NAME another value. May be repeated.",
-    )(command)
+def _unicode(text: str) -> bool:
+    """Whether an argument of the command line is text, and not bytes in disguise (PEP 383)."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+class Arguments(dict[str, str]):
+    """Values for a recipe's arguments, by name."""
+
+    open: frozenset[str] = frozenset()
+    """Names of those that stand on the command line, where every user of the machine can read them (ps)."""
+
+
+_LONGEST = 1 << 20
+"""Bytes of a file with an argument's value."""
+
+
+def _read_argument(name: str, path: str) -> str:
+    """The text in the file `path`, or on standard input (-), without the line feed at its end; a terminal is asked."""
+    if path == "-" and sys.stdin.isatty():
+        return str(click.prompt(name, hide_input=True, err=True))
+    try:
+        with contextlib.nullcontext(sys.stdin.buffer) if path == "-" else Path(path).open("rb") as stream:
+            data = stream.read(_LONGEST + 1)
+    except OSError as error:
+        why = error.strerror or str(error)
+        raise click.BadParameter(f"the value of {name} cannot be read from {path}: {why}") from error
+    if len(data) > _LONGEST:
+        raise click.BadParameter(f"the value of {name} in {path} has more than {_LONGEST >> 20} MiB")
+    try:
+        return data.decode().removesuffix("\n").removesuffix("\r")
+    except UnicodeDecodeError as error:
+        raise click.BadParameter(f"the value of {name} in {path} is not UTF-8") from error
+
+
+def recipe_options(command: Command) -> Command:
+    """Add what commands that take a recipe have in common.
+
+    ``--arg NAME=VALUE`` and ``--arg-file NAME=PATH`` arrive together as `args`, `Arguments`, and what the recipe may
+    read as keyword arguments for `session`.
+    """
+
+    @functools.wraps(command)
+    def with_arguments(*positional: Any, args: dict[str, str], arg_files: dict[str, str], **others: Any) -> Any:
+        given = Arguments(args)
+        given.open = frozenset(args)
+        if list(arg_files.values()).count("-") > 1:
+            raise click.UsageError("--arg-file: standard input has one value only")
+        for name, path in arg_files.items():
+            if name in args:
+                raise click.UsageError(f"{name} is given both with --arg and with --arg-file")
+            given[name] = _read_argument(name, path)
+        return command(*positional, args=given, **others)
+
+    for option in (
+        click.option(
+            "--allow-read",
+            multiple=True,
+            type=click.Path(path_type=Path),
+            metavar="PATH",
+            help="Let the recipe read this file, or what is below this folder, too. May be repeated.",
+        ),
+        click.option(
+            "--project",
+            type=click.Path(file_okay=False, exists=True, path_type=Path),
+            metavar="FOLDER",
+            help="Let the recipe read what is below this folder.  [default: the folder that it is in]",
+        ),
+        click.option(
+            "--arg-file",
+            "arg_files",
+            multiple=True,
+            metavar="NAME=PATH",
+            callback=_arguments,
+            help="The same with the text in a file, or standard input (-), without its last line feed: for secrets,"
+            " which --arg would show to every user of this machine.",
+        ),
+        click.option(
+            "--arg",
+            "args",
+            multiple=True,
+            metavar="NAME=VALUE",
+            callback=_arguments,
+            help="Give the recipe's argument NAME another value. May be repeated.",
+        ),
+    ):
+        with_arguments = option(with_arguments)
+    return cast("Command", with_arguments)
 
 
 @contextmanager
@@ -102,15 +218,20 @@ def session(
     quiet: bool,
     verbose: bool,
     store: Path | None = None,
+    trust_store: bool = False,
     jobs: int | None = None,
+    project: Path | None = None,
+    allow_read: Sequence[Path] = (),
 ) -> Iterator[Session]:
     """The surroundings of a command's work; its reporter is told of the error that ends it."""
-    settings = environment.read(store)
+    settings = dataclasses.replace(environment.read(store), trust_store=trust_store)
     if jobs:
         settings = dataclasses.replace(settings, jobs=jobs)
     with _reporter(settings, as_json=as_json, quiet=quiet, verbose=verbose) as reporter:
         try:
-            yield Session(settings=settings, reporter=reporter, json=as_json)
+            yield Session(
+                settings=settings, reporter=reporter, json=as_json, project=project, allow_read=tuple(allow_read)
+            )
         except AssembleError as error:
             reporter.error(error)
             raise

@@ -73,6 +73,8 @@ class _Table:
         self.rows.insert(at, list(fields))
 
     def save(self) -> None:
+        if any(set(field) & {":", "\n", "\0"} for row in self.rows for field in row):
+            raise AccountError("a field has a character that would make it others", where=Place(path=self.path))
         text = "".join(":".join(row) + "\n" for row in self.rows)
         self.tree.write(self.path, text.encode("utf-8", "surrogateescape"), self.mode)
         self.present = True

@@ -8,7 +8,7 @@ configuration; at last triggers, and the database of dpkg.
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from assembler.configure import first_boot, rules, triggers
+from assembler.configure import caches, first_boot, identity, rules, triggers
 from assembler.configure.calls import Action, Exit
 from assembler.configure.commands import PATH, Machine
 from assembler.configure.not_unpacked import set_aside, shippers
@@ -126,6 +126,8 @@ def configure(tree: Tree, packages: Sequence[Unpacked], settings: Settings, repo
         if activated.intersection(script.triggers):
             _run(script, machine)
             done.append(script)
+    caches.prepare(tree)
+    identity.prepare(tree, by_name)
     if settings.first_boot:
         waiting = [script.analysis for script in scripts if script.first_boot]
         preinst = [analysis.package for analysis in waiting if analysis.script == "preinst"]

@@ -88,13 +88,14 @@ def _hostname(tree: Tree, recipe: Rootfs) -> None:
 
 
 def hashed_password(recipe: Rootfs) -> str:
-    """Root's field of shadow(5): a password in clear is hashed here, everything else is taken as it is.
+    """Root's field of shadow(5): a crypt(5) hash, and ``!`` for none, are taken as they are; all else is a password in
+    clear, which is hashed here.
 
     The salt comes from the rest of the recipe, so that a rebuild gives the same bytes. It must not come from the
     password: a salt made from it by one round of a hash would spare whoever guesses all the rounds of SHA-crypt.
     """
     hashed = recipe.root_password
-    if not hashed.startswith(("$", "!", "*")):
+    if hashed != "!" and not hashed.startswith("$"):
         seed = recipe.model_dump_json(exclude={"root_password"}).encode()
         digest = hashlib.sha512(b"root password salt\0" + seed).digest()
         hashed = sha512_crypt(hashed.encode(), "".join(SALT_CHARACTERS[byte % 64] for byte in digest[:16]))

@@ -15,6 +15,7 @@ from assembler.errors import AssembleError, Place, Problems
 
 _SONAME = re.compile(r"[0-9][0-9.-]*(t64|v5|ldbl|g|c2|c2a)*$")
 _NAMES_SHOWN = 8
+_STEPS_SHOWN = 20
 
 
 def resolve_names(universe: Universe, wanted: Iterable[str]) -> list[str]:
@@ -86,6 +87,7 @@ def _options(universe: Universe, dependency: Dependency) -> list[Offer]:
     """The candidates that would meet a dependency."""
     found: dict[Offer, None] = {}
     for name, operator, version in dependency.targets:
+        universe.spend(1 + len(universe.providers(name)))
         offer = universe.offer(name)
         if offer and satisfies(offer.version, operator, version):
             found[offer] = None
@@ -118,6 +120,7 @@ def _lacking(universe: Universe, requested: Iterable[str]) -> dict[str, tuple[in
         todo += [option for _dependency, options in needs[name] for option in options]
     lacking: dict[str, tuple[int, Dependency]] = {}
     for distance in count():
+        universe.spend(len(needs))
         found = {
             name: (distance, lost[0])
             for name, dependencies in needs.items()
@@ -133,18 +136,21 @@ def _lacking(universe: Universe, requested: Iterable[str]) -> dict[str, tuple[in
 def _chain_error(universe: Universe, lacking: dict[str, tuple[int, Dependency]], root: str) -> AssembleError:
     where = Place(package=root)
     dependency = lacking[root][1]
-    text = f"needs {dependency}"
+    text, steps = f"needs {dependency}", 0
     while options := _options(universe, dependency):
         nearest = min((option.name for option in options), key=lambda name: lacking[name][0])
-        text += f" -> {_which(dependency, nearest)} needs {lacking[nearest][1]}"
+        last, steps = f" -> {_which(dependency, nearest)} needs {lacking[nearest][1]}", steps + 1
+        text += last if steps <= _STEPS_SHOWN else " -> ..." if steps == _STEPS_SHOWN + 1 else ""
         dependency = lacking[nearest][1]
+    if steps > _STEPS_SHOWN:
+        text += last
     for relation in dependency.alternatives:
         offer = universe.offer(relation.name)
         if offer and not satisfies(offer.version, relation.operator, relation.version):
             return AssembleError(f"{text}, of which there is only {offer.version}", where=where)
         if offer:
             return AssembleError(f"{text}, which {relation.name} does not allow", where=where)
-    hints = (suggest(universe, relation.name) for relation in dependency.alternatives)
+    hints = (suggest(universe, relation.name) for relation in dependency.alternatives[:_NAMES_SHOWN])
     return AssembleError(f"{text}, not available", where=where, hint=next(filter(None, hints), ""))
 
 

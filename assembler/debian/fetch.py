@@ -4,24 +4,30 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from assembler.debian.mirrors import DOUBT, Mirrors, join
-from assembler.lock.model import Lock, LockedPackage
+from assembler.lock.model import LockedArchive, LockedPackage
 from assembler.store.objects import Store
 from assembler.store.transport import Transport, Want
 
 
 def fetch_packages(
-    packages: Iterable[LockedPackage], lock: Lock, *, store: Store, transport: Transport, mirrors: Mirrors
+    packages: Iterable[LockedPackage],
+    archives: Iterable[LockedArchive],
+    *,
+    store: Store,
+    transport: Transport,
+    mirrors: Mirrors,
 ) -> None:
     """See to it that the .deb of each of `packages` is in `store`, under its SHA-256.
 
-    Each is looked for on the mirrors of its archive, then in the snapshot of the archive as the lock saw it. Raises
-    TransportError, or StoreError when the disk is full.
+    `archives` are those of the lock that the packages are from. Each package is looked for on the mirrors of its
+    archive, then in the snapshot of the archive as the lock saw it. Raises TransportError, or StoreError when the disk
+    is full.
     """
-    transport.download(store, [_want(package, lock, mirrors) for package in packages])
+    known = {archive.id: archive for archive in archives}
+    transport.download(store, [_want(package, known[package.archive], mirrors) for package in packages])
 
 
-def _want(package: LockedPackage, lock: Lock, mirrors: Mirrors) -> Want:
-    archive = lock.archive(package.archive)
+def _want(package: LockedPackage, archive: LockedArchive, mirrors: Mirrors) -> Want:
     bases = (*mirrors.bases(archive.root), *mirrors.snapshot(archive.root, datetime.fromisoformat(archive.date)))
     return Want(
         digest=package.sha256,

@@ -10,6 +10,7 @@ from functools import cached_property
 from string import ascii_letters, digits
 from typing import Final
 
+from assembler.debian import values
 from assembler.debian.package import Candidate
 from assembler.debian.relations import FIELDS, Relation, parse_relations
 from assembler.debian.version import version_key
@@ -40,6 +41,12 @@ _MENTIONS: Final = {
 # apt holds itself to be essential, whatever its stanza says (pkgCacheGen::ForceEssential).
 _FORCED_ESSENTIAL: Final = frozenset({"apt"})
 
+_SHOWN: Final = 20
+"""Alternatives in a message."""
+MOST_WORK: Final = 50_000_000
+"""Looks at one package for one relation, in choosing packages once: about ten seconds. GNOME and KDE together, with all
+that they recommend, take 5 million; a node's image 0.2 million."""
+
 Position = tuple[int, int]
 """Number of an index, and the offset of a stanza in it in bytes."""
 
@@ -62,7 +69,8 @@ class Dependency:
         """Per alternative: what to look up in a :class:`Universe`, the operator, the version."""
 
     def __str__(self) -> str:
-        return " | ".join(map(str, self.alternatives))
+        more = len(self.alternatives) - _SHOWN
+        return " | ".join(map(str, self.alternatives[:_SHOWN])) + (f" | {more} more" if more > 0 else "")
 
 
 class Offer:
@@ -142,6 +150,42 @@ def _parse_stanza(text: str) -> dict[str, str]:
     return fields
 
 
+def _size(text: str) -> int:
+    if not re.fullmatch("[0-9]{1,18}", text):
+        raise ValueError("its Size is no number of bytes")
+    return int(text)
+
+
+def check(candidate: Candidate) -> None:
+    """Raise AssembleError unless every value of `candidate` that a lock names is one.
+
+    A signature only says whose values they are. What is checked is what was chosen: one odd package does no harm to
+    those who do not want it.
+    """
+    for field, value, shape in (
+        ("Package", candidate.name, values.NAME),
+        ("Version", candidate.version, values.VERSION),
+        ("Architecture", candidate.architecture, values.ARCHITECTURE),
+        ("Source", candidate.source, values.NAME),
+        ("Source", candidate.source_version, values.VERSION),
+        ("Filename", candidate.filename, values.PATH),
+        ("SHA256", candidate.sha256, values.SHA256),
+    ):
+        if len(value) > values.LONGEST or not re.fullmatch(shape, value):
+            raise _odd(candidate, f"its {field} is {value[:80]!a}")
+    if not 0 < candidate.size <= values.LARGEST:
+        raise _odd(candidate, f"its Size is {candidate.size}")
+
+
+def _odd(candidate: Candidate, why: str) -> AssembleError:
+    return AssembleError(
+        "the archive offers a package with values that are none",
+        where=Place(file=candidate.archive, package=ascii(candidate.name[:80])[1:-1]),
+        why=why,
+        hint="do not take it from there, and tell whoever keeps the archive",
+    )
+
+
 def _stanza_start(data: bytes, place: int) -> int:
     gap = data.rfind(b"\n\n", 0, place)
     return gap + 2 if gap >= 0 else 0
@@ -171,14 +215,21 @@ class Universe:
         self.architecture = architecture
         self._pins = pins or {}
         self._indices = tuple(indices)
-        self._stanzas: dict[str, tuple[Position, ...]] = {}
+        self.work = 0
+        """Looks since somebody last set this to 0; see `spend`."""
+        self._stanzas: dict[str, list[Position]] = {}
         self._providing: dict[str, list[Position]] = {}
         self._essential: list[Position] = []
         self._offers: dict[str, tuple[Offer, ...]] = {}
         self._providers: dict[str, tuple[tuple[Offer, str], ...]] = {}
         self._mentions: dict[str, tuple[int, ...]] = {}
-        for number, (_archive, data) in enumerate(self._indices):
-            self._scan(number, data)
+        for number, (archive, data) in enumerate(self._indices):
+            try:
+                self._scan(number, data)
+            except UnicodeDecodeError as error:
+                raise AssembleError(
+                    "the package index is damaged", where=Place(file=archive), why="a name in it is not UTF-8"
+                ) from error
 
     @classmethod
     def from_indices(
@@ -198,15 +249,17 @@ class Universe:
         # The landmark begins with the end of the line before, which the first line has not.
         first = _LANDMARK.match(b"\n" + data[: data.find(b"\n")])
         if first and first[1] == b"Package":
-            name = first[2].decode()
-            stanzas[name] = (*stanzas.get(name, ()), here)
+            stanzas.setdefault(first[2].decode(), []).append(here)
         for match in _LANDMARK.finditer(data):
             kind, value = match.groups()
             if kind == b"Package":
                 start = match.start() + 1
                 here = (number, start if data[start - 2] == _NEWLINE else _stanza_start(data, start))
                 name = value.decode()
-                stanzas[name] = (*stanzas[name], here) if name in stanzas else (here,)
+                if name in stanzas:
+                    stanzas[name].append(here)
+                else:
+                    stanzas[name] = [here]
             elif kind == b"Provides":
                 for part in value.decode().split(","):
                     name = part.strip().partition(" ")[0].partition("(")[0]
@@ -216,6 +269,16 @@ class Universe:
                         providing[name] = [here]
             elif value.strip() == b"yes":
                 self._essential.append(here)
+
+    def spend(self, looks: int) -> None:
+        """Count work. Raises AssembleError when it has become too much: no archive for use takes as much."""
+        self.work += looks
+        if self.work > MOST_WORK:
+            raise AssembleError(
+                "choosing packages takes too long",
+                why=f"after {MOST_WORK} looks at their relations there is no end",
+                hint=f"leave out the archive with such relations; there are {', '.join(self.archives)}",
+            )
 
     @property
     def archives(self) -> tuple[str, ...]:
@@ -281,14 +344,16 @@ class Universe:
 
     def _read_offers(self, name: str) -> tuple[Offer, ...]:
         offers: list[Offer] = []
+        known: set[tuple[str, str]] = set()
         for position in self._stanzas.get(name, ()):
             candidate = self._read_candidate(position)
+            if candidate.name != name:
+                raise self._damaged(position, f"it has another Package, too: {name}")
             if candidate.architecture not in {self.architecture, "all"}:
                 continue
-            if any(
-                (other.version, other.candidate.sha256) == (candidate.version, candidate.sha256) for other in offers
-            ):
+            if (candidate.version, candidate.sha256) in known:
                 continue
+            known.add((candidate.version, candidate.sha256))
             offers.append(Offer(candidate, position, self.architecture))
         if len(offers) > 1:
             offers.sort(
@@ -319,11 +384,15 @@ class Universe:
 
     def _stanza_name(self, position: Position) -> str:
         stanza = b"\n" + self._stanza(position)
-        start = stanza.index(b"\nPackage:") + len(b"\nPackage:")
-        return stanza[start : (stanza + b"\n").index(b"\n", start)].strip().decode()
+        _before, field, rest = stanza.partition(b"\nPackage:")
+        if not field:
+            raise self._damaged(position, "it has no field Package")
+        try:
+            return rest.partition(b"\n")[0].strip().decode()
+        except UnicodeDecodeError as error:
+            raise self._damaged(position, "its Package is not UTF-8") from error
 
     def _read_candidate(self, position: Position) -> Candidate:
-        archive = self._indices[position[0]][0]
         try:
             fields = _parse_stanza(self._stanza(position).rstrip(b"\n").decode())
             source, _space, rest = fields.get("Source", fields["Package"]).partition(" ")
@@ -333,17 +402,25 @@ class Universe:
                 architecture=fields["Architecture"],
                 source=source,
                 source_version=rest.strip(" ()") or fields["Version"],
-                filename=fields["Filename"],
-                size=int(fields["Size"]),
+                filename=fields["Filename"].removeprefix("./"),
+                size=_size(fields["Size"]),
                 sha256=fields["SHA256"],
-                archive=archive,
+                archive=self._indices[position[0]][0],
                 fields=fields,
             )
         except KeyError as error:
-            why = f"the stanza at offset {position[1]} has no field {error}"
+            why = f"it has no field {error}"
         except ValueError as error:
-            why = f"in the stanza at offset {position[1]}: {error}"
-        raise AssembleError("the package index is damaged", where=Place(file=archive), why=why)
+            why = str(error)
+        raise self._damaged(position, why)
+
+    def _damaged(self, position: Position, why: str) -> AssembleError:
+        archive = self._indices[position[0]][0]
+        return AssembleError(
+            "the package index is damaged",
+            where=Place(file=archive),
+            why=f"in the stanza at offset {position[1]}: {why}",
+        )
 
     def first_mention(self, name: str) -> tuple[int, ...]:
         """When apt, reading the indices, first meets `name`: as itself, or in a relation of another package.
@@ -360,6 +437,7 @@ class Universe:
         needle = name.encode()
         own = min(self._stanzas.get(name, ()), default=(len(self._indices), 0))
         for number, (_archive, data) in enumerate(self._indices[: own[0] + 1]):
+            self.spend(len(data) >> 12)  # it is read fast
             limit = own[1] if number == own[0] else len(data)
             place = data.find(needle, 0, limit)
             while place >= 0:

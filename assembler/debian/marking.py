@@ -88,7 +88,9 @@ class Marks:
             and satisfies(state.selected.version, operator, version)
         ):
             return True
-        for offer, provided in self.universe.providers(name):
+        providers = self.universe.providers(name)
+        self.universe.spend(1 + len(providers))
+        for offer, provided in providers:
             state = self.states.get(offer.name)
             if (
                 state
@@ -133,11 +135,13 @@ class Marks:
         offer = self.universe.offer(name)
         if offer and drops.get(name, noted) >= noted and satisfies(offer.version, operator, version):
             return True
+        providers = self.universe.providers(name)
+        self.universe.spend(1 + len(providers))
         return any(
             drops.get(offer.name, noted) >= noted
             and self.universe.offer(offer.name) is offer
             and provides(provided, operator, version)
-            for offer, provided in self.universe.providers(name)
+            for offer, provided in providers
         )
 
     def solutions(self, dependency: Dependency, owner: str) -> list[Offer]:
@@ -163,7 +167,9 @@ class Marks:
         offer = state.candidate if state else self.universe.offer(name)
         if offer and not (negative and name == owner) and satisfies(offer.version, operator, version):
             found.append(offer)
-        for offer, provided in self.universe.providers(name):
+        providers = self.universe.providers(name)
+        self.universe.spend(1 + len(providers))
+        for offer, provided in providers:
             state = self.states.get(offer.name)
             candidate = state.candidate if state else self.universe.offer(offer.name)
             if candidate is offer and not (negative and offer.name == owner) and provides(provided, operator, version):

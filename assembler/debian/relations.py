@@ -7,6 +7,8 @@ from functools import lru_cache
 
 from assembler.errors import AssembleError, Place
 
+MOST_ALTERNATIVES = 1000
+"""In one group of a relation field; Debian's longest has 22."""
 FIELDS = ("Pre-Depends", "Depends", "Conflicts", "Breaks", "Recommends", "Suggests")
 """The fields that choosing packages looks at, in the order in which apt does."""
 
@@ -83,6 +85,9 @@ def parse_relations(text: str, *, package: str = "") -> tuple[tuple[Relation, ..
 
     :raises AssembleError: when a member is no relation.
     """
+    if any(part.count("|") >= MOST_ALTERNATIVES for part in text.split(",")):
+        why = f"it has more than {MOST_ALTERNATIVES} alternatives"
+        raise AssembleError("cannot read a package relation", why=why, where=Place(package=package))
     try:
         return tuple(_alternatives(part) for part in text.split(",") if part and not part.isspace())
     except AssembleError as error:

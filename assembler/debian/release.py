@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 FUTURE = timedelta(minutes=5)
 """How far the clock of the host may be behind that of the archive."""
+BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
+"""No archive is older than the clocks that its dates are told by."""
 LARGEST_RELEASE = 8 << 20
 """Bytes of an InRelease; Debian's largest has 200 kB."""
 LARGEST_INDEX = 1 << 29
@@ -170,9 +172,12 @@ def _parse(paragraph: Paragraph, data: bytes, signed_by: tuple[str, ...]) -> Rel
             return None
         try:
             moment = parsedate_to_datetime(text(name))
-        except ValueError as error:
-            raise Deb822Error(f"{paragraph[name].name} is not a date: {text(name)}", paragraph[name].line) from error
-        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+            moment = moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+        except (ValueError, TypeError, OverflowError):  # beyond the years 1 to 9999, also as a time in UTC
+            moment = None
+        if moment is None or moment < BEGINNING:
+            raise Deb822Error(f"{paragraph[name].name} is not a date: {text(name)[:80]}", paragraph[name].line)
+        return moment
 
     date = when("date")
     if date is None or "sha256" not in paragraph:

@@ -59,9 +59,11 @@ class Repair:
                         scores[name] += points
                         if dependency.field in _PASSED_ON:
                             depends.append((offer.name, name))
+                    providers = marks.universe.providers(name)
+                    marks.universe.spend(1 + len(providers))
                     owners = {
                         owner.name
-                        for owner, provided in marks.universe.providers(name)
+                        for owner, provided in providers
                         if not (dependency.negative and owner.name == offer.name)
                         and owner.name in marks.states
                         and marks.states[owner.name].selected is owner
@@ -94,6 +96,7 @@ class Repair:
         """Every version of every package that `target` names, candidates or not."""
         name, operator, version = target
         universe = self._marks.universe
+        universe.spend(1 + len(universe.offers(name)) + len(universe.providers(name)))
         found = [
             offer
             for offer in universe.offers(name)

@@ -20,6 +20,7 @@ from assembler.debian.marking import Marks, State, provides
 from assembler.debian.package import Candidate
 from assembler.debian.repair import Repair
 from assembler.debian.version import satisfies, version_key
+from assembler.errors import AssembleError
 
 
 def solve(
@@ -31,8 +32,21 @@ def solve(
         accepted for the architecture of the universe. Order matters little but it does, where packages compete.
     :param recommends: whether recommended packages are installed where possible.
     :param essential: whether to install all essential packages too; they are requested after `wanted`.
-    :raises AssembleError: when a name is unknown, or the packages cannot be installed together.
+    :raises AssembleError: when a name is unknown, the packages cannot be installed together, or choosing does not end
+        within MOST_WORK looks.
     """
+    universe.work = 0
+    try:
+        return _solve(universe, wanted, recommends=recommends, essential=essential)
+    except RecursionError as error:
+        raise AssembleError(
+            "choosing packages takes too long",
+            why="each package needs another, in a chain without end",
+            hint=f"leave out the archive with such relations; there are {', '.join(universe.archives)}",
+        ) from error
+
+
+def _solve(universe: Universe, wanted: Sequence[str], *, recommends: bool, essential: bool) -> tuple[Candidate, ...]:
     names = explain.resolve_names(universe, wanted)
     if essential:
         names = [*names, *universe.essential]
@@ -96,7 +110,9 @@ def _followed(marks: Marks, target: tuple[str, str, str]) -> list[Offer]:
     state = states.get(name)
     if state and state.selected and satisfies(state.selected.version, operator, version):
         by_source[state.selected.candidate.source] = [state.selected]
-    for offer, provided in marks.universe.providers(name):
+    providers = marks.universe.providers(name)
+    marks.universe.spend(1 + len(providers))
+    for offer, provided in providers:
         if offer.name in states and states[offer.name].selected is offer and provides(provided, operator, version):
             by_source.setdefault(offer.candidate.source, []).append(offer)
     followed: list[Offer] = []

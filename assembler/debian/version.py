@@ -7,7 +7,6 @@ from typing import TypeAlias
 VersionKey: TypeAlias = tuple[int, tuple[int, ...], tuple[int, ...]]
 """A value whose ordinary order is the order of versions: epoch, upstream version, Debian revision."""
 
-_MAX_DIGITS = 4000
 _RUN = re.compile(r"([^0-9]*)([0-9]*)")
 # `~` sorts before the end of a part (0), letters before everything else.
 _WEIGHT = {chr(code): code if chr(code).isalpha() else code + 256 for code in range(128)} | {"~": -1}
@@ -15,19 +14,14 @@ _WEIGHT = {chr(code): code if chr(code).isalpha() else code + 256 for code in ra
 
 def _part(text: str) -> tuple[int, ...]:
     # Runs of non-digits and numbers take turns. A run ends in 0, and so does the part, so that two keys
-    # differ before either of them ends, unless the versions are equal.
+    # differ before either of them ends, unless the versions are equal. Numbers are read as if they were hexadecimal:
+    # their order is the same, and Python reads as many digits of these as there are.
     key: list[int] = []
     for run, number in _RUN.findall(text):
         key.extend([_WEIGHT.get(char, ord(char) + 256) for char in run])
-        key += (0, _value(number))
+        key += (0, int(number or "0", 16))
     # The pattern matches the empty rest of the text too: its 0, 0 are the end.
     return tuple(key)
-
-
-def _value(digits: str) -> int:
-    # Python takes no longer ones, as they cost quadratic time. All of them are equal here, and later than others.
-    digits = digits.lstrip("0")
-    return int(digits or 0) if len(digits) <= _MAX_DIGITS else 10**_MAX_DIGITS
 
 
 @lru_cache(maxsize=1 << 17)
@@ -41,7 +35,7 @@ def version_key(version: str) -> VersionKey:
     if not colon:
         epoch, rest = "", version
     upstream, _, revision = rest.rpartition("-") if "-" in rest else (rest, "", "")
-    return _value(epoch) if epoch.isascii() and epoch.isdecimal() else 0, _part(upstream), _part(revision or "0")
+    return int(epoch, 16) if epoch.isascii() and epoch.isdecimal() else 0, _part(upstream), _part(revision or "0")
 
 
 def compare(left: str, right: str) -> int:

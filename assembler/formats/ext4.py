@@ -11,6 +11,7 @@ from pathlib import Path
 
 from assembler.errors import AssembleError, Place
 from assembler.progress import SILENT, Reporter, Step
+from assembler.tools.confinement import Limits
 from assembler.tools.toolbox import Toolbox, ToolError
 from assembler.tree import tar
 from assembler.tree.content import size_of
@@ -68,12 +69,16 @@ def write_ext4(
     extended = f"hash_seed={_uuid(identity + ' folders')},lazy_itable_init=0,lazy_journal_init=0,root_owner=0:0"
     options = ["-q", "-F", "-t", "ext4", "-b", str(BLOCK), "-L", label, "-U", unique, "-E", extended]
     options += ["-N", str(max(size // _BYTES_PER_INODE, paths + paths // 2 + 1024)), "-d", "-"]
+    # It may write to this file alone, which therefore has to be there.
     out.unlink(missing_ok=True)
+    out.touch()
     try:
         with reporter.step("ext4", unit="B") as step:
             toolbox.run(
                 "mke2fs",
                 [*options, out.absolute(), f"{size // 1024}k"],
+                writes=[out],
+                limits=Limits(file=size),
                 stdin=_counted(tar.write(tree, latest=epoch), step),
                 environment={
                     "MKE2FS_CONFIG": str(toolbox.root / "etc/mke2fs.conf"),

@@ -10,6 +10,7 @@ Torito specification 1.0, IEEE P1282 (Rock Ridge), the UEFI Specification 2.10 (
 patched into GRUB's images, xorriso's options ``--grub2-mbr`` and ``--grub2-boot-info``.
 """
 
+import fnmatch
 import functools
 import hashlib
 import io
@@ -92,15 +93,17 @@ def write_iso(
     boot: BootImages | None = None,
     joliet: bool = False,
     identity: str = "",
+    private: Sequence[str] = (),
     reporter: Reporter = SILENT,
 ) -> None:
     """Write an image with `files` (absolute path in the image to bytes, slice or host file) to `out`, replacing it.
 
-    Everything in it is read-only, owned by root, and dated `epoch` (seconds). `label` is the volume's label, at most 32
-    characters (16 with Joliet). Folders are made as needed, at most 7 deep. Big files are streamed. Disk signature and
-    GUIDs derive from `identity` (any text, by custom a digest of all inputs) and the files' names and sizes. The
-    reporter sees a step "iso" that counts bytes. The same arguments give the same bytes, whatever clock, time zone or
-    folder.
+    Everything in it is read-only, owned by root, and dated `epoch` (seconds). Where it is mounted, only root may read
+    the files that match one of `private`: shell patterns, or folders, which end with a slash. `label` is the volume's
+    label, at most 32 characters (16 with Joliet). Folders are made as needed, at most 7 deep. Big files are streamed.
+    Disk signature and GUIDs derive from `identity` (any text, by custom a digest of all inputs) and the files' names
+    and sizes. The reporter sees a step "iso" that counts bytes. The same arguments give the same bytes, whatever clock,
+    time zone or folder.
 
     Raises IsoError for names, labels or boot images that do not fit, OSError when a file cannot be read or written.
     """
@@ -125,7 +128,7 @@ def write_iso(
             rock_ridge="1.09",
         )
         stack.callback(image.close)
-        names = _add_files(image, contents, joliet=joliet)
+        names = _add_files(image, contents, private, joliet=joliet)
         if boot is not None:
             _add_boot(image, boot, names)
         with (
@@ -182,7 +185,7 @@ def _content(entry: Content | Path) -> Content:
 # --- the file system -------------------------------------------------------------------------------------------------
 
 
-def _add_files(image: Any, contents: Mapping[str, Content], *, joliet: bool) -> dict[str, str]:
+def _add_files(image: Any, contents: Mapping[str, Content], private: Sequence[str], *, joliet: bool) -> dict[str, str]:
     """Add all files and their folders; returns the ISO 9660 path that each path got."""
     names = {"/": "/"}
     taken: set[str] = {"/"}
@@ -206,9 +209,14 @@ def _add_files(image: Any, contents: Mapping[str, Content], *, joliet: bool) -> 
             names[path],
             rr_name=posixpath.basename(path),
             joliet_path=path if joliet else None,
-            file_mode=0o100444,
+            file_mode=0o100400 if is_private(path, private) else 0o100444,
         )
     return names
+
+
+def is_private(path: str, private: Sequence[str]) -> bool:
+    """Whether `path` matches one of `private`; see :func:`write_iso`."""
+    return any(path.startswith(one) if one.endswith("/") else fnmatch.fnmatchcase(path, one) for one in private)
 
 
 def _parents(path: str) -> list[str]:

@@ -35,6 +35,12 @@ _HEADER_LENGTH = 112
 """With the compression type (zero: deflate) and its padding."""
 _COMPRESSION, _ZSTD = 1 << 3, 1
 """The incompatible feature that says that the compression type is not the usual one, and the type."""
+_DATA_FILE, _DATA_FILE_NAME = 1 << 2, 0x44415441
+"""The incompatible feature that says that the data is in another file, and the extension that names it."""
+_KNOWN = 1 << 0 | 1 << 1 | _COMPRESSION | 1 << 4
+"""Incompatible features that need no other file: dirty, corrupt, a compression type, extended L2 entries."""
+_EXTENSIONS = 64
+"""Extensions of a header that are looked at; more are refused."""
 _ENTRIES = CLUSTER // 8
 """Entries of an L2 table."""
 _COPIED = 1 << 63
@@ -64,6 +70,10 @@ class Header:
     """Bytes."""
     backing_file: bool
     """Whether it is an overlay over another image."""
+    data_file: bool
+    """Whether its data is in another file (incompatible feature bit 2, or the header's extension that names one)."""
+    features: int
+    """All incompatible features, a bit each."""
     encrypted: bool
     dirty: bool
     """Whether reference counts may be stale (incompatible feature bit 0)."""
@@ -91,10 +101,59 @@ def read_header(stream: BinaryIO, *, file: str = "") -> Header:
         size=size,
         cluster_size=1 << cluster_bits,
         backing_file=backing != 0,
+        data_file=bool(incompatible & _DATA_FILE) or _names_data_file(stream, version),
+        features=incompatible,
         encrypted=crypt != 0,
         dirty=bool(incompatible & 1),
         corrupt=bool(incompatible & 2),
     )
+
+
+def _names_data_file(stream: BinaryIO, version: int) -> bool:
+    """Whether one of the header's extensions is the name of an external data file."""
+    if version == 2:
+        length = _V2.size
+    else:
+        stream.seek(_V2.size + _V3.size - 4)
+        length = int.from_bytes(stream.read(4), "big")
+    stream.seek(length)
+    for _ in range(_EXTENSIONS):
+        head = stream.read(8)
+        kind, size = int.from_bytes(head[:4], "big"), int.from_bytes(head[4:], "big")
+        if len(head) < 8 or not kind:
+            return False
+        if kind == _DATA_FILE_NAME:
+            return True
+        stream.seek(-(-size // 8) * 8, os.SEEK_CUR)
+    return True
+
+
+def require_alone(stream: BinaryIO, *, file: str) -> Header:
+    """The header of an image that needs no other file of the host, and that all of is known of.
+
+    `file` names it in errors. Raises Qcow2Error when there is none, or when it names a backing file or a data file, is
+    encrypted, or has a feature that is not known here: QEMU would open what an image names.
+    """
+    header = read_header(stream, file=file)
+
+    def refused(what: str) -> Qcow2Error:
+        return Qcow2Error(
+            f"a disk image {what}",
+            where=Place(file=file),
+            hint="it did not come from `assemble run`; move it away and a new one is made",
+        )
+
+    if header.backing_file:
+        raise refused("is an overlay over another file of this host")
+    if header.data_file:
+        raise refused("has its data in another file of this host")
+    if header.encrypted:
+        raise refused("is encrypted")
+    if header.features & ~_KNOWN:
+        raise refused(f"has unknown features ({header.features & ~_KNOWN:#x})")
+    if not 0 < header.size <= MAX_SIZE:
+        raise refused(f"has {header.size} bytes, which none has")
+    return header
 
 
 def empty(size: int) -> bytes:
@@ -122,13 +181,13 @@ def empty(size: int) -> bytes:
 
 
 def create(path: Path, size: int) -> None:
-    """Write an empty image of `size` bytes to the new file `path`.
+    """Write an empty image of `size` bytes to the new file `path`, its owner's alone, as a machine keeps secrets there.
 
     Raises Qcow2Error when `path` exists, cannot be written, or `size` is none that :func:`empty` takes.
     """
     image = empty(size)
     try:
-        with path.open("xb") as stream:
+        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb") as stream:  # noqa: PTH123
             stream.write(image)
     except OSError as error:
         raise Qcow2Error(

@@ -12,6 +12,7 @@ change in one can be narrowed down. Bytes of a name other than printable ASCII, 
 """
 
 import hashlib
+import itertools
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -24,7 +25,13 @@ PIECE = 1 << 20
 """Bytes of the largest area."""
 SEAL = "the seal itself"
 _MAGIC = b"assembler seal 1\n"
-_LARGEST = 16 << 20
+_HALF = 8
+LARGEST = 16 << 20
+"""Bytes of a seal at most: one over 100 GiB has fewer."""
+SEARCHED = 64 << 20
+"""Bytes at the end of an image in which a seal is looked for: behind it there are only zeros, for a few megabytes."""
+CANDIDATES = 16
+"""Places that look like a seal and are tried: an image may hold other images, and none needs so many."""
 _LINE = re.compile(rb"([0-9]{1,15}) ([0-9]{1,15}) ([0-9a-f]{64}) ([\x20-\x7e]+)")
 _LAST = re.compile(rb"sha256 ([0-9a-f]{64})\n")
 
@@ -109,20 +116,31 @@ def _unescaped(raw: bytes) -> str:
     return plain.decode("utf-8", "surrogateescape")
 
 
-def _digest(stream: BinaryIO, area: Area) -> str:
+def chunks(stream: BinaryIO, area: Area) -> Iterator[bytes]:
+    """The bytes of an area, at most `PIECE` at a time; fewer than it should have where the image ends."""
     stream.seek(area.offset)
-    return hashlib.sha256(stream.read(area.size)).hexdigest()
+    left = area.size
+    while left and (data := stream.read(min(left, PIECE))):
+        yield data
+        left -= len(data)
+
+
+def _digest(stream: BinaryIO, area: Area) -> str:
+    state = hashlib.sha256()
+    for data in chunks(stream, area):
+        state.update(data)
+    return state.hexdigest()
 
 
 def read(stream: BinaryIO, *, file: str) -> Seal:
     """The seal of the ISO in `stream`; `file` is its name in errors.
 
-    It is looked for where the volume descriptor says that the file system ends, then everywhere: a single wrong byte
-    must not hide it. Raises SealError when there is none, or when it is itself damaged.
+    It is looked for where the volume descriptor says that the file system ends, then near the end of the image, as a
+    single wrong byte must not hide it. Raises SealError when there is none, or when it is itself damaged.
     """
     size = stream.seek(0, 2)
     damaged: SealError | None = None
-    for offset in _candidates(stream, size):
+    for offset in itertools.islice(_candidates(stream, size), CANDIDATES):
         try:
             return _read_at(stream, offset, size, file)
         except SealError as error:
@@ -143,11 +161,24 @@ def _candidates(stream: BinaryIO, size: int) -> Iterator[int]:
             stream.seek(offset)
             if _likely(stream.read(len(_MAGIC))):
                 yield offset
-    # From the end, as the seal is near it.
-    for offset in range(size // BLOCK * BLOCK, -1, -BLOCK):
-        stream.seek(offset)
-        if _likely(stream.read(len(_MAGIC))):
-            yield offset
+    # From the end, as the seal is near it. With a single wrong byte, one half of the magic is as it should be.
+    for start in range((size - 1) // PIECE * PIECE, max(size - SEARCHED, 0) - PIECE, -PIECE):
+        if start < 0:
+            return
+        stream.seek(start)
+        piece = stream.read(PIECE)
+        halves = ((_MAGIC[:_HALF], 0), (_MAGIC[_HALF:], _HALF))
+        found = {at - before for half, before in halves for at in _places(piece, half)}
+        for at in sorted(found, reverse=True):
+            if at >= 0 and not at % BLOCK and _likely(piece[at : at + len(_MAGIC)]):
+                yield start + at
+
+
+def _places(data: bytes, wanted: bytes) -> Iterator[int]:
+    at = data.find(wanted)
+    while at >= 0:
+        yield at
+        at = data.find(wanted, at + 1)
 
 
 def _likely(start: bytes) -> bool:
@@ -159,7 +190,7 @@ def _read_at(stream: BinaryIO, offset: int, size: int, file: str) -> Seal:
         return SealError("the seal is damaged", where=Place(file=file, path=f"[{SEAL}]"), why=why)
 
     stream.seek(offset)
-    raw = stream.read(min(_LARGEST, size - offset))
+    raw = stream.read(min(LARGEST, size - offset))
     end = next((found.end() for found in re.finditer(rb"\nsha256 [^\n]*\n", raw)), 0)
     last = raw.rfind(b"\n", 0, end - 1) + 1
     match = _LAST.fullmatch(raw[last:end])
@@ -170,6 +201,8 @@ def _read_at(stream: BinaryIO, offset: int, size: int, file: str) -> Seal:
         found = _LINE.fullmatch(line)
         if not found:
             raise damaged("it has a line that is none")
+        if int(found[2]) > PIECE:
+            raise damaged(f"it has an area of more than {PIECE} bytes")
         areas.append((Area(int(found[1]), int(found[2]), _unescaped(found[4])), found[3].decode()))
     padded = -(-end // BLOCK) * BLOCK
     if raw[end:padded].strip(b"\0"):

@@ -51,10 +51,14 @@ def write_squashfs(
     args = [*_compressor(compression, level), *_OPTIONS, *_times(epoch)]
     if processors is not None:
         args += ["-processors", str(processors)]
+    # It may write to this file alone, which therefore has to be there.
+    out.unlink(missing_ok=True)
+    out.touch()
     with reporter.step("squashfs", unit="B") as step:
         printed = toolbox.run(
             "mksquashfs",
             ["-", out.absolute(), *args],
+            writes=[out],
             stdin=_counted(chunks, step),
             log=log,
             reporter=reporter,

@@ -1,13 +1,17 @@
 """Reading a squashfs: its tree, its files' bytes, and which of its bytes belong to which file.
 
-Wherever it lies: a host file, or at an offset in one, as on an ISO. Built on PySquashfsImage, which does not read
-extended attributes; the format is that of https://dr-emann.github.io/squashfs/squashfs.html.
+Wherever it lies: a host file, or at an offset in one, as on an ISO. The format is that of version 4.0, as in
+https://dr-emann.github.io/squashfs/squashfs.html and Linux's fs/squashfs. The image may be anybody's: nothing in it is
+believed, and what reading one may cost is bounded by its own size. How the records of the format are laid out is taken
+from PySquashfsImage; what follows from them is not, as it believes them.
 """
 
 import lzma
 import struct
 import zlib
-from collections.abc import Iterator, Mapping
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Mapping
+from ctypes import sizeof
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -16,43 +20,81 @@ from typing import Any, BinaryIO, Self
 
 import lz4.block
 import zstandard
+from PySquashfsImage.const import SQUASHFS_MAGIC, SQUASHFS_MAJOR, SQUASHFS_MINOR, Type
+from PySquashfsImage.structure import DirEntry, DirHeader, FragmentEntry, Superblock, XattrId, XattrTable
+from PySquashfsImage.structure.inode import (
+    DirectoryInode,
+    ExtendedDirectoryInode,
+    ExtendedRegularFileInode,
+    InodeHeader,
+    RegularFileInode,
+)
 
 from assembler.errors import AssembleError, Place
+from assembler.formats import zstd
 from assembler.tree import digest
 from assembler.tree.content import Content, Slice, size_of
 from assembler.tree.staging import Inode, Kind, Tree
 
+PATHS = 1 << 19
+"""Paths in a tree at most; a node with Kubernetes has 20,000."""
+DEPTH = 256
+"""Directories above a path at most."""
+METADATA = 64 << 20
+"""Bytes of inodes, directories, owners, fragments and attributes at most, uncompressed."""
+TEXT = 64 << 20
+"""Bytes of names, targets of links and extended attributes at most."""
+LONGEST_TARGET = 4095
+"""Bytes of a symbolic link's target at most, as in Linux (PATH_MAX)."""
+LARGEST_XATTR = 1 << 16
+"""Bytes of an extended attribute's value at most, as in Linux (XATTR_SIZE_MAX)."""
+EXPANSION, ALLOWANCE = 64, 256 << 20
+"""All files together may have EXPANSION bytes for each byte of the squashfs, and ALLOWANCE more. Zeros that are not
+stored count as well: somebody has to hash them."""
+PASSES = 4
+"""How often as many bytes may be unpacked while the squashfs is open, blocks of small files included."""
+CACHE = 64 << 20
+"""Bytes of unpacked blocks with small files that are kept."""
+
 _INVALID = 0xFFFFFFFFFFFFFFFF
-_NO_XATTR = 0xFFFFFFFF
+_NONE = 0xFFFFFFFF
+"""Instead of the number of a fragment, or of a set of attributes."""
+_SMALLEST_BLOCK, _LARGEST_BLOCK = 1 << 12, 1 << 20
+_BLOCK = 8192
+"""Bytes of a metadata block, uncompressed."""
+_STORED = 0x8000
+"""Says of a metadata block that it is not compressed; the other bits are its size."""
+_SIZE, _PLAIN = 0xFFFFFF, 1 << 24
+"""The bits of a data block's size, and the one that says that it is not compressed."""
+_LONGEST_NAME = 256
 _PREFIXES = {0: "user.", 1: "trusted.", 2: "security."}
 _OUT_OF_LINE = 0x100
-_METADATA = 8192
-_SIZE = 0xFFFFFF
-"""The bits of a block's size; another one says whether it is compressed."""
+_EXTENDED = int(Type.SOCKET)
+"""What an extended inode's type is more than the basic one's."""
+_KINDS = {
+    int(Type.DIR): Kind.DIR,
+    int(Type.FILE): Kind.FILE,
+    int(Type.SYMLINK): Kind.SYMLINK,
+    int(Type.BLKDEV): Kind.BLOCK,
+    int(Type.CHRDEV): Kind.CHAR,
+    int(Type.FIFO): Kind.FIFO,
+}
+_ENTRIES = 256
+"""Entries behind one header of a directory at most."""
+_LISTED_AT_ONCE = 2048
+"""Sizes of blocks that are read together."""
+_XZ_MEMORY = 4 << 20
+"""Bytes that unpacking a block may take: a dictionary has a block's size at most, 1 MiB."""
+
 _DAMAGE = (
-    *(OSError, ValueError, KeyError, IndexError, RuntimeError, TypeError, struct.error, EOFError, MemoryError),
-    *(zlib.error, lzma.LZMAError, zstandard.ZstdError, RecursionError, AttributeError, ImportError),
+    *(OSError, ValueError, KeyError, IndexError, struct.error, EOFError, MemoryError, OverflowError, RuntimeError),
+    *(zlib.error, lzma.LZMAError, zstandard.ZstdError, lz4.block.LZ4BlockError),
 )
-"""What a damaged image makes of readers that trust it."""
-
-
-class _Lz4:
-    """LZ4 as a squashfs has it: bare blocks."""
-
-    name = "lz4"
-
-    def uncompress(self, data: bytes, size: int, limit: int) -> bytes:  # noqa: ARG002  as PySquashfsImage calls it
-        """The bytes of a block, `limit` at most."""
-        return bytes(lz4.block.decompress(data, uncompressed_size=limit))
-
-
-def _decoded(file: Any) -> str:
-    """The name of a file of PySquashfsImage's."""
-    return str(file._name.decode("utf-8", "surrogateescape"))  # noqa: SLF001  the bytes of .name
+"""What decompressors and the code below make of a damaged image."""
 
 
 class SquashfsError(AssembleError):
-    """Not a squashfs, or a damaged one."""
+    """Not a squashfs, a damaged one, or one that is more than it may be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,28 +108,77 @@ class Extent:
     """Path, and the offset in that file of the first byte that is here; several for a block of small files."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Superblock:
+    block_size: int
+    fragments: int
+    compression: int
+    owners: int
+    root: int
+    size: int
+    owner_table: int
+    attribute_table: int
+    inode_table: int
+    directory_table: int
+    fragment_table: int
+    export_table: int
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    """Where the bytes of a file are."""
+
+    start: int
+    """Offset of its first block."""
+    size: int
+    blocks: int
+    block: int
+    """Offset of the metadata block where the list of its blocks begins, and"""
+    at: int
+    """the byte in there."""
+    fragment: int
+    fragment_offset: int
+    tail: int
+    """Bytes that lie in the fragment."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Folder:
+    """Where the entries of a directory are, in the directory table."""
+
+    block: int
+    offset: int
+    size: int
+
+
 class Squashfs:
     """An open squashfs at `offset` of the host file `path`; close it, or use it in a ``with`` statement.
 
-    Raises SquashfsError when it is none or cannot be read to its end.
+    `size` is how many bytes of that file may belong to it; None for all that follow. Raises SquashfsError when it is
+    none, cannot be read to its end, or is more than the limits above.
     """
 
-    def __init__(self, path: Path, offset: int = 0) -> None:
-        from PySquashfsImage import SquashFsImage, compressor, file  # noqa: PLC0415  few commands read one
-
-        # Its own wants every name to be UTF-8, which Linux does not.
-        file.File.name = property(_decoded)
-        # Its own takes the blocks for frames, which they are not.
-        compressor.compressors[compressor.Compression.LZ4] = _Lz4
+    def __init__(self, path: Path, offset: int = 0, size: int | None = None) -> None:
         self._path, self._offset = path, offset
-        stream = path.open("rb")
+        self._stream: BinaryIO = path.open("rb")
         try:
-            self._image: Any = SquashFsImage(stream, offset)
-            self._inodes: dict[int, Any] = {}
+            there = self._stream.seek(0, 2) - offset
+            self._room = there if size is None else min(size, there)
+            self._sblk = self._superblock()
+            self._unpack = _decompressor(self._sblk.compression)
+            self._most = EXPANSION * self._sblk.size + ALLOWANCE
+            self._left = PASSES * self._most
+            self._metadata: dict[int, tuple[bytes, int]] = {}
+            self._metadata_left = METADATA
+            self._text_left = TEXT
+            self._fragments: OrderedDict[int, bytes] = OrderedDict()
+            self._attributes: dict[int, dict[str, bytes]] = {}
+            self._files: dict[int, _File] = {}
+            self._owners = self._read_owners()
             self.tree = self._read_tree()
             """The file system; contents are references that only this object reads: see :meth:`chunks`."""
         except _DAMAGE as error:
-            stream.close()
+            self._stream.close()
             raise self._damaged(error) from error
 
     def __enter__(self) -> Self:
@@ -100,7 +191,7 @@ class Squashfs:
 
     def close(self) -> None:
         """Close the file."""
-        self._image.close()
+        self._stream.close()
 
     def _damaged(self, error: BaseException, path: str = "") -> SquashfsError:
         return SquashfsError(
@@ -109,86 +200,219 @@ class Squashfs:
             why=str(error) or type(error).__name__,
         )
 
-    def _read_tree(self) -> Tree:
-        tree = Tree()
-        made: dict[int, Inode] = {}
-        attributes = self._xattrs()
-        for file in self._image:
-            raw = file.inode
-            number = raw.inode_number
-            inode = made.get(number)
-            if inode is None:
-                inode = made[number] = self._inode(file)
-                if raw.xattr != _NO_XATTR and attributes:
-                    inode.xattrs.update(attributes[raw.xattr])
-            elif inode.kind is Kind.DIR:
-                # Only damage makes one of two folders, and an endless tree when one holds the other.
-                raise ValueError(f"{self._name(file)} is another folder as well")
-            self._inodes[number] = raw
-            path = self._name(file)
-            if path == "/":
-                tree.root = inode
-            else:
-                # Not tree.put, which would follow links that a damaged image may have in place of folders.
-                parent = made[file.parent.inode.inode_number]
-                parent.children[path.rpartition("/")[2]] = inode
-        return tree
-
-    def _inode(self, file: Any) -> Inode:
-        raw = file.inode
-        inode = Inode(_kind(raw, self._name(file)), raw.mode & 0o7777, raw.uid, raw.gid, raw.time)
-        if inode.kind is Kind.FILE:
-            inode.content = Slice(str(self._path), raw.inode_number, raw.data)
-        elif inode.kind is Kind.SYMLINK:
-            inode.target = raw._symlink.decode("utf-8", "surrogateescape")  # noqa: SLF001  .symlink wants UTF-8
-        elif inode.kind in {Kind.CHAR, Kind.BLOCK}:
-            device = raw.rdev
-            inode.device = (device >> 8 & 0xFFF, device & 0xFF | device >> 12 & 0xFFF00)
-        return inode
-
-    @staticmethod
-    def _name(file: Any) -> str:
-        parts = []
-        while file.parent is not None:
-            parts.append(file.name)
-            file = file.parent
-        return "/" + "/".join(reversed(parts))
-
-    # --- extended attributes ---
-
-    def _xattrs(self) -> list[dict[str, bytes]]:
-        """The sets of attributes, in the order in which inodes name them."""
-        start = self._image.sblk.xattr_id_table_start
-        if start == _INVALID:
-            return []
-        values, count, _ = struct.unpack("<QII", self._raw(start, 16))
-        blocks = -(-count * 16 // _METADATA)
-        starts = struct.unpack(f"<{blocks}Q", self._raw(start + 16, 8 * blocks))
-        table = b"".join(self._image._read_block(each)[0] for each in starts)  # noqa: SLF001  there is no other way
-        found = []
-        for index in range(count):
-            reference, number, _ = struct.unpack_from("<QII", table, 16 * index)
-            found.append(self._set(values, reference, number))
-        return found
-
-    def _set(self, values: int, reference: int, count: int) -> dict[str, bytes]:
-        reader = _Metadata(self._image, values, reference)
-        found = {}
-        for _ in range(count):
-            kind, length = struct.unpack("<HH", reader.take(4))
-            name = _PREFIXES[kind & 0xFF] + reader.take(length).decode("utf-8", "surrogateescape")
-            (size,) = struct.unpack("<I", reader.take(4))
-            value = reader.take(size)
-            if kind & _OUT_OF_LINE:
-                other = _Metadata(self._image, values, int.from_bytes(value, "little"))
-                (size,) = struct.unpack("<I", other.take(4))
-                value = other.take(size)
-            found[name] = value
-        return found
+    # --- bytes ---
 
     def _raw(self, offset: int, size: int) -> bytes:
-        with self._path.open("rb") as stream:
-            return _exactly(stream, self._offset + offset, size)
+        if offset < 0 or offset + size > self._room:
+            raise EOFError(f"it ends before byte {offset + size}")
+        self._stream.seek(self._offset + offset)
+        data = self._stream.read(size)
+        if len(data) != size:
+            raise EOFError(f"it ends before byte {offset + size}")
+        return data
+
+    def _superblock(self) -> _Superblock:
+        raw = Superblock.from_bytes(self._raw(0, sizeof(Superblock)))
+        if raw.s_magic != SQUASHFS_MAGIC or (raw.s_major, raw.s_minor) != (SQUASHFS_MAJOR, SQUASHFS_MINOR):
+            raise ValueError("it does not begin as a squashfs 4.0 does")
+        if not _SMALLEST_BLOCK <= raw.block_size <= _LARGEST_BLOCK or raw.block_size != 1 << raw.block_log:
+            raise ValueError(f"it has blocks of {raw.block_size} bytes")
+        if not sizeof(Superblock) <= raw.bytes_used <= self._room:
+            raise ValueError(f"it has {raw.bytes_used} bytes, of which {self._room} are there")
+        if raw.inodes > PATHS:
+            raise ValueError(f"it has {raw.inodes} inodes, more than the {PATHS} that are read")
+        return _Superblock(
+            block_size=raw.block_size,
+            fragments=raw.fragments,
+            compression=raw.compression,
+            owners=raw.no_ids,
+            root=raw.root_inode,
+            size=raw.bytes_used,
+            owner_table=raw.id_table_start,
+            attribute_table=raw.xattr_id_table_start,
+            inode_table=raw.inode_table_start,
+            directory_table=raw.directory_table_start,
+            fragment_table=raw.fragment_table_start,
+            export_table=raw.lookup_table_start,
+        )
+
+    def _block_at(self, offset: int) -> tuple[bytes, int]:
+        """The metadata block at an offset, uncompressed, and where the next one begins."""
+        found = self._metadata.get(offset)
+        if found is None:
+            (word,) = struct.unpack("<H", self._raw(offset, 2))
+            size = word & ~_STORED
+            data = self._raw(offset + 2, size)
+            if not word & _STORED:
+                data = self._unpack(data, _BLOCK)
+            if not data or len(data) > _BLOCK:
+                raise ValueError(f"the metadata at byte {offset} has {len(data)} bytes")
+            self._metadata_left -= _BLOCK
+            if self._metadata_left < 0:
+                raise ValueError(f"it has more than {METADATA} bytes of metadata, which is more than is read")
+            found = self._metadata[offset] = data, offset + 2 + size
+        return found
+
+    def _spend(self, size: int) -> None:
+        self._text_left -= size
+        if self._text_left < 0:
+            raise ValueError(f"its names and attributes have more than {TEXT} bytes, which is more than is read")
+
+    def _in_table(self, starts: int, index: int, size: int) -> bytes:
+        """Item `index`, of `size` bytes, of a table whose metadata blocks are listed at `starts`."""
+        number, at = divmod(index * size, _BLOCK)
+        (block,) = struct.unpack("<Q", self._raw(starts + 8 * number, 8))
+        found = self._block_at(block)[0][at : at + size]
+        if len(found) != size:
+            raise ValueError(f"the table at byte {starts} ends too early")
+        return found
+
+    def _read_owners(self) -> list[int]:
+        size = struct.calcsize("<I")
+        found = (self._in_table(self._sblk.owner_table, number, size) for number in range(self._sblk.owners))
+        return [int.from_bytes(each, "little") for each in found]
+
+    # --- the tree ---
+
+    def _read_tree(self) -> Tree:
+        tree = Tree()
+        made: dict[int, tuple[int, Inode]] = {}
+        number, tree.root, place = self._inode(self._sblk.root, "/")
+        if not isinstance(place, _Folder):
+            raise ValueError("its root is no directory")  # noqa: TRY004  as all damage
+        made[number] = self._sblk.root, tree.root
+        pending = [("", 0, tree.root, place)]
+        paths = total = 0
+        while pending:
+            prefix, depth, parent, place = pending.pop()
+            for name, reference, there in self._entries(place, prefix):
+                path = f"{prefix}/{name}"
+                paths += 1
+                if paths > PATHS:
+                    raise ValueError(f"it has more than {PATHS} paths, which is more than are read")
+                if name in parent.children:
+                    raise ValueError(f"{path} is there twice")
+                known = made.get(there)
+                if known is not None:
+                    if known[0] != reference or known[1].kind is Kind.DIR:
+                        # Only damage makes one of two folders, and an endless tree when one holds the other.
+                        raise ValueError(f"{path} is another folder as well, or another file")
+                    parent.children[name] = known[1]
+                    continue
+                number, inode, place = self._inode(reference, path)
+                if number != there:
+                    raise ValueError(f"{path} is another folder as well, or another file: it has two numbers")
+                made[number] = reference, inode
+                parent.children[name] = inode
+                if isinstance(place, _Folder):
+                    if depth >= DEPTH:
+                        raise ValueError(f"it has directories more than {DEPTH} deep")
+                    pending.append((path, depth + 1, inode, place))
+                elif inode.kind is Kind.FILE:
+                    total += size_of(inode.content)
+                    if total > self._most:
+                        raise ValueError(f"its files have more than {self._most} bytes, which is more than are read")
+        return tree
+
+    def _inode(self, reference: int, path: str) -> tuple[int, Inode, _File | _Folder | None]:
+        """The inode at a reference: its number, itself, and where what it holds is."""
+        reader = _Metadata(self._block_at, self._sblk.inode_table + (reference >> 16), reference & 0xFFFF)
+        raw = reader.record(InodeHeader)
+        kind, number = raw.inode_type, raw.inode_number
+        basic = kind - _EXTENDED if kind > _EXTENDED else kind
+        if basic not in _KINDS:
+            raise ValueError(f"{path} is of a kind that no image has")
+        inode = Inode(_KINDS[basic], raw.mode & 0o7777, self._owners[raw.uid], self._owners[raw.guid], raw.mtime)
+        place: _File | _Folder | None = None
+        attributes = _NONE
+        if inode.kind is Kind.FILE:
+            place, attributes = self._file(reader, extended=kind > _EXTENDED)
+            inode.content = Slice(str(self._path), number, place.size)
+            self._files[number] = place
+        elif inode.kind is Kind.DIR:
+            raw = reader.record(ExtendedDirectoryInode if kind > _EXTENDED else DirectoryInode)
+            attributes = raw.xattr
+            place = _Folder(raw.start_block, raw.offset, max(raw.file_size - 3, 0))
+        else:
+            self._special(reader, inode, path)
+            if kind > _EXTENDED:
+                (attributes,) = reader.unpack("<I")
+        if attributes != _NONE and self._sblk.attribute_table != _INVALID:
+            inode.xattrs = self._set(attributes)
+        return number, inode, place
+
+    def _file(self, reader: "_Metadata", *, extended: bool) -> tuple[_File, int]:
+        raw = reader.record(ExtendedRegularFileInode if extended else RegularFileInode)
+        blocks, tail = divmod(raw.file_size, self._sblk.block_size)
+        if raw.fragment == _NONE:
+            blocks, tail = blocks + bool(tail), 0
+        return (
+            _File(raw.start_block, raw.file_size, blocks, reader.block, reader.offset, raw.fragment, raw.offset, tail),
+            raw.xattr,
+        )
+
+    def _special(self, reader: "_Metadata", inode: Inode, path: str) -> None:
+        reader.take(4)
+        if inode.kind is Kind.SYMLINK:
+            (size,) = reader.unpack("<I")
+            if size > LONGEST_TARGET:
+                raise ValueError(f"{path} is a link to {size} bytes")
+            self._spend(size)
+            inode.target = reader.take(size).decode("utf-8", "surrogateescape")
+        elif inode.kind in {Kind.CHAR, Kind.BLOCK}:
+            (device,) = reader.unpack("<I")
+            inode.device = (device >> 8 & 0xFFF, device & 0xFF | device >> 12 & 0xFFF00)
+
+    def _entries(self, place: _Folder, path: str) -> Iterator[tuple[str, int, int]]:
+        """Name, reference and number of each inode in a directory."""
+        left = place.size
+        reader = _Metadata(self._block_at, self._sblk.directory_table + place.block, place.offset)
+        while left > 0:
+            header = reader.record(DirHeader)
+            if header.count >= _ENTRIES:
+                raise ValueError(f"{path or '/'} has {header.count + 1} entries where {_ENTRIES} can be")
+            left -= sizeof(DirHeader)
+            for _ in range(header.count + 1):
+                entry = reader.record(DirEntry)
+                left -= sizeof(DirEntry) + entry.size + 1
+                if left < 0 or entry.size >= _LONGEST_NAME:
+                    raise ValueError(f"the entries of {path or '/'} are more than its size")
+                self._spend(entry.size + 1)
+                name = reader.take(entry.size + 1).decode("utf-8", "surrogateescape")
+                if name in {".", ".."} or "/" in name or "\0" in name:
+                    raise ValueError(f"{path or '/'} has an entry with the name {name!r}")
+                yield name, header.start_block << 16 | entry.offset, header.inode_number + entry.inode_number
+
+    def _set(self, index: int) -> dict[str, bytes]:
+        """A set of extended attributes, shared by all that have it."""
+        found = self._attributes.get(index)
+        if found is not None:
+            return found
+        table = self._sblk.attribute_table
+        sets = XattrTable.from_bytes(self._raw(table, sizeof(XattrTable)))
+        if index >= sets.xattr_ids:
+            raise ValueError(f"there are {sets.xattr_ids} sets of attributes and not number {index}")
+        which = XattrId.from_bytes(self._in_table(table + sizeof(XattrTable), index, sizeof(XattrId)))
+        values = sets.xattr_table_start
+        reader = _Metadata(self._block_at, values + (which.xattr >> 16), which.xattr & 0xFFFF)
+        found = {}
+        for _ in range(which.count):
+            kind, length = reader.unpack("<HH")
+            self._spend(length + 64)
+            name = _PREFIXES[kind & 0xFF] + reader.take(length).decode("utf-8", "surrogateescape")
+            (size,) = reader.unpack("<I")
+            if kind & _OUT_OF_LINE:
+                (elsewhere,) = struct.unpack("<Q", reader.take(size))
+                other = _Metadata(self._block_at, values + (elsewhere >> 16), elsewhere & 0xFFFF)
+                (size,) = other.unpack("<I")
+            else:
+                other = reader
+            if size > LARGEST_XATTR:
+                raise ValueError(f"an extended attribute has {size} bytes")
+            self._spend(size)
+            found[name] = other.take(size)
+        self._attributes[index] = found
+        return found
 
     # --- contents ---
 
@@ -197,15 +421,77 @@ class Squashfs:
         if isinstance(content, bytes):
             yield content
             return
-        size = 0
         try:
-            for chunk in self._image.iter_file(self._inodes[content.offset]):
-                size += len(chunk)
-                yield chunk
+            yield from self._chunks(self._files[content.offset])
         except _DAMAGE as error:
             raise self._damaged(error) from error
-        if size != content.size:
-            raise self._damaged(ValueError(f"{size} bytes instead of {content.size}"))
+
+    def _chunks(self, file: _File) -> Iterator[bytes]:
+        position, left = file.start, file.size - file.tail
+        for word in self._sizes(file):
+            expected = min(left, self._sblk.block_size)
+            self._work(expected)
+            left -= expected
+            yield self._data(position, word, expected) if word else bytes(expected)
+            position += word & _SIZE
+        if file.tail:
+            self._work(file.tail)
+            data = self._fragment(file.fragment)[file.fragment_offset : file.fragment_offset + file.tail]
+            if len(data) != file.tail:
+                raise ValueError(f"{len(data)} bytes of a small file instead of {file.tail}")
+            yield data
+
+    def _sizes(self, file: _File) -> Iterator[int]:
+        """The words that stand for the blocks of a file."""
+        reader = _Metadata(self._block_at, file.block, file.at)
+        for done in range(0, file.blocks, _LISTED_AT_ONCE):
+            count = min(file.blocks - done, _LISTED_AT_ONCE)
+            yield from reader.unpack(f"<{count}I")
+
+    def _data(self, position: int, word: int, expected: int) -> bytes:
+        """The block at a position, which has to have so many bytes."""
+        size = word & _SIZE
+        if word & ~(_SIZE | _PLAIN) or size > self._sblk.block_size:
+            raise ValueError(f"a block of {size} bytes at byte {position}")
+        data = self._raw(position, size)
+        if not word & _PLAIN:
+            data = self._unpack(data, self._sblk.block_size)
+        if len(data) != expected:
+            raise ValueError(f"{len(data)} bytes instead of {expected} at byte {position}")
+        return data
+
+    def _fragment_place(self, number: int) -> tuple[int, int]:
+        if number >= self._sblk.fragments:
+            raise ValueError(f"there are {self._sblk.fragments} blocks of small files and not number {number}")
+        entry = FragmentEntry.from_bytes(self._in_table(self._sblk.fragment_table, number, sizeof(FragmentEntry)))
+        return entry.start_block, entry.size
+
+    def _fragment(self, number: int) -> bytes:
+        """The block of small files with that number."""
+        data = self._fragments.get(number)
+        if data is not None:
+            self._fragments.move_to_end(number)
+            return data
+        start, word = self._fragment_place(number)
+        size = word & _SIZE
+        if word & ~(_SIZE | _PLAIN) or size > self._sblk.block_size:
+            raise ValueError(f"a block of {size} bytes at byte {start}")
+        data = self._raw(start, size)
+        if not word & _PLAIN:
+            data = self._unpack(data, self._sblk.block_size)
+        self._work(len(data))
+        self._fragments[number] = data
+        if len(self._fragments) * self._sblk.block_size > CACHE:
+            self._fragments.popitem(last=False)
+        return data
+
+    def _work(self, size: int) -> None:
+        """Count bytes that are made of the image's."""
+        self._left -= size
+        if self._left < 0:
+            raise ValueError(
+                f"reading its files takes more than {PASSES * self._most} bytes, which is more than is read"
+            )
 
     def sha256(self, content: Content) -> str:
         """SHA-256 (hex) of a file of :attr:`tree`."""
@@ -223,80 +509,110 @@ class Squashfs:
 
     def _extents(self) -> Iterator[Extent]:
         found: dict[int, tuple[int, list[tuple[str, int]]]] = {}  # size and owners by offset
-        block = self._image.sblk.block_size
+        block = self._sblk.block_size
+        left = 4 * PATHS
+
+        def add(offset: int, size: int, path: str, at: int) -> None:
+            nonlocal left
+            left -= 1
+            if left < 0:
+                raise ValueError("its blocks belong to more files than can be told")
+            found.setdefault(offset, (size, []))[1].append((path, at))
+
         for path, inode in self.tree.walk():
             if inode.kind is not Kind.FILE or isinstance(inode.content, bytes):
                 continue
-            raw = self._inodes[inode.content.offset]
-            position = raw.start
-            sizes = self._image._read_block_list(raw.block_start, raw.block_offset, raw.blocks)  # noqa: SLF001  as above
-            for number, word in enumerate(sizes):
-                size = word & _SIZE
-                if size:
-                    found.setdefault(position, (size, []))[1].append((path, number * block))
-                position += size
-            if raw.frag_bytes:
-                start, word = self._image._read_fragment(raw.fragment)  # noqa: SLF001  as above
-                at = size_of(inode.content) - raw.frag_bytes
-                found.setdefault(start, (word & _SIZE, []))[1].append((path, at))
+            file = self._files[inode.content.offset]
+            position = file.start
+            for number, word in enumerate(self._sizes(file)):
+                if word:
+                    add(position, word & _SIZE, path, number * block)
+                position += word & _SIZE
+            if file.tail:
+                start, word = self._fragment_place(file.fragment)
+                add(start, word & _SIZE, path, file.size - file.tail)
         for offset, (size, owners) in sorted(found.items()):
             yield Extent(offset, size, tuple(owners))
 
     @property
     def size(self) -> int:
         """Bytes of the squashfs without the padding at its end."""
-        return int(self._image.size)
+        return self._sblk.size
 
     @property
     def tables(self) -> Mapping[str, int]:
         """Where what is not data of files begins, by name."""
-        sblk = self._image.sblk
+        sblk = self._sblk
         starts = {
             "superblock": 0,
-            "inodes": sblk.inode_table_start,
-            "folders": sblk.directory_table_start,
-            "fragment table": sblk.fragment_table_start,
-            "export table": sblk.lookup_table_start,
-            "owner table": sblk.id_table_start,
-            "extended attributes": sblk.xattr_id_table_start,
+            "inodes": sblk.inode_table,
+            "folders": sblk.directory_table,
+            "fragment table": sblk.fragment_table,
+            "export table": sblk.export_table,
+            "owner table": sblk.owner_table,
+            "extended attributes": sblk.attribute_table,
         }
         return {name: start for name, start in starts.items() if start != _INVALID}
 
 
 class _Metadata:
-    """Reads on through metadata blocks from a reference on: a block's offset and, in its lowest 16 bits, a byte's."""
+    """Reads on through metadata blocks, from a byte of one of them on."""
 
-    def __init__(self, image: Any, table: int, reference: int) -> None:
-        self._image = image
-        self._data, self._next = image._read_block(table + (reference >> 16))  # noqa: SLF001  as above
-        self._data = self._data[reference & 0xFFFF :]
+    def __init__(self, read: Callable[[int], tuple[bytes, int]], block: int, offset: int) -> None:
+        self._read = read
+        self.block = block
+        """Where the block begins that is being read, and"""
+        self.offset = offset
+        """how much of it was read."""
+        self._data, self._next = read(block)
+        if offset > len(self._data):
+            raise ValueError(f"the metadata at byte {block} has no byte {offset}")
 
     def take(self, size: int) -> bytes:
-        while len(self._data) < size:
-            more, self._next = self._image._read_block(self._next)  # noqa: SLF001  as above
-            self._data += more
-        taken, self._data = self._data[:size], self._data[size:]
-        return bytes(taken)
+        taken = self._data[self.offset : self.offset + size]
+        self.offset += len(taken)
+        if len(taken) == size:
+            return taken
+        parts, left = [taken], size - len(taken)
+        while left:
+            self.block, self.offset = self._next, min(left, _BLOCK)
+            self._data, self._next = self._read(self.block)
+            parts.append(self._data[:left])
+            self.offset = len(parts[-1])
+            left -= self.offset
+        return b"".join(parts)
+
+    def record(self, layout: Any) -> Any:
+        """The record that comes next, of one of PySquashfsImage's layouts."""
+        return layout.from_bytes(self.take(sizeof(layout)))
+
+    def unpack(self, form: str) -> tuple[int, ...]:
+        return struct.unpack(form, self.take(struct.calcsize(form)))
 
 
-def _kind(raw: Any, path: str) -> Kind:
-    kinds = {
-        "is_file": Kind.FILE,
-        "is_dir": Kind.DIR,
-        "is_symlink": Kind.SYMLINK,
-        "is_char_device": Kind.CHAR,
-        "is_block_device": Kind.BLOCK,
-        "is_fifo": Kind.FIFO,
-    }
-    for name, kind in kinds.items():
-        if getattr(raw, name):
-            return kind
-    raise ValueError(f"{path} is of a kind that no image has")
+def _decompressor(compression: int) -> Callable[[bytes, int], bytes]:
+    """What unpacks a block, by the number in the superblock: at most as many bytes as are asked for."""
+    known: dict[int, Callable[[bytes, int], bytes]] = {1: _zlib, 4: _xz, 5: _lz4, 6: zstd.decompress}
+    if compression not in known:
+        raise ValueError(f"its compression {compression} is none of gzip, xz, lz4 and zstd")
+    return known[compression]
 
 
-def _exactly(stream: BinaryIO, offset: int, size: int) -> bytes:
-    stream.seek(offset)
-    data = stream.read(size)
-    if len(data) != size:
-        raise EOFError(f"it ends before byte {offset + size}")
-    return data
+def _zlib(data: bytes, limit: int) -> bytes:
+    state = zlib.decompressobj()
+    found = state.decompress(data, limit + 1)
+    if not state.eof or len(found) > limit:
+        raise ValueError("a block is damaged, or too large")
+    return found
+
+
+def _xz(data: bytes, limit: int) -> bytes:
+    state = lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=_XZ_MEMORY)
+    found = state.decompress(data, limit + 1)
+    if not state.eof or len(found) > limit:
+        raise ValueError("a block is damaged, or too large")
+    return found
+
+
+def _lz4(data: bytes, limit: int) -> bytes:
+    return bytes(lz4.block.decompress(data, uncompressed_size=limit))

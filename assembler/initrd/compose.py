@@ -18,7 +18,7 @@ from assembler.initrd.modules import Kernel
 from assembler.tree.content import read
 from assembler.tree.staging import Inode, Kind, Tree
 
-PROGRAMS = ("/usr/sbin/blkid", "/usr/sbin/e2fsck", "/usr/sbin/mke2fs")
+PROGRAMS = ("/usr/sbin/badblocks", "/usr/sbin/blkid", "/usr/sbin/e2fsck", "/usr/sbin/mke2fs")
 """What the scripts call besides busybox: of util-linux, and of e2fsprogs."""
 BUSYBOX = "/usr/bin/busybox"
 """The static one."""
@@ -80,6 +80,8 @@ class Settings:
     """Label of a file system that holds this system's state."""
     wait: int = 30
     """Seconds to wait for the medium, and for a state disk that was named (``livecd.wait=``)."""
+    blank_timeout: int = 120
+    """Seconds in which `auto` has to have read a disk to its end to take it for blank (``livecd.blank_timeout=``)."""
 
 
 def read_scripts(folder: Path) -> dict[str, bytes]:
@@ -96,6 +98,7 @@ def _configuration(settings: Settings) -> bytes:
         "state": settings.state,
         "state_label": settings.state_label,
         "wait": str(settings.wait),
+        "blank_timeout": str(settings.blank_timeout),
     }
     for name, value in values.items():
         if not value or not value.isprintable() or " " in value:

@@ -2,6 +2,9 @@
 
 A fragment is what the kernel's own merge_config.sh reads: ``CONFIG_X=value`` and ``# CONFIG_X is not set``, everything
 else on lines of its own being comments. Symbols are named without ``CONFIG_`` and an unset one has the value ``n``.
+
+A fragment is data. The kernel's build hands strings of its configuration to make and to shells, unquoted here and
+there, and takes some for names of files of this machine; so what means something to those is refused.
 """
 
 import re
@@ -13,9 +16,35 @@ from assembler.errors import AssembleError, Place, Problems
 from assembler.kernel.expression import Unmet
 from assembler.kernel.kconfig import Symbols
 
-_SET = re.compile(r"CONFIG_(\w+)=(.*)$")
-_UNSET = re.compile(r"#\s*CONFIG_(\w+) is not set$")
-_VALUE = re.compile(r'[ymn]|-?\d+|0[xX][0-9a-fA-F]+|"(?:[^"\\]|\\.)*"')
+_SET = re.compile(r"CONFIG_(\w+)=(.*)$", re.ASCII)
+_UNSET = re.compile(r"#\s*CONFIG_(\w+) is not set$", re.ASCII)
+_VALUE = re.compile(r'[ymn]|-?[0-9]{1,20}|0[xX][0-9a-fA-F]{1,16}|"(?:[^"\\]|\\.)*"')
+_PLAIN = re.compile(r"[A-Za-z0-9 _.,:=/+@%-]{0,2048}")
+"""What strings are made of: nothing in it means anything to a shell within one word, or to make."""
+_WORD = re.compile(r"[A-Za-z0-9_.+-]{0,32}")
+_WORDS = frozenset({"LOCALVERSION", "BUILD_SALT"})
+"""Strings of which names are made: of the release, which folders are called by."""
+_OF_THE_HOST: Mapping[str, str] = {
+    **dict.fromkeys(
+        (
+            *("ACPI_CUSTOM_DSDT_FILE", "BOOT_CONFIG_EMBED_FILE", "BUILTIN_DTB_NAME", "BUILTIN_DTB_SOURCE"),
+            *("CFG80211_EXTRA_REGDB_KEYDIR", "EFI_SBAT_FILE", "EXTRA_FIRMWARE", "EXTRA_FIRMWARE_DIR"),
+            *("INITRAMFS_SOURCE", "MODULE_SIG_KEY", "SYSTEM_BLACKLIST_HASH_LIST", "SYSTEM_REVOCATION_KEYS"),
+            *("SYSTEM_TRUSTED_KEYS", "UNUSED_KSYMS_WHITELIST"),
+        ),
+        "it names a file of the machine that compiles, which no fragment may read",
+    ),
+    **dict.fromkeys(
+        (
+            *("AS_VERSION", "BINDGEN_VERSION_TEXT", "CC_VERSION_TEXT", "CLANG_VERSION", "GCC_VERSION", "LD_VERSION"),
+            *("LLD_VERSION", "PAHOLE_VERSION", "RUSTC_VERSION", "RUSTC_VERSION_TEXT", "RUSTC_LLVM_VERSION"),
+        ),
+        "it tells of the compilers that are there, which a fragment cannot know",
+    ),
+}
+"""Symbols that have the value that the kernel's build gives them, and why. An empty string may be asked for."""
+_LARGEST = 1 << 20
+"""Bytes of a fragment: Debian's whole configurations have a third of that."""
 _SHOWN = 4
 """Symbols that one message names."""
 
@@ -55,7 +84,9 @@ def parse_fragment(name: str, data: bytes) -> tuple[list[Setting], list[ConfigEr
     """The settings of the fragment `data`, which errors call `name`, and an error for every line that is none."""
     settings: list[Setting] = []
     problems: list[ConfigError] = []
-    for number, raw in enumerate(data.decode("utf-8", "replace").splitlines(), 1):
+    if len(data) > _LARGEST:
+        return [], [ConfigError("a fragment is too large", where=Place(file=name), why=f"more than {_LARGEST} bytes")]
+    for number, raw in enumerate(data.decode("utf-8", "replace").split("\n"), 1):
         line = raw.strip()
         where = Place(file=name, line=number)
         if unset := _UNSET.match(line):
@@ -66,10 +97,35 @@ def parse_fragment(name: str, data: bytes) -> tuple[list[Setting], list[ConfigEr
             problems.append(ConfigError("not a setting", where=where, why=line[:60], hint="write CONFIG_SYMBOL=value"))
         elif _VALUE.fullmatch(match[2]) is None:
             hint = "one of y, n, a number, or a string in double quotes; comments stand on lines of their own"
-            problems.append(ConfigError(f"CONFIG_{match[1]} has no such value", where=where, why=match[2], hint=hint))
+            why = match[2][:60]
+            problems.append(ConfigError(f"CONFIG_{match[1]} has no such value", where=where, why=why, hint=hint))
+        elif problem := _unsafe(match[1], match[2], where):
+            problems.append(problem)
         else:
             settings.append(Setting(match[1], match[2], name, number))
     return settings, problems
+
+
+def _unsafe(symbol: str, value: str, where: Place) -> ConfigError | None:
+    """What is wrong with a value that could mean something to more than the kernel; None for one that is data."""
+    name, text = f"CONFIG_{symbol}", value.removeprefix('"').removesuffix('"')
+    if symbol in _OF_THE_HOST and text and value != "n":
+        return ConfigError(f"{name} cannot be chosen", where=where, why=_OF_THE_HOST[symbol], hint="remove it")
+    if not value.startswith('"'):
+        return None
+    allowed = _WORD if symbol in _WORDS else _PLAIN
+    if allowed.fullmatch(text):
+        return None
+    wrong = next((character for character in text if not allowed.fullmatch(character)), "")
+    letters = "letters, digits and . _ + -" if symbol in _WORDS else "letters, digits, spaces and . _ , : = / + @ % -"
+    return ConfigError(
+        f"{name} has a value that could mean something to make or a shell"
+        if wrong
+        else f"the value of {name} is too long",
+        where=where,
+        why=f"the character {wrong!r}" if wrong else f"{len(text)} characters",
+        hint=f"its strings have {letters} only" if wrong else "",
+    )
 
 
 def merge(fragments: Sequence[tuple[str, bytes]]) -> dict[str, Setting]:

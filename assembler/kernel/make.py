@@ -1,11 +1,13 @@
-"""Running the kernel's own make: constant surroundings, progress by what it compiles, errors that say what broke."""
+"""Running the kernel's own make: constant surroundings, progress by what it compiles, errors that say what broke.
 
-import contextlib
+It runs programs that come with the source. They are confined, see tools/confinement.py, to the host's programs and
+headers, the source, and the folder that they compile in.
+"""
+
 import errno
 import os
 import re
 import shutil
-import signal
 import subprocess
 from collections import deque
 from collections.abc import Mapping, Sequence
@@ -16,6 +18,7 @@ from pathlib import Path
 from assembler.errors import AssembleError, Place
 from assembler.kernel.toolchain import Toolchain
 from assembler.progress import SILENT, Reporter
+from assembler.tools.confinement import HOST, HOST_FILES, Confinement, Limits, finish, kill, start, tell
 
 ARCHITECTURES: Mapping[str, tuple[str, str]] = {"amd64": ("x86_64", "x86"), "arm64": ("arm64", "arm64")}
 """By Debian architecture: what make calls it (ARCH), and its folder below arch/."""
@@ -29,6 +32,10 @@ _TROUBLE = re.compile(r"error:|Error \d|undefined reference|No such file|\*\*\*"
 _FULL = "No space left on device"
 _ROOM = 1 << 20
 """Bytes; with fewer than these, a failure is a full disk's."""
+
+
+_LIMITS = Limits(cpu=6 * 3600, memory=16 << 30, memory_each=0)
+"""Of each process: linking with link-time optimisation, and what pahole makes of debug information, take the most."""
 
 
 class MakeError(AssembleError):
@@ -57,11 +64,12 @@ class Make:
 
     def __post_init__(self) -> None:
         for folder in (self.tree, self.objects):
-            if re.search(r"[\s:]", str(folder)):
+            # Make and the shells that it starts would take these for something else than a path.
+            if found := re.search(r"[^\w/.,+@-]", str(folder)):
                 raise MakeError(
                     "a kernel cannot be built in this folder",
                     where=Place(file=str(folder)),
-                    why="its make does not take spaces and colons in paths",
+                    why=f"its make does not take {found[0]!r} in paths, nor spaces, colons and the like",
                     hint="put the store elsewhere with --store",
                 )
 
@@ -81,6 +89,16 @@ class Make:
             "TMPDIR": str(self.objects),
             "TZ": "UTC0",
         }
+
+    def confinement(self) -> Confinement:
+        """All that make, and whatever it starts, can reach."""
+        return Confinement(
+            runs=(*HOST, self.tree, self.objects),
+            reads=(*HOST_FILES, Path("/etc/ccache.conf"), Path("/etc/ssl/openssl.cnf")),
+            writes=(self.objects, *([self.cache] if self.toolchain.ccache else [])),
+            attributes=True,
+            limits=_LIMITS,
+        )
 
     def command(self, targets: Sequence[str]) -> list[str]:
         """The argument list that makes `targets`."""
@@ -109,17 +127,20 @@ class Make:
         around what failed, and OSError (ENOSPC) when the disk is full. When anything interrupts, make and all that it
         has started are killed.
         """
+        tell(reporter)
+        if self.toolchain.ccache:
+            self.cache.mkdir(exist_ok=True)
         # Not buffered: people follow it with tail -f.
         with log.open("ab", buffering=0) as output, reporter.step(name, total=expected, unit="items") as step:
             try:
-                process = subprocess.Popen(
+                process = start(
                     self.command(targets),
-                    stdin=subprocess.DEVNULL,
+                    self.confinement(),
+                    environment=self.environment(),
+                    cwd=self.objects,
                     stdout=subprocess.PIPE,
                     stderr=subprocess.STDOUT,
-                    env=self.environment(),
-                    pass_fds=() if self.lock is None else (self.lock,),
-                    start_new_session=True,
+                    descriptors=() if self.lock is None else (self.lock,),
                 )
             except OSError as error:
                 raise MakeError("make cannot be started", why=error.strerror or str(error)) from error
@@ -143,11 +164,9 @@ class Make:
                         last.append(line)
                         if _TROUBLE.search(line) and len(trouble) < _LAST_LINES:
                             trouble.append(line)
-                status = process.wait()
+                status = finish(process)
             except BaseException:
-                with contextlib.suppress(ProcessLookupError):
-                    os.killpg(process.pid, signal.SIGKILL)
-                process.wait()
+                kill(process)
                 raise
         if status == 0:
             return done

@@ -1,7 +1,8 @@
 """The programs of the host that a kernel is compiled with: which are missing, and which versions they have.
 
 They are the one thing in a build that does not come from the lock, so the lock names their versions, the kernel's key
-has them, and a build with others says so.
+has them, and a build with others says so. Only what lies where hosts have their programs is taken: make is confined to
+that, see make.py.
 """
 
 import os
@@ -11,9 +12,11 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 
 from assembler.errors import AssembleError, Place
 from assembler.lock.model import LockedTool
+from assembler.tools.confinement import HOST, HOST_FILES, Confinement, below, kill, start
 
 PREFIXES: Mapping[str, str] = {"amd64": "x86_64-linux-gnu-", "arm64": "aarch64-linux-gnu-"}
 """What cross compilers' names begin with, by Debian architecture."""
@@ -72,34 +75,46 @@ class Toolchain:
     """The `PATH` that they are found with."""
 
 
-def find(architecture: str, host: str, search: str) -> Toolchain:
+def find(architecture: str, host: str, search: str, *, roots: Sequence[Path] = HOST) -> Toolchain:
     """The tools for compiling a kernel for `architecture` on `host` (Debian's names), found in the `PATH` `search`.
 
-    Raises ToolchainError naming everything that is missing at once, with
-    the Debian packages that have it.
+    A program of the `PATH` counts when it lies below one of `roots`, links followed. Raises ToolchainError naming
+    everything that is missing at once, with the Debian packages that have it.
     """
     prefix = "" if architecture == host else PREFIXES[architecture]
     targeted = [_Tool(f"{prefix}{tool.name}", _package(tool.package, architecture, prefix)) for tool in _COMPILERS]
     wanted = [*targeted, *([_Tool("gcc", "gcc")] if prefix else []), *_TOOLS]
-    paths = {tool.name: shutil.which(tool.name, path=search) for tool in wanted}
+    paths = {tool.name: _which(tool.name, search, roots) for tool in wanted}
+    ccache = _which("ccache", search, roots)
+    elsewhere = [
+        f"{name}: {path} is not taken"
+        for name in paths
+        if not paths[name] and (path := shutil.which(name, path=search))
+    ]
     missing = [(tool.name, tool.package) for tool in wanted if paths[tool.name] is None]
+    # Folders with nothing that may be run would hide what later ones have.
+    kept = {os.path.dirname(path) for path in (*paths.values(), ccache) if path}  # noqa: PTH120  as PATH has it
+    search = os.pathsep.join(
+        folder for folder in search.split(os.pathsep) if folder in kept or below(Path(folder), roots)
+    )
     gcc = paths["gcc"]
     if gcc:
-        missing += [(name, package) for name, package in _HEADERS if not _has_header(gcc, name, search)]
+        missing += [(name, package) for name, package in _HEADERS if not _has_header(gcc, name, search, roots)]
     if missing:
         packages = " ".join(dict.fromkeys(package for _, package in missing))
         raise ToolchainError(
             "this machine lacks what a kernel is compiled with",
             why=", ".join(f"no {name} (package {package})" for name, package in missing),
             hint=f'on Debian: apt-get install {packages}; or take Debian\'s kernel, kernel.source = "distro"',
+            details=[*elsewhere, f"only programs below {', '.join(map(str, roots))} are"] if elsewhere else [],
         )
     with ThreadPoolExecutor() as pool:
-        versions = pool.map(lambda tool: _version(str(paths[tool.name]), tool, search), wanted)
+        versions = pool.map(lambda tool: _version(str(paths[tool.name]), tool, search, roots), wanted)
     tools = [LockedTool(name=tool.name, version=version) for tool, version in zip(wanted, versions, strict=True)]
     return Toolchain(
         prefix=prefix,
         tools=tuple(sorted(tools, key=lambda tool: tool.name)),
-        ccache=shutil.which("ccache", path=search) or "",
+        ccache=ccache or "",
         search=search,
     )
 
@@ -116,6 +131,12 @@ def differences(locked: Sequence[LockedTool], found: Sequence[LockedTool]) -> li
     ]
 
 
+def _which(name: str, search: str, roots: Sequence[Path]) -> str | None:
+    """The first program `name` of a `PATH` that lies below one of `roots`."""
+    found = (shutil.which(name, path=folder) for folder in search.split(os.pathsep) if folder)
+    return next((path for path in found if path and below(Path(path), roots)), None)
+
+
 def _package(package: str, architecture: str, prefix: str) -> str:
     if not prefix:
         return package
@@ -123,15 +144,15 @@ def _package(package: str, architecture: str, prefix: str) -> str:
     return f"{package}-{triplet}"
 
 
-def _has_header(gcc: str, name: str, search: str) -> bool:
-    tried = _run([gcc, "-E", "-x", "c", "-"], search, f"#include <{name}>\n")
-    return tried is not None and tried.returncode == 0
+def _has_header(gcc: str, name: str, search: str, roots: Sequence[Path]) -> bool:
+    tried = _run([gcc, "-E", "-x", "c", "-"], search, roots, f"#include <{name}>\n")
+    return tried is not None and tried[0] == 0
 
 
-def _version(path: str, tool: _Tool, search: str) -> str:
+def _version(path: str, tool: _Tool, search: str, roots: Sequence[Path]) -> str:
     """The version that a tool tells, with its distributor's revision when it tells that."""
-    told = _run([path, "--version"], search)
-    text = "" if told is None else (told.stdout or told.stderr).strip()
+    told = _run([path, "--version"], search, roots)
+    text = "" if told is None else (told[1].strip() or told[2].strip())
     first = text.splitlines()[0] if text else ""
     if tool.name.endswith("gcc"):
         # "gcc (Debian 12.2.0-14+deb12u1) 12.2.0": the whole line goes into the kernel.
@@ -146,20 +167,26 @@ def _version(path: str, tool: _Tool, search: str) -> str:
     return match[0]
 
 
-def _run(command: list[str], search: str, stdin: str = "") -> "subprocess.CompletedProcess[str] | None":
-    """The finished program; None when it cannot be started or hangs."""
-    environment = {"PATH": search, "LC_ALL": "C", "HOME": "/nonexistent"}
+def _run(command: list[str], search: str, roots: Sequence[Path], stdin: str = "") -> tuple[int, str, str] | None:
+    """Status, output and errors of a program, confined as make is; None when it cannot be started or hangs."""
     try:
-        return subprocess.run(
+        process = start(
             command,
-            input=stdin,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            env=environment,
-            timeout=_SECONDS,
-            check=False,
-            cwd=os.sep,
+            Confinement(runs=tuple(roots), reads=HOST_FILES),
+            environment={"PATH": search, "LC_ALL": "C", "HOME": "/nonexistent"},
+            cwd=Path("/"),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
         )
-    except (OSError, subprocess.TimeoutExpired):
+    except OSError:
         return None
+    try:
+        said, complaint = process.communicate(stdin.encode(), timeout=_SECONDS)
+    except subprocess.TimeoutExpired:
+        kill(process)
+        return None
+    except BaseException:
+        kill(process)
+        raise
+    return process.returncode, said.decode("utf-8", "replace"), complaint.decode("utf-8", "replace")

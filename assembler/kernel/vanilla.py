@@ -1,6 +1,7 @@
 """A kernel from its source: configured by fragments, checked, compiled."""
 
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,7 +13,7 @@ from assembler.kernel import config
 from assembler.kernel.config import Setting
 from assembler.kernel.kconfig import read_symbols
 from assembler.kernel.make import ARCHITECTURES, Make
-from assembler.kernel.source import release_of
+from assembler.kernel.source import SourceError, release_of
 from assembler.kernel.toolchain import Toolchain
 from assembler.progress import SILENT, Reporter
 from assembler.store.objects import Store
@@ -22,6 +23,8 @@ RELEASE = "release"
 """A file with what ``uname -r`` will say."""
 BUILTIN = ("modules.builtin", "modules.builtin.modinfo")
 """What is built in, for modprobe: that it need not be loaded, and under which other names it goes."""
+_RELEASE = "include/config/kernel.release"
+"""The file of make's that `RELEASE` is a copy of."""
 _COUNT = "steps"
 """A file with how many files make worked on."""
 
@@ -76,12 +79,13 @@ def build(wish: Wish, folder: Path, store: Store, *, kind: str, jobs: int = 2, r
         target, image = _ZBOOT if zboot else _IMAGES[wish.architecture]
         expected = _last_count(store, kind, wish.architecture) or _estimate(values)
         done = make.run([target], log, expected=expected, reporter=reporter)
+        _check_release((objects / _RELEASE).read_text("utf-8", "replace").strip())
         folder.mkdir()
         made = {
             IMAGE: image,
             CONFIG: ".config",
             SYSTEM_MAP: "System.map",
-            RELEASE: "include/config/kernel.release",
+            RELEASE: _RELEASE,
             **{name: name for name in BUILTIN},
         }
         for name, path in made.items():
@@ -105,6 +109,12 @@ def configure(
     symbols = read_symbols(make.tree, ARCHITECTURES[make.architecture][1])
     config.check(asked, values, symbols, release_of(make.tree))
     return values
+
+
+def _check_release(release: str) -> None:
+    """Folders are called by it, on the host and in the image."""
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9.+_~-]{0,63}", release):
+        raise SourceError("the kernel calls its release by what is no name", why=repr(release[:80]))
 
 
 @contextmanager

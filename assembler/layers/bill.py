@@ -27,8 +27,8 @@ def bill_step(inputs: Inputs, system: TreeLayer) -> Step:
     needed = {
         system.step.label: system.step.key,
         **of_values(name=name, epoch=epoch),
-        **of_packages("package", lock.in_image),
+        **of_packages("package", lock.packages),
         **{f"file {file.name}": digest(value=file) for file in lock.files},
         **{f"image {image.name}": digest(value=image) for image in lock.images},
     }
-    return Step(layer="rootfs", name="sbom", inputs=needed, make=make, outputs=(CYCLONEDX, SPDX))
+    return Step(layer="rootfs", name="sbom", inputs=needed, make=make, outputs=(CYCLONEDX, SPDX), discreet=True)

@@ -6,12 +6,14 @@ from pathlib import Path
 
 from assembler.layers.inputs import Inputs
 from assembler.layers.livecd import built_from
-from assembler.layers.manifest import FILE, Artifact, Layers, Made, Manifest, read_layers
+from assembler.layers.manifest import FILE, Layers, Made, Manifest, read_layers
 from assembler.layers.outputs import Outputs, outputs
 from assembler.layers.plan import plan
+from assembler.layers.record import known, remember, still_there, unknown
 from assembler.layers.selection import selected
-from assembler.layers.step import FACTS, LayerName, Step, facts
-from assembler.store.objects import Store, sha256_of
+from assembler.layers.step import FACTS, LayerName, Published, Step, facts, published
+from assembler.progress import SILENT, Reporter
+from assembler.store.objects import Store
 
 PROVENANCE = "provenance.json"
 """What all outputs were built from: see audit/provenance.py."""
@@ -20,9 +22,9 @@ PROVENANCE = "provenance.json"
 def build(inputs: Inputs, out: Path, *, only: Collection[str] = (), skip: Collection[str] = ()) -> Manifest:
     """Build the layers of a recipe that `selected` takes into `out`; returns what manifest.json says.
 
-    A file in `out` that a former build made of the same inputs, and that is still what it was, stays. Other layers that
-    these need are taken from the store or made, but their files in `out` are left alone. Nothing in `out` changes
-    unless everything succeeds. Raises AssembleError of many kinds, and OSError when a disk is full.
+    A file in `out` that is what the store has recorded for the same inputs stays. Other layers that these need are
+    taken from the store or made, but their files in `out` are left alone. Nothing in `out` changes unless everything
+    succeeds. Raises AssembleError of many kinds, and OSError when a disk is full.
     """
     steps = plan(inputs)
     layers = selected(steps, only, skip)
@@ -35,6 +37,7 @@ def build(inputs: Inputs, out: Path, *, only: Collection[str] = (), skip: Collec
         layers=layers,
         manifest=lambda done: _manifest(inputs, done),
         also=lambda made: {PROVENANCE: built_from(inputs, {each.name: each.sha256 for each in made.artifacts})},
+        reporter=inputs.reporter,
     )
 
 
@@ -47,18 +50,24 @@ def bring_up_to_date(
     layers: Collection[LayerName],
     manifest: Callable[[Layers], Manifest],
     also: Callable[[Manifest], Mapping[str, bytes]] = lambda _: {},
+    reporter: Reporter = SILENT,
 ) -> Manifest:
-    """As :func:`build`, for any steps; `before` is what a former build left in `out`.
+    """As :func:`build`, for any steps; `before` is what the manifest in `out` says.
 
-    `also` makes further files, which tell of the others.
+    `also` makes further files, which tell of the others. The reporter is warned of files of other layers that `store`
+    knows nothing of, and that the new manifest therefore leaves out.
     """
-    done: dict[LayerName, dict[str, Made]] = {
-        layer: dict(steps) for layer, steps in before.items() if layer not in layers
-    }
+    told = published(steps)
+    left = {layer: steps for layer, steps in before.items() if layer not in layers}
+    done: dict[LayerName, dict[str, Made]] = {layer: dict(steps) for layer, steps in known(left, store).items()}
+    if names := unknown(left, done):
+        reporter.warn(
+            f"this store has not made {', '.join(names)}, whatever manifest.json says: the manifest leaves them out"
+        )
     with outputs(out) as made:
         for step in steps:
             if step.layer in layers:
-                done.setdefault(step.layer, {})[step.name] = _done(step, before, made, store)
+                done.setdefault(step.layer, {})[step.name] = _done(step, told[step.label], made, store)
         result = manifest(done)
         for name, data in {**also(result), FILE: result.json()}.items():
             made.path(name).write_bytes(data)
@@ -66,45 +75,34 @@ def bring_up_to_date(
 
 
 def former(inputs: Inputs, out: Path) -> Layers:
-    """What a former build of the same image left in `out`."""
+    """What the manifest in `out` says that a former build of the same image made."""
     return read_layers(out, name=inputs.recipe.name, architecture=inputs.lock.architecture)
 
 
-def still_there(step: Step, before: Layers, out: Path) -> Made | None:
-    """What a former build made of the same inputs, when all its files are in `out` and still what they were."""
-    made = before.get(step.layer, {}).get(step.name)
-    if made is None or made.key != step.key or {artifact.name for artifact in made.outputs} != set(step.outputs):
-        return None
-    return made if all(_intact(out / artifact.name, artifact) for artifact in made.outputs) else None
-
-
-def _intact(path: Path, artifact: Artifact) -> bool:
-    try:
-        return path.stat().st_size == artifact.size and sha256_of(path) == artifact.sha256
-    except OSError:
-        return False
-
-
-def _done(step: Step, before: Layers, made: Outputs, store: Store) -> Made:
-    there = still_there(step, before, made.folder)
-    if there is not None:
-        return there
+def _done(step: Step, told: Published, made: Outputs, store: Store) -> Made:
+    before = still_there(step, told, made.folder, store)
+    if before is not None:
+        return before
     if not step.kept:
         step.make(made.staging)
-        contents, known = {}, {}
+        contents, about = {}, {}
     else:
-        result = step.result(store)
-        contents = {name: value for name, value in result.digests.items() if name not in {*step.outputs, FACTS}}
-        known = facts(result)
+        there = step.result(store)
+        contents = {name: value for name, value in there.digests.items() if name not in {*step.outputs, FACTS}}
+        about = facts(there)
         for name in step.outputs:
-            made.copy(result.path(name), name)
-    return Made(
-        key=step.key,
-        inputs=dict(step.keyed),
+            made.copy(there.path(name), name)
+    if step.key != told.key and not step.discreet:
+        made.private.update(step.outputs)
+    result = Made(
+        key=told.key,
+        inputs=dict(told.inputs),
         outputs=tuple(made.record(name) for name in step.outputs),
         contents=contents,
-        facts=known,
+        facts=about,
     )
+    remember(store, step, result)
+    return result
 
 
 def _manifest(inputs: Inputs, layers: Layers) -> Manifest:

@@ -78,10 +78,13 @@ def layer(inputs: Inputs) -> Step:
             epoch=inputs.epoch,
             joliet=True,
             identity=digest(seed=files),
+            private=["/*"],
         )
 
-    needed = {**of_values(epoch=inputs.epoch), **{name: digest(data=data) for name, data in files.items()}}
-    return Step(layer="cloudinit", name="seed", inputs=needed, make=make, outputs=(ISO,), kept=False)
+    needed = of_values(epoch=inputs.epoch)
+    # They may hold passwords and tokens.
+    secrets = {name: digest(data=data) for name, data in files.items()}
+    return Step(layer="cloudinit", name="seed", inputs=needed, secrets=secrets, make=make, outputs=(ISO,), kept=False)
 
 
 def from_recipe(loaded: LoadedRecipe, ssh_authorized_keys: Sequence[str] = ()) -> dict[str, bytes]:
@@ -203,6 +206,15 @@ def _check_user_data(data: bytes, name: str) -> None:
     if not _is_mime(text):
         _check_part(text, name)
         return
+    try:
+        _check_message(data, name)
+    except RecursionError as error:
+        raise SeedError("the MIME message is nested too deeply", where=Place(file=name)) from error
+    except (AttributeError, LookupError, TypeError, ValueError) as error:  # what email raises for odd headers
+        raise SeedError("the MIME message cannot be read", where=Place(file=name), why="of its headers") from error
+
+
+def _check_message(data: bytes, name: str) -> None:
     message = email.message_from_bytes(data)
     if message.is_multipart() == (message.get_content_maintype() != "multipart"):
         raise SeedError(
@@ -212,9 +224,10 @@ def _check_user_data(data: bytes, name: str) -> None:
         if part.is_multipart():
             continue
         payload = part.get_payload(decode=True)
-        assert isinstance(payload, bytes)
+        if not isinstance(payload, bytes):
+            continue
         kind = part.get_content_type()
-        shown = f"{name}, part {part.get_filename() or kind}"
+        shown = f"{name}, part {(part.get_filename() or kind)[:60]}"
         if kind in ("text/plain", "application/octet-stream", "text/x-not-multipart"):
             _check_part(_text(payload, shown), shown)
         elif kind == "text/cloud-config":
@@ -351,7 +364,7 @@ def _check_network_config(data: bytes, name: str) -> None:
     version = value.get("version")
     if version not in (1, 2) or isinstance(version, bool):
         raise SeedError(
-            "network-config has no version" if version is None else f"version {version!r} is not known",
+            "network-config has no version" if version is None else f"version {_shown(version)} is not known",
             where=Place(file=name, key=f"{prefix}version"),
             hint="version: 2 (or 1)",
         )
@@ -399,7 +412,7 @@ def _address(read: Callable[[str], object], value: Any, name: str, key: str, hin
         read(str(value))
     except ValueError as error:
         raise SeedError(
-            "cloud-init takes addresses only", where=Place(file=name, key=key), why=str(error), hint=hint
+            "cloud-init takes addresses only", where=Place(file=name, key=key), why=str(error)[:200], hint=hint
         ) from error
 
 
@@ -409,13 +422,18 @@ def _check_network_v1(config: Any, name: str, prefix: str) -> None:
     for index, item in enumerate(config):
         where = f"{prefix}config[{index}]"
         kind = _mapping(item, name, "an item", where).get("type")
-        if kind not in _V1_TYPES:
+        if not isinstance(kind, str) or kind not in _V1_TYPES:
             hint = did_you_mean(str(kind), _V1_TYPES) or f"one of {', '.join(sorted(_V1_TYPES))}"
-            what = "it has no type" if kind is None else f"type {kind!r} is not known"
+            what = "it has no type" if kind is None else f"type {_shown(kind)} is not known"
             raise SeedError(what, where=Place(file=name, key=where), hint=hint)
 
 
 # --- YAML --------------------------------------------------------------------------------------------------------
+
+
+def _shown(value: Any) -> str:
+    """A value as it may stand in a message."""
+    return quoted(value) if isinstance(value, str) else quoted(str(value))[1:-1]
 
 
 def _mapping(value: Any, name: str, what: str, key: str = "") -> dict[Any, Any]:
@@ -424,14 +442,63 @@ def _mapping(value: Any, name: str, what: str, key: str = "") -> dict[Any, Any]:
     return value
 
 
+DEEPEST = 64
+"""Mappings and lists within one another in a YAML document."""
+LONGEST_NUMBER = 64
+"""Characters of a whole number in YAML."""
+MOST_VALUES = 50_000
+"""Values in a YAML document, where each alias counts as all that it stands for."""
+
+
+class _Loader(yaml.SafeLoader):
+    """cloud-init's own loader, within bounds: aliases, merge keys and nesting can make much of little."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self._depth = 0
+        self._nodes = 0
+        self._merged = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        self._nodes += 1
+        self._depth += 1
+        mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]
+        if self._depth > DEEPEST:
+            raise yaml.composer.ComposerError(
+                None, None, f"values are nested too deeply: {DEEPEST} levels are read", mark
+            )
+        if self._nodes > MOST_VALUES:
+            raise yaml.composer.ComposerError(None, None, f"it has more than {MOST_VALUES} values", mark)
+        node = super().compose_node(parent, index)
+        self._depth -= 1
+        return node
+
+    def flatten_mapping(self, node: yaml.MappingNode) -> None:
+        super().flatten_mapping(node)
+        self._merged += len(node.value)
+        if self._merged > MOST_VALUES:
+            raise yaml.constructor.ConstructorError(
+                None, None, f"its merge keys make more than {MOST_VALUES} values", node.start_mark
+            )
+
+    def construct_yaml_int(self, node: yaml.ScalarNode) -> int:
+        if len(node.value) > LONGEST_NUMBER:
+            raise yaml.constructor.ConstructorError(None, None, "a number is too long", node.start_mark)
+        return super().construct_yaml_int(node)
+
+
+_Loader.add_constructor("tag:yaml.org,2002:int", _Loader.construct_yaml_int)
+
+
 def _yaml(text: str, name: str) -> Any:
     """The value of a YAML 1.1 document as cloud-init reads it, except that a key given twice is an error."""
     try:
-        loader = yaml.SafeLoader(text)
+        loader = _Loader(text)
         node = loader.get_single_node()
         if node is None:
             return None
         _unique_keys(node, name)
+        _check_aliases(node, name)
         return loader.construct_document(node)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
@@ -440,8 +507,43 @@ def _yaml(text: str, name: str) -> Any:
         raise SeedError("not valid YAML", where=where, why=error.problem or "", hint=hint) from error
     except (yaml.YAMLError, ValueError) as error:  # ValueError: a date that does not exist
         raise SeedError("not valid YAML", where=Place(file=name), why=str(error).split("\n", 1)[0]) from error
+    except (AttributeError, LookupError, TypeError, OverflowError) as error:
+        # What PyYAML's constructors raise for a tag and a value that do not go together, as `!!bool x`.
+        raise SeedError("not valid YAML", where=Place(file=name), why="a value is not what its tag says") from error
     except RecursionError as error:
         raise SeedError("not valid YAML", where=Place(file=name), why="values are nested too deeply") from error
+
+
+def _check_aliases(top: yaml.Node, name: str) -> None:
+    """Raise SeedError for values that hold themselves, and for few that stand for very many."""
+    sizes: dict[int, int] = {}
+    open_nodes: set[int] = set()
+    pending: list[tuple[yaml.Node, bool]] = [(top, False)]
+    while pending:
+        node, done = pending.pop()
+        inside = _children(node)
+        if done:
+            open_nodes.discard(id(node))
+            # No more than is needed: the numbers themselves could become too large.
+            sizes[id(node)] = min(1 + sum(sizes[id(child)] for child in inside), MOST_VALUES + 1)
+        elif id(node) in open_nodes:
+            where = Place(name, node.start_mark.line + 1, node.start_mark.column + 1)
+            raise SeedError("not valid YAML", where=where, why="the value holds an alias of itself")
+        elif id(node) not in sizes:
+            open_nodes.add(id(node))
+            pending.append((node, True))
+            pending += ((child, False) for child in inside if id(child) not in sizes)
+    if sizes[id(top)] > MOST_VALUES:
+        why = f"its aliases stand for more than {MOST_VALUES} values"
+        raise SeedError("not valid YAML", where=Place(file=name), why=why)
+
+
+def _children(node: yaml.Node) -> list[yaml.Node]:
+    if isinstance(node, yaml.SequenceNode):
+        return list(node.value)
+    if isinstance(node, yaml.MappingNode):
+        return [part for pair in node.value for part in pair]
+    return []
 
 
 def _unique_keys(top: yaml.Node, name: str) -> None:

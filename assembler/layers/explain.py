@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from assembler.layers.build import still_there
 from assembler.layers.manifest import Layers, Made
-from assembler.layers.step import CODE, LayerName, Step
+from assembler.layers.record import intact, still_there
+from assembler.layers.step import CODE, LayerName, Published, Step, published
 from assembler.store.objects import Store
 
 State = Literal["unchanged", "stored", "make", "idle"]
@@ -28,7 +28,8 @@ def explain(
     steps: Sequence[Step], before: Layers, out: Path, store: Store, layers: Collection[LayerName]
 ) -> tuple[Explanation, ...]:
     """What building `layers` into `out` would do with each of `steps`; `before` is what a former build left there."""
-    there = {step.label for step in steps if step.layer in layers and still_there(step, before, out)}
+    told = published(steps)
+    there = {step.label for step in steps if step.layer in layers and still_there(step, told[step.label], out, store)}
     users: dict[str, list[str]] = {step.label: [] for step in steps}
     explained: list[Explanation] = []
     for step in reversed(steps):
@@ -42,20 +43,23 @@ def explain(
             state = "stored" if asked else "unchanged" if step.label in there else "idle"
         reasons: tuple[str, ...] = ()
         if asked:
-            reasons = changes(step, before.get(step.layer, {}).get(step.name))
+            reasons = changes(step, told[step.label], before.get(step.layer, {}).get(step.name), out)
         elif state == "make":
             reasons = (f"not in the store, and needed for {', '.join(sorted(users[step.label]))}",)
         explained.append(Explanation(step=step, state=state, reasons=reasons))
     return tuple(reversed(explained))
 
 
-def changes(step: Step, former: Made | None) -> tuple[str, ...]:
-    """How the inputs of `step` differ from those that `former` was made of, in words."""
+def changes(step: Step, told: Published, former: Made | None, out: Path) -> tuple[str, ...]:
+    """How the inputs of `step`, `told` as in a manifest, differ from those that `former` was made of, in words."""
     if former is None:
         return ("not built into this folder before",)
-    if former.key == step.key:
-        return ("its files in this folder are missing or have been changed",)
-    now = step.keyed
+    if former.key == told.key:
+        if step.key == told.key or not all(intact(out / artifact.name, artifact) for artifact in former.outputs):
+            return ("its files in this folder are missing, have been changed, or were not made with this store",)
+        secrets = ", ".join(sorted(step.secrets)) or "of a step that it is made of"
+        return (f"a secret has changed ({secrets}), or it was not made with this store",)
+    now = told.inputs
     texts = [_change(name, former.inputs.get(name), now.get(name)) for name in sorted({*now, *former.inputs})]
     return tuple(text for text in texts if text)
 

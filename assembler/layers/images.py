@@ -35,7 +35,7 @@ def _step(inputs: Inputs, root: TreeLayer, suffix: str, make: Callable[[Inputs, 
         root.step.label: root.step.key,
         **of_values(epoch=inputs.epoch),
         **({"artifacts.disk_size": inputs.recipe.artifacts.disk_size} if suffix == "qcow2" else {}),
-        **(of_packages("tool", inputs.lock.role("tools")) if suffix != "tar.zst" else {}),
+        **(of_packages("tool", inputs.lock.tools.packages) if suffix != "tar.zst" else {}),
     }
 
     def run(folder: Path) -> None:

@@ -1,6 +1,6 @@
 """What the layers of one build are made of and made with."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +25,10 @@ class Inputs:
     store: Store
     fetch: Callable[[Iterable[LockedPackage]], None]
     """Gets packages into the store."""
+    toolbox: Callable[[], Toolbox]
+    """The lock's tools, proved and laid out in the store."""
+    prove: Callable[[Sequence[LockedPackage]], None]
+    """Follows packages up to a signature of the recipe's archives: those of which something is run here."""
     fetch_files: Callable[[Iterable[LockedFile]], None]
     """Gets upstream files into the store."""
     fetch_images: Callable[[Iterable[LockedImage]], None]
@@ -58,7 +62,3 @@ class Inputs:
     def folder_of(self, role: str) -> Path:
         """A folder in the store with the packages of `role`, fetched and laid out."""
         return unpacked(self.store, self.fetched(role))
-
-    def toolbox(self) -> Toolbox:
-        """The locked tools."""
-        return Toolbox(self.folder_of("tools"), self.lock.build_architecture, self.store.root / "logs")

@@ -10,7 +10,6 @@ from pathlib import Path
 
 from assembler.audit import provenance
 from assembler.boot.live import live_boot
-from assembler.configure.settings import hashed_password
 from assembler.debian.sources import archives, parse_sources
 from assembler.debian.unpack import unpack
 from assembler.errors import AssembleError, Place
@@ -38,6 +37,9 @@ ISO = "node.iso"
 """Files of the steps' results."""
 SQUASHFS_PATH = f"live/{SQUASHFS}"
 """Where the root file system lies on the ISO."""
+PRIVATE = (f"/{SQUASHFS_PATH}", f"{contents.FOLDER}/rootfs.zst", f"{contents.RECIPE_FOLDER}/", contents.lock_path("*"))
+"""What nobody but root may read where the ISO is mounted: what has private files in it, or digests of them, and how the
+image was made. Whoever has the ISO itself can read all of it."""
 
 
 def scripts_folder() -> Path:
@@ -94,7 +96,7 @@ def squashfs_step(inputs: Inputs, root: TreeLayer) -> Step:
         root.step.label: root.step.key,
         **of_values(epoch=epoch),
         **of_table("livecd", recipe, ("compression", "compression_level")),
-        **of_packages("tool", inputs.lock.role("tools")),
+        **of_packages("tool", inputs.lock.tools.packages),
     }
     return Step(layer="livecd", name="squashfs", inputs=needed, make=make)
 
@@ -105,10 +107,9 @@ def iso_step(  # noqa: PLR0917  one a part
     """The hybrid ISO, with its lock, its recipe, bills of materials, and a list of all that is in it."""
     recipe, name, epoch = inputs.recipe.livecd, inputs.recipe.name, inputs.epoch
     architecture = inputs.lock.architecture
-    hashed = hashed_password(inputs.recipe.rootfs)
     extra = {
         contents.lock_path(name): inputs.lock_text,
-        **{f"{contents.RECIPE_FOLDER}/{path}": data for path, data in portable(inputs.loaded, hashed).items()},
+        **{f"{contents.RECIPE_FOLDER}/{path}": data for path, data in portable(inputs.loaded).items()},
     }
 
     def make(folder: Path) -> None:
@@ -122,12 +123,17 @@ def iso_step(  # noqa: PLR0917  one a part
         # Of contents, not of keys: another version of the assembler that makes the same parts makes the same ISO.
         images = {image.name: image.manifest for image in inputs.lock.images}
         identity = digest(parts=digests, recipe=recipe, name=name, extra=extra, images=images)
+        on_medium = images_on_medium(inputs)
+        # Blobs are named by their digests, which containerd compares when it takes them.
+        checked = {path: data for path, data in on_medium.items() if "/blobs/" not in path}
+        sums = contents.sums({f"/{SQUASHFS_PATH}": system.path(SQUASHFS), **checked})
         boot = live_boot(
             inputs.toolbox(),
             inputs.folder_of("boot"),
             architecture=architecture,
             title=name,
             identity=identity,
+            medium=hashlib.sha256(sums).hexdigest(),
             epoch=epoch,
             state=recipe.state,
             cmdline=recipe.cmdline,
@@ -140,7 +146,8 @@ def iso_step(  # noqa: PLR0917  one a part
             **extra,
             **{f"{contents.FOLDER}/{file}": bills.path(file) for file in sbom.outputs},
             contents.PROVENANCE: built_from(inputs, subjects),
-            **images_on_medium(inputs),
+            contents.SUMS: sums,
+            **on_medium,
             **{f"/{path}": result.path(file) for path, (result, file) in parts.items()},
         }
         trees = [
@@ -163,6 +170,7 @@ def iso_step(  # noqa: PLR0917  one a part
             epoch=epoch,
             boot=boot.images,
             identity=identity,
+            private=PRIVATE,
             reporter=inputs.reporter,
         )
         check_size((folder / ISO).stat().st_size, recipe.medium_size)
@@ -177,7 +185,7 @@ def iso_step(  # noqa: PLR0917  one a part
         **of_table("livecd", recipe, ("label", "state", "medium_size", "cmdline", "timeout")),
         **{f"file {path}": digest(data=data) for path, data in extra.items()},
         **{f"image {image.name}": image.manifest for image in inputs.lock.images},
-        **of_packages("tool", inputs.lock.role("tools")),
+        **of_packages("tool", inputs.lock.tools.packages),
         **of_packages("boot loader", inputs.lock.role("boot")),
     }
     return Step(layer="livecd", name="iso", inputs=needed, make=make, outputs=(ISO,), kept=False)

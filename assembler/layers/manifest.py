@@ -1,16 +1,23 @@
 """manifest.json: what was built, from what, with digests. The same bytes for the same lock."""
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from assembler.layers.step import LayerName
+from assembler.formats import json_reader
+from assembler.formats.hostfile import HostFileError, read_own
+from assembler.layers.step import LAYERS, LayerName
 
 FILE = "manifest.json"
-SCHEMA = 2
+SCHEMA = 3
 """Version of the manifest's format."""
+LARGEST = 16 << 20
+"""Bytes of a manifest at most; that of a node with 243 packages has 145,000."""
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+-]{0,254}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,9 +35,9 @@ class Made:
     """One step of a layer, done."""
 
     key: str
-    """Digest of `inputs`; the same key, the same result."""
+    """Digest of `inputs`; the same key, the same result, as far as no secrets go in."""
     inputs: Mapping[str, str]
-    """All that went into it, by name, with digests; see layers/step.py."""
+    """All that went into it but secrets, by name, with digests; see layers/step.py."""
     outputs: tuple[Artifact, ...]
     """Its files in the output folder."""
     contents: Mapping[str, str]
@@ -75,20 +82,50 @@ class Manifest:
 
 
 def read_layers(folder: Path, *, name: str, architecture: str) -> Layers:
-    """The layers in the manifest of an output folder.
+    """The layers in the manifest of an output folder, which says so itself: see layers/record.py.
 
     None of them when there is no manifest, or one of another image or format: what cannot be told is built again.
     """
     try:
-        document = json.loads((folder / FILE).read_bytes())
+        document = json_reader.parse(read_own(folder / FILE, LARGEST), limit=LARGEST)
         if (document["schema"], document["name"], document["architecture"]) != (SCHEMA, name, architecture):
             return {}
+        layers = document["layers"]
+        if not isinstance(layers, dict) or not layers.keys() <= set(LAYERS):
+            return {}
         return {
-            layer: {
-                step: Made(**{**made, "outputs": tuple(Artifact(**artifact) for artifact in made["outputs"])})
-                for step, made in steps.items()
-            }
-            for layer, steps in document["layers"].items()
+            layer: {step: made_of(made) for step, made in layers[layer].items() if _NAME.fullmatch(step)}
+            for layer in LAYERS
+            if layer in layers
         }
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (HostFileError, ValueError, KeyError, TypeError, AttributeError):
         return {}
+
+
+def made_of(values: Any) -> Made:
+    """A step's entry from JSON. Raises ValueError, KeyError or TypeError when it is none."""
+    made = Made(
+        key=values["key"],
+        inputs=dict(values["inputs"]),
+        outputs=tuple(Artifact(**each) for each in values["outputs"]),
+        contents=dict(values["contents"]),
+        facts=dict(values["facts"]),
+    )
+    sound = _SHA256.fullmatch(made.key) and all(
+        isinstance(text, str) for table in (made.inputs, made.contents) for text in (*table, *table.values())
+    )
+    if not sound or not all(map(_plain, made.outputs)):
+        raise ValueError("not the entry of a step")
+    return made
+
+
+def _plain(artifact: Artifact) -> bool:
+    """Whether it has a name in the folder itself, a size and a digest."""
+    size = artifact.size
+    return bool(
+        _NAME.fullmatch(artifact.name)
+        and isinstance(size, int)
+        and not isinstance(size, bool)
+        and size >= 0
+        and _SHA256.fullmatch(artifact.sha256)
+    )

@@ -4,7 +4,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from assembler.errors import AssembleError, Place
@@ -19,6 +19,8 @@ class Outputs:
 
     folder: Path
     staging: Path
+    private: set[str] = field(default_factory=set)
+    """Those with secrets: nobody but their owner may read them, whatever the umask."""
 
     def path(self, name: str) -> Path:
         """Where to write the output `name`."""
@@ -44,7 +46,7 @@ class Outputs:
                     hint="move it away, or name another folder with --out",
                 )
         for path in finished:
-            path.chmod(0o666 & ~_umask())
+            path.chmod(0o600 if path.name in self.private else 0o666 & ~_umask())
             path.replace(self.folder / path.name)
 
 
@@ -64,7 +66,7 @@ def outputs(folder: Path) -> Iterator[Outputs]:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             staging = stack.enter_context(scratch(folder))
-            staging.mkdir()
+            staging.mkdir(mode=0o700)
         except OSError as error:
             raise AssembleError(
                 "the output folder cannot be written",

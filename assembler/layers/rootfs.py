@@ -1,12 +1,12 @@
 """The root file system layer: packages unpacked, configured, and what the recipe adds."""
 
-import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 
 from assembler.configure import ids, settings
 from assembler.configure.engine import Settings, configure, problems
@@ -50,8 +50,14 @@ class TreeLayer:
     """The tree, the same one every time: not to be changed, but for a copy of it."""
 
 
-def tree_layer(layer: LayerName, name: str, inputs: Mapping[str, str], compose: Callable[[], Tree]) -> TreeLayer:
-    """The layer whose tree `compose` makes of `inputs`, at most once."""
+def tree_layer(
+    layer: LayerName,
+    name: str,
+    inputs: Mapping[str, str],
+    compose: Callable[[], Tree],
+    secrets: Mapping[str, str] = MappingProxyType({}),
+) -> TreeLayer:
+    """The layer whose tree `compose` makes of `inputs` and `secrets`, at most once."""
     once = cache(compose)
 
     def make(folder: Path) -> None:
@@ -60,7 +66,8 @@ def tree_layer(layer: LayerName, name: str, inputs: Mapping[str, str], compose: 
         (folder / LISTING).write_text("".join(lines), "ascii")
         (folder / FACTS).write_text(json.dumps({"tree_sha256": digest.digest(lines), **extent(tree)}), "ascii")
 
-    return TreeLayer(name=name, step=Step(layer=layer, name="tree", inputs=inputs, make=make), compose=once)
+    step = Step(layer=layer, name="tree", inputs=inputs, secrets=secrets, make=make)
+    return TreeLayer(name=name, step=step, compose=once)
 
 
 def extent(tree: Tree) -> dict[str, int]:
@@ -73,6 +80,7 @@ def extent(tree: Tree) -> dict[str, int]:
 def layer(inputs: Inputs) -> TreeLayer:
     """The recipe's root file system."""
     recipe, epoch = inputs.recipe.rootfs, inputs.epoch
+    private = recipe.private_sources
 
     def make() -> Tree:
         return compose(
@@ -89,16 +97,34 @@ def layer(inputs: Inputs) -> TreeLayer:
     needed = {
         **of_values(architecture=inputs.lock.architecture, epoch=epoch),
         **recipe_inputs(recipe),
-        **of_files("rootfs", inputs.files),
+        **of_files("rootfs", {key: data for key, data in inputs.files.items() if key not in private}),
         **of_packages("package", inputs.lock.role("rootfs")),
     }
-    return tree_layer("rootfs", "rootfs", needed, make)
+    secrets = {
+        **recipe_secrets(recipe),
+        **of_files("rootfs", {key: data for key, data in inputs.files.items() if key in private}),
+    }
+    return tree_layer("rootfs", "rootfs", needed, make, secrets)
 
 
 def recipe_inputs(recipe: RootfsRecipe) -> dict[str, str]:
-    """The keys of the recipe's table as inputs of its tree. The password is hashed slowly, as inputs get published."""
-    hashed = hashlib.scrypt(recipe.root_password.encode(), salt=b"assembler", n=1 << 12, r=8, p=1).hex()
-    return {**of_table("rootfs", recipe), "rootfs.root_password": hashed}
+    """The keys of the recipe's table as inputs of its tree, but for what is in `recipe_secrets`."""
+    files = [file.model_copy(update={"content": ""}) if file.private else file for file in recipe.files]
+    public = of_table("rootfs", recipe.model_copy(update={"files": files}))
+    return {name: value for name, value in public.items() if name != "rootfs.root_password"}
+
+
+def recipe_secrets(recipe: RootfsRecipe) -> dict[str, str]:
+    """The secrets in the recipe's table as inputs of its tree.
+
+    The password is there as it is in the image: to guess it by this costs as much as by the image itself.
+    """
+    contents = {file.path: file.content for file in recipe.files if file.private and file.content is not None}
+    hashed = settings.hashed_password(recipe)
+    return {
+        **(of_values(**{"rootfs.root_password": hashed}) if hashed != "!" else {}),
+        **(of_values(**{"rootfs.files": contents}) if contents else {}),
+    }
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ inputs have names, a change can be explained. Another step among the inputs stan
 
 import json
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -40,8 +40,13 @@ class Step:
     make: Callable[[Path], None]
     """Writes the result into the folder given, which is there and empty. Raises AssembleError, and OSError for a full
     disk."""
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """More of the same, as digests of what is secret, or as good as given away by its digest (a password, a private
+    file). They decide the key; nothing that is written for others tells of them."""
     outputs: tuple[str, ...] = ()
     """Those files of the result that go into the output folder."""
+    discreet: bool = False
+    """Whether nothing of secrets, in this step or in those that it is made of, is in its outputs."""
     kept: bool = True
     """Whether the result stays in the store; otherwise it is made in the output folder, for others do not need it."""
 
@@ -52,8 +57,10 @@ class Step:
 
     @property
     def key(self) -> str:
-        """SHA-256 (hex) over the inputs and the assembler's code."""
-        return digest(step=self.label, inputs=dict(self.keyed))
+        """SHA-256 (hex) over the inputs and the assembler's code. Where there are secrets, in this step or in those it
+        is made of, whoever knows the rest could find them out with it: it is for the store, and for nothing else.
+        """
+        return _key(self.label, {**self.keyed, **{f"secret {name}": value for name, value in self.secrets.items()}})
 
     @property
     def keyed(self) -> Mapping[str, str]:
@@ -94,6 +101,35 @@ def _sound(folder: Path) -> bool:
         return all(sha256_of(folder / "files" / name) == digest for name, digest in _digests(folder).items())
     except (OSError, ValueError):
         return False
+
+
+def _key(label: str, inputs: Mapping[str, str]) -> str:
+    return digest(step=label, inputs=dict(inputs))
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """A step as the manifest tells of it: what depends on secrets in no way."""
+
+    key: str
+    """As :attr:`Step.key`, without secrets: the same one where there are none."""
+    inputs: Mapping[str, str]
+    """As :attr:`Step.keyed`, other steps by their published keys."""
+
+
+def published(steps: Iterable[Step]) -> dict[str, Published]:
+    """What may be told of `steps`, each after those among its inputs, by label."""
+    found: dict[str, Published] = {}
+    for step in steps:
+        inputs = {name: found[name].key if name in found else value for name, value in step.keyed.items()}
+        found[step.label] = Published(_key(step.label, inputs), inputs)
+    return found
+
+
+def secrets_sha256(steps: Iterable[Step]) -> str:
+    """SHA-256 (hex) over the secrets of all `steps`, not to be told to anybody; empty when there are none."""
+    found = {step.label: dict(step.secrets) for step in steps if step.secrets}
+    return digest(secrets=found) if found else ""
 
 
 @dataclass(frozen=True, slots=True)

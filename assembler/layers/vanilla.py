@@ -19,6 +19,7 @@ from assembler.layers.kernel import KernelLayer
 from assembler.layers.keys import digest
 from assembler.layers.module_indexes import cached_depmod
 from assembler.layers.step import FACTS, Step, of_packages, of_table, of_values
+from assembler.lock.model import LockedFile, LockedPackage
 from assembler.tree.content import whole
 from assembler.tree.staging import Tree
 
@@ -40,7 +41,7 @@ def layer(inputs: Inputs) -> KernelLayer:
     config.merge(fragments)
     tools = _tools(inputs)
     versions = inputs.lock.toolchain if isinstance(tools, ToolchainError) else tools.tools
-    packages, tarballs = inputs.lock.role("kernel-source"), inputs.lock.files_for("kernel")
+    packages, tarballs = _sources(inputs)
     identity = {
         **of_values(architecture=inputs.lock.architecture, epoch=epoch),
         **of_table("kernel", recipe, ("base",)),
@@ -53,6 +54,9 @@ def layer(inputs: Inputs) -> KernelLayer:
     def compile_into(folder: Path) -> None:
         if isinstance(tools, ToolchainError):
             raise tools
+        # The lock's word is not enough for what runs here; a tarball is what the recipe itself says.
+        if packages:
+            inputs.prove(packages)
         inputs.fetch(packages)
         inputs.fetch_files(tarballs)
         if tarballs:
@@ -109,6 +113,25 @@ def layer(inputs: Inputs) -> KernelLayer:
     return KernelLayer(
         Step(layer="kernel", name="image", inputs=identity, make=make, outputs=outputs), tree, apart=True
     )
+
+
+def _sources(inputs: Inputs) -> tuple[tuple[LockedPackage, ...], tuple[LockedFile, ...]]:
+    """The locked source, a package or a tarball: the one that the recipe names, as what is in it is run."""
+    recipe = inputs.recipe.kernel
+    packages, tarballs = tuple(inputs.lock.role("kernel-source")), tuple(inputs.lock.files_for("kernel"))
+    if recipe.url:
+        right = not packages and [file.sha256 for file in tarballs] == [recipe.sha256]
+    else:
+        right = not tarballs and [package.name for package in packages] == [recipe.package.partition(":")[0]]
+    if not right:
+        named = [package.name for package in packages] + [f"{file.name} {file.sha256[:12]}" for file in tarballs]
+        raise SourceError(
+            "the lock has another kernel's source than the recipe names",
+            where=Place(key="kernel.sha256" if recipe.url else "kernel.package"),
+            why=", ".join(named) or "none",
+            hint="lock again; what the source says is run when it is compiled",
+        )
+    return packages, tarballs
 
 
 def _tools(inputs: Inputs) -> Toolchain | ToolchainError:

@@ -81,7 +81,9 @@ def lock_files(
         )
         _compare(locked, previous, file.key)
         if locked.learned == "first-use":
-            reporter.warn(f"nobody vouches for {file.url}: its SHA-256 {locked.sha256} is trusted on first use")
+            reporter.warn(
+                f"nobody vouches for {printable(file.url)}: its SHA-256 {locked.sha256} is trusted on first use"
+            )
         files.append(locked)
     return tuple(sorted(files, key=lambda file: file.name))
 

@@ -2,15 +2,15 @@
 
 from dataclasses import dataclass
 
-SCHEMA = 2
+SCHEMA = 3
 """Version of the lock's own format."""
 
-ROLES = ("rootfs", "kernel-source", "initrd", "boot", "tools", "vm")
-"""What a package is wanted for: in the image; the source of a kernel that is compiled; in the initrd; boot loader files
-(target architecture); tools run while building and QEMU (build architecture)."""
+ROLES = ("rootfs", "kernel-source", "initrd", "boot")
+"""What a package is wanted for: in the image; the source of a kernel that is compiled; in the initrd; boot loader
+files. All of these, or what is made of them, are in the image."""
 
-IN_IMAGE = ("rootfs", "kernel-source", "initrd", "boot")
-"""Those of the roles whose packages, or what is made of them, are in the image."""
+TOOLS = "tools"
+"""The role of the packages of `LockedToolbox`, which are run while building."""
 
 FILE_ROLES = ("kernel", "kubernetes")
 """What an upstream file is wanted for: the source of a kernel; in the image's Kubernetes layer."""
@@ -67,9 +67,22 @@ class LockedPackage:
     archive: str
     """`LockedArchive.id`."""
     roles: tuple[str, ...]
-    """Sorted subset of `ROLES`."""
+    """Sorted subset of `ROLES`, or `TOOLS` alone."""
     why: str
     """``requested``, ``essential``, or ``for NAME``: a package that needs it and is itself nearest to a request."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LockedToolbox:
+    """The programs that run on the build machine: packages from the assembler's own source, whatever archives the
+    recipe has. A claim until :mod:`assembler.tools.trust` has proved it.
+    """
+
+    architecture: str
+    """Debian architecture of the build machine."""
+    archives: tuple[LockedArchive, ...]
+    packages: tuple[LockedPackage, ...]
+    """With the role `TOOLS`, sorted by (name, architecture, version)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,7 +161,9 @@ class LockedBuild:
 
     recipe_sha256: str
     """Of all that went into the layers (recipe, its files, packages and other things by digest) but the assembler's own
-    code; another recipe may make other outputs from the same lock."""
+    code, and secrets; another recipe may make other outputs from the same lock."""
+    secrets: str = ""
+    """Of passwords and private files that went in: a salt and a slow hash, see audit/recorded.py; empty for none."""
     assembler: str
     """Version of the assembler that built."""
     outputs: tuple[LockedOutput, ...]
@@ -166,9 +181,10 @@ class Lock:
     ends do not matter."""
     source_date_epoch: int
     architecture: str
-    build_architecture: str
     archives: tuple[LockedArchive, ...]
     packages: tuple[LockedPackage, ...]
+    """Of the image."""
+    tools: LockedToolbox
     files: tuple[LockedFile, ...] = ()
     images: tuple[LockedImage, ...] = ()
     toolchain: tuple[LockedTool, ...] = ()
@@ -176,18 +192,14 @@ class Lock:
     build: LockedBuild | None = None
     """What was built from it; None until somebody records that. Not in the copy of the lock that an image holds."""
 
-    def archive(self, name: str) -> LockedArchive:
-        """The archive with the id `name`, which must be there."""
-        return next(archive for archive in self.archives if archive.id == name)
+    @property
+    def build_architecture(self) -> str:
+        """Debian architecture of the machine that builds."""
+        return self.tools.architecture
 
     def role(self, role: str) -> tuple[LockedPackage, ...]:
         """The packages wanted for `role`."""
         return tuple(package for package in self.packages if role in package.roles)
-
-    @property
-    def in_image(self) -> tuple[LockedPackage, ...]:
-        """The packages that the image has something of."""
-        return tuple(package for package in self.packages if not set(IN_IMAGE).isdisjoint(package.roles))
 
     def files_for(self, role: str) -> tuple[LockedFile, ...]:
         """The upstream files wanted for `role`."""

@@ -8,7 +8,7 @@ from difflib import get_close_matches
 
 from assembler import __version__
 from assembler.debian.explain import resolve_names
-from assembler.debian.index import Universe
+from assembler.debian.index import Universe, check
 from assembler.debian.mirrors import Mirrors
 from assembler.debian.package import Candidate
 from assembler.debian.reasons import ESSENTIAL, REQUESTED, reasons
@@ -27,7 +27,15 @@ from assembler.kubernetes.parts import wanted_files, wanted_images
 from assembler.kubernetes.release import release as kubernetes_release
 from assembler.lock.files import lock_files
 from assembler.lock.images import lock_images
-from assembler.lock.model import Lock, LockedArchive, LockedFile, LockedImage, LockedIndex, LockedPackage
+from assembler.lock.model import (
+    Lock,
+    LockedArchive,
+    LockedFile,
+    LockedImage,
+    LockedIndex,
+    LockedPackage,
+    LockedToolbox,
+)
 from assembler.lock.toml import LockError
 from assembler.lock.wanted import Wanted, kernel_files, wanted
 from assembler.progress import SILENT, Reporter
@@ -49,15 +57,23 @@ class _State:
     indices: Indices
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resolved:
+    """Packages that were chosen, and the archives that they come from, both as a lock has them."""
+
+    archives: tuple[LockedArchive, ...]
+    packages: tuple[LockedPackage, ...]
+
+
 def resolve(
     recipe: Recipe,
     recipe_digest: str,
     *,
+    tools: LockedToolbox,
     transport: Transport,
     store: Store,
     mirrors: Mirrors,
     now: datetime,
-    build_architecture: str,
     previous: Lock | None = None,
     upgrade: Collection[str] | None = None,
     reporter: Reporter = SILENT,
@@ -65,17 +81,71 @@ def resolve(
     """Lock `recipe` to what its archives offer.
 
     :param recipe_digest: SHA-256 of the parsed recipe, which the lock will name.
+    :param tools: what builds it: see :func:`assembler.tools.locking.lock_tools`.
     :param now: an aware time, by which signatures and dates are checked.
     :param previous: the lock that there is; archives may not be older than it has seen.
-    :param upgrade: None takes the archives as they are now. Otherwise what `previous` has locked stays as it is, and
-        what the recipe newly wants comes from the archives as they were then; except for the packages named here, by
-        their own or their source package's names, which take what the archives have now. With a package goes
-        all that was built from its source, since such packages often depend on each other's exact version.
+    :param upgrade: as for :func:`resolve_packages`, with what `previous` has.
     :raises AssembleError: of many kinds: SourcesError, TransportError, SignatureError, ReleaseError, SolverError.
     """
-    roles = wanted(recipe, build_architecture)
+    chosen = resolve_packages(
+        archives(parse_sources(recipe.debian.sources)),
+        wanted(recipe),
+        transport=transport,
+        store=store,
+        mirrors=mirrors,
+        now=now,
+        previous=Resolved(archives=previous.archives, packages=previous.packages) if previous else None,
+        upgrade=upgrade,
+        reporter=reporter,
+    )
+    latest = max(datetime.fromisoformat(archive.date) for archive in chosen.archives)
+    held = previous if upgrade is not None else None
+    files: tuple[LockedFile, ...] = ()
+    images: tuple[LockedImage, ...] = ()
+    asked = kernel_files(recipe)
+    if recipe.kubernetes is not None:
+        kubernetes = kubernetes_release(recipe.kubernetes.version)
+        asked += wanted_files(recipe.kubernetes, kubernetes, recipe.arch)
+        names = wanted_images(recipe.kubernetes, kubernetes)
+        images = lock_images(names, recipe.arch, store=store, transport=transport, held=held, reporter=reporter)
+    if asked:
+        files = lock_files(
+            asked, store=store, transport=transport, previous=previous, hold=held is not None, reporter=reporter
+        )
+    return Lock(
+        assembler=__version__,
+        recipe_sha256=recipe_digest,
+        source_date_epoch=int(latest.timestamp()) if recipe.epoch is None else recipe.epoch,
+        architecture=recipe.arch,
+        archives=chosen.archives,
+        packages=chosen.packages,
+        tools=tools,
+        files=files,
+        images=images,
+    )
+
+
+def resolve_packages(
+    sources: Sequence[Archive],
+    roles: Sequence[Wanted],
+    *,
+    transport: Transport,
+    store: Store,
+    mirrors: Mirrors,
+    now: datetime,
+    previous: Resolved | None = None,
+    upgrade: Collection[str] | None = None,
+    reporter: Reporter = SILENT,
+) -> Resolved:
+    """Choose the packages for `roles` from what the archives `sources` offer.
+
+    :param upgrade: None takes the archives as they are now. Otherwise what `previous` has locked stays as it is, and
+        what is newly wanted comes from the archives as they were then; except for the packages named here, by
+        their own or their source package's names, which take what the archives have now. With a package goes
+        all that was built from its source, since such packages often depend on each other's exact version.
+    :raises AssembleError: of many kinds, as :func:`resolve`.
+    """
     architectures = tuple(dict.fromkeys(role.architecture for role in roles))
-    sources = archives(parse_sources(recipe.debian.sources))
     held = previous if upgrade is not None else None
     moving = _moving(held, upgrade or ())
     states: list[_State] = []
@@ -133,33 +203,13 @@ def resolve(
     used = {package.archive for package in chosen}
     # Of several states of one archive those are kept that something comes from.
     states = [state for state in states if state.id in used or sum(_same(state, other) for other in states) == 1]
-    latest = max(state.release.date for state in states)
-    files: tuple[LockedFile, ...] = ()
-    images: tuple[LockedImage, ...] = ()
-    asked = kernel_files(recipe)
-    if recipe.kubernetes is not None:
-        kubernetes = kubernetes_release(recipe.kubernetes.version)
-        asked += wanted_files(recipe.kubernetes, kubernetes, recipe.arch)
-        names = wanted_images(recipe.kubernetes, kubernetes)
-        images = lock_images(names, recipe.arch, store=store, transport=transport, held=held, reporter=reporter)
-    if asked:
-        files = lock_files(
-            asked, store=store, transport=transport, previous=previous, hold=held is not None, reporter=reporter
-        )
-    return Lock(
-        assembler=__version__,
-        recipe_sha256=recipe_digest,
-        source_date_epoch=int(latest.timestamp()) if recipe.epoch is None else recipe.epoch,
-        architecture=recipe.arch,
-        build_architecture=build_architecture,
+    return Resolved(
         archives=tuple(sorted((_archive(state, store) for state in states), key=lambda item: item.id)),
         packages=chosen,
-        files=files,
-        images=images,
     )
 
 
-def _moving(held: Lock | None, names: Collection[str]) -> frozenset[str]:
+def _moving(held: Resolved | None, names: Collection[str]) -> frozenset[str]:
     """The packages of `held` that may change when `names` shall: all from the source packages concerned."""
     if held is None:
         return frozenset()
@@ -174,7 +224,7 @@ def _moving(held: Lock | None, names: Collection[str]) -> frozenset[str]:
     return frozenset(package.name for package in held.packages if package.source in sources)
 
 
-def _pins(held: Lock | None, moving: Collection[str], architecture: str) -> Mapping[str, str]:
+def _pins(held: Resolved | None, moving: Collection[str], architecture: str) -> Mapping[str, str]:
     return {
         package.name: package.version
         for package in (held.packages if held else ())
@@ -183,7 +233,7 @@ def _pins(held: Lock | None, moving: Collection[str], architecture: str) -> Mapp
 
 
 @contextmanager
-def _explained(held: Lock | None) -> Iterator[None]:
+def _explained(held: Resolved | None) -> Iterator[None]:
     """Say of what cannot be had that locked packages had to stay as they are."""
     try:
         yield
@@ -242,7 +292,8 @@ class _Packages:
 
 
 def locked(candidate: Candidate, roles: Iterable[str], why: str = "") -> LockedPackage:
-    """A chosen package as a lock names it."""
+    """A chosen package as a lock names it. Raises AssembleError when its values are odd; see index.check."""
+    check(candidate)
     return LockedPackage(
         name=candidate.name,
         version=candidate.version,
@@ -258,7 +309,7 @@ def locked(candidate: Candidate, roles: Iterable[str], why: str = "") -> LockedP
     )
 
 
-def _seen(lock: Lock | None, archive: Archive) -> tuple[LockedArchive, ...]:
+def _seen(lock: Resolved | None, archive: Archive) -> tuple[LockedArchive, ...]:
     """`archive` in an earlier lock, at one time or several, the earliest first."""
     known = lock.archives if lock else ()
     found = [old for old in known if (old.root, old.suite) == (archive.root, archive.suite)]

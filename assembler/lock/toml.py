@@ -11,17 +11,21 @@ import os
 import re
 import tempfile
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from difflib import get_close_matches
 from pathlib import Path
 
+from assembler import tomltext
+from assembler.debian.values import ARCHITECTURE, EPOCH_END, LARGEST, LONGEST, NAME, PATH, SHA256, VERSION
 from assembler.errors import AssembleError, Place, Problems
+from assembler.lock import former
 from assembler.lock.model import (
     FILE_ROLES,
     LEARNED,
     ROLES,
     SCHEMA,
+    TOOLS,
     Lock,
     LockedArchive,
     LockedBuild,
@@ -32,18 +36,23 @@ from assembler.lock.model import (
     LockedOutput,
     LockedPackage,
     LockedTool,
+    LockedToolbox,
 )
+from assembler.reading import MissingError, OutsideError, Reach, UnreadableError, read
+from assembler.recipe.addresses import HINT, login_in
 
 _HEADER = "# Every input of the image. Written by `assemble lock`: change the recipe, not this file."
 _HINT = "the lock is not for editing: restore it, or delete it and run `assemble lock`"
 
-SHA256 = r"[0-9a-f]{64}"
-NAME = r"[a-z0-9][a-z0-9+.-]+"
-VERSION = r"[0-9A-Za-z.+~:-]+"
-ARCHITECTURE = r"[a-z0-9][a-z0-9-]*"
+SECRETS = r"(?:[0-9a-f]{2}){1,64}\$[0-9a-f]{64}"
+MAX_LOCK = 8 << 20
+"""Bytes; 20 000 packages have room in it."""
+MOST_VALUES = 250_000
+"""A package has at most nine."""
+MAX_PROBLEMS = 100
+"""What is wrong in a lock, told at once."""
+
 WORD = r"[A-Za-z0-9][A-Za-z0-9.+_~/-]*"
-PATH = r"(?!.*(?:^|/)\.{0,2}(?:/|$))[!-~]+"
-"""Relative, and without parts that mean something to a file system: empty ones, a dot, two dots."""
 URL = r"https?://[!-~]+"
 ROOT = rf"{WORD}|{URL}"
 REFERENCE = rf"{WORD}(?::[0-9]+/{WORD})?(?::[A-Za-z0-9_][A-Za-z0-9_.-]*)?(?:@sha256:{SHA256})?"
@@ -53,6 +62,9 @@ WHY = rf"requested|essential|for {NAME}"
 PROGRAM = r"[a-z0-9][a-z0-9_+.-]*"
 FINGERPRINT = r"[0-9A-F]{40}|[0-9A-F]{64}"
 DATE = r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z"
+
+
+_NO_END = 1 << 62
 
 
 class LockError(AssembleError):
@@ -65,6 +77,9 @@ class LockError(AssembleError):
 def format_lock(lock: Lock) -> str:
     """The one text that stands for `lock`. Reading it back gives an equal lock."""
     body = _body(lock)
+    # The recipe has been asked before; this is for what came from elsewhere.
+    if found := login_in(body):
+        raise LockError(f"there would be {found} in an address of the lock", hint=HINT)
     return f"{_HEADER}\n\n{_pair('integrity', _digest(body))}\n{body}"
 
 
@@ -79,20 +94,34 @@ def _body(lock: Lock) -> str:
         _pair("recipe_sha256", lock.recipe_sha256),
         _pair("source_date_epoch", lock.source_date_epoch),
         _pair("architecture", lock.architecture),
-        _pair("build_architecture", lock.build_architecture),
     ]
-    for archive in lock.archives:
-        lines += ["", "[[archives]]", *_archive(archive)]
-    lines += ["", "[packages]", *(_package(package) for package in lock.packages)]
+    lines += _sources("", lock.archives, lock.packages)
     if lock.files:
         lines += ["", "[files]", *(_pair(_text(file.name), _file(file)) for file in lock.files)]
     if lock.images:
         lines += ["", "[images]", *(_pair(_text(image.name), _image(image)) for image in lock.images)]
     if lock.toolchain:
         lines += ["", "[toolchain]", *(_pair(_text(tool.name), tool.version) for tool in lock.toolchain)]
+    lines += ["", "# Run on the build machine, from the assembler's own source.", *_tools(lock.tools)]
     if lock.build:
         lines += ["", "[build]", *_build(lock.build)]
     return "\n".join(lines) + "\n"
+
+
+def format_tools(tools: LockedToolbox) -> str:
+    """The text of tools alone, for those that belong to no lock."""
+    return "\n".join(_tools(tools)) + "\n"
+
+
+def _tools(tools: LockedToolbox) -> Iterable[str]:
+    yield from ("[tools]", _pair("architecture", tools.architecture))
+    yield from _sources("tools.", tools.archives, tools.packages)
+
+
+def _sources(prefix: str, archives: Iterable[LockedArchive], packages: Iterable[LockedPackage]) -> Iterable[str]:
+    for archive in archives:
+        yield from ("", f"[[{prefix}archives]]", *_archive(archive))
+    yield from ("", f"[{prefix}packages]", *(_package(package) for package in packages))
 
 
 def _archive(archive: LockedArchive) -> Iterable[str]:
@@ -126,6 +155,8 @@ def _image(image: LockedImage) -> Mapping[str, object]:
 
 def _build(build: LockedBuild) -> Iterable[str]:
     yield _pair("recipe_sha256", build.recipe_sha256)
+    if build.secrets:
+        yield _pair("secrets", build.secrets)
     yield _pair("assembler", build.assembler)
     yield from ("", "[build.outputs]")
     yield from (_pair(_text(out.name), {"size": out.size, "sha256": out.sha256}) for out in build.outputs)
@@ -176,16 +207,22 @@ def write_lock(path: Path, lock: Lock) -> None:
 # --- reading -----------------------------------------------------------------------------------------------------
 
 
-def read_lock(path: Path) -> Lock | None:
-    """The lock at `path`; None when there is none. Raises LockError or Problems when it is not one."""
+def read_lock(path: Path, reach: Reach | None = None) -> Lock | None:
+    """The lock at `path`; None when there is none. Raises LockError or Problems when it is not one.
+
+    One that lies beside a recipe, and may be a stranger's as that is, has to be within its `reach`.
+    """
+    where = Place(file=str(path))
     try:
-        data = path.read_bytes()
-    except FileNotFoundError:
+        data = reach.read(path, limit=MAX_LOCK)[0] if reach else read(path, limit=MAX_LOCK)
+    except MissingError:
         return None
-    except OSError as error:
+    except OutsideError as error:
         raise LockError(
-            "the lock cannot be read", where=Place(file=str(path)), why=error.strerror or str(error)
+            "the lock is outside of the recipe's project", where=where, hint="put it beside the recipe itself"
         ) from error
+    except UnreadableError as error:
+        raise LockError(f"the lock {error.what}", where=where, why=error.why) from error
     try:
         text = data.decode()
     except UnicodeDecodeError as error:
@@ -196,17 +233,14 @@ def read_lock(path: Path) -> Lock | None:
 def parse_lock(text: str, file: str) -> Lock:
     """The lock that `text` stands for; `file` is its name in errors.
 
-    The order of keys and white space do not matter, everything else does. Raises LockError when it is not TOML or of
+    The order of keys and white space do not matter, everything else does. One of the former schema is read as well, and
+    there they do. Raises LockError when it is not TOML or of
     another schema, and Problems holding a LockError for everything else that is wrong.
     """
-    try:
-        data = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        match = re.search(r"^(.*) \(at line (\d+), column (\d+)\)$", str(error))
-        place = Place(file=file, line=int(match[2]), column=int(match[3])) if match else Place(file=file)
-        raise LockError(
-            "the lock is not TOML", where=place, why=match[1] if match else str(error), hint=_HINT
-        ) from error
+    data = _toml(text, file)
+    digest = ""
+    if data.get("schema") == former.FORMER:
+        data, digest = former.as_now(data), former.integrity(text)
     if data.get("schema") != SCHEMA:
         raise LockError(
             f"the lock is of another schema than {SCHEMA}",
@@ -217,9 +251,7 @@ def parse_lock(text: str, file: str) -> Lock:
     problems: list[LockError] = []
     top = _Table(data, "", file, problems)
     top.number("schema")
-    archives = tuple(sorted((_read_archive(table) for table in top.tables("archives")), key=lambda item: item.id))
-    known = {archive.id for archive in archives}
-    packages = [_read_package(table, key, known) for key, table in top.named("packages")]
+    archives, packages = _read_sources(top, ROLES)
     files = [_read_file(table, key) for key, table in (top.named("files") if "files" in data else ())]
     images = [_read_image(table, key) for key, table in (top.named("images") if "images" in data else ())]
     toolchain = [
@@ -229,23 +261,21 @@ def parse_lock(text: str, file: str) -> Lock:
     lock = Lock(
         assembler=top.text("assembler", VERSION),
         recipe_sha256=top.sha256("recipe_sha256"),
-        source_date_epoch=top.number("source_date_epoch"),
+        source_date_epoch=top.number("source_date_epoch", EPOCH_END - 1),
         architecture=top.text("architecture", ARCHITECTURE),
-        build_architecture=top.text("build_architecture", ARCHITECTURE),
         archives=archives,
-        packages=tuple(sorted(packages, key=lambda item: (item.name, item.architecture, item.version))),
+        packages=packages,
+        tools=_read_toolbox(top.table("tools")),
         files=tuple(sorted(files, key=lambda item: item.name)),
         images=tuple(sorted(images, key=lambda item: item.name)),
         toolchain=tuple(sorted(toolchain, key=lambda item: item.name)),
         build=_read_build(top.table("build")) if "build" in data else None,
     )
     integrity = top.sha256("integrity")
-    if len(known) < len(archives):
-        top.wrong("archives", "two have the same id")
     top.close()
     if problems:
         raise Problems(problems)
-    if integrity != (found := _digest(_body(lock))):
+    if integrity != (found := digest or _digest(_body(lock))):
         raise LockError(
             "the lock has been edited",
             where=Place(file=file, key="integrity"),
@@ -253,6 +283,30 @@ def parse_lock(text: str, file: str) -> Lock:
             hint="restore it, or delete it and run `assemble lock`",
         )
     return lock
+
+
+def parse_tools(text: str, file: str) -> LockedToolbox:
+    """The tools that `text`, of :func:`format_tools`, stands for. Raises as :func:`parse_lock`."""
+    problems: list[LockError] = []
+    top = _Table(_toml(text, file), "", file, problems)
+    tools = _read_toolbox(top.table("tools"))
+    top.close()
+    if problems:
+        raise Problems(problems)
+    return tools
+
+
+def _toml(text: str, file: str) -> dict[str, object]:
+    if len(text) > MAX_LOCK:
+        raise LockError("the lock is too large", where=Place(file=file), why=f"at most {MAX_LOCK} bytes are read")
+    try:
+        return tomltext.loads(text, most=MOST_VALUES)
+    except tomllib.TOMLDecodeError as error:
+        match = re.search(r"^(.*) \(at line (\d+), column (\d+)\)$", str(error))
+        place = Place(file=file, line=int(match[2]), column=int(match[3])) if match else Place(file=file)
+        raise LockError(
+            "the lock is not TOML", where=place, why=match[1] if match else str(error), hint=_HINT
+        ) from error
 
 
 class _Table:
@@ -268,7 +322,8 @@ class _Table:
 
     def wrong(self, key: str, what: str, hint: str = _HINT) -> None:
         name = ".".join(part for part in (self._place, key) if part)
-        self._problems.append(LockError(what, where=Place(file=self._file, key=name), hint=hint))
+        if len(self._problems) < MAX_PROBLEMS:
+            self._problems.append(LockError(what, where=Place(file=self._file, key=name), hint=hint))
 
     def _take(self, key: str) -> object:
         self._asked.append(key)
@@ -281,8 +336,8 @@ class _Table:
 
     def check(self, key: str, value: str, pattern: str) -> str:
         """`value`, noting when it does not match."""
-        if not re.fullmatch(pattern, value):
-            self.wrong(key, f"{value!r} is not what belongs here")
+        if len(value) > LONGEST or not re.fullmatch(pattern, value):
+            self.wrong(key, f"{value[:LONGEST]!r} is not what belongs here")
         return value
 
     def text(self, key: str, pattern: str) -> str:
@@ -296,9 +351,11 @@ class _Table:
     def sha256(self, key: str = "sha256") -> str:
         return self.text(key, SHA256)
 
-    def number(self, key: str) -> int:
+    def number(self, key: str, largest: int = LARGEST) -> int:
         value = self._take(key)
         if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+            if value > largest:
+                self.wrong(key, f"it is larger than {largest}")
             return value
         if value is not None:
             self.wrong(key, "it is not a number from 0 on")
@@ -353,10 +410,27 @@ class _Table:
     def close(self) -> None:
         """Note every key that nobody has asked for."""
         for key in sorted(set(self._data) - set(self._asked)):
+            if len(self._problems) >= MAX_PROBLEMS:
+                return
             near = get_close_matches(key, self._asked, 1)
             self.wrong(key, "this key is not known", f"did you mean {near[0]}?" if near else _HINT)
         for child in self._children:
             child.close()
+
+
+def _read_toolbox(table: _Table) -> LockedToolbox:
+    archives, packages = _read_sources(table, (TOOLS,))
+    return LockedToolbox(architecture=table.text("architecture", ARCHITECTURE), archives=archives, packages=packages)
+
+
+def _read_sources(table: _Table, roles: Collection[str]) -> tuple[tuple[LockedArchive, ...], tuple[LockedPackage, ...]]:
+    archives = sorted((_read_archive(each) for each in table.tables("archives")), key=lambda item: item.id)
+    known = {archive.id for archive in archives}
+    if len(known) < len(archives):
+        table.wrong("archives", "two have the same id")
+    packages = [_read_package(each, key, known, roles) for key, each in table.named("packages")]
+    packages.sort(key=lambda item: (item.name, item.architecture, item.version))
+    return tuple(archives), tuple(packages)
 
 
 def _read_archive(table: _Table) -> LockedArchive:
@@ -374,15 +448,18 @@ def _read_archive(table: _Table) -> LockedArchive:
             for index in table.tables("indices")
         ),
     )
-    for key in ("date", "valid_until"):
+    for key, end in (("date", EPOCH_END), ("valid_until", _NO_END)):
         try:
-            datetime.fromisoformat(getattr(archive, key) or "2000-01-01T00:00:00Z")
+            moment = datetime.fromisoformat(getattr(archive, key) or "2000-01-01T00:00:00Z").timestamp()
         except ValueError:
             table.wrong(key, "there is no such day or time")
+        else:
+            if not 0 <= moment < end:
+                table.wrong(key, "it is no time of an archive")
     return archive
 
 
-def _read_package(table: _Table, key: str, archives: set[str]) -> LockedPackage:
+def _read_package(table: _Table, key: str, archives: set[str], allowed: Collection[str]) -> LockedPackage:
     match = re.fullmatch(rf"({NAME})_({VERSION})_({ARCHITECTURE})", key)
     if not match:
         table.wrong("", "it does not begin with a name, a version and an architecture, as a .deb does")
@@ -397,7 +474,7 @@ def _read_package(table: _Table, key: str, archives: set[str]) -> LockedPackage:
         sha256=table.sha256(),
         path=table.text("path", PATH),
         archive=table.text("archive", WORD),
-        roles=tuple(sorted(table.texts("roles", "|".join(ROLES)))),
+        roles=tuple(sorted(table.texts("roles", "|".join(allowed)))),
         why=table.text("why", WHY),
     )
     if package.archive not in archives:
@@ -445,6 +522,7 @@ def _read_build(table: _Table) -> LockedBuild:
     ]
     return LockedBuild(
         recipe_sha256=table.sha256("recipe_sha256"),
+        secrets=table.text("secrets", SECRETS) if "secrets" in table else "",
         assembler=table.text("assembler", VERSION),
         outputs=tuple(sorted(outputs, key=lambda item: item.name)),
         layers=tuple(sorted(layers, key=lambda item: item.name)),

@@ -2,9 +2,11 @@
 
 A lock says of every package where it comes from; that is a claim until somebody follows it. A package must be in an
 index of its archive with the same version, size, digest and path, the index in the archive's InRelease, and that must
-be signed by whom the recipe trusts.
+be signed by whom the recipe trusts. And the packages must be those that the recipe leads to, no more and no fewer.
 """
 
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from assembler.debian.index import Universe
@@ -12,8 +14,10 @@ from assembler.debian.mirrors import Mirrors
 from assembler.debian.release import Release, fetch_indices, locked_release, read_index
 from assembler.debian.sources import Archive, archives, parse_sources
 from assembler.errors import AssembleError, Place, Problems
-from assembler.lock.model import Lock, LockedArchive, LockedPackage
+from assembler.lock.model import Lock, LockedArchive, LockedIndex, LockedPackage
+from assembler.lock.resolve import Resolved, resolve_packages
 from assembler.lock.toml import LockError
+from assembler.lock.wanted import wanted
 from assembler.progress import SILENT, Reporter
 from assembler.recipe.model import Recipe
 from assembler.store.objects import Store
@@ -38,69 +42,177 @@ def prove(
     Raises Problems with all links that are broken; TransportError when what the lock names cannot be had any more, so
     that nothing is proved.
     """
+    prove_packages(
+        lock.packages,
+        lock.archives,
+        recipe,
+        file=file,
+        transport=transport,
+        store=store,
+        mirrors=mirrors,
+        now=now,
+        reporter=reporter,
+    )
+    asked = _asked_for(lock, recipe, transport=transport, store=store, mirrors=mirrors, now=now)
+    if found := [
+        _broken(file, _key(package), "the recipe does not lead to this package", "no request of it needs that")
+        for package in lock.packages
+        if _identity(package) not in asked
+    ]:
+        raise Problems(found)
+    if missing := sorted(asked - {_identity(package) for package in lock.packages}):
+        raise _broken(file, "packages", "a package that the recipe leads to is missing", missing[0][0])
+    return len(lock.packages)
+
+
+def prove_packages(
+    packages: Sequence[LockedPackage],
+    locked_archives: Sequence[LockedArchive],
+    recipe: Recipe,
+    *,
+    file: str,
+    transport: Transport,
+    store: Store,
+    mirrors: Mirrors,
+    now: datetime,
+    reporter: Reporter = SILENT,
+) -> None:
+    """Follow `packages` of `locked_archives` up to signatures that `recipe` trusts; raises as :func:`prove` does.
+
+    That the recipe leads to them is not looked at.
+    """
     sources = archives(parse_sources(recipe.debian.sources))
     problems: list[AssembleError] = []
-    proved = 0
-    with reporter.step("prove", total=len(lock.packages), unit="items") as step:
-        for locked in lock.archives:
+    known = {locked.id for locked in locked_archives}
+    problems += [
+        _broken(file, _key(package), "this package is of no archive of the lock", package.archive)
+        for package in packages
+        if package.archive not in known
+    ]
+    with reporter.step("prove", total=len(packages), unit="items") as step:
+        for locked in locked_archives:
+            mine = [package for package in packages if package.archive == locked.id]
             step.note(locked.id)
-            source = next((each for each in sources if (each.root, each.suite) == (locked.root, locked.suite)), None)
+            source = source_of(locked, sources)
             if source is None:
-                problems.append(_broken(file, f"archives.{locked.id}", "the recipe takes nothing from this archive"))
+                what = "the recipe takes nothing from this archive"
+                problems.append(_broken(file, f"archives.{locked.id}", what))
                 continue
-            release = locked_release(source, locked, store=store, mirrors=mirrors, transport=transport, now=now)
-            found = list(_unlisted(locked, release, file))
-            if found:
-                problems += found
+            if not mine:
                 continue
-            universes = _universes(lock, locked, source, release, store=store, transport=transport, mirrors=mirrors)
-            for package in lock.packages:
-                if package.archive == locked.id:
-                    step.advance()
-                    wrong = _differs(package, universes)
-                    if wrong:
-                        key = f'packages."{package.name}_{package.version}_{package.architecture}"'
-                        problems.append(_broken(file, key, f"{locked.id} does not have this package so", wrong))
-                    proved += not wrong
+            problems += [
+                _broken(file, found.key, found.what, found.why)
+                for found in unproved(locked, mine, source, store=store, transport=transport, mirrors=mirrors, now=now)
+            ]
+            step.advance(len(mine))
     if problems:
         raise Problems(problems)
-    return proved
+
+
+_Identity = tuple[str, str, str, tuple[str, ...]]
+
+
+def _identity(package: LockedPackage) -> _Identity:
+    return package.name, package.version, package.sha256, package.roles
+
+
+def _asked_for(
+    lock: Lock, recipe: Recipe, *, transport: Transport, store: Store, mirrors: Mirrors, now: datetime
+) -> set[_Identity]:
+    """What `recipe` leads to in the archives as `lock` saw them, at the versions that it has."""
+    chosen = resolve_packages(
+        archives(parse_sources(recipe.debian.sources)),
+        wanted(recipe),
+        transport=transport,
+        store=store,
+        mirrors=mirrors,
+        now=now,
+        previous=Resolved(archives=lock.archives, packages=lock.packages),
+        upgrade=(),
+    )
+    return {_identity(package) for package in chosen.packages}
+
+
+def _key(package: LockedPackage) -> str:
+    return f'packages."{package.name}_{package.version}_{package.architecture}"'
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BrokenLink:
+    """A link of a chain of trust that is not there."""
+
+    key: str
+    """Of the lock's table that claims it."""
+    what: str
+    why: str
+    packages: tuple[LockedPackage, ...]
+    """What is not proved without it."""
+
+
+def source_of(locked: LockedArchive, sources: Iterable[Archive]) -> Archive | None:
+    """That of `sources` which `locked` claims to be a state of."""
+    return next((each for each in sources if (each.root, each.suite) == (locked.root, locked.suite)), None)
+
+
+def unproved(
+    locked: LockedArchive,
+    packages: Sequence[LockedPackage],
+    source: Archive,
+    *,
+    store: Store,
+    transport: Transport,
+    mirrors: Mirrors,
+    now: datetime,
+) -> list[BrokenLink]:
+    """What breaks between `packages`, all of them from `locked`, and a signature that `source` trusts.
+
+    Raises TransportError when what the lock names cannot be had any more; SignatureError and ReleaseError when the
+    archive's InRelease is not what the lock says.
+    """
+    release = locked_release(source, locked, store=store, mirrors=mirrors, transport=transport, now=now)
+    key = f"archives.{locked.id}"
+    found = [
+        BrokenLink(key=key, what=f"the signed Release does not list this {index.path}", why=index.sha256,
+                   packages=tuple(packages))
+        for index in locked.indices
+        if release.files.get(index.path) != (index.sha256, index.size)
+    ]  # fmt: skip
+    if found:
+        return found
+    listed = listings(locked.id, source, release, locked.indices, packages, store=store, transport=transport,
+                      mirrors=mirrors)  # fmt: skip
+    for package in packages:
+        if wrong := differs(package, listed):
+            what = f"{locked.id} does not have this package so"
+            found.append(BrokenLink(key=_key(package), what=what, why=wrong, packages=(package,)))
+    return found
+
+
+def listings(
+    name: str,
+    source: Archive,
+    release: Release,
+    indices: Sequence[LockedIndex],
+    packages: Iterable[LockedPackage],
+    *,
+    store: Store,
+    transport: Transport,
+    mirrors: Mirrors,
+) -> list[Universe]:
+    """What `indices` of `release`, fetched when they are not in the store, have for the architectures of `packages`."""
+    wanted = [(source, release, index) for index in indices]
+    fetch_indices(wanted, store=store, transport=transport, mirrors=mirrors, snapshots=True)
+    texts = [(name, read_index(store, release, index)) for index in indices]
+    # A package for all architectures is in the index of each.
+    each = {package.architecture for package in packages} - {"all"} or {"all"}
+    return [Universe.from_indices(texts, architecture) for architecture in sorted(each)]
 
 
 def _broken(file: str, key: str, what: str, why: str = "") -> LockError:
     return LockError(what, where=Place(file=file, key=key), why=why, hint=_HINT)
 
 
-def _unlisted(locked: LockedArchive, release: Release, file: str) -> list[LockError]:
-    return [
-        _broken(file, f"archives.{locked.id}", f"the signed Release does not list this {index.path}", index.sha256)
-        for index in locked.indices
-        if release.files.get(index.path) != (index.sha256, index.size)
-    ]
-
-
-def _universes(
-    lock: Lock,
-    locked: LockedArchive,
-    source: Archive,
-    release: Release,
-    *,
-    store: Store,
-    transport: Transport,
-    mirrors: Mirrors,
-) -> list[Universe]:
-    fetch_indices(
-        [(source, release, index) for index in locked.indices],
-        store=store,
-        transport=transport,
-        mirrors=mirrors,
-        snapshots=True,
-    )
-    texts = [(locked.id, read_index(store, release, index)) for index in locked.indices]
-    return [Universe.from_indices(texts, each) for each in dict.fromkeys((lock.architecture, lock.build_architecture))]
-
-
-def _differs(package: LockedPackage, universes: list[Universe]) -> str:
+def differs(package: LockedPackage, universes: Iterable[Universe]) -> str:
     """How `package` differs from what the indices say of it; empty when they say the same."""
     offers = [
         offer.candidate

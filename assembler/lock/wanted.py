@@ -17,23 +17,13 @@ BOOT: Mapping[str, Sequence[str]] = {
 """Boot loaders by the architecture of the image: see boot/. Files are taken out of them and nothing in them is run, so
 what they depend on stays away."""
 
-TOOLS = ("squashfs-tools", "e2fsprogs", "libarchive13t64", "pigz", "grub-common", "libc-bin")
-"""Programs that run while building: see tools/. mke2fs opens libarchive only when it is given a tar, so no dependency
-names it; libc-bin brings the locale C.UTF-8."""
-
-VM: Mapping[str, Sequence[str]] = {
-    "amd64": ("qemu-system-x86", "qemu-utils", "ovmf", "seabios"),
-    "arm64": ("qemu-system-arm", "qemu-utils", "qemu-efi-aarch64"),
-}
-"""QEMU and firmware by the architecture of the image: see vm/."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
     """What is asked for in one role."""
 
     role: str
-    """Of lock/model.py's `ROLES`."""
+    """Of lock/model.py's `ROLES`, or its `TOOLS`."""
     packages: tuple[str, ...]
     architecture: str
     essential: bool = False
@@ -44,8 +34,8 @@ class Wanted:
     """Whether what the packages depend on belongs to it."""
 
 
-def wanted(recipe: Recipe, build_architecture: str) -> tuple[Wanted, ...]:
-    """What `recipe` needs, role by role, when it is built on a machine of `build_architecture`."""
+def wanted(recipe: Recipe) -> tuple[Wanted, ...]:
+    """What `recipe` needs, role by role."""
     target, kernel = recipe.arch, recipe.kernel
     compiled = kernel.source == "vanilla"
     source = Wanted(role="kernel-source", packages=(kernel.package,), architecture=target, dependencies=False)
@@ -66,8 +56,6 @@ def wanted(recipe: Recipe, build_architecture: str) -> tuple[Wanted, ...]:
         *((source,) if compiled and not kernel.url else ()),
         Wanted(role="initrd", packages=INITRD, architecture=target),
         Wanted(role="boot", packages=tuple(BOOT[target]), architecture=target, dependencies=False),
-        Wanted(role="tools", packages=TOOLS, architecture=build_architecture),
-        Wanted(role="vm", packages=tuple(VM[target]), architecture=build_architecture),
     )
 
 
@@ -83,6 +71,6 @@ def kernel_files(recipe: Recipe) -> list[WantedFile]:
             url=kernel.url,
             sha256=kernel.sha256,
             role="kernel",
-            key="kernel.sha256" if kernel.sha256 else "kernel.url",
+            key="kernel.sha256",
         )
     ]

@@ -13,6 +13,11 @@ from assembler.recipe.document import Node, RecipeError, did_you_mean
 from assembler.recipe.positions import Path as KeyPath
 from assembler.recipe.shapes import REFERENCE
 
+MAX_PROBLEMS = 100
+"""References that are told to be wrong, all at once."""
+MAX_SUBSTITUTED = 16 << 20
+"""Characters that references to arguments become, all together."""
+
 _REFERENCE = re.compile(rf"(\$?)({REFERENCE})")
 
 
@@ -42,6 +47,7 @@ def substitute(root: Node) -> list[tuple[KeyPath, str, str]]:
     """
     values = {name: node.value for name, node in _table(root).items() if isinstance(node.value, str)}
     problems: list[tuple[KeyPath, str, str]] = []
+    room = MAX_SUBSTITUTED
 
     def visit(node: Node, path: KeyPath) -> None:
         if isinstance(node.value, dict):
@@ -54,12 +60,18 @@ def substitute(root: Node) -> list[tuple[KeyPath, str, str]]:
             node.value = _REFERENCE.sub(lambda match: resolve(match, path), node.value)
 
     def resolve(match: re.Match[str], path: KeyPath) -> str:
+        nonlocal room
         escape, reference = match.groups()
-        if escape:
+        if escape or len(problems) >= MAX_PROBLEMS:
             return reference
         name = reference[2:-1]
         if name in values:
-            return values[name]
+            room -= len(values[name])
+            if room >= 0:
+                return values[name]
+            why = f"arguments would become more than {MAX_SUBSTITUTED >> 20} Mi characters"
+            problems.append((path, why, "use long ones less often"))
+            return reference
         near = did_you_mean(name, values) or f"declare {name} under [args]"
         hint = f"{near}; for that text itself write ${reference}"
         problems.append((path, f"{reference} is not an argument of this recipe", hint))

@@ -7,12 +7,15 @@ the business of the types and passes over here.
 from collections.abc import Iterator
 from typing import Any
 
+from assembler.recipe.addresses import logins
 from assembler.recipe.positions import Path as KeyPath
 
 Problem = tuple[KeyPath, str, str]
 """Key path, cause, hint."""
 
 _LEVELS = {"zstd": 22, "gzip": 9}
+_LONGEST = 511
+"""Bytes of a password that anybody can log in with (PAM_MAX_RESP_SIZE and CRYPT_MAX_PASSPHRASE_SIZE, less one)."""
 _UNIQUE: tuple[tuple[str, str], ...] = (
     ("rootfs", "packages"),
     ("rootfs", "first_boot"),
@@ -30,6 +33,8 @@ def check(data: dict[str, Any]) -> Iterator[Problem]:
     """Everything that contradicts itself in `data`, the plain values of a whole recipe."""
     for table, name in _UNIQUE:
         yield from _duplicates((table, name), _list(data, table, name))
+    yield from _password(_table(data, "rootfs").get("root_password"))
+    yield from logins(data)
     yield from _units(data)
     yield from _files(_list(data, "rootfs", "files"))
     yield from _kernel(_table(data, "kernel"))
@@ -70,6 +75,12 @@ def _duplicates(path: KeyPath, values: list[Any]) -> Iterator[Problem]:
     for index, value in enumerate(values):
         if isinstance(value, str) and first.setdefault(value, index) != index:
             yield (*path, index), f"'{value}' is listed twice", "remove one of them"
+
+
+def _password(password: Any) -> Iterator[Problem]:
+    if isinstance(password, str) and not password.startswith("$") and len(password.encode(errors="replace")) > _LONGEST:
+        hint = "crypt(5) and PAM take no longer one"
+        yield ("rootfs", "root_password"), f"the password has more than {_LONGEST} bytes", hint
 
 
 def _units(data: dict[str, Any]) -> Iterator[Problem]:
@@ -136,6 +147,12 @@ def _kernel(kernel: dict[str, Any]) -> Iterator[Problem]:
             ("kernel", "sha256"),
             "there is no url that it is of",
             "add url, or remove it",
+        )
+    if url and not digest:
+        yield (
+            ("kernel", "url"),
+            "nothing says which tarball that has to be, and compiling it runs what is in it",
+            "add sha256, which kernel.org has in sha256sums.asc beside the tarballs; or take a linux-source-* package",
         )
     if not url and (package is None or (isinstance(package, str) and package.startswith("linux-image-"))):
         where = ("kernel",) if package is None else ("kernel", "package")

@@ -2,26 +2,37 @@
 
 import datetime as dt
 import difflib
+import os
 import re
-import stat
+import shlex
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from assembler import tomltext
 from assembler.errors import AssembleError, Place
+from assembler.reading import MissingError, OutsideError, Reach, UnreadableError, is_of_kernel
 from assembler.recipe.positions import Path as KeyPath
 from assembler.recipe.positions import Position, positions
 
 Scalar = str | int | float | bool | dt.datetime | dt.date | dt.time
 
-MAX_RECIPE = 4 << 20
+_HOMES = Path("/home")
+
+MAX_RECIPE = 1 << 20
 """Bytes; no recipe for people is longer."""
+MOST_VALUES = 50_000
+"""In all files of a recipe together."""
 
 
 class RecipeError(AssembleError):
     """Something is wrong in a recipe."""
+
+
+class OutOfReachError(RecipeError):
+    """A recipe names a file that it may not read."""
 
 
 @dataclass(slots=True)
@@ -74,6 +85,12 @@ def plain(node: Node) -> Any:
     return node.value
 
 
+def count(node: Node) -> int:
+    """How many values there are, `node` itself among them."""
+    inside = node.value.values() if isinstance(node.value, dict) else node.value if isinstance(node.value, list) else ()
+    return 1 + sum(map(count, inside))
+
+
 def did_you_mean(word: str, candidates: Iterable[str]) -> str:
     """A question for the candidate nearest to `word`, or nothing."""
     by_lower = {candidate.lower(): candidate for candidate in sorted(candidates)}
@@ -81,29 +98,43 @@ def did_you_mean(word: str, candidates: Iterable[str]) -> str:
     return f"did you mean {by_lower[close[0]]}?" if close else ""
 
 
-def read_bytes(path: Path, *, limit: int, where: Place, what: str) -> bytes:
-    """The bytes of the regular file `path`; RecipeError at `where` when it is missing, too large or unreadable."""
+def read_bytes(path: Path, *, limit: int, where: Place, what: str, reach: Reach) -> tuple[bytes, bool]:
+    """The bytes of the regular file `path`, and whether it is the project's own.
+
+    RecipeError at `where` when it is missing, too large, unreadable or out of reach.
+    """
     try:
-        status = path.stat()
-        if not stat.S_ISREG(status.st_mode):
-            raise RecipeError(f"{what} is not a file", where=where, why=str(path))
-        if status.st_size > limit:
-            raise RecipeError(
-                f"{what} is too large", where=where, why=f"{status.st_size} bytes; at most {limit} are read"
-            )
-        return path.read_bytes()
-    except FileNotFoundError as error:
-        near = did_you_mean(path.name, _names(path.parent))
-        raise RecipeError(f"{what} is missing", where=where, why=f"there is no {path}", hint=near) from error
-    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
-        why = (error.strerror if isinstance(error, OSError) else None) or str(error)
-        raise RecipeError(f"{what} cannot be read", where=where, why=f"{path}: {why}") from error
+        return reach.read(path, limit=limit)
+    except OutsideError as error:
+        raise _outside(error, path, where=where, what=what, reach=reach) from error
+    except MissingError as error:
+        near = did_you_mean(path.name, _names(path.parent, reach))
+        raise RecipeError(f"{what} {error.what}", where=where, why=error.why, hint=near) from error
+    except UnreadableError as error:
+        raise RecipeError(f"{what} {error.what}", where=where, why=error.why, hint=error.hint) from error
 
 
-def _names(folder: Path) -> list[str]:
+def _outside(error: OutsideError, path: Path, *, where: Place, what: str, reach: Reach) -> OutOfReachError:
+    """That a file lies outside of what may be read, and what whoever runs the recipe can say to have it read."""
+    if is_of_kernel(error.real):
+        return OutOfReachError(f"{what} is of the kernel", where=where, why="nothing of /proc and /sys is read")
+    hints = [f"--allow-read {shlex.quote(str(path))}"]
+    common = Path(os.path.commonpath((reach.project, error.real)))
+    hidden = any(part.startswith(".") for part in error.real.relative_to(common).parts)
+    if not hidden and len(common.parts) > 2 and common.parent != _HOMES:
+        hints.insert(0, f"--project {shlex.quote(str(common))}")
+    return OutOfReachError(
+        f"{what} is outside of the recipe's project",
+        where=where,
+        why=f"it is not below {reach.project}",
+        hint=f"if it may be read: {' or '.join(hints)}",
+    )
+
+
+def _names(folder: Path, reach: Reach) -> list[str]:
     try:
-        return [entry.name for entry in folder.iterdir()]
-    except OSError:
+        return [entry.name for entry in reach.find(folder).iterdir()]
+    except (OSError, UnreadableError):
         return []
 
 
@@ -145,12 +176,10 @@ def parse(data: bytes, file: Path) -> Node:
     """The document in `data`, the bytes of `file`. RecipeError with its line and column when it is not TOML."""
     text = _decode(data, str(file))
     try:
-        document = tomllib.loads(text)
+        document = tomltext.loads(text, most=MOST_VALUES)
         known = positions(text)
     except tomllib.TOMLDecodeError as error:
         raise _syntax_error(error, text, str(file)) from error
-    except RecursionError as error:
-        raise RecipeError("not valid TOML", where=Place(file=str(file)), why="values are nested too deeply") from error
     return _nodes(document, (), file, known)
 
 

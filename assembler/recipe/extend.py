@@ -9,31 +9,44 @@ from pathlib import Path
 from typing import Any
 
 from assembler.errors import AssembleError, Place, Problems
-from assembler.recipe.document import MAX_RECIPE, Node, RecipeError, parse, read_bytes
+from assembler.reading import Reach, UnreadableError
+from assembler.recipe.document import MAX_RECIPE, MOST_VALUES, Node, RecipeError, count, parse, read_bytes
 from assembler.recipe.model import Recipe, Strict
 from assembler.recipe.tables import ADD, lists, table_of
 
+MAX_RECIPES = 64
+"""Files in one recipe."""
 
-def read_chain(path: Path) -> list[Node]:
+
+def read_chain(path: Path, reach: Reach, outside: set[str]) -> list[Node]:
     """The documents of `path` and all that it extends, the most basic first, without their ``extends``.
 
-    Raises Problems with every file that is missing or no TOML, and every cycle.
+    The names of those outside of the project are added to `outside`. Raises Problems with every file that is missing,
+    out of reach or no TOML, and every cycle.
     """
-    reader = _Reader()
+    reader = _Reader(reach, outside)
     reader.visit(path, Place(file=str(path)), ())
+    if not reader.errors and sum(map(count, reader.chain)) > MOST_VALUES:
+        what = f"its files have more than {MOST_VALUES} values together"
+        reader.errors.append(RecipeError(what, where=Place(file=str(path))))
     if reader.errors:
         raise Problems(reader.errors)
     return reader.chain
 
 
 class _Reader:
-    def __init__(self) -> None:
+    def __init__(self, reach: Reach, outside: set[str]) -> None:
+        self.reach = reach
+        self.outside = outside
         self.chain: list[Node] = []
         self.errors: list[AssembleError] = []
         self.seen: set[Path] = set()
 
     def visit(self, path: Path, where: Place, above: tuple[Path, ...]) -> None:
-        real = path.resolve()
+        try:
+            real = self.reach.find(path)
+        except UnreadableError:
+            real = path  # reading it says what is wrong
         if real in above:
             circle = " -> ".join(step.name for step in (*above[above.index(real) :], real))
             self.errors.append(RecipeError("a recipe cannot extend itself", where=where, why=circle))
@@ -41,8 +54,15 @@ class _Reader:
         if real in self.seen:
             return
         self.seen.add(real)
+        if len(self.seen) > MAX_RECIPES:
+            if len(self.seen) == MAX_RECIPES + 1:
+                self.errors.append(RecipeError(f"a recipe has at most {MAX_RECIPES} files", where=where))
+            return
         try:
-            document = parse(read_bytes(path, limit=MAX_RECIPE, where=where, what="the recipe"), path)
+            data, own = read_bytes(path, limit=MAX_RECIPE, where=where, what="the recipe", reach=self.reach)
+            if not own:
+                self.outside.add(str(path))
+            document = parse(data, path)
         except RecipeError as error:
             self.errors.append(error)
             return
@@ -56,6 +76,9 @@ class _Reader:
         if node is None:
             return []
         names = node.value if isinstance(node.value, list) else [node]
+        if len(names) > MAX_RECIPES:
+            self.errors.append(RecipeError(f"a recipe has at most {MAX_RECIPES} files", where=node.place()))
+            return []
         if not all(isinstance(name.value, str) and name.value for name in names):
             self.errors.append(RecipeError("must be a file name or an array of file names", where=node.place()))
             return []

@@ -2,14 +2,17 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
-from assembler.errors import AssembleError, Problems
+from assembler.errors import AssembleError, Place, Problems
+from assembler.reading import Reach, UnreadableError
 from assembler.recipe import arguments
 from assembler.recipe.checks import check, named_files
 from assembler.recipe.document import Node, RecipeError, dotted, place, plain, read_bytes
@@ -20,6 +23,12 @@ from assembler.recipe.validation import explanations
 
 MAX_FILE = 64 << 20
 """Bytes of a file that a recipe names; larger things belong in a package."""
+MAX_FILES = 512 << 20
+"""Bytes of all files that a recipe names; one that is named twice counts twice."""
+MAX_SEED = 1 << 20
+"""Bytes of a file of the cloud-init seed; clouds take 16 to 64 kB."""
+MAX_ERRORS = 100
+"""What is wrong in a recipe, told at once; who mends that many is told of the rest then."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +56,16 @@ class LoadedRecipe:
     """The same of those parts only that decide what is locked: another password or host name needs no new lock."""
     files: Mapping[str, NamedFile]
     """By the key that names them: ``rootfs.files[2].source``, ``cloudinit.user_data``."""
+    reach: Reach
+    """What the recipe may read."""
+    outside: frozenset[str] = frozenset()
+    """Names of files that were read outside of the project, because whoever runs the recipe allows it."""
+
+    @contextmanager
+    def discreet(self) -> Iterator[None]:
+        """Within, errors tell nothing of what files outside of the project hold; see :func:`discreet`."""
+        with discreet(self.outside):
+            yield
 
     @property
     def lock_path(self) -> Path:
@@ -87,19 +106,73 @@ def digest(recipe: Recipe, *, exclude: dict[str, Any] | None = None) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def load(path: Path, args: Mapping[str, str] | None = None) -> LoadedRecipe:
+@contextmanager
+def discreet(outside: Collection[str]) -> Iterator[None]:
+    """Within, an error that speaks of a file in `outside` says where in it something is wrong, and not what is there.
+
+    A recipe may be a stranger's: what it is allowed to take from elsewhere is for the image, not for a log.
+    """
+    try:
+        yield
+    except Problems as error:
+        raise Problems([_discreet(one, outside) for one in error.errors]) from error
+    except AssembleError as error:
+        told = _discreet(error, outside)
+        if told is error:
+            raise
+        raise told from error
+
+
+def _discreet(error: AssembleError, outside: Collection[str]) -> AssembleError:
+    file, texts = error.where.file, (error.what, error.why, error.hint, *error.details)
+    name = next(
+        (
+            name
+            for name in sorted(outside)
+            if file == name or file.startswith(f"{name}, ") or any(f"{name}:" in text for text in texts)
+        ),
+        "",
+    )
+    if not name:
+        return error
+    place = error.where if file.startswith(name) else Place()
+    return AssembleError(
+        "something is wrong in a file outside of the recipe's project",
+        where=Place(file=name, line=place.line, column=place.column),
+        hint="what it holds is shown only where it is of the project (--project)",
+    )
+
+
+def load(
+    path: Path, args: Mapping[str, str] | None = None, *, project: Path | None = None, allow_read: Sequence[Path] = ()
+) -> LoadedRecipe:
     """The recipe in the file `path`, with `args` in place of its arguments' defaults.
 
-    Raises Problems with everything that is wrong in it at once, each with its file, line, column and key.
+    It reads only files below its `project`, by default the folder that it is in, and recipes that come with the
+    assembler; and what is below `allow_read`. Raises Problems with everything that is wrong in it at once, each with
+    its file, line, column and key.
     """
-    chain = read_chain(path)
+    try:
+        reach = Reach.of(path, project, allow_read)
+    except UnreadableError as error:
+        raise Problems(
+            [RecipeError("the recipe cannot be read", where=Place(file=str(path)), why=error.why)]
+        ) from error
+    outside: set[str] = set()
+    with discreet(outside):
+        return _load(path, args or {}, reach, outside)
+
+
+def _load(path: Path, args: Mapping[str, str], reach: Reach, outside: set[str]) -> LoadedRecipe:
+    """Load; the names of files outside of the project are added to `outside`."""
+    chain = read_chain(path, reach, outside)
     root, found = merge(chain)
-    errors: list[AssembleError] = [*found, *arguments.override(root, args or {})]
+    errors: list[AssembleError] = [*found, *arguments.override(root, args)]
     wrong: set[KeyPath] = set()
 
     def problem(where: KeyPath, what: str, hint: str) -> None:
         # One cause a value: the first is the one nearest to what was written.
-        if not any(where[: len(known)] == known for known in wrong):
+        if len(errors) < MAX_ERRORS and not any(where[:depth] in wrong for depth in range(len(where) + 1)):
             wrong.add(where)
             errors.append(RecipeError(what, where=place(root, where), hint=hint))
 
@@ -110,30 +183,40 @@ def load(path: Path, args: Mapping[str, str] | None = None) -> LoadedRecipe:
     try:
         recipe = Recipe.model_validate(data)
     except ValidationError as error:
-        for each in explanations(error, Recipe):
+        for each in islice(explanations(error, Recipe), MAX_ERRORS):
             problem(*each)
     for each in check(data):
         problem(*each)
     files = {}
+    room = MAX_FILES
     for key, name in named_files(data):
-        if name and key not in wrong:
-            node = _at(root, key)
-            file = node.file.parent / name
+        if name and key not in wrong and len(errors) < MAX_ERRORS:
+            file = _at(root, key).file.parent / name
+            limit = MAX_SEED if key[0] == "cloudinit" else MAX_FILE
             try:
-                content = read_bytes(file, limit=MAX_FILE, where=place(root, key), what="the file")
-                files[dotted(key)] = NamedFile(path=file, data=content)
+                content, own = read_bytes(file, limit=limit, where=place(root, key), what="the file", reach=reach)
             except RecipeError as error:
                 errors.append(error)
+                continue
+            room -= len(content)
+            if room < 0:
+                why = f"the files that a recipe names have at most {MAX_FILES >> 20} MiB together"
+                errors.append(RecipeError("the file is too much", where=place(root, key), why=why))
+                break
+            files[dotted(key)] = NamedFile(path=file, data=content)
+            if not own:
+                outside |= {str(file), name}  # errors call it by either
     if errors or recipe is None:
         raise Problems(sorted(errors, key=lambda error: (error.where.file, error.where.line, error.where.column)))
-    sources = tuple(document.file for document in chain)
     return LoadedRecipe(
         recipe=recipe,
         path=path,
-        sources=sources,
+        sources=tuple(document.file for document in chain),
         sha256=digest(recipe),
         inputs_sha256=digest(recipe, exclude=_NO_INPUTS),
         files=files,
+        reach=reach,
+        outside=frozenset(outside),
     )
 
 

@@ -36,7 +36,9 @@ from assembler.recipe.shapes import (
 class Strict(BaseModel):
     """A table of a recipe: unknown keys are errors, values are never coerced, and it cannot change."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(
+        extra="forbid", strict=True, frozen=True, use_attribute_docstrings=True, hide_input_in_errors=True
+    )
 
 
 class Debian(Strict):
@@ -72,7 +74,7 @@ class Kernel(Strict):
     url: Url = ""
     """With `vanilla`: the address of the source's tarball, as `https://cdn.kernel.org/pub/linux/kernel/v6.x/...`."""
     sha256: Sha256 = ""
-    """SHA-256 of that tarball, in hex. Empty: what the server sends when locking is trusted."""
+    """SHA-256 of that tarball, in hex; required with `url`, as compiling runs what is in it."""
     version: UpstreamVersion = ""
     """With `vanilla`: the version that the source must have, as `6.12.48`. Empty: whichever it has."""
     base: Literal["defconfig", "tinyconfig"] = "defconfig"
@@ -100,6 +102,11 @@ class File(Strict):
     """User, by its name in the image's passwd or by number."""
     group: Account = "root"
     """Group, by its name in the image's group or by number."""
+
+    @property
+    def private(self) -> bool:
+        """Whether not everybody on the node may read it; then nothing outside the root file system has its bytes."""
+        return self.link is None and not int(self.mode, 8) & 0o004
 
 
 SystemId = Annotated[int, Field(ge=100, le=59999)]
@@ -132,8 +139,9 @@ class Rootfs(Strict):
     """Numbers of users and groups. Absent: those that dpkg's order of configuration gives them."""
     hostname: HostName = "localhost"
     """The static host name."""
-    root_password: Password = "!"  # noqa: S105  a locked account, not a password
-    """Root's password in clear, or a crypt(5) hash (`$...`), or `!` for none."""
+    root_password: Password = Field(default="!", repr=False)
+    """Root's password in clear, or a crypt(5) hash (`$...`), or `!` alone for none. Any other text that begins with `!`
+    or `*` is a password like another, but for the marks that shadow(5) has for locked accounts, which are refused."""
     locale: Locale = "C.UTF-8"
     """LANG of the system."""
     timezone: TimeZone = "Etc/UTC"
@@ -149,7 +157,14 @@ class Rootfs(Strict):
     mask: list[UnitName] = []
     """systemd units to mask."""
     files: list[File] = []
-    """Files to add, after all packages are configured."""
+    """Files to add, after all packages are configured. Those that not everybody may read are private: their bytes are
+    in the root file system with their mode, and nowhere else on the medium."""
+
+    @property
+    def private_sources(self) -> frozenset[str]:
+        """The keys that name host files with the bytes of private files, as ``rootfs.files[2].source``."""
+        named = enumerate(self.files)
+        return frozenset(f"rootfs.files[{index}].source" for index, file in named if file.private and file.source)
 
 
 class Artifacts(Strict):
@@ -244,7 +259,8 @@ class Recipe(Strict):
     epoch: Annotated[int, Field(ge=0, lt=2**32)] | None = None
     """SOURCE_DATE_EPOCH, in seconds since 1970; absent: the newest date of the archives, when locking."""
     args: dict[ArgumentName, str] = {}
-    """Arguments with their defaults; `--arg NAME=VALUE` overrides one. `${NAME}` in any string elsewhere becomes the
+    """Arguments with their defaults; `--arg NAME=VALUE` overrides one, `--arg-file NAME=PATH`
+    with the text in a file. `${NAME}` in any string elsewhere becomes the
     value. `$${NAME}` stands for the text `${NAME}`; every other `$` is itself."""
     debian: Debian = Debian()
     kernel: Kernel = Kernel()

@@ -1,8 +1,11 @@
 """A recipe as a folder of its own, complete and without secrets: what goes onto an image, so that it can be rebuilt.
 
-``extends`` and arguments are resolved, and the files that it names are beside it under their digests. Root's password
-is there as the hash that is in the image anyway, and the cloud-init seed, which is no part of the image and may hold
-tokens, is left out. What is made of such a recipe is made of the one that it came from, and the other way round.
+``extends`` and arguments are resolved, and the files that it names are beside it under their digests. What is private
+is withheld, for it is in the root file system with its mode, and shall be nowhere else: root's password is an argument,
+and private files are named as those below ``private/``, which are not there, nor are their digests. Whoever has the
+image can give them back from its root file system (audit/withheld.py). The cloud-init seed, which is no part of the
+image and may hold tokens, is left out. What is made of such a recipe is made of the one that it came from, and the
+other way round.
 """
 
 import hashlib
@@ -18,18 +21,49 @@ RECIPE = "recipe.toml"
 """The recipe's name in the folder."""
 
 
-def portable(loaded: LoadedRecipe, root_password: str) -> dict[str, bytes]:
-    """The folder's files by name. `root_password` stands in place of the recipe's."""
+PASSWORD = "ROOT_PASSWORD"  # noqa: S105  a name
+"""The argument with root's password; its default is for none."""
+_PRIVATE = re.compile(r"private/(0|[1-9][0-9]{0,5})")
+
+
+def withheld(values: Mapping[str, Any]) -> dict[str, str]:
+    """Which files the plain `values` of a recipe from such a folder want, with their path in the image."""
+    rootfs = values.get("rootfs")
+    files = rootfs.get("files") if isinstance(rootfs, dict) else None
+    named = [file for file in files if isinstance(file, dict)] if isinstance(files, list) else []
+    return {
+        file["source"]: file["path"]
+        for file in named
+        if isinstance(file.get("path"), str)
+        and isinstance(file.get("source"), str)
+        and _PRIVATE.fullmatch(file["source"])
+    }
+
+
+def portable(loaded: LoadedRecipe) -> dict[str, bytes]:
+    """The folder's files by name."""
     values = loaded.recipe.model_dump(mode="json", exclude_defaults=True, exclude={"args", "cloudinit"})
-    if values.get("rootfs", {}).get("root_password"):
-        values["rootfs"]["root_password"] = root_password
+    rootfs = values.get("rootfs", {})
+    if "root_password" in rootfs:
+        rootfs["root_password"] = _Argument(PASSWORD)
+        values["args"] = {PASSWORD: "!"}
+    for index, one in enumerate(loaded.recipe.rootfs.files):
+        if one.private:
+            others = {key: value for key, value in rootfs["files"][index].items() if key not in {"content", "source"}}
+            rootfs["files"][index] = {"path": others.pop("path"), "source": f"private/{index}", **others}
     files = {}
     for key, file in loaded.files.items():
-        if not key.startswith("cloudinit."):
+        if not key.startswith("cloudinit.") and key not in loaded.recipe.rootfs.private_sources:
             name = f"files/{hashlib.sha256(file.data).hexdigest()}"
             files[name] = file.data
             _set(values, key, name)
     return {RECIPE: _toml(values).encode(), **dict(sorted(files.items()))}
+
+
+class _Argument(str):
+    """The name of an argument, which is a value's whole text."""
+
+    __slots__ = ()
 
 
 def _set(values: Any, key: str, value: str) -> None:
@@ -41,7 +75,7 @@ def _set(values: Any, key: str, value: str) -> None:
 
 
 def _toml(values: Mapping[str, Any]) -> str:
-    lines = ["# As it was built: complete, with root's password hashed and without the cloud-init seed."]
+    lines = ["# As it was built: complete, but for the cloud-init seed and what is private."]
     lines += [f"{key} = {_value(value)}" for key, value in values.items() if not isinstance(value, dict)]
     for table, entries in values.items():
         if isinstance(entries, dict):
@@ -55,6 +89,8 @@ def _value(value: Any) -> str:
         return "{ " + ", ".join(pairs) + " }"
     if isinstance(value, list):
         return "[" + ", ".join(_value(item) for item in value) + "]"
+    if isinstance(value, _Argument):
+        return json.dumps(f"${{{value}}}")
     if isinstance(value, str):
         # What looks like an argument is none any more.
         plain = re.sub(REFERENCE, lambda found: f"${found[0]}", value)

@@ -11,6 +11,8 @@ from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import PydanticCustomError, core_schema
 
+from assembler.recipe.addresses import without_logins
+
 REFERENCE = r"\$\{[A-Z][A-Z0-9_]*\}"
 """A reference to an argument, which the JSON Schema allows in any string; see arguments.py."""
 
@@ -50,13 +52,16 @@ class Shape:
 
 
 def quoted(value: str) -> str:
-    """A user's text as it may stand in a one-line message: quoted, control characters escaped, not endless."""
-    text = "".join(character if character.isprintable() else repr(character)[1:-1] for character in value)
+    """A user's text as it may stand in a one-line message: quoted, without controls and logins, not endless."""
+    start = without_logins(value)[:61]  # of one with millions of characters
+    text = "".join(one if one.isprintable() else repr(one)[1:-1] for one in start)
     return f"'{text[:60]}…'" if len(text) > 60 else f"'{text}'"
 
 
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _PATH = r"(?:/(?!\.{1,2}(?:/|$))[^/\x00-\x1f\x7f]+)+"
+_HASH = r"[\x22#%-)+-9<-\x5b\x5d-~]"
+"""A character of a hash but ``$``: crypt(5) leaves out space, ``!``, ``*``, ``:``, ``;`` and the backslash."""
 _ACCOUNT = r"[a-z_][a-z0-9_-]{0,31}|[0-9]{1,10}"
 
 PackageName = Annotated[
@@ -83,7 +88,11 @@ ImagePath = Annotated[
 
 PathPattern = Annotated[
     str,
-    Shape(r"/[^\x00-\x1f\x7f]*", "a path pattern", "patterns are absolute: begin with /; * matches / too, as in dpkg"),
+    Shape(
+        r"/[^\x00-\x1f\x7f]{0,4095}",
+        "a path pattern",
+        "patterns are absolute: begin with /; * matches / too, as in dpkg",
+    ),
 ]
 """A shell pattern over absolute paths, as dpkg's ``path-exclude``."""
 
@@ -100,11 +109,15 @@ HostName = Annotated[
 Password = Annotated[
     str,
     Shape(
-        # A hash as in crypt(5): identifier, then salt and hash, perhaps with parameters before them.
-        r"\$(?:y|gy|7|2[aby]|6|5|sha1|1)\$[^\x00-\x1f\x7f:$]*\$[^\x00-\x1f\x7f:]*[./A-Za-z0-9]{16,}"
-        r"|(?!\*$)[^\x00-\x1f\x7f$][^\x00-\x1f\x7f]*",
+        # A hash as in crypt(5): identifier, then salt and hash, perhaps with parameters before them, of the characters
+        # that crypt(5) has. Else a password, but for what means in shadow(5) that there is none: which of the two is
+        # meant cannot be told, and a guess would either lock the account or open it.
+        rf"\$(?:y|gy|7|2[aby]|6|5|sha1|1)\${_HASH}{{0,99}}\$(?:{_HASH}|\$){{0,299}}[./A-Za-z0-9]{{16}}"
+        r"|!"
+        r"|(?!(?:!+|!?\*+|\*LK\*|\*NP\*|[!*]+\$.*)$)[^\x00-\x1f\x7f$][^\x00-\x1f\x7f]{0,510}",
         "a password",
-        "a crypt(5) hash as mkpasswd prints ($y$...), the password itself (not empty, no leading $), or '!' for none",
+        "a crypt(5) hash as mkpasswd prints ($y$...); the password itself, not empty, one line of at most 511 "
+        "characters, no leading $, none of shadow's marks for locked accounts; or '!' for none",
         secret=True,
     ),
 ]

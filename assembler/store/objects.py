@@ -7,9 +7,15 @@ Layout below the store's root:
     downloads/                  partial downloads, by the SHA-256 of what they shall become
     tmp/                        being written; never read; renamed into place when complete
     locks/                      flock(2) files, one a key
+    logs/                       what programs printed that failed
+    ccache/                     what compilers have made of what, by ccache
 
 Nothing is visible under its final name before it is complete, so a build that is killed leaves only files in tmp/ and
 downloads/, and any number of builds may share a store. What is left in tmp/ goes with the next build.
+
+Programs from a store run, and results in it are taken for what they were made from. So it must be root's or the
+caller's, with nobody else who could write to it or replace it; what is made in it is nobody else's, whatever the umask.
+One that its maker has opened for reading stays so: a cache of root's, say, that others mount.
 """
 
 import errno
@@ -17,18 +23,30 @@ import fcntl
 import hashlib
 import os
 import shutil
+import stat
+import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
 from assembler.errors import AssembleError, Place
 from assembler.progress import SILENT, Reporter
+from assembler.store.ownership import changeable, intruders
 from assembler.store.scratch import scratch
 
 CHUNK = 1 << 20
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 """What the system says when there is no room."""
+PATIENCE = 4 * 3600.0
+"""Seconds that a lock of another process is waited for; compiling a kernel may take an hour, and several may queue."""
+_TOLD = 3.0
+"""Seconds of waiting until it is told."""
+_PAUSES = (0.01, 0.5)
+"""Seconds between looks at a lock: at first, and at most."""
+_FOLDERS = ("ccache", "derived", "downloads", "locks", "logs", "objects", "tmp")
+_OPTIONAL = frozenset({"ccache", "downloads", "logs"})
+"""Those that a store which is only read can do without."""
 
 
 class StoreError(AssembleError):
@@ -44,20 +62,41 @@ def sha256_of(path: Path) -> str:
 class Store:
     """A store below `root`, which is made when it is missing. Safe for threads and for concurrent processes.
 
-    The reporter is warned of results that are damaged.
+    The reporter is warned of results that are damaged, and told of waiting for others. Raises StoreError when somebody
+    else than root and the caller could have changed what is in it, unless `trust` says that all who could are trusted.
+    A lock of another process is waited for `patience` seconds.
     """
 
-    def __init__(self, root: Path, *, results: Path | None = None, reporter: Reporter = SILENT) -> None:
+    def __init__(
+        self,
+        root: Path,
+        *,
+        results: Path | None = None,
+        reporter: Reporter = SILENT,
+        trust: bool = False,
+        patience: float = PATIENCE,
+    ) -> None:
         self.root = root
         self.results = results or root / "derived"
         """Where derived results are kept."""
+        self.trusted = True
+        """Whether nobody but root and the caller could have changed it; False only with `trust`."""
+        self._trust = trust
+        self._patience = patience
         self._tmp = root / "tmp"
         self._reporter = reporter
         self._sound: set[str] = set()
         """Objects whose bytes this process has seen to be right."""
+        self._looked: set[Path] = set()
+        """Folders and results that nobody else can change, as this process has seen."""
         try:
-            for folder in (self._tmp, root / "objects", self.results, root / "locks"):
-                folder.mkdir(parents=True, exist_ok=True)
+            _make(root)
+            self._check_root()
+            self._mode = root.stat().st_mode & (0o777 if trust else 0o755) | 0o700
+            for name in _FOLDERS:
+                self._folder(root / name, needed=name not in _OPTIONAL)
+            if results is not None:
+                results.mkdir(mode=0o700, exist_ok=True)
         except OSError as error:
             raise StoreError(
                 "the store cannot be made",
@@ -66,6 +105,79 @@ class Store:
                 hint="choose another folder with --store or XDG_CACHE_HOME",
             ) from error
 
+    # --- whose it is ---------------------------------------------------------------------------------------------
+
+    def _check_root(self) -> None:
+        """Raise StoreError when others could have changed the store; close it to them when they could not."""
+        root = self.root.absolute()
+        caller = os.geteuid()
+        status = root.stat()
+        if not self._trust and status.st_uid == caller and status.st_mode & 0o022 and not any(root.iterdir()):
+            # Nobody has put anything there yet, nor will.
+            root.chmod(0o700)
+        found = intruders(root)
+        if found is not None:
+            self._refuse(*found)
+        elif not self._trust and status.st_uid == caller != 0 and status.st_mode & 0o077:
+            # What root has opened for others stays open.
+            with suppress(OSError):
+                root.chmod(stat.S_IMODE(status.st_mode) & 0o700)
+
+    def _refuse(self, path: Path, why: str) -> None:
+        """Raise StoreError, or note that the store is not trusted, as somebody else may change `path`."""
+        self.trusted = False
+        if self._trust:
+            return
+        inside = path == self.root.absolute() or self.root.absolute() in path.parents
+        repair = f"chmod -R go-w {self.root}, if nobody has changed it" if inside else f"chmod go-w {path}"
+        if why.startswith("it belongs"):
+            repair = "a store must be root's or your own, and so must the folders above it"
+        raise StoreError(
+            "others could have changed what is in the store",
+            where=Place(file=str(path)),
+            why=why,
+            hint=f"{repair}; or choose another folder with --store; or, when you trust all of them, --trust-store",
+        )
+
+    def _check(self, path: Path) -> None:
+        """As for the root, of a folder or result in it, once."""
+        if path in self._looked:
+            return
+        if path.is_symlink():
+            if found := intruders(path.absolute()):
+                self._refuse(*found)
+        elif why := changeable(path):
+            self._refuse(path, why)
+        self._looked.add(path)
+
+    def _folder(self, path: Path, *, needed: bool = True) -> Path:
+        """A folder of the store, made when it is missing; raises OSError when it is `needed` and cannot be."""
+        try:
+            path.mkdir(mode=0o700)
+        except FileExistsError:
+            if not path.is_dir():
+                raise
+        except OSError:
+            if needed:
+                raise
+            return path
+        else:
+            path.chmod(self._mode)
+        self._check(path)
+        if path.name in {"locks", "tmp"} and not self._trust and path.stat().st_uid == os.geteuid():
+            # Who can open a lock can hold it.
+            with suppress(OSError):
+                path.chmod(path.stat().st_mode & 0o700)
+        return path
+
+    def opener(self, path: str, flags: int) -> int:
+        """Open a file of the store for writing, as the built-in ``open`` wants it: made, it is nobody else's."""
+        return os.open(path, flags, self._mode & 0o666)
+
+    def downloads(self) -> Path:
+        """The folder for partial downloads. Raises OSError when it is missing and cannot be made."""
+        return self._folder(self.root / "downloads")
+
     # --- objects -------------------------------------------------------------------------------------------------
 
     def path(self, digest: str) -> Path:
@@ -73,8 +185,16 @@ class Store:
         return self.root / "objects" / digest[:2] / digest
 
     def has(self, digest: str) -> bool:
-        """Whether the object is here. Its bytes were verified when it was written."""
-        return self.path(digest).is_file()
+        """Whether the object is here. Its bytes were verified when it was written.
+
+        Raises StoreError when somebody else may change it.
+        """
+        path = self.path(digest)
+        if not path.is_file():
+            return False
+        self._check(path.parent)
+        self._check(path)
+        return True
 
     def sound(self, digest: str) -> bool:
         """Whether the object is here and its bytes are still right, for which they are read once in this process.
@@ -90,7 +210,7 @@ class Store:
     def get(self, digest: str, *, what: str = "") -> Path:
         """The path of an object that must be here; `what` names it in the error."""
         path = self.path(digest)
-        if not path.is_file():
+        if not self.has(digest):
             raise StoreError(
                 f"{what or 'an object'} is not in the store",
                 where=Place(file=str(path)),
@@ -137,7 +257,7 @@ class Store:
         """Move a complete file, which the caller has verified to have SHA-256 `digest`, into the store."""
         final = self.path(digest)
         with self.writing():
-            final.parent.mkdir(parents=True, exist_ok=True)
+            self._folder(final.parent)
             path.chmod(0o444)
             with path.open("rb") as stream:
                 os.fsync(stream.fileno())
@@ -161,8 +281,13 @@ class Store:
     # --- derived -------------------------------------------------------------------------------------------------
 
     def has_derived(self, kind: str, key: str) -> bool:
-        """Whether what :meth:`derived` would make is here."""
-        return (self.results / kind / key).exists()
+        """Whether what :meth:`derived` would make is here. Raises StoreError when somebody else may change it."""
+        final = self.results / kind / key
+        if not final.exists():
+            return False
+        self._check(final.parent)
+        self._check(final)
+        return True
 
     def derived(
         self, kind: str, key: str, make: Callable[[Path], None], *, sound: Callable[[Path], bool] = Path.exists
@@ -174,10 +299,10 @@ class Store:
         what it finds damaged is made anew.
         """
         final = self.results / kind / key
-        if final.exists() and sound(final):
+        if self.has_derived(kind, key) and sound(final):
             return final
-        with self.locked(f"{kind}-{key}"):
-            if final.exists():
+        with self.locked(f"{kind}-{key}", what=kind):
+            if self.has_derived(kind, key):
                 if sound(final):
                     return final
                 self._reporter.warn(f"a result in the store is damaged, and is made anew: {final}")
@@ -191,7 +316,8 @@ class Store:
                         raise self._failed(error) from error
                     raise
                 with self.writing():
-                    final.parent.mkdir(parents=True, exist_ok=True)
+                    _close(path)
+                    self._folder(final.parent)
                     path.rename(final)
         return final
 
@@ -202,28 +328,95 @@ class Store:
         What is computed in it is forgotten afterwards.
         """
         with self.temporary() as folder:
-            yield Store(self.root, results=folder, reporter=self._reporter)
+            yield Store(self.root, results=folder, reporter=self._reporter, trust=self._trust, patience=self._patience)
 
     def share(self, root: Path) -> None:
         """Give the store below `root` the objects of this one, as links where that can be, else as copies."""
+        _make(root)
+        root.chmod(0o700)
         for path in (self.root / "objects").glob("*/*"):
             target = root / "objects" / path.parent.name / path.name
-            target.parent.mkdir(parents=True, exist_ok=True)
+            _make(target.parent)
             try:
                 target.hardlink_to(path)
             except OSError:
                 shutil.copyfile(path, target)
 
     @contextmanager
-    def locked(self, name: str) -> Iterator[int]:
+    def locked(self, name: str, *, what: str = "") -> Iterator[int]:
         """Hold the lock `name` against every other process and thread that shares the store.
 
-        Yields its descriptor: a program that inherits it holds the lock until it ends, too.
+        Yields its descriptor: a program that inherits it holds the lock until it ends, too. `what` is for people: what
+        its holder works on. Raises StoreError when another has not let go of it within the store's patience.
         """
+        path = self.root / "locks" / name
         with self.writing():
-            descriptor = os.open(self.root / "locks" / name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            descriptor = self.opener(str(path), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW)
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            self._wait(descriptor, path, what or name)
             yield descriptor
         finally:
             os.close(descriptor)
+
+    def _wait(self, descriptor: int, path: Path, what: str) -> None:
+        """Take a lock as soon as nobody else has it."""
+        began, told, (pause, longest) = time.monotonic(), False, _PAUSES
+        while True:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                pass
+            else:
+                return
+            waited = time.monotonic() - began
+            if waited >= self._patience:
+                raise StoreError(
+                    "another build does not end",
+                    where=Place(file=str(path)),
+                    why=f"it has been at {what} for more than {waited:.0f} s{_holders(descriptor)}",
+                    hint="end it, or wait longer: ASSEMBLE_LOCK_TIMEOUT is the time limit in seconds",
+                )
+            if not told and waited >= _TOLD:
+                told = True
+                self._reporter.info(f"waiting for another build, which is at {what}{_holders(descriptor)}")
+            time.sleep(max(0.0, min(pause, self._patience - waited)))
+            pause = min(pause * 2, longest)
+
+
+def _make(folder: Path) -> None:
+    """Make a folder, and those above it, which is nobody else's, whatever the umask; raises OSError."""
+    missing = [path for path in (folder, *folder.parents) if not path.exists()]
+    for path in reversed(missing):
+        with suppress(FileExistsError):
+            path.mkdir(mode=0o700)
+    if not folder.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder))
+
+
+def _close(path: Path) -> None:
+    """Take from everybody else the right to write to a result that was made under any umask. Objects stay as they are:
+    nobody has it.
+    """
+    folders = [path]
+    while folders:
+        each = folders.pop()
+        mode = each.lstat().st_mode
+        if stat.S_ISLNK(mode):
+            continue
+        if mode & 0o022:
+            each.chmod(stat.S_IMODE(mode) & ~0o022)
+        if stat.S_ISDIR(mode):
+            with os.scandir(each) as entries:
+                folders += (Path(entry.path) for entry in entries)
+
+
+def _holders(descriptor: int) -> str:
+    """Which processes have the lock of a file, as far as this one may know (proc(5), /proc/locks)."""
+    inode = str(os.fstat(descriptor).st_ino)
+    try:
+        lines = Path("/proc/locks").read_text("ascii", "replace").splitlines()
+    except OSError:
+        return ""
+    fields = [line.split() for line in lines if " FLOCK " in line and "->" not in line]
+    found = {one[4] for one in fields if len(one) > 5 and one[5].rpartition(":")[2] == inode and int(one[4]) > 0}
+    return f" (process {', '.join(sorted(found))})" if found else ""

@@ -7,6 +7,14 @@ from assembler.errors import AssembleError
 
 _DOCKER = "docker.io"
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+_REGISTRY = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9.-]{0,252}[A-Za-z0-9])?|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?")
+_REPOSITORY = re.compile(
+    r"(?=.{1,255}$)[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*)*"
+)
+_TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
+"""As the OCI distribution specification 1.1 has them; nothing of a name means anything else in an address."""
+_SHOWN = 200
+"""Characters of what is no name that its error shows."""
 
 
 class ImageNameError(AssembleError):
@@ -43,6 +51,11 @@ def parse(text: str) -> Reference:
     if not slash or not (set(first) & {".", ":"} or first == "localhost"):
         first, rest = _DOCKER, name if slash else f"library/{name}"
     repository, colon, tag = rest.partition(":")
-    if not repository.rpartition("/")[2] or (colon and not tag) or (digest and not _DIGEST.fullmatch(digest)):
-        raise ImageNameError(f"{text} is not the name of an image", hint="as registry.example/name:tag")
+    if (
+        not _REGISTRY.fullmatch(first)
+        or not _REPOSITORY.fullmatch(repository)
+        or (colon and not _TAG.fullmatch(tag))
+        or (digest and not _DIGEST.fullmatch(digest))
+    ):
+        raise ImageNameError(f"{text[:_SHOWN]} is not the name of an image", hint="as registry.example/name:tag")
     return Reference(registry=first, repository=repository, tag=tag or ("" if digest else "latest"), digest=digest)

@@ -15,13 +15,20 @@ from urllib.parse import urlencode
 
 from assembler.errors import AssembleError
 from assembler.store.reference import Reference
-from assembler.store.transport import Transport
+from assembler.store.transport import LARGEST, Transport, printable
 
 INDEXES = ("application/vnd.oci.image.index.v1+json", "application/vnd.docker.distribution.manifest.list.v2+json")
 MANIFESTS = ("application/vnd.oci.image.manifest.v1+json", "application/vnd.docker.distribution.manifest.v2+json")
 LARGEST_MANIFEST = 4 << 20
 """Bytes; the specification asks registries to take as much."""
 LARGEST_CONFIG = 8 << 20
+LARGEST_IMAGE = 64 << 30
+"""Bytes of all that a manifest names."""
+LONGEST_TOKEN = 64 << 10
+_LONGEST_WORD = 255
+"""Characters of a media type (RFC 6838 4.2), and of what else a registry says in a word."""
+_SHOWN = 20
+"""Platforms that an error names."""
 
 
 class RegistryError(AssembleError):
@@ -104,6 +111,13 @@ class Repository:
         if login and login.token:  # a site's own token, for its own mirror
             return login.header
         realm = challenge.get("realm", "")
+        if login and not self._transport.token_server(url, realm):
+            raise RegistryError(
+                f"{self._reference.registry} wants its login sent elsewhere",
+                why=f"it names {printable(realm) or 'nothing'} as its token server",
+                hint="a login goes to the host that it is for, over https; if this is right, name the token server in"
+                " the configuration, under [token_server]",
+            )
         query = {key: challenge[key] for key in ("service", "scope") if key in challenge}
         query.setdefault("scope", f"repository:{self._reference.repository}:pull")
         answer = self._transport.get(
@@ -111,13 +125,14 @@ class Repository:
             limit=1 << 20,
             name=f"a token for {self._reference.registry}",
             access=_Once(login.header) if login else None,
+            referrer=url,
         )
         try:
             values = json.loads(answer)
             token = values.get("token") or values.get("access_token")
-        except (ValueError, AttributeError):
+        except (ValueError, AttributeError, RecursionError):
             token = None
-        if not isinstance(token, str) or not re.fullmatch(r"[!-~]+", token):
+        if not isinstance(token, str) or len(token) > LONGEST_TOKEN or not re.fullmatch(r"[!-~]+", token):
             raise RegistryError(f"{self._reference.registry} gives no token", hint="is there a proxy in between?")
         return f"Bearer {token}"
 
@@ -136,7 +151,7 @@ class Repository:
             chosen = _choose(document, platform, name)
             data, kind, document = self._document(chosen, name)
         if kind not in MANIFESTS:
-            raise RegistryError(f"{name} is no image", why=f"its type is {kind or 'not said'}")
+            raise RegistryError(f"{name} is no image", why=f"its type is {_word(kind) if kind else 'not said'}")
         manifest = parse_manifest(data, name)
         if hashlib.sha256(data).hexdigest() == top:  # nothing has said so far which platform this is for
             self._check_platform(manifest, platform, name)
@@ -175,7 +190,7 @@ class Repository:
         if hashlib.sha256(data).hexdigest() != manifest.config.digest:
             raise RegistryError(f"the registry sent another configuration of {name}", why="its digest is not right")
         config = _json(data, name)
-        has = f"{config.get('os')}/{config.get('architecture')}"
+        has = "/".join(_word(config.get(key)) for key in ("os", "architecture"))
         if has != "/".join(platform.split("/")[:2]):
             raise RegistryError(f"{name} is for {has}", why=f"the image is built for {platform}")
 
@@ -200,14 +215,28 @@ def parse_manifest(data: bytes, name: str) -> Manifest:
     if not isinstance(layers, list):
         raise RegistryError(f"the manifest of {name} is damaged", why="it has no layers")
     media_type = document.get("mediaType", MANIFESTS[0])
-    return Manifest(data, media_type, _blob(document.get("config"), name), tuple(_blob(item, name) for item in layers))
+    if media_type not in MANIFESTS:
+        raise RegistryError(f"the manifest of {name} is damaged", why=f"its type is {_word(media_type)}")
+    manifest = Manifest(
+        data, media_type, _blob(document.get("config"), name), tuple(_blob(item, name) for item in layers)
+    )
+    if sum(blob.size for blob in manifest.blobs) > LARGEST_IMAGE:
+        raise RegistryError(f"{name} is too large", why=f"its parts have more than {LARGEST_IMAGE >> 30} GiB")
+    return manifest
+
+
+def _word(value: Any) -> str:
+    """A word that a registry says, for comparing and for errors."""
+    if isinstance(value, str) and re.fullmatch(rf"[ -~]{{1,{_LONGEST_WORD}}}", value):
+        return value
+    return "nothing that we understand"
 
 
 def _json(data: bytes, name: str) -> Mapping[str, Any]:
     try:
         document = json.loads(data)
     except (ValueError, RecursionError) as error:
-        raise RegistryError(f"what the registry has as {name} is not JSON", why=str(error)) from error
+        raise RegistryError(f"what the registry has as {name} is not JSON", why=str(error)[:_LONGEST_WORD]) from error
     if not isinstance(document, dict):
         raise RegistryError(f"what the registry has as {name} is no image")
     return document
@@ -221,8 +250,9 @@ def _blob(descriptor: Any, name: str) -> Blob:
             and re.fullmatch(r"sha256:[0-9a-f]{64}", digest)
             and isinstance(size, int)
             and not isinstance(size, bool)
-            and size >= 0
+            and 0 <= size <= LARGEST
             and isinstance(kind, str)
+            and re.fullmatch(rf"[!-~]{{1,{_LONGEST_WORD}}}", kind)
         ):
             return Blob(digest.removeprefix("sha256:"), size, kind)
     raise RegistryError(f"the manifest of {name} is damaged", why="a descriptor has no SHA-256, size or type")
@@ -236,13 +266,15 @@ def _choose(index: Mapping[str, Any], platform: str, name: str) -> str:
     for item in entries:
         for_ = item.get("platform")
         if isinstance(for_, dict):
-            parts = [str(for_[key]) for key in ("os", "architecture", "variant") if for_.get(key)]
+            parts = [_word(for_[key]) for key in ("os", "architecture", "variant") if for_.get(key)]
             has.setdefault("/".join(parts), _blob(item, name).digest)
     # arm64 has one variant, which few indexes say.
     for candidate in (platform, f"{platform}/v8"):
         if candidate in has:
             return f"sha256:{has[candidate]}"
-    known = sorted(key for key in has if not key.startswith("unknown"))
+    known = sorted(key for key in has if not key.startswith(("unknown", "nothing")))
+    more = f" and {len(known) - _SHOWN} more" if len(known) > _SHOWN else ""
     raise RegistryError(
-        f"{name} is not there for {platform}", why=f"it is for {', '.join(known) or 'nothing that we know'}"
+        f"{name} is not there for {platform}",
+        why=f"it is for {', '.join(known[:_SHOWN]) or 'nothing that we know'}{more}",
     )

@@ -19,7 +19,9 @@ class Login:
         """The value of an Authorization header (RFC 7617 for a password)."""
         if self.token:
             return f"Bearer {self.token}"
-        return "Basic " + base64.b64encode(f"{self.user}:{self.password}".encode()).decode()
+        # As the bytes that they were in the environment.
+        text = f"{self.user}:{self.password}".encode("utf-8", "surrogateescape")
+        return "Basic " + base64.b64encode(text).decode()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +32,11 @@ class Routes:
     """What replaces an address's prefix: ``https://dl.k8s.io/`` by ``https://mirror.internal/k8s/``."""
     logins: Mapping[str, Login] = field(default_factory=dict)
     """By the prefix of addresses, after rewriting, that they are for."""
+    token_servers: Mapping[str, str] = field(default_factory=dict)
+    """Prefixes of addresses of token servers that get the login of a registry, by that of the registry; both after
+    rewriting."""
+    redirects: tuple[str, ...] = ()
+    """Prefixes of addresses to which any server may redirect, even if they are further inside; without a login."""
 
     def rewrite(self, url: str) -> str:
         """Where to ask for `url`; once only, so that prefixes may be swapped."""
@@ -40,6 +47,10 @@ class Routes:
         """The login for an address after rewriting."""
         prefix = _longest(url, self.logins)
         return None if prefix is None else self.logins[prefix]
+
+    def may_redirect(self, url: str) -> bool:
+        """Whether the user lets any server redirect to `url`."""
+        return _longest(url, self.redirects) is not None
 
 
 def _longest(url: str, prefixes: Iterable[str]) -> str | None:

@@ -7,10 +7,16 @@ slow, broken, lying or gone, and then the next one is asked.
 Proxies, netrc and certificate authorities are those of requests: ``http_proxy``, ``~/.netrc``, ``REQUESTS_CA_BUNDLE``.
 A site's own mirrors and the logins for them are :class:`~assembler.store.routes.Routes`: an address is rewritten here,
 at the last moment, so that locks and errors in recipes name what the publisher calls it.
+
+A login, of routes, netrc or the address itself, is for an address that the user or the recipe has named. One that a
+*server* has chosen, by redirecting or as its token server, gets none, unless it is the same server; it is never http
+after https; and it lies no further inside than the server that chose it (:mod:`assembler.store.zones`), unless the
+user's routes name it.
 """
 
 import hashlib
 import http.client
+import re
 import ssl
 import threading
 import time
@@ -23,17 +29,19 @@ from pathlib import Path
 from socket import gaierror
 from types import TracebackType
 from typing import TYPE_CHECKING, BinaryIO, Protocol, Self, TypeVar
-from urllib.parse import urljoin, urlsplit, urlunsplit
+from urllib.parse import unquote, urljoin, urlsplit, urlunsplit
 
 from assembler.errors import AssembleError
 from assembler.progress import SILENT, Reporter, Step
 from assembler.store.objects import CHUNK, Store
 from assembler.store.routes import NO_ROUTES, Login, Routes
+from assembler.store.token_servers import may_have_login
+from assembler.store.zones import Zone, resolve, zone_of
 
 if TYPE_CHECKING:
     import requests
 
-    from assembler.store.watch import Session, Watch
+    from assembler.store.watch import Resolve, Session, Watch
 
 T = TypeVar("T")
 
@@ -43,10 +51,15 @@ STALL_TIMEOUT = 30.0
 """Seconds in which at least `SLOWEST` bytes a second must arrive."""
 SLOWEST = 512
 """Bytes a second; a server that sends less is stalled."""
+MOST_READS = 10_000
+"""Pieces that an answer may come in without each having `SMALLEST` bytes on average: each costs the same time here."""
+SMALLEST = 64
 REDIRECTS = 10
 """Requests until a server that sends us elsewhere is taken to go in circles."""
 LONGEST_WAIT = 120.0
 """Seconds that Retry-After may ask for."""
+LONGEST = 1800.0
+"""Seconds until something that is read into memory must have arrived."""
 READ = 1 << 16
 """Bytes taken from a socket at a time."""
 LARGEST = 16 << 30
@@ -56,6 +69,10 @@ UNKNOWN = -1
 
 _TROUBLE = "the server, or the way to it, has trouble: try again later, or choose another"
 _HTML = (b"<!doctype html", b"<html")
+_AUTHORITY = re.compile(r"(?:[^\s\x00-\x20\x7f\\/?#@:\[\]%]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
+"""Host and port of an address; readers of addresses disagree about what is stranger (RFC 3986 3.2)."""
+_LONGEST_REASON = 100
+"""Characters of a server's own words that are shown."""
 
 
 class TransportError(AssembleError):
@@ -161,7 +178,7 @@ class Transport:
 
     `jobs` downloads run at a time; each address is asked up to `attempts` times, after pauses of `backoff` seconds,
     twice that, four times that, and so on, or what the server asks for. `offline` refuses everything. `routes` says
-    which server to ask in a publisher's place.
+    which server to ask in a publisher's place; `resolve` and `zone` what a name means and where an address is.
     """
 
     def __init__(
@@ -175,9 +192,15 @@ class Transport:
         connect_timeout: float = CONNECT_TIMEOUT,
         stall_timeout: float = STALL_TIMEOUT,
         routes: Routes = NO_ROUTES,
+        resolve: "Resolve" = resolve,
+        zone: Callable[[str], Zone] = zone_of,
     ) -> None:
         self.offline = offline
         self._routes = routes
+        self._resolve = resolve
+        self._zone = zone
+        self._zones: dict[tuple[str, str], Zone] = {}
+        """How far inside servers have been seen to be, by origin; the least counts."""
         self._reporter = reporter
         self._jobs = jobs
         self._attempts = attempts
@@ -206,13 +229,26 @@ class Transport:
     # --- what callers use ----------------------------------------------------------------------------------------
 
     def login(self, url: str) -> Login | None:
-        """What the user's routes or netrc say about being let in at `url`, an address after rewriting."""
+        """What the user's routes or netrc say about being let in at `url`, an address after rewriting.
+
+        Raises TransportError when netrc is not text.
+        """
         from requests.utils import get_netrc_auth  # noqa: PLC0415  see _session
 
         found = self._routes.login(url)
-        if found is None and (entry := get_netrc_auth(url)):
-            found = Login(user=entry[0], password=entry[1])
-        return found
+        host = urlsplit(url).hostname
+        if found is not None or not host:
+            return found
+        try:
+            entry = get_netrc_auth(f"https://{_bracketed(host)}/")
+        except UnicodeError as error:
+            raise TransportError("the file netrc is not text", why="it is not UTF-8", hint="mend it, or move it away"
+                                 ) from error  # fmt: skip
+        return Login(user=entry[0], password=entry[1]) if entry else None
+
+    def token_server(self, url: str, realm: str) -> bool:
+        """Whether the login for `url`, an address after rewriting, may go to the token server at `realm`."""
+        return may_have_login(url, self._routes.rewrite(realm), self._routes.token_servers)
 
     def get(
         self,
@@ -223,21 +259,29 @@ class Transport:
         hint: str = "",
         accept: str = "",
         access: Access | None = None,
+        referrer: str = "",
     ) -> bytes:
-        """What `url` holds, at most `limit` bytes; nothing about it is verified.
+        """What `url` holds, at most `limit` bytes, within `LONGEST`; nothing about it is verified.
 
-        `name` is for errors, `hint` for that of a file that is not there; `accept` is the header of that name. Raises
-        :class:`TransportError`, and of these :class:`MissingError` when it is not there.
+        `name` is for errors, `hint` for that of a file that is not there; `accept` is the header of that name.
+        `referrer` is the address, after rewriting, whose server has chosen `url`; empty when that is the user's or the
+        recipe's choice. Raises :class:`TransportError`, and of these :class:`MissingError` when it is not there.
         """
         name = name or printable(url).rpartition("/")[2] or "a file"
         if self.offline:
             raise OfflineError(f"{name} must be fetched", why="the network is ruled out", hint="leave out --offline")
 
+        # An address that the user puts in place of the server's may be anywhere, but gets no login either.
+        rewritten = self._routes.rewrite(url) != url
+
         def attempt(url: str) -> bytes:
-            with self._answer(url, accept=accept, access=access) as answer:
+            began = time.monotonic()
+            with self._answer(url, accept=accept, access=access, referrer=referrer, anywhere=rewritten) as answer:
                 data = bytearray()
                 for chunk in self._body(answer):
                     data += chunk
+                    if time.monotonic() - began > LONGEST:
+                        raise _Failure(f"it stalled: {len(data)} bytes in {LONGEST:.0f} s")
                     if len(data) > limit:
                         raise _Failure(f"it is larger than {limit} bytes", final=True)
                 length = _length(answer.response)
@@ -293,7 +337,7 @@ class Transport:
         if not wants:
             return []
         with store.writing():
-            (store.root / "downloads").mkdir(exist_ok=True)
+            store.downloads()
         total = sum(want.size for want in wants if want.size != UNKNOWN)
         stop = threading.Event()
         with (
@@ -315,7 +359,7 @@ class Transport:
     def _download_one(self, store: Store, want: Want, step: Step, stop: threading.Event) -> Want:
         if stop.is_set():
             raise _StoppedError
-        with store.locked(f"download-{_partial_name(want)}"):
+        with store.locked(f"download-{_partial_name(want)}", what=want.name):
             if store.sound(want.digest):
                 step.advance(max(want.size, 0))
                 return _measured(store, want)
@@ -365,7 +409,7 @@ class Transport:
         from assembler.store.watch import Session  # noqa: PLC0415  takes 0.1 s, which a build without downloads saves
 
         with self._mutex:
-            session = self._idle.pop() if self._idle else Session()
+            session = self._idle.pop() if self._idle else Session(resolve=self._resolve, zone=self._zone)
         try:
             yield session
         finally:
@@ -374,9 +418,19 @@ class Transport:
 
     @contextmanager
     def _answer(
-        self, url: str, start: int = 0, *, accept: str = "", access: Access | None = None
+        self,
+        url: str,
+        start: int = 0,
+        *,
+        accept: str = "",
+        access: Access | None = None,
+        referrer: str = "",
+        anywhere: bool = False,
     ) -> Iterator["_Answer"]:
-        """The answer to a GET of `url` from byte `start` on: status 200, or 206 when `start` is not 0."""
+        """The answer to a GET of `url` from byte `start` on: status 200, or 206 when `start` is not 0.
+
+        `referrer` as for :meth:`get`; `anywhere`: it does not say how far inside `url` may be.
+        """
         from assembler.store.watch import Watch  # noqa: PLC0415  see _session
 
         headers = {"Accept-Encoding": "identity", "User-Agent": "assembler"}
@@ -386,40 +440,68 @@ class Transport:
             headers["Accept"] = accept
         limit = self._connect_timeout + self._stall_timeout
         with self._session() as session, Watch(session.abort, limit) as watch:
-            asked = url
+            asked, login = _without_login(url)
+            limit = Zone.LINK
+            if referrer:
+                _require_safe(referrer, asked)
+                login = None
+                limit = limit if anywhere else self._zones.get(_origin(referrer), Zone.WORLD)
+            elif access is None:
+                login = self.login(asked) or login
             for _ in range(REDIRECTS):
-                # What lets us in at one server is nothing for another.
-                known = access if _origin(asked) == _origin(url) else None
-                with self._ask(session, watch, asked, headers, known) as response:
-                    target = session.get_redirect_target(response)
+                session.limit = Zone.LINK if self._routes.may_redirect(asked) else limit
+                with self._ask(session, watch, asked, headers, access or login) as response:
+                    limit = min(limit, self._reached(asked, session.reached))
+                    target = _location(response)
                     if target is None:
                         if response.status_code != 200 and not (start and response.status_code == 206):
                             raise _refused(response.status_code, response.reason, response.headers)
                         yield _Answer(response, watch)
                         return
-                    asked = _redirected(asked, target)
+                    before, asked = asked, _redirected(asked, target)
+                    # What lets us in at one server is nothing for another, nor when that one sends us back.
+                    if not _same_server(before, asked):
+                        access = login = None
+                    elif login is not None and self._routes.login(asked) != self._routes.login(before):
+                        login = None
             raise _Failure("it redirects in circles", final=True)
 
+    def _reached(self, url: str, zone: Zone) -> Zone:
+        """Remember that the server of `url` was seen in `zone`; returns the least that was seen."""
+        with self._mutex:
+            self._zones[_origin(url)] = zone = min(zone, self._zones.get(_origin(url), zone))
+        return zone
+
     def _ask(
-        self, session: "Session", watch: "Watch", url: str, headers: Mapping[str, str], access: Access | None
+        self, session: "Session", watch: "Watch", url: str, headers: Mapping[str, str], access: Access | Login | None
     ) -> "requests.Response":
         """The answer to one request, of which the body is not read yet."""
         import requests  # noqa: PLC0415  see _session
 
-        if urlsplit(printable(url)).scheme not in {"http", "https"}:
-            raise _Failure("only http and https are supported", final=True)
+        from assembler.store.watch import InwardError  # noqa: PLC0415  see _session
 
         def ask(proof: str) -> requests.Response:
+            def prove(request: requests.PreparedRequest) -> requests.PreparedRequest:
+                if proof:
+                    request.headers["Authorization"] = proof
+                return request
+
             try:
                 with watch.waiting():
                     response = session.get(
                         url,
                         headers=headers,
-                        # A function, because requests puts netrc in place of a header.
-                        auth=(lambda request: _with_header(request, proof)) if proof else None,
+                        # A function in any case: otherwise requests looks into netrc for itself.
+                        auth=prove,
                         stream=True,
                         timeout=(self._connect_timeout, self._stall_timeout),
                     )
+            except InwardError as error:
+                raise _Failure(
+                    f"it leads to {_host(url)}, which is further inside the network than itself",
+                    hint='if that is right, name it in the configuration: redirects = ["https://host/"]',
+                    final=True,
+                ) from error
             except (requests.RequestException, OSError, ValueError) as error:
                 raise _expired(watch) or self._explain(error) from error
             if failure := _expired(watch):
@@ -427,11 +509,12 @@ class Transport:
                 raise failure
             return response
 
-        if access is None:
-            return ask(login.header if (login := self._routes.login(url)) else "")
+        if access is None or isinstance(access, Login):
+            return ask(access.header if access else "")
         proof = access.authorization(url)
         response = ask(proof)
         if response.status_code == requests.codes.unauthorized:
+            self._reached(url, session.reached)
             challenge = response.headers.get("WWW-Authenticate", "")
             response.close()
             if access.challenged(url, challenge, proof):
@@ -444,6 +527,7 @@ class Transport:
         import urllib3  # noqa: PLC0415  see _session
 
         began, received, first = time.monotonic(), 0, True
+        pieces, total = 0, 0
         while True:
             try:
                 with answer.watch.waiting():
@@ -462,6 +546,9 @@ class Transport:
                 )
             first = False
             yield chunk
+            pieces, total = pieces + 1, total + len(chunk)
+            if pieces > MOST_READS and total < SMALLEST * pieces:
+                raise _Failure(f"it comes in crumbs: {total} bytes in {pieces} pieces", final=True)
             received += len(chunk)
             now = time.monotonic()
             if now - began > self._stall_timeout:
@@ -538,7 +625,7 @@ class _Incoming:
 
         Empty when what was there before was wrong and is gone now, so that the same address deserves another try.
         """
-        with self._store.writing(), self._path.open("a+b") as out:
+        with self._store.writing(), open(self._path, "a+b", opener=self._store.opener) as out:
             self._size = self._want.size
             self._resume(out)
             resumed = self._have > 0
@@ -618,11 +705,6 @@ def _measured(store: Store, want: Want) -> Want:
     return replace(want, size=store.path(want.digest).stat().st_size)
 
 
-def _with_header(request: "requests.PreparedRequest", value: str) -> "requests.PreparedRequest":
-    request.headers["Authorization"] = value
-    return request
-
-
 def _expired(watch: "Watch") -> _Failure | None:
     """What to say when the watch has broken the connection."""
     return _Failure(f"it stalled: no answer within {watch.seconds:g} s") if watch.expired else None
@@ -634,18 +716,70 @@ def _origin(url: str) -> tuple[str, str]:
     return parts.scheme, parts.netloc
 
 
+def _without_login(url: str) -> tuple[str, Login | None]:
+    """An address that the user or the recipe has given, without what may be before its host, and that as a login."""
+    try:
+        parts = urlsplit(url)
+        before, at, authority = parts.netloc.rpartition("@")
+        _require_plain(authority, parts.port)
+    except ValueError as error:
+        raise _Failure("the address is not valid", final=True) from error
+    if parts.scheme not in {"http", "https"}:
+        raise _Failure("only http and https are supported", final=True)
+    user, _, password = before.partition(":")
+    login = Login(user=unquote(user), password=unquote(password)) if at else None
+    return urlunsplit((parts.scheme, authority, parts.path, parts.query, "")), login
+
+
+def _require_plain(authority: str, port: int | None) -> None:
+    """Raise ValueError for a host and port that not everybody reads in the same way."""
+    if not _AUTHORITY.fullmatch(authority) or port == 0:
+        raise ValueError(authority)
+
+
 def _redirected(url: str, target: str) -> str:
     """The address that `url` redirects to with the header Location."""
     try:
         found = urljoin(url, target)
-        scheme = urlsplit(found).scheme
+        parts = urlsplit(found)
+        if parts.scheme in {"http", "https"}:
+            _require_plain(parts.netloc, parts.port)
     except ValueError as error:
         raise _Failure("it redirects to an address that is not valid", final=True) from error
-    if scheme not in {"http", "https"}:
+    if parts.scheme not in {"http", "https"}:
         raise _Failure("it redirects to an address that is neither http nor https", final=True)
-    if scheme == "http" and urlsplit(url).scheme == "https":
+    _require_safe(url, found)
+    return urlunsplit((parts.scheme, parts.netloc, parts.path, parts.query, ""))
+
+
+def _require_safe(url: str, target: str) -> None:
+    """Raise when `url`, which nobody else could have answered, leads to an address where anybody could."""
+    if urlsplit(target).scheme == "http" and urlsplit(url).scheme == "https":
         raise _Failure("it redirects from https to http, where anybody could answer", final=True)
-    return found
+
+
+def _location(response: "requests.Response") -> str | None:
+    """Where an answer redirects to; None when it does not."""
+    if not response.is_redirect:
+        return None
+    # http.client takes the bytes for Latin-1, RFC 3986 allows ASCII.
+    return response.headers["Location"].encode("latin-1").decode("utf-8", "replace")
+
+
+def _same_server(url: str, other: str) -> bool:
+    """Whether both addresses are of one server; with https in place of http, at their usual ports, it still is."""
+    one, two = urlsplit(url), urlsplit(other)
+    upgraded = (one.scheme, one.port or 80, two.scheme, two.port or 443) == ("http", 80, "https", 443)
+    return one.hostname == two.hostname and (
+        upgraded or (one.scheme, one.port or _PORTS[one.scheme]) == (two.scheme, two.port or _PORTS[two.scheme])
+    )
+
+
+_PORTS = {"http": 80, "https": 443}
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
 
 
 def _host(url: str) -> str:
@@ -655,7 +789,7 @@ def _host(url: str) -> str:
 def _length(response: "requests.Response") -> int | None:
     """Content-Length of the bytes as they are on the wire; None when the server does not say."""
     text = response.headers.get("Content-Length", "")
-    return int(text) if text.isascii() and text.isdigit() else None
+    return int(text) if len(text) < 20 and text.isascii() and text.isdigit() else None
 
 
 def _continues(response: "requests.Response", start: int) -> bool:
@@ -677,7 +811,7 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
 
 def _refused(status: int, phrase: str, headers: Mapping[str, str]) -> _Failure:
     """What an HTTP status means for a download."""
-    text = f"HTTP status {status} {phrase}".rstrip()
+    text = f"HTTP status {status} {(phrase or '')[:_LONGEST_REASON]}".rstrip()
     if status in {404, 410}:
         return _Failure(f"it is not there ({text})", final=True, missing=True)
     if status in {401, 403}:
@@ -702,10 +836,10 @@ def _retry_after(headers: Mapping[str, str]) -> float:
     """Seconds of Retry-After (RFC 9110 10.2.3): a number, or a date, which is compared with the server's own clock."""
     text = headers.get("Retry-After", "").strip()
     if text.isascii() and text.isdigit():
-        return float(text)
+        return float(text[:9])
     try:
         return max(0.0, (parsedate_to_datetime(text) - parsedate_to_datetime(headers["Date"])).total_seconds())
-    except (KeyError, ValueError, TypeError):
+    except (LookupError, ValueError, TypeError, OverflowError):
         return 0.0
 
 

@@ -2,6 +2,7 @@
 
 A program sees an environment made of constants, no configuration of the host, and only libraries of the toolbox (its
 loader is asked first, and a library from elsewhere is an error). It is never given to a shell. Following ld.so(8).
+It can read the toolbox and what the caller names, and write what the caller names: see confinement.py.
 """
 
 import contextlib
@@ -12,14 +13,16 @@ import signal
 import subprocess
 import tempfile
 import threading
+import weakref
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
 from assembler.errors import AssembleError, Place
-from assembler.lock.model import LockedPackage
 from assembler.progress import SILENT, Reporter
 from assembler.store.objects import Store
+from assembler.tools.confinement import LIMITS, Confinement, Limits, finish, kill, start, tell
+from assembler.tools.trust import ProvedTools
 from assembler.tools.unpack import unpacked
 
 _LOADERS = {
@@ -34,6 +37,11 @@ _TAIL = 16 << 10
 _FULL = os.strerror(errno.ENOSPC)
 _ROOM = 1 << 20
 """Bytes; with fewer than these, a failure is a full disk's."""
+_ENDED: Mapping[int, str] = {
+    signal.SIGXCPU: "it took more processor time than it may",
+    signal.SIGXFSZ: "a file became larger than it may",
+}
+"""What some signals mean that end a program."""
 
 
 class ToolError(AssembleError):
@@ -53,18 +61,30 @@ class Toolbox:
         self.root = root
         self.architecture = architecture
         self.logs = logs
+        self.reach: tuple[Path, ...] = (root,)
+        """What the programs may read and run: links in `root` may lead elsewhere."""
         self._libraries = root / "usr/lib" / triplet
         self._loader = self._libraries / loader
         self._checked: set[Path] = set()
         self._lock = threading.Lock()
 
     @classmethod
-    def open(cls, store: Store, packages: Sequence[LockedPackage], architecture: str, logs: Path) -> "Toolbox":
-        """The toolbox of `packages` (a lock's `tools` role, dependencies included), unpacked in the store when needed.
+    def open(cls, store: Store, tools: ProvedTools, logs: Path) -> "Toolbox":
+        """The toolbox of `tools`, whose packages are in the store, laid out there when needed.
 
-        Raises what :func:`assembler.tools.unpack.unpacked` raises.
+        In a store that others can write to nothing is run: then they are laid out elsewhere, from the packages alone,
+        and that goes with the toolbox. Raises what :func:`assembler.tools.unpack.unpacked` raises.
         """
-        return cls(unpacked(store, packages), architecture, logs)
+        if store.trusted:
+            return cls(unpacked(store, tools.packages), tools.architecture, logs)
+        folder = Path(tempfile.mkdtemp(prefix="assemble-tools-"))
+        own = Store(folder / "store")
+        for package in tools.packages:
+            with store.get(package.sha256, what=package.name).open("rb") as stream:
+                own.adopt_stream(stream)
+        toolbox = cls(unpacked(own, tools.packages), tools.architecture, logs)
+        weakref.finalize(toolbox, shutil.rmtree, folder, ignore_errors=True)
+        return toolbox
 
     def find(self, name: str) -> Path:
         """The program `name`; raises ToolError when no package of the toolbox ships it."""
@@ -98,6 +118,10 @@ class Toolbox:
         name: str,
         args: Sequence[str | Path],
         *,
+        reads: Sequence[Path] = (),
+        writes: Sequence[Path] = (),
+        attributes: bool = False,
+        limits: Limits = LIMITS,
         stdin: Iterable[bytes] | None = None,
         stdout: BinaryIO | None = None,
         cwd: Path | None = None,
@@ -107,16 +131,22 @@ class Toolbox:
     ) -> str:
         """Run `name` to its end, feeding it `stdin`, and return what it printed (standard error included).
 
+        Besides the toolbox it can read the files and folders `reads`, and besides a folder of its own, which its TMPDIR
+        names and which is removed afterwards, it can write those in `writes`: existing files, or all that is in a
+        folder. Only with `attributes` it can change modes, owners and times. There is no network, and there are
+        `limits`.
+
         With `stdout`, a file of its own, standard output goes there and is no part of what it printed.
 
         That is also in the file `log`, written anew; without one it is kept in the logs folder, if the run fails. `cwd`
         is the toolbox's root by default, so paths in `args` should be absolute. `environment` is laid over the one that
-        every tool gets. Lines that say "warning" go to the reporter.
+        every tool gets. Lines that say "warning" go to the reporter, as does what this kernel cannot confine.
 
         Raises ToolError, with the last lines, when the program fails or cannot be started, and OSError (ENOSPC) when it
         fails because a disk is full. When anything interrupts the run, an exception out of `stdin` or Ctrl-C, the
-        program and its children are killed first.
+        program and its children are killed first; what is left of its children when it ends is killed, too.
         """
+        tell(reporter)
         command = self.command(name, args)
         kept = log is not None
         if log is None:
@@ -126,28 +156,35 @@ class Toolbox:
             os.close(descriptor)
             log = Path(unique)
         log.parent.mkdir(parents=True, exist_ok=True)
-        with log.open("wb") as output:
+        with (
+            log.open("wb") as output,
+            tempfile.TemporaryDirectory(prefix="assemble-tool-", ignore_cleanup_errors=True) as private,
+        ):
             try:
                 # A session of its own: Ctrl-C reaches us alone, and one signal ends the tool and all its children.
-                process = subprocess.Popen(
+                process = start(
                     command,
+                    Confinement(
+                        runs=self.reach,
+                        reads=tuple(reads),
+                        writes=(*writes, Path(private)),
+                        attributes=attributes,
+                        limits=limits,
+                    ),
+                    environment=self.environment() | {"TMPDIR": private} | dict(environment or {}),
+                    cwd=cwd or self.root,
                     stdin=subprocess.DEVNULL if stdin is None else subprocess.PIPE,
                     stdout=stdout or output,
                     stderr=output,
-                    cwd=cwd or self.root,
-                    env=self.environment() | dict(environment or {}),
-                    start_new_session=True,
                 )
             except OSError as error:
                 raise self._unstartable(name, error.strerror or str(error)) from error
             try:
                 if stdin is not None:
                     _feed(process, stdin)
-                status = process.wait()
+                status = finish(process)
             except BaseException:
-                with contextlib.suppress(ProcessLookupError):
-                    os.killpg(process.pid, signal.SIGKILL)
-                process.wait()
+                kill(process)
                 if process.stdin:
                     with contextlib.suppress(BrokenPipeError):
                         process.stdin.close()
@@ -157,7 +194,7 @@ class Toolbox:
             # Not every program tells why it cannot write, and none can when it is the log's disk that is full.
             if any(_FULL in line for line in details) or shutil.disk_usage(log.parent).free < _ROOM:
                 raise OSError(errno.ENOSPC, _FULL, str(log))
-            why = f"killed by signal {-status}" if status < 0 else f"exit status {status}"
+            why = _ENDED.get(-status, f"killed by signal {-status}") if status < 0 else f"exit status {status}"
             raise ToolError(
                 f"{name} failed",
                 where=Place(file=str(log)),
@@ -187,20 +224,22 @@ class Toolbox:
             if program in self._checked:
                 return
         try:
-            listed = subprocess.run(
+            listing = start(
                 [*self._start(), "--list", str(program)],
-                capture_output=True,
-                text=True,
-                errors="replace",
-                env=self.environment(),
-                check=False,
+                Confinement(runs=self.reach),
+                environment=self.environment(),
+                cwd=self.root,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
             )
         except OSError as error:
             raise self._unstartable(program.name, error.strerror or str(error)) from error
-        if listed.returncode != 0:
-            raise self._unstartable(program.name, listed.stderr.strip() or f"exit status {listed.returncode}")
+        with listing:
+            listed, complaint = (data.decode("utf-8", "replace") for data in listing.communicate())
+        if listing.returncode != 0:
+            raise self._unstartable(program.name, complaint.strip() or f"exit status {listing.returncode}")
         inside = str(self.root) + "/"
-        for line in listed.stdout.splitlines():
+        for line in listed.splitlines():
             library, arrow, where = line.strip().partition(" => ")
             if arrow and not where.startswith(inside):
                 raise ToolError(

@@ -7,25 +7,30 @@ targets climb from a folder that is one, to the folder's top at most.
 """
 
 import hashlib
+import os
 import posixpath
-from collections.abc import Iterable, Sequence
+import stat
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
 from assembler.debian.deb import Deb, open_package
 from assembler.errors import AssembleError, Place
 from assembler.lock.model import LockedPackage
-from assembler.store.objects import FULL, Store
+from assembler.store.objects import FULL, Store, sha256_of
 from assembler.tree.extract import CONTRADICTIONS, lay, make_links
 from assembler.tree.tar import Member
 
-_KIND = "toolbox-1"
+_KIND = "toolbox-2"
+_ROOT, _LISTING = "root", "listing"
 _MERGED = frozenset({"bin", "sbin", "lib", "lib32", "lib64", "libx32"})
 """Folders of the root that are links into /usr (merged usr)."""
 _LEFT_OUT = ("/usr/share/doc/", "/usr/share/man/", "/usr/share/info/", "/usr/share/locale/")
 
 
 def unpacked(store: Store, packages: Sequence[LockedPackage]) -> Path:
-    """The folder with the files of `packages`, made in the store when it is missing.
+    """The folder with the files of `packages`, made in the store when it is missing or not what was made.
+
+    Every file is read and compared with what was written, since programs are run from there.
 
     Raises StoreError when a package is not in the store, DebError or TarError when one is damaged, and AssembleError
     when two of them disagree about a file.
@@ -33,7 +38,32 @@ def unpacked(store: Store, packages: Sequence[LockedPackage]) -> Path:
     digests = sorted(package.sha256 for package in packages)
     key = hashlib.sha256("\n".join(digests).encode()).hexdigest()
     debs = ((package.name, open_package(store, package.sha256, package.name)) for package in packages)
-    return store.derived(_KIND, key, lambda folder: lay_out(debs, folder))
+
+    def make(folder: Path) -> None:
+        folder.mkdir()
+        lay_out(debs, folder / _ROOT)
+        (folder / _LISTING).write_text("".join(listing(folder / _ROOT)), "utf-8")
+
+    return store.derived(_KIND, key, make, sound=_unchanged) / _ROOT
+
+
+def _unchanged(folder: Path) -> bool:
+    try:
+        return (folder / _LISTING).read_text("utf-8") == "".join(listing(folder / _ROOT))
+    except (OSError, UnicodeError):
+        return False
+
+
+def listing(root: Path) -> Iterator[str]:
+    """What is below the folder `root`: a line for each path, with its mode, and its SHA-256 or target."""
+    for folder, directories, names in os.walk(root):
+        directories.sort()
+        for name in sorted((*directories, *names)):
+            path = Path(folder, name)
+            mode = path.lstat().st_mode
+            content = sha256_of(path) if stat.S_ISREG(mode) else ""
+            content = str(path.readlink()) if stat.S_ISLNK(mode) else content
+            yield f"{mode:o} {os.fsencode(path.relative_to(root))!r} {content!r}\n"
 
 
 def lay_out(packages: Iterable[tuple[str, Deb]], folder: Path) -> None:

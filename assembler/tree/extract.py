@@ -65,7 +65,7 @@ def _own(error: OSError, path: str, where: Place) -> Exception:
 
 
 def _check_target(path: str, member: Member, where: Place) -> None:
-    names = member.target.split("/")
+    names = [name for name in member.target.split("/") if name not in {"", "."}]
     climbs = next((number for number, name in enumerate(names) if name != ".."), len(names))
     if member.target.startswith("/") or ".." in names[climbs:] or climbs > path.count("/"):
         raise TarError(

@@ -5,8 +5,10 @@ import platform
 import re
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
+from assembler.tools.confinement import Confinement, reach_of, start
 from assembler.tools.toolbox import Toolbox
 from assembler.vm.qemu import PLATFORMS, Architecture, Emulator
 
@@ -86,11 +88,20 @@ def parallel(version: str) -> bool:
     return found is not None and (int(found[1]), int(found[2])) >= (8, 1)
 
 
-def _version(program: str) -> str:
+def _version(emulator: Emulator) -> str:
     try:
-        return subprocess.run([program, "--version"], capture_output=True, text=True, check=False).stdout
+        process = start(
+            [*emulator.command, "--version"],
+            Confinement(runs=emulator.reach),
+            environment=emulator.environment,
+            cwd=Path("/"),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        )
     except OSError:
         return ""
+    with process:
+        return process.communicate()[0].decode("utf-8", "replace")
 
 
 def on_host(architecture: Architecture, search: str) -> Emulator | None:
@@ -98,13 +109,15 @@ def on_host(architecture: Architecture, search: str) -> Emulator | None:
     program = shutil.which(PLATFORMS[architecture].program, path=search)
     if program is None:
         return None
-    return Emulator(
+    found = Emulator(
         command=(program,),
+        reach=reach_of(Path(program)),
+        environment={"HOME": "/nonexistent", "LC_ALL": "C.UTF-8", "PATH": search},
         accelerated=kvm(architecture),
-        parallel=parallel(_version(program)),
         uefi=uefi(architecture),
         secure_boot=uefi(architecture, secure_boot=True),
     )
+    return replace(found, parallel=parallel(_version(found)))
 
 
 def in_toolbox(architecture: Architecture, toolbox: Toolbox) -> Emulator:
@@ -118,6 +131,7 @@ def in_toolbox(architecture: Architecture, toolbox: Toolbox) -> Emulator:
     modules = ":".join(map(str, toolbox.root.glob("usr/lib/*-linux-gnu/qemu")))
     return Emulator(
         command=tuple(toolbox.command(PLATFORMS[architecture].program, data)),
+        reach=toolbox.reach,
         environment=toolbox.environment() | {"QEMU_MODULE_DIR": modules},
         accelerated=kvm(architecture),
         uefi=uefi(architecture, toolbox.root),

@@ -22,17 +22,23 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from assembler.errors import AssembleError, Place
+from assembler.tools.confinement import HOST_FILES, Confinement, Limits, kill, start
 from assembler.vm.qemu import PLATFORMS, Emulator, Hardware, arguments
 
 TAIL = 25
 """Lines of a log that an error shows."""
 SETTLE = 0.5
 """Seconds from a prompt to typing: some gettys drop what was typed before they are ready."""
+_RESOLVERS = Path("/etc/resolv.conf")
+_KVM = Path("/dev/kvm")
+_OWN_MEMORY = 8 << 30
+"""Bytes that QEMU may take for itself, besides the guest's memory: translated code, graphics, what it reads ahead."""
 _ESCAPE = re.compile(
     r"\x1b\[[0-?]*[ -/]*[@-~]"  # CSI: colours, cursor movements
     r"|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)"  # OSC: titles, systemd's context marks
@@ -42,6 +48,8 @@ _ESCAPE = re.compile(
 )
 """ECMA-48 control sequences, and carriage returns, which a regular expression should not have to know of."""
 _UNFINISHED = re.compile(r"\x1b(?:\[[0-?]*[ -/]*|[\]PX^_][^\x07\x1b]*\x1b?|[ -/]*)?$")
+LARGEST = 64 << 20
+"""Characters of a console that are kept; a guest that says more is not waited for any longer."""
 _LONGEST = 4096
 """Characters after which an unfinished sequence is taken for text."""
 
@@ -73,6 +81,7 @@ class Console:
         self._text = ""
         self._seen = 0
         self._closed = False
+        self._flooded = False
 
     @property
     def text(self) -> str:
@@ -90,7 +99,10 @@ class Console:
         if self._echo and clean:
             self._echo(clean)
         with self._condition:
-            self._text += clean
+            if len(self._text) + len(clean) > LARGEST:
+                self._flooded = self._closed = True
+            else:
+                self._text += clean
             self._condition.notify_all()
 
     def close(self) -> None:
@@ -115,6 +127,12 @@ class Console:
                 if self._closed or left <= 0:
                     return None
                 self._condition.wait(left)
+
+    @property
+    def flooded(self) -> bool:
+        """Whether more has come than is kept."""
+        with self._condition:
+            return self._flooded
 
     @property
     def closed(self) -> bool:
@@ -168,24 +186,65 @@ def attach(emulator: Emulator, hardware: Hardware) -> int:
 
     Ctrl-A X ends QEMU, Ctrl-A H shows its other keys.
     """
-    with prepared(emulator, hardware) as (_, variables):
+    hardware = hardware.from_anywhere()
+    with prepared(emulator, hardware) as (folder, variables):
         argv = arguments(emulator, hardware, uefi_vars=variables, interactive=True)
         # The terminal sends its Ctrl-C to the guest (signal=off), so nothing must be caught here.
-        return subprocess.run(argv, env=os.environ | emulator.environment, check=False).returncode
+        process = _started(argv, emulator, confinement(emulator, hardware, folder), folder)
+        try:
+            return process.wait()
+        except BaseException:
+            kill(process)
+            raise
 
 
-def _started(argv: list[str], emulator: Emulator, log: int, monitor: int) -> subprocess.Popen[bytes]:
-    """QEMU as a process group of its own, so that a Ctrl-C meant for us does not end it halfway."""
+def confinement(emulator: Emulator, hardware: Hardware, folder: Path) -> Confinement:
+    """All that QEMU can reach: `folder` is the run's own, and of the images it writes to those that the guest may."""
+    drives = hardware.drives
+    written = [drive.path for drive in drives if not drive.read_only and drive.kind != "cd"]
+    given = [*(drive.path for drive in drives), *(emulator.flash(hardware) or ())]
+    given += [path for path in (hardware.kernel, hardware.initrd) if path]
+    network = hardware.network or bool(hardware.wires)
+    if network:
+        # Its DNS asks whom the host asks; who writes that file replaces it.
+        given += [_RESOLVERS, *([resolvers] if (resolvers := _RESOLVERS.resolve().parent) != _RESOLVERS.parent else [])]
+    ports = (hardware.ssh_port,) if hardware.ssh_port else ()
+    return Confinement(
+        runs=emulator.reach,
+        reads=(*given, *HOST_FILES),
+        writes=(*written, folder),
+        devices=(_KVM,) if emulator.accelerated else (),
+        network=network,
+        ports=None if hardware.network and hardware.outside else ports,
+        limits=Limits(cpu=None, file=None, memory=(hardware.memory << 20) + _OWN_MEMORY),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Ends:
+    """Descriptors of ours that a machine without a terminal has."""
+
+    log: int
+    """Its standard error."""
+    monitor: int
+
+
+def _started(
+    argv: list[str], emulator: Emulator, confined: Confinement, folder: Path, ends: _Ends | None = None
+) -> subprocess.Popen[bytes]:
+    """QEMU on our terminal; with `ends` as a session of its own, so that a Ctrl-C for us does not end it halfway."""
     try:
-        return subprocess.Popen(
+        return start(
             argv,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=log,
-            bufsize=0,
-            env=os.environ | emulator.environment,
-            pass_fds=(monitor,),
-            start_new_session=True,
+            confined,
+            environment=emulator.environment | {"TMPDIR": str(folder)},
+            cwd=Path(),  # the machine's files may be named from here
+            stdin=subprocess.PIPE if ends else None,
+            stdout=subprocess.PIPE if ends else None,
+            stderr=ends.log if ends else None,
+            descriptors=(ends.monitor,) if ends else (),
+            session=ends is not None,
+            buffered=False,
         )
     except OSError as error:
         raise MachineError(
@@ -201,7 +260,7 @@ class Machine:
 
     def __init__(self, emulator: Emulator, hardware: Hardware, *, echo: Callable[[str], None] | None = None) -> None:
         self._emulator = emulator
-        self._hardware = hardware
+        self._hardware = hardware.from_anywhere()
         self.console = Console(echo)
 
     def __enter__(self) -> Self:
@@ -211,7 +270,10 @@ class Machine:
             ours, theirs = (stack.enter_context(end) for end in socket.socketpair())
             argv = arguments(self._emulator, self._hardware, uefi_vars=variables, monitor=theirs.fileno())
             with self._log.open("wb") as log:
-                self._process = stack.enter_context(_started(argv, self._emulator, log.fileno(), theirs.fileno()))
+                confined = confinement(self._emulator, self._hardware, folder)
+                ends = _Ends(log=log.fileno(), monitor=theirs.fileno())
+                started = _started(argv, self._emulator, confined, folder, ends)
+                self._process = stack.enter_context(started)
             stack.callback(self.kill)
             self._monitor = ours
             theirs.close()
@@ -244,6 +306,11 @@ class Machine:
         found = self.console.find(compiled, timeout)
         if found:
             return found
+        if self.console.flooded:
+            raise MachineError(
+                f"the console said more than {LARGEST} characters and did not show {compiled.pattern!r}",
+                details=_tail(self.console.text),
+            )
         if self.console.closed:
             status = self._process.wait()
             log = self._log.read_text(errors="replace")

@@ -1,21 +1,37 @@
-"""The machine that a built node runs in: its ISO, its seed, its state disk."""
+"""The machine that a built node runs in: its ISO, its seed, its state disk.
 
-import json
+The folder of a build may come from anybody. QEMU is given no file of the host but those in it, and these are regular
+files, not links, with formats that are not guessed.
+"""
+
+import errno
+import os
+import re
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from assembler.boot.grub_config import CONSOLES
 from assembler.errors import AssembleError, Place
-from assembler.formats import qcow2
+from assembler.formats import json_reader, qcow2
+from assembler.formats.hostfile import HostFileError, open_own, read_own, require_own
 from assembler.vm.isofile import read_files
 from assembler.vm.qemu import MEMORY, PLATFORMS, SSH_PORT, Architecture, Drive, Firmware, Hardware
 
 ISO = "node.iso"
 SEED = "cloud-init-seed.iso"
 STATE = "var.qcow2"
+KERNEL, INITRD = "vmlinuz", "initrd.img"
 STATE_SIZE = 20 << 30
 """Bytes of a new state disk; its file starts with 256 KiB and grows as the disk is written."""
+
+LARGEST = 16 << 20
+"""Bytes of a manifest at most."""
+_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,127}")
+_PIECE = 1 << 20
+_OUTSIDE = "QEMU shows its bytes to the machine, and what is in the folder of a build leads nowhere else"
+_LINKED = "move it away, and a new one is made; or name the file that it leads to with --disk"
 
 Medium = Literal["cd", "disk"]
 
@@ -39,24 +55,35 @@ class Built:
         """Its cloud-init data."""
         return self.folder / SEED
 
+    @property
+    def kernel(self) -> Path:
+        """Its kernel, to be started directly."""
+        return self.folder / KERNEL
+
+    @property
+    def initrd(self) -> Path:
+        """The initrd of that, where there is one."""
+        return self.folder / INITRD
+
 
 def built(folder: Path) -> Built:
     """The build in `folder`. Raises AssembleError when there is none."""
     manifest = folder / "manifest.json"
     hint = "build it first with `assemble RECIPE.toml`, or name the folder with --out"
+    if not os.path.lexists(manifest):
+        raise AssembleError("there is no build here", where=Place(file=str(manifest)), hint=hint)
     try:
-        document = json.loads(manifest.read_bytes())
-        architecture = document["architecture"]
-        name = document["name"]
-    except FileNotFoundError as error:
-        raise AssembleError("there is no build here", where=Place(file=str(manifest)), hint=hint) from error
-    except OSError as error:
-        raise AssembleError(
-            "the manifest cannot be read", where=Place(file=str(manifest)), why=error.strerror or str(error)
-        ) from error
-    except (ValueError, KeyError, TypeError) as error:
-        raise AssembleError("this is no manifest of a build", where=Place(file=str(manifest)), hint=hint) from error
-    return Built(folder=folder, architecture=architecture, name=name)
+        document = json_reader.parse(read_own(manifest, LARGEST), limit=LARGEST)
+        architecture, name = document["architecture"], document["name"]
+        sound = architecture in PLATFORMS and _NAME.fullmatch(name)
+    except (ValueError, KeyError, TypeError):
+        sound = None
+    if not sound:
+        raise AssembleError("this is no manifest of a build", where=Place(file=str(manifest)), hint=hint)
+    node = Built(folder=folder, architecture=architecture, name=name)
+    for path in (node.iso, node.seed, node.kernel, node.initrd):
+        require_own(path, "a file of the build", hint=_OUTSIDE)
+    return node
 
 
 def lock_of(node: Built) -> str:
@@ -70,30 +97,60 @@ def lock_of(node: Built) -> str:
 
 def root_disk(path: Path) -> bool:
     """Whether `path` is a root file system that was built, by the manifest beside it: not a disk to keep state on."""
+    if path.suffix != ".qcow2":
+        return False
     try:
-        document = json.loads((path.parent / "manifest.json").read_bytes())
-        return path.suffix == ".qcow2" and any(made["name"] == path.name for made in document["artifacts"])
-    except (OSError, ValueError, KeyError, TypeError):
+        document = json_reader.parse(read_own(path.parent / "manifest.json", LARGEST), limit=LARGEST)
+        return any(made["name"] == path.name for made in document["artifacts"])
+    except (HostFileError, ValueError, KeyError, TypeError):
         return False
 
 
 def keep_state(path: Path) -> None:
     """Make the state disk `path` when it is missing; one that is there is left as it is.
 
-    Raises Qcow2Error when what is there is no qcow2 image of its own, or nothing can be made there.
+    Raises HostFileError when what is there is a link or no regular file, Qcow2Error when it is no qcow2 image that
+    needs no other file, or nothing can be made there.
     """
+    require_own(path, "the state disk", hint=_LINKED)
     if not path.exists():
         qcow2.create(path, STATE_SIZE)
         return
+    with open_own(path) as stream:
+        qcow2.require_alone(stream, file=str(path))
+
+
+def copy_root(path: Path, out: Path) -> None:
+    """Copy the root file system `path` to the new file `out`, holes as holes.
+
+    Raises HostFileError when it is a link or no regular file or does not fit, Qcow2Error when it is no qcow2 image that
+    needs no other file.
+    """
+    with open_own(path) as source, out.open("xb") as target:
+        qcow2.require_alone(source, file=str(path))
+        status = os.fstat(source.fileno())
+        free = shutil.disk_usage(out.parent).free
+        if status.st_blocks * 512 > free:
+            raise HostFileError(
+                "there is no room for a copy of the disk", where=Place(file=str(path)), why=f"{free} bytes are free"
+            )
+        position = 0
+        while (start := _data(source.fileno(), position)) is not None:
+            position = os.lseek(source.fileno(), start, os.SEEK_HOLE)
+            target.seek(start)
+            for at in range(start, position, _PIECE):
+                target.write(os.pread(source.fileno(), min(_PIECE, position - at), at))
+        target.truncate(status.st_size)
+
+
+def _data(descriptor: int, position: int) -> int | None:
+    """Where the next bytes are that are no hole; None behind the last."""
     try:
-        with path.open("rb") as stream:
-            header = qcow2.read_header(stream, file=str(path))
+        return os.lseek(descriptor, position, os.SEEK_DATA)
     except OSError as error:
-        raise qcow2.Qcow2Error(
-            "the state disk cannot be read", where=Place(file=str(path)), why=error.strerror or str(error)
-        ) from error
-    if header.encrypted:
-        raise qcow2.Qcow2Error("the state disk is encrypted", where=Place(file=str(path)))
+        if error.errno != errno.ENXIO:
+            raise
+        return None
 
 
 def disk_hardware(
@@ -106,7 +163,6 @@ def disk_hardware(
     ssh_port: int | None = SSH_PORT,
 ) -> Hardware:
     """A machine whose root file system is on `disk`, with the kernel and, where there is one, the initrd of `node`."""
-    initrd = node.folder / "initrd.img"
     drives = [Drive(path=disk, format="qcow2", discard=True)]
     if seed:
         drives.append(Drive(path=seed, kind="cd"))
@@ -117,8 +173,8 @@ def disk_hardware(
         firmware=PLATFORMS[node.architecture].firmware[0],
         drives=tuple(drives),
         ssh_port=ssh_port,
-        kernel=node.folder / "vmlinuz",
-        initrd=initrd if initrd.exists() else None,
+        kernel=node.kernel,
+        initrd=node.initrd if node.initrd.exists() else None,
         append=" ".join(("root=/dev/vda", "rw", *CONSOLES[node.architecture])),
     )
 

@@ -4,7 +4,7 @@ Drives are given as ``-blockdev`` JSON (QEMU's QAPI, BlockdevOptions), so that n
 """
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -104,6 +104,15 @@ class Hardware:
     append: str = ""
     """its command line."""
 
+    def from_anywhere(self) -> "Hardware":
+        """The same with absolute paths, as QEMU runs in a folder of its own."""
+        return replace(
+            self,
+            drives=tuple(replace(drive, path=drive.path.absolute()) for drive in self.drives),
+            kernel=self.kernel and self.kernel.absolute(),
+            initrd=self.initrd and self.initrd.absolute(),
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Emulator:
@@ -111,8 +120,10 @@ class Emulator:
 
     command: tuple[str, ...]
     """The program and what must come before any other argument."""
+    reach: tuple[Path, ...]
+    """What it may read and run besides the machine's files: where it and its own files are."""
     environment: dict[str, str] = field(default_factory=dict)
-    """Variables it needs besides the caller's."""
+    """All the variables that it gets."""
     accelerated: bool = False
     """Whether KVM works for the guest's architecture."""
     parallel: bool = True
@@ -140,6 +151,9 @@ def _blockdev(name: str, path: Path, form: str, *, read_only: bool, discard: boo
         "read-only": read_only,
         "file": {"driver": "file", "filename": str(path), "read-only": read_only},
     }
+    if form == "qcow2":
+        # Whatever its header says, there is no other file behind it.
+        options["backing"] = None
     if discard:
         options |= {"discard": "unmap", "detect-zeroes": "unmap"}
     return ["-blockdev", _json(options)]

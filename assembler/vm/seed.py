@@ -17,6 +17,10 @@ from assembler.formats.iso import write_iso
 from assembler.vm.isofile import read_files
 
 LABEL = "cidata"
+LARGEST_META = 1 << 18
+"""Bytes of meta-data at most, and"""
+DEPTH = 32
+"""how deep it may be."""
 _TYPES = ("ssh-", "ecdsa-sha2-", "sk-ssh-", "sk-ecdsa-sha2-")
 """How the type of a public key begins (sshd(8), AUTHORIZED_KEYS FILE FORMAT)."""
 
@@ -48,8 +52,8 @@ def with_keys(seed: Path, keys: Sequence[str], out: Path) -> Path:
     if "/user-data" not in files:
         raise SeedError("this is no cloud-init seed", where=Place(file=str(seed)), why="it has no user-data")
     try:
-        meta = yaml.safe_load(files.get("/meta-data", b"")) or {}
-    except yaml.YAMLError as error:
+        meta = _yaml(files.get("/meta-data", b"")) or {}
+    except (yaml.YAMLError, ValueError, TypeError, AttributeError, KeyError, OverflowError, RecursionError) as error:
         raise SeedError("meta-data is no YAML", where=Place(file=str(seed), path="/meta-data")) from error
     if not isinstance(meta, dict):
         raise SeedError("meta-data is no YAML mapping", where=Place(file=str(seed), path="/meta-data"))
@@ -60,6 +64,20 @@ def with_keys(seed: Path, keys: Sequence[str], out: Path) -> Path:
     files["/meta-data"] = yaml.safe_dump(meta, sort_keys=True).encode()
     write_iso(out, files, label=LABEL, epoch=0, joliet=True)
     return out
+
+
+def _yaml(data: bytes) -> Any:
+    """The value in `data`, without aliases: a few of them can stand for more than any memory holds."""
+    if len(data) > LARGEST_META:
+        raise ValueError(f"it has more than {LARGEST_META} bytes")
+    depth = 0
+    for event in yaml.parse(data, yaml.SafeLoader):
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > DEPTH:
+            raise ValueError(f"it is more than {DEPTH} levels deep")
+        if isinstance(event, yaml.AliasEvent):
+            raise ValueError("it has aliases")  # noqa: TRY004  what is wrong is the text
+    return yaml.safe_load(data)
 
 
 def _listed(value: Any) -> list[str]:

@@ -1,8 +1,10 @@
 # shellcheck shell=dash
-# Whether a disk is blank. "No signature at the start" is not enough: whoever lost the first sectors of a disk wants to
-# get at its backups, so every place where a format keeps metadata must be zero as well.
+# Whether a disk is blank: whether each of its bytes can be read and is zero. Nothing less will do. "No signature at the
+# start" is not enough, and neither are samples: a file system may begin anywhere on a disk.
 
 MIB=1048576
+UNIT=65536
+# Bytes that badblocks compares at once; it counts them with 32 bits, so this is enough for 256 TiB.
 
 # zeros FILE OFFSET LENGTH: whether these bytes (LENGTH a multiple of 16, at least 48) can be read and are all zero.
 # hexdump shows repeated lines as one *, so zeros are exactly three lines, of which the last is the end's address; a read
@@ -14,34 +16,50 @@ zeros() {
     [ "$found" = "$expected" ]
 }
 
-# zeros_within FILE SIZE OFFSET LENGTH: the same, for as much of it as lies within SIZE bytes.
-zeros_within() {
-    local start=$3 end=$(($3 + $4))
-    [ $start -ge 0 ] || start=0
-    [ $end -le "$2" ] || end=$2
-    [ $((end - start)) -lt 48 ] || zeros "$1" $start $((end - start))
+# zero_units FILE FIRST COUNT [SECONDS]: whether these units can be read and are all zero, within SECONDS. badblocks
+# without -w and -n only reads. What it says at the end of a clean pass has to be there: no other end is taken for it.
+zero_units() {
+    local said
+    said=$(${4:+timeout "$4"} badblocks -v -e 1 -b $UNIT -c 64 -t 0 "$1" $(($2 + $3 - 1)) "$2" 2>&1)
+    case $said in
+        *"Pass completed, 0 bad blocks found. (0/0/0 errors)") return 0 ;;
+        *) return 1 ;;
+    esac
 }
 
-# is_blank FILE SIZE: whether FILE, SIZE bytes long, is zero in all of these places.
+# is_blank FILE SIZE [SECONDS]: whether FILE, SIZE bytes long, has been read to its end and is zero throughout. Status 1:
+# it is not; 2: SECONDS were not enough to tell, and BLANK_READ is how many bytes were zero. It says how far it is.
 is_blank() {
-    local file=$1 size=$2 part
-    # The first 65 MiB: partition tables; superblocks of everything; LVM, bcache, LUKS and its second header, mdadm 1.1 and
-    # 1.2, ZFS's first labels; the first backups of ext4 for blocks of 1 and 2 KiB (8 and 32 MiB) and of btrfs (64 MiB);
-    # where most file systems' data begins.
-    zeros_within "$file" "$size" 0 $((65 * MIB)) || return 1
-    # The last 4 MiB: the second GPT, mdadm 0.90 and 1.0, firmware RAID, DRBD, ZFS's last labels, NTFS's and HFS+'s
-    # second headers.
-    zeros_within "$file" "$size" $((size - 4 * MIB)) $((4 * MIB)) || return 1
-    # 64 KiB at each 32nd: the headers of XFS's allocation groups, of which there are 4, 16 or 32 of equal size, and
-    # data of every kind.
-    part=1
-    while [ $part -lt 32 ]; do
-        zeros_within "$file" "$size" $((size / 32 * part / 4096 * 4096)) 65536 || return 1
-        part=$((part + 1))
-    done
-    # Backups of ext4 for blocks of 4 KiB, in the groups (of 128 MiB) that are powers of 3, 5 and 7; Ceph's labels (1, 10
-    # and 100 GiB); the third superblock of btrfs (256 GiB).
-    for part in 1 3 5 7 9 25 27 49 81 125 243 343 8 80 800 2048; do
-        zeros_within "$file" "$size" $((part * 128 * MIB)) 65536 || return 1
+    local file=$1 size=$2 limit=${3:-} units start before after said at=0 step=1024 left=''
+    BLANK_READ=0
+    units=$((size / UNIT))
+    [ $units -gt 0 ] || return 1
+    # The end first: the second GPT, headers of RAID and file systems. Whoever has data there need not wait.
+    if [ $((size % UNIT)) -ne 0 ]; then
+        zeros "$file" $((units * UNIT)) $((size % UNIT)) || return 1
+    fi
+    start=$(now)
+    said=$start
+    while [ $at -lt $units ]; do
+        before=$(now)
+        if [ -n "$limit" ]; then
+            left=$((limit - (before - start)))
+            [ $left -gt 0 ] || return 2
+        fi
+        [ $((at + step)) -le $units ] || step=$((units - at))
+        if ! zero_units "$file" $at $step "$left"; then
+            after=$(now)
+            [ -z "$limit" ] || [ $((after - start)) -lt "$limit" ] || return 2
+            return 1
+        fi
+        at=$((at + step))
+        BLANK_READ=$((at * UNIT))
+        after=$(now)
+        # Parts of a few seconds each, however fast the disk is.
+        [ $((after - before)) -ge 2 ] || step=$((step * 2))
+        if [ $((after - said)) -ge 10 ]; then
+            info "${file#/dev/}: $(human $BLANK_READ) of $(human "$size") read, all zero so far"
+            said=$after
+        fi
     done
 }

@@ -74,6 +74,26 @@ is_held() {
     return 1
 }
 
+# is_pluggable NAME: whether it is on USB, or its medium or the device it is on can be taken out as it runs: whoever comes
+# by can bring such a disk, or leave with it.
+is_pluggable() {
+    local path removable
+    path=$(readlink -f "/sys/class/block/$(disk_of "$1")")
+    case $path in
+        */usb[0-9]*) return 0 ;;
+    esac
+    # A disk says 1 (sysfs-block), a device on PCI "removable" (sysfs-devices-removable).
+    while [ "${path#/sys/devices/}" != "$path" ]; do
+        removable=''
+        read -r removable 2>/dev/null <"$path/removable" || :
+        case $removable in
+            1 | removable) return 0 ;;
+        esac
+        path=${path%/*}
+    done
+    return 1
+}
+
 is_read_only() {
     local value=1
     read -r value 2>/dev/null <"/sys/class/block/$1/ro" || :

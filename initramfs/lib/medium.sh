@@ -1,10 +1,20 @@
 # shellcheck shell=dash
 # Finding the medium: the ISO 9660 volume with the label LABEL, on a CD, a whole disk (an ISO written to a USB stick) or a
 # partition.
+#
+# Any disk can carry that label. The configuration of the boot loader on the medium therefore says which one it is, by
+# something that another medium cannot have: MEDIUM is the SHA-256 (hex) of the medium's SUMS, which has the SHA-256 of
+# the squashfs and of what else the running system takes from the medium. All of it is read and compared before it is
+# used. Without MEDIUM (a kernel started by hand) there must be one volume with the label only.
+#
+# A device that answers differently when it is read again is not found out: that takes dm-verity.
 
 SQUASHFS=live/filesystem.squashfs
+SUMS=live/SHA256SUMS
 MEDIUM_DISK=''
 # The whole disk that the medium is on, which is never a state disk.
+PASSED_OVER=''
+# Devices that hold another medium, so that they are read only once.
 
 # volume_label NAME: the label of an ISO 9660 volume (ECMA-119, 8.4: the primary volume descriptor is sector 16; its
 # identifier is at byte 1, the volume's at bytes 40 to 71, filled up with spaces). Nothing when it is none.
@@ -14,32 +24,94 @@ volume_label() {
     [ "$identifier" != CD001 ] || dd if="/dev/$1" bs=1 skip=32808 count=32 2>/dev/null | sed 's/ *$//'
 }
 
+# edition NAME: a word for the device as long as it is the same one, with the same medium in it.
+edition() {
+    local number=''
+    read -r number 2>/dev/null <"/sys/class/block/$(disk_of "$1")/diskseq" || :
+    echo "$1:$number"
+}
+
+# is_sha256 WORD
+is_sha256() {
+    case $1 in
+        *[!0-9a-f]*) return 1 ;;
+    esac
+    [ ${#1} -eq 64 ]
+}
+
+# differs FOLDER COPY: why the volume at FOLDER is not MEDIUM; nothing when it is. COPY becomes a copy of its SUMS.
+differs() {
+    local sum
+    # A copy, so that what is compared is what is followed. Links could lead out of the volume.
+    if [ -L "$1/live" ] || [ -L "$1/$SUMS" ] || [ -L "$1/$SQUASHFS" ] || [ ! -f "$1/$SUMS" ] ||
+        ! head -c 1048576 "$1/$SUMS" >"$2" 2>/dev/null; then
+        echo "it has no $SUMS"
+        return
+    fi
+    sum=$(sha256sum <"$2")
+    if [ "${sum%% *}" != "$MEDIUM" ]; then
+        echo "its $SUMS is not the one that was started"
+    elif ! grep -q "^[0-9a-f]\{64\}  $SQUASHFS\$" "$2"; then
+        echo "its $SUMS does not name $SQUASHFS"
+    elif ! (cd "$1" && sha256sum -c "$2") >>/run/livecd/log 2>&1; then
+        echo "what it holds is damaged or has been changed: it is not what its $SUMS says"
+    fi
+}
+
 # try_medium NAME: mount it if it is the medium.
 try_medium() {
+    local folder=/run/initramfs/medium why=''
     [ "$(volume_label "$1")" = "$LABEL" ] || return 1
-    if ! mount -t iso9660 -o ro,nodev,nosuid "/dev/$1" /run/initramfs/medium 2>>/run/livecd/log; then
+    case " $PASSED_OVER " in
+        *" $(edition "$1") "*) return 1 ;;
+    esac
+    if ! mount -t iso9660 -o ro,nodev,nosuid "/dev/$1" $folder 2>>/run/livecd/log; then
         MEDIUM_TROUBLE="$1 is labelled $LABEL but cannot be mounted."
-    elif [ ! -f "/run/initramfs/medium/$SQUASHFS" ]; then
-        umount /run/initramfs/medium
-        MEDIUM_TROUBLE="$1 is labelled $LABEL but holds no $SQUASHFS."
-    else
-        return 0
+        return 1
     fi
+    if [ ! -f "$folder/$SQUASHFS" ]; then
+        MEDIUM_TROUBLE="$1 is labelled $LABEL but holds no $SQUASHFS."
+    elif [ -z "$MEDIUM" ]; then
+        return 0
+    else
+        why=$(differs $folder /run/livecd/SHA256SUMS)
+        [ -n "$why" ] || return 0
+        PASSED_OVER="$PASSED_OVER $(edition "$1")"
+        MEDIUM_TROUBLE="$1 is labelled $LABEL, yet is not the medium that the machine was started from:
+$why."
+        warn "$MEDIUM_TROUBLE"
+    fi
+    umount $folder
     return 1
+}
+
+# Without MEDIUM nothing says which of several media is meant.
+check_alone() {
+    local name others=''
+    for name in $(devices); do
+        [ "$(disk_of "$name")" = "$MEDIUM_DISK" ] || [ "$(volume_label "$name")" != "$LABEL" ] || others="$others $name"
+    done
+    [ -z "$others" ] || fail "Several media are labelled $LABEL ($1$others), and which one is meant is
+not guessed. livecd.medium= on the kernel command line says so, as the medium's
+own /boot/grub/grub.cfg does. Or take the others out."
 }
 
 # Mount the medium and the squashfs on it, waiting up to WAIT seconds for slow devices.
 find_medium() {
     local name start waited said=3
     MEDIUM_TROUBLE=''
+    [ -z "$MEDIUM" ] || is_sha256 "$MEDIUM" || fail "livecd.medium=$MEDIUM is no SHA-256 in lower-case hexadecimal digits."
     mkdir -p /run/initramfs/medium /run/initramfs/rootfs
+    # What is private in the system's files lies in the squashfs, which is a file for everybody on the medium.
+    chmod 0700 /run/initramfs
     start=$(now)
     while :; do
         for name in $(devices); do
             try_medium "$name" && break 2
         done
         waited=$(($(now) - start))
-        [ "$waited" -lt "$WAIT" ] || fail "No medium labelled $LABEL has appeared within $WAIT seconds. ${MEDIUM_TROUBLE:-
+        [ "$waited" -lt "$WAIT" ] || fail "No medium labelled $LABEL has appeared within $WAIT seconds${MEDIUM:+,
+or not the one that the machine was started from}. ${MEDIUM_TROUBLE:-
 }
 These block devices are there:
 $(describe_devices)
@@ -54,12 +126,14 @@ given as livecd.label=LABEL on the kernel command line."
         sleep 0.2
         load_drivers
     done
-    mount -t squashfs -o ro,loop "/run/initramfs/medium/$SQUASHFS" /run/initramfs/rootfs 2>>/run/livecd/log ||
+    MEDIUM_DISK=$(disk_of "$name")
+    [ -n "$MEDIUM" ] || check_alone "$name"
+    # What the system is made of is at / with its own modes; here it is only data.
+    mount -t squashfs -o ro,nodev,nosuid,loop "/run/initramfs/medium/$SQUASHFS" /run/initramfs/rootfs 2>>/run/livecd/log ||
         fail "The system on the medium $name cannot be mounted.
 
 $SQUASHFS is damaged, or not for this kernel:
 $(dmesg | tail -n 5)"
-    MEDIUM_DISK=$(disk_of "$name")
-    printf '%s\n' "DEVICE=/dev/$name" "LABEL=$LABEL" >/run/livecd/medium
-    info "the medium is $name, labelled $LABEL"
+    printf '%s\n' "DEVICE=/dev/$name" "LABEL=$LABEL" "SHA256SUMS=$MEDIUM" >/run/livecd/medium
+    info "the medium is $name, labelled $LABEL${MEDIUM:+, and what it holds is what was started}"
 }

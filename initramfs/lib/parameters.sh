@@ -1,7 +1,7 @@
 # shellcheck shell=dash
 # What to do, from /etc/livecd.conf and the kernel command line. Values are data: nothing here is evaluated.
 
-LABEL='' ROOT='' STATE='' STATE_LABEL='' WAIT=30 INIT=/sbin/init RESCUE='' QUIET=''
+LABEL='' MEDIUM='' ROOT='' STATE='' STATE_LABEL='' WAIT=30 BLANK_TIMEOUT=120 INIT=/sbin/init RESCUE='' QUIET=''
 
 # set_parameter NAME VALUE
 set_parameter() {
@@ -9,12 +9,22 @@ set_parameter() {
         label) LABEL=$2 ;;
         state) STATE=$2 ;;
         state_label) STATE_LABEL=$2 ;;
-        wait)
-            case $2 in
-                '' | *[!0-9]* | ?????*) warn "livecd.wait=$2 is not a number of seconds; waiting $WAIT" ;;
-                *) WAIT=$2 ;;
-            esac
+        medium) MEDIUM=$2 ;;
+        wait) if is_seconds "$2"; then WAIT=$2; else warn "livecd.wait=$2 is not a number of seconds; waiting $WAIT"; fi ;;
+        blank_timeout)
+            if is_seconds "$2"; then
+                BLANK_TIMEOUT=$2
+            else
+                warn "livecd.blank_timeout=$2 is not a number of seconds; reading for $BLANK_TIMEOUT"
+            fi
             ;;
+    esac
+}
+
+# is_seconds VALUE: whether it is a number that seconds can be given as.
+is_seconds() {
+    case $1 in
+        '' | *[!0-9]* | ?????*) return 1 ;;
     esac
 }
 
@@ -28,7 +38,7 @@ read_parameters() {
     for word in $line; do
         case $word in
             --) break ;;
-            livecd.label=* | livecd.state=* | livecd.wait=*)
+            livecd.label=* | livecd.medium=* | livecd.state=* | livecd.wait=* | livecd.blank_timeout=*)
                 word=${word#livecd.}
                 set_parameter "${word%%=*}" "${word#*=}"
                 ;;

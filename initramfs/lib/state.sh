@@ -3,11 +3,14 @@
 #
 #   auto      The file system labelled STATE_LABEL, if exactly one device holds one and it is ext4. When no device has
 #             that label and exactly one disk is blank (lib/blank.sh), that disk is formatted. When there is no such disk,
-#             or more than one, changes stay in memory: what to use is never guessed.
+#             or more than one, changes stay in memory: what to use is never guessed. A disk that has not been read to
+#             its end within BLANK_TIMEOUT seconds for all disks together is not blank. What is on USB or can be taken
+#             out is never chosen: a stick that somebody plugs in would bring the node its programs, or leave with its
+#             secrets.
 #   none      Memory.
 #   LABEL=..  The ext4 file system with this label or UUID, if there is exactly one.
 #   UUID=..
-#   /dev/..   This disk or partition: its ext4 file system, or a new one when it is blank.
+#   /dev/..   This disk or partition: its ext4 file system, or a new one when it is blank, however long it takes to see.
 #
 # Whatever else a disk holds is left alone: it is not written to, not mounted and not repaired, and there is no way to
 # force it; wipe a disk to give it away. Whenever it does not go as asked, changes stay in memory and a notice says why,
@@ -46,7 +49,10 @@ fall_back() {
 $1$REASONS
 
 Give it a blank disk, or name one with livecd.state= on the kernel command
-line (livecd.state=none if this is meant to be)."
+line. A disk whose data nobody needs becomes a state disk when
+    mkfs.ext4 -L $STATE_LABEL /dev/NAME
+is run in this system, which destroys what is on it; it is used from the next
+start on. livecd.state=none if this is meant to be."
 }
 
 # The folders that overlayfs needs on the writable file system. Links would lead out of it.
@@ -108,15 +114,29 @@ $(tail -n 3 /run/livecd/log)"
 
 # --- livecd.state=auto -------------------------------------------------------------------------------------------------
 
-# find_labelled: sets LABELLED to the devices that carry our label, whatever holds it.
+# find_labelled: sets LABELLED to the devices that carry our label, whatever holds it, and PLUGGED to those of them that
+# auto does not take, with REASONS for these.
 find_labelled() {
     local name
-    LABELLED=''
+    LABELLED='' PLUGGED=''
     for name in $(devices); do
         [ "$(disk_of "$name")" != "$MEDIUM_DISK" ] || continue
         probe "/dev/$name"
-        [ "$PROBE_LABEL" != "$STATE_LABEL" ] || LABELLED="$LABELLED $name"
+        [ "$PROBE_LABEL" = "$STATE_LABEL" ] || continue
+        if is_pluggable "$name"; then
+            PLUGGED="$PLUGGED $name"
+            because "$name" "is labelled $STATE_LABEL, yet on USB or removable$(taken_by "$name")"
+        else
+            LABELLED="$LABELLED $name"
+        fi
     done
+}
+
+# taken_by NAME: the livecd.state= that takes the ext4 which `probe` has just found; nothing for what none takes.
+taken_by() {
+    if is_ext4 && [ -n "$PROBE_UUID" ]; then
+        echo "; livecd.state=UUID=$PROBE_UUID takes it as it is"
+    fi
 }
 
 # may_format NAME: whether this is a disk of a kind to be formatted unasked.
@@ -129,13 +149,14 @@ may_format() {
     [ ! -e "/sys/class/block/$1/partition" ] && [ "$1" != "$MEDIUM_DISK" ]
 }
 
-# refusal NAME: why the disk or partition, which `probe` has just looked at, must not be formatted; nothing if it may.
+# refusal NAME: why the disk or partition, which `probe` has just looked at, must not be formatted; nothing if it may, should
+# it be blank.
 refusal() {
     local size zoned=none
     size=$(size_of "$1")
     read -r zoned 2>/dev/null <"/sys/class/block/$1/queue/zoned" || :
     if ! is_unsigned; then
-        echo "holds $(contents)"
+        echo "holds $(contents)$(taken_by "$1")"
     elif has_partitions "$1"; then
         echo "has partitions"
     elif is_held "$1"; then
@@ -146,37 +167,70 @@ refusal() {
         echo "a zoned disk"
     elif [ "$size" -lt $MINIMUM ]; then
         echo "too small, at least $(human $MINIMUM) are needed"
-    elif ! is_blank "/dev/$1" "$size"; then
-        echo "has no signature, yet is not blank"
     fi
+}
+
+# blank_refusal NAME [SECONDS]: the same, of one that could only be refused for not being blank: reads all of it, within
+# SECONDS. Sets WHY.
+blank_refusal() {
+    local size status=0
+    size=$(size_of "$1")
+    WHY=''
+    info "reading $1 ($(human "$size")) to see whether it is blank"
+    is_blank "/dev/$1" "$size" "${2:-}" || status=$?
+    case $status in
+        0) ;;
+        2) WHY="not read to its end, $(human "$BLANK_READ") in $2 seconds; livecd.state=/dev/$1 reads on and takes it if it is blank" ;;
+        *) WHY="has no signature, yet is not blank; livecd.state=/dev/$1 takes it when it is" ;;
+    esac
+}
+
+# auto_refusal NAME: the same as `refusal`, with what else auto passes over.
+auto_refusal() {
+    local why
+    probe "/dev/$1"
+    why=$(refusal "$1")
+    if [ -z "$why" ] && is_pluggable "$1"; then
+        why="is on USB or removable; livecd.state=/dev/$1 takes it if it is blank"
+    fi
+    echo "$why"
 }
 
 # find_blank: sets BLANK to the blank disks, and REASONS for all others.
 find_blank() {
-    local name why
+    local name names='' left=0 end share
     BLANK=''
     for name in $(devices); do
         may_format "$name" || continue
-        probe "/dev/$name"
-        why=$(refusal "$name")
-        if [ -n "$why" ]; then
-            because "$name" "$why"
+        names="$names $name"
+        [ -n "$(auto_refusal "$name")" ] || left=$((left + 1))
+    done
+    end=$(($(now) + BLANK_TIMEOUT))
+    for name in $names; do
+        WHY=$(auto_refusal "$name")
+        if [ -z "$WHY" ]; then
+            # Each has its share of the time that is left.
+            [ $left -gt 0 ] || left=1
+            share=$(((end - $(now) + left - 1) / left))
+            [ $share -gt 0 ] || share=0
+            blank_refusal "$name" $share
+            left=$((left - 1))
+        fi
+        if [ -n "$WHY" ]; then
+            because "$name" "$WHY"
         else
             BLANK="$BLANK $name"
         fi
     done
 }
 
-set_up_auto() {
-    # Disks on USB come when they like; others have been waited for when their driver was loaded.
-    if [ -e /sys/bus/usb/devices/usb1 ]; then settle 3; else settle 1; fi
-    find_labelled
+# use_labelled: use the only one of LABELLED, if there is only one. Fails when nothing is labelled.
+use_labelled() {
     # shellcheck disable=SC2086  # a list of words
     set -- $LABELLED
     if [ $# -gt 1 ]; then
         fall_back "Several disks are labelled $STATE_LABEL ($*), and which one is meant is not
 guessed."
-        return
     elif [ $# -eq 1 ]; then
         probe "/dev/$1"
         if is_ext4; then
@@ -184,15 +238,30 @@ guessed."
         else
             fall_back "$1 is labelled $STATE_LABEL but holds $(contents), not just ext4."
         fi
-        return
+    elif [ -n "$PLUGGED" ]; then
+        # Perhaps it is the node's after all, so no other one is made.
+        fall_back "No disk that livecd.state=auto takes is labelled $STATE_LABEL."
+    else
+        return 1
     fi
+}
+
+set_up_auto() {
+    # Disks on USB come when they like; others have been waited for when their driver was loaded.
+    if [ -e /sys/bus/usb/devices/usb1 ]; then settle 3; else settle 1; fi
+    find_labelled
+    ! use_labelled || return 0
     find_blank
+    # One that came meanwhile.
+    find_labelled
+    ! use_labelled || return 0
     # shellcheck disable=SC2086  # a list of words
     set -- $BLANK
     case $# in
         0) fall_back "There is no disk labelled $STATE_LABEL, and none that is blank." ;;
         1) format_disk "$1" ;;
-        *) fall_back "Several disks are blank ($*), and which one is meant is not guessed." ;;
+        *) fall_back "Several disks are blank ($*), and which one is meant is not guessed:
+$(printf 'livecd.state=/dev/%s\n' "$@")" ;;
     esac
 }
 
@@ -237,6 +306,10 @@ $(describe_devices)"
         return
     fi
     why=$(refusal "$1")
+    if [ -z "$why" ]; then
+        blank_refusal "$1"
+        why=${WHY%%;*}
+    fi
     if [ -n "$why" ]; then
         fall_back "The state disk $1, named by livecd.state=$STATE, was not touched: it
 $why. Only ext4 or a blank disk is used."

@@ -83,7 +83,7 @@ def test_a_terminal_is_told_no_more_than_a_name(make: Make, capsys: pytest.Captu
     tree = system()
     tree.write("/etc/\x1b[2Jtwo\nlines\u202e\udcff", b"")
     assert call(["diff", str(make("one", system())), str(make("two", tree))]) == 1
-    assert rf"rootfs: {SQUASHFS}!/etc/\x1b[2Jtwo\x0alines\u202e\xff" in capsys.readouterr().out.splitlines()
+    assert rf"rootfs: {SQUASHFS}!/etc/\x1b[2Jtwo\nlines\u202e\xff" in capsys.readouterr().out.splitlines()
 
 
 def test_folders_locks_and_other_files(tmp_path: Path) -> None:

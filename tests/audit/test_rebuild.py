@@ -7,9 +7,10 @@ import pytest
 
 from assembler.audit.compare import compare
 from assembler.audit.image import Image, ImageError
-from assembler.audit.rebuild import require_own_files, take_out
+from assembler.audit.rebuild import load_own, take_out
 from assembler.audit.statements import REBUILD, rebuilt
 from assembler.lock.toml import read_lock
+from assembler.reading import OWN_RECIPES
 from assembler.recipe.load import load
 from assembler.recipe.portable import portable
 from assembler.store.objects import Store, sha256_of
@@ -29,15 +30,14 @@ def held(tmp_path: Path) -> Mapping[str, bytes]:
     """A recipe as an image holds it."""
     (tmp_path / "x.toml").write_text(RECIPE)
     (tmp_path / "motd").write_bytes(b"hello\n")
-    files = portable(load(tmp_path / "x.toml"), "$6$x")
+    files = portable(load(tmp_path / "x.toml"))
     return {f"/live/recipe/{name}": data for name, data in files.items()}
 
 
 def test_recipe_and_lock_are_taken_out(make: Make, held: dict[str, bytes], tmp_path: Path) -> None:
     folder = tmp_path / "taken"
     folder.mkdir()
-    loaded = load(take_out(Image(make("a", system(), extra=held)), folder))
-    require_own_files(loaded, folder)
+    loaded = load_own(take_out(Image(make("a", system(), extra=held)), folder))
     assert loaded.sha256 == load(take_out_again(held, tmp_path)).sha256
     assert [file.data for file in loaded.files.values()] == [b"hello\n"]
     taken = read_lock(loaded.lock_path)
@@ -64,10 +64,10 @@ def test_files_of_whoever_rebuilds_are_not_taken(tmp_path: Path) -> None:
     (tmp_path / "secret").write_bytes(b"key")
     folder = tmp_path / "taken"
     folder.mkdir()
-    for source in ("../secret", str(tmp_path / "secret")):
+    for source in ("../secret", str(tmp_path / "secret"), str(OWN_RECIPES / "livecd.toml")):
         (folder / "recipe.toml").write_text(RECIPE.replace('"motd"', f'"{source}"'))
         with pytest.raises(ImageError, match="names a file that is not on the image"):
-            require_own_files(load(folder / "recipe.toml"), folder)
+            load_own(folder / "recipe.toml")
 
 
 def test_the_statement(make: Make) -> None:

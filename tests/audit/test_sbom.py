@@ -66,13 +66,13 @@ def test_every_part_has_its_address_and_digest() -> None:
 
 def test_the_boot_loader_is_in_the_bills_and_the_tools_are_not() -> None:
     hello, libc = LOCK.packages
-    grub = replace(hello, name="grub-pc-bin", version="1:2.12-9+deb13u1", roles=("boot", "tools"), sha256="7" * 64)
+    grub = replace(hello, name="grub-pc-bin", version="1:2.12-9+deb13u1", roles=("boot",), sha256="7" * 64)
     tool = replace(hello, name="squashfs-tools", roles=("tools",), sha256="8" * 64)
-    lock = replace(LOCK, packages=(grub, hello, libc, tool))
+    lock = replace(LOCK, packages=(grub, hello, libc), tools=replace(LOCK.tools, packages=(tool,)))
     found = {part.name: part for part in sbom.parts(lock, {})}
     assert {"grub-pc-bin", "hello", "libc6"} < found.keys()
     assert "squashfs-tools" not in found
-    assert (found["grub-pc-bin"].places, found["hello"].places) == (("boot",), ("rootfs",))
+    assert (found["grub-pc-bin"].places, found["hello"].places) == (("boot",), ("initrd", "rootfs"))
     (bill,) = (
         each
         for each in json.loads(sbom.cyclonedx("x", 1, found.values()))["components"]

@@ -82,7 +82,7 @@ def test_files_on_the_iso(make: Make) -> None:
 def test_names_cannot_steer_a_terminal(make: Make, capsys: pytest.CaptureFixture[str]) -> None:
     image = make("x", system(), extra={"/boot/evil\x1b[2J\n.efi": b"evil"})
     assert call(["verify", str(image)]) == 1
-    assert capsys.readouterr().out.splitlines() == [r"/boot/evil\x1b[2J\x0a.efi: nothing says that it belongs here"]
+    assert capsys.readouterr().out.splitlines() == [r"/boot/evil\x1b[2J\n.efi: nothing says that it belongs here"]
 
 
 def test_packages_against_the_lock(make: Make) -> None:

@@ -13,11 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from assembler.tools.toolbox import Toolbox
+from assembler.tools.source import EMULATOR
 from assembler.vm.finding import in_toolbox
 from assembler.vm.node import Built, built
 from assembler.vm.qemu import Emulator
-from tests.toolboxes import locked
+from tests.toolboxes import own_tools
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -29,17 +29,15 @@ def node(tmp_path_factory: pytest.TempPathFactory) -> Built:
         return built(Path(given).absolute())
     out = tmp_path_factory.mktemp("livecd") / "out"
     subprocess.run(
-        [sys.executable, "-m", "assembler", "recipes/livecd.toml", "--out", str(out)], cwd=REPOSITORY, check=True
+        [sys.executable, "-P", "-m", "assembler", "recipes/livecd.toml", "--out", str(out)], cwd=REPOSITORY, check=True
     )
     return built(out)
 
 
 @pytest.fixture(scope="session")
-def emulator(tmp_path_factory: pytest.TempPathFactory) -> Emulator:
-    """QEMU from locked packages, the same everywhere, as `assemble run` has it on a host without one."""
-    store, lock = locked({"vm"})
-    toolbox = Toolbox.open(store, lock.role("vm"), lock.build_architecture, tmp_path_factory.mktemp("logs"))
-    return in_toolbox("amd64", toolbox)
+def emulator() -> Emulator:
+    """The assembler's own QEMU, the same everywhere, as `assemble run` has it on a host without one."""
+    return in_toolbox("amd64", own_tools(EMULATOR["amd64"]))
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,7 @@
 """A live system just large enough to see what its initramfs does: the real kernel and initrd, a medium with a squashfs
 whose /sbin/init tells what it finds."""
 
+import hashlib
 import io
 import tempfile
 from dataclasses import dataclass
@@ -35,8 +36,9 @@ tell() {
     [ ! -e /run/motd.d/livecd ] || tell notice </run/motd.d/livecd
     tell mounts </proc/mounts
     tell screen </dev/vcs
-    stat -c '%a %u:%g %n' / /run /mnt /mnt/overlay /tmp | tell modes
+    stat -c '%a %u:%g %n' / /run /mnt /mnt/overlay /tmp /run/initramfs | tell modes
     ls / | tell root
+    tell text </etc/text
     cat /boot/config-over 2>/dev/null | tell over
     cat /marker 2>/dev/null | tell marker
     echo kept >/marker
@@ -96,8 +98,11 @@ def live_parts(node: Built, emulator: Emulator, folder: Path) -> Parts:
     return parts
 
 
-def medium(out: Path, busybox: bytes, label: str = "K8S_NODE") -> None:
-    """An ISO with /live/filesystem.squashfs, which holds busybox and INIT."""
+def medium(out: Path, busybox: bytes, label: str = "K8S_NODE", *, sums: str = "", text: str = "") -> str:
+    """Write an ISO with /live/filesystem.squashfs, which holds busybox, INIT and `text` in /etc/text.
+
+    `sums` is its /live/SHA256SUMS; empty for what that should be. Returns the one that there should be.
+    """
     with tempfile.TemporaryDirectory() as name:
         root = Path(name) / "root"
         for folder in ("usr/bin", "usr/sbin", "dev", "proc", "run", "sys", "tmp", "etc"):
@@ -110,14 +115,19 @@ def medium(out: Path, busybox: bytes, label: str = "K8S_NODE") -> None:
         (root / "usr/sbin/init").symlink_to("../bin/test-init")
         (root / "usr/bin/test-init").write_text(INIT)
         (root / "usr/bin/test-init").chmod(0o755)
+        (root / "etc/text").write_text(text)
         squashfs = Path(name) / "filesystem.squashfs"
         run("mksquashfs", str(root), str(squashfs), "-all-root", "-noappend", "-no-progress", "-quiet")
+        right = f"{hashlib.sha256(squashfs.read_bytes()).hexdigest()}  live/filesystem.squashfs\n"
+        written = (sums or right).encode()
         iso = pycdlib.PyCdlib()
         iso.new(interchange_level=3, rock_ridge="1.09", vol_ident=label)
         iso.add_directory("/LIVE", rr_name="live")
         iso.add_file(str(squashfs), "/LIVE/FILESYSTEM.SQU;1", rr_name="filesystem.squashfs")
+        iso.add_fp(io.BytesIO(written), len(written), "/LIVE/SHA256SUM.;1", rr_name="SHA256SUMS")
         iso.write(str(out))
         iso.close()
+    return right
 
 
 def boot(
@@ -132,11 +142,13 @@ def boot(
     """Start a machine with `disks` (vda, vdb ...) and the medium; what it said until it switched itself off.
 
     With `power_cut` it does not get to do so: the power goes when the verdict is out. `medium_as` is ``cd``, ``disk``
-    (the first one, vda) or nothing for a machine without one.
+    (the first one, vda), ``last disk`` or nothing for a machine without one.
     """
     drives = [Drive(path=disk, read_only=disk in read_only) for disk in disks]
     if medium_as == "disk":
         drives.insert(0, Drive(path=parts.medium))
+    elif medium_as == "last disk":
+        drives.append(Drive(path=parts.medium))
     elif medium_as == "cd":
         drives.append(Drive(path=parts.medium, kind="cd"))
     command_line = f"console=tty0 console=ttyS0 loglevel=4 {append}" + (" test.dirty" if power_cut else "")

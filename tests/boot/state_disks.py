@@ -110,6 +110,14 @@ def headless_ext4(path: Path) -> Path:
     return path
 
 
+def mapped_ext4(path: Path) -> Path:
+    """ext4 in a mapping that begins at 200 MiB, as device mapper or a loop device with an offset has it."""
+    inner = ext4(path.with_suffix(".inner"), size=32 * MIB)
+    put(zero(path), 200 * MIB, inner.read_bytes())
+    inner.unlink()
+    return path
+
+
 def xfs(path: Path) -> Path:
     """XFS, label precious."""
     run("mkfs.xfs", "-q", "-L", "precious", str(zero(path)))
@@ -255,6 +263,7 @@ FOREIGN: dict[str, Maker] = {
     for maker in (
         ext4, dirty_ext4, torn_ext4, headless_ext4, xfs, headless_xfs, btrfs, headless_btrfs, swap, gpt, empty_gpt,
         backup_gpt, mbr, luks1, luks2, lvm, raid_12, raid_090, lonely_byte,
+        mapped_ext4,
     )
 }  # fmt: skip
 """Disks that must never be written to, by name."""

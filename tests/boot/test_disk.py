@@ -17,7 +17,7 @@ pytestmark = pytest.mark.boot
 def test_reaches_the_login_prompt(node: Built, free_port: Callable[[], int]) -> None:
     disk = node.folder / "rootfs.qcow2"
     before = sha256_of(disk)
-    argv = [sys.executable, "-m", "assembler", "run", "--disk", str(disk), "--ssh-port", str(free_port())]
+    argv = [sys.executable, "-P", "-m", "assembler", "run", "--disk", str(disk), "--ssh-port", str(free_port())]
     argv += ["--expect", r"^k8s-livecd login: $", "--timeout", str(TIMEOUT)]
     hidden = os.environ | {"PATH": "/nonexistent"}
     done = subprocess.run(argv, env=hidden, capture_output=True, text=True, timeout=TIMEOUT + 60, check=False)

@@ -11,12 +11,16 @@ from pathlib import Path
 
 import pytest
 
+from assembler.formats import qcow2
 from assembler.vm.node import Built
 
 pytestmark = pytest.mark.boot
 
 TIMEOUT = 1200
 """Seconds; some 100 under emulation on two idle processors."""
+
+STATE = 1 << 30
+"""Bytes of the state disk."""
 
 
 @pytest.mark.parametrize(
@@ -26,7 +30,19 @@ TIMEOUT = 1200
 def test_reaches_the_login_prompt(
     node: Built, free_port: Callable[[], int], tmp_path: Path, firmware: str, medium: str
 ) -> None:
-    argv = [sys.executable, "-m", "assembler", "run", "--out", str(node.folder), "--disk", str(tmp_path / "var.qcow2")]
+    # Emulated, the 20 GiB that a new one has take a minute to read.
+    qcow2.create(tmp_path / "var.qcow2", STATE)
+    argv = [
+        sys.executable,
+        "-P",
+        "-m",
+        "assembler",
+        "run",
+        "--out",
+        str(node.folder),
+        "--disk",
+        str(tmp_path / "var.qcow2"),
+    ]
     argv += ["--firmware", firmware, "--as", medium, "--ssh-port", str(free_port())]
     argv += ["--expect", r"^k8s-livecd login: $", "--timeout", str(TIMEOUT)]
     hidden = os.environ | {"PATH": "/nonexistent"}

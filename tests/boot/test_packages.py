@@ -36,7 +36,9 @@ VERIFY = rf"dpkg --verify {VERIFIED} | grep -v -E ' /usr/share/(doc|man|info|loc
 def image(tmp_path_factory: pytest.TempPathFactory) -> Built:
     out = tmp_path_factory.mktemp("packages") / "out"
     recipe = Path(__file__).with_name("packages.toml")
-    subprocess.run([sys.executable, "-m", "assembler", str(recipe), "--out", str(out)], cwd=REPOSITORY, check=True)
+    subprocess.run(
+        [sys.executable, "-P", "-m", "assembler", str(recipe), "--out", str(out)], cwd=REPOSITORY, check=True
+    )
     return built(out)
 
 

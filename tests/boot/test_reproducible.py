@@ -3,6 +3,11 @@ not the same. No machine is started, but a whole image is built."""
 
 import json
 import shutil
+import threading
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -60,17 +65,40 @@ def test_two_builds_have_the_same_bytes(node: Built, recipe: Path, tmp_path: Pat
     assert call(command) == 1
 
 
+@contextmanager
+def changing(path: Path) -> Iterator[None]:
+    """Within, the file at `path` is another one at each moment, and always a whole one."""
+    stop = threading.Event()
+
+    def write() -> None:
+        while True:
+            path.with_name("next").write_text(str(uuid.uuid4()))
+            path.with_name("next").replace(path)
+            if stop.wait(0.05):
+                return
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    while not path.exists():
+        time.sleep(0.01)
+    try:
+        yield
+    finally:
+        stop.set()
+        writer.join()
+
+
 def test_what_is_not_the_same_is_found_and_named(
     recipe: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A recipe that takes a file which is another one each time."""
-    source = "/proc/sys/kernel/random/uuid"
     recipe.with_name("planted.toml").write_text(
         f'extends = "livecd.toml"\n[artifacts]\nformats = []\n'
-        f'[rootfs]\nfiles_add = [{{ path = "{PLANTED}", source = "{source}" }}]\n'
+        f'[rootfs]\nfiles_add = [{{ path = "{PLANTED}", source = "planted" }}]\n'
     )
     out = tmp_path / "audit"
-    status, found = audit(recipe.with_name("planted.toml"), out)
+    with changing(recipe.with_name("planted")):
+        status, found = audit(recipe.with_name("planted.toml"), out)
     assert (status, found["result"], found["recorded"]) == (1, "different", None)
     inside = {each["path"]: each for each in found["differences"]}[f"node.iso:/live/filesystem.squashfs!{PLANTED}"]
     assert inside["layer"] == "rootfs"

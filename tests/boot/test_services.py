@@ -15,12 +15,13 @@ from pathlib import Path
 
 import pytest
 
+from assembler.formats import qcow2
 from assembler.formats.iso import write_iso
 from assembler.layers.cloudinit import LABEL, NETWORK_CONFIG, USER_DATA
 from assembler.layers.cloudinit import seed as seed_files
 from assembler.vm.isofile import read_files
 from assembler.vm.machine import Machine
-from assembler.vm.node import Built, hardware, keep_state
+from assembler.vm.node import Built, hardware
 from assembler.vm.qemu import Emulator, Hardware
 from assembler.vm.seed import read_key, with_keys
 from tests.boot.wire import ADDRESS, GUEST, NAME, Wire, plugged_in
@@ -34,6 +35,9 @@ RUNNING = 1200
 BEHIND = 2 * 86400
 """Seconds by which the clock of the first boot is behind."""
 
+STATE = 4 << 30
+"""Bytes of the state disk, which the first boot reads from end to end."""
+
 STATIC = """
 version: 2
 ethernets:
@@ -43,6 +47,44 @@ ethernets:
     routes: [{to: 198.51.100.0/24, via: 10.0.2.2}]
 """
 """For the card that QEMU gives this address."""
+
+SYSCTLS = {
+    "dev.tty.ldisc_autoload": "0",
+    "fs.protected_fifos": "2",
+    "fs.protected_hardlinks": "1",
+    "fs.protected_regular": "2",
+    "fs.protected_symlinks": "1",
+    "fs.suid_dumpable": "0",
+    "kernel.dmesg_restrict": "1",
+    "kernel.kptr_restrict": "1",
+    "kernel.unprivileged_bpf_disabled": "1",
+    "kernel.yama.ptrace_scope": "1",
+    "net.core.bpf_jit_harden": "1",
+    "net.ipv4.conf.all.accept_redirects": "0",
+    "net.ipv6.conf.all.accept_redirects": "0",
+}
+
+LISTENING = {("tcp", "22", "sshd"), ("udp", "68", "systemd-network")}
+"""What listens beyond the loopback: protocol, port, program. The second is the DHCP client."""
+
+PRIVILEGED = """\
+2755 root:shadow /usr/bin/chage
+4755 root:root /usr/bin/chfn
+4755 root:root /usr/bin/chsh
+2755 root:shadow /usr/bin/expiry
+4755 root:root /usr/bin/gpasswd
+4755 root:root /usr/bin/mount
+4755 root:root /usr/bin/newgrp
+4755 root:root /usr/bin/passwd
+2755 root:_ssh /usr/bin/ssh-agent
+4755 root:root /usr/bin/su
+4755 root:root /usr/bin/umount
+4754 root:messagebus /usr/lib/dbus-1.0/dbus-daemon-launch-helper
+2755 root:tty /usr/lib/mc/cons.saver
+4755 root:root /usr/lib/openssh/ssh-keysign
+4755 root:root /usr/sbin/mount.nfs
+2755 root:shadow /usr/sbin/unix_chkpwd"""
+"""Every file that gives its user or group to whoever runs it."""
 
 QUESTIONS = {
     "state": "cat /run/livecd/state; blkid -s UUID -o value -L K8S_STATE; findmnt -no SOURCE,TARGET /mnt",
@@ -67,6 +109,13 @@ QUESTIONS = {
     "cloud-init": "cloud-init status --long",
     "locale": "cat /etc/default/locale /etc/locale.conf; date +%Z",
     "kept": "cat /root/kept /var/lib/kept",
+    "medium": "cat /run/livecd/medium; sha256sum /run/initramfs/medium/live/SHA256SUMS",
+    "sockets": "ss -H -tulpn | awk '{ print $1, $5, $7 }'",
+    "privileged": "find / -xdev -type f -perm /6000 -printf '%m %u:%g %p\\n' | sort -k 3",
+    "mounts": "findmnt -rno TARGET,OPTIONS",
+    "sshd": "sshd -T",
+    "sysctls": "sysctl " + " ".join(sorted(SYSCTLS)),
+    "su": "runuser -u nobody -- /usr/bin/passwd -S nobody",
 }
 
 
@@ -144,7 +193,7 @@ def session(
     key, strange = make_key(folder / "key"), make_key(folder / "stranger")
     seed = with_keys(node.seed, [read_key(key.with_suffix(".pub"))], folder / "seed.iso")
     state = folder / "var.qcow2"
-    keep_state(state)
+    qcow2.create(state, STATE)
     port = free_port()
     with plugged_in() as wire:
 
@@ -263,3 +312,49 @@ def test_cloud_init_has_no_complaint(session: Session) -> None:
 def test_locale_and_timezone(session: Session) -> None:
     assert session.first.answers["locale"][1].splitlines()[-1] == "UTC"
     assert "LANG=C.UTF-8" in session.first.answers["locale"][1]
+
+
+def beyond_loopback(sockets: str) -> set[tuple[str, str, str]]:
+    """Protocol, port and program of what listens on more than the loopback, of lines of "sockets"."""
+    found = set()
+    for line in sockets.splitlines():
+        protocol, address, *users = line.split()
+        host, _, port = address.rpartition(":")
+        if not host.startswith(("127.", "[::1]")):
+            found.add((protocol, port, "".join(users).partition('"')[2].partition('"')[0]))
+    return found
+
+
+@pytest.mark.parametrize("which", ["first", "second"])
+def test_only_ssh_and_the_dhcp_client_listen(session: Session, which: str) -> None:
+    boot: Boot = getattr(session, which)
+    found = beyond_loopback(boot.said("sockets"))
+    # IPv6's DHCP client listens where a router tells of a DHCP server.
+    assert found - {("udp", "546", "systemd-network")} == LISTENING, boot.said("sockets")
+
+
+def test_files_that_lend_privileges(session: Session) -> None:
+    assert session.first.said("privileged") == PRIVILEGED
+
+
+def test_sysctls(session: Session) -> None:
+    lines = dict(line.split(" = ", 1) for line in session.first.said("sysctls").splitlines())
+    assert lines == SYSCTLS
+
+
+def test_x11_is_not_forwarded(session: Session) -> None:
+    assert "x11forwarding no" in session.first.said("sshd").splitlines()
+
+
+def test_the_medium_is_the_one_that_was_started(session: Session) -> None:
+    values = dict(line.split("=", 1) for line in session.first.said("medium").splitlines() if "=" in line)
+    assert session.first.said("medium").splitlines()[-1].split()[0] == values["SHA256SUMS"]
+    assert f"livecd.medium={values['SHA256SUMS']}" in session.first.console
+
+
+def test_medium_and_squashfs_lend_nothing(session: Session) -> None:
+    mounts = dict(line.split(" ", 1) for line in session.first.said("mounts").splitlines())
+    for path in ("/run/initramfs/medium", "/run/initramfs/rootfs"):
+        assert {"ro", "nodev", "nosuid"} <= set(mounts[path].split(","))
+    # Yet what is in the root may: nobody reads /etc/shadow by it.
+    assert session.first.said("su").startswith("nobody L ")

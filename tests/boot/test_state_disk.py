@@ -1,6 +1,7 @@
 """Which disk the live system writes to, and above all which it does not: every case is a boot of the real kernel and
 initrd, after which each disk is compared byte by byte with what it was."""
 
+import hashlib
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -104,13 +105,14 @@ def test_disks_of_others_are_never_touched(parts: Parts, disk: Disk) -> None:
     assert "holds linux_raid_member" in reasons["raid_12"]
     assert "holds linux_raid_member" in reasons["raid_090"]
     assert "has no signature, yet is not blank" in reasons["lonely_byte"]
+    assert "has no signature, yet is not blank; livecd.state=/dev/vdt takes it when it is" in reasons["mapped_ext4"]
 
 
 def test_from_blank_over_a_power_cut_to_the_next_boot(parts: Parts, disk: Disk, tmp_path: Path) -> None:
     # The medium is the first disk itself, an ISO written to it.
     foreign = [disk(FOREIGN[name]) for name in ("headless_xfs", "gpt", "dirty_ext4")]
     small = zero(tmp_path / "small.img", 255 * MIB)
-    state = zero(tmp_path / "state.img", 8 << 30)
+    state = zero(tmp_path / "state.img", 1 << 30)
     image = tmp_path / "medium.iso"
     shutil.copyfile(parts.medium, image)
     own = replace(parts, medium=image)
@@ -142,12 +144,14 @@ def test_what_the_system_finds_itself_in(parts: Parts, disk: Disk) -> None:
     verdict = boot(parts, disk(ours), append="3 livecd.state=auto")
     assert verdict.sections["init"] == "first process with 3\n"
     modes = [line.split() for line in verdict.sections["modes"].splitlines()]
-    assert {path: (mode, owner) for mode, owner, path in modes} == dict.fromkeys(
-        ("/", "/run", "/mnt", "/mnt/overlay", "/tmp"), ("755", "0:0")
-    )
+    # The medium and the squashfs on it, where private files are for whoever reads it, are below /run/initramfs.
+    expected = dict.fromkeys(("/", "/run", "/mnt", "/mnt/overlay", "/tmp"), ("755", "0:0"))
+    assert {path: (mode, owner) for mode, owner, path in modes} == {**expected, "/run/initramfs": ("700", "0:0")}
     assert set(verdict.sections["root"].split()) >= {"dev", "mnt", "proc", "run", "sys", "usr"}
     assert verdict.mount("/run/initramfs/medium")[:3] == ["/dev/sr0", "iso9660", "ro"]
     assert verdict.mount("/run/initramfs/rootfs")[1:3] == ["squashfs", "ro"]
+    for path in ("/run/initramfs/medium", "/run/initramfs/rootfs"):
+        assert {"nodev", "nosuid"} <= set(verdict.mount(path))
     assert verdict.mount("/dev")[1] == "devtmpfs"
     assert not {"state", "init", "newroot"} & set(verdict.sections["root"].split())
 
@@ -202,13 +206,16 @@ def test_read_only_disks(parts: Parts, disk: Disk) -> None:
     assert "vda (320 MiB): read-only" in verdict.notice
 
 
-def test_too_small(parts: Parts, tmp_path: Path) -> None:
-    small = zero(tmp_path / "small.img", 255 * MIB)
-    untouched = Untouched(small)
-    verdict = boot(parts, small)
+def test_too_small_and_not_read_in_time(parts: Parts, disk: Disk, tmp_path: Path) -> None:
+    small, blank, mine = zero(tmp_path / "small.img", 255 * MIB), disk(zero), disk(with_uuid)
+    untouched = Untouched(small, blank, mine)
+    verdict = boot(parts, small, blank, mine, append="livecd.blank_timeout=0")
     untouched.check()
     assert lost_on_power_off(verdict)
     assert "vda (255 MiB): too small, at least 256 MiB are needed" in verdict.notice
+    assert "vdb (320 MiB): not read to its end, 0 MiB in 0 seconds; livecd.state=/dev/vdb" in verdict.notice
+    assert "livecd.state=UUID=11111111-2222-4333-8444-555555555555 takes it as it is" in verdict.notice
+    assert "mkfs.ext4 -L K8S_STATE /dev/NAME" in verdict.notice
 
 
 def test_ours_when_damaged_is_repaired(parts: Parts, disk: Disk) -> None:
@@ -345,11 +352,42 @@ def test_restart_when_asked_for(parts: Parts) -> None:
     boot(parts, medium_as="", append="livecd.wait=0 panic=1", expect=again)
 
 
+def test_the_medium_is_the_one_that_was_started(parts: Parts, tmp_path: Path) -> None:
+    own, stranger, liar, changed = (tmp_path / f"{name}.iso" for name in ("own", "stranger", "liar", "changed"))
+    sums = medium(own, parts.busybox, text="mine\n")
+    identity = hashlib.sha256(sums.encode()).hexdigest()
+    medium(stranger, parts.busybox, text="theirs\n")
+    medium(liar, parts.busybox, text="theirs\n", sums=sums)
+    data = bytearray(own.read_bytes())
+    # The superblock's time, which nothing else would notice (squashfs, "Superblock": mkfs_time at byte 8).
+    data[data.index(b"hsqs") + 8] ^= 1
+    changed.write_bytes(data)
+    planted = (stranger, liar, changed)
+    untouched = Untouched(own, *planted)
+    append = f"livecd.medium={identity} livecd.state=none"
+    verdict = boot(replace(parts, medium=own), *planted, medium_as="last disk", append=append)
+    assert verdict.sections["medium"] == f"DEVICE=/dev/vdd\nLABEL=K8S_NODE\nSHA256SUMS={identity}\n"
+    assert verdict.sections["text"] == "mine\n"
+    for name in ("vda", "vdb", "vdc"):
+        assert f"warning: {name} is labelled K8S_NODE, yet is not the medium" in verdict.console
+
+    # Without the medium none of them does in its place.
+    expect = (
+        r"vd[abc] is labelled K8S_NODE, yet is not(?s:.*)CANNOT START(?s:.*)or not the one that the machine was started"
+    )
+    boot(parts, *planted, medium_as="", append=f"{append} livecd.wait=1", expect=expect)
+    # Nor is one of them taken when nothing says which.
+    expect = r"Several media are labelled K8S_NODE \(vda vdb vdc\)(?s:.*)\n=+\n"
+    boot(parts, *planted, medium_as="", append="livecd.state=none", expect=expect)
+    boot(parts, append="livecd.medium=K8S_NODE", expect=r"livecd\.medium=K8S_NODE is no SHA-256")
+    untouched.check()
+
+
 def test_another_label(parts: Parts, tmp_path: Path) -> None:
     image = tmp_path / "other.iso"
     medium(image, parts.busybox, "OTHER")
     verdict = boot(replace(parts, medium=image), append="livecd.label=OTHER livecd.state=none")
-    assert verdict.sections["medium"] == "DEVICE=/dev/sr0\nLABEL=OTHER\n"
+    assert verdict.sections["medium"] == "DEVICE=/dev/sr0\nLABEL=OTHER\nSHA256SUMS=\n"
 
 
 def test_a_damaged_medium_and_a_system_without_init(parts: Parts, tmp_path: Path) -> None:

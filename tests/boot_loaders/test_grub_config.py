@@ -12,7 +12,8 @@ from assembler.tools.toolbox import Toolbox
 
 
 def config(**changes: Any) -> str:
-    return grub_config(**{"title": "node", "marker": "/.disk/id/0123", "architecture": "amd64", **changes})
+    given = {"title": "node", "marker": "/.disk/id/0123", "medium": "5ea1", "architecture": "amd64"}
+    return grub_config(**given | changes)
 
 
 def kernel_lines(text: str) -> dict[str, list[str]]:
@@ -31,16 +32,16 @@ def kernel_lines(text: str) -> dict[str, list[str]]:
 def test_grub_accepts_it(toolbox: Toolbox, tmp_path: Path, title: str) -> None:
     path = tmp_path / "grub.cfg"
     path.write_text(config(title=title, cmdline='quiet foo="a b" x=$y;z', state="LABEL=A B"))
-    assert toolbox.run("grub-script-check", [path]) == ""
+    assert toolbox.run("grub-script-check", [path], reads=[path]) == ""
 
 
 def test_entries() -> None:
     found = kernel_lines(config(cmdline="quiet", state="LABEL=STATE"))
-    consoles = ["console=tty0", "console=ttyS0,115200"]
+    common = ["livecd.medium=5ea1", "console=tty0", "console=ttyS0,115200", "quiet"]
     assert found == {
-        "normal": ["/boot/vmlinuz", "livecd.state=LABEL=STATE", *consoles, "quiet"],
-        "no-state": ["/boot/vmlinuz", "livecd.state=none", *consoles, "quiet"],
-        "rescue": ["/boot/vmlinuz", "livecd.state=LABEL=STATE", "livecd.rescue", *consoles, "quiet"],
+        "normal": ["/boot/vmlinuz", "livecd.state=LABEL=STATE", *common],
+        "no-state": ["/boot/vmlinuz", "livecd.state=none", *common],
+        "rescue": ["/boot/vmlinuz", "livecd.state=LABEL=STATE", "livecd.rescue", *common],
     }
     assert "set timeout=7\n" in config(timeout=7)
     assert kernel_lines(config(architecture="arm64"))["normal"][-1].startswith("console=ttyAMA0")

@@ -12,9 +12,15 @@ from assembler.tools.toolbox import Toolbox
 EPOCH = 1_700_000_000
 
 
+def made(toolbox: Toolbox, loaders: Path, identity: str) -> LiveBoot:
+    return live_boot(
+        toolbox, loaders, architecture="amd64", title="node", identity=identity, medium="5ea1", epoch=EPOCH
+    )
+
+
 @pytest.fixture
 def boot(toolbox: Toolbox, loaders: Path) -> LiveBoot:
-    return live_boot(toolbox, loaders, architecture="amd64", title="node", identity="digest", epoch=EPOCH)
+    return made(toolbox, loaders, "digest")
 
 
 def test_the_core_image_is_small_and_always_the_same(toolbox: Toolbox, loaders: Path) -> None:
@@ -25,10 +31,16 @@ def test_the_core_image_is_small_and_always_the_same(toolbox: Toolbox, loaders: 
     assert 50_000 < len(core) < 480_000
 
 
-def test_the_efi_system_partition_has_the_signed_chain(boot: LiveBoot) -> None:
+def test_the_efi_system_partition_has_the_signed_chain(boot: LiveBoot, toolbox: Toolbox, tmp_path: Path) -> None:
     assert boot.images.efi is not None
     files = read_fat(boot.images.efi)
+    config = files.pop("/BOOT/GRUB/GRUB.CFG").decode()
     assert sorted(files) == [f"/EFI/BOOT/{name}X64.EFI" for name in ("BOOT", "GRUB", "MM")]
+    (marker,) = (path for path in boot.files if path.startswith("/.disk/id/"))
+    assert f'--hint "$disk" {marker}\n' in config
+    path = tmp_path / "grub.cfg"
+    path.write_text(config)
+    assert toolbox.run("grub-script-check", [path]) == ""
     for name, content in files.items():
         assert content[:2] == b"MZ", name
         header = int.from_bytes(content[60:64], "little")
@@ -48,7 +60,7 @@ def test_the_loaders_find_their_files(boot: LiveBoot, toolbox: Toolbox, tmp_path
     iso = tmp_path / "x.iso"
     files = {**boot.files, "/boot/vmlinuz": b"kernel", "/boot/initrd.img": b"initrd"}
     write_iso(iso, files, label="L", epoch=EPOCH, boot=boot.images)
-    listing = toolbox.run("xorriso", ["-indev", iso, "-find", "/"])
+    listing = toolbox.run("xorriso", ["-indev", iso, "-find", "/"], reads=[iso])
     code = "\n".join(line for line in config.splitlines() if not line.startswith("#"))
     for word in code.split():
         if word.startswith("/"):
@@ -56,9 +68,9 @@ def test_the_loaders_find_their_files(boot: LiveBoot, toolbox: Toolbox, tmp_path
 
 
 def test_images_differ_by_identity(toolbox: Toolbox, loaders: Path, boot: LiveBoot) -> None:
-    other = live_boot(toolbox, loaders, architecture="amd64", title="node", identity="other", epoch=EPOCH)
+    other = made(toolbox, loaders, "other")
     assert set(other.files) != set(boot.files)
-    assert other.images.efi == boot.images.efi
+    assert other.images.efi != boot.images.efi
 
 
 def test_missing_packages_are_named(toolbox: Toolbox, tmp_path: Path) -> None:
@@ -67,4 +79,4 @@ def test_missing_packages_are_named(toolbox: Toolbox, tmp_path: Path) -> None:
     with pytest.raises(AssembleError, match="grub-pc-bin"):
         bios_mbr(tmp_path)
     with pytest.raises(AssembleError, match="shim-signed"):
-        efi_system_partition(tmp_path, "amd64", EPOCH)
+        efi_system_partition(tmp_path, "amd64", "/m", EPOCH)

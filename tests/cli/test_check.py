@@ -13,6 +13,9 @@ from tests.toolboxes import locked
 
 RECIPE = """
 name = "checked"
+[kernel]
+source = "vanilla"
+package = "linux-source-6.12"
 [rootfs]
 packages = ["mount"]
 """

@@ -16,6 +16,8 @@ from tests.http_server import Handler, Server
 from tests.lock.test_toml import LOCK
 
 TEXT = """
+redirects = ["https://storage.internal/", "http://10.0.0.9/blobs/"]
+
 [rewrite]
 "https://dl.k8s.io/" = "https://mirror.internal/k8s/"
 "https://dl.k8s.io/release/" = "https://other.internal/"
@@ -26,8 +28,11 @@ password_env = "MIRROR_PASSWORD"
 
 [login."https://mirror.internal/k8s/"]
 token_env = "MIRROR_TOKEN"
+
+[token_server]
+"https://mirror.internal/" = "https://login.internal/"
 """
-ENVIRON = {"MIRROR_PASSWORD": "hunter2", "MIRROR_TOKEN": "t0ken"}
+ENVIRON = {"MIRROR_PASSWORD": "hunter2", "MIRROR_TOKEN": "t0ken", "LINES": "hunter2\nX-Evil: 1"}
 
 
 def read(tmp_path: Path, text: str) -> Routes:
@@ -46,6 +51,11 @@ def test_the_longest_prefix_counts(tmp_path: Path) -> None:
     assert routes.login("https://mirror.internal.example/") is None
     assert "hunter2" not in repr(routes)
     assert "t0ken" not in repr(routes)
+    assert routes.token_servers == {"https://mirror.internal/": "https://login.internal/"}
+    assert routes.may_redirect("https://storage.internal/x")
+    assert routes.may_redirect("http://10.0.0.9/blobs/x")
+    assert not routes.may_redirect("http://10.0.0.9/other")
+    assert not routes.may_redirect("https://storage.internal.example/")
 
 
 def test_no_file(tmp_path: Path) -> None:
@@ -69,7 +79,15 @@ def test_no_file(tmp_path: Path) -> None:
         ('[login."https://a/"]\npassword = "hunter2"', "secrets are never in here"),
         ('[login."https://a/"]\nuser = "x"', "says no login"),
         ('[login."https://a/"]\ntoken_env = "NOT_SET"', "NOT_SET is not set"),
+        ('[login."https://a/"]\ntoken_env = "LINES"', "LINES holds no token"),
         ('[login."https://a"]\ntoken_env = "MIRROR_TOKEN"', "not the beginning"),
+        ('[token_server]\n"https://a/" = "http://b/"', "a login for https would be sent over http"),
+        ('[token_server]\n"https://a/" = "https://b"', "not the beginning of an address"),
+        ("token_server = 1", "token_server: must be a table"),
+        ('redirects = "https://a/"', "redirects: must be a list of beginnings of addresses"),
+        ('redirects = ["https://a"]', "redirects: must be a list of beginnings of addresses"),
+        ('redirects = ["*"]', "redirects: must be a list of beginnings of addresses"),
+        ("redirects = [1]", "redirects: must be a list of beginnings of addresses"),
     ],
 )
 def test_what_is_wrong(tmp_path: Path, text: str, message: str) -> None:

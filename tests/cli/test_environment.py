@@ -49,6 +49,11 @@ def test_color(environ: dict[str, str], color: bool | None) -> None:  # noqa: FB
     assert environment.read(Path("x"), environ).color is color
 
 
+@pytest.mark.parametrize("search", [":/p", "/p:", ".:/p", "/p::./bin", "bin:/p:../x", "~/bin:/p"])
+def test_no_program_is_looked_for_in_the_working_folder(search: str) -> None:
+    assert environment.read(Path("x"), {"PATH": search}).search == "/p"
+
+
 def test_the_rest() -> None:
     settings = environment.read(Path("x"), {"ASSEMBLE_MIRROR": "http://m", "PATH": "/p", "TERM": "xterm"})
     assert settings.mirror == "http://m"

@@ -9,9 +9,11 @@ import pytest
 
 from assembler.cli.main import call
 from assembler.lock.toml import read_lock
+from assembler.tools.source import BUILD
 from tests.debian.archives import date, source
 from tests.http_server import Server
 from tests.lock.test_resolve import base, publish_suite
+from tests.tool_source import take_tools_from
 
 NOW = datetime.now(UTC)
 LOCK = Path("x.lock.toml")
@@ -26,8 +28,10 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def recipe(server: Server) -> Recipe:
+def recipe(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Recipe:
     """Writes a recipe with some packages; one with hello is there, and its archive."""
+
+    take_tools_from(source(uris=server.url("/debian")), tmp_path, monkeypatch)
 
     def write(*packages: str) -> None:
         Path("r.toml").write_text(
@@ -41,7 +45,8 @@ def recipe(server: Server) -> Recipe:
 
 
 def publish(server: Server, version: str = "1.0", *, age: int = 2, valid: int = 7) -> None:
-    packages = base(hello={"Version": version}, tool={"Version": version})
+    tools: dict[str, dict[str, str]] = {name: {} for name in BUILD}
+    packages = base(hello={"Version": version}, tool={"Version": version}, **tools)
     times = {"Date": date(NOW - timedelta(hours=age)), "Valid_Until": date(NOW + timedelta(days=valid))}
     publish_suite(server, "trixie", packages, **times)
 

@@ -24,10 +24,12 @@ from assembler.lock.model import Lock, LockedPackage
 from assembler.lock.toml import read_lock, write_lock
 from assembler.store.objects import sha256_of
 from assembler.store.transport import Transport
+from assembler.tools import source as source_of_tools
 from tests.debian import debs
 from tests.debian.archives import date, source
 from tests.http_server import Handler, Server, running
 from tests.lock.test_resolve import base, suite_files
+from tests.tool_source import take_tools_from
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 DATE = NOW - timedelta(hours=2)
@@ -35,6 +37,7 @@ TIMES = {"Date": date(DATE), "Valid_Until": date(NOW + timedelta(days=7))}
 LOCK, OUT, STORE = Path("x.lock.toml"), Path("out"), Path("store")
 UPGRADE = ["lock", "r.toml", "--upgrade"]
 BUILD = ["r.toml", "--only", "rootfs"]
+TOOLS: dict[str, dict[str, str]] = {name: {} for name in source_of_tools.BUILD}
 
 
 def package(name: str, text: bytes) -> bytes:
@@ -49,7 +52,7 @@ def package(name: str, text: bytes) -> bytes:
 def archive(text: bytes = b"right", *, key: str = "archive", **fields: str) -> Mapping[str, bytes]:
     """The files of an archive, in which hello is `text`; the same for the same arguments."""
     real = {name: package(name, text if name == "hello" else b"") for name in ("hello", "init", "linux-image")}
-    return suite_files("trixie", base(hello={}), {**TIMES, **fields}, debs=real, key=key)
+    return suite_files("trixie", base(hello={}, **TOOLS), {**TIMES, **fields}, debs=real, key=key)
 
 
 HELLO = "/pool/main/h/hello/hello_1.0_amd64.deb"
@@ -101,6 +104,7 @@ def honest(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Build]:
 def surroundings(patch: pytest.MonkeyPatch, folder: Path, server: Server) -> None:
     patch.chdir(folder)
     patch.setenv("ASSEMBLE_STORE", str(folder / STORE))
+    take_tools_from(source(), folder, patch)
     for name in ("ASSEMBLE_MIRROR", "ASSEMBLE_SNAPSHOT"):
         patch.delenv(name, raising=False)
     patch.setenv("no_proxy", "127.0.0.1")
@@ -460,6 +464,9 @@ def test_what_may_have_expired_is_recorded(liar: Liar, honest: Build) -> None:
     write_recipe(liar.server.url("/debian"), extra="Check-Valid-Until: no")
     serve(liar.server, "/debian", archive(Valid_Until=ago(days=9)))
     LOCK.unlink()
+    # For tools, which the recipe has no say in, it is the user's to say.
+    liar.refused(BUILD, "the Release of trixie has expired")
+    take_tools_from(source("Check-Valid-Until: no"), Path.cwd(), liar._patch)
     assert call(BUILD) == 0
     told = [json.loads(out["provenance.json"])["predicate"]["buildDefinition"] for out in (tree(OUT), honest.out)]
     assert [each["externalParameters"].get("validUntilNotChecked") for each in told] == [["trixie"], None]
@@ -540,7 +547,7 @@ def forged_index(lock: Lock) -> Lock:
         (lambda lock: forged(lock, path="pool/hello"), "path is pool/hello, the index says pool/main/h/hello"),
         (lambda lock: forged_archive(lock, inrelease_sha256="0" * 64), "nobody has the InRelease of trixie of .* any"),
         (lambda lock: forged_archive(lock, date="2026-01-01T00:00:00Z"), "is not what the lock says of it"),
-        (lambda lock: forged_archive(lock, signed_by=("A" * 40,)), "is not what the lock says of it"),
+        (lambda lock: forged_archive(lock, signed_by=("A" * 40,)), "the recipe does not trust who signed"),
         (forged_index, "the signed Release does not list this main/binary-amd64/Packages.xz"),
     ],
     ids=["package", "version", "path", "InRelease", "date", "signer", "index"],

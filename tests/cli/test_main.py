@@ -76,7 +76,7 @@ def test_version() -> None:
 def test_starting_is_light() -> None:
     """Help and usage errors must not wait for what only building needs."""
     code = "import sys, assembler.cli.main; print(*sorted({'pydantic', 'rich', 'requests', 'yaml'} & {*sys.modules}))"
-    assert subprocess.check_output([sys.executable, "-c", code], cwd=ROOT, text=True) == "\n"
+    assert subprocess.check_output([sys.executable, "-P", "-c", code], cwd=ROOT, text=True) == "\n"
 
 
 @pytest.mark.parametrize("arguments", [("r.toml",), ("build", "r.toml"), ("--out", "o", "r.toml"), ("-q", "r.toml")])
@@ -115,7 +115,8 @@ def test_neither_command_nor_recipe(name: str, said: str, capsys: pytest.Capture
         (["--nonsense"], "No such option"),
         (["r.toml", "more.toml"], "unexpected extra argument"),
         (["r.toml", "--arg", "NAME"], "'NAME' is not NAME=VALUE"),
-        (["r.toml", "--arg", "=x"], "'=x' is not NAME=VALUE"),
+        (["r.toml", "--arg", "=x"], "what is given is not NAME=VALUE"),
+        (["r.toml", "--arg-file", "NAME"], "'NAME' is not NAME=PATH"),
         (["r.toml", "--jobs", "0"], "0 is not in the range"),
         (["lock"], "Missing argument"),
         (["run", "--memory", "2T"], "'2T' is not a size"),
@@ -148,7 +149,7 @@ def test_values_of_arguments_may_hold_anything(capsys: pytest.CaptureFixture[str
     ("text", "arguments", "warning"),
     [
         ("rootfs.root_password = 'root'", [], "change it with rootfs.root_password"),
-        ("args.ROOT_PASSWORD = 'root'\nrootfs.root_password = '${ROOT_PASSWORD}'", [], "--arg ROOT_PASSWORD=..."),
+        ("args.ROOT_PASSWORD = 'root'\nrootfs.root_password = '${ROOT_PASSWORD}'", [], "--arg-file ROOT_PASSWORD=FILE"),
         ("args.P = 'root'\nrootfs.root_password = '${P}'", ["--arg", "P=secret"], ""),
         ("", [], ""),
     ],
@@ -223,7 +224,11 @@ def test_defects_are_owned_up_to(monkeypatch: pytest.MonkeyPatch, capsys: pytest
 def test_full_disk() -> None:
     with Path("/dev/full").open("wb") as full:
         done = subprocess.run(
-            [sys.executable, "-m", "assembler", "schema"], stdout=full, stderr=subprocess.PIPE, cwd=ROOT, check=False
+            [sys.executable, "-P", "-m", "assembler", "schema"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            cwd=ROOT,
+            check=False,
         )
     assert done.returncode == 1
     assert done.stderr.startswith(b"error: the disk is full\n")
@@ -234,7 +239,11 @@ def test_a_reader_who_has_enough() -> None:
     read, written = os.pipe()
     os.close(read)
     done = subprocess.run(
-        [sys.executable, "-m", "assembler", "schema"], stdout=written, stderr=subprocess.PIPE, cwd=ROOT, check=False
+        [sys.executable, "-P", "-m", "assembler", "schema"],
+        stdout=written,
+        stderr=subprocess.PIPE,
+        cwd=ROOT,
+        check=False,
     )
     os.close(written)
     assert done.returncode == 1
@@ -255,7 +264,7 @@ def test_signals(number: signal.Signals, status: int, silent_mirror: str, folder
     write("name = 'x'")
     environ = {**os.environ, "ASSEMBLE_MIRROR": silent_mirror, "no_proxy": "127.0.0.1", "PYTHONPATH": str(ROOT)}
     # A shell starts what runs in the background with SIGINT ignored, which would be inherited.
-    command = ["env", "--default-signal=INT", sys.executable, "-m", "assembler", "lock", "r.toml"]
+    command = ["env", "--default-signal=INT", sys.executable, "-P", "-m", "assembler", "lock", "r.toml"]
     with subprocess.Popen(command, env=environ, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
         assert process.stderr.readline() == "archives ...\n"
@@ -265,3 +274,10 @@ def test_signals(number: signal.Signals, status: int, silent_mirror: str, folder
         assert process.wait() == status
     assert "Traceback" not in said
     assert not list(folder.glob("*.lock.toml"))
+
+
+def test_a_strangers_kernel_is_not_compiled(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write("name = 'x'\nkernel.source = 'vanilla'\nkernel.package = 'linux-source-6.12'")
+    assert call(["r.toml", "--no-compile"]) == 1
+    assert "--no-compile rules out" in capsys.readouterr().err
+    assert os.listdir(folder) == ["r.toml"], "nothing has been locked or fetched"  # noqa: PTH208  names, in a test

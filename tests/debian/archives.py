@@ -54,7 +54,7 @@ def stanza(name: str, deb: bytes = b"", **fields: str) -> str:
         "Filename": f"pool/main/{name[0]}/{name}/{name}_{values['Version']}_{values['Architecture']}.deb",
         "Size": str(len(deb)),
         "SHA256": hashlib.sha256(deb).hexdigest(),
-    }
+    } | {key: value for key, value in fields.items() if key in {"Filename", "Size", "SHA256"}}
     return "".join(f"{key}: {value}\n" for key, value in values.items()) + "\n"
 
 

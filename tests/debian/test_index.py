@@ -1,11 +1,18 @@
 """Reading Packages indices."""
 
+import contextlib
 import lzma
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from assembler.debian.index import Universe
+from assembler.debian.index import Universe, check
+from assembler.debian.package import Candidate
+from assembler.debian.solver import solve
 from assembler.errors import AssembleError
 from tests.debian.universes import packages_file
 
@@ -116,7 +123,7 @@ def test_first_mentions_order_names() -> None:
     ("stanza", "why"),
     [
         (b"Package: a\nVersion: 1\n", "has no field 'Architecture'"),
-        (b"Package: a\nVersion: 1\nArchitecture: all\nFilename: a\nSize: big\nSHA256: 0\n", "invalid literal"),
+        (b"Package: a\nVersion: 1\nArchitecture: all\nFilename: a\nSize: big\nSHA256: 0\n", "its Size is no number"),
         (b"Package: a\nVersion: \xff\n", "can't decode"),
     ],
 )
@@ -125,6 +132,78 @@ def test_a_damaged_stanza_is_an_error_once_it_is_asked_for(stanza: bytes, why: s
     assert packages.candidate("b") is not None
     with pytest.raises(AssembleError, match=f"^trixie: the package index is damaged.*{why}"):
         packages.candidate("a")
+
+
+@pytest.mark.parametrize("size", ["-1", "0x1", "1_0", "\uff11\uff12", "1" * 19, "1e3", ""])
+def test_sizes_are_plain_numbers(size: str) -> None:
+    data = packages_file("Package: a").replace(b"1000", size.encode())
+    with pytest.raises(AssembleError, match="its Size is no number of bytes"):
+        Universe.from_indices([("trixie", data)], "amd64").candidate("a")
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"Package: \xff\n",
+        b"Package: a\n\nPackage: b\xc9\n",
+        b"Package: a\nProvides: x, \xee\n",
+        b"\xb2",
+        b"Provides: v\n\nEssential: yes\n",
+        b"Version: 1\nProvides: v\nEssential: yes\n",
+        b"Package: a\nPackage: b\n",
+        b"Package:a\nProvides: v\n",
+        b"\nPackage: a\n\nProvides: a\n",
+    ],
+)
+def test_damage_is_an_error_of_its_own(data: bytes) -> None:
+    with contextlib.suppress(AssembleError):
+        packages = Universe.from_indices([("trixie", data)], "amd64")
+        for name in (*packages.names, "v", "x", "a:any"):
+            packages.providers(name)
+            packages.offers(name)
+            packages.is_essential(name)
+        assert packages.essential == ()
+
+
+@given(st.binary(max_size=12), st.integers(0, 400), st.integers(0, 12))
+@settings(deadline=None)
+def test_no_damage_ends_in_a_traceback(instead: bytes, start: int, length: int) -> None:
+    text = packages_file(
+        "Package: a\nDepends: b (>= 1) | v\nEssential: yes\n\nPackage: b\nProvides: v (= 2)\nVersion: 1:2~3"
+    )
+    data = text[:start] + instead + text[start + length :]
+    with contextlib.suppress(AssembleError):
+        packages = Universe.from_indices([("trixie", data)], "amd64")
+        solve(packages, packages.names[:2], recommends=True)
+
+
+GOOD = Candidate("a-b", "1:2.0~rc1+b1-3", "all", "ab", "2.0-3", "pool/a/a_1%3a2.deb", 5, "0" * 64, "trixie", {})
+
+
+def test_values_that_a_lock_may_have() -> None:
+    check(GOOD)
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        *({"sha256": text} for text in ("", "zz", "A" * 64, "0" * 63, "../" * 21 + "0", "/etc/x", "0" * 64 + "\n")),
+        *({"filename": text} for text in (
+            "", "/etc/passwd", "../x", "a/../b", "a//b", "a/", "./", "a b", "a\nb", "a\x1b[2J", "pool/%2e%2e/x",
+            "a%2Fb", "a" * 2000, "ä",
+        )),
+        *({"name": text} for text in ("", "a", "A-b", "../a", "a\nb", "a b", "-a", "a/b", "a\x1b]0;b\x07")),
+        *({"version": text} for text in ("", "1 2", "../1", "1/2", "1\n", "9" * 5000, "1\x9b")),
+        *({"source": text} for text in ("", "a\x1b", "b/c")),
+        *({"source_version": text} for text in ("", "1)", "1\x1b")),
+        *({"architecture": text} for text in ("", "amd64/..", "ALL")),
+        *({"size": number} for number in (0, -1, 1 << 41)),
+    ],
+)  # fmt: skip
+def test_values_that_no_lock_has(odd: dict[str, Any]) -> None:
+    with pytest.raises(AssembleError, match="values that are none") as caught:
+        check(replace(GOOD, **odd))
+    assert str(caught.value).isprintable()
 
 
 def test_an_empty_index_is_an_empty_universe() -> None:

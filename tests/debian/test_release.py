@@ -202,6 +202,19 @@ def test_a_release_older_than_the_lock_is_refused() -> None:
         "Date: Sat, 21 Nov 2026 02:10:46 UTC\nSHA256:\n 12 34 main\n",
         "Date: Sat, 21 Nov 2026 02:10:46 UTC\nDate: Sat, 21 Nov 2026 02:10:46 UTC\nSHA256:\n",
         "Date: Sat, 21 Nov 2026 02:10:46 UTC\n\nSHA256:\n",
+        *(
+            f"Date: {moment}\nSHA256:\n"
+            for moment in (
+                "Fri, 31 Dec 9999 23:59:59 -2359",
+                "Mon, 99 Jan 2026 00:00:00 UTC",
+                "Sat, 21 Nov 20260000000000000000000 02:10:46 UTC",
+                "Sat, 21 Nov 2026 02:10:99999999999999999999 UTC",
+                "Sat, 21 Nov 2026 02:10:46 +99999999999999999999",
+                "Thu, 01 Jan 1969 00:00:00 UTC",
+                "1 " * 1000,
+            )
+        ),
+        "Date: Sat, 21 Nov 2026 02:10:46 UTC\nValid-Until: Fri, 31 Dec 9999 23:59:59 -2359\nSHA256:\n",
     ],
 )
 def test_a_signed_text_that_is_no_release(text: str) -> None:

@@ -2,11 +2,13 @@
 
 import lzma
 import random
+import time
 import tomllib
 from pathlib import Path
 
 import pytest
 
+from assembler.debian import index
 from assembler.debian.index import Universe
 from assembler.debian.solver import solve
 from assembler.errors import AssembleError
@@ -83,3 +85,55 @@ def test_long_chains_are_no_trouble() -> None:
     text = "\n\n".join(f"Package: p{n:04}\nDepends: p{n + 1:04}" for n in range(2900)) + "\n\nPackage: p2900"
     universe = Universe.from_indices([("x", packages_file(text))], "amd64")
     assert len(solve(universe, ["p0000"])) == 2901
+
+
+def many(count: int, **fields: str) -> str:
+    """As many packages; ``{}`` in their fields is their number, and ``{next}`` the next one."""
+    return "\n\n".join(
+        f"Package: p{number}\n"
+        + "\n".join(f"{key}: {value.format(number, next=number + 1)}" for key, value in fields.items())
+        for number in range(count)
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Package: x\nDepends: " + " | ".join(["a"] * 20_000), "more than 1000 alternatives"),
+        ("Package: x\nDepends: " + " | ".join(["a"] * 1000), "not available"),
+        ("Package: x\nDepends: p0\n\n" + many(300, Depends="p{next}"), "not available"),
+        ("Package: x\nDepends: p0\n\n" + many(5000, Depends="p{next}"), "takes too long"),
+        ("Package: x\nDepends: p0\n\n" + many(5000, Depends="p{next}") + "\n\nPackage: p5000", "takes too long"),
+        ("Package: x\nDepends: v (>= 2)\n\n" + many(5000, Provides="v (= 1)"), "not available"),
+    ],
+)
+def test_what_no_archive_for_use_has_ends_soon(text: str, expected: str) -> None:
+    universe = Universe.from_indices([("x", packages_file(text))], "amd64")
+    began = time.process_time()
+    with pytest.raises(AssembleError, match=expected) as caught:
+        solve(universe, ["x"], essential=False)
+    assert time.process_time() - began < 5
+    assert len(str(caught.value)) < 5000
+
+
+def test_choosing_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    needs = ", ".join(f"p{number}" for number in range(400))
+    data = packages_file(f"Package: x\nDepends: {needs}\n\n" + many(400, Provides="v", Depends="v"))
+    universe = Universe.from_indices([("x", data)], "amd64")
+    assert len(solve(universe, ["x"], essential=False)) == 401
+    monkeypatch.setattr(index, "MOST_WORK", universe.work - 1)
+    with pytest.raises(AssembleError, match=r"takes too long.*leave out the archive"):
+        solve(universe, ["x"], essential=False)
+
+
+def test_a_node_needs_little_of_what_is_allowed(trixie: Universe) -> None:
+    solve(trixie, CLOSURE["wanted"].split(), recommends=True)
+    assert trixie.work < index.MOST_WORK / 50
+
+
+def test_thousands_of_versions_of_one_package() -> None:
+    text = "\n\n".join(f"Package: a\nVersion: {number}" for number in range(20_000))
+    universe = Universe.from_indices([("x", packages_file(text))], "amd64")
+    began = time.process_time()
+    assert [candidate.version for candidate in solve(universe, ["a"], essential=False)] == ["19999"]
+    assert time.process_time() - began < 5

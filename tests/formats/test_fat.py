@@ -20,14 +20,14 @@ FILES = {
 def test_dosfstools_and_mtools_agree(toolbox: Toolbox, tmp_path: Path) -> None:
     image = tmp_path / "image"
     image.write_bytes(write_fat(FILES, label="EFI TEST", epoch=EPOCH))
-    checked = toolbox.run("fsck.fat", ["-n", "-v", image])
+    checked = toolbox.run("fsck.fat", ["-n", "-v", image], reads=[image])
     assert "Checking we can access the last sector" in checked
     assert "differences" not in checked.lower()
     for path, content in FILES.items():
         out = tmp_path / "out"
-        toolbox.run("mcopy", ["-n", "-o", "-i", image, f"::{path}", out])
+        toolbox.run("mcopy", ["-n", "-o", "-i", image, f"::{path}", out], reads=[image], writes=[tmp_path])
         assert out.read_bytes() == content
-    listing = toolbox.run("mdir", ["-i", image, "::/EFI/BOOT"])
+    listing = toolbox.run("mdir", ["-i", image, "::/EFI/BOOT"], reads=[image])
     assert "Volume in drive : is EFI TEST" in listing
     assert "2023-11-14  22:13" in listing
 
@@ -38,7 +38,7 @@ def test_sizes_from_small_to_large_are_sound(toolbox: Toolbox, tmp_path: Path, s
     files = {"/FILE": bytes(size)}
     image.write_bytes(write_fat(files, label="X", epoch=0))
     # It counts the label as a file.
-    assert "2 files" in toolbox.run("fsck.fat", ["-n", "-v", image])
+    assert "2 files" in toolbox.run("fsck.fat", ["-n", "-v", image], reads=[image])
     assert read_fat(image.read_bytes()) == files
 
 

@@ -56,7 +56,13 @@ def test_an_independent_reader_sees_the_files(
     iso = tmp_path / "x.iso"
     write_iso(iso, files, label="K8S_NODE", epoch=EPOCH, boot=BOOT if bootable else None, joliet=joliet)
     out = tmp_path / "out"
-    report = toolbox.run("xorriso", ["-indev", iso, "-pvd_info", "-toc", "-osirrox", "on", "-extract", "/", out])
+    report = toolbox.run(
+        "xorriso",
+        ["-indev", iso, "-pvd_info", "-toc", "-osirrox", "on", "-extract", "/", out],
+        reads=[iso],
+        writes=[out.parent],
+        attributes=True,
+    )
     assert "K8S_NODE" in report
     for path, content in files.items():
         extracted = out / path[1:]
@@ -75,14 +81,32 @@ def test_an_independent_reader_sees_the_files(
 
 def test_rock_ridge_owner_is_root(toolbox: Toolbox, tmp_path: Path) -> None:
     write_iso(tmp_path / "x.iso", {"/f": b"x"}, label="L", epoch=EPOCH)
-    listing = toolbox.run("xorriso", ["-indev", tmp_path / "x.iso", "-find", "/f", "-exec", "lsdl"])
+    listing = toolbox.run("xorriso", ["-indev", tmp_path / "x.iso", "-find", "/f", "-exec", "lsdl"], reads=[tmp_path])
     assert "-r--r--r--    1 0        0               1 Nov 14  2023 '/f'" in listing
+
+
+def test_private_files_are_roots_alone(toolbox: Toolbox, tmp_path: Path) -> None:
+    files = {"/live/x.squashfs": b"1", "/live/recipe/a/b": b"2", "/live/recipes": b"3", "/live/contents": b"4"}
+    for joliet in (False, True):
+        write_iso(tmp_path / "x.iso", files, label="L", epoch=EPOCH, joliet=joliet,
+                  private=["/live/*.squashfs", "/live/recipe/"])  # fmt: skip
+        command: list[str | Path] = ["-indev", tmp_path / "x.iso", "-find", "/", "-exec", "lsdl"]
+        listing = toolbox.run("xorriso", command, reads=[tmp_path])
+        modes = {line.split("'")[1]: line[:10] for line in listing.splitlines() if "'/live/" in line}
+        assert modes == {
+            "/live/x.squashfs": "-r--------",
+            "/live/recipe": "dr-xr-xr-x",
+            "/live/recipe/a": "dr-xr-xr-x",
+            "/live/recipe/a/b": "-r--------",
+            "/live/recipes": "-r--r--r--",
+            "/live/contents": "-r--r--r--",
+        }
 
 
 def test_the_seed_is_found_by_its_label(toolbox: Toolbox, tmp_path: Path) -> None:
     iso = tmp_path / "seed.iso"
     write_iso(iso, {"/user-data": b"#cloud-config\n", "/meta-data": b"x"}, label="cidata", epoch=EPOCH, joliet=True)
-    found = toolbox.run("blkid", ["-p", iso])
+    found = toolbox.run("blkid", ["-p", iso], reads=[iso])
     assert 'LABEL="cidata"' in found
     assert 'TYPE="iso9660"' in found
     assert iso.stat().st_size < 1 << 20
@@ -91,7 +115,9 @@ def test_the_seed_is_found_by_its_label(toolbox: Toolbox, tmp_path: Path) -> Non
 def test_a_bootable_image_is_a_cd(toolbox: Toolbox, tmp_path: Path) -> None:
     iso = tmp_path / "x.iso"
     write_iso(iso, example(tmp_path), label="K8S_NODE", epoch=EPOCH, boot=BOOT)
-    report = toolbox.run("xorriso", ["-indev", iso, "-report_el_torito", "plain", "-report_system_area", "plain"])
+    report = toolbox.run(
+        "xorriso", ["-indev", iso, "-report_el_torito", "plain", "-report_system_area", "plain"], reads=[iso]
+    )
     lines = {" ".join(line.split()) for line in report.splitlines()}
     assert "El Torito cat path : /boot/grub/boot.cat" in lines
     assert "El Torito img path : 1 /boot/grub/eltorito.img" in lines
@@ -108,8 +134,8 @@ def test_a_bootable_image_is_a_disk(toolbox: Toolbox, tmp_path: Path) -> None:
     write_iso(iso, example(tmp_path), label="K8S_NODE", epoch=EPOCH, boot=BOOT)
     data = iso.read_bytes()
     assert len(data) % (1 << 20) == 0
-    assert "No problems found" in toolbox.run("sgdisk", ["-v", iso])
-    assert 'LABEL="K8S_NODE"' in toolbox.run("blkid", ["-p", iso])
+    assert "No problems found" in toolbox.run("sgdisk", ["-v", iso], reads=[iso])
+    assert 'LABEL="K8S_NODE"' in toolbox.run("blkid", ["-p", iso], reads=[iso])
     (esp,) = read_gpt(iso).partitions
     assert esp.type == EFI_SYSTEM
     assert data[esp.first * 512 : (esp.last + 1) * 512] == BOOT.efi
@@ -133,7 +159,7 @@ def test_one_firmware_is_enough(toolbox: Toolbox, tmp_path: Path) -> None:
     for boot, platform in ((BootImages(efi=BOOT.efi), "UEFI"), (BootImages(bios=BOOT.bios), "BIOS")):
         iso = tmp_path / "x.iso"
         write_iso(iso, {"/f": b"x"}, label="L", epoch=EPOCH, boot=boot)
-        report = toolbox.run("xorriso", ["-indev", iso, "-report_el_torito", "plain"])
+        report = toolbox.run("xorriso", ["-indev", iso, "-report_el_torito", "plain"], reads=[iso])
         assert [line.split()[6] for line in report.splitlines() if line.startswith("El Torito boot img")] == [platform]
         assert len(read_gpt(iso).partitions) == (platform == "UEFI")
 

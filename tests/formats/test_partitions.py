@@ -43,8 +43,8 @@ def example() -> Gpt:
 
 def test_sgdisk_finds_the_table_sound(toolbox: Toolbox, tmp_path: Path) -> None:
     disk = write_disk(tmp_path / "disk", example())
-    assert "No problems found" in toolbox.run("sgdisk", ["-v", disk])
-    printed = toolbox.run("sgdisk", ["-p", "-i", "1", disk])
+    assert "No problems found" in toolbox.run("sgdisk", ["-v", disk], reads=[disk])
+    printed = toolbox.run("sgdisk", ["-p", "-i", "1", disk], reads=[disk])
     assert str(DISK).upper() in printed
     assert "First sector: 64 " in printed
     assert "Last sector: 127 " in printed
@@ -53,7 +53,7 @@ def test_sgdisk_finds_the_table_sound(toolbox: Toolbox, tmp_path: Path) -> None:
 
 def test_sfdisk_reads_the_same(toolbox: Toolbox, tmp_path: Path) -> None:
     disk = write_disk(tmp_path / "disk", example())
-    table = json.loads(toolbox.run("sfdisk", ["--json", disk]))["partitiontable"]
+    table = json.loads(toolbox.run("sfdisk", ["--json", disk], reads=[disk]))["partitiontable"]
     assert (table["label"], table["id"]) == ("gpt", str(DISK).upper())
     assert (table["firstlba"], table["lastlba"]) == (34, 65502)
     assert [(each["start"], each["size"], each["name"]) for each in table["partitions"]] == [
@@ -72,7 +72,7 @@ def test_sfdisk_reads_an_mbr(toolbox: Toolbox, tmp_path: Path) -> None:
     os_size = 600_000 * SECTOR
     with disk.open("r+b") as stream:
         stream.truncate(os_size)
-    table = json.loads(toolbox.run("sfdisk", ["--json", disk]))["partitiontable"]
+    table = json.loads(toolbox.run("sfdisk", ["--json", disk], reads=[disk]))["partitiontable"]
     assert (table["label"], table["id"]) == ("dos", "0xdeadbeef")
     assert [
         (each["start"], each["size"], each["type"], each.get("bootable", False)) for each in table["partitions"]

@@ -2,6 +2,8 @@
 
 import io
 import random
+from pathlib import Path
+from typing import BinaryIO, cast
 
 import pytest
 from hypothesis import given
@@ -65,3 +67,36 @@ def test_areas_have_no_gap(known: list[tuple[int, int, str]]) -> None:
     assert [area.offset for area in areas] == [0, *(area.end for area in areas[:-1])]
     assert areas[-1].end == 60
     assert all(area.size for area in areas)
+
+
+def test_an_area_is_no_larger_than_any_that_is_written(tmp_path: Path) -> None:
+    """A large one would be read at once by whoever believes it."""
+    path = tmp_path / "x"
+    size = 300 << 20
+    with path.open("w+b") as stream:
+        stream.truncate(size)
+        head = Area(0, 2048, "head")
+        area = Area(4096, size - 4096, "rest")
+        stream.seek(16 * BLOCK + 80)
+        stream.write((1).to_bytes(4, "little") + (1).to_bytes(4, "big"))
+        stream.seek(2048)
+        stream.write(seal._text([(head, "0" * 64), (area, "0" * 64)]))
+        with pytest.raises(SealError, match="an area of more than"):
+            seal.read(stream, file="x")
+
+
+def test_what_looks_like_a_seal_everywhere(tmp_path: Path) -> None:
+    """Only some of it is tried: each costs as much as the largest seal."""
+    path = tmp_path / "x"
+    path.write_bytes(b"assembler seal 1\n".ljust(2048, b"x") * 4000)
+    reads = []
+
+    class Counting(io.FileIO):
+        def read(self, size: int | None = -1, /) -> bytes:
+            data = super().read(size)
+            reads.append(len(data or b""))
+            return data or b""
+
+    with Counting(path) as stream, pytest.raises(SealError, match="damaged"):
+        seal.read(cast("BinaryIO", stream), file="x")
+    assert sum(reads) < 20 * path.stat().st_size

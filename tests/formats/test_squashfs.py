@@ -58,7 +58,7 @@ def test_everything_arrives(toolbox: Toolbox, tmp_path: Path) -> None:
             elif inode.kind is Kind.SYMLINK:
                 assert entry.readlink() == inode.target
         assert found["/usr/bin/su"].inode.inode_number == found["/usr/bin/hard"].inode.inode_number
-    listing = toolbox.run("unsquashfs", ["-lln", "-UTC", image])
+    listing = toolbox.run("unsquashfs", ["-lln", "-UTC", image], reads=[image])
     lines = {line.split()[-1]: line.split() for line in listing.splitlines() if line}
     assert lines["squashfs-root/dev/null"][:4] == ["crw-rw-rw-", "0/0", "1,", "3"]
     assert lines["squashfs-root/dev/sda"][:4] == ["brw-rw----", "0/6", "8,", "0"]
@@ -72,7 +72,7 @@ def test_extended_attributes_arrive(toolbox: Toolbox, tmp_path: Path) -> None:
     capability = b"\x01\0\0\x02\0 \0\0" + bytes(12)
     tree.write("/f", b"").xattrs.update({"user.test": b"with \0 and \xff\n", "security.capability": capability})
     image = written(toolbox, tree, tmp_path / "x.squashfs")
-    toolbox.run("unsquashfs", ["-pf", tmp_path / "pseudo", image])
+    toolbox.run("unsquashfs", ["-pf", tmp_path / "pseudo", image], reads=[image], writes=[tmp_path])
     lines = (tmp_path / "pseudo").read_bytes().split(b"\n")
     assert rb"f x user.test=0twith \000 and \377\012" in lines
     assert rb"f x security.capability=0t\001\000\000\002\000 \000\000" + rb"\000" * 12 in lines
@@ -94,10 +94,10 @@ def test_every_compression(toolbox: Toolbox, tmp_path: Path, compression: str, l
     tree.write("/f", b"content " * 1000)
     out = tmp_path / "x.squashfs"
     write_squashfs(tar.write(tree), out, toolbox, epoch=EPOCH, compression=compression, level=level)
-    described = toolbox.run("unsquashfs", ["-s", out])
+    described = toolbox.run("unsquashfs", ["-s", out], reads=[out])
     assert f"Compression {compression}" in described
     assert "Block size 1048576" in described
-    assert toolbox.run("unsquashfs", ["-cat", out, "f"]) == "content " * 1000
+    assert toolbox.run("unsquashfs", ["-cat", out, "f"], reads=[out]) == "content " * 1000
 
 
 @pytest.mark.parametrize(("compression", "level"), [("zip", None), ("zstd", 23), ("gzip", 0), ("xz", 6), ("lz4", 1)])

@@ -81,7 +81,7 @@ def test_a_folder_that_holds_itself_is_damage(toolbox: Toolbox, tmp_path: Path) 
     tree.write("/outer/inner/file", b"x", parents=True)
     out = tmp_path / "x.squashfs"
     # Inodes as they are, so that they can be changed.
-    toolbox.run("mksquashfs", ["-", out, "-tar", "-noI", "-noappend"], stdin=tar.write(tree))
+    toolbox.run("mksquashfs", ["-", out, "-tar", "-noI", "-noappend"], writes=[tmp_path], stdin=tar.write(tree))
     with Squashfs(out) as squashfs:
         start, end = squashfs.tables["inodes"], squashfs.tables["folders"]
     data = out.read_bytes()

@@ -93,7 +93,7 @@ def _inside(image: Image) -> None:
     for path in image.trees:
         image.listing(path)
         with image.tree(path) as tree:
-            "".join(digest.listing(tree.tree))
+            tree.listing()
 
 
 def _contents(data: bytes, folder: Path) -> None:

@@ -16,16 +16,7 @@ _FEW = 12
 _MANY = 60
 
 
-_PENDING = {"listing", "squashfs", "contents"}
-"""Readers that are being mended. Whoever has mended one takes it out, as its test fails as soon as it holds."""
-
-
-def _target(name: str) -> object:
-    pending = (pytest.mark.xfail(strict=True), pytest.mark.filterwarnings("ignore"))
-    return pytest.param(name, marks=pending if name in _PENDING else ())
-
-
-@pytest.mark.parametrize("name", [_target(name) for name in TARGETS])
+@pytest.mark.parametrize("name", TARGETS)
 def test_whatever_is_read_ends_well_or_explained(name: str) -> None:
     target = TARGETS[name]
     seeds = len(target.seeds())

@@ -232,9 +232,8 @@ def _some_relations() -> Sequence[bytes]:
 
 
 def _listing(data: bytes, folder: Path) -> None:  # noqa: ARG001
-    found = listing.parse(data.decode("ascii", "replace"))
-    listing.size(found.values())
-    list(listing.differences(found, listing.parse(_listings()[0].decode("ascii"))))
+    found = listing.lines(data.decode("ascii", "replace"))
+    list(listing.differences(found, listing.lines(_listings()[0].decode("ascii"))))
 
 
 def _listings() -> Sequence[bytes]:

@@ -1,8 +1,10 @@
 """The parts of the initramfs that can be tried on files: no root, no machine. tests/boot/ does the rest."""
 
+import hashlib
 import os
 import re
 import subprocess
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from assembler.initrd.compose import APPLETS, read_scripts
+from assembler.layers.contents import sums
 from tests.boot.state_disks import (
     FOREIGN,
     MIB,
@@ -17,6 +20,7 @@ from tests.boot.state_disks import (
     SIZE,
     Maker,
     blkid,
+    ext4,
     ours,
     put,
     raid_10,
@@ -26,12 +30,13 @@ from tests.boot.state_disks import (
 from tests.programs import need
 
 SCRIPTS = Path(__file__).parents[2] / "initramfs"
-HUGE = 300 << 30
+LARGE = 2 << 30
 
 
 def shell(body: str, *arguments: str, parts: tuple[str, ...] = ("blank", "disks")) -> subprocess.CompletedProcess[str]:
     """Run `body` in busybox's shell, with parts of the initramfs sourced; `arguments` are $1, $2 ..."""
     sources = "".join(f". {SCRIPTS}/lib/{part}.sh\n" for part in parts)
+    need("badblocks", "e2fsprogs")
     return subprocess.run(
         [need("busybox", "busybox-static"), "sh", "-u", "-c", sources + body, "sh", *arguments],
         capture_output=True,
@@ -44,6 +49,7 @@ def shell(body: str, *arguments: str, parts: tuple[str, ...] = ("blank", "disks"
 def blank(path: Path, size: int | None = None) -> bool:
     done = shell('is_blank "$1" "$2"', str(path), str(size or path.stat().st_size))
     assert not done.stderr
+    assert done.returncode in {0, 1}
     return done.returncode == 0
 
 
@@ -66,7 +72,7 @@ def test_busybox_has_every_applet() -> None:
     assert set(APPLETS) <= set(known.split())
 
 
-@pytest.mark.parametrize("size", [256 * MIB, SIZE, 10 << 30, HUGE])
+@pytest.mark.parametrize("size", [256 * MIB, SIZE + 512, LARGE - 4096])
 def test_zeros_are_blank(tmp_path: Path, size: int) -> None:
     assert blank(zero(tmp_path / "disk", size))
 
@@ -85,35 +91,72 @@ def test_what_anybody_may_want_back_is_not_blank(tmp_path: Path, maker: Maker) -
 @pytest.mark.parametrize(
     ("what", "offset", "size"),
     [
-        ("the first sector", 0, HUGE),
-        ("ReiserFS", 64 << 10, HUGE),
-        ("bcache", 4096 + 24, HUGE),
-        ("ZFS, label 1", 256 * 1024 + 16 * 1024, HUGE),
-        ("the end of the first 4 MiB", 4 * MIB - 1, HUGE),
-        ("ext4's group 1, blocks of 1 KiB", 8193 * 1024 + 1024 + 0x38, HUGE),
-        ("ext4's group 1, blocks of 2 KiB", 16384 * 2048 + 0x38, HUGE),
-        ("ext4's group 1, blocks of 4 KiB", 32768 * 4096 + 0x38, HUGE),
-        ("ext4's group 3", 3 * 32768 * 4096 + 0x38, HUGE),
-        ("ext4's group 49", 49 * 32768 * 4096 + 0x38, HUGE),
-        ("btrfs's second superblock", 64 * MIB + 0x40, HUGE),
-        ("btrfs's third superblock", (256 << 30) + 0x40, HUGE),
-        ("Ceph's second label", 1 << 30, HUGE),
-        ("XFS's allocation group 1", -(-HUGE // 4096 // 4) * 4096, HUGE),
-        ("XFS's allocation group 3 of an odd size", 3 * -(-(HUGE // 4096 - 3) // 4) * 4096, HUGE - 3 * 4096),
-        ("mdadm 0.90", (HUGE & ~0xFFFF) - 0x10000, HUGE),
-        ("mdadm 1.0", HUGE - 16 * 512, HUGE),
-        ("ZFS, label 4", HUGE - 256 * 1024 + 16 * 1024, HUGE),
-        ("the start of the last 4 MiB", HUGE - 4 * MIB, HUGE),
-        ("DRBD", HUGE - 4096, HUGE),
-        ("the second GPT", HUGE - 512, HUGE),
-        ("the last byte", HUGE - 1, HUGE),
+        ("the first byte", 0, LARGE),
+        ("ReiserFS", 64 << 10, LARGE),
+        ("the end of the first 4 MiB", 4 * MIB - 1, LARGE),
+        ("ext4's group 1, blocks of 4 KiB", 32768 * 4096 + 0x38, LARGE),
+        ("a file system in a mapping that begins at 200 MiB", 200 * MIB + 0x438, LARGE),
+        ("between the parts in which it is read", 64 * MIB + 192 * MIB - 1, LARGE),
+        ("an odd place", 1234567891, LARGE),
+        ("the second GPT", LARGE - 512, LARGE),
+        ("the last byte", LARGE - 1, LARGE),
         ("the last byte of a small disk", SIZE - 1, SIZE),
+        ("the last byte of an odd disk", SIZE + 511, SIZE + 512),
+        ("the last byte before what is odd", SIZE - 1, SIZE + 512),
     ],
 )
-def test_one_byte_where_metadata_is_kept(tmp_path: Path, what: str, offset: int, size: int) -> None:
+def test_one_byte_anywhere(tmp_path: Path, what: str, offset: int, size: int) -> None:
     path = zero(tmp_path / "disk", size)
     put(path, offset, b"\x01")
     assert not blank(path), what
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, SIZE + 4095), st.integers(1, 255), st.integers(0, 8).map(lambda n: n * 512))
+def test_one_byte_wherever(tmp_path_factory: pytest.TempPathFactory, offset: int, value: int, odd: int) -> None:
+    size = SIZE + odd
+    path = zero(tmp_path_factory.getbasetemp() / "anywhere", size)
+    put(path, min(offset, size - 1), bytes([value]))
+    assert not blank(path)
+
+
+def test_what_is_not_read_in_time_is_not_known(tmp_path: Path) -> None:
+    """A clock that goes on by a minute with each part of the disk: of the size that is left nothing is known."""
+    path, clock = zero(tmp_path / "disk", LARGE), tmp_path / "clock"
+    clock.write_text("0")
+    body = f"""
+        now() {{ cat {clock}; }}
+        badblocks() {{ command badblocks "$@"; status=$?; echo $(($(cat {clock}) + 60)) >{clock}; return $status; }}
+        timeout() {{ shift; "$@"; }}
+        info() {{ echo "$1"; }}
+        is_blank "$1" "$2" "$3"
+        echo "$? $BLANK_READ"
+    """
+    size = str(LARGE)
+    assert shell(body, str(path), size, "120").stdout.splitlines() == [
+        f"{path}: 64 MiB of 2048 MiB read, all zero so far",
+        f"{path}: 128 MiB of 2048 MiB read, all zero so far",
+        f"2 {128 * MIB}",
+    ]
+    # None at all, and no limit: then only the end counts.
+    assert shell(body, str(path), size, "0").stdout == "2 0\n"
+    clock.write_text("0")
+    done = shell(body, str(path), size, "").stdout.splitlines()
+    assert (len(done), done[-1]) == (33, f"0 {LARGE}")
+
+
+def test_data_is_data_and_a_disk_that_hangs_is_not_known(tmp_path: Path) -> None:
+    path = zero(tmp_path / "disk", LARGE)
+    put(path, MIB, b"x")
+    body = 'is_blank "$1" "$2" 100; echo $?\n badblocks() { sleep 9; }; timeout() { sleep 1.1; return 143; }\n'
+    body += 'is_blank "$1" "$2" 1; echo $?'
+    assert shell(body, str(path), str(LARGE)).stdout == "1\n2\n"
+
+
+@pytest.mark.parametrize("said", ["", "Pass completed, 0 bad blocks found.", "No such file or directory", "7"])
+def test_only_a_clean_pass_is_taken_for_one(tmp_path: Path, said: str) -> None:
+    path = zero(tmp_path / "disk")
+    assert shell('TOLD=$2; badblocks() { echo "$TOLD"; }; is_blank "$1" 335544320', str(path), said).returncode == 1
 
 
 def test_what_cannot_be_read_is_not_blank(tmp_path: Path) -> None:
@@ -194,3 +237,184 @@ def test_parameters(tmp_path: Path, cmdline: str, expected: str) -> None:
     body = 'warn() { printf "warning: %s " "$1"; }\nread_parameters\necho "$LABEL $STATE $WAIT $INIT $RESCUE $QUIET"\n'
     done = shell(text + body, parts=())
     assert (done.stdout.rstrip("\n"), done.stderr) == (expected, "")
+
+
+# --- which disks auto takes ----------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Plugged:
+    """A disk of the machine below."""
+
+    name: str
+    maker: Maker
+    path: str = "pci0000:00/0000:00:03.0/virtio1"
+    """Where the kernel has it, below /sys/devices."""
+    removable: str = "0"
+
+
+ON_USB = "pci0000:00/0000:00:14.0/usb2/2-1/2-1:1.0/host6/target6:0:0/6:0:0:0"
+OUTSIDE = "pci0000:00/0000:00:1d.0/0000:05:00.0/nvme/nvme0"
+
+
+def set_up_auto(folder: Path, *disks: Plugged, timeout: int = 120) -> list[str]:
+    """What ``livecd.state=auto`` comes to in a machine with these disks, as sysfs has them; none is used for real."""
+    (folder / "sys/class/block").mkdir(parents=True)
+    (folder / "dev").mkdir()
+    for disk in disks:
+        place = folder / "sys/devices" / disk.path / "block" / disk.name
+        (place / "queue").mkdir(parents=True)
+        size = disk.maker(folder / "dev" / disk.name).stat().st_size
+        for name, value in (("size", size // 512), ("ro", 0), ("removable", disk.removable), ("queue/zoned", "none")):
+            (place / name).write_text(f"{value}\n")
+        (folder / "sys/class/block" / disk.name).symlink_to(place)
+    # A controller that PCI says can be unplugged.
+    outside = folder / "sys/devices" / OUTSIDE
+    if outside.exists():
+        (outside.parent.parent / "removable").write_text("removable\n")
+    scripts = "".join((SCRIPTS / f"lib/{part}.sh").read_text() for part in ("blank", "disks", "state"))
+    for top in ("/sys/", "/dev/"):
+        scripts = scripts.replace(f'"{top}', f'"{folder}{top}').replace(f" {top}", f" {folder}{top}")
+    scripts = scripts.replace("${path#/sys/devices/}", f"${{path#{folder}/sys/devices/}}")
+    body = f"""
+        MEDIUM_DISK=none STATE_LABEL=K8S_STATE BLANK_TIMEOUT={timeout}
+        settle() {{ :; }}
+        info() {{ :; }}
+        use_disk() {{ echo "use $1"; }}
+        format_disk() {{ echo "format $1"; }}
+        fall_back() {{ echo "memory: $1"; printf '%s\\n' "$REASONS"; }}
+        set_up_auto
+    """
+    done = shell(scripts + body, parts=())
+    assert not done.stderr
+    return [line.replace(str(folder), "") for line in done.stdout.splitlines() if line]
+
+
+def test_a_state_disk_that_cannot_be_taken_out(tmp_path: Path) -> None:
+    assert set_up_auto(tmp_path, Plugged("vda", ext4), Plugged("vdb", ours)) == ["use vdb"]
+
+
+def test_a_blank_disk_that_cannot_be_taken_out(tmp_path: Path) -> None:
+    assert set_up_auto(tmp_path, Plugged("vda", ext4), Plugged("vdb", zero)) == ["format vdb"]
+
+
+@pytest.mark.parametrize(
+    "stick",
+    [Plugged("sda", ours, ON_USB), Plugged("sda", ours, removable="1"), Plugged("nvme0n1", ours, OUTSIDE)],
+    ids=["USB", "removable", "unpluggable controller"],
+)
+def test_a_strangers_stick_is_not_the_state_disk(tmp_path: Path, stick: Plugged) -> None:
+    assert set_up_auto(tmp_path / "1", stick, Plugged("vdb", ours)) == ["use vdb"]
+    # Perhaps it is the node's after all, so nothing is formatted in its place.
+    said = set_up_auto(tmp_path / "2", stick, Plugged("vdb", zero))
+    uuid = blkid(tmp_path / "2/dev" / stick.name)["UUID"]
+    why = "is labelled K8S_STATE, yet on USB or removable"
+    assert said == [
+        "memory: No disk that livecd.state=auto takes is labelled K8S_STATE.",
+        f"  {stick.name} (320 MiB): {why}; livecd.state=UUID={uuid} takes it as it is",
+    ]
+
+
+def test_secrets_are_not_written_to_a_strangers_blank_stick(tmp_path: Path) -> None:
+    assert set_up_auto(tmp_path / "1", Plugged("sda", zero, ON_USB), Plugged("vdb", zero)) == ["format vdb"]
+    assert set_up_auto(tmp_path / "2", Plugged("sda", zero, ON_USB)) == [
+        "memory: There is no disk labelled K8S_STATE, and none that is blank.",
+        "  sda (320 MiB): is on USB or removable; livecd.state=/dev/sda takes it if it is blank",
+    ]
+
+
+def test_every_disk_is_told_of_in_order_with_what_takes_it(tmp_path: Path) -> None:
+    disks = [
+        Plugged(f"vd{letter}", FOREIGN[name])
+        for letter, name in zip("abc", ("xfs", "lonely_byte", "ext4"), strict=True)
+    ]
+    said = set_up_auto(tmp_path, *disks)
+    uuid = blkid(tmp_path / "dev/vdc")["UUID"]
+    assert said[1:] == [
+        "  vda (320 MiB): holds xfs labelled precious",
+        "  vdb (320 MiB): has no signature, yet is not blank; livecd.state=/dev/vdb takes it when it is",
+        f"  vdc (320 MiB): holds ext4 labelled precious; livecd.state=UUID={uuid} takes it as it is",
+    ]
+
+
+def test_what_takes_several_blank_disks_or_one_not_read_in_time(tmp_path: Path) -> None:
+    blanks = (Plugged("vda", zero), Plugged("vdb", zero))
+    assert set_up_auto(tmp_path / "1", *blanks) == [
+        "memory: Several disks are blank (vda vdb), and which one is meant is not guessed:",
+        "livecd.state=/dev/vda",
+        "livecd.state=/dev/vdb",
+    ]
+    late = "not read to its end, 0 MiB in 0 seconds; livecd.state=/dev/{} reads on and takes it if it is blank"
+    assert set_up_auto(tmp_path / "2", *blanks, timeout=0)[1:] == [
+        f"  {disk.name} (320 MiB): {late.format(disk.name)}" for disk in blanks
+    ]
+
+
+# --- the medium ----------------------------------------------------------
+
+
+def differs(folder: Path, identity: str) -> str:
+    """Why the volume at `folder` is not the medium that was started; empty when it is."""
+    text = (SCRIPTS / "lib/medium.sh").read_text().replace("/run/livecd/log", "/dev/null")
+    done = shell(f'{text}MEDIUM=$3\ndiffers "$1" "$2"\n', str(folder), f"{folder}.sums", identity, parts=())
+    assert not done.stderr
+    return done.stdout.strip()
+
+
+@pytest.fixture
+def volume(tmp_path: Path) -> tuple[Path, str]:
+    """What a medium holds, and its identity."""
+    files: dict[str, bytes | Path] = {"/live/filesystem.squashfs": b"hsqs", "/live/images/images.txt": b"of images"}
+    for path, data in files.items():
+        place = tmp_path / "volume" / path[1:]
+        place.parent.mkdir(parents=True, exist_ok=True)
+        assert isinstance(data, bytes)
+        place.write_bytes(data)
+    written = sums(files)
+    (tmp_path / "volume/live/SHA256SUMS").write_bytes(written)
+    return tmp_path / "volume", hashlib.sha256(written).hexdigest()
+
+
+def test_the_medium_that_was_started(volume: tuple[Path, str]) -> None:
+    folder, identity = volume
+    assert differs(folder, identity) == ""
+    assert "is not the one that was started" in differs(folder, "0" * 64)
+
+
+@pytest.mark.parametrize("path", ["live/filesystem.squashfs", "live/images/images.txt"])
+@pytest.mark.parametrize("how", ["changed", "longer", "gone"])
+def test_a_medium_that_holds_something_else(volume: tuple[Path, str], path: str, how: str) -> None:
+    folder, identity = volume
+    file = folder / path
+    data = file.read_bytes()
+    file.unlink()
+    if how != "gone":
+        file.write_bytes(b"X" + data[1:] if how == "changed" else data + b"\0")
+    assert "damaged or has been changed" in differs(folder, identity)
+
+
+def test_a_medium_whose_list_or_links_lie(volume: tuple[Path, str]) -> None:
+    folder, identity = volume
+    listed = folder / "live/SHA256SUMS"
+    listed.write_bytes(listed.read_bytes() + b"\n")
+    assert "is not the one that was started" in differs(folder, identity)
+    # One that does not name the squashfs is no list of a medium.
+    listed.write_bytes(b"".join(listed.read_bytes().splitlines(keepends=True)[1:2]))
+    assert "does not name live/filesystem.squashfs" in differs(folder, hashlib.sha256(listed.read_bytes()).hexdigest())
+    listed.unlink()
+    assert "it has no live/SHA256SUMS" in differs(folder, identity)
+    os.mkfifo(listed)
+    assert "it has no live/SHA256SUMS" in differs(folder, identity), "nobody ever writes to it"
+
+
+@pytest.mark.parametrize("path", ["live", "live/SHA256SUMS", "live/filesystem.squashfs"])
+def test_links_do_not_lead_out_of_the_medium(volume: tuple[Path, str], path: str) -> None:
+    folder, identity = volume
+    (folder / path).rename(folder.parent / "elsewhere")
+    (folder / path).symlink_to(folder.parent / "elsewhere")
+    assert "it has no live/SHA256SUMS" in differs(folder, identity)
+
+
+@pytest.mark.parametrize(("word", "good"), [("0" * 64, True), ("0" * 63, False), ("G" * 64, False), ("A" * 64, False)])
+def test_identities(word: str, good: bool) -> None:  # noqa: FBT001  a table
+    assert (shell('is_sha256 "$1"', word, parts=("medium",)).returncode == 0) == good

@@ -101,14 +101,14 @@ def wrong(*fragments: str) -> list[str]:
 
 
 def test_fragments_are_settings_with_their_places() -> None:
-    text = '# why\nCONFIG_A=y\n# CONFIG_B is not set\n\nCONFIG_C="a \\"b\\" c"\n  CONFIG_D=0x1F\n'
+    text = '# why\nCONFIG_A=y\n# CONFIG_B is not set\n\nCONFIG_C="a=b, c/d"\n  CONFIG_D=0x1F\n'
     text += "# CONFIG_E=y is a comment\n"
     found, wrong = parse_fragment("x.config", text.encode())
     assert not wrong
     assert [(each.symbol, each.value, each.line) for each in found] == [
         ("A", "y", 2),
         ("B", "n", 3),
-        ("C", '"a \\"b\\" c"', 5),
+        ("C", '"a=b, c/d"', 5),
         ("D", "0x1F", 6),
     ]
 
@@ -226,6 +226,101 @@ def test_what_is_applied_is_read_back(wishes: dict[str, str]) -> None:
     asked = {name: Setting(name, value, "f", 1) for name, value in wishes.items()}
     values = read_config(apply("", asked))
     assert {name: values[name] for name in wishes} == wishes
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "-x$(id)",
+        "$(shell id)",
+        "`id`",
+        "${HOME}",
+        "$HOME",
+        "x; id",
+        "x && id",
+        "x | id",
+        "x > y",
+        "x < y",
+        "(x)",
+        "{x,y}",
+        "*",
+        "?",
+        "[a]",
+        "~",
+        "!x",
+        "#x",
+        "'x'",
+        "x^y",
+        "x\\\\",
+        'x\\"; id; \\"',
+        "x\\n",
+        "x\ty",
+        "x\x0by",
+        "x\x85y",
+        "x\u2028y",
+        "\u00e9",
+        "\ufffd",
+    ],
+)
+@pytest.mark.parametrize("symbol", ["LOCALVERSION", "CMDLINE", "ANY_STRING"])
+def test_strings_that_mean_something_to_a_shell_or_make_are_refused(symbol: str, value: str) -> None:
+    (told,) = wrong(f'CONFIG_NET=y\nCONFIG_{symbol}="{value}"\n')
+    assert told.startswith(f"0.config:2: CONFIG_{symbol} has a value that could mean something to make or a shell: ")
+    assert "the character " in told
+
+
+@given(st.text())
+def test_a_string_is_safe_or_refused(text: str) -> None:
+    """Whatever stands between the quotes: no character that a shell or make takes for more than itself gets through."""
+    settings, _ = parse_fragment("f", f'CONFIG_X="{text}"\n'.encode("utf-8", "surrogatepass"))
+    for setting in settings:
+        assert not set(setting.value[1:-1]) & set("$`\\\"'\n\t;&|<>(){}[]*?~!#^")
+        assert setting.value.isascii()
+        assert setting.value.isprintable()
+
+
+def test_strings_that_people_need_are_taken() -> None:
+    text = (
+        'CONFIG_CMDLINE="console=ttyS0,115200n8 root=/dev/vda1 ip=10.0.2.15::10.0.2.2:255.255.255.0 %x"\n'
+        'CONFIG_LSM="landlock,lockdown,yama"\nCONFIG_LOCALVERSION="-mine.1+b2_x"\nCONFIG_DEFAULT_INIT="/sbin/init"\n'
+        'CONFIG_INITRAMFS_SOURCE=""\nCONFIG_SYSTEM_TRUSTED_KEYS=""\nCONFIG_BOOT_CONFIG_EMBED_FILE=""\n'
+        "CONFIG_HZ=250\nCONFIG_PHYSICAL_START=0x1000000\nCONFIG_SHIFT=-1\n"
+    )
+    assert len(settings(text)) == 10
+
+
+@pytest.mark.parametrize(
+    "symbol", ["INITRAMFS_SOURCE", "SYSTEM_TRUSTED_KEYS", "MODULE_SIG_KEY", "EXTRA_FIRMWARE", "EXTRA_FIRMWARE_DIR"]
+)
+def test_files_of_the_machine_that_compiles_are_not_named(symbol: str) -> None:
+    (told,) = wrong(f'CONFIG_{symbol}="/etc/passwd"\n')
+    assert f"CONFIG_{symbol} cannot be chosen: it names a file of the machine that compiles" in told
+
+
+@pytest.mark.parametrize("value", ['"gcc 12"', "12", "0x1"])
+def test_what_the_compilers_are_is_not_claimed(value: str) -> None:
+    assert "it tells of the compilers that are there" in wrong(f"CONFIG_CC_VERSION_TEXT={value}\n")[0]
+
+
+def test_names_are_made_of_less_than_other_strings() -> None:
+    for value in ("../../x", "a b", "a,b", "x" * 33):
+        assert "CONFIG_LOCALVERSION" in wrong(f'CONFIG_LOCALVERSION="{value}"\n')[0]
+
+
+@pytest.mark.parametrize(
+    "value", ["1$(id)", "\u0661", "1 2", "0x", "-", "--1", "1" * 21, "0x" + "f" * 17, "y;id", "1.5", ""]
+)
+def test_numbers_are_numbers(value: str) -> None:
+    assert "CONFIG_HZ has no such value" in wrong(f"CONFIG_HZ={value}\n")[0]
+
+
+def test_symbols_are_plain_names() -> None:
+    for line in ("CONFIG_A$(id)=y", "CONFIG_\u00c9=y", "CONFIG_A B=y", "CONFIG_=y", "X=$(id)", "include /etc/passwd"):
+        assert "not a setting" in wrong(line)[0]
+
+
+def test_a_fragment_has_a_largest_size() -> None:
+    assert "too large" in wrong("#" * ((1 << 20) + 1))[0]
 
 
 @given(st.text())

@@ -6,6 +6,7 @@ import fcntl
 import multiprocessing
 import os
 import signal
+import socket
 import threading
 import time
 from pathlib import Path
@@ -128,14 +129,44 @@ def test_an_interrupt_ends_everything_that_was_started(tmp_path: Path) -> None:
         assert not status.exists() or ") Z " in status.read_text()
 
 
+def test_what_a_source_runs_reaches_its_own_folder_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A Makefile of a stranger: when it is read, and in recipes."""
+    home, mark = tmp_path / "home", tmp_path / "mark"
+    home.mkdir()
+    (home / "key").write_text("secret")
+    monkeypatch.setenv("HOME", str(home))
+    running = make(tmp_path)
+    probe = socket.create_server(("127.0.0.1", 0))
+    connect = f"import socket; socket.create_connection(('127.0.0.1', {probe.getsockname()[1]}))"
+    (running.tree / "Makefile").write_text(
+        f"X := $(shell id -u > {mark}; cat {home}/key > $(O)/read; echo $$HOME > $(O)/home)\n"
+        "all:\n"
+        f"\t-cat {home}/key\n\t-cp {home}/key $(O)/copied\n\t-ls {home} > $(O)/listed\n"
+        f"\t-echo x > {mark}\n\t-echo x > {running.tree}/new\n\t-cat /etc/passwd > $(O)/passwd\n"
+        f'\t-/usr/bin/python3 -I -c "{connect}" && echo connected > $(O)/connected\n'
+        "\t-kill -CONT $$PPID && kill -CONT " + f"{os.getpid()} && echo x > $(O)/signalled\n"
+        "\techo fine > $(O)/fine\n"
+    )
+    with probe:
+        running.run(["all"], tmp_path / "log")
+    assert {path.name for path in running.objects.iterdir() if path.stat().st_size} == {"fine", "home"}
+    assert (running.objects / "home").read_text() == "/nonexistent\n"
+    assert not mark.exists()
+    assert not (running.tree / "new").exists()
+    assert "secret" not in (tmp_path / "log").read_text()
+
+
 def test_make_that_is_missing(tmp_path: Path) -> None:
     with pytest.raises(MakeError, match="make cannot be started"):
         make(tmp_path, search=str(tmp_path)).run(["good"], tmp_path / "log")
 
 
-def test_folders_that_make_does_not_take(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "name", ["with space", "a:b", "$(id)", "`id`", "a;b", "a#b", "a'b", 'a"b', "a=b", "a\\b", "a%b"]
+)
+def test_folders_that_make_does_not_take(tmp_path: Path, name: str) -> None:
     with pytest.raises(MakeError, match="cannot be built in this folder") as caught:
-        make(tmp_path / "with space")
+        make(tmp_path / name)
     assert "--store" in caught.value.hint
 
 

@@ -91,6 +91,16 @@ def test_nothing_is_written_outside(store: Store, tmp_path: Path) -> None:
     assert not (tmp_path / "outside").exists()
 
 
+@pytest.mark.parametrize("target", ["../Makefile", ".././Makefile", "./../Makefile", "..//.//Makefile"])
+def test_a_link_inside_is_one_however_it_is_written(store: Store, target: str) -> None:
+    """As one below the kernel's own selftests."""
+    folder = laid_out(store, tarball(FILES, links={"scripts/up": target}))
+    assert (folder / "scripts/up").resolve() == (folder / "Makefile").resolve()
+    for more in ("./../" + target, ".././../" + target.removeprefix("./")):
+        with pytest.raises(TarError, match="leads out of the archive"):
+            laid_out(store, tarball(FILES, links={"scripts/up": more}))
+
+
 def test_two_folders_at_the_top(store: Store) -> None:
     data = tar([item("linux/Makefile"), item("other/Makefile")])
     with pytest.raises(TarError, match="more than one folder"):

@@ -8,6 +8,7 @@ import pytest
 
 from assembler.kernel.toolchain import ToolchainError, differences, find
 from assembler.lock.model import LockedTool
+from assembler.tools.confinement import HOST
 
 
 def without(folder: Path, *names: str) -> str:
@@ -15,7 +16,8 @@ def without(folder: Path, *names: str) -> str:
     folder.mkdir()
     for place in os.environ["PATH"].split(":"):
         for path in sorted(Path(place).glob("*")) if Path(place).is_dir() else ():
-            if path.name not in names and not (folder / path.name).is_symlink():
+            below = any(path.resolve().is_relative_to(root) for root in HOST)
+            if below and path.name not in names and not (folder / path.name).is_symlink():
                 (folder / path.name).symlink_to(path)
     return str(folder)
 
@@ -51,7 +53,7 @@ def test_headers_that_are_missing(tmp_path: Path) -> None:
     wrapper.write_text(f'#!/bin/sh\nexec {shutil.which("gcc")} -nostdinc "$@"\n')
     wrapper.chmod(0o755)
     with pytest.raises(ToolchainError) as caught:
-        find("amd64", "amd64", search)
+        find("amd64", "amd64", search, roots=(*HOST, tmp_path))
     for header, package in (("stdio.h", "libc6-dev"), ("libelf.h", "libelf-dev"), ("openssl/evp.h", "libssl-dev")):
         assert f"no {header} (package {package})" in caught.value.why
 
@@ -75,3 +77,19 @@ def test_differences_from_a_lock() -> None:
         "ld is 2.44 here, not there in the lock",
         "make is not used here, 4.3 in the lock",
     ]
+
+
+def test_programs_that_make_could_not_reach_are_passed_over(tmp_path: Path) -> None:
+    """As those of a version manager in somebody's home: what comes after them is taken, and they hide nothing."""
+    shims = tmp_path / "shims"
+    shims.mkdir()
+    for name in ("python3", "ccache"):
+        (shims / name).write_text("#!/bin/sh\nexit 1\n")
+        (shims / name).chmod(0o755)
+    found = find("amd64", "amd64", f"{shims}:{os.environ['PATH']}")
+    assert str(shims) not in found.search.split(":")
+    assert found.ccache != str(shims / "ccache")
+    with pytest.raises(ToolchainError) as caught:
+        find("amd64", "amd64", str(shims))
+    assert f"python3: {shims}/python3 is not taken" in caught.value.details
+    assert "below /usr, " in caught.value.details[-1]

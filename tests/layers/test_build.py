@@ -1,6 +1,9 @@
 """The output folder is brought up to date step by step, and the rest of it left alone."""
 
+import hashlib
+import json
 import multiprocessing
+import os
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -89,7 +92,7 @@ def test_layers_that_were_not_asked_for_keep_their_files_and_their_part_of_the_m
 
 def test_a_manifest_of_something_else_counts_for_nothing(tmp_path: Path) -> None:
     assert read_layers(tmp_path, name="n", architecture="amd64") == {}
-    for text in ("", "[]", '{"schema": 2}', '{"schema": 2, "name": "n", "architecture": "amd64", "layers": {"a": 1}}'):
+    for text in ("", "[]", '{"schema": 3}', '{"schema": 3, "name": "n", "architecture": "amd64", "layers": {"a": 1}}'):
         (tmp_path / FILE).write_text(text)
         assert read_layers(tmp_path, name="n", architecture="amd64") == {}
 
@@ -123,3 +126,117 @@ def test_a_killed_build_is_carried_on_by_the_next(store: Store, tmp_path: Path, 
     assert (out / "livecd.img").read_text() == "livecd of None"
     assert sorted(path.name for path in out.iterdir()) == ["livecd.img", FILE, "rootfs.img"]
     assert list((store.root / "tmp").iterdir()) == []
+
+
+# --- a folder that somebody else has filled ---------------------------------------------------------------------------
+
+
+def plant(out: Path, name: str, data: bytes) -> None:
+    """Put another file into an output folder, and what it is into the manifest."""
+    (out / name).unlink()
+    (out / name).write_bytes(data)
+    manifest = json.loads((out / FILE).read_text())
+    for steps in manifest["layers"].values():
+        for made in steps.values():
+            for output in made["outputs"]:
+                if output["name"] == name:
+                    output |= {"size": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+    (out / FILE).write_text(json.dumps(manifest))
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_a_planted_file_is_made_anew(store: Store, tmp_path: Path, kept: bool) -> None:  # noqa: FBT001  a parameter
+    steps = [step([], "cloudinit", kept=kept)]
+    before = run(store, tmp_path, steps)
+    plant(tmp_path, "cloudinit.img", b"not what was made")
+    assert run(store, tmp_path, steps) == before
+    assert (tmp_path / "cloudinit.img").read_text() == "cloudinit of None"
+
+
+def test_a_planted_file_is_made_anew_with_another_store(store: Store, tmp_path: Path) -> None:
+    """A store that knows nothing of the folder believes nothing in it, and not a whole manifest that fits."""
+    made = list[str]()
+    steps = [step(made, "rootfs"), step(made, "cloudinit", kept=False)]
+    first = run(store, tmp_path / "out", steps)
+    made.clear()
+    assert run(Store(tmp_path / "other"), tmp_path / "out", steps) == first
+    assert made == ["rootfs", "cloudinit"]
+
+
+def test_what_a_manifest_says_of_other_layers_is_not_believed(store: Store, tmp_path: Path) -> None:
+    made = list[str]()
+    steps = [step(made, "rootfs", {"hostname": "a"}), step(made, "cloudinit", {"user-data": "1"})]
+    first = run(store, tmp_path, steps)
+    plant(tmp_path, "rootfs.img", b"planted")
+    second = run(store, tmp_path, steps, ("cloudinit",))
+    # The manifest has what the store knows: whoever compares sees that this file is another.
+    assert second.layers["rootfs"] == first.layers["rootfs"]
+
+    manifest = json.loads((tmp_path / FILE).read_text())
+    entry = manifest["layers"]["rootfs"]["image"]
+    for other in (
+        {**entry, "key": "0" * 64},
+        {**entry, "inputs": {**entry["inputs"], "hostname": "b"}},
+        {**entry, "key": f"../../{'0' * 58}"},
+    ):
+        manifest["layers"]["rootfs"]["image"] = other
+        (tmp_path / FILE).write_text(json.dumps(manifest))
+        third = run(store, tmp_path, steps, ("cloudinit",))
+        assert "rootfs" not in third.layers
+        assert [artifact.name for artifact in third.artifacts] == ["cloudinit.img"]
+
+
+def test_facts_are_the_stores(store: Store, tmp_path: Path) -> None:
+    steps = [step([], "rootfs")]
+    first = run(store, tmp_path, steps)
+    manifest = json.loads((tmp_path / FILE).read_text())
+    manifest["layers"]["rootfs"]["image"] |= {"facts": {"release": "evil"}, "contents": {"squashfs": "0" * 64}}
+    (tmp_path / FILE).write_text(json.dumps(manifest))
+    assert run(store, tmp_path, steps) == first
+
+
+def test_a_link_or_a_pipe_in_the_place_of_an_output(store: Store, tmp_path: Path) -> None:
+    """The very bytes, elsewhere, where somebody else can change them later."""
+    out, elsewhere = tmp_path / "out", tmp_path / "elsewhere"
+    steps = [step([], "rootfs")]
+    run(store, out, steps)
+    (out / "rootfs.img").rename(elsewhere)
+    (out / "rootfs.img").symlink_to(elsewhere)
+    run(store, out, steps)
+    assert not (out / "rootfs.img").is_symlink()
+    elsewhere.write_bytes(b"changed")
+    assert (out / "rootfs.img").read_text() == "rootfs of None"
+    (out / "rootfs.img").unlink()
+    os.mkfifo(out / "rootfs.img")
+    run(store, out, steps)
+    assert (out / "rootfs.img").is_file()
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        7,
+        {},
+        {"key": 1},
+        {"key": "0" * 64, "inputs": {"a": 1}, "outputs": [], "contents": {}, "facts": {}},
+        *(
+            {"key": "0" * 64, "inputs": {}, "outputs": [output], "contents": {}, "facts": {}}
+            for output in (
+                {"name": "x", "size": True, "sha256": "0" * 64},
+                {"name": "x", "size": -1, "sha256": "0" * 64},
+                {"name": "x", "size": 1, "sha256": 1},
+                {"name": "/etc/x", "size": 1, "sha256": "0" * 64},
+                {"name": "../x", "size": 1, "sha256": "0" * 64},
+                {"name": ".", "size": 1, "sha256": "0" * 64},
+            )
+        ),
+        {"key": "0" * 64, "inputs": [], "outputs": [], "contents": {}, "facts": 1},
+    ],
+)
+def test_entries_of_a_manifest_that_are_none(tmp_path: Path, entry: object) -> None:
+    document = {"schema": 2, "name": "n", "architecture": "amd64", "layers": {"rootfs": {"image": entry}}}
+    (tmp_path / FILE).write_text(json.dumps(document))
+    assert read_layers(tmp_path, name="n", architecture="amd64") == {}
+    for text in ('{"schema":' + "[" * 100_000, '{"schema": ' + "1" * 9999 + "}"):
+        (tmp_path / FILE).write_text(text)
+        assert read_layers(tmp_path, name="n", architecture="amd64") == {}

@@ -6,16 +6,17 @@ That cloud-init 25.1 itself merges the MIME messages made here as intended is se
 import email
 import re
 import subprocess
+import time
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from assembler.errors import Problems
+from assembler.errors import AssembleError, Problems
 from assembler.layers.cloudinit import SeedError, from_recipe, public_key, seed
 from assembler.recipe.load import load
 
@@ -215,6 +216,71 @@ def test_user_data_that_is_rejected(user_data: str, expected: str) -> None:
     assert re.search(expected, problems(user_data))
 
 
+def bomb(levels: int, line: str) -> str:
+    """A YAML document whose every level is ten of the one before."""
+    levels_ = (line.format(n, n, ", ".join([f"*x{n - 1}"] * 10)) for n in range(1, levels))
+    return "#cloud-config\nx0: &x0 {a: b}\n" + "".join(levels_)
+
+
+@pytest.mark.parametrize(
+    ("user_data", "expected"),
+    [
+        *((f"#cloud-config\na: !!{tag}\n", "what its tag says|not valid YAML: ") for tag in (
+            "timestamp x", "bool x", 'int ""', "int _", 'float ""', "float _", "binary é", "omap x", "pairs [1]",
+            "timestamp 2001-12-14t21:59:43.10+99:99", "int 0x", "int 1:x",
+        )),
+        ("#cloud-config\na: " + "9" * 10_000, "2:4: not valid YAML: a number is too long"),
+        ("#cloud-config\na: 0x" + "9" * 10_000, "2:4: not valid YAML: a number is too long"),
+        ("#cloud-config\na: " + ":".join(["59"] * 20_000), "a number is too long"),
+        ("#cloud-config\na: &a [*a]\n", "2:4: not valid YAML: the value holds an alias of itself"),
+        ("#cloud-config\na: &a {b: {c: *a}}\n", "the value holds an alias of itself"),
+        ("#cloud-config\na: &a\n  <<: *a\n", "the value holds an alias of itself"),
+        (bomb(9, "x{}: &x{} [{}]\n"), "its aliases stand for more than 50000 values"),
+        (bomb(60, "x{}: &x{} [{}]\n"), "its aliases stand for more than 50000 values"),
+        (bomb(9, "x{}: &x{}\n  <<: [{}]\n"), "its aliases stand for more than 50000 values"),
+        ("#cloud-config\na: [" + "1," * 50_001 + "]", "it has more than 50000 values"),
+        ("#cloud-config\n" + "- " * 100_000, "nested too deeply: 64 levels are read"),
+        ("#cloud-config\n" + "? " * 100_000, "nested too deeply"),
+        (
+            "".join(f"Content-Type: multipart/mixed; boundary={n}\n\n--{n}\n" for n in range(2000)),
+            "the MIME message is nested too deeply",
+        ),
+        (
+            "Content-Type: multipart/mixed; boundary=x\n\n--x\n" + "Content-Type: message/rfc822\n\n" * 2000,
+            "the MIME message is nested too deeply",
+        ),
+    ],
+)  # fmt: skip
+def test_little_that_stands_for_much(user_data: str, expected: str) -> None:
+    began = time.process_time()
+    assert re.search(expected, problems(user_data))
+    assert time.process_time() - began < 10
+
+
+def test_aliases_that_are_fine() -> None:
+    text = "#cloud-config\nx0: &x0 {a: b}\n" + "".join(f"x{n}: &x{n} [*x{n - 1}, *x0]\n" for n in range(1, 50))
+    assert made(text)["user-data"] == text.encode()
+
+
+_PIECES = st.sampled_from(
+    ["a", "b: ", "- ", "? ", "!!int ", "!!bool ", "!!timestamp ", "!!float ", "!!set ", "!!binary ", "&a ", "*a",
+     "<<: ", "{", "}", "[", "]", ", ", "|\n ", "\n", "\n  ", "'", '"', "0x", "1:2", "2001-01-01", "_", "~",
+     "%YAML 1.1\n", "---\n",     "...\n", "\t",
+     "\x85", "Content-Type: ", "multipart/mixed; boundary=x\n\n--x\n", "message/rfc822\n\n", "version: ",
+     "config: ", "ethernets: ", "type: ", "match: ", "routes: ", "instance-id: ", "=?utf-8?b?x?="]
+)  # fmt: skip
+
+
+@given(st.sampled_from(["user-data", "meta-data", "network-config"]), st.lists(_PIECES, max_size=25).map("".join))
+@settings(deadline=None, max_examples=400)
+def test_nothing_ends_in_a_traceback(name: str, text: str) -> None:
+    given_files = {"user-data": b"#cloud-config\n{}\n"} | {name: f"#cloud-config\n{text}".encode()}
+    with suppress(AssembleError):
+        seed(given_files, hostname="h")
+    with suppress(AssembleError):
+        seed(given_files | {name: text.encode()}, hostname="h")
+
+
 def test_binary_user_data() -> None:
     for data, expected in (
         (b"#cloud-config\na: \xff", "user-data:2: byte 0xff is not UTF-8"),
@@ -228,9 +294,6 @@ def test_binary_user_data() -> None:
     "user_data",
     [
         "#cloud-config\nbase: &b {x: 1}\nother: {<<: *b, x: 2}\nthird: {<<: *b}\n",
-        "#cloud-config\na: &a [*a]\n",
-        "#cloud-config\n"
-        + "".join(f"x{n + 1}: &x{n + 1} [*x{n}, *x{n}]\n" if n else "x1: &x1 [a]\n" for n in range(60)),
         "#cloud-config\n1: a\n'1': b\n",
         "## template: jinja\n#cloud-config\n{% if x %}\na: [\n{% endif %}\n",
     ],

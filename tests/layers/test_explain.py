@@ -69,7 +69,7 @@ def test_changed_files_are_seen(store: Store, tmp_path: Path) -> None:
     (tmp_path / "livecd.img").write_text("else")
     assert told(image(made, {"hostname": "a"}), store, tmp_path)["livecd"] == (
         "make",
-        ("its files in this folder are missing or have been changed",),
+        ("its files in this folder are missing, have been changed, or were not made with this store",),
     )
 
 

@@ -1,8 +1,9 @@
 """The vanilla kernel as a layer: what it depends on, and what it says when it cannot be compiled."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -13,8 +14,10 @@ from assembler.kernel.toolchain import ToolchainError, find
 from assembler.layers import vanilla
 from assembler.layers.inputs import Inputs
 from assembler.lock.model import Lock, LockedFile, LockedPackage
+from assembler.lock.toml import LockError
 from assembler.recipe.load import load
 from assembler.store.objects import Store
+from assembler.tools.toolbox import Toolbox
 from tests.debian.debs import deb, item
 from tests.kernel.test_source import FILES, tarball
 from tests.lock.test_toml import LOCK
@@ -38,6 +41,10 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def no_tools() -> Toolbox:
+    raise AssertionError("a kernel is compiled with the host's programs")
+
+
 def nothing(_: Iterable[object]) -> None:
     """What a fetcher does whose things are in the store."""
 
@@ -58,16 +65,24 @@ def lock_of(store: Store) -> Lock:
         why="requested",
     )
     tools = find("amd64", "amd64", os.environ["PATH"]).tools
-    return replace(LOCK, architecture="amd64", build_architecture="amd64", packages=(package,), toolchain=tools)
+    return replace(LOCK, architecture="amd64", packages=(package,), toolchain=tools)
 
 
-def inputs(folder: Path, store: Store, lock: Lock | None = None, search: str = os.environ["PATH"]) -> Inputs:
+def inputs(
+    folder: Path,
+    store: Store,
+    lock: Lock | None = None,
+    search: str = os.environ["PATH"],
+    prove: Callable[[Iterable[object]], None] = nothing,
+) -> Inputs:
     return Inputs(
         loaded=load(folder / "r.toml"),
         lock=lock or lock_of(store),
         lock_text=b"",
         store=store,
         fetch=nothing,
+        prove=prove,
+        toolbox=no_tools,
         fetch_files=nothing,
         fetch_images=nothing,
         search=search,
@@ -125,10 +140,26 @@ def test_another_version_than_the_recipe_wants(folder: Path, store: Store) -> No
         vanilla.layer(inputs(folder, store)).step.result(store)
 
 
+def test_a_package_is_proved_before_anything_of_it_is_run(folder: Path, store: Store) -> None:
+    asked: list[object] = []
+
+    def refuse(packages: Iterable[object]) -> None:
+        asked.extend(packages)
+        raise LockError("not proved")
+
+    lock = lock_of(store)
+    step = vanilla.layer(inputs(folder, store, lock, prove=refuse)).step
+    assert asked == [], "a kernel in the store needs no proof"
+    with pytest.raises(LockError, match="not proved"):
+        step.result(store)
+    assert asked == list(lock.packages)
+    assert not list((store.root / "derived").glob("kernel-source*"))
+
+
 def test_a_tarball_of_the_lock_is_taken(folder: Path, store: Store) -> None:
-    text = RECIPE.replace('package = "linux-source-6.12"', 'url = "https://example/linux.tar.xz"\nversion = "7.0"')
-    (folder / "r.toml").write_text(text)
     data = tarball(FILES)
+    named = f'url = "https://example/linux.tar.xz"\nsha256 = "{sha256(data).hexdigest()}"\nversion = "7.0"'
+    (folder / "r.toml").write_text(RECIPE.replace('package = "linux-source-6.12"', named))
     file = LockedFile(
         name="linux",
         version="7.0",
@@ -144,3 +175,16 @@ def test_a_tarball_of_the_lock_is_taken(folder: Path, store: Store) -> None:
     assert layer.step.inputs["source linux"] == file.sha256
     with pytest.raises(SourceError, match=r"Linux 6\.12\.118"):
         layer.step.result(store)
+    other = replace(lock, files=(replace(file, sha256="0" * 64),))
+    with pytest.raises(SourceError, match="another kernel's source than the recipe names: linux 000000000000"):
+        vanilla.layer(inputs(folder, store, other))
+    with pytest.raises(SourceError, match="another kernel's source"):
+        vanilla.layer(inputs(folder, store))
+
+
+def test_a_source_that_the_recipe_does_not_name_is_not_compiled(folder: Path, store: Store) -> None:
+    lock = lock_of(store)
+    (package,) = lock.packages
+    for packages in ((), (replace(package, name="linux-source-7"),), (package, replace(package, name="more"))):
+        with pytest.raises(SourceError, match="another kernel's source than the recipe names"):
+            vanilla.layer(inputs(folder, store, replace(lock, packages=packages)))

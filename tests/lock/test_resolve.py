@@ -14,14 +14,15 @@ from assembler.errors import AssembleError
 from assembler.lock.model import ROLES, Lock
 from assembler.lock.resolve import resolve
 from assembler.lock.toml import format_lock, parse_lock
-from assembler.lock.wanted import BOOT, INITRD, TOOLS, VM
+from assembler.lock.wanted import BOOT, INITRD
 from assembler.recipe.model import Debian, Kernel, Recipe, Rootfs
 from assembler.store.objects import Store
 from assembler.store.transport import OfflineError, Transport, TransportError
 from tests.debian.archives import NOW, date, fingerprint, index, laid_out, release, signed, source, stanza
 from tests.http_server import Server
+from tests.lock.test_toml import LOCK
 
-OTHERS = sorted({*INITRD, *TOOLS, *(name for table in (BOOT, VM) for names in table.values() for name in names)})
+OTHERS = sorted({*INITRD, *(name for names in BOOT.values() for name in names)})
 
 
 @pytest.fixture
@@ -92,7 +93,7 @@ def lock(
         store=store,
         mirrors=where(server),
         now=now,
-        build_architecture="amd64",
+        tools=LOCK.tools,
         previous=previous,
     )
 
@@ -110,11 +111,9 @@ def test_roles(server: Server, store: Store, transport: Transport) -> None:
     found = lock(recipe("hello", "e2fsprogs"), server, store, transport)
     assert names(found, "rootfs") == ["e2fsprogs", "hello", "init", "libhello", "linux-image"]
     assert names(found, "initrd") == sorted(INITRD)
-    assert names(found, "tools") == sorted(TOOLS)
     assert names(found, "boot") == sorted(BOOT["amd64"])
-    assert names(found, "vm") == sorted(VM["amd64"])
     (e2fsprogs,) = (package for package in found.packages if package.name == "e2fsprogs")
-    assert e2fsprogs.roles == ("initrd", "rootfs", "tools")
+    assert e2fsprogs.roles == ("initrd", "rootfs")
     assert parse_lock(format_lock(found), "x") == found
 
 
@@ -161,18 +160,42 @@ def test_a_package_that_is_not_there(server: Server, store: Store, transport: Tr
         lock(recipe("nonsense"), server, store, transport)
 
 
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"SHA256": "../../../../etc/passwd"},
+        {"SHA256": "f" * 63},
+        {"Filename": "../../x"},
+        {"Filename": "/etc/passwd"},
+        {"Filename": "a\x1b]0;b\x07"},
+        {"Size": "-1"},
+        {"Size": "0"},
+        {"Version": "../1"},
+        {"Source": "a\x1b (1)"},
+    ],
+)
+def test_odd_values_of_a_signed_archive_enter_no_lock(
+    server: Server, store: Store, transport: Transport, odd: dict[str, str]
+) -> None:
+    """Whoever signed them; and what is not wanted does no harm."""
+    publish_suite(server, "trixie", base(hello={}, other=odd))
+    assert names(lock(recipe("hello"), server, store, transport), "rootfs") == ["hello", "init", "linux-image"]
+    with pytest.raises(AssembleError, match=r"values that are none|the package index is damaged"):
+        lock(recipe("hello", "other"), server, store, transport)
+
+
 def test_packages_are_fetched_once(server: Server, store: Store, transport: Transport) -> None:
     publish_suite(server, "trixie", base(hello={}))
     found = lock(recipe("hello"), server, store, transport)
     for _ in range(2):
-        fetch_packages(found.packages, found, store=store, transport=transport, mirrors=where(server))
+        fetch_packages(found.packages, found.archives, store=store, transport=transport, mirrors=where(server))
     assert store.path(found.role("rootfs")[0].sha256).read_bytes() == deb("hello")
     assert len([path for path, _ in server.seen if path.endswith(".deb")]) == len(found.packages)
     with Transport(offline=True) as offline:
-        fetch_packages(found.packages, found, store=store, transport=offline, mirrors=where(server))
+        fetch_packages(found.packages, found.archives, store=store, transport=offline, mirrors=where(server))
         empty = Store(store.root / "empty")
         with pytest.raises(OfflineError) as caught:
-            fetch_packages(found.role("rootfs"), found, store=empty, transport=offline, mirrors=where(server))
+            fetch_packages(found.role("rootfs"), found.archives, store=empty, transport=offline, mirrors=where(server))
     assert caught.value.details[0].startswith("hello_1.0_amd64.deb (9 bytes, sha256 ")
 
 
@@ -182,10 +205,10 @@ def test_a_dropped_package_is_looked_for_in_the_snapshot(server: Server, store: 
     hello = found.role("rootfs")[:1]
     empty = replace(where(server, "/empty"), snapshots=(server.url("/archive"),))
     with pytest.raises(TransportError, match="it is not there") as caught:
-        fetch_packages(hello, found, store=store, transport=transport, mirrors=empty)
+        fetch_packages(hello, found.archives, store=store, transport=transport, mirrors=empty)
     assert "assemble lock" in caught.value.hint
     server.serve("/archive/debian/20261122T000000Z/pool/main/h/hello/hello_1.0_amd64.deb", deb("hello"))
-    fetch_packages(hello, found, store=store, transport=transport, mirrors=empty)
+    fetch_packages(hello, found.archives, store=store, transport=transport, mirrors=empty)
     assert store.has(hello[0].sha256)
 
 
@@ -201,7 +224,7 @@ def test_the_real_archive_is_locked_in_seconds(store: Store) -> None:
             store=store,
             mirrors=mirrors.choose(it.debian),
             now=now,
-            build_architecture="amd64",
+            tools=LOCK.tools,
         )
     assert time.process_time() - began < 10, "seconds of a processor"
     assert {archive.id for archive in found.archives} == {"trixie", "trixie-security", "trixie-updates"}

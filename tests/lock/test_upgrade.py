@@ -20,6 +20,7 @@ from assembler.store.transport import OfflineError, Transport, TransportError
 from tests.debian.archives import NOW, date
 from tests.http_server import Server
 from tests.lock.test_resolve import base, publish_suite, recipe, where
+from tests.lock.test_toml import LOCK
 
 LATER = NOW + timedelta(hours=6)
 OLD: Mapping[str, Mapping[str, str]] = {
@@ -61,7 +62,7 @@ class Archive:
             store=self.store,
             mirrors=replace(where(self.server), snapshots=(self.server.url("/archive"),)),
             now=LATER,
-            build_architecture="amd64",
+            tools=LOCK.tools,
             previous=previous,
             upgrade=upgrade,
         )

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from assembler.errors import Problems
-from assembler.recipe.load import MAX_FILE, LoadedRecipe, load
+from assembler.recipe.load import MAX_FILE, MAX_SEED, LoadedRecipe, load
 
 
 @pytest.fixture
@@ -265,7 +265,7 @@ def test_missing_unreadable_and_large_files() -> None:
         "r.toml:4:1 cloudinit.meta_data: the file is not a file: pipe",
         (
             "r.toml:5:1 cloudinit.network_config: the file is too large:"
-            f" {MAX_FILE + 1} bytes; at most {MAX_FILE} are read"
+            f" {MAX_FILE + 1} bytes; at most {MAX_SEED} are read"
         ),
         "r.toml:8:1 rootfs.files[0].source: the file cannot be read: a\x00b: embedded null byte",
     ]
@@ -308,7 +308,7 @@ def test_syntax_errors(text: str, place: str) -> None:
 
 def test_nested_without_end() -> None:
     (line,) = problems("name = " + "[" * 100_000)
-    assert line.startswith("r.toml: not valid TOML: values are nested too deeply")
+    assert line.startswith("r.toml:1:40: not valid TOML: Values are nested too deeply")
 
 
 def test_missing_recipe() -> None:
@@ -370,7 +370,7 @@ def test_everything_wrong_at_once() -> None:
         "r.toml:10:1 rootfs.recomends: unknown key (did you mean recommends?)",
         (
             "r.toml:11:12 rootfs.exclude[0]: 'usr/share/doc' is not a path pattern"
-            " (patterns are absolute: begin with /; * matches / too, as in dpkg)"
+            " (patterns are absolute: begin with /, and have at most 4096 characters; * matches / too, as in dpkg)"
         ),
         (
             "r.toml:13:1 rootfs.files[0].path: 'etc/x' is not an absolute path in the image"
@@ -458,6 +458,13 @@ def test_debians_kernel_is_not_configured() -> None:
         ("", "name a linux-source-* package, or a url"),
         ("package = 'linux-source-6.12'\nsha256 = '" + "0" * 64 + "'", "there is no url that it is of"),
         ("url = 'https://example/x'\nsha256 = 'abc'", "is not a SHA-256"),
+        ("url = 'https://example/x'", "nothing says which tarball that has to be"),
+        ("url = 'https://example/x'\nsha256 = ''", "nothing says which tarball that has to be"),
+        ("url = 'https://example/x'\nversion = '6.12'", "add sha256"),
+        ("package = 'linux-source-6.12'\nversion = '6.12$(id)'", "is not a version"),
+        ("package = 'linux-source-6.12'\nversion = '6.12;id'", "is not a version"),
+        ("package = 'linux-source-6.12 x'", "is not a package name"),
+        ("package = 'linux-source-6.12'\nbase = 'defconfig X=y'", "is not one of defconfig, tinyconfig"),
         ("url = 'https://example/x'\nfragments = ['']", "is empty"),
         ("url = 'https://example/x'\nfragments = ['a', 'a']", "listed twice"),
         ("url = 'https://example/x'\nbase = 'allmodconfig'", "is not one of defconfig, tinyconfig"),

@@ -4,6 +4,10 @@ import hashlib
 import io
 import multiprocessing
 import os
+import re
+import stat
+import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -14,6 +18,7 @@ from pathlib import Path
 import pytest
 
 from assembler.store.objects import Store, StoreError, sha256_of
+from assembler.store.ownership import intruders
 from tests.reporters import Recorder
 
 
@@ -182,3 +187,192 @@ def test_a_read_only_store_gives_what_it_has_and_says_why_it_takes_nothing() -> 
                 Store(root / "another")
         for folder in folders:
             folder.chmod(0o755)
+
+
+# --- whose a store is ----------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def umask(mask: int) -> Iterator[None]:
+    former = os.umask(mask)
+    try:
+        yield
+    finally:
+        os.umask(former)
+
+
+def careless(path: Path) -> None:
+    """A result with a program, for everybody to write to if the umask lets it."""
+    (path / "bin").mkdir(parents=True)
+    (path / "bin/tool").write_text("honest")
+    (path / "bin/tool").chmod(0o777)
+    (path / "bin/link").symlink_to("/etc/passwd")
+
+
+@pytest.mark.parametrize("mask", [0, 0o002, 0o022, 0o077])
+def test_nothing_in_a_store_is_for_others_to_change_whatever_the_umask(tmp_path: Path, mask: int) -> None:
+    with umask(mask):
+        store = Store(tmp_path / "new/cache/store")
+        store.add(b"x")
+        tool = store.derived("kind-1", "key", careless) / "bin/tool"
+        with store.locked("name"), open(store.downloads() / "part", "ab", opener=store.opener):
+            pass
+        os.close(store.opener(str(store.root / "tmp/file"), os.O_CREAT | os.O_WRONLY))
+    for path in (tmp_path / "new", *(tmp_path / "new").rglob("*")):
+        mode = stat.S_IMODE(path.lstat().st_mode)
+        if path.is_symlink():
+            continue
+        assert not mode & 0o022, path
+        if path.is_dir() and "kind-1/key" not in str(path):
+            assert mode == 0o700, path
+        elif "objects" not in path.parts and "kind-1/key" not in str(path):
+            assert mode == 0o600, path
+    assert tool.stat().st_mode & 0o777 == 0o755, "it is still a program"
+
+
+def test_a_store_that_others_may_write_to_is_refused(tmp_path: Path) -> None:
+    store = Store(tmp_path / "store")
+    store.add(b"x")
+    store.root.chmod(0o777)
+    with pytest.raises(StoreError, match=r"others could have changed .* \(mode 0777\).*chmod -R go-w .*--trust-store"):
+        Store(store.root)
+    trusting = Store(store.root, trust=True)
+    assert not trusting.trusted
+    with trusting.without_results() as without:
+        assert not without.trusted
+    store.root.chmod(0o700)
+    assert Store(store.root).trusted
+    assert Store(store.root, trust=True).trusted, "nobody else could have changed it"
+
+
+def test_a_folder_above_that_others_may_write_to_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "open").mkdir()
+    (tmp_path / "open").chmod(0o777)
+    with pytest.raises(StoreError, match=r"/open: others could have changed .*chmod go-w .*/open;"):
+        Store(tmp_path / "open/store")
+    (tmp_path / "link").symlink_to("open/store")
+    with pytest.raises(StoreError, match="/open: others could have changed"):
+        Store(tmp_path / "link")
+    assert not Store(tmp_path / "open/store", trust=True).trusted
+
+
+@pytest.mark.parametrize("name", ["ccache", "derived", "downloads", "locks", "logs", "objects", "tmp"])
+def test_a_folder_inside_that_others_may_write_to_is_refused(store: Store, name: str) -> None:
+    (store.root / name).chmod(0o733)
+    with pytest.raises(StoreError, match=f"/{name}: others could have changed"):
+        Store(store.root)
+    assert not Store(store.root, trust=True).trusted
+
+
+def test_results_and_objects_that_others_may_write_to_are_refused(store: Store) -> None:
+    digest = store.add(b"x")
+    result = store.derived("kind-1", "key", Path.mkdir)
+    for path in (result, result.parent, store.path(digest), store.path(digest).parent):
+        mode = path.stat().st_mode
+        path.chmod(0o777)
+        again = Store(store.root)
+        with pytest.raises(StoreError, match=re.escape(str(path))):
+            (again.get(digest), again.derived("kind-1", "key", Path.mkdir))
+        trusting = Store(store.root, trust=True)
+        assert trusting.trusted, "as far as one has looked"
+        assert trusting.get(digest)
+        assert trusting.derived("kind-1", "key", Path.mkdir) == result
+        assert not trusting.trusted
+        path.chmod(mode)
+    assert Store(store.root).derived("kind-1", "key", Path.mkdir) == result
+
+
+@pytest.mark.parametrize("path", ["", "derived", "derived/kind-1", "derived/kind-1/key", "objects"])
+def test_a_store_with_anything_of_another_user_is_refused(store: Store, path: str) -> None:
+    digest = store.add(b"x")
+    store.derived("kind-1", "key", Path.mkdir)
+    if os.geteuid() != 0:  # only root can give files away
+        assert intruders(store.root / path, caller=65534) is not None
+        return
+    os.chown(store.root / path, 65534, 65534)
+    with pytest.raises(StoreError, match="it belongs to "):
+        Store(store.root).derived("kind-1", "key", Path.mkdir)
+    with Store(store.root, trust=True).without_results() as trusting:
+        assert trusting.get(digest)
+
+
+def test_an_empty_folder_of_ones_own_becomes_a_store(tmp_path: Path) -> None:
+    """Nobody has put anything there yet: the folder of a CI job, or one made under umask 002."""
+    (tmp_path / "store").mkdir()
+    (tmp_path / "store").chmod(0o777)
+    assert Store(tmp_path / "store").trusted
+    assert (tmp_path / "store").stat().st_mode & 0o777 == 0o700
+
+
+def test_a_store_that_was_open_for_reading_is_closed_but_for_roots(tmp_path: Path) -> None:
+    """Those of former versions; root's may be a cache for others."""
+    root = tmp_path / "store"
+    for folder in (root, root / "locks", root / "objects"):
+        folder.mkdir()
+        folder.chmod(0o755)
+    store = Store(root)
+    assert root.stat().st_mode & 0o777 == (0o755 if os.geteuid() == 0 else 0o700)
+    assert (root / "locks").stat().st_mode & 0o777 == 0o700, "who can open a lock can hold it"
+    store.add(b"x")
+    (folder,) = (root / "objects").iterdir()
+    assert folder.stat().st_mode & 0o777 == root.stat().st_mode & 0o777
+
+
+def test_what_is_shared_is_nobody_elses(store: Store, tmp_path: Path) -> None:
+    digest = store.add(b"x")
+    with umask(0):
+        store.share(tmp_path / "other/store")
+        other = Store(tmp_path / "other/store")
+    assert other.trusted
+    assert other.sound(digest)
+    assert other.path(digest).samefile(store.path(digest))
+
+
+# --- locks ---------------------------------------------------------------------------------------------------------
+
+HOLD = """
+import fcntl, sys, time
+with open(sys.argv[1]) as lock:
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    print(flush=True)
+    time.sleep(1000)
+"""
+
+
+@contextmanager
+def holding(path: Path) -> Iterator[int]:
+    """Have another process hold a lock; yields its number."""
+    process = subprocess.Popen([sys.executable, "-c", HOLD, str(path)], stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    process.stdout.readline()
+    try:
+        yield process.pid
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def test_a_lock_that_is_held_is_named_and_not_waited_for_without_end(store: Store) -> None:
+    with store.locked("kind-1-key"):
+        pass
+    reporter = Recorder()
+    with holding(store.root / "locks/kind-1-key") as process:
+        began = time.monotonic()
+        with pytest.raises(
+            StoreError,
+            match=rf"another build does not end: it has been at kind-1 for more than 3 s \(process {process}\).*"
+            "ASSEMBLE_LOCK_TIMEOUT",
+        ):
+            Store(store.root, reporter=reporter, patience=3.2).derived("kind-1", "key", Path.mkdir)
+        assert 3.2 <= time.monotonic() - began < 60
+        assert reporter.messages == [f"waiting for another build, which is at kind-1 (process {process})"]
+        with pytest.raises(StoreError, match="does not end"), Store(store.root, patience=0).locked("kind-1-key"):
+            pass
+    assert Store(store.root, patience=0).derived("kind-1", "key", Path.mkdir).is_dir()
+
+
+def test_a_lock_that_leads_elsewhere_is_not_followed(store: Store, tmp_path: Path) -> None:
+    (store.root / "locks/name").symlink_to(tmp_path / "made")
+    with pytest.raises(StoreError, match="locks/name"), store.locked("name"):
+        pass
+    assert not (tmp_path / "made").exists()

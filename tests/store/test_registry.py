@@ -15,11 +15,13 @@ from assembler.lock.images import fetch_images, lock_images, manifest_of
 from assembler.lock.model import LockedImage
 from assembler.store.objects import Store
 from assembler.store.reference import ImageNameError, parse
+from assembler.store.registry import INDEXES, MANIFESTS, RegistryError, parse_manifest
 from assembler.store.routes import Login, Routes
 from assembler.store.transport import OfflineError, Transport, TransportError
+from assembler.store.zones import Zone, zone_of
 from assembler.tree.staging import Tree
 from tests.formats.test_oci import write
-from tests.http_server import Handler, Server
+from tests.http_server import Handler, Server, running
 from tests.lock.test_toml import LOCK
 from tests.store.registries import HOST, LOGIN, ask, push, registry
 
@@ -274,6 +276,8 @@ def test_tokens(port: int, server: Server, store: Store, login: Login | None) ->
         ("flannel/flannel:v1", "docker.io/flannel/flannel:v1", "https://registry-1.docker.io/v2/flannel/flannel"),
         ("registry.k8s.io/pause:3.10", "registry.k8s.io/pause:3.10", "https://registry.k8s.io/v2/pause"),
         ("localhost/x", "localhost/x:latest", "https://localhost/v2/x"),
+        ("[::1]:5000/x", "[::1]:5000/x:latest", "https://[::1]:5000/v2/x"),
+        ("H.example/a__b/c-d.e_f:V_1", "H.example/a__b/c-d.e_f:V_1", "https://H.example/v2/a__b/c-d.e_f"),
         ("h:5000/a/b:1@sha256:" + "a" * 64, "h:5000/a/b@sha256:" + "a" * 64, "https://h:5000/v2/a/b"),
     ],
 )
@@ -284,7 +288,232 @@ def test_names(text: str, full: str, base: str) -> None:
     assert parse(full) == dataclasses.replace(reference, tag="" if reference.digest else reference.tag)
 
 
-@pytest.mark.parametrize("text", ["", "x:", "h.example/:1", "x@sha256:abc", "x@md5:" + "a" * 64])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "x:", "h.example/:1", "x@sha256:abc", "x@md5:" + "a" * 64),
+        *(
+            "h.example/../x:1",
+            "h.example/x/../../y",
+            "h.example//x",
+            "h.example/x/",
+            "h.example/x:1/../2",
+            "h.example/x?y",
+        ),
+        *("h.example\\@evil.example/x", "user:secret@h.example/x", "h.example:/x", "h.example:port/x", "h.example/X"),
+        *("h.example/x y", "h.example/x\n", "h.example /x", "h%2eexample/x", "-h.example/x", "h.example/x#y", "[::1/x"),
+        *("h.example/" + "x" * 256, "h.example/x:" + "1" * 129, "h.example/" + "a-" * 120 + "!"),
+    ],
+)
 def test_what_is_no_name(text: str) -> None:
     with pytest.raises(ImageNameError):
         parse(text)
+
+
+# --- token servers -------------------------------------------------------------------------------------------------
+
+
+def challenging(server: Server, port: int, realm: str) -> list[tuple[str, str | None]]:
+    """Let `server` be the registry, which names `realm`; returns what is asked of it with which proof."""
+    front(server, port)
+    through = server.otherwise
+    seen: list[tuple[str, str | None]] = []
+
+    def answer(handler: Handler) -> None:
+        seen.append((handler.path, handler.headers["Authorization"]))
+        if handler.headers["Authorization"] == "Bearer granted":
+            through(handler)
+        else:
+            handler.reply(401, b"", {"WWW-Authenticate": f'Bearer realm="{realm}",service="test"'})
+
+    server.otherwise = answer
+    return seen
+
+
+def granting(server: Server, answer: bytes = b'{"token": "granted"}') -> list[str | None]:
+    """Let `server` be a token server; returns the proofs that it is shown."""
+    seen: list[str | None] = []
+
+    def grant(handler: Handler) -> None:
+        seen.append(handler.headers["Authorization"])
+        handler.reply(200, answer)
+
+    server.otherwise = grant
+    return seen
+
+
+ROBOT = Login(user="robot", password="hunter2")
+
+
+@pytest.fixture
+def elsewhere() -> Iterator[Server]:
+    with running("127.0.0.2") as it:
+        yield it
+
+
+def test_a_login_goes_to_no_token_server_elsewhere(port: int, server: Server, elsewhere: Server, store: Store) -> None:
+    challenging(server, port, elsewhere.url("/token"))
+    shown = granting(elsewhere)
+    with (
+        to(server.server_address[1], ROBOT) as transport,
+        pytest.raises(AssembleError, match=r"wants its login sent elsewhere: .*token_server") as caught,
+    ):
+        one("gzip:1", store, transport)
+    assert shown == [], "not even without it"
+    assert "hunter2" not in str(caught.value)
+    with to(server.server_address[1]) as transport:
+        one("gzip:1", store, transport)
+    assert set(shown) == {None}, "whoever has no login may ask anywhere for what everybody gets"
+
+
+@pytest.fixture
+def netrc(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where the user's netrc is."""
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    return tmp_path / "netrc"
+
+
+def test_netrc_is_neither_for_a_token_server_elsewhere(
+    port: int, server: Server, elsewhere: Server, store: Store, netrc: Path
+) -> None:
+    netrc.write_text("machine 127.0.0.2 login robot password hunter2\n")
+    challenging(server, port, elsewhere.url("/token"))
+    shown = granting(elsewhere)
+    with to(server.server_address[1]) as transport:
+        one("gzip:1", store, transport)
+    assert set(shown) == {None}
+    netrc.write_text("machine 127.0.0.1 login robot password hunter2\n")
+    with to(server.server_address[1]) as transport, pytest.raises(AssembleError, match="sent elsewhere"):
+        one("gzip:1", store, transport)
+
+
+def test_the_user_may_name_the_token_server(port: int, server: Server, elsewhere: Server, store: Store) -> None:
+    challenging(server, port, elsewhere.url("/token"))
+    shown = granting(elsewhere)
+    base = server.url("/")
+    for allowed in ({base: elsewhere.url("/other/")}, {elsewhere.url("/"): elsewhere.url("/")}):
+        routes = Routes(rewrites={f"https://{HOST}/": base}, logins={base: ROBOT}, token_servers=allowed)
+        with Transport(routes=routes, attempts=1) as transport, pytest.raises(AssembleError, match="sent elsewhere"):
+            one("gzip:1", store, transport)
+    routes = Routes(
+        rewrites={f"https://{HOST}/": base}, logins={base: ROBOT}, token_servers={base: elsewhere.url("/token")}
+    )
+    with Transport(routes=routes, attempts=1) as transport:
+        one("gzip:1", store, transport)
+    assert set(shown) == {ROBOT.header}
+
+
+def test_a_token_server_that_redirects_takes_no_login_along(
+    port: int, server: Server, elsewhere: Server, store: Store
+) -> None:
+    challenging(server, port, server.url("/token"))
+    server.answers["/token?service=test&scope=repository%3Agzip%3Apull"] = lambda handler: handler.reply(
+        302, b"", {"Location": elsewhere.url("/token")}
+    )
+    shown = granting(elsewhere)
+    with to(server.server_address[1], ROBOT) as transport:
+        one("gzip:1", store, transport)
+    assert set(shown) == {None}
+
+
+def test_a_registry_outside_has_us_ask_nobody_inside(
+    port: int, server: Server, elsewhere: Server, store: Store
+) -> None:
+    challenging(elsewhere, port, server.url("/admin?delete=everything"))
+    shown = granting(server)
+    routes = Routes(rewrites={f"https://{HOST}/": elsewhere.url("/")})
+    with (
+        Transport(
+            routes=routes,
+            attempts=1,
+            zone=lambda address: Zone.WORLD if address == "127.0.0.2" else zone_of(address),
+        ) as transport,
+        pytest.raises(AssembleError, match="further inside"),
+    ):
+        one("gzip:1", store, transport)
+    assert shown == []
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"[" * 100_000,
+        b"[]",
+        b'"token"',
+        b'{"token": {}}',
+        b'{"token": ""}',
+        b'{"token": "a b"}',
+        b'{"token": "a\\r\\nX-Evil: 1"}',
+        b'{"token": "' + b"x" * (100 << 10) + b'"}',
+        b'{"token": 9' + b"9" * 5000 + b"}",
+        b"\xff\xfe\x00",
+        b" " * (2 << 20),
+    ],
+)
+def test_tokens_that_are_none(port: int, server: Server, elsewhere: Server, store: Store, answer: bytes) -> None:
+    challenging(server, port, elsewhere.url("/token"))
+    granting(elsewhere, answer)
+    with (
+        to(server.server_address[1]) as transport,
+        pytest.raises(AssembleError, match=r"gives no token|is larger than 1048576 bytes"),
+    ):
+        one("gzip:1", store, transport)
+
+
+# --- what a registry says of an image ------------------------------------------------------------------------------
+
+DIGEST = "sha256:" + "0" * 64
+PART: dict[str, object] = {"mediaType": "x/y", "digest": DIGEST, "size": 1}
+
+
+def manifest(**parts: object) -> bytes:
+    whole = {"schemaVersion": 2, "mediaType": MANIFESTS[0], "config": PART, "layers": [PART]} | parts
+    return json.dumps(whole).encode()
+
+
+def test_a_manifest_and_what_its_words_may_be() -> None:
+    assert parse_manifest(manifest(), "x").layers[0].size == 1
+    assert parse_manifest(manifest(layers=[PART] * 20_000), "x").blobs
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        manifest(mediaType=["list"]),
+        manifest(mediaType="\x1b[2J"),
+        manifest(mediaType=None),
+        manifest(layers={}),
+        manifest(layers=[PART | {"mediaType": "x" * 256}]),
+        manifest(layers=[PART | {"mediaType": "x\ny"}]),
+        manifest(layers=[PART | {"mediaType": ""}]),
+        manifest(layers=[PART | {"size": (16 << 30) + 1}]),
+        manifest(layers=[PART | {"size": 10**30}]),
+        manifest(layers=[PART | {"size": float("inf")}]),
+        manifest(layers=[PART | {"size": float("nan")}]),
+        manifest(layers=[PART | {"digest": "sha256:" + f"{n:064x}", "size": 16 << 30} for n in range(5)]),
+        manifest(config=None),
+        manifest(config=[PART]),
+        b'{"layers": ' + b"[" * 200_000,
+        b'{"layers": [], "x": ' + b"9" * 5000 + b"}",
+        b"\xff" * 10,
+        b"null",
+        b"",
+    ],
+)
+def test_manifests_that_are_none(data: bytes) -> None:
+    with pytest.raises(RegistryError) as caught:
+        parse_manifest(data, "x")
+    assert len(str(caught.value)) < 400
+    assert "\x1b" not in str(caught.value)
+
+
+def test_a_registry_that_says_too_much_is_not_repeated(server: Server, store: Store) -> None:
+    """Platforms by the thousand, and such as are no words."""
+    platforms: list[object] = [{"os": "linux", "architecture": f"a{n}"} for n in range(3000)]
+    platforms += [{"os": ["x"], "architecture": {}}, {"os": "\x1b[2J" * 1000, "architecture": "x"}, 5, None]
+    index = json.dumps({"mediaType": INDEXES[0], "manifests": [PART | {"platform": one} for one in platforms]}).encode()
+    server.otherwise = lambda handler: handler.reply(200, index)
+    with to(server.server_address[1]) as transport, pytest.raises(AssembleError, match="and 2980 more") as caught:
+        one("gzip:1", store, transport)
+    assert len(str(caught.value)) < 1000
+    assert "\x1b" not in str(caught.value)

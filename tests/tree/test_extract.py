@@ -2,7 +2,9 @@
 
 import os
 import tarfile
+from collections.abc import Callable
 from pathlib import Path
+from tarfile import TarInfo
 
 import pytest
 from hypothesis import given, settings
@@ -80,7 +82,7 @@ def test_whatever_an_archive_says_stays_inside(
     tmp_path_factory: pytest.TempPathFactory, entries: list[tuple[str, str, str]]
 ) -> None:
     work = tmp_path_factory.mktemp("extract")
-    make = {
+    make: dict[str, Callable[[str, str], tuple[TarInfo, bytes]]] = {
         "file": lambda name, _: debs.item(name, b"x"),
         "folder": lambda name, _: debs.folder(name),
         "link": debs.link,

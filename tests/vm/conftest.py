@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from assembler.tools.toolbox import Toolbox
+from assembler.tools.source import EMULATOR
 from assembler.vm.finding import in_toolbox
 from assembler.vm.qemu import Drive, Emulator, Hardware
-from tests.toolboxes import locked
+from tests.toolboxes import own_tools
 
 _GREETING = b"\x1b[32msector\x1b[0m is up\r\n> "
 
@@ -32,11 +32,9 @@ assert len(_CODE) == 64
 
 
 @pytest.fixture(scope="session")
-def emulator(tmp_path_factory: pytest.TempPathFactory) -> Emulator:
-    """QEMU from locked packages, the same everywhere, as `assemble run` has it on a host without one."""
-    store, lock = locked({"vm"})
-    toolbox = Toolbox.open(store, lock.role("vm"), lock.build_architecture, tmp_path_factory.mktemp("logs"))
-    return in_toolbox("amd64", toolbox)
+def emulator() -> Emulator:
+    """The assembler's own QEMU, the same everywhere, as `assemble run` has it on a host without one."""
+    return in_toolbox("amd64", own_tools(EMULATOR["amd64"]))
 
 
 @pytest.fixture

@@ -51,7 +51,7 @@ class Terminal:
 @pytest.fixture
 def terminal(emulator: Emulator, hardware: Hardware) -> Iterator[Terminal]:
     given = pickle.dumps((emulator, hardware)).hex()
-    running = Terminal([sys.executable, "-c", _ATTACH, given])
+    running = Terminal([sys.executable, "-P", "-c", _ATTACH, given])
     yield running
     running.close()
 

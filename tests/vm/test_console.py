@@ -3,9 +3,11 @@ import re
 import threading
 import time
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from assembler.vm import machine
 from assembler.vm.machine import Console
 
 
@@ -79,3 +81,15 @@ def test_nobody_waits_for_a_line_that_is_closed() -> None:
     assert wait(console, "never", timeout=30) is None
     assert time.monotonic() - begun < 10
     assert console.closed
+
+
+def test_a_guest_that_says_too_much_is_not_listened_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine, "LARGEST", 1000)
+    console = Console()
+    console.feed(b"x" * 999)
+    assert not console.flooded
+    console.feed(b"login: ")
+    assert console.flooded
+    assert console.closed
+    assert len(console.text) == 999
+    assert wait(console, "login: ", timeout=60) is None

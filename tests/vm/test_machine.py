@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from assembler.formats import qcow2
-from assembler.vm.machine import Machine, MachineError, check
+from assembler.vm.machine import Machine, MachineError, check, confinement
 from assembler.vm.qemu import Drive, Emulator, Hardware
 
 
@@ -38,14 +38,46 @@ def test_waiting_ends_and_shows_the_last_lines(emulator: Emulator, hardware: Har
             machine.shutdown(0.2)  # a boot sector does not mind the power button
 
 
-def test_nothing_outlives_the_context(emulator: Emulator, hardware: Hardware, tmp_path: Path) -> None:
-    pid_file = tmp_path / "pid"
-    traced = replace(emulator, command=(*emulator.command, "-pidfile", str(pid_file)))
-    with Machine(traced, hardware) as machine:
+def test_nothing_outlives_the_context(emulator: Emulator, hardware: Hardware) -> None:
+    with Machine(emulator, hardware) as machine:
         machine.expect("is up", timeout=60)
-        process = Path("/proc", pid_file.read_text().strip())
+        process = Path("/proc", str(machine._process.pid))
         assert process.exists()
     assert not process.exists()
+
+
+@pytest.mark.parametrize("given", ["/etc/passwd", "another machine's"])
+def test_qemu_reaches_no_file_but_the_machines(
+    emulator: Emulator, hardware: Hardware, tmp_path: Path, given: str
+) -> None:
+    """Whatever makes it open one: here its command line, as a stand-in for what an image could name."""
+    another = tmp_path / "another.img"
+    another.write_bytes(bytes(512))
+    path = given if given.startswith("/") else another
+    options = ("-drive", f"if=none,format=raw,read-only=on,file={path}")
+    told = f"Could not open '{path}': Permission denied"
+    curious = replace(emulator, command=(*emulator.command, *options))
+    with Machine(curious, hardware) as machine, pytest.raises(MachineError, match="machine ended") as caught:
+        machine.expect("is up", timeout=60)
+    assert told in caught.value.why
+    drive = Drive(path=another, read_only=True)
+    readable = replace(hardware, drives=(*hardware.drives, drive))
+    assert another in confinement(emulator, readable, tmp_path).reads
+    assert another not in confinement(emulator, readable, tmp_path).writes
+    assert confinement(emulator, replace(hardware, network=False), tmp_path).network is False
+
+
+@pytest.mark.parametrize("outside", [True, False])
+def test_the_way_into_the_guest_is_open(
+    emulator: Emulator, hardware: Hardware, free_port: int, *, outside: bool
+) -> None:
+    """QEMU may serve at the one port of the host, and is confined all the same."""
+    with Machine(emulator, replace(hardware, ssh_port=free_port, outside=outside)) as machine:
+        machine.expect("is up", timeout=60)
+        socket.create_connection(("127.0.0.1", free_port), timeout=10).close()
+        status = Path("/proc", str(machine._process.pid), "status").read_text()
+        assert "NoNewPrivs:\t1\n" in status
+        assert "Seccomp:\t2\n" in status
 
 
 def test_qemu_that_ends_at_once_shows_its_log(emulator: Emulator, hardware: Hardware) -> None:
@@ -56,7 +88,7 @@ def test_qemu_that_ends_at_once_shows_its_log(emulator: Emulator, hardware: Hard
 
 
 def test_qemu_that_cannot_be_started(hardware: Hardware, tmp_path: Path) -> None:
-    missing = Emulator(command=(str(tmp_path / "qemu"),))
+    missing = Emulator(command=(str(tmp_path / "qemu"),), reach=())
     with pytest.raises(MachineError, match="QEMU cannot be started"), Machine(missing, hardware):
         pass
 

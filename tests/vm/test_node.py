@@ -1,5 +1,7 @@
 import json
+import os
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -7,6 +9,7 @@ import yaml
 
 from assembler.errors import AssembleError
 from assembler.formats import qcow2
+from assembler.formats.hostfile import HostFileError
 from assembler.formats.iso import write_iso
 from assembler.vm import node
 from assembler.vm.seed import SeedError, read_key, with_keys
@@ -59,6 +62,7 @@ def test_state_is_made_once_and_kept(tmp_path: Path) -> None:
     state = tmp_path / "var.qcow2"
     node.keep_state(state)
     assert state.stat().st_size < 1 << 20
+    assert state.stat().st_mode & 0o777 == 0o600
     subprocess.run(["qemu-io", "-f", "qcow2", "-c", "write -P 7 1G 64k", state], check=True, capture_output=True)
     before = state.read_bytes()
     node.keep_state(state)
@@ -174,3 +178,167 @@ def test_hardware_that_starts_from_a_disk(built: node.Built, *, initrd: bool) ->
     assert machine.kernel == built.folder / "vmlinuz"
     assert machine.initrd == (built.folder / "initrd.img" if initrd else None)
     assert machine.append == "root=/dev/vda rw console=tty0 console=ttyS0,115200"
+
+
+# --- a folder that somebody else has filled ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"architecture": "amd64", "name": "../x"}',
+        '{"architecture": "amd64", "name": 7}',
+        '{"architecture": "amd64", "name": null}',
+        '{"architecture": "vax", "name": "x"}',
+        '{"architecture": ["amd64"], "name": "x"}',
+        '{"architecture": {}, "name": "x"}',
+        '"architecture"',
+        '{"name":' + "[" * 100_000,
+        '{"architecture": "amd64", "name": "x", "n": ' + "1" * 10_000 + "}",
+        '{"architecture": "amd64", "name": "x", "n": NaN}',
+    ],
+)
+def test_a_manifest_that_lies(tmp_path: Path, text: str) -> None:
+    (tmp_path / "manifest.json").write_text(text)
+    with pytest.raises(AssembleError, match="no manifest of a build"):
+        node.built(tmp_path)
+    (tmp_path / "rootfs.qcow2").touch()
+    assert not node.root_disk(tmp_path / "rootfs.qcow2")
+
+
+@pytest.mark.parametrize("artifacts", ["7", "{}", '["x"]', '[{"name": 7}]', "null"])
+def test_artifacts_that_lie(tmp_path: Path, artifacts: str) -> None:
+    (tmp_path / "manifest.json").write_text(f'{{"artifacts": {artifacts}}}')
+    assert not node.root_disk(tmp_path / "rootfs.qcow2")
+
+
+def test_a_manifest_that_never_ends(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "manifest.json")
+    with pytest.raises(AssembleError, match="no regular file"):
+        node.built(tmp_path)
+    (tmp_path / "manifest.json").unlink()
+    (tmp_path / "manifest.json").symlink_to("/dev/zero")
+    with pytest.raises(AssembleError, match="symbolic link"):
+        node.built(tmp_path)
+    (tmp_path / "manifest.json").unlink()
+    (tmp_path / "manifest.json").touch()
+    os.truncate(tmp_path / "manifest.json", 1 << 40)
+    with pytest.raises(AssembleError, match="larger than it may be"):
+        node.built(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["node.iso", "cloud-init-seed.iso", "vmlinuz", "initrd.img"])
+def test_what_the_machine_would_see_is_in_the_folder(built: node.Built, tmp_path: Path, name: str) -> None:
+    secret = tmp_path / "id_ed25519"
+    secret.write_text("secret")
+    (built.folder / name).symlink_to(secret)
+    with pytest.raises(HostFileError, match="is no regular file"):
+        node.built(built.folder)
+
+
+def qemu_img(*arguments: str | Path) -> None:
+    subprocess.run(["qemu-img", *arguments], check=True, capture_output=True)
+
+
+def with_feature(path: Path, bit: int) -> None:
+    data = bytearray(qcow2.empty(1 << 20))
+    data[72:80] = (1 << bit).to_bytes(8, "big")
+    path.write_bytes(data)
+
+
+def with_extension(path: Path) -> None:
+    """A name of a data file without the feature that says so."""
+    name = b"/etc/passwd"
+    data = bytearray(qcow2.empty(1 << 20))
+    data[112:120] = (0x44415441).to_bytes(4, "big") + len(name).to_bytes(4, "big")
+    data[120 : 120 + len(name)] = name
+    path.write_bytes(data)
+
+
+DISKS: dict[str, tuple[Callable[[Path], object], str]] = {
+    "overlay": (
+        lambda path: qemu_img("create", "-u", "-f", "qcow2", "-b", "/etc/passwd", "-F", "raw", path, "1M"),
+        "overlay over another file",
+    ),
+    "data file": (
+        lambda path: qemu_img("create", "-f", "qcow2", "-o", f"data_file={path}.raw,data_file_raw=on", path, "1M"),
+        "data in another file",
+    ),
+    "data file of version 3": (with_extension, "data in another file"),
+    "unknown feature": (lambda path: with_feature(path, 40), "unknown features"),
+    "raw": (lambda path: path.write_bytes(bytes(1 << 20)), "not a qcow2 image"),
+    "no size": (lambda path: path.write_bytes(qcow2.empty(512).replace(b"\2\0", b"\0\0", 1)), "0 bytes"),
+    "encrypted": (lambda path: path.write_bytes(_encrypted()), "encrypted"),
+    "empty": (lambda path: path.touch(), "not a qcow2 image"),
+    "link": (lambda path: path.symlink_to(path.parent / "elsewhere.qcow2"), "symbolic link"),
+    "dangling link": (lambda path: path.symlink_to(path.parent / "nowhere"), "symbolic link"),
+    "pipe": (os.mkfifo, "no regular file"),
+    "folder": (lambda path: path.mkdir(), "no regular file"),
+}
+
+
+def _encrypted() -> bytes:
+    data = bytearray(qcow2.empty(1 << 20))
+    data[32:36] = (2).to_bytes(4, "big")
+    return bytes(data)
+
+
+@pytest.mark.parametrize("kind", DISKS)
+def test_disks_that_qemu_must_not_open(tmp_path: Path, kind: str) -> None:
+    make, why = DISKS[kind]
+    (tmp_path / "elsewhere.qcow2").write_bytes(qcow2.empty(1 << 20))
+    disk = tmp_path / "x.qcow2"
+    make(disk)
+    with pytest.raises(AssembleError, match=why):
+        node.keep_state(disk)
+    with pytest.raises(AssembleError, match=why):
+        node.copy_root(disk, tmp_path / "copy.qcow2")
+    assert not (tmp_path / "nowhere").exists()
+
+
+@pytest.mark.parametrize("options", [(), ("-o", "extended_l2=on,cluster_size=128k"), ("-o", "compat=0.10")])
+def test_disks_that_need_nothing_else(tmp_path: Path, options: tuple[str, ...]) -> None:
+    disk = tmp_path / "x.qcow2"
+    qemu_img("create", "-f", "qcow2", *options, disk, "1M")
+    node.keep_state(disk)
+    # With a hole of a terabyte, which is not copied byte by byte.
+    os.truncate(disk, 1 << 40)
+    node.copy_root(disk, tmp_path / "copy.qcow2")
+    copy = (tmp_path / "copy.qcow2").stat()
+    assert copy.st_size == 1 << 40
+    assert copy.st_blocks * 512 < 4 << 20
+    with disk.open("rb") as before, (tmp_path / "copy.qcow2").open("rb") as after:
+        assert before.read(1 << 20) == after.read(1 << 20)
+
+
+def seed_with(tmp_path: Path, meta: bytes) -> Path:
+    seed = tmp_path / "seed.iso"
+    write_iso(seed, {"/user-data": b"#cloud-config\n", "/meta-data": meta}, label="cidata", epoch=0)
+    return seed
+
+
+@pytest.mark.parametrize(
+    "meta",
+    [
+        b"a: &a [x, x]\nb: &b [*a, *a]\npublic-keys: [*b, *b]\n",
+        b"public-keys: " + b"[" * 5000,
+        b"public-keys: " + b"[" * 40 + b"]" * 40,
+        b"instance-id: 2001-99-99\n",
+        b"? [a, b]\n: c\n",
+        b"a: !!timestamp x\n",
+        b"a: " + b"x" * (1 << 18),
+        b"\xff\xfe\xff",
+        b"- a\n",
+        b"--- a\n--- b\n",
+    ],
+)
+def test_meta_data_that_is_an_attack(tmp_path: Path, meta: bytes) -> None:
+    with pytest.raises(SeedError, match="meta-data is no YAML"):
+        with_keys(seed_with(tmp_path, meta), [KEY], tmp_path / "out.iso")
+
+
+def test_a_seed_that_is_large(tmp_path: Path) -> None:
+    seed = tmp_path / "seed.iso"
+    write_iso(seed, {"/user-data": bytes(17 << 20)}, label="cidata", epoch=0)
+    with pytest.raises(AssembleError, match="larger than it may be"):
+        with_keys(seed, [KEY], tmp_path / "out.iso")

@@ -9,8 +9,8 @@ import pytest
 
 from assembler.vm.qemu import Drive, Emulator, Hardware, arguments
 
-TCG = Emulator(command=("qemu",), uefi=(Path("/code.fd"), Path("/vars.fd")))
-KVM = Emulator(command=("loader", "qemu"), accelerated=True)
+TCG = Emulator(command=("qemu",), reach=(), uefi=(Path("/code.fd"), Path("/vars.fd")))
+KVM = Emulator(command=("loader", "qemu"), reach=(), accelerated=True)
 
 
 def after(argv: list[str], option: str) -> list[str]:
@@ -109,3 +109,21 @@ def test_no_network_no_forward() -> None:
 
 def test_a_network_that_leads_nowhere() -> None:
     assert after(arguments(TCG, Hardware(outside=False)), "-netdev") == ["user,id=net0,restrict=on"]
+
+
+def test_no_format_is_guessed_and_no_file_is_behind_another() -> None:
+    drives = (
+        Drive(path=Path("a.iso"), kind="cd"),
+        Drive(path=Path("b.qcow2"), format="qcow2", discard=True),
+        Drive(path=Path("c.qcow2"), format="qcow2", read_only=True),
+    )
+    argv = arguments(TCG, Hardware(drives=drives))
+    nodes = [json.loads(value) for value in after(argv, "-blockdev")]
+    assert [(node["driver"], node["file"]["driver"], "backing" in node) for node in nodes] == [
+        ("raw", "file", False),
+        ("qcow2", "file", True),
+        ("qcow2", "file", True),
+    ]
+    assert all(node["backing"] is None for node in nodes if "backing" in node)
+    assert "-drive" not in argv
+    assert "-hda" not in argv

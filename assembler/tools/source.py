@@ -1,0 +1,61 @@
+"""Where the programs that run on the build machine come from: a source of the assembler's own.
+
+Never from a recipe, a lock, an image or an archive that a recipe takes packages from: whoever wrote those decides what
+is in an image, not what runs here. One release of Debian serves all images, whatever their own.
+"""
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from assembler.debian.sources import Archive, archives, parse_sources
+
+BUILD = ("squashfs-tools", "e2fsprogs", "libarchive13t64", "pigz", "grub-common", "libc-bin")
+"""Packages whose programs run while building. mke2fs opens libarchive only when it is given a tar, so no dependency
+names it; libc-bin brings the locale C.UTF-8."""
+
+EMULATOR: Mapping[str, tuple[str, ...]] = {
+    "amd64": ("qemu-system-x86", "qemu-utils", "ovmf", "seabios"),
+    "arm64": ("qemu-system-arm", "qemu-utils", "qemu-efi-aarch64"),
+}
+"""QEMU and firmware by the architecture of the machine that it emulates: see vm/."""
+
+LEAST = Path(__file__).with_name("least.toml")
+"""The file with the least version of each package; see scripts/least-tools."""
+
+_SOURCES = """\
+Types: deb
+Suites: trixie trixie-updates
+Components: main
+
+Types: deb
+Suites: trixie-security
+Components: main
+"""
+
+
+@dataclass(frozen=True)
+class ToolSource:
+    """Archives to take tools from."""
+
+    sources: str
+    """deb822 sources, as in sources.list(5); without Signed-By, the keys that come with the assembler are trusted."""
+    least: Mapping[str, str]
+    """By package, the version that it must have at least: older ones are signed, too, but have known defects."""
+
+    @cached_property
+    def archives(self) -> tuple[Archive, ...]:
+        """Its archives. Raises Problems when `sources` is wrong."""
+        return tuple(archives(parse_sources(self.sources)))
+
+
+def built_in() -> ToolSource:
+    """The source that comes with the assembler: Debian 13, and for each package the version that it had at release."""
+    return ToolSource(sources=_SOURCES, least=tomllib.loads(LEAST.read_text("utf-8"))["least"])
+
+
+def of_user(sources: str) -> ToolSource:
+    """The source that the user's own configuration names in place of it, whose versions are the user's affair."""
+    return ToolSource(sources=sources, least={})

@@ -1,0 +1,116 @@
+"""What a machine makes when it first starts; tests/boot/ starts some."""
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from assembler.configure import identity
+from assembler.configure.engine import Settings, configure
+from assembler.tree.staging import Tree
+from tests.configure.packages import package
+
+FIRST_BOOT = Path(identity.__file__).with_name("first-boot")
+WANTED = "/etc/systemd/system/multi-user.target.wants/first-boot.service"
+
+
+def tree_with(*names: str, systemd: bool = True) -> Tree:
+    """The configured tree of packages with these names."""
+    tree = Tree()
+    tree.mkdir("/usr/lib/systemd/system" if systemd else "/usr/lib", parents=True)
+    configure(tree, [package(tree, name) for name in names], Settings(0, "amd64"))
+    return tree
+
+
+@pytest.mark.parametrize("name", sorted(identity.PACKAGES))
+def test_whatever_needs_an_identity_makes_it_on_the_first_boot(name: str) -> None:
+    tree = tree_with("else", name)
+    assert tree.at(identity.PROGRAM).mode == 0o755
+    assert tree.read(identity.PROGRAM) == FIRST_BOOT.read_bytes()
+    unit = tree.read_text("/usr/lib/systemd/system/first-boot.service")
+    assert f"ExecStart={identity.PROGRAM}\n" in unit
+    before = next(line for line in unit.splitlines() if line.startswith("Before=")).removeprefix("Before=").split()
+    assert {"ssh.service", "iscsid.service", "open-iscsi.service"} <= set(before)
+    assert tree.at(WANTED).target == "/usr/lib/systemd/system/first-boot.service"
+
+
+def test_others_get_nothing() -> None:
+    assert not tree_with("else").lexists(WANTED)
+    assert not tree_with("openssh-server", systemd=False).exists("/usr/lib/assembler")
+
+
+def test_first_boot_is_clean_shell() -> None:
+    subprocess.run(["shellcheck", "-o", "all", "-e", "SC2250", FIRST_BOOT], check=True)
+    assert os.access(FIRST_BOOT, os.X_OK)
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Path:
+    (tmp_path / "etc/ssh").mkdir(parents=True)
+    (tmp_path / "etc/iscsi").mkdir()
+    return tmp_path
+
+
+def first_boot(root: Path, *, path: str = os.defpath) -> None:
+    subprocess.run([FIRST_BOOT, root], check=True, env={"PATH": path}, capture_output=True)
+
+
+def snapshot(root: Path) -> dict[str, tuple[int, bytes]]:
+    return {str(path): (path.stat().st_mode & 0o7777, path.read_bytes()) for path in root.rglob("*") if path.is_file()}
+
+
+def test_host_keys_are_made_once_and_replaced_when_lost(machine: Path) -> None:
+    first_boot(machine)
+    made = snapshot(machine / "etc/ssh")
+    kinds = ("ecdsa", "ed25519", "rsa")
+    assert {Path(name).name for name in made} == {
+        f"ssh_host_{kind}_key{suffix}" for kind in kinds for suffix in ("", ".pub")
+    }
+    assert all(mode == 0o600 for name, (mode, _) in made.items() if not name.endswith(".pub"))
+    first_boot(machine)
+    assert snapshot(machine / "etc/ssh") == made
+    lost = {str(machine / f"etc/ssh/ssh_host_ed25519_key{suffix}") for suffix in ("", ".pub")}
+    for name in lost:
+        Path(name).unlink()
+    first_boot(machine)
+    after = snapshot(machine / "etc/ssh")
+    assert {name for name in made if after[name] != made[name]} == lost
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> str:
+    """A PATH with an iscsi-iname that gives another name each time, and no need to wait for keys.
+
+    Debian's own iscsi-iname comes with services that no development machine wants; the boot tests run it.
+    """
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    for name, text in (
+        ("iscsi-iname", '[ "$1" = -p ] && echo "$2:$(od -An -N6 -tx1 /dev/urandom | tr -d " ")"'),
+        ("ssh-keygen", ""),
+    ):
+        (folder / name).write_text(f"#!/bin/sh\n{text}\n")
+        (folder / name).chmod(0o755)
+    return f"{folder}:{os.defpath}"
+
+
+@pytest.mark.parametrize("shipped", [None, "GenerateName=yes\n", "", "InitiatorName=\n"])
+def test_initiator_name_is_made_once(machine: Path, path: str, shipped: str | None) -> None:
+    name = machine / "etc/iscsi/initiatorname.iscsi"
+    if shipped is not None:
+        name.write_text(shipped)
+    first_boot(machine, path=path)
+    made = name.read_text()
+    assert made.startswith("InitiatorName=iqn.1993-08.org.debian:01:")
+    assert name.stat().st_mode & 0o7777 == 0o600
+    first_boot(machine, path=path)
+    assert name.read_text() == made
+    assert [path.name for path in name.parent.iterdir()] == [name.name]
+
+
+def test_an_initiator_name_of_the_users_stays(machine: Path, path: str) -> None:
+    name = machine / "etc/iscsi/initiatorname.iscsi"
+    name.write_text("# mine\nInitiatorName=iqn.2026-01.org.example:n1\n")
+    first_boot(machine, path=path)
+    assert name.read_text() == "# mine\nInitiatorName=iqn.2026-01.org.example:n1\n"

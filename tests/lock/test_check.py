@@ -1,0 +1,162 @@
+"""A lock says nothing that its recipe does not allow: each forgery of one is refused, by the key that was forged."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from assembler.errors import AssembleError, Problems
+from assembler.lock.check import matches, require
+from assembler.lock.model import Lock, LockedFile, LockedImage, LockedPackage
+from assembler.lock.toml import LockError
+from assembler.recipe.model import Kernel, Kubernetes, KubernetesPart, Recipe
+from assembler.store.objects import Store
+from assembler.store.transport import Transport
+from tests.debian.archives import fingerprint, source
+from tests.http_server import Server
+from tests.lock.test_resolve import base, lock, publish_suite, recipe, transport  # noqa: F401  a fixture
+from tests.lock.test_toml import LOCK
+
+DIGEST = "a" * 64
+PARTS = ("kubeadm", "kubectl", "containerd", "runc", "crictl", "nerdctl", "cni_plugins")
+
+
+def kubernetes(**values: Any) -> Recipe:
+    """A recipe with one file of a publisher and one container image."""
+    others: dict[str, Any] = {name: KubernetesPart(source="none") for name in PARTS}
+    kubelet = KubernetesPart(url="https://example.org/kubelet", **values)
+    image = "example.org/pause:1"
+    return recipe("hello").model_copy(
+        update={"kubernetes": Kubernetes(kubelet=kubelet, images="none", extra_images=[image], **others)}
+    )
+
+
+FILE = LockedFile(
+    name="kubelet",
+    version="1",
+    url="https://example.org/kubelet",
+    size=1,
+    sha256="1" * 64,
+    learned="first-use",
+    witness="",
+    role="kubernetes",
+)
+IMAGE = LockedImage(
+    name="example.org/pause:1",
+    platform="linux/amd64",
+    index="2" * 64,
+    manifest="3" * 64,
+    size=1,
+    learned="first-use",
+)
+
+
+@pytest.fixture
+def honest(server: Server, store: Store, transport: Transport) -> Lock:  # noqa: F811  the fixture
+    publish_suite(server, "trixie", base(hello={}))
+    found = lock(recipe("hello"), server, store, transport)
+    return replace(found, files=(FILE,), images=(IMAGE,))
+
+
+def refused(forged: Lock, it: Recipe) -> list[str]:
+    """The keys of what is wrong with `forged`."""
+    with pytest.raises(Problems) as caught:
+        require(forged, it, DIGEST, build_architecture="amd64", path=Path("x.lock.toml"))
+    assert all("stranger" in error.hint for error in caught.value.errors)
+    return [error.where.key for error in caught.value.errors]
+
+
+def package(it: Lock, name: str, **changes: Any) -> Lock:
+    """`it` with one package changed."""
+
+    def one(each: LockedPackage) -> LockedPackage:
+        return replace(each, **changes) if each.name == name else each
+
+    return replace(it, packages=tuple(map(one, it.packages)))
+
+
+def test_an_honest_lock_is_taken(honest: Lock) -> None:
+    require(honest, kubernetes(), DIGEST, build_architecture="amd64", path=Path("x.lock.toml"))
+
+
+def test_a_lock_is_for_one_recipe_and_one_kind_of_machine(tmp_path: Path) -> None:
+    path, it = tmp_path / "x.lock.toml", recipe()
+    assert matches(LOCK, DIGEST)
+    with pytest.raises(LockError, match=r"the recipe has changed since it was locked.*`assemble lock`"):
+        require(LOCK, it, "b" * 64, build_architecture="amd64", path=path)
+    with pytest.raises(LockError, match="building on amd64: this machine is arm64"):
+        require(LOCK, it, DIGEST, build_architecture="arm64", path=path)
+
+
+ARCHIVES: dict[str, Callable[[Lock], Lock]] = {
+    "archives.trixie": lambda it: replace(it, archives=(replace(it.archives[0], root="https://evil.example"),)),
+    "archives.sid": lambda it: replace(it, archives=(*it.archives, replace(it.archives[0], id="sid", suite="sid"))),
+    "archives.trixie.components": lambda it: replace(
+        it, archives=(replace(it.archives[0], components=("main", "non-free")),)
+    ),
+    "archives.trixie.indices": lambda it: replace(
+        it,
+        archives=(
+            replace(
+                it.archives[0],
+                indices=(replace(it.archives[0].indices[0], path="contrib/binary-amd64/Packages.xz"),),
+            ),
+        ),
+    ),
+    "archives.trixie.signed_by": lambda it: replace(it, archives=(replace(it.archives[0], signed_by=("0" * 40,)),)),
+}
+OTHERS: dict[str, Callable[[Lock], Lock]] = {
+    "architecture": lambda it: replace(it, architecture="arm64"),
+    'packages."hello_1.0_amd64"': lambda it: package(it, "hello", roles=("boot", "rootfs")),
+    'packages."hello_1.0_arm64"': lambda it: package(it, "hello", architecture="arm64"),
+    "packages": lambda it: package(it, "shim-signed", roles=("rootfs",)),
+    "files.kubelet.url": lambda it: replace(it, files=(replace(FILE, url="https://evil.example/kubelet"),)),
+    "files.kubelet.learned": lambda it: replace(it, files=(replace(FILE, learned="known"),)),
+    "files.kubelet.witness": lambda it: replace(
+        it, files=(replace(FILE, learned="publisher", witness="https://evil.example/sums"),)
+    ),
+    "files.kubectl": lambda it: replace(it, files=(FILE, replace(FILE, name="kubectl"))),
+    'images."example.org/pause:1".platform': lambda it: replace(it, images=(replace(IMAGE, platform="linux/arm64"),)),
+    'images."example.org/pause:1".learned': lambda it: replace(it, images=(replace(IMAGE, learned="recipe"),)),
+    'images."example.org/evil:1"': lambda it: replace(it, images=(IMAGE, replace(IMAGE, name="example.org/evil:1"))),
+}
+
+
+@pytest.mark.parametrize("key", ARCHIVES | OTHERS)
+def test_what_the_recipe_does_not_allow_is_refused(honest: Lock, key: str) -> None:
+    assert key in refused((ARCHIVES | OTHERS)[key](honest), kubernetes())
+
+
+def test_nobody_else_may_sign_for_an_archive_with_a_key_of_its_own(honest: Lock) -> None:
+    other = recipe("hello", sources=source(key="other"))
+    assert "archives.trixie.signed_by" in refused(honest, other)
+    assert honest.archives[0].signed_by == (fingerprint(),)
+
+
+def test_what_is_missing_is_said(honest: Lock) -> None:
+    keys = refused(replace(honest, files=(), images=()), kubernetes())
+    assert keys == ["files.kubelet", 'images."example.org/pause:1"']
+
+
+def test_a_digest_in_the_recipe_counts(honest: Lock) -> None:
+    keys = refused(honest, kubernetes(sha256="9" * 64))
+    assert keys == ["files.kubelet.sha256"]
+
+
+def test_a_time_in_the_recipe_counts(honest: Lock) -> None:
+    it = kubernetes().model_copy(update={"epoch": 5})
+    assert refused(honest, it) == ["source_date_epoch"]
+
+
+def test_a_kernel_comes_from_the_package_that_the_recipe_names(honest: Lock) -> None:
+    it = kubernetes().model_copy(update={"kernel": Kernel(source="vanilla", package="linux-source-6.12")})
+    assert "packages" in refused(honest, it)
+    forged = package(honest, "linux-image", roles=("kernel-source",))
+    assert 'packages."linux-image_1.0_amd64"' in refused(forged, it)
+
+
+def test_wrong_sources_are_the_recipes_fault(honest: Lock) -> None:
+    with pytest.raises(AssembleError):
+        require(honest, recipe(sources="Types: deb\n"), DIGEST, build_architecture="amd64", path=Path("x"))

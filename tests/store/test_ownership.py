@@ -1,0 +1,100 @@
+"""Who else may change a folder: its owner, its mode, and all that is above it."""
+
+import grp
+import os
+import pwd
+from pathlib import Path
+
+import pytest
+
+from assembler.store.ownership import changeable, intruders
+
+SOMEBODY = 65533
+"""A user that owns nothing here."""
+
+
+def test_a_folder_of_ones_own(tmp_path: Path) -> None:
+    folder = tmp_path / "a/b"
+    folder.mkdir(parents=True)
+    assert intruders(folder) is None, "below the sticky folder for temporary files"
+    assert intruders(Path("/")) is None
+
+
+@pytest.mark.parametrize("mode", [0o777, 0o707, 0o702, 0o1777])
+def test_what_others_may_write_to(tmp_path: Path, mode: int) -> None:
+    folder = tmp_path / "a"
+    folder.mkdir()
+    folder.chmod(mode)
+    assert intruders(folder) == (folder, f"others may write to it (mode {mode:04o})")
+    assert changeable(folder) == f"others may write to it (mode {mode:04o})"
+
+
+def test_a_folder_above_that_others_may_write_to(tmp_path: Path) -> None:
+    folder = tmp_path / "open/b/c"
+    folder.mkdir(parents=True)
+    (tmp_path / "open").chmod(0o777)
+    found = intruders(folder)
+    assert found is not None
+    assert found[0] == tmp_path / "open"
+    (tmp_path / "open").chmod(0o1777)
+    assert intruders(folder) is None, "nobody else may replace what is in a sticky folder"
+
+
+def test_links_and_where_they_lead(tmp_path: Path) -> None:
+    (tmp_path / "open/real").mkdir(parents=True)
+    (tmp_path / "safe").mkdir()
+    link = tmp_path / "safe/link"
+    link.symlink_to("../open/real")
+    assert intruders(link) is None
+    (tmp_path / "open").chmod(0o777)
+    assert intruders(link) == (tmp_path / "open", "others may write to it (mode 0777)")
+    absolute = tmp_path / "safe/absolute"
+    absolute.symlink_to(tmp_path / "open/real")
+    assert intruders(absolute) == intruders(link)
+    (tmp_path / "open/back").symlink_to(tmp_path / "safe")
+    assert intruders(tmp_path / "open/back") is not None, "the link could be replaced"
+    loop = tmp_path / "loop"
+    loop.symlink_to(loop)
+    with pytest.raises(OSError, match="too many"):
+        intruders(loop)
+
+
+def test_somebody_elses(tmp_path: Path) -> None:
+    """Of this user's folder, as another user sees it; root's are everybody's ground, so root gives it away first."""
+    folder = tmp_path / "a"
+    folder.mkdir()
+    if os.geteuid() == 0:
+        os.chown(folder, SOMEBODY, SOMEBODY)
+        found = intruders(folder)
+    else:
+        found = intruders(folder, caller=SOMEBODY)
+    assert found is not None
+    assert found[1].startswith("it belongs to ")
+
+
+def test_the_group_that_is_the_users_alone(tmp_path: Path) -> None:
+    """umask 002 is harmless where each user has a group of its own, and is not where others are in it."""
+    folder = tmp_path / "a"
+    folder.mkdir()
+    folder.chmod(0o775)
+    user = pwd.getpwuid(os.geteuid())
+    group = grp.getgrgid(folder.stat().st_gid)
+    others = [one for one in pwd.getpwall() if one.pw_gid == group.gr_gid and one.pw_name not in {"root", user.pw_name}]
+    alone = group.gr_name == user.pw_name and set(group.gr_mem) <= {user.pw_name} and not others
+    assert (intruders(folder) is None) == alone
+    if os.geteuid() == 0:
+        os.chown(folder, 0, SOMEBODY)
+        assert intruders(folder) is not None, "a group that is not ours"
+
+
+def test_further_users_by_an_access_control_list(tmp_path: Path) -> None:
+    folder = tmp_path / "a"
+    folder.mkdir()
+    # user::rwx user:65533:rwx group::--- mask::rwx other::---, as linux/posix_acl_xattr.h has it
+    entries = ((0x01, 7, 0xFFFFFFFF), (0x02, 7, SOMEBODY), (0x04, 0, 0xFFFFFFFF), (0x10, 7, 0xFFFFFFFF),
+               (0x20, 0, 0xFFFFFFFF))  # fmt: skip
+    value = (2).to_bytes(4, "little") + b"".join(
+        tag.to_bytes(2, "little") + bits.to_bytes(2, "little") + who.to_bytes(4, "little") for tag, bits, who in entries
+    )
+    os.setxattr(folder, "system.posix_acl_access", value)
+    assert intruders(folder) == (folder, "others may write to it (mode 0770)")

@@ -1,0 +1,285 @@
+"""Nothing runs on a lock's word: what is not signed by who may, is too old, or lies elsewhere, is refused first."""
+
+import gc
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from assembler.errors import AssembleError
+from assembler.lock.model import LockedPackage, LockedToolbox
+from assembler.lock.toml import LockError, format_tools, parse_tools
+from assembler.store.objects import Store
+from assembler.store.transport import OfflineError, Transport
+from assembler.tools.locking import lock_tools
+from assembler.tools.ready import open_pinned, open_tools
+from assembler.tools.source import BUILD, EMULATOR, ToolSource, built_in, of_user
+from assembler.tools.toolbox import Toolbox
+from assembler.tools.trust import ProvedTools, ToolTrustError, prove
+from tests.debian import debs
+from tests.debian.archives import NOW, date, source
+from tests.http_server import Server
+from tests.lock.test_resolve import suite_files, where
+
+FOLDERS = (debs.folder("./usr"), debs.folder("./usr/bin"))
+DEBS = {
+    "tool": debs.deb("tool", *FOLDERS, debs.item("./usr/bin/tool", b"#!x", mode=0o755)),
+    "libtool": debs.deb("libtool", debs.folder("./usr")),
+}
+Stanzas = Mapping[str, Mapping[str, str]]
+STANZAS: Stanzas = {"tool": {"Depends": "libtool"}, "libtool": {}}
+
+
+@dataclass
+class House:
+    """Where tools come from and are kept."""
+
+    server: Server
+    store: Store
+    source: ToolSource
+
+    def publish(self, stanzas: Stanzas = STANZAS, *, days: int = 1, key: str = "archive") -> None:
+        fields = {"Date": date(NOW - timedelta(days=days))}
+        for path, data in suite_files("trixie", stanzas, fields, debs=DEBS, key=key).items():
+            self.server.serve(f"/debian{path}", data)
+
+    def lock(self) -> LockedToolbox:
+        with Transport(attempts=1) as transport:
+            return lock_tools(
+                ["tool"],
+                "amd64",
+                self.source,
+                transport=transport,
+                store=self.store,
+                mirrors=where(self.server),
+                now=NOW,
+            )
+
+    def prove(self, tools: LockedToolbox, store: Store | None = None, *, offline: bool = False) -> ProvedTools:
+        with Transport(offline=offline, attempts=1) as transport:
+            return prove(
+                tools,
+                self.source,
+                transport=transport,
+                store=store or self.store,
+                mirrors=replace(where(self.server), snapshots=()),
+                now=NOW,
+            )
+
+
+@pytest.fixture
+def house(server: Server, store: Store) -> House:
+    it = House(server, store, of_user(source()))
+    it.publish()
+    return it
+
+
+@pytest.fixture
+def empty(tmp_path_factory: pytest.TempPathFactory) -> Store:
+    return Store(tmp_path_factory.mktemp("empty") / "store")
+
+
+def forged(tools: LockedToolbox, **changes: Any) -> LockedToolbox:
+    """`tools` with another package `tool`."""
+    packages = [replace(each, **changes) if each.name == "tool" else each for each in tools.packages]
+    return replace(tools, packages=tuple(packages))
+
+
+def test_a_lock_of_tools_is_proved_here_and_elsewhere(house: House, empty: Store) -> None:
+    tools = house.lock()
+    assert [package.name for package in tools.packages] == ["libtool", "tool"]
+    assert parse_tools(format_tools(tools), "x") == tools
+    assert house.prove(tools).packages == tools.packages
+    assert house.prove(tools, empty).architecture == "amd64"
+
+
+def test_a_store_that_was_filled_proves_without_a_network(house: House, empty: Store) -> None:
+    tools = house.lock()
+    assert house.prove(tools, offline=True)
+    house.prove(tools, empty)
+    assert house.prove(tools, empty, offline=True)
+    # Also without the note that it was proved, from InRelease and indices.
+    with empty.without_results() as bare:
+        assert house.prove(tools, bare, offline=True)
+
+
+def test_without_what_was_signed_nothing_is_proved_offline(house: House, empty: Store) -> None:
+    with pytest.raises(ToolTrustError) as caught:
+        house.prove(house.lock(), empty, offline=True)
+    assert "nobody who is trusted has signed libtool 1.0" in caught.value.what
+    assert any("offline" in line for line in caught.value.details)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"sha256": "0" * 64},
+        {"size": 1},
+        {"version": "2.0"},
+        {"path": "pool/evil.deb"},
+        {"name": "mksquashfs"},
+        {"architecture": "arm64"},
+        {"source": "evil"},
+    ],
+)
+def test_what_nobody_signed_is_refused(house: House, empty: Store, changes: dict[str, object]) -> None:
+    tools = forged(house.lock(), **changes)
+    for store in (house.store, empty):
+        with pytest.raises(ToolTrustError, match="which would run on this machine") as caught:
+            house.prove(tools, store)
+        assert len(caught.value.details) >= 2, "what was tried"
+
+
+def test_an_archive_of_somebody_else_counts_for_nothing(house: House) -> None:
+    tools = house.lock()
+    (locked,) = tools.archives
+    for other in (
+        replace(locked, root=house.server.url("/evil")),
+        replace(locked, suite="evil"),
+    ):
+        lying = replace(forged(tools, sha256="0" * 64), archives=(other,))
+        with pytest.raises(ToolTrustError) as caught:
+            house.prove(lying)
+        assert "is none of the assembler's own archives" in caught.value.details[0]
+
+
+def test_another_signer_counts_for_nothing(house: House, empty: Store) -> None:
+    tools = house.lock()
+    house.publish(key="evil")
+    evil = House(house.server, Store(empty.root / "evil"), of_user(source(key="evil"))).lock()
+    with pytest.raises(ToolTrustError) as caught:
+        house.prove(evil, empty)
+    assert re.search(r"signature of InRelease .* is not good|not signed by a trusted", "\n".join(caught.value.details))
+    with pytest.raises(ToolTrustError):
+        house.prove(tools, empty)
+
+
+def test_a_package_that_is_still_signed_is_as_good(house: House, empty: Store) -> None:
+    tools = house.lock()
+    # The archive has moved on, and nobody keeps what it was.
+    house.publish({**STANZAS, "another": {}}, days=0)
+    assert house.prove(tools, empty).packages == tools.packages
+
+
+def test_a_package_that_the_archive_has_dropped_is_refused(house: House, empty: Store) -> None:
+    tools = house.lock()
+    house.publish({"tool": {"Version": "1.1"}, "libtool": {}}, days=0)
+    with pytest.raises(ToolTrustError, match=r"signed tool 1\.0") as caught:
+        house.prove(tools, empty)
+    assert "trixie as it is now does not have tool so" in caught.value.details
+
+
+def test_old_versions_are_refused_though_they_are_signed(house: House) -> None:
+    tools = house.lock()
+    house.source = replace(house.source, least={"libtool": "1.1"})
+    with pytest.raises(ToolTrustError, match="too old") as caught:
+        house.prove(tools)
+    assert caught.value.details == ("libtool 1.0 is older than 1.1",)
+    with pytest.raises(LockError, match="only old versions"):
+        house.lock()
+
+
+def test_a_note_in_a_store_of_others_proves_nothing(house: House) -> None:
+    tools = house.lock()
+    house.prove(tools)
+    (note,) = (house.store.results / "proved-tools-1").iterdir()
+    assert json.loads(note.read_text())["packages"] == 2
+    lying = forged(tools, sha256="0" * 64)
+    house.store.trusted = False
+    with pytest.raises(ToolTrustError):
+        house.prove(lying)
+    assert house.prove(tools).packages == tools.packages
+    assert [path.name for path in (house.store.results / "proved-tools-1").iterdir()] == [note.name]
+
+
+def test_only_what_is_proved_is_laid_out(house: House) -> None:
+    tools = house.lock()
+    with Transport(attempts=1) as transport:
+        for each in (tools, forged(tools, sha256="0" * 64)):
+            box = None
+            try:
+                box = open_tools(
+                    each, house.source, transport=transport, store=house.store, mirrors=where(house.server), now=NOW
+                )
+            except ToolTrustError:
+                assert each is not tools
+            assert bool(box) == (each is tools)
+
+
+def test_pins_of_no_lock_are_kept_and_made_anew_when_the_archive_has_dropped_them(house: House) -> None:
+    def tool() -> LockedPackage:
+        with Transport(attempts=1) as transport:
+            box = open_pinned(
+                ["tool"],
+                "amd64",
+                house.source,
+                transport=transport,
+                store=house.store,
+                mirrors=replace(where(house.server), snapshots=()),
+                now=NOW,
+            )
+        assert box.find("tool").read_bytes() == b"#!x"
+        (pins,) = (house.store.results / "pinned-tools-1").iterdir()
+        return next(each for each in parse_tools(pins.read_text(), "x").packages if each.name == "tool")
+
+    house.publish({"tool": {}}, days=3)
+    first = tool()
+    house.publish({"tool": {"Version": "1.1"}}, days=2)
+    assert tool() == first, "what is in the store is enough"
+    for digest in [path.name for path in (house.store.root / "objects").glob("*/*")]:
+        house.store.path(digest).unlink()
+    for kept in (house.store.results / "proved-tools-1").iterdir():
+        kept.unlink()
+    assert tool().version == "1.1"
+
+
+def test_offline_is_said(house: House, empty: Store) -> None:
+    with Transport(offline=True) as transport, pytest.raises(OfflineError):
+        lock_tools(
+            ["tool"], "amd64", house.source, transport=transport, store=empty, mirrors=where(house.server), now=NOW
+        )
+
+
+def test_the_source_that_comes_along() -> None:
+    it = built_in()
+    assert {(archive.root, archive.suite) for archive in it.archives} == {
+        ("debian", "trixie"),
+        ("debian", "trixie-updates"),
+        ("debian-security", "trixie-security"),
+    }
+    assert not any(archive.source.key or archive.source.uris for archive in it.archives), "Debian's own"
+    assert {*BUILD, *(name for names in EMULATOR.values() for name in names), "libc6"} <= it.least.keys()
+
+
+def test_nothing_runs_from_a_store_that_others_can_write_to(house: House) -> None:
+    tools = house.lock()
+    with Transport(attempts=1) as transport:
+
+        def opened() -> Toolbox:
+            return open_tools(
+                tools, house.source, transport=transport, store=house.store, mirrors=where(house.server), now=NOW
+            )
+
+        planted = opened().find("tool")
+        assert planted.is_relative_to(house.store.root)
+        planted.chmod(0o755)
+        planted.write_bytes(b"evil")
+        assert opened().find("tool").read_bytes() == b"#!x", "what is not what was laid out is made anew"
+        house.store.trusted = False
+        planted.write_bytes(b"evil")
+        toolbox = opened()
+        program = toolbox.find("tool")
+        assert program.read_bytes() == b"#!x"
+        assert not program.is_relative_to(house.store.root)
+        deb = house.store.path(next(package.sha256 for package in tools.packages if package.name == "tool"))
+        deb.chmod(0o644)
+        deb.write_bytes(b"another")
+        with pytest.raises(AssembleError, match="tool"):
+            opened()
+    del toolbox
+    gc.collect()
+    assert not program.exists(), "it goes with the toolbox"

@@ -49,7 +49,8 @@ def short_names(copyright_file: bytes) -> tuple[str, ...]:
         for paragraph in paragraphs(text):
             field = paragraph.get("license")
             if field is not None and field.lines and "files" in paragraph:
-                for part in re.split(r"\s+(?:and|or)\s+|,|\s+with\s+.*", field.lines[0], flags=re.IGNORECASE):
+                line = " ".join(field.lines[0].split())
+                for part in re.split(r" (?:and|or) |,| with .*", line, flags=re.IGNORECASE):
                     if part and part.strip():
                         names.add(part.strip())
     except Deb822Error:

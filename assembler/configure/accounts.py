@@ -547,7 +547,7 @@ def _adduser_conf(tree: Tree, options: Mapping[str, str]) -> dict[str, str]:
     }  # fmt: skip
     if tree.is_file(path):
         for line in tree.read_text(path).splitlines():
-            match = re.match(r"\s*(\w+)\s*=\s*(.*?)\s*$", line)
+            match = re.match(r"(\w+)\s*=\s*(.*)", line.strip())
             if match:
                 values[match[1].upper()] = match[2].strip("\"'")
     return values

@@ -61,7 +61,7 @@ def _header(text: str) -> Iterator[tuple[str, list[str]]]:
     """The ``# Depends:`` and ``# Conflicts:`` lines in the comment at the top of a file, the first of each."""
     seen: set[str] = set()
     for line in text.splitlines():
-        match = re.match(r"# (Depends|Conflicts):\s+(.*?)\s*$", line)
+        match = re.match(r"# (Depends|Conflicts):\s(.*)", line)
         if match and match[1] not in seen:
             seen.add(match[1])
             yield match[1], match[2].split()

@@ -30,7 +30,7 @@ def parse_profile(text: str) -> dict[str, str]:
     profile: dict[str, str] = {}
     name = ""
     for line in text.split("\n"):
-        match = re.match(r"(\S+):(?:\s+(.*?))?\s*$", line)
+        match = re.match(r"(\S+):(?:\s+(.*))?$", line.rstrip())
         if match:
             name = match[1].removesuffix("-Final")
             profile[name] = match[2] or ""

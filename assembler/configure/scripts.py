@@ -16,7 +16,7 @@ from assembler.configure.shell import Function, ParseError, Statement, parse, re
 from assembler.configure.snippets import MARKER, Snippet, compile_snippet, marker_index, split
 
 Layer = Literal["nothing", "snippets", "calls", "rule", "unhandled"]
-_ERREXIT = re.compile(r"\A#![^\n]*\s-\w*e|^\s*set -\w*e", re.MULTILINE)
+_ERREXIT = re.compile(r"\A#![^\n]*\s-\w*e|^[ \t]*set -\w*e", re.MULTILINE)
 _MAX_SCRIPT = 1 << 18
 """Characters; the longest in Debian have a third of that. Longer ones are not looked into."""
 SCRIPTS = ("preinst", "postinst")

@@ -105,7 +105,7 @@ def _plain(body: str) -> str:
     dh_apparmor's ``mkdir -p `dirname "$LOCAL_APP_PROFILE"` `` names the folder that its profiles are in. The handler of
     ``dh_installinit --error-handler`` does not come into it: invoke-rc.d, which starts nothing here, does not fail.
     """
-    body = re.sub(r"(?m)^(\s*invoke-rc\.d [^|\n]*) \|\| \w+$", r"\1 || exit 1", body)
+    body = re.sub(r"(?m)^([ \t]*invoke-rc\.d [^|\n]*) \|\| \w+$", r"\1 || exit 1", body)
     return body.replace('`dirname "$LOCAL_APP_PROFILE"`', "/etc/apparmor.d/local")
 
 

@@ -517,7 +517,7 @@ class _Helper:
                     self.tree.remove(link)
             if path.startswith("/") and self.tree.is_file(path):
                 text = self.tree.read_text(path)
-                pending += [self.find(name) for name in re.findall(r"(?im)^\s*Also=(.+)$", text)]
+                pending += [self.find(name) for name in re.findall(r"(?im)^[ \t]*Also=(.+)$", text)]
 
     def disable(self, name: str, *, purge: bool) -> None:
         self.remove_links(self.find(name), purge=purge)

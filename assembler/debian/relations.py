@@ -13,12 +13,13 @@ FIELDS = ("Pre-Depends", "Depends", "Conflicts", "Breaks", "Recommends", "Sugges
 """The fields that choosing packages looks at, in the order in which apt does."""
 
 _RELATION = re.compile(
-    r"""\s* (?P<name>[A-Za-z0-9][A-Za-z0-9+.-]*) (?: : (?P<qualifier>[a-z0-9-]+) )?
-        \s* (?: \( \s* (?P<operator><<|<=|=|>=|>>|<|>) \s* (?P<version>[^\s()=<>]+) \s* \) )?
-        \s* (?: \[ (?P<architectures>[^][]*) \] )?
-        \s* (?: <[^<>]*> \s* )* """,
+    r"""\s*+ (?P<name>[A-Za-z0-9][A-Za-z0-9+.-]*+) (?: : (?P<qualifier>[a-z0-9-]++) )?+
+        \s*+ (?: \( \s*+ (?P<operator><<|<=|=|>=|>>|<|>) \s*+ (?P<version>[^\s()=<>]++) \s*+ \) )?+
+        \s*+ (?: \[ (?P<architectures>[^][]*+) \] )?+
+        \s*+ (?: <[^<>]*+> \s*+ )*+ """,
     re.VERBOSE,
 )
+"""Nothing in it is tried a second time: many blanks would take a power of their number."""
 # Old forms that dpkg and apt still read; they include equality in spite of their looks.
 _OLD_OPERATORS = {"<": "<=", ">": ">="}
 
@@ -60,7 +61,7 @@ def _relation(text: str) -> Relation:
     match = _RELATION.fullmatch(text)
     if match is None:
         raise AssembleError(
-            f"cannot read the package relation `{text.strip()}`", why="it is not of the form `name (>= version)`"
+            f"cannot read the package relation `{text.strip()[:200]}`", why="it is not of the form `name (>= version)`"
         )
     name, qualifier, operator, version, architectures = match.groups()
     return Relation(

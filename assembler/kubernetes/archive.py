@@ -10,7 +10,7 @@ from assembler.tree.compressed import DAMAGE, plain
 from assembler.tree.content import Slice
 from assembler.tree.tar import Limits, Member, index
 
-_KIND = "archive-1"
+_KIND = "archive-2"
 LIMITS = Limits(unpacked=4 << 30, members=100_000)
 """What an archive may ask of us; containerd's has 130 MB."""
 

@@ -294,7 +294,7 @@ class Store:
     ) -> Path:
         """The file or folder computed from the inputs that `key` digests, made by `make(path)` when it is missing.
 
-        `kind` names the computation and its version ("unpacked-2"); `key` is a file name, by custom a hex digest.
+        `kind` names the computation and its version ("unpacked-3"); `key` is a file name, by custom a hex digest.
         When two builds want the same result, one makes it and the other waits. `sound` looks at one that is there;
         what it finds damaged is made anew.
         """

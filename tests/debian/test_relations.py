@@ -1,5 +1,6 @@
 """Relation fields."""
 
+import time
 from contextlib import suppress
 
 import pytest
@@ -69,3 +70,25 @@ def test_restriction_lists() -> None:
     groups = parse_relations("a [amd64] | b [!amd64], c [any], d [!arm64 !amd64], e")
     assert restrict(groups, "amd64") == parse_relations("a [amd64], c [any], e")
     assert restrict(groups, "arm64") == parse_relations("b [!amd64], c [any], e")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a" + " " * 200_000 + "x",
+        "a (>= " + " " * 200_000,
+        "a (= 1" + " " * 200_000 + "x",
+        "a" * 200_000 + ":" + "b" * 200_000 + "!",
+        "a " + "<x> " * 50_000 + "x",
+        "a [" + "b " * 100_000,
+        "a (= 1)" * 50_000,
+    ],
+    ids=lambda text: f"{text[:12]}...",
+)
+def test_long_nonsense_is_refused_at_once(text: str) -> None:
+    """Blanks that two parts of a pattern may take are tried in all ways, unless it says otherwise."""
+    began = time.process_time()
+    with pytest.raises(AssembleError) as caught:
+        parse_relations(text)
+    assert time.process_time() - began < 1
+    assert len(str(caught.value)) < 1000

@@ -10,12 +10,15 @@ from pysequoia import Cert, SignatureMode, sign
 
 from assembler.audit import listing
 from assembler.audit.sbom import cyclonedx, parts
+from assembler.configure.scripts import SCRIPTS, analyse
 from assembler.debian.deb822 import Deb822Error, paragraphs
 from assembler.debian.index import Universe
+from assembler.debian.relations import parse_relations, restrict
 from assembler.debian.release import check_release, choose_indices, read_release
 from assembler.debian.solver import solve
 from assembler.debian.sources import archives as archives_of
 from assembler.debian.sources import parse_sources
+from assembler.debian.version import satisfies
 from assembler.errors import AssembleError
 from assembler.layers.cloudinit import seed
 from assembler.lock.toml import format_lock, parse_lock
@@ -217,6 +220,17 @@ def _manifests() -> Sequence[bytes]:
     ]
 
 
+def _relations(data: bytes, folder: Path) -> None:  # noqa: ARG001
+    text = data.decode("utf-8", "surrogateescape")
+    for group in restrict(parse_relations(text, package="x"), "amd64"):
+        for relation in group:
+            satisfies("1:2.3-4", relation.operator, relation.version)
+
+
+def _some_relations() -> Sequence[bytes]:
+    return [b"a (>= 1:2~3-4) | b [!amd64] <!nocheck> <stage1>, c:any, d (<< 2),\n e (= 1)"]
+
+
 def _listing(data: bytes, folder: Path) -> None:  # noqa: ARG001
     found = listing.lines(data.decode("ascii", "replace"))
     list(listing.differences(found, listing.lines(_listings()[0].decode("ascii"))))
@@ -229,6 +243,55 @@ def _listings() -> Sequence[bytes]:
     tree.link("/a/b", "/a/c")
     return ["".join(digest.listing(tree)).encode("ascii")]
 
+
+def _script(data: bytes, folder: Path) -> None:  # noqa: ARG001
+    """A maintainer script, which is looked at and never run."""
+    for script in SCRIPTS:
+        analyse("x", script, data.decode("utf-8", "surrogateescape"), "amd64")
+
+
+_POSTINST = rb"""#!/bin/sh
+set -e
+case "$1" in
+  configure|abort-upgrade)
+    if ! getent passwd x >/dev/null; then
+      adduser --system --group --home /nonexistent --no-create-home x
+    fi
+    mkdir -p /var/lib/x && chown x:x "/var/lib/x" || true
+    for f in a b; do rm -f "/etc/$f"; done
+    cat > /etc/x.conf <<EOT
+some $HOME text
+EOT
+  ;;
+  *) echo "unknown \`$1'" >&2; exit 1 ;;
+esac
+# Automatically added by dh_installsystemd/13.11.4
+if [ "$1" = "configure" ] || [ "$1" = "abort-upgrade" ]; then
+	deb-systemd-helper unmask 'x.service' >/dev/null || true
+fi
+# End automatically added section
+exit 0
+"""
+_SHELL = (
+    *(b"if ", b"then ", b"fi\n", b"case x in ", b"esac\n", b"for a in ", b"do ", b"done\n", b"while ", b"{ ", b"; }\n"),
+    *(
+        b"$(",
+        b")",
+        b"`",
+        b"${",
+        b"}",
+        b"$((",
+        b"))",
+        b"<<EOT\n",
+        b"EOT\n",
+        b"\\\n",
+        b"\n" * 5000,
+        b"(" * 500,
+        b"'",
+        b'"',
+    ),
+    *(b"# Automatically added by x\n", b"# End automatically added section\n", b" " * 5000, b"a=" * 2000, b"!", b"&&"),
+)
 
 TARGETS = {
     "release": Target(run=_release, seeds=_releases, tokens=_DEB822),
@@ -248,6 +311,8 @@ TARGETS = {
         seeds=_manifests,
         tokens=(b"{", b"}", b"[", b"]", b'"', b"9" * 5000, b"[" * 2000, b"null", b"NaN"),
     ),
+    "script": Target(run=_script, seeds=lambda: [_POSTINST], tokens=_SHELL),
+    "relations": Target(run=_relations, seeds=_some_relations, tokens=_DEB822),
     "listing": Target(run=_listing, seeds=_listings, tokens=(b" ", b"\n", b" -> ", b"\\x", b"-", b"link", b"9" * 5000)),
 }
 """By name."""

@@ -152,4 +152,4 @@ def test_a_member_that_is_not_there(store: Store) -> None:
 def test_archives_that_are_none(store: Store, data: bytes, message: str) -> None:
     with pytest.raises(AssembleError, match=message):
         members(store, store.add(data), {"/x": "/x"}, WHERE)
-    assert not store.has_derived("archive-1", hashlib.sha256(data).hexdigest()), "nothing half-written stays"
+    assert not store.has_derived("archive-2", hashlib.sha256(data).hexdigest()), "nothing half-written stays"

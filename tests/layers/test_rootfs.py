@@ -1,11 +1,13 @@
 """A root file system of real packages, as others read it: scanners, dpkg's status file, the licences."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 from debian.deb822 import Deb822
 
 from assembler.configure.first_boot import FOLDER
+from assembler.debian.deb import DebError
 from assembler.errors import Problems
 from assembler.layers import rootfs
 from assembler.lock.model import LockedPackage
@@ -66,3 +68,15 @@ def test_problems_come_all_at_once(packages: tuple[Store, Sequence[LockedPackage
         rootfs.compose(recipe, chosen, files=files, architecture="amd64", epoch=EPOCH, store=store)
     places = [str(error.where) for error in caught.value.errors]
     assert places == ["mine.toml:1:1 rule[0].reason", "rootfs.first_boot[0] gdiskk", "rootfs.first_boot[1] dash"]
+
+
+@pytest.mark.parametrize("said", [{"name": "gdiskk"}, {"version": "999"}])
+def test_a_package_is_the_one_that_the_lock_names(
+    packages: tuple[Store, Sequence[LockedPackage]], said: dict[str, str]
+) -> None:
+    """Its digest may be right, and its name or version another one: that of one without a known hole, say."""
+    store, chosen = packages
+    gdisk = next(package for package in chosen if package.name == "gdisk")
+    assert rootfs.open_packages(store, [gdisk])[0].name == "gdisk"
+    with pytest.raises(DebError, match="another one than the lock says"):
+        rootfs.open_packages(store, [replace(gdisk, **said)])

@@ -7,6 +7,7 @@ import yaml
 
 from assembler.layers.cloudinit import from_recipe
 from assembler.recipe.load import LoadedRecipe, load
+from tests.boot.test_services import SYSCTLS
 
 RECIPES = Path(__file__).parents[2] / "recipes"
 
@@ -68,3 +69,14 @@ def test_seed_holds_no_key(loaded: LoadedRecipe) -> None:
     files = from_recipe(loaded)
     assert set(files) == {"user-data", "meta-data"}
     assert "ssh_authorized_keys" not in yaml.safe_load(files["user-data"])
+
+
+def test_what_a_node_does_without(loaded: LoadedRecipe) -> None:
+    """What the booted node then listens on and is set to, tests/boot/test_services.py asks it."""
+    assert {"rpcbind.service", "rpcbind.socket"} <= set(loaded.recipe.rootfs.disable)
+    assert content(loaded, "/etc/ssh/sshd_config.d/20-no-x11.conf") == "X11Forwarding no\n"
+    assert {"LLMNR=no", "MulticastDNS=no"} <= set(
+        content(loaded, "/etc/systemd/resolved.conf.d/10-dns-only.conf").splitlines()
+    )
+    lines = content(loaded, "/etc/sysctl.d/10-hardening.conf").splitlines()
+    assert dict(line.split(" = ") for line in lines if line and not line.startswith("#")).items() >= SYSCTLS.items()

@@ -57,7 +57,7 @@ def read_module(data: bytes) -> Info:
     elf = unpack(data)
     try:
         return _read_elf(elf)
-    except (struct.error, ValueError, IndexError) as error:
+    except (struct.error, ValueError, IndexError, OverflowError) as error:
         raise ModuleError("the module is damaged", why=str(error)) from error
 
 

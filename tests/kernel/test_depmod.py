@@ -85,7 +85,15 @@ def test_modules_of_every_class_and_byte_order(wide: bool, little: bool, checksu
     assert info.values("alias") == ["a", "b"]
 
 
-@pytest.mark.parametrize("data", [b"", b"#!/bin/sh", b"\xfd7zXZ\0rubbish", b"\x28\xb5\x2f\xfdrubbish", module()[:-200]])
+_BYTES = bytearray(module())
+_BYTES[40:48] = b"\xff" * 8
+FAR = bytes(_BYTES)
+"""Its section headers are beyond what Python counts offsets in."""
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"#!/bin/sh", b"\xfd7zXZ\0rubbish", b"\x28\xb5\x2f\xfdrubbish", module()[:-200], FAR]
+)
 def test_what_is_no_module_is_named(data: bytes) -> None:
     with pytest.raises(ModuleError) as caught:
         index({"kernel/bad.ko": data})

@@ -12,6 +12,7 @@ from typing import Any
 
 import yaml
 
+from assembler import yamltext
 from assembler.errors import AssembleError, Place
 from assembler.formats.iso import write_iso
 from assembler.vm.isofile import read_files
@@ -48,8 +49,8 @@ def with_keys(seed: Path, keys: Sequence[str], out: Path) -> Path:
     if "/user-data" not in files:
         raise SeedError("this is no cloud-init seed", where=Place(file=str(seed)), why="it has no user-data")
     try:
-        meta = yaml.safe_load(files.get("/meta-data", b"")) or {}
-    except yaml.YAMLError as error:
+        meta = yamltext.loads(files.get("/meta-data", b"").decode()) or {}
+    except ValueError as error:  # YamlError, or not UTF-8
         raise SeedError("meta-data is no YAML", where=Place(file=str(seed), path="/meta-data")) from error
     if not isinstance(meta, dict):
         raise SeedError("meta-data is no YAML mapping", where=Place(file=str(seed), path="/meta-data"))

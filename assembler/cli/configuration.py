@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from assembler import tomltext
 from assembler.errors import AssembleError, Place, Problems
 from assembler.recipe.document import did_you_mean
 from assembler.store.routes import NO_ROUTES, Login, Routes
@@ -36,7 +37,7 @@ def read_routes(path: Path, environ: Mapping[str, str], *, required: bool) -> Ro
     """
     place = Place(file=str(path))
     try:
-        data = tomllib.loads(path.read_text("utf-8"))
+        data = tomltext.loads(path.read_text("utf-8"), most=10_000)
     except FileNotFoundError as error:
         if not required:
             return NO_ROUTES

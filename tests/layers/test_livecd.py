@@ -1,9 +1,12 @@
-"""What the live ISO layer refuses."""
+"""What the live ISO layer refuses, and what it says of the medium."""
+
+import subprocess
+from pathlib import Path
 
 import pytest
 
 from assembler.errors import AssembleError
-from assembler.layers.livecd import check_size
+from assembler.layers.livecd import SQUASHFS_PATH, check_size, sums_of
 
 
 def test_an_iso_that_is_too_large_for_its_medium() -> None:
@@ -13,3 +16,21 @@ def test_an_iso_that_is_too_large_for_its_medium() -> None:
         AssembleError, match=r"livecd\.medium_size: the ISO is too large for its medium: it has 734003201"
     ):
         check_size((700 << 20) + 1, "700M")
+
+
+def test_the_sums_of_the_medium(tmp_path: Path) -> None:
+    """All that the node takes from the medium, but for what is named by its digest, as sha256sum(1) reads it."""
+    squashfs = tmp_path / SQUASHFS_PATH
+    index, listed = "live/images/index/0a.json", "live/images/images.txt"
+    for path in (squashfs, tmp_path / index):
+        path.parent.mkdir(parents=True)
+        path.write_bytes(path.name.encode())
+    (tmp_path / listed).write_bytes(b"0a name\n")
+    images: dict[str, bytes | Path] = {
+        "/live/images/blobs/sha256/0a": b"a layer of many megabytes",
+        f"/{index}": tmp_path / index,
+        f"/{listed}": b"0a name\n",
+    }
+    sums = sums_of(squashfs, images)
+    assert [line.split("  ")[1] for line in sums.decode().splitlines()] == sorted([SQUASHFS_PATH, index, listed])
+    subprocess.run(["sha256sum", "--check", "--strict"], input=sums, cwd=tmp_path, check=True, capture_output=True)

@@ -22,7 +22,7 @@ from assembler.layers.contents import TreeListing
 from assembler.layers.inputs import Inputs
 from assembler.layers.kernel import KernelLayer
 from assembler.layers.keys import digest
-from assembler.layers.kubernetes import images_on_medium
+from assembler.layers.kubernetes import IMAGES, images_on_medium
 from assembler.layers.rootfs import LISTING, TreeLayer, open_packages
 from assembler.layers.step import Step, facts, of_packages, of_table, of_values
 from assembler.recipe.portable import portable
@@ -124,9 +124,7 @@ def iso_step(  # noqa: PLR0917  one a part
         images = {image.name: image.manifest for image in inputs.lock.images}
         identity = digest(parts=digests, recipe=recipe, name=name, extra=extra, images=images)
         on_medium = images_on_medium(inputs)
-        # Blobs are named by their digests, which containerd compares when it takes them.
-        checked = {path: data for path, data in on_medium.items() if "/blobs/" not in path}
-        sums = contents.sums({f"/{SQUASHFS_PATH}": system.path(SQUASHFS), **checked})
+        sums = sums_of(system.path(SQUASHFS), on_medium)
         boot = live_boot(
             inputs.toolbox(),
             inputs.folder_of("boot"),
@@ -204,6 +202,16 @@ def built_from(inputs: Inputs, subjects: Mapping[str, str]) -> bytes:
             unexpiring=[each.id for each in taken if not each.source.check_valid_until],
         )
     )
+
+
+def sums_of(squashfs: Path, images: Mapping[str, bytes | Path]) -> bytes:
+    """The text of /live/SHA256SUMS: what the node takes from the medium, the container images' files by path among it.
+
+    Without their blobs: these are named by their digests, which containerd compares when it takes them.
+    """
+    blobs = f"{IMAGES}/blobs/"
+    listed = {path: data for path, data in images.items() if not path.startswith(blobs)}
+    return contents.sums({f"/{SQUASHFS_PATH}": squashfs, **listed})
 
 
 def check_size(size: int, medium: str) -> None:

@@ -273,8 +273,8 @@ def set_up_auto(folder: Path, *disks: Plugged, timeout: int = 120) -> list[str]:
     if outside.exists():
         (outside.parent.parent / "removable").write_text("removable\n")
     scripts = "".join((SCRIPTS / f"lib/{part}.sh").read_text() for part in ("blank", "disks", "state"))
-    for top in ("/sys/", "/dev/"):
-        scripts = scripts.replace(f'"{top}', f'"{folder}{top}').replace(f" {top}", f" {folder}{top}")
+    for prefix in ("/sys/", "/dev/"):
+        scripts = scripts.replace(f'"{prefix}', f'"{folder}{prefix}').replace(f" {prefix}", f" {folder}{prefix}")
     scripts = scripts.replace("${path#/sys/devices/}", f"${{path#{folder}/sys/devices/}}")
     body = f"""
         MEDIUM_DISK=none STATE_LABEL=K8S_STATE BLANK_TIMEOUT={timeout}

@@ -1,11 +1,14 @@
-"""What the live ISO layer refuses, and what on it is private."""
+"""What the live ISO layer refuses, what it says of the medium, and what on it is private."""
+
+import subprocess
+from pathlib import Path
 
 import pytest
 
 from assembler.errors import AssembleError
 from assembler.formats.iso import is_private
 from assembler.layers.contents import INDEX, PROVENANCE, RECIPE_FOLDER, lock_path
-from assembler.layers.livecd import PRIVATE, SQUASHFS_PATH, check_size
+from assembler.layers.livecd import PRIVATE, SQUASHFS_PATH, check_size, sums_of
 from assembler.recipe.portable import RECIPE
 
 
@@ -34,3 +37,21 @@ def test_what_is_roots_alone_where_the_iso_is_mounted() -> None:
         "/boot/grub/grub.cfg": False,
     }
     assert {name: is_private(name, PRIVATE) for name in names} == names
+
+
+def test_the_sums_of_the_medium(tmp_path: Path) -> None:
+    """All that the node takes from the medium, but for what is named by its digest, as sha256sum(1) reads it."""
+    squashfs = tmp_path / SQUASHFS_PATH
+    index, listed = "live/images/index/0a.json", "live/images/images.txt"
+    for path in (squashfs, tmp_path / index):
+        path.parent.mkdir(parents=True)
+        path.write_bytes(path.name.encode())
+    (tmp_path / listed).write_bytes(b"0a name\n")
+    images: dict[str, bytes | Path] = {
+        "/live/images/blobs/sha256/0a": b"a layer of many megabytes",
+        f"/{index}": tmp_path / index,
+        f"/{listed}": b"0a name\n",
+    }
+    sums = sums_of(squashfs, images)
+    assert [line.split("  ")[1] for line in sums.decode().splitlines()] == sorted([SQUASHFS_PATH, index, listed])
+    subprocess.run(["sha256sum", "--check", "--strict"], input=sums, cwd=tmp_path, check=True, capture_output=True)

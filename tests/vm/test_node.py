@@ -320,9 +320,9 @@ def seed_with(tmp_path: Path, meta: bytes) -> Path:
 @pytest.mark.parametrize(
     "meta",
     [
-        b"a: &a [x, x]\nb: &b [*a, *a]\npublic-keys: [*b, *b]\n",
+        b"a0: &a0 [x, x]\n" + b"".join(b"a%d: &a%d [*a%d, *a%d]\n" % (n, n, n - 1, n - 1) for n in range(1, 20)),
         b"public-keys: " + b"[" * 5000,
-        b"public-keys: " + b"[" * 40 + b"]" * 40,
+        b"public-keys: " + b"[" * 80 + b"]" * 80,
         b"instance-id: 2001-99-99\n",
         b"? [a, b]\n: c\n",
         b"a: !!timestamp x\n",
@@ -333,7 +333,7 @@ def seed_with(tmp_path: Path, meta: bytes) -> Path:
     ],
 )
 def test_meta_data_that_is_an_attack(tmp_path: Path, meta: bytes) -> None:
-    with pytest.raises(SeedError, match="meta-data is no YAML"):
+    with pytest.raises(SeedError, match="meta-data (is no YAML|has more than)"):
         with_keys(seed_with(tmp_path, meta), [KEY], tmp_path / "out.iso")
 
 

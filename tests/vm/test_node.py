@@ -333,7 +333,7 @@ def seed_with(tmp_path: Path, meta: bytes) -> Path:
     ],
 )
 def test_meta_data_that_is_an_attack(tmp_path: Path, meta: bytes) -> None:
-    with pytest.raises(SeedError, match="meta-data (is no YAML|has more than)"):
+    with pytest.raises(SeedError, match=r"meta-data (is no YAML|has more than)"):
         with_keys(seed_with(tmp_path, meta), [KEY], tmp_path / "out.iso")
 
 

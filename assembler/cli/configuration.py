@@ -29,6 +29,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from assembler import tomltext
 from assembler.errors import AssembleError, Place, Problems
 from assembler.recipe.document import did_you_mean
 from assembler.store.routes import Login, Routes
@@ -68,7 +69,7 @@ def _read(path: Path, *, required: bool) -> Mapping[str, Any]:
     """All of the file at `path`; nothing when there is none, unless it is `required`."""
     place = Place(file=str(path))
     try:
-        return tomllib.loads(path.read_text("utf-8"))
+        return tomltext.loads(path.read_text("utf-8"), most=10_000)
     except FileNotFoundError as error:
         if not required:
             return {}

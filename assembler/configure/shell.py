@@ -311,8 +311,11 @@ class _Parser:
 
     def and_or(self) -> Statement:
         """``a && b || c``, left to right."""
-        left = self.pipeline()
+        left, length = self.pipeline(), 0
         while self.token.kind == "operator" and self.token.text in {"&&", "||"}:
+            length += 1
+            if length > _MAX_DEPTH:  # each nests what was before
+                raise ParseError("nested too deeply")
             operator = self.next().text
             self.newlines()
             left = AndOr(operator, left, self.pipeline())

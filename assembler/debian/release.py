@@ -35,7 +35,7 @@ BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 LARGEST_RELEASE = 8 << 20
 """Bytes of an InRelease; Debian's largest has 200 kB."""
 LARGEST_INDEX = 1 << 29
-"""Bytes of a decompressed index whose Release does not say; Debian's largest has 60 MB."""
+"""Bytes of an index, also when it is decompressed; Debian's largest has 60 MB."""
 
 _NO_SUITE = "check the suite in debian.sources, or choose another mirror with ASSEMBLE_MIRROR"
 _COMPRESSIONS = (".xz", ".gz", "")
@@ -262,6 +262,8 @@ def choose_indices(release: Release, archive: Archive, architecture: str) -> tup
             path = next((stem + suffix for suffix in _COMPRESSIONS if stem + suffix in release.files), "")
             if path:
                 digest, size = release.files[path]
+                if size > LARGEST_INDEX:
+                    raise _too_large(path, size)
                 found.append(LockedIndex(path=path, size=size, sha256=digest))
             elif kind == architecture:
                 # The security archive lists its components as updates/main, though its paths say main.
@@ -317,6 +319,8 @@ def read_index(store: Store, release: Release, index: LockedIndex) -> bytes:
     """The text of an index that is in `store`. Raises ReleaseError when it is damaged or too large."""
     stem = index.path.removesuffix(".xz").removesuffix(".gz")
     promised = release.files[stem][1] if stem in release.files else None
+    if promised is not None and promised > LARGEST_INDEX:
+        raise _too_large(index.path, promised)
     limit = LARGEST_INDEX if promised is None else promised
     data = store.get(index.sha256, what=index.path).read_bytes()
     try:
@@ -326,6 +330,12 @@ def read_index(store: Store, release: Release, index: LockedIndex) -> bytes:
     if len(text) > limit or promised not in {None, len(text)}:
         raise ReleaseError(f"{index.path} does not decompress to the {limit} bytes that its Release promises")
     return text
+
+
+def _too_large(path: str, size: int) -> ReleaseError:
+    return ReleaseError(
+        f"{path} is too large", why=f"its Release promises {size} bytes; at most {LARGEST_INDEX >> 20} MiB are read"
+    )
 
 
 def _unxz(data: bytes, limit: int) -> bytes:

@@ -15,8 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from assembler import yamltext
 from assembler.errors import AssembleError, Place, Problems
 from assembler.formats.iso import write_iso
 from assembler.layers.inputs import Inputs
@@ -25,6 +24,7 @@ from assembler.layers.step import Step, of_values
 from assembler.recipe.document import did_you_mean
 from assembler.recipe.load import LoadedRecipe
 from assembler.recipe.shapes import quoted
+from assembler.yamltext import YamlError
 
 ISO = "cloud-init-seed.iso"
 LABEL = "cidata"
@@ -442,125 +442,11 @@ def _mapping(value: Any, name: str, what: str, key: str = "") -> dict[Any, Any]:
     return value
 
 
-DEEPEST = 64
-"""Mappings and lists within one another in a YAML document."""
-LONGEST_NUMBER = 64
-"""Characters of a whole number in YAML."""
-MOST_VALUES = 50_000
-"""Values in a YAML document, where each alias counts as all that it stands for."""
-
-
-class _Loader(yaml.SafeLoader):
-    """cloud-init's own loader, within bounds: aliases, merge keys and nesting can make much of little."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__(text)
-        self._depth = 0
-        self._nodes = 0
-        self._merged = 0
-
-    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
-        self._nodes += 1
-        self._depth += 1
-        mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]
-        if self._depth > DEEPEST:
-            raise yaml.composer.ComposerError(
-                None, None, f"values are nested too deeply: {DEEPEST} levels are read", mark
-            )
-        if self._nodes > MOST_VALUES:
-            raise yaml.composer.ComposerError(None, None, f"it has more than {MOST_VALUES} values", mark)
-        node = super().compose_node(parent, index)
-        self._depth -= 1
-        return node
-
-    def flatten_mapping(self, node: yaml.MappingNode) -> None:
-        super().flatten_mapping(node)
-        self._merged += len(node.value)
-        if self._merged > MOST_VALUES:
-            raise yaml.constructor.ConstructorError(
-                None, None, f"its merge keys make more than {MOST_VALUES} values", node.start_mark
-            )
-
-    def construct_yaml_int(self, node: yaml.ScalarNode) -> int:
-        if len(node.value) > LONGEST_NUMBER:
-            raise yaml.constructor.ConstructorError(None, None, "a number is too long", node.start_mark)
-        return super().construct_yaml_int(node)
-
-
-_Loader.add_constructor("tag:yaml.org,2002:int", _Loader.construct_yaml_int)
-
-
 def _yaml(text: str, name: str) -> Any:
     """The value of a YAML 1.1 document as cloud-init reads it, except that a key given twice is an error."""
     try:
-        loader = _Loader(text)
-        node = loader.get_single_node()
-        if node is None:
-            return None
-        _unique_keys(node, name)
-        _check_aliases(node, name)
-        return loader.construct_document(node)
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        where = Place(file=name, line=mark.line + 1, column=mark.column + 1) if mark else Place(file=name)
-        hint = "indent with spaces; YAML allows no tabs" if "'\\t'" in str(error.problem) else ""
-        raise SeedError("not valid YAML", where=where, why=error.problem or "", hint=hint) from error
-    except (yaml.YAMLError, ValueError) as error:  # ValueError: a date that does not exist
-        raise SeedError("not valid YAML", where=Place(file=name), why=str(error).split("\n", 1)[0]) from error
-    except (AttributeError, LookupError, TypeError, OverflowError) as error:
-        # What PyYAML's constructors raise for a tag and a value that do not go together, as `!!bool x`.
-        raise SeedError("not valid YAML", where=Place(file=name), why="a value is not what its tag says") from error
-    except RecursionError as error:
-        raise SeedError("not valid YAML", where=Place(file=name), why="values are nested too deeply") from error
-
-
-def _check_aliases(top: yaml.Node, name: str) -> None:
-    """Raise SeedError for values that hold themselves, and for few that stand for very many."""
-    sizes: dict[int, int] = {}
-    open_nodes: set[int] = set()
-    pending: list[tuple[yaml.Node, bool]] = [(top, False)]
-    while pending:
-        node, done = pending.pop()
-        inside = _children(node)
-        if done:
-            open_nodes.discard(id(node))
-            # No more than is needed: the numbers themselves could become too large.
-            sizes[id(node)] = min(1 + sum(sizes[id(child)] for child in inside), MOST_VALUES + 1)
-        elif id(node) in open_nodes:
-            where = Place(name, node.start_mark.line + 1, node.start_mark.column + 1)
-            raise SeedError("not valid YAML", where=where, why="the value holds an alias of itself")
-        elif id(node) not in sizes:
-            open_nodes.add(id(node))
-            pending.append((node, True))
-            pending += ((child, False) for child in inside if id(child) not in sizes)
-    if sizes[id(top)] > MOST_VALUES:
-        why = f"its aliases stand for more than {MOST_VALUES} values"
-        raise SeedError("not valid YAML", where=Place(file=name), why=why)
-
-
-def _children(node: yaml.Node) -> list[yaml.Node]:
-    if isinstance(node, yaml.SequenceNode):
-        return list(node.value)
-    if isinstance(node, yaml.MappingNode):
-        return [part for pair in node.value for part in pair]
-    return []
-
-
-def _unique_keys(top: yaml.Node, name: str) -> None:
-    pending, seen = [top], set()
-    while pending:
-        node = pending.pop()
-        if id(node) in seen:  # an alias
-            continue
-        seen.add(id(node))
-        if isinstance(node, yaml.SequenceNode):
-            pending.extend(node.value)
-        elif isinstance(node, yaml.MappingNode):
-            keys = set()
-            for key, value in node.value:
-                if isinstance(key, yaml.ScalarNode):
-                    if (key.tag, key.value) in keys:
-                        where = Place(name, key.start_mark.line + 1, key.start_mark.column + 1, key.value)
-                        raise SeedError("the key is given twice", where=where, why="only the last would count")
-                    keys.add((key.tag, key.value))
-                pending.append(value)
+        return yamltext.loads(text)
+    except YamlError as error:
+        where = Place(name, error.line, error.column, error.key)
+        hint = "indent with spaces; YAML allows no tabs" if "'\\t'" in error.why else ""
+        raise SeedError(error.what, where=where, why=error.why, hint=hint) from error

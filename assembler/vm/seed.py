@@ -12,15 +12,14 @@ from typing import Any
 
 import yaml
 
+from assembler import yamltext
 from assembler.errors import AssembleError, Place
 from assembler.formats.iso import write_iso
 from assembler.vm.isofile import read_files
 
 LABEL = "cidata"
 LARGEST_META = 1 << 18
-"""Bytes of meta-data at most, and"""
-DEPTH = 32
-"""how deep it may be."""
+"""Bytes of meta-data at most."""
 _TYPES = ("ssh-", "ecdsa-sha2-", "sk-ssh-", "sk-ecdsa-sha2-")
 """How the type of a public key begins (sshd(8), AUTHORIZED_KEYS FILE FORMAT)."""
 
@@ -51,9 +50,11 @@ def with_keys(seed: Path, keys: Sequence[str], out: Path) -> Path:
     files = read_files(seed, [f"/{name}" for name in ("user-data", "meta-data", "network-config", "vendor-data")])
     if "/user-data" not in files:
         raise SeedError("this is no cloud-init seed", where=Place(file=str(seed)), why="it has no user-data")
+    if len(files.get("/meta-data", b"")) > LARGEST_META:
+        raise SeedError(f"meta-data has more than {LARGEST_META} bytes", where=Place(file=str(seed), path="/meta-data"))
     try:
-        meta = _yaml(files.get("/meta-data", b"")) or {}
-    except (yaml.YAMLError, ValueError, TypeError, AttributeError, KeyError, OverflowError, RecursionError) as error:
+        meta = yamltext.loads(files.get("/meta-data", b"").decode()) or {}
+    except ValueError as error:  # YamlError, or not UTF-8
         raise SeedError("meta-data is no YAML", where=Place(file=str(seed), path="/meta-data")) from error
     if not isinstance(meta, dict):
         raise SeedError("meta-data is no YAML mapping", where=Place(file=str(seed), path="/meta-data"))
@@ -64,20 +65,6 @@ def with_keys(seed: Path, keys: Sequence[str], out: Path) -> Path:
     files["/meta-data"] = yaml.safe_dump(meta, sort_keys=True).encode()
     write_iso(out, files, label=LABEL, epoch=0, joliet=True)
     return out
-
-
-def _yaml(data: bytes) -> Any:
-    """The value in `data`, without aliases: a few of them can stand for more than any memory holds."""
-    if len(data) > LARGEST_META:
-        raise ValueError(f"it has more than {LARGEST_META} bytes")
-    depth = 0
-    for event in yaml.parse(data, yaml.SafeLoader):
-        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
-        if depth > DEPTH:
-            raise ValueError(f"it is more than {DEPTH} levels deep")
-        if isinstance(event, yaml.AliasEvent):
-            raise ValueError("it has aliases")  # noqa: TRY004  what is wrong is the text
-    return yaml.safe_load(data)
 
 
 def _listed(value: Any) -> list[str]:

@@ -12,6 +12,7 @@ import pytest
 
 from assembler.debian.keyring import SHIPPED, SignatureError, shipped, trusted, verify
 from assembler.debian.release import (
+    LARGEST_INDEX,
     Release,
     ReleaseError,
     check_release,
@@ -291,6 +292,23 @@ def test_an_index_may_not_grow(store: Store) -> None:
     store.add(garbage[chosen.path])
     with pytest.raises(ReleaseError, match="cannot be decompressed"):
         read_index(store, found, chosen)
+
+
+def test_an_index_may_not_be_huge(store: Store) -> None:
+    data = lzma.compress(b"Package: x\n")
+    store.add(data)
+    path = "main/binary-amd64/Packages"
+    text = release({path: b"", f"{path}.xz": data})
+    for line in (f" 0 {path}\n", f" {len(data)} {path}.xz\n"):
+        name = line.split()[1]
+        found = read(signed(text.replace(line, f" {LARGEST_INDEX + 1} {name}\n")))
+        with pytest.raises(ReleaseError, match=r"too large.*at most 512 MiB"):
+            chosen_and_read(found, store)
+
+
+def chosen_and_read(found: Release, store: Store) -> bytes:
+    (index,) = choose_indices(found, archive(), "amd64")
+    return read_index(store, found, index)
 
 
 def test_a_bad_mirror_is_passed_over(server: Server, transport: Transport) -> None:

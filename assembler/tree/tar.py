@@ -50,7 +50,7 @@ class Limits:
     """Bytes of an archive after decompression."""
     members: int = 300_000
     text: int = 64 << 20
-    """Bytes of all names, targets of links, owners' names and extended attributes together."""
+    """Bytes of all names, targets of links, owners' names, extended attributes and header extensions together."""
 
 
 class Member(NamedTuple):
@@ -163,7 +163,7 @@ def index_of(data: bytes, where: Place, limits: Limits | None = None) -> list[Me
 
 def _index(data: mmap.mmap | bytes, size: int, where: Place, limits: Limits, *, dpkg: bool) -> list[Member]:
     members: list[Member] = []
-    position = text = 0
+    position = text = extensions = 0
     types = _DPKG if dpkg else _POSIX
     long_name = long_target = None
     pax: dict[str, bytes] = {}
@@ -190,6 +190,11 @@ def _index(data: mmap.mmap | bytes, size: int, where: Place, limits: Limits, *, 
         if kind in "LKxg":
             if length > _MAX_EXTENSION:
                 raise TarError("a header extension is absurdly long", where=where, why=f"{length} bytes")
+            # They take time and no member: all of them together are bounded as well.
+            extensions += 1
+            text += length
+            if extensions > 3 * limits.members or text > limits.text:
+                raise TarError("the archive has too many header extensions", where=where, why=f"at byte {position}")
             raw = data[start : start + length]
             if kind == "L":
                 long_name = _text(raw)

@@ -273,6 +273,18 @@ def test_all_texts_together_are_bounded(tmp_path: Path) -> None:
         members(many, tmp_path, text=2000)
 
 
+@pytest.mark.parametrize("kind", [b"L", b"K", b"x", b"g"])
+def test_header_extensions_are_bounded(tmp_path: Path, kind: bytes) -> None:
+    """They are no members, and reading a million of them takes as long as of members."""
+    empty = hostile("e", kind, b"name" if kind == b"L" else b"")[: 1024 if kind == b"L" else 512]
+    assert len(members(empty * 30 + hostile(), tmp_path, members=10)) == 1
+    with pytest.raises(tar.TarError, match="too many header extensions"):
+        members(empty * 31 + hostile(), tmp_path, members=10)
+    long = hostile("e", kind, b"11 a=aaaaa\n" * 90)[: 512 + 1024]
+    with pytest.raises(tar.TarError, match="too many header extensions"):
+        members(long * 4 + hostile(), tmp_path, text=3000)
+
+
 @pytest.mark.parametrize(
     "spoil",
     [

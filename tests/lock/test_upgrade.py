@@ -184,6 +184,18 @@ def test_a_forged_package_is_named(archive: Archive, field: str, value: Any, mes
     assert error.where.key.startswith('packages."hello_')
 
 
+def test_a_package_that_nothing_leads_to_is_found(archive: Archive) -> None:
+    """It is signed like all others, and nobody has asked for it."""
+    more = archive.lock("hello", "tool", "extra")
+    forged = replace(archive.first, packages=more.packages)
+    with pytest.raises(Problems, match="the recipe does not lead to this package") as caught:
+        archive.prove(forged)
+    assert [error.where.key for error in caught.value.errors] == ['packages."extra_1.0_amd64"']
+    fewer = tuple(package for package in archive.first.packages if package.name != "libhello")
+    with pytest.raises(AssembleError, match="is missing: libhello"):
+        archive.prove(replace(archive.first, packages=fewer))
+
+
 def test_a_forged_index_or_release_is_named(archive: Archive) -> None:
     (locked,) = archive.first.archives
     forged = replace(locked.indices[0], sha256="0" * 64)

@@ -30,7 +30,7 @@ STATE = 1 << 30
 def test_reaches_the_login_prompt(
     node: Built, free_port: Callable[[], int], tmp_path: Path, firmware: str, medium: str
 ) -> None:
-    # Emulated, the 20 GiB that a new one has take a minute to read.
+    # Emulated, the 10 GiB that a new one has take half a minute to read.
     qcow2.create(tmp_path / "var.qcow2", STATE)
     argv = [
         sys.executable,

@@ -68,7 +68,7 @@ def test_state_is_made_once_and_kept(tmp_path: Path) -> None:
     node.keep_state(state)
     assert state.read_bytes() == before
     with state.open("rb") as stream:
-        assert qcow2.read_header(stream).size == 20 << 30
+        assert qcow2.read_header(stream).size == 10 << 30
 
 
 def test_something_else_in_the_place_of_the_state(tmp_path: Path) -> None:

@@ -26,6 +26,7 @@ from assembler.store.transport import Transport
 from assembler.tools.locking import lock_tools
 from assembler.tools.ready import open_pinned
 from assembler.tools.source import BUILD, built_in
+from assembler.tools.supply import Supply
 from assembler.tools.toolbox import Toolbox
 from assembler.tools.unpack import unpacked
 
@@ -91,10 +92,7 @@ def locked(
                 BUILD,
                 architecture,
                 built_in(),
-                transport=transport,
-                store=store,
-                mirrors=mirrors,
-                now=datetime.now(UTC),
+                Supply(transport=transport, store=store, mirrors=mirrors, now=datetime.now(UTC)),
             ),
         )
         fetch(lock)
@@ -107,15 +105,8 @@ def own_tools(names: Sequence[str]) -> Toolbox:
     mirrors = choose(Debian(), override=os.environ.get("ASSEMBLE_MIRROR", ""))
     store = Store(_cache())
     with Transport() as transport, store.locked("tests"):
-        return open_pinned(
-            names,
-            _ARCHITECTURES[platform.machine()],
-            built_in(),
-            transport=transport,
-            store=store,
-            mirrors=mirrors,
-            now=datetime.now(UTC),
-        )
+        supply = Supply(transport=transport, store=store, mirrors=mirrors, now=datetime.now(UTC))
+        return open_pinned(names, _ARCHITECTURES[platform.machine()], built_in(), supply)
 
 
 @pytest.fixture(scope="session")

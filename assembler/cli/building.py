@@ -15,7 +15,7 @@ from assembler import __version__
 from assembler.audit.recorded import Mismatch, mismatches, record, same_inputs
 from assembler.cli.locking import choose_mirrors, require_lock
 from assembler.cli.session import Arguments, Session
-from assembler.cli.tools import open_build_tools
+from assembler.cli.tools import open_build_tools, supply_of
 from assembler.debian.fetch import fetch_packages
 from assembler.errors import AssembleError, Place
 from assembler.layers.build import build, former
@@ -197,7 +197,9 @@ def opened(
                 reporter=reporter,
             ),
             toolbox=cache(
-                lambda: open_build_tools(current, lock.tools, store=store, transport=transport, chosen=chosen)
+                lambda: open_build_tools(
+                    current, lock.tools, supply_of(current, store=store, transport=transport, chosen=chosen)
+                )
             ),
             fetch_files=lambda files: fetch_files(files, store=store, transport=transport),
             fetch_images=lambda images: fetch_images(images, store=store, transport=transport),

@@ -2,11 +2,10 @@
 
 import dataclasses
 from collections.abc import Collection
-from datetime import UTC, datetime
 from pathlib import Path
 
 from assembler.cli.session import Session
-from assembler.cli.tools import lock_build_tools, tool_source
+from assembler.cli.tools import lock_build_tools, supply_of, tool_source
 from assembler.debian import mirrors
 from assembler.debian.mirrors import Mirrors
 from assembler.errors import AssembleError, Place
@@ -94,26 +93,10 @@ def check_file(
 
 def _proved(current: Session, recipe: Recipe, lock: Lock, path: Path, transport: Transport) -> int:
     """How many packages of `lock` are proved, tools included; an AssembleError when one is not."""
-    store, chosen, now = current.store(), choose_mirrors(current, recipe), datetime.now(UTC)
-    proved = trust.prove(
-        lock,
-        recipe,
-        file=str(path),
-        transport=transport,
-        store=store,
-        mirrors=chosen,
-        now=now,
-        reporter=current.reporter,
-    )
-    tools = tool_trust.prove(
-        lock.tools,
-        tool_source(current),
-        transport=transport,
-        store=store,
-        mirrors=chosen,
-        now=now,
-        reporter=current.reporter,
-    )
+    chosen = choose_mirrors(current, recipe)
+    supply = supply_of(current, store=current.store(), transport=transport, chosen=chosen)
+    proved = trust.prove(lock, recipe, file=str(path), **supply.means, now=supply.now, reporter=current.reporter)
+    tools = tool_trust.prove(lock.tools, tool_source(current), supply)
     return proved + len(tools.packages)
 
 
@@ -150,14 +133,8 @@ def _resolved(
 ) -> Lock:
     # First, as it is quick to fail.
     compilers = _toolchain(current, loaded.recipe)
-    tools = lock_build_tools(
-        current,
-        store=store,
-        transport=transport,
-        chosen=chosen,
-        previous=previous.tools if previous else None,
-        upgrade=upgrade,
-    )
+    supply = supply_of(current, store=store, transport=transport, chosen=chosen)
+    tools = lock_build_tools(current, supply, previous=previous.tools if previous else None, upgrade=upgrade)
     if previous and upgrade:
         here = {name for package in previous.packages for name in (package.name, package.source)}
         of_tools = {name for package in tools.packages for name in (package.name, package.source)}
@@ -166,10 +143,8 @@ def _resolved(
         loaded.recipe,
         loaded.inputs_sha256,
         tools=tools,
-        transport=transport,
-        store=store,
-        mirrors=chosen,
-        now=datetime.now(UTC),
+        **supply.means,
+        now=supply.now,
         previous=previous,
         upgrade=upgrade,
         reporter=current.reporter,

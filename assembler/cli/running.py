@@ -12,7 +12,7 @@ import click
 
 from assembler.cli.locking import choose_mirrors
 from assembler.cli.session import Session
-from assembler.cli.tools import open_emulator
+from assembler.cli.tools import open_emulator, supply_of
 from assembler.errors import AssembleError
 from assembler.printable import printable_lines
 from assembler.recipe.model import Recipe
@@ -152,7 +152,9 @@ def _emulator(current: Session, node: nodes.Built, hardware: Hardware) -> Emulat
     store = current.store()
     chosen = choose_mirrors(current, Recipe(name=node.name))
     with current.transport(offline=False) as transport:
-        toolbox = open_emulator(current, node.architecture, store=store, transport=transport, chosen=chosen)
+        toolbox = open_emulator(
+            current, node.architecture, supply_of(current, store=store, transport=transport, chosen=chosen)
+        )
     return in_toolbox(node.architecture, toolbox)
 
 

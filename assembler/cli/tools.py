@@ -13,6 +13,7 @@ from assembler.store.transport import Transport
 from assembler.tools.locking import lock_tools
 from assembler.tools.ready import open_pinned, open_tools
 from assembler.tools.source import BUILD, EMULATOR, ToolSource
+from assembler.tools.supply import Supply
 from assembler.tools.toolbox import Toolbox
 from assembler.tools.trust import outdated
 from assembler.vm.qemu import Architecture
@@ -24,12 +25,16 @@ def tool_source(current: Session) -> ToolSource:
     return read_tool_source(settings.configuration, required=settings.configured)
 
 
+def supply_of(current: Session, *, store: Store, transport: Transport, chosen: Mirrors) -> Supply:
+    """The way to packages, as it is now."""
+    now = datetime.now(UTC)
+    return Supply(transport=transport, store=store, mirrors=chosen, now=now, reporter=current.reporter)
+
+
 def lock_build_tools(
     current: Session,
+    supply: Supply,
     *,
-    store: Store,
-    transport: Transport,
-    chosen: Mirrors,
     previous: LockedToolbox | None = None,
     upgrade: Collection[str] | None = None,
 ) -> LockedToolbox:
@@ -45,17 +50,7 @@ def lock_build_tools(
         names = {name for package in previous.packages for name in (package.name, package.source)}
         if names.isdisjoint(upgrade):
             return previous
-    return lock_tools(
-        BUILD,
-        architecture,
-        source,
-        transport=transport,
-        store=store,
-        mirrors=chosen,
-        now=datetime.now(UTC),
-        previous=previous,
-        reporter=current.reporter,
-    )
+    return lock_tools(BUILD, architecture, source, supply, previous=previous)
 
 
 def _serves(tools: LockedToolbox, architecture: str, source: ToolSource) -> bool:
@@ -68,32 +63,11 @@ def _serves(tools: LockedToolbox, architecture: str, source: ToolSource) -> bool
     )
 
 
-def open_build_tools(
-    current: Session, tools: LockedToolbox, *, store: Store, transport: Transport, chosen: Mirrors
-) -> Toolbox:
+def open_build_tools(current: Session, tools: LockedToolbox, supply: Supply) -> Toolbox:
     """The programs of a lock's `tools`. Raises ToolTrustError when they are not proved, before any of them runs."""
-    return open_tools(
-        tools,
-        tool_source(current),
-        transport=transport,
-        store=store,
-        mirrors=chosen,
-        now=datetime.now(UTC),
-        reporter=current.reporter,
-    )
+    return open_tools(tools, tool_source(current), supply)
 
 
-def open_emulator(
-    current: Session, architecture: Architecture, *, store: Store, transport: Transport, chosen: Mirrors
-) -> Toolbox:
+def open_emulator(current: Session, architecture: Architecture, supply: Supply) -> Toolbox:
     """QEMU for machines of `architecture`, with its firmware."""
-    return open_pinned(
-        EMULATOR[architecture],
-        current.settings.architecture,
-        tool_source(current),
-        transport=transport,
-        store=store,
-        mirrors=chosen,
-        now=datetime.now(UTC),
-        reporter=current.reporter,
-    )
+    return open_pinned(EMULATOR[architecture], current.settings.architecture, tool_source(current), supply)

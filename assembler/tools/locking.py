@@ -1,17 +1,13 @@
 """Pinning the assembler's own tools: which packages of their source, by digest."""
 
 from collections.abc import Sequence
-from datetime import datetime
 
-from assembler.debian.mirrors import Mirrors
 from assembler.lock.model import TOOLS, LockedToolbox
 from assembler.lock.resolve import Resolved, resolve_packages
 from assembler.lock.toml import LockError
 from assembler.lock.wanted import Wanted
-from assembler.progress import SILENT, Reporter
-from assembler.store.objects import Store
-from assembler.store.transport import Transport
 from assembler.tools.source import ToolSource
+from assembler.tools.supply import Supply
 from assembler.tools.trust import outdated
 
 
@@ -19,13 +15,9 @@ def lock_tools(
     names: Sequence[str],
     architecture: str,
     source: ToolSource,
+    supply: Supply,
     *,
-    transport: Transport,
-    store: Store,
-    mirrors: Mirrors,
-    now: datetime,
     previous: LockedToolbox | None = None,
-    reporter: Reporter = SILENT,
 ) -> LockedToolbox:
     """The packages `names`, and what they depend on, for a build machine of `architecture`.
 
@@ -36,12 +28,10 @@ def lock_tools(
     chosen = resolve_packages(
         source.archives,
         [Wanted(role=TOOLS, packages=tuple(names), architecture=architecture)],
-        transport=transport,
-        store=store,
-        mirrors=mirrors,
-        now=now,
+        **supply.means,
+        now=supply.now,
         previous=Resolved(archives=previous.archives, packages=previous.packages) if previous else None,
-        reporter=reporter,
+        reporter=supply.reporter,
     )
     if old := outdated(chosen.packages, source):
         raise LockError(

@@ -76,7 +76,9 @@ class Toolbox:
         and that goes with the toolbox. Raises what :func:`assembler.tools.unpack.unpacked` raises.
         """
         if store.trusted:
-            return cls(unpacked(store, tools.packages), tools.architecture, logs)
+            root = unpacked(store, tools.packages)
+            if store.trusted:  # which looking at it may have changed
+                return cls(root, tools.architecture, logs)
         folder = Path(tempfile.mkdtemp(prefix="assemble-tools-"))
         own = Store(folder / "store")
         for package in tools.packages:

@@ -15,21 +15,17 @@ write such notes: one that others can write to proves nothing (:attr:`Store.trus
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
 
 from assembler.debian.keyring import trusted
-from assembler.debian.mirrors import Mirrors
 from assembler.debian.release import choose_indices, fetch_release
 from assembler.debian.version import version_key
 from assembler.errors import AssembleError
 from assembler.lock.model import LockedPackage, LockedToolbox
 from assembler.lock.trust import differs, listings, source_of, unproved
-from assembler.progress import SILENT, Reporter
-from assembler.store.objects import Store
-from assembler.store.transport import Transport
 from assembler.tools.source import ToolSource
+from assembler.tools.supply import Supply
 
 _KIND = "proved-tools-1"
 
@@ -46,16 +42,7 @@ class ProvedTools:
     architecture: str
 
 
-def prove(
-    tools: LockedToolbox,
-    source: ToolSource,
-    *,
-    transport: Transport,
-    store: Store,
-    mirrors: Mirrors,
-    now: datetime,
-    reporter: Reporter = SILENT,
-) -> ProvedTools:
+def prove(tools: LockedToolbox, source: ToolSource, supply: Supply) -> ProvedTools:
     """Follow every package of `tools` up to a signature that `source` trusts.
 
     Raises ToolTrustError, with all that was tried, when one cannot be followed or is older than its least version;
@@ -67,13 +54,11 @@ def prove(
         )
 
     def follow(path: Path) -> None:
-        with reporter.step("prove", total=len(tools.packages), unit="items") as step:
-            tried, left = _as_locked(tools, source, transport=transport, store=store, mirrors=mirrors, now=now)
+        with supply.reporter.step("prove", total=len(tools.packages), unit="items") as step:
+            tried, left = _as_locked(tools, source, supply)
             step.advance(len(tools.packages) - len(left))
             if left:
-                more, left = _as_signed_now(
-                    left, tools.architecture, source, transport=transport, store=store, mirrors=mirrors, now=now
-                )
+                more, left = _as_signed_now(left, tools.architecture, source, supply)
                 tried += more
         if left:
             raise ToolTrustError(
@@ -83,11 +68,12 @@ def prove(
                 hint="run `assemble lock`, which takes tools from the assembler's own source; if the lock is from "
                 "somebody else, do not trust it",
             )
-        path.write_text(json.dumps({"packages": len(tools.packages), "followed": f"{now:%Y-%m-%dT%H:%M:%SZ}"}))
+        path.write_text(json.dumps({"packages": len(tools.packages), "followed": f"{supply.now:%Y-%m-%dT%H:%M:%SZ}"}))
 
+    store = supply.store
     if store.trusted:
         store.derived(_KIND, _claim(tools, source), follow)
-    else:
+    if not store.trusted:  # which may have shown only when the note was looked at
         with store.temporary() as path:
             follow(path)
     return ProvedTools(tools.packages, tools.architecture)
@@ -109,15 +95,7 @@ def _claim(tools: LockedToolbox, source: ToolSource) -> str:
     return sha256(text.encode()).hexdigest()
 
 
-def _as_locked(
-    tools: LockedToolbox,
-    source: ToolSource,
-    *,
-    transport: Transport,
-    store: Store,
-    mirrors: Mirrors,
-    now: datetime,
-) -> tuple[list[str], list[LockedPackage]]:
+def _as_locked(tools: LockedToolbox, source: ToolSource, supply: Supply) -> tuple[list[str], list[LockedPackage]]:
     """What was tried in vain by the lock's own words, and the packages that remain."""
     tried: list[str] = []
     left: list[LockedPackage] = []
@@ -131,7 +109,7 @@ def _as_locked(
         if not packages:
             continue
         try:
-            broken = unproved(locked, packages, own, store=store, transport=transport, mirrors=mirrors, now=now)
+            broken = unproved(locked, packages, own, **supply.means, now=supply.now)
         except AssembleError as error:
             tried.append(str(error))
             left += packages
@@ -142,14 +120,7 @@ def _as_locked(
 
 
 def _as_signed_now(
-    packages: Sequence[LockedPackage],
-    architecture: str,
-    source: ToolSource,
-    *,
-    transport: Transport,
-    store: Store,
-    mirrors: Mirrors,
-    now: datetime,
+    packages: Sequence[LockedPackage], architecture: str, source: ToolSource, supply: Supply
 ) -> tuple[list[str], list[LockedPackage]]:
     """The same by what the archives have now."""
     tried: list[str] = []
@@ -158,11 +129,9 @@ def _as_signed_now(
         if not left:
             break
         try:
-            release = fetch_release(archive, mirrors=mirrors, transport=transport, now=now)
+            release = fetch_release(archive, mirrors=supply.mirrors, transport=supply.transport, now=supply.now)
             indices = choose_indices(release, archive, architecture)
-            listed = listings(
-                archive.id, archive, release, indices, left, store=store, transport=transport, mirrors=mirrors
-            )
+            listed = listings(archive.id, archive, release, indices, left, **supply.means)
         except AssembleError as error:
             tried.append(f"{archive.id} as it is now: {error}")
             continue

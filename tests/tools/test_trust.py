@@ -18,6 +18,7 @@ from assembler.store.transport import OfflineError, Transport
 from assembler.tools.locking import lock_tools
 from assembler.tools.ready import open_pinned, open_tools
 from assembler.tools.source import BUILD, EMULATOR, ToolSource, built_in, of_user
+from assembler.tools.supply import Supply
 from assembler.tools.toolbox import Toolbox
 from assembler.tools.trust import ProvedTools, ToolTrustError, prove
 from tests.debian import debs
@@ -47,28 +48,22 @@ class House:
         for path, data in suite_files("trixie", stanzas, fields, debs=DEBS, key=key).items():
             self.server.serve(f"/debian{path}", data)
 
+    def supply(self, transport: Transport, store: Store | None = None) -> Supply:
+        """Without snapshots of what the archive was."""
+        mirrors = replace(where(self.server), snapshots=())
+        return Supply(transport=transport, store=store or self.store, mirrors=mirrors, now=NOW)
+
     def lock(self) -> LockedToolbox:
         with Transport(attempts=1) as transport:
-            return lock_tools(
-                ["tool"],
-                "amd64",
-                self.source,
-                transport=transport,
-                store=self.store,
-                mirrors=where(self.server),
-                now=NOW,
-            )
+            return lock_tools(["tool"], "amd64", self.source, self.supply(transport))
 
     def prove(self, tools: LockedToolbox, store: Store | None = None, *, offline: bool = False) -> ProvedTools:
         with Transport(offline=offline, attempts=1) as transport:
-            return prove(
-                tools,
-                self.source,
-                transport=transport,
-                store=store or self.store,
-                mirrors=replace(where(self.server), snapshots=()),
-                now=NOW,
-            )
+            return prove(tools, self.source, self.supply(transport, store))
+
+    def open(self, tools: LockedToolbox) -> Toolbox:
+        with Transport(attempts=1) as transport:
+            return open_tools(tools, self.source, self.supply(transport))
 
 
 @pytest.fixture
@@ -198,30 +193,15 @@ def test_a_note_in_a_store_of_others_proves_nothing(house: House) -> None:
 
 def test_only_what_is_proved_is_laid_out(house: House) -> None:
     tools = house.lock()
-    with Transport(attempts=1) as transport:
-        for each in (tools, forged(tools, sha256="0" * 64)):
-            box = None
-            try:
-                box = open_tools(
-                    each, house.source, transport=transport, store=house.store, mirrors=where(house.server), now=NOW
-                )
-            except ToolTrustError:
-                assert each is not tools
-            assert bool(box) == (each is tools)
+    assert house.open(tools).find("tool").read_bytes() == b"#!x"
+    with pytest.raises(ToolTrustError):
+        house.open(forged(tools, sha256="0" * 64))
 
 
 def test_pins_of_no_lock_are_kept_and_made_anew_when_the_archive_has_dropped_them(house: House) -> None:
     def tool() -> LockedPackage:
         with Transport(attempts=1) as transport:
-            box = open_pinned(
-                ["tool"],
-                "amd64",
-                house.source,
-                transport=transport,
-                store=house.store,
-                mirrors=replace(where(house.server), snapshots=()),
-                now=NOW,
-            )
+            box = open_pinned(["tool"], "amd64", house.source, house.supply(transport))
         assert box.find("tool").read_bytes() == b"#!x"
         (pins,) = (house.store.results / "pinned-tools-1").iterdir()
         return next(each for each in parse_tools(pins.read_text(), "x").packages if each.name == "tool")
@@ -239,9 +219,7 @@ def test_pins_of_no_lock_are_kept_and_made_anew_when_the_archive_has_dropped_the
 
 def test_offline_is_said(house: House, empty: Store) -> None:
     with Transport(offline=True) as transport, pytest.raises(OfflineError):
-        lock_tools(
-            ["tool"], "amd64", house.source, transport=transport, store=empty, mirrors=where(house.server), now=NOW
-        )
+        lock_tools(["tool"], "amd64", house.source, house.supply(transport, empty))
 
 
 def test_the_source_that_comes_along() -> None:
@@ -257,29 +235,22 @@ def test_the_source_that_comes_along() -> None:
 
 def test_nothing_runs_from_a_store_that_others_can_write_to(house: House) -> None:
     tools = house.lock()
-    with Transport(attempts=1) as transport:
-
-        def opened() -> Toolbox:
-            return open_tools(
-                tools, house.source, transport=transport, store=house.store, mirrors=where(house.server), now=NOW
-            )
-
-        planted = opened().find("tool")
-        assert planted.is_relative_to(house.store.root)
-        planted.chmod(0o755)
-        planted.write_bytes(b"evil")
-        assert opened().find("tool").read_bytes() == b"#!x", "what is not what was laid out is made anew"
-        house.store.trusted = False
-        planted.write_bytes(b"evil")
-        toolbox = opened()
-        program = toolbox.find("tool")
-        assert program.read_bytes() == b"#!x"
-        assert not program.is_relative_to(house.store.root)
-        deb = house.store.path(next(package.sha256 for package in tools.packages if package.name == "tool"))
-        deb.chmod(0o644)
-        deb.write_bytes(b"another")
-        with pytest.raises(AssembleError, match="tool"):
-            opened()
+    planted = house.open(tools).find("tool")
+    assert planted.is_relative_to(house.store.root)
+    planted.chmod(0o755)
+    planted.write_bytes(b"evil")
+    assert house.open(tools).find("tool").read_bytes() == b"#!x", "what is not what was laid out is made anew"
+    house.store.trusted = False
+    planted.write_bytes(b"evil")
+    toolbox = house.open(tools)
+    program = toolbox.find("tool")
+    assert program.read_bytes() == b"#!x"
+    assert not program.is_relative_to(house.store.root)
+    deb = house.store.path(next(package.sha256 for package in tools.packages if package.name == "tool"))
+    deb.chmod(0o644)
+    deb.write_bytes(b"another")
+    with pytest.raises(AssembleError, match="tool"):
+        house.open(tools)
     del toolbox
     gc.collect()
     assert not program.exists(), "it goes with the toolbox"

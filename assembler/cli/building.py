@@ -1,6 +1,7 @@
 """The work of ``assemble RECIPE.toml``."""
 
 import dataclasses
+import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -211,7 +212,7 @@ def opened(
 
 def _not_a_command(name: str) -> None:
     """Raise AssembleError when `name` is rather a command's with a typo."""
-    if "/" in name or Path(name).suffix or Path(name).exists():
+    if "/" in name or Path(name).suffix or os.path.exists(name):  # noqa: PTH110  False for a name that is none
         return
     context = click.get_current_context().find_root()
     commands = context.command.list_commands(context) if isinstance(context.command, click.Group) else []

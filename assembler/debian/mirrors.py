@@ -13,6 +13,7 @@ from pathlib import Path
 
 from assembler.debian.deb822 import Deb822Error, paragraphs
 from assembler.errors import AssembleError
+from assembler.recipe.addresses import without_logins
 from assembler.recipe.model import Debian
 
 MAIN, SECURITY = "debian", "debian-security"
@@ -83,7 +84,7 @@ def choose(
 def _base(text: str, name: str) -> str:
     base = text.rstrip("/")
     if not _BASE.fullmatch(base):
-        raise AssembleError(f"{name} is not an http or https address", why=text, hint=f"as {BUILT_IN[MAIN]}")
+        raise AssembleError(f"{name} is not an http or https address", why=without_logins(text), hint=f"as {BUILT_IN[MAIN]}")
     return base
 
 

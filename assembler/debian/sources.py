@@ -7,6 +7,7 @@ from difflib import get_close_matches
 
 from assembler.debian.deb822 import Deb822Error, Field, Paragraph, paragraphs
 from assembler.errors import AssembleError, Place, Problems
+from assembler.recipe.addresses import without_logins
 
 _FILE = "debian.sources"
 _FIELDS = ("Types", "URIs", "Suites", "Components", "Architectures", "Signed-By", "Enabled", "Check-Valid-Until")
@@ -143,7 +144,7 @@ class _Reader:
             return ()
         for uri in field.words:
             if not re.fullmatch(r"https?://[^/\s]+(/\S*)?", uri):
-                self._wrong(f"{uri!r} is not an http or https address", field)
+                self._wrong(f"{without_logins(uri)!r} is not an http or https address", field)
         return tuple(dict.fromkeys(uri.rstrip("/") for uri in field.words))
 
     def _signed_by(self) -> tuple[tuple[str, ...], str]:

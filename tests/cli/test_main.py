@@ -99,6 +99,7 @@ def test_a_recipe_with_the_name_of_a_command(capsys: pytest.CaptureFixture[str])
         ("zzz", "error: there is neither a command nor a recipe zzz\n  hint: assemble --help lists the commands; "),
         ("zzz.toml", "zzz.toml: the recipe is missing: there is no zzz.toml\n"),
         ("./zzz", "zzz: the recipe is missing: there is no zzz\n"),
+        ("z" * 5000, "error: there is neither a command nor a recipe zzz"),
     ],
 )
 def test_neither_command_nor_recipe(name: str, said: str, capsys: pytest.CaptureFixture[str]) -> None:

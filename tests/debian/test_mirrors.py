@@ -75,6 +75,10 @@ def test_the_hosts_sources_of_any_suite(tmp_path: Path) -> None:
 def test_addresses_that_are_none() -> None:
     with pytest.raises(AssembleError, match=r"ASSEMBLE_MIRROR is not an http or https address: mirror.example"):
         choose(Debian(), override="mirror.example", host=None)
+    for address in ("ftp://me:hunter2@mirror.example/debian", "https://mirror.example/debian?key=hunter2"):
+        with pytest.raises(AssembleError, match=r"is not an http or https address: \w+://") as caught:
+            choose(Debian(), override=address, host=None)
+        assert "hunter2" not in str(caught.value)
 
 
 def test_snapshots() -> None:

@@ -76,6 +76,12 @@ def test_everything_wrong_is_said_at_once_with_its_line() -> None:
     ]
 
 
+def test_no_login_is_shown() -> None:
+    assert wrong("Types: deb\nURIs: ftp://me:hunter2@x/debian\nSuites: trixie\nComponents: main\n") == [
+        "debian.sources:2 URIs: 'ftp://…@x/debian' is not an http or https address"
+    ]
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

@@ -33,6 +33,11 @@ def sources(uri: str) -> str:
         ("debian.mirror = 'https://a%40b:pAss-w0rd%2f@host/debian'", "debian.mirror"),
         ("debian.mirror = 'https://robot:pAss-w0rd\\@host'", "debian.mirror"),
         (f"debian.mirror = 'ftp://{LOGIN}@host/debian'", "debian.mirror"),
+        (f"debian.mirror = 'https://a\"b:{LOGIN}@host/debian'", "debian.mirror"),
+        (f"debian.mirror = 'https://a<b>:{LOGIN}@host/debian'", "debian.mirror"),
+        (f"""debian.mirror = "https://a'b:{LOGIN}@host/debian" """, "debian.mirror"),
+        (sources(f"https://host/ https://a'b:{LOGIN}@other/"), "debian.sources"),
+        (f"""{VANILLA}'https://host/l.tar.xz?a="b&token=pAss-w0rd'""", "kernel.url"),
         (f"debian.mirror = 'http:///{LOGIN}@host/debian'", "debian.mirror"),
         (sources(f"http://{LOGIN}@host/debian"), "debian.sources"),
         (sources(f"http://host/debian\n https://{LOGIN}@other/debian"), "debian.sources"),
@@ -90,6 +95,7 @@ def test_what_is_no_login(tmp_path: Path) -> None:
 def test_shown_without_it() -> None:
     text = f"see ftp://{LOGIN}@host/a?key=value and https://x/y?token=z"
     assert without_logins(text) == "see ftp://…@host/a?… and https://x/y?…"
+    assert without_logins(f"""https://a'"{LOGIN}@host/a?b="c&d=e#f""") == "https://…@host/a?…#f"
 
 
 def test_nothing_takes_long() -> None:
@@ -105,5 +111,7 @@ def test_not_written_into_a_lock() -> None:
     assert format_lock(lock)
     file = LockedFile(name="kubelet", version="1", url=f"https://{LOGIN}@host/kubelet", size=1, sha256="0" * 64,
                       learned="recipe", witness="", role="kubernetes")  # fmt: skip
-    with pytest.raises(LockError, match="there would be a login in an address of the lock"):
-        format_lock(replace(lock, files=(file,)))
+    for url in (file.url, f"https://a'{LOGIN}@host/", f'https://a"{LOGIN}@host/'):
+        with pytest.raises(LockError, match="there would be a login in an address of the lock"):
+            format_lock(replace(lock, files=(replace(file, url=url),)))
+    assert format_lock(replace(lock, files=(replace(file, url="https://host/a?token="),)))

@@ -15,7 +15,7 @@ import click
 from assembler import __version__
 from assembler.audit.recorded import Mismatch, mismatches, record, same_inputs
 from assembler.cli.locking import choose_mirrors, require_lock
-from assembler.cli.session import Arguments, Session
+from assembler.cli.session import Session
 from assembler.cli.tools import open_build_tools, supply_of
 from assembler.debian.fetch import fetch_packages
 from assembler.errors import AssembleError, Place
@@ -32,6 +32,7 @@ from assembler.lock.model import LockedBuild
 from assembler.lock.toml import format_lock, write_lock
 from assembler.lock.trust import prove_packages
 from assembler.recipe.document import did_you_mean
+from assembler.recipe.given import Arguments
 from assembler.recipe.load import LoadedRecipe, load
 from assembler.recipe.model import Recipe
 from assembler.store.objects import Store

@@ -49,7 +49,8 @@ def check_recipe(current: Session, path: Path, args: dict[str, str], *, locked: 
         {"packages": sorted(checked.packages), "scripts": [_values(script) for script in checked.scripts]}
     )
     if checked.problems:
-        raise Problems(checked.problems)
+        with loaded.discreet():
+            raise Problems(checked.problems)
 
 
 def _table(scripts: Sequence[ScriptReport]) -> Iterator[str]:

@@ -41,7 +41,7 @@ def lock_file(
     loaded = load(path, args, project=current.project, allow_read=current.allow_read)
     target = out or loaded.lock_path
     previous = _read(loaded, out)
-    with current.transport(offline=offline) as transport:
+    with loaded.discreet(), current.transport(offline=offline) as transport:
         lock = _resolved(
             current,
             loaded,

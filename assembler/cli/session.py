@@ -18,6 +18,7 @@ from assembler.cli.configuration import read_routes
 from assembler.cli.progress import Base, JsonReporter, LineReporter, TerminalReporter, ascii_json
 from assembler.errors import AssembleError
 from assembler.printable import printable, printable_lines
+from assembler.recipe.given import Arguments
 from assembler.store.objects import Store
 from assembler.store.transport import Transport
 
@@ -125,13 +126,6 @@ def _unicode(text: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
-
-
-class Arguments(dict[str, str]):
-    """Values for a recipe's arguments, by name."""
-
-    open: frozenset[str] = frozenset()
-    """Names of those that stand on the command line, where every user of the machine can read them (ps)."""
 
 
 _LONGEST = 1 << 20

@@ -84,7 +84,9 @@ def choose(
 def _base(text: str, name: str) -> str:
     base = text.rstrip("/")
     if not _BASE.fullmatch(base):
-        raise AssembleError(f"{name} is not an http or https address", why=without_logins(text), hint=f"as {BUILT_IN[MAIN]}")
+        raise AssembleError(
+            f"{name} is not an http or https address", why=without_logins(text), hint=f"as {BUILT_IN[MAIN]}"
+        )
     return base
 
 

@@ -35,7 +35,7 @@ def login_in(text: str) -> str:
     for query in (*_QUERY.findall(text), *(found[0][len(found[1]) :] for found in _WHOLE_QUERY.finditer(text))):
         for pair in query.lstrip("?").replace(";", "&").split("&"):
             name, _, value = pair.partition("=")
-            if value.strip("\",") and _SECRET.fullmatch(unquote(name[:40])):
+            if value.strip('",') and _SECRET.fullmatch(unquote(name[:40])):
                 return f"the secret '{name[:40]}'"
     return ""
 

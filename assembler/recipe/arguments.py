@@ -5,11 +5,12 @@ Only upper-case names in braces count, because recipes hold shell and systemd te
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 from assembler.errors import Place
 from assembler.recipe.document import Node, RecipeError, did_you_mean
+from assembler.recipe.given import Arguments
 from assembler.recipe.positions import Path as KeyPath
 from assembler.recipe.shapes import REFERENCE
 
@@ -19,6 +20,13 @@ MAX_SUBSTITUTED = 16 << 20
 """Characters that references to arguments become, all together."""
 
 _REFERENCE = re.compile(rf"(\$?)({REFERENCE})")
+
+
+def hidden(root: Node, given: Mapping[str, str], outside: Collection[str]) -> set[str]:
+    """Values in the ``[args]`` of `root` that errors must not show: secrets, and what is of files in `outside`."""
+    secret = given.keys() - given.open if isinstance(given, Arguments) else set()
+    found = (node.value for name, node in _table(root).items() if name in secret or str(node.file) in outside)
+    return {value for value in found if isinstance(value, str)}
 
 
 def override(root: Node, given: Mapping[str, str]) -> list[RecipeError]:

@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from assembler.recipe import arguments
 from assembler.recipe.checks import check, named_files
 from assembler.recipe.document import Node, RecipeError, dotted, place, plain, read_bytes
 from assembler.recipe.extend import merge, read_chain
+from assembler.recipe.given import without
 from assembler.recipe.model import Recipe
 from assembler.recipe.positions import Path as KeyPath
 from assembler.recipe.validation import explanations
@@ -60,11 +61,13 @@ class LoadedRecipe:
     """What the recipe may read."""
     outside: frozenset[str] = frozenset()
     """Names of files that were read outside of the project, because whoever runs the recipe allows it."""
+    hidden: frozenset[str] = field(default=frozenset(), repr=False)
+    """Values of arguments that are secrets, or stand in these files."""
 
     @contextmanager
     def discreet(self) -> Iterator[None]:
-        """Within, errors tell nothing of what files outside of the project hold; see :func:`discreet`."""
-        with discreet(self.outside):
+        """Within, errors tell no secrets, and nothing of what files outside of the project hold; see `discreet`."""
+        with discreet(self.outside, self.hidden):
             yield
 
     @property
@@ -107,20 +110,27 @@ def digest(recipe: Recipe, *, exclude: dict[str, Any] | None = None) -> str:
 
 
 @contextmanager
-def discreet(outside: Collection[str]) -> Iterator[None]:
+def discreet(outside: Collection[str], hidden: Collection[str]) -> Iterator[None]:
     """Within, an error that speaks of a file in `outside` says where in it something is wrong, and not what is there.
 
-    A recipe may be a stranger's: what it is allowed to take from elsewhere is for the image, not for a log.
+    In the texts of all errors, values in `hidden` are ellipses. A recipe may be a stranger's: what it is allowed to
+    take from elsewhere is for the image, not for a log.
     """
     try:
         yield
     except Problems as error:
-        raise Problems([_discreet(one, outside) for one in error.errors]) from error
+        raise Problems([_without(_discreet(one, outside), hidden) for one in error.errors]) from error
     except AssembleError as error:
-        told = _discreet(error, outside)
+        told = _without(_discreet(error, outside), hidden)
         if told is error:
             raise
         raise told from error
+
+
+def _without(error: AssembleError, hidden: Collection[str]) -> AssembleError:
+    texts = [error.what, error.why, error.hint, *error.details]
+    what, why, hint, *details = told = [without(text, hidden) for text in texts]
+    return error if told == texts else AssembleError(what, where=error.where, why=why, hint=hint, details=details)
 
 
 def _discreet(error: AssembleError, outside: Collection[str]) -> AssembleError:
@@ -150,7 +160,7 @@ def load(
 
     It reads only files below its `project`, by default the folder that it is in, and recipes that come with the
     assembler; and what is below `allow_read`. Raises Problems with everything that is wrong in it at once, each with
-    its file, line, column and key.
+    its file, line, column and key. Values of `Arguments` that do not stand on the command line are in no error.
     """
     try:
         reach = Reach.of(path, project, allow_read)
@@ -159,15 +169,17 @@ def load(
             [RecipeError("the recipe cannot be read", where=Place(file=str(path)), why=error.why)]
         ) from error
     outside: set[str] = set()
-    with discreet(outside):
-        return _load(path, args or {}, reach, outside)
+    hidden: set[str] = set()
+    with discreet(outside, hidden):
+        return _load(path, args or {}, reach, outside, hidden)
 
 
-def _load(path: Path, args: Mapping[str, str], reach: Reach, outside: set[str]) -> LoadedRecipe:
-    """Load; the names of files outside of the project are added to `outside`."""
+def _load(path: Path, args: Mapping[str, str], reach: Reach, outside: set[str], hidden: set[str]) -> LoadedRecipe:
+    """Load; the names of files outside of the project are added to `outside`, what errors must not show to `hidden`."""
     chain = read_chain(path, reach, outside)
     root, found = merge(chain)
     errors: list[AssembleError] = [*found, *arguments.override(root, args)]
+    hidden |= arguments.hidden(root, args, outside)
     wrong: set[KeyPath] = set()
 
     def problem(where: KeyPath, what: str, hint: str) -> None:
@@ -217,6 +229,7 @@ def _load(path: Path, args: Mapping[str, str], reach: Reach, outside: set[str]) 
         files=files,
         reach=reach,
         outside=frozenset(outside),
+        hidden=frozenset(hidden),
     )
 
 

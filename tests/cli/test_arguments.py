@@ -15,7 +15,8 @@ import pytest
 from assembler.audit.surroundings import plain
 from assembler.cli.auditing import _private
 from assembler.cli.main import call
-from assembler.cli.session import Arguments, recipe_options
+from assembler.cli.session import recipe_options
+from assembler.recipe.given import Arguments
 
 
 @pytest.fixture(autouse=True)
@@ -154,3 +155,30 @@ def test_a_password_on_the_command_line_is_warned_of(
     said = capsys.readouterr().err
     assert said.count("warning: root's password is on the command line, which every user here can see") == warnings
     assert "hunter22" not in said
+
+
+@pytest.mark.parametrize(
+    "value", ["hunter2-hunter2", "hunter2 'hunter2'", "hunter2." * 20, "hunter2\t\x1b", "éhunter2"]
+)
+def test_where_it_does_not_fit_it_is_not_shown(value: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Neither by mistake nor because a stranger's recipe wants it to be in a log."""
+    Path("secret").write_text(value)
+    Path("r.toml").write_text("""\
+name = 'x'
+args.A = ''
+debian.mirror = '${A}'
+debian.sources = 'URIs: ${A}'
+rootfs.hostname = '-${A}'
+rootfs.timezone = '/${A}'
+rootfs.packages = ['${A}_', '${A}_']
+rootfs.enable = ['${A}']
+rootfs.files = [{ path = '/a', source = '${A}' }, { path = '${A}', content = '' }]
+livecd.compression = '${A}'
+""")
+    for command in (["r.toml"], ["r.toml", "--json"], ["lock", "r.toml"], ["check", "r.toml"]):
+        assert call([*command, "--offline", "--arg-file", "A=secret"]) == 1
+        said = "".join(capsys.readouterr())
+        assert "hunter2" not in said
+        assert "rootfs.hostname" in said
+    assert call(["r.toml", "--arg", f"A={value}"]) == 1
+    assert "hunter2" in capsys.readouterr().err

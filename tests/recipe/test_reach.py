@@ -143,6 +143,16 @@ def test_contents_of_what_is_outside_are_never_told(project: Path, tmp_path: Pat
         from_recipe(loaded)
 
 
+def test_arguments_of_what_is_outside_are_not_told(tmp_path: Path) -> None:
+    """A stranger's recipe could put one where it does not fit."""
+    (tmp_path / "base").write_text("name = 'b'\n[args]\nTOKEN = 'correct-horse: machine-of-mine'\n")
+    for key in ("rootfs.hostname", "debian.mirror", "cloudinit.user_data", "livecd.compression"):
+        text = f"extends = '../../base'\n{key} = 'x${{TOKEN}}x'"
+        found = refused(write("r.toml", text), allow_read=(tmp_path / "base",))
+        assert f" {key}" in found
+        assert "…" in found
+
+
 def refused_text(path: Path) -> str:
     with pytest.raises(Problems) as caught:
         load(path)

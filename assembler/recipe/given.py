@@ -5,7 +5,7 @@ from collections.abc import Collection
 _LEAST = 5
 """Characters of a value that is hidden; shorter ones are parts of ordinary words."""
 _START = 8
-"""Characters of the beginning of one that are hidden without the rest: what is long is shown cut off."""
+"""Characters of the beginning of one that are hidden, too, where it is cut off: by an ellipsis, or the text's end."""
 
 
 class Arguments(dict[str, str]):
@@ -28,11 +28,12 @@ def _escaped(value: str) -> str:
 
 
 def _without(text: str, form: str) -> str:
-    start, parts, done = form[:_START], [], 0
-    while (at := text.find(start, done)) >= 0:
+    start, at = form[:_START], 0
+    while (at := text.find(start, at)) >= 0:
         end = at + len(start)
         while end < len(text) and end - at < len(form) and text[end] == form[end - at]:
             end += 1
-        parts += [text[done:at], "…"]
-        done = end
-    return "".join((*parts, text[done:]))
+        if end - at == len(form) or text[end : end + 1] in {"", "…"}:
+            text = f"{text[:at]}…{text[end:]}"
+        at += 1
+    return text

@@ -17,6 +17,7 @@ from assembler.lock.files import WantedFile
 from assembler.lock.images import platform_of
 from assembler.lock.model import Lock, LockedArchive, LockedFile, LockedImage
 from assembler.lock.toml import LockError
+from assembler.lock.trust import of_component, source_of
 from assembler.lock.wanted import kernel_files, wanted
 from assembler.recipe.model import Recipe
 from assembler.store.reference import parse
@@ -80,14 +81,14 @@ def not_allowed(lock: Lock, recipe: Recipe) -> Iterator[tuple[str, str, str]]:
 
 def _archive(locked: LockedArchive, sources: Iterable[Archive]) -> Iterator[tuple[str, str, str]]:
     key = f"archives.{locked.id}"
-    own = next((each for each in sources if (each.root, each.suite) == (locked.root, locked.suite)), None)
+    own = source_of(locked, sources)
     if own is None:
         yield key, "the recipe takes nothing from this archive", f"{locked.root} {locked.suite}"
         return
     if set(locked.components) != set(own.source.components):
         yield f"{key}.components", "they are not the recipe's", f"these are {' '.join(own.source.components)}"
     for index in locked.indices:
-        if index.path.partition("/binary-")[0] not in own.source.components:
+        if not of_component(index, own):
             yield f"{key}.indices", "it is of no component that the recipe has", index.path
     signers = {certificate.fingerprint.upper() for certificate in trusted(own)}
     if not locked.signed_by or not set(locked.signed_by) <= signers:

@@ -28,7 +28,7 @@ from assembler.debian.version import version_key
 from assembler.errors import AssembleError
 from assembler.lock.model import LockedPackage, LockedToolbox
 from assembler.lock.trust import differs, listings, source_of, unproved
-from assembler.tools.source import ToolSource
+from assembler.tools.source import BUILD, ToolSource
 from assembler.tools.supply import Supply
 
 _KIND = "proved-tools-1"
@@ -69,8 +69,8 @@ def prove(tools: LockedToolbox, source: ToolSource, supply: Supply) -> ProvedToo
                 f"nobody who is trusted has signed {left[0].name} {left[0].version}, which would run on this machine",
                 why=f"nor {len(left) - 1} more of the lock's tools" if left[1:] else "",
                 details=tried,
-                hint="run `assemble lock`, which takes tools from the assembler's own source; if the lock is from "
-                "somebody else, do not trust it",
+                hint=f"run `assemble lock --upgrade-package {BUILD[0]}`, which takes all tools anew; if the lock is "
+                "from somebody else, do not trust it",
             )
         path.write_text(json.dumps({"packages": len(tools.packages), "followed": f"{supply.now:%Y-%m-%dT%H:%M:%SZ}"}))
 

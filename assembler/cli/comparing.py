@@ -12,6 +12,7 @@ from assembler.audit.compare import Bytes, Change, Comparison, compare
 from assembler.audit.listing import shortened
 from assembler.audit.report import page
 from assembler.cli.session import Session
+from assembler.errors import AssembleError, Place
 from assembler.lock.changes import describe
 from assembler.tools.confinement import Confinement, kill, reach_of, start
 from assembler.tools.confinement import tell as tell_weakness
@@ -33,7 +34,11 @@ def compare_images(current: Session, old: Path, new: Path, html: Path | None, *,
     found = compare(old, new, reporter=current.reporter, pair=scope.look if scope.program else None)
     tell(current, found, scope.said)
     if html is not None:
-        html.write_text(page(found, old, new), "utf-8")
+        try:
+            html.write_text(page(found, old, new), "utf-8")
+        except OSError as error:
+            why = error.strerror or str(error)
+            raise AssembleError("the page cannot be written", where=Place(file=str(html)), why=why) from error
         current.reporter.info(f"wrote {html}")
     current.reporter.result(
         {"differ": bool(found), **dataclasses.asdict(found), "diffoscope": scope.said, "html": str(html or "")}

@@ -47,19 +47,21 @@ class ConfigurationError(AssembleError):
 def read_tool_source(path: Path | None, *, required: bool) -> ToolSource:
     """Where the tools that build come from: what the file at `path` says in its table ``tools``, else the built-in.
 
-    Raises ConfigurationError, or Problems with everything that is wrong with the sources.
+    Raises ConfigurationError, SourcesError, or Problems with everything that is wrong with the sources.
     """
-    text = (_read(path, required=required) if path else {}).get("tools", {})
-    if not text:
+    data = _read(path, required=required) if path else {}
+    if "tools" not in data:
         return built_in()
-    place = Place(file=str(path), key="tools")
-    if not isinstance(text, dict) or set(text) != {"sources"} or not isinstance(text["sources"], str):
-        raise ConfigurationError("must be a table with the string sources", where=place)
-    source = of_user(text["sources"])
+    table = data["tools"]
+    if not isinstance(table, dict) or set(table) != {"sources"} or not isinstance(table["sources"], str):
+        raise ConfigurationError(
+            "must be a table with the string sources", where=Place(file=str(path), key="tools"), hint="or leave it out"
+        )
+    source = of_user(table["sources"])
     try:
         source.archives  # noqa: B018  it is read to see that it can be
-    except Problems as problems:
-        for error in problems.errors:
+    except AssembleError as found:
+        for error in found.errors if isinstance(found, Problems) else (found,):
             error.where = Place(file=str(path), line=error.where.line, key="tools.sources")
         raise
     return source

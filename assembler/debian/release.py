@@ -110,14 +110,21 @@ def locked_release(
 ) -> Release:
     """The Release of `archive` as a lock saw it: from the store, the mirrors if it is still theirs, or a snapshot.
 
-    Its signature is verified again; its dates were checked when it was locked. Raises TransportError when nobody has
-    it, SignatureError, and ReleaseError when it is not what the lock says of it.
+    Its signature is verified again, and that it is of this suite: an archive's keys sign others, too. Its dates were
+    checked when it was locked. Raises TransportError when nobody has it, SignatureError, and ReleaseError when it is
+    not what the lock says of it.
     """
     name = f"InRelease of {archive.suite} of {locked.date}"
     if not store.sound(locked.inrelease_sha256):
         _find_release(archive, locked, name=name, store=store, mirrors=mirrors, transport=transport)
     data = store.get(locked.inrelease_sha256, what=name).read_bytes()
     release = read_release(data, keyring.trusted(archive), now=now, name=name)
+    if archive.suite not in {release.suite, release.codename}:
+        raise ReleaseError(
+            f"the {name} is that of another suite",
+            why=f"it calls itself {release.suite} and {release.codename}",
+            hint="the lock has been tampered with: restore it, or delete it and run `assemble lock`",
+        )
     if release.date != datetime.fromisoformat(locked.date) or release.signed_by != locked.signed_by:
         raise ReleaseError(
             f"the {name} is not what the lock says of it",
@@ -323,6 +330,8 @@ def read_index(store: Store, release: Release, index: LockedIndex) -> bytes:
         raise _too_large(index.path, promised)
     limit = LARGEST_INDEX if promised is None else promised
     data = store.get(index.sha256, what=index.path).read_bytes()
+    if hashlib.sha256(data).hexdigest() != index.sha256:  # by somebody who can write to the store
+        raise ReleaseError(f"{index.path} is damaged", hint="build again: it is fetched anew")
     try:
         text = _DECOMPRESS[index.path.removeprefix(stem)](data, limit)
     except (lzma.LZMAError, zlib.error) as error:

@@ -129,7 +129,7 @@ class Make:
         """
         tell(reporter)
         if self.toolchain.ccache:
-            self.cache.mkdir(exist_ok=True)
+            self.cache.mkdir(mode=0o700, parents=True, exist_ok=True)
         # Not buffered: people follow it with tail -f.
         with log.open("ab", buffering=0) as output, reporter.step(name, total=expected, unit="items") as step:
             try:

@@ -71,7 +71,7 @@ def build(wish: Wish, folder: Path, store: Store, *, kind: str, jobs: int = 2, r
             toolchain=wish.toolchain,
             epoch=wish.epoch,
             jobs=jobs,
-            cache=store.root / "ccache",
+            cache=cache_of(store, wish.tree),
             lock=lock,
         )
         values = configure(make, wish.base, asked, log, reporter)
@@ -140,6 +140,11 @@ def _new_log(store: Store) -> Path:
         descriptor, name = tempfile.mkstemp(prefix="kernel-", suffix=".log", dir=logs)
     os.close(descriptor)
     return Path(name)
+
+
+def cache_of(store: Store, tree: Path) -> Path:
+    """The folder that ccache has for the source `tree`: its own, as programs of the source can write there."""
+    return store.root / "ccache" / tree.name
 
 
 def _last_count(store: Store, kind: str, architecture: str) -> int:

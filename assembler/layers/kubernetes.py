@@ -85,9 +85,9 @@ def programs(files: Sequence[LockedFile], store: Store) -> dict[str, Content]:
 
 
 def containerd_configuration(recipe: Kubernetes, lock: Lock) -> str:
-    """What containerd is told, whichever version of it the lock has."""
+    """What containerd is told, whichever version of it the lock has; nothing when there is none."""
     upstream = [file.version for file in lock.files_for("kubernetes") if file.name == "containerd"]
     debian = [package.version for package in lock.role("rootfs") if package.name == "containerd"]
     sandbox = release(recipe.version).pause_image
     cni = DEBIAN_CNI if recipe.cni_plugins.source == "debian" else CNI_BIN
-    return configuration((*upstream, *debian)[0], sandbox=sandbox, cni=cni)
+    return "".join(configuration(version, sandbox=sandbox, cni=cni) for version in (*upstream, *debian)[:1])

@@ -6,6 +6,7 @@ Which packages of these archives it may have is beyond this check: :mod:`assembl
 """
 
 from collections.abc import Iterable, Iterator
+from datetime import datetime
 from pathlib import Path
 
 from assembler.debian.keyring import trusted
@@ -17,6 +18,7 @@ from assembler.lock.files import WantedFile
 from assembler.lock.images import platform_of
 from assembler.lock.model import Lock, LockedArchive, LockedFile, LockedImage
 from assembler.lock.toml import LockError
+from assembler.lock.trust import of_component, source_of
 from assembler.lock.wanted import kernel_files, wanted
 from assembler.recipe.model import Recipe
 from assembler.store.reference import parse
@@ -64,6 +66,8 @@ def not_allowed(lock: Lock, recipe: Recipe) -> Iterator[tuple[str, str, str]]:
         yield "architecture", "it is for another architecture", f"the recipe is for {recipe.arch}"
     if recipe.epoch is not None and lock.source_date_epoch != recipe.epoch:
         yield "source_date_epoch", "it is not the recipe's", f"that is {recipe.epoch}"
+    if recipe.epoch is None and lock.source_date_epoch != (latest := _latest(lock)):
+        yield "source_date_epoch", "it is not the time of its latest archive", f"that is {latest}"
     sources = archives(parse_sources(recipe.debian.sources))
     for archive in lock.archives:
         yield from _archive(archive, sources)
@@ -78,16 +82,21 @@ def not_allowed(lock: Lock, recipe: Recipe) -> Iterator[tuple[str, str, str]]:
     yield from _images(lock.images, images, recipe.arch)
 
 
+def _latest(lock: Lock) -> int:
+    """The time of the latest archive of `lock`, in seconds."""
+    return max((int(datetime.fromisoformat(archive.date).timestamp()) for archive in lock.archives), default=0)
+
+
 def _archive(locked: LockedArchive, sources: Iterable[Archive]) -> Iterator[tuple[str, str, str]]:
     key = f"archives.{locked.id}"
-    own = next((each for each in sources if (each.root, each.suite) == (locked.root, locked.suite)), None)
+    own = source_of(locked, sources)
     if own is None:
         yield key, "the recipe takes nothing from this archive", f"{locked.root} {locked.suite}"
         return
     if set(locked.components) != set(own.source.components):
         yield f"{key}.components", "they are not the recipe's", f"these are {' '.join(own.source.components)}"
     for index in locked.indices:
-        if index.path.partition("/binary-")[0] not in own.source.components:
+        if not of_component(index, own):
             yield f"{key}.indices", "it is of no component that the recipe has", index.path
     signers = {certificate.fingerprint.upper() for certificate in trusted(own)}
     if not locked.signed_by or not set(locked.signed_by) <= signers:
@@ -118,6 +127,8 @@ def _files(locked: Iterable[LockedFile], asked: Iterable[WantedFile]) -> Iterato
         want = known.pop(file.name, None)
         if want is None or want.role != file.role:
             yield key, "the recipe wants no such file", ""
+        elif file.version != want.version:
+            yield f"{key}.version", "it is not the recipe's", f"that is {want.version or 'none'}"
         elif file.url != want.url:
             yield f"{key}.url", "it is not where the recipe takes this file from", f"that is {want.url}"
         elif want.sha256 and file.sha256 != want.sha256:

@@ -7,7 +7,7 @@ from assembler.lock.model import Lock, LockedImage
 from assembler.progress import SILENT, Reporter
 from assembler.store.objects import Store
 from assembler.store.reference import parse
-from assembler.store.registry import Manifest, Repository, parse_manifest
+from assembler.store.registry import Manifest, RegistryError, Repository, manifest_in, parse_manifest
 from assembler.store.transport import OfflineError, Transport, Want
 
 _HINT = "the registry may have dropped it: run `assemble lock` to take what it has now"
@@ -29,7 +29,8 @@ def lock_images(
 ) -> tuple[LockedImage, ...]:
     """Lock the images `names` for `architecture` (Debian's), sorted by name; the store has their manifests afterwards.
 
-    What `held` has of them goes on being what they stand for. Raises Problems with all that cannot be had.
+    So it has the lists that name these. What `held` has of them goes on being what they stand for. Raises Problems with
+    all that cannot be had.
     """
     platform = platform_of(architecture)
     kept = {image.name: image for image in (held.images if held else ()) if image.platform == platform}
@@ -52,7 +53,7 @@ def lock_images(
             locked[str(reference)] = LockedImage(
                 name=str(reference),
                 platform=platform,
-                index=found.index,
+                index=store.add(found.index),
                 manifest=store.add(found.manifest.data),
                 size=len(found.manifest.data),
                 learned="recipe" if reference.digest else "first-use",
@@ -66,10 +67,12 @@ def lock_images(
 def fetch_images(images: Iterable[LockedImage], *, store: Store, transport: Transport) -> None:
     """See to it that `store` has the manifests of locked `images` and all that they name, each once.
 
-    Raises TransportError, StoreError or RegistryError.
+    Raises TransportError, StoreError, or RegistryError: also when the digest in an image's name does not lead to it.
     """
     images = tuple(images)
     repositories = {image.name: Repository(parse(image.name), transport) for image in images}
+    for image in images:
+        _require_named(image, repositories[image.name], store)
     transport.download(
         store,
         [
@@ -101,6 +104,22 @@ def fetch_images(images: Iterable[LockedImage], *, store: Store, transport: Tran
             for blob in manifest_of(image, store).blobs
         ],
     )
+
+
+def _require_named(image: LockedImage, repository: Repository, store: Store) -> None:
+    """Raise RegistryError when the name of a locked `image` has a digest that does not lead to its manifest."""
+    digest = parse(image.name).digest.removeprefix("sha256:")
+    if digest in {"", image.manifest}:
+        return
+    if not store.sound(digest):
+        store.add(repository.index())
+    found = manifest_in(store.get(digest, what=image.name).read_bytes(), image.platform, image.name)
+    if found != image.manifest:
+        raise RegistryError(
+            f"the lock has another image than {image.name}",
+            why=f"that has the manifest {found} for {image.platform}, the lock has {image.manifest}",
+            hint="restore the lock from where it was reviewed, or run `assemble lock`",
+        )
 
 
 def manifest_of(image: LockedImage, store: Store) -> Manifest:

@@ -154,6 +154,11 @@ def source_of(locked: LockedArchive, sources: Iterable[Archive]) -> Archive | No
     return next((each for each in sources if (each.root, each.suite) == (locked.root, locked.suite)), None)
 
 
+def of_component(index: LockedIndex, source: Archive) -> bool:
+    """Whether `index` is one of packages in a component that is taken from `source`: a Release lists many others."""
+    return index.path.partition("/binary-")[0] in source.source.components
+
+
 def unproved(
     locked: LockedArchive,
     packages: Sequence[LockedPackage],
@@ -177,6 +182,11 @@ def unproved(
         for index in locked.indices
         if release.files.get(index.path) != (index.sha256, index.size)
     ]  # fmt: skip
+    found += [
+        BrokenLink(key=key, what="it is of no component that is asked for", why=index.path, packages=tuple(packages))
+        for index in locked.indices
+        if not of_component(index, source)
+    ]
     if found:
         return found
     listed = listings(locked.id, source, release, locked.indices, packages, store=store, transport=transport,

@@ -8,7 +8,7 @@ Layout below the store's root:
     tmp/                        being written; never read; renamed into place when complete
     locks/                      flock(2) files, one a key
     logs/                       what programs printed that failed
-    ccache/                     what compilers have made of what, by ccache
+    ccache/SOURCE/              what compilers have made of a kernel's source, by ccache
 
 Nothing is visible under its final name before it is complete, so a build that is killed leaves only files in tmp/ and
 downloads/, and any number of builds may share a store. What is left in tmp/ goes with the next build.

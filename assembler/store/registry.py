@@ -70,8 +70,8 @@ class Manifest:
 class Found:
     """What a name stood for."""
 
-    index: str
-    """SHA-256 of what the registry has under it."""
+    index: bytes
+    """What the registry has under it: a list of manifests by platform, or the manifest itself."""
     manifest: Manifest
 
 
@@ -146,16 +146,20 @@ class Repository:
         name = str(self._reference)
         wanted = self._reference.digest or self._reference.tag
         data, kind, document = self._document(wanted, name)
-        top = hashlib.sha256(data).hexdigest()
+        top = data
         if kind in INDEXES:
             chosen = _choose(document, platform, name)
             data, kind, document = self._document(chosen, name)
         if kind not in MANIFESTS:
             raise RegistryError(f"{name} is no image", why=f"its type is {_word(kind) if kind else 'not said'}")
         manifest = parse_manifest(data, name)
-        if hashlib.sha256(data).hexdigest() == top:  # nothing has said so far which platform this is for
+        if data == top:  # nothing has said so far which platform this is for
             self._check_platform(manifest, platform, name)
         return Found(top, manifest)
+
+    def index(self) -> bytes:
+        """What the digest of the reference, which has one, stands for. Raises as :meth:`find`."""
+        return self._document(self._reference.digest, str(self._reference))[0]
 
     def blob_url(self, digest: str) -> str:
         """Address of a blob, SHA-256 in hex."""
@@ -223,6 +227,11 @@ def parse_manifest(data: bytes, name: str) -> Manifest:
     if sum(blob.size for blob in manifest.blobs) > LARGEST_IMAGE:
         raise RegistryError(f"{name} is too large", why=f"its parts have more than {LARGEST_IMAGE >> 30} GiB")
     return manifest
+
+
+def manifest_in(index: bytes, platform: str, name: str) -> str:
+    """SHA-256 (hex) of the manifest for `platform` in a list, which errors call `name`. Raises RegistryError."""
+    return _choose(_json(index, name), platform, name).removeprefix("sha256:")
 
 
 def _word(value: Any) -> str:

@@ -7,6 +7,10 @@ It is looked for in this order:
 1. what the lock names: its InRelease and indices, from the store, the mirrors or a snapshot;
 2. what the source's archives have signed now: a package that is still in them with the same digest is as good.
 
+Everything that was ever in an archive has been signed, with names that packages no longer go by. So where a source has
+least versions, only packages that have one are looked for in what a lock names; of others, only what is signed now
+counts.
+
 What is proved is noted in the store, under a digest of all that was claimed and of who may sign: the same claim is not
 followed again there. So a store that was filled once proves without a network. Whoever can write to the store could
 write such notes: one that others can write to proves nothing (:attr:`Store.trusted`).
@@ -24,7 +28,7 @@ from assembler.debian.version import version_key
 from assembler.errors import AssembleError
 from assembler.lock.model import LockedPackage, LockedToolbox
 from assembler.lock.trust import differs, listings, source_of, unproved
-from assembler.tools.source import ToolSource
+from assembler.tools.source import BUILD, ToolSource
 from assembler.tools.supply import Supply
 
 _KIND = "proved-tools-1"
@@ -65,8 +69,8 @@ def prove(tools: LockedToolbox, source: ToolSource, supply: Supply) -> ProvedToo
                 f"nobody who is trusted has signed {left[0].name} {left[0].version}, which would run on this machine",
                 why=f"nor {len(left) - 1} more of the lock's tools" if left[1:] else "",
                 details=tried,
-                hint="run `assemble lock`, which takes tools from the assembler's own source; if the lock is from "
-                "somebody else, do not trust it",
+                hint=f"run `assemble lock --upgrade-package {BUILD[0]}`, which takes all tools anew; if the lock is "
+                "from somebody else, do not trust it",
             )
         path.write_text(json.dumps({"packages": len(tools.packages), "followed": f"{supply.now:%Y-%m-%dT%H:%M:%SZ}"}))
 
@@ -97,10 +101,15 @@ def _claim(tools: LockedToolbox, source: ToolSource) -> str:
 
 def _as_locked(tools: LockedToolbox, source: ToolSource, supply: Supply) -> tuple[list[str], list[LockedPackage]]:
     """What was tried in vain by the lock's own words, and the packages that remain."""
-    tried: list[str] = []
-    left: list[LockedPackage] = []
+    known = {locked.id for locked in tools.archives}
+    left = [package for package in tools.packages if package.archive not in known]
+    tried = [f"{package.name} is of no archive of the lock" for package in left]
+    if source.least:
+        others = [package for package in tools.packages if package.name not in source.least and package not in left]
+        tried += [f"{package.name} has no least version, so only what is signed now counts" for package in others]
+        left += others
     for locked in tools.archives:
-        packages = [package for package in tools.packages if package.archive == locked.id]
+        packages = [each for each in tools.packages if each.archive == locked.id and each not in left]
         own = source_of(locked, source.archives)
         if own is None:
             tried.append(f"{locked.id} ({locked.root} {locked.suite}) is none of the assembler's own archives")

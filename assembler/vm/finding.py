@@ -1,4 +1,4 @@
-"""Finding a QEMU to run, the host's own or one from locked packages, and whether KVM works here."""
+"""Finding a QEMU to run, the host's own or one of the assembler's tools, and whether KVM works here."""
 
 import os
 import platform
@@ -121,7 +121,7 @@ def on_host(architecture: Architecture, search: str) -> Emulator | None:
 
 
 def in_toolbox(architecture: Architecture, toolbox: Toolbox) -> Emulator:
-    """QEMU and firmware of the lock's `vm` role, unpacked as `toolbox`. Raises ToolError when QEMU is not in it.
+    """QEMU and firmware of the assembler's own tools, laid out as `toolbox`. Raises ToolError when QEMU is not in it.
 
     Started through its loader it cannot tell where it lies, so it is told where its firmware images and modules are.
     """

@@ -5,13 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from assembler.cli.configuration import ConfigurationError, read_routes
+from assembler.cli.configuration import ConfigurationError, read_routes, read_tool_source
 from assembler.errors import AssembleError
 from assembler.lock.files import WantedFile, lock_files
 from assembler.lock.toml import format_lock
 from assembler.store.objects import Store
 from assembler.store.routes import NO_ROUTES, Login, Routes
 from assembler.store.transport import Transport, TransportError
+from assembler.tools.source import built_in
+from tests.debian.archives import source
 from tests.http_server import Handler, Server
 from tests.lock.test_toml import LOCK
 
@@ -39,6 +41,33 @@ def read(tmp_path: Path, text: str) -> Routes:
     path = tmp_path / "config.toml"
     path.write_text(text)
     return read_routes(path, ENVIRON, required=True)
+
+
+def test_where_tools_come_from(tmp_path: Path) -> None:
+    path = tmp_path / "config.toml"
+    path.write_text(TEXT)
+    assert read_tool_source(path, required=True) == read_tool_source(None, required=False) == built_in()
+    path.write_text(f"[tools]\nsources = '''\n{source()}'''")
+    assert read_tool_source(path, required=True).sources == source()
+
+
+@pytest.mark.parametrize(
+    "text", ["[tools]", "tools = []", "tools = false", "tools.sources = ''", "tools.source = 'x'", "tools.sources = 1"]
+)
+def test_tools_from_nowhere_are_not_those_of_the_assembler(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "config.toml"
+    path.write_text(text)
+    with pytest.raises(AssembleError) as caught:
+        read_tool_source(path, required=True)
+    assert f"{path} tools" in str(caught.value)
+
+
+def test_a_wrong_source_of_tools_is_the_configurations_fault(tmp_path: Path) -> None:
+    path, stanza = tmp_path / "config.toml", "Types: deb\nSuites: a\nComponents: main\n"
+    path.write_text(f"tools.sources = '''\n{stanza}\n{stanza}'''")
+    with pytest.raises(AssembleError, match="a is there twice") as caught:
+        read_tool_source(path, required=True)
+    assert (caught.value.where.file, caught.value.where.key) == (str(path), "tools.sources")
 
 
 def test_the_longest_prefix_counts(tmp_path: Path) -> None:

@@ -1,14 +1,16 @@
 """``assemble lock`` as people call it, against a small archive on 127.0.0.1; and what must not go near the network."""
 
 import json
+import re
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from assembler.cli.main import call
-from assembler.lock.toml import read_lock
+from assembler.lock.toml import read_lock, write_lock
 from assembler.tools.source import BUILD
 from tests.debian.archives import date, source
 from tests.http_server import Server
@@ -91,6 +93,23 @@ def test_upgrades(recipe: Recipe, server: Server, capsys: pytest.CaptureFixture[
     assert "proved up to the signatures of 2 archives" in capsys.readouterr().out
     assert call(["lock", "r.toml", "--upgrade"]) == 0
     assert (version("hello"), version("tool")) == ("1.1", "1.1")
+
+
+def test_tools_that_nobody_has_signed_are_taken_anew(recipe: Recipe, capsys: pytest.CaptureFixture[str]) -> None:
+    recipe("hello")
+    assert call(["lock", "r.toml"]) == 0
+    lock = read_lock(LOCK)
+    assert lock
+    forged = replace(lock.tools, packages=tuple(replace(one, sha256="0" * 64) for one in lock.tools.packages))
+    write_lock(LOCK, replace(lock, tools=forged))
+    assert call(["lock", "r.toml", "--prove"]) == 1
+    said = capsys.readouterr().err
+    assert "which would run on this machine" in said
+    found = re.search("`assemble lock (.*?)`, which takes all tools anew", said)
+    assert found
+    assert call(["lock", "r.toml", *found[1].split()]) == 0
+    assert read_lock(LOCK) == lock
+    assert call(["lock", "r.toml", "--prove"]) == 0
 
 
 @pytest.mark.parametrize("arguments", ["--check --upgrade", "--prove --diff", "--upgrade --upgrade-package x"])

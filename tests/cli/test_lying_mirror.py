@@ -534,6 +534,11 @@ def forged_archive(lock: Lock, **values: Any) -> Lock:
     return replace(lock, archives=(replace(it, **values),))
 
 
+def earlier(lock: Lock, when: str) -> Lock:
+    moment = int(datetime.fromisoformat(when).timestamp())
+    return replace(forged_archive(lock, date=when), source_date_epoch=moment)
+
+
 def forged_index(lock: Lock) -> Lock:
     (it,) = lock.archives[0].indices
     return forged_archive(lock, indices=(replace(it, sha256="0" * 64),))
@@ -546,7 +551,7 @@ def forged_index(lock: Lock) -> Lock:
         (lambda lock: forged(lock, version="1.1"), "no index of it lists this version"),
         (lambda lock: forged(lock, path="pool/hello"), "path is pool/hello, the index says pool/main/h/hello"),
         (lambda lock: forged_archive(lock, inrelease_sha256="0" * 64), "nobody has the InRelease of trixie of .* any"),
-        (lambda lock: forged_archive(lock, date="2026-01-01T00:00:00Z"), "is not what the lock says of it"),
+        (lambda lock: earlier(lock, "2026-01-01T00:00:00Z"), "is not what the lock says of it"),
         (lambda lock: forged_archive(lock, signed_by=("A" * 40,)), "the recipe does not trust who signed"),
         (forged_index, "the signed Release does not list this main/binary-amd64/Packages.xz"),
     ],

@@ -282,3 +282,12 @@ def test_a_strangers_kernel_is_not_compiled(folder: Path, capsys: pytest.Capture
     assert call(["r.toml", "--no-compile"]) == 1
     assert "--no-compile rules out" in capsys.readouterr().err
     assert os.listdir(folder) == ["r.toml"], "nothing has been locked or fetched"  # noqa: PTH208  names, in a test
+
+
+@pytest.mark.parametrize("page", ["missing/page.html", "a/page.html"])
+def test_a_page_that_has_no_place(page: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in "ab":
+        (tmp_path / name).write_text(name)
+    assert call(["diff", str(tmp_path / "a"), str(tmp_path / "b"), "--html", str(tmp_path / page)]) == 1
+    said = capsys.readouterr().err
+    assert f"error: the page cannot be written\n  at: {tmp_path / page}" in said

@@ -36,7 +36,9 @@ def test_problems_with_details_or_without_a_file_are_spread_out() -> None:
     assert text(Problems([script])) == "error: unhandled\n  at: x postinst\n  | rm -rf /"
 
 
-@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EACCES, errno.EROFS, errno.EDQUOT, errno.EMFILE, errno.EIO])
+@pytest.mark.parametrize(
+    "number", [errno.ENOSPC, errno.EACCES, errno.EROFS, errno.EDQUOT, errno.ENOTDIR, errno.EMFILE, errno.EIO]
+)
 def test_what_the_system_says(number: int) -> None:
     error = rendering.from_os_error(OSError(number, "x", "/some/file"))
     assert error

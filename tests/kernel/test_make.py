@@ -15,6 +15,7 @@ import pytest
 
 from assembler.kernel.make import Make, MakeError
 from assembler.kernel.toolchain import Toolchain
+from assembler.kernel.vanilla import cache_of
 from assembler.store.objects import Store
 from tests.reporters import Recorder
 
@@ -154,6 +155,19 @@ def test_what_a_source_runs_reaches_its_own_folder_alone(tmp_path: Path, monkeyp
     assert not mark.exists()
     assert not (running.tree / "new").exists()
     assert "secret" not in (tmp_path / "log").read_text()
+
+
+def test_what_a_source_leaves_in_the_cache_is_for_that_source_alone(tmp_path: Path, store: Store) -> None:
+    ours, theirs = cache_of(store, tmp_path / ("1" * 64)), cache_of(store, tmp_path / "tree")
+    running = dataclasses.replace(make(tmp_path, ccache="/usr/bin/ccache"), cache=theirs)
+    ours.mkdir()
+    configuration = (
+        f"echo prefix_command = evil > {theirs}/ccache.conf; echo prefix_command = evil > {ours}/ccache.conf"
+    )
+    (running.tree / "Makefile").write_text(f"all:\n\t-{configuration}; true\n")
+    running.run(["all"], tmp_path / "log")
+    assert [path.name for path in theirs.iterdir()] == ["ccache.conf"]
+    assert not any(ours.iterdir())
 
 
 def test_make_that_is_missing(tmp_path: Path) -> None:

@@ -7,10 +7,12 @@ import pytest
 
 from assembler.errors import AssembleError
 from assembler.kubernetes.parts import PARTS
-from assembler.layers.kubernetes import programs
+from assembler.layers.kubernetes import containerd_configuration, programs
 from assembler.lock.model import LockedFile
+from assembler.recipe.model import Kubernetes, KubernetesPart
 from assembler.store.objects import Store
 from assembler.tree.content import read
+from tests.lock.test_toml import LOCK
 
 
 def locked(store: Store, name: str, data: bytes) -> LockedFile:
@@ -50,6 +52,10 @@ def test_programs_and_members_of_archives(store: Store) -> None:
         "/usr/local/bin/containerd-shim-runc-v2": b"bin/containerd-shim-runc-v2",
         "/usr/local/bin/ctr": b"bin/ctr",
     }
+
+
+def test_without_containerd_there_is_nothing_to_tell_it() -> None:
+    assert containerd_configuration(Kubernetes(containerd=KubernetesPart(source="none")), LOCK) == ""
 
 
 def test_an_archive_without_a_program(store: Store) -> None:

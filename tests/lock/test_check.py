@@ -26,7 +26,7 @@ PARTS = ("kubeadm", "kubectl", "containerd", "runc", "crictl", "nerdctl", "cni_p
 def kubernetes(**values: Any) -> Recipe:
     """A recipe with one file of a publisher and one container image."""
     others: dict[str, Any] = {name: KubernetesPart(source="none") for name in PARTS}
-    kubelet = KubernetesPart(url="https://example.org/kubelet", **values)
+    kubelet = KubernetesPart(version="1", url="https://example.org/kubelet", **values)
     image = "example.org/pause:1"
     return recipe("hello").model_copy(
         update={"kubernetes": Kubernetes(kubelet=kubelet, images="none", extra_images=[image], **others)}
@@ -112,6 +112,7 @@ OTHERS: dict[str, Callable[[Lock], Lock]] = {
     'packages."hello_1.0_amd64"': lambda it: package(it, "hello", roles=("boot", "rootfs")),
     'packages."hello_1.0_arm64"': lambda it: package(it, "hello", architecture="arm64"),
     "packages": lambda it: package(it, "shim-signed", roles=("rootfs",)),
+    "files.kubelet.version": lambda it: replace(it, files=(replace(FILE, version="2"),)),
     "files.kubelet.url": lambda it: replace(it, files=(replace(FILE, url="https://evil.example/kubelet"),)),
     "files.kubelet.learned": lambda it: replace(it, files=(replace(FILE, learned="known"),)),
     "files.kubelet.witness": lambda it: replace(
@@ -148,6 +149,7 @@ def test_a_digest_in_the_recipe_counts(honest: Lock) -> None:
 def test_a_time_in_the_recipe_counts(honest: Lock) -> None:
     it = kubernetes().model_copy(update={"epoch": 5})
     assert refused(honest, it) == ["source_date_epoch"]
+    assert refused(replace(honest, source_date_epoch=5), kubernetes()) == ["source_date_epoch"]
 
 
 def test_a_kernel_comes_from_the_package_that_the_recipe_names(honest: Lock) -> None:

@@ -115,6 +115,21 @@ def test_a_list_of_platforms(port: int, store: Store) -> None:
             one("list:1", store, transport, "riscv64")
 
 
+def test_a_lock_cannot_have_another_image_than_the_digest_in_a_name_leads_to(port: int, store: Store) -> None:
+    with to(port) as transport:
+        index = one("list:1", store, transport).index
+        locked = one(f"list@sha256:{index}", store, transport)
+        others = [sample("zstd", compression="zstd").manifest, sample("arm", "arm64").manifest]
+        for other in others:
+            forged = dataclasses.replace(locked, manifest=other.digest, size=len(other.data))
+            with pytest.raises(RegistryError, match="the lock has another image than"):
+                fetch_images([forged], store=store, transport=transport)
+        # From a store that has the image, but was filled before it had lists.
+        store.path(index).unlink()
+        fetch_images([locked], store=store, transport=transport)
+        assert store.sound(index)
+
+
 def test_a_foreign_platform_and_an_image_that_is_gone(port: int, store: Store) -> None:
     names = [f"{HOST}/arm:1", f"{HOST}/none:1", f"{HOST}/gzip:2", f"{HOST}/gzip@sha256:{'0' * 64}"]
     with to(port) as transport, pytest.raises(AssembleError) as caught:

@@ -22,7 +22,7 @@ from assembler.tools.supply import Supply
 from assembler.tools.toolbox import Toolbox
 from assembler.tools.trust import ProvedTools, ToolTrustError, prove
 from tests.debian import debs
-from tests.debian.archives import NOW, date, source
+from tests.debian.archives import NOW, date, index, publish, release, signed, source, stanza
 from tests.http_server import Server
 from tests.lock.test_resolve import suite_files, where
 
@@ -176,6 +176,39 @@ def test_old_versions_are_refused_though_they_are_signed(house: House) -> None:
     assert caught.value.details == ("libtool 1.0 is older than 1.1",)
     with pytest.raises(LockError, match="only old versions"):
         house.lock()
+
+
+def test_a_package_by_a_name_without_least_version_counts_when_it_is_signed_now(house: House, empty: Store) -> None:
+    # Before "tool", Debian had the same in "oldtool", and signed that, too.
+    house.publish({"oldtool": {}, "libtool": {}}, days=9)
+    with Transport(attempts=1) as transport:
+        old = lock_tools(["oldtool", "libtool"], "amd64", house.source, house.supply(transport))
+    house.source = replace(house.source, least={"libtool": "1.0"})
+    assert house.prove(old, empty), "while it is there"
+    house.publish()
+    with pytest.raises(ToolTrustError, match=r"signed oldtool 1\.0") as caught:
+        house.prove(old)
+    assert caught.value.details[0] == "oldtool has no least version, so only what is signed now counts"
+    with pytest.raises(ToolTrustError, match=r"signed libtool 1\.0"):
+        house.prove(replace(old, archives=(), packages=(replace(old.packages[0], sha256="0" * 64),)))
+
+
+@pytest.mark.parametrize(("suite", "component"), [("sid", "main"), ("trixie", "contrib")])
+def test_other_suites_and_components_count_for_nothing_though_the_same_key_signs_them(
+    house: House, suite: str, component: str
+) -> None:
+    stanzas = [stanza(name, data, Version="2.0") for name, data in DEBS.items()]
+    files = index(stanzas, component)
+    text = release(files, Codename=suite, Suite=suite, Components=component)
+    publish(house.server, files, signed(text), suite=suite)
+    theirs = House(house.server, house.store, of_user(source(suite=suite).replace("s: main", f"s: {component}"))).lock()
+    lying = replace(theirs.archives[0], id="trixie", suite="trixie", components=("main",))
+    packages = tuple(replace(package, archive="trixie") for package in theirs.packages)
+    house.publish()
+    with pytest.raises(ToolTrustError) as caught:
+        house.prove(replace(theirs, archives=(lying,), packages=packages))
+    why = {"sid": "is that of another suite", "trixie": "it is of no component that is asked for"}[suite]
+    assert why in caught.value.details[0]
 
 
 def test_a_note_in_a_store_of_others_proves_nothing(house: House) -> None:

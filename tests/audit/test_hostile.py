@@ -14,14 +14,16 @@ import pytest
 import zstandard
 
 from assembler.audit import listing
+from assembler.audit import verify as verifying
 from assembler.audit.compare import compare
 from assembler.audit.image import INITRD, SQUASHFS, Image, ImageError
 from assembler.audit.rebuild import take_out
 from assembler.audit.verify import FINDINGS, verify
 from assembler.cli.main import call
-from assembler.formats import cpio
+from assembler.formats import cpio, seal
 from assembler.formats.iso import write_iso
-from assembler.formats.iso_reader import IsoReadError
+from assembler.formats.iso_reader import BLOCK, IsoReadError
+from assembler.formats.seal import Area
 from assembler.layers import bill, contents
 from assembler.lock.model import LockedBuild, LockedOutput
 from assembler.lock.toml import format_lock, write_lock
@@ -158,6 +160,32 @@ def test_findings_have_a_limit(iso: Iso) -> None:
     index = {**BASE, "files": {f"/gone-{number}": described(b"") for number in range(FINDINGS + 50)}}
     found = verify(iso({"/a": b"x"}, index))
     assert (len(found.findings), found.more) == (FINDINGS, 51)
+
+
+def test_damage_is_looked_into_for_some_time_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A seal of many small areas, all of them wrong, over a squashfs of many small blocks."""
+    blocks, areas = 200, 500
+    squash = Squash(block=1 << 12)
+    squash.add(b"f", file(2, blocks << 12, [1 | 1 << 24] * blocks))
+    packed = squash.build()
+    start = 64 * BLOCK
+    inside = [Area(start + number, 1, SQUASHFS) for number in range(areas)]
+    known = [Area(0, start, "[head]"), *inside, Area(start + areas, len(packed) - areas, SQUASHFS)]
+    data = bytearray(start) + packed
+    position = -(-len(data) // BLOCK) * BLOCK
+    known.append(Area(len(data), position - len(data), "[rest]"))
+    text = seal._text([(area, NOTHING) for area in known])
+    data[16 * BLOCK + 80 : 16 * BLOCK + 88] = (position // BLOCK).to_bytes(4, "little") * 2
+    path = tmp_path / "x.iso"
+    path.write_bytes(bytes(data).ljust(position, b"\0") + text.ljust(-(-len(text) // BLOCK) * BLOCK, b"\0"))
+    for looked_at in (0, 100, areas):
+        monkeypatch.setattr(verifying, "LOOKED_AT", looked_at * blocks)
+        found = verify(path)
+        assert len(found.findings) == areas + 3
+        # The first bytes of all, before any data, are the superblock.
+        told = [finding for finding in found.findings if finding.path != SQUASHFS]
+        assert len(told) == looked_at + 2
+        assert [finding.offset for finding in found.findings] == [area.offset for area in known]
 
 
 def test_what_is_said_of_a_path_has_a_limit(make: Make, capsys: pytest.CaptureFixture[str]) -> None:

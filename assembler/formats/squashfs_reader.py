@@ -44,6 +44,9 @@ METADATA = 64 << 20
 """Bytes of inodes, directories, owners, fragments and attributes at most, uncompressed."""
 TEXT = 64 << 20
 """Bytes of names, targets of links and extended attributes at most."""
+PATH_TEXT = 64 << 20
+"""Characters of all paths together at most: a few long names above many files make more of them than is stored. Those
+of a node with Kubernetes have a million."""
 LONGEST_TARGET = 4095
 """Bytes of a symbolic link's target at most, as in Linux (PATH_MAX)."""
 LARGEST_XATTR = 1 << 16
@@ -282,14 +285,15 @@ class Squashfs:
             raise ValueError("its root is no directory")  # noqa: TRY004  as all damage
         made[number] = self._sblk.root, tree.root
         pending = [("", 0, tree.root, place)]
-        paths = total = 0
+        paths = text = total = 0
         while pending:
             prefix, depth, parent, place = pending.pop()
             for name, reference, there in self._entries(place, prefix):
                 path = f"{prefix}/{name}"
                 paths += 1
-                if paths > PATHS:
-                    raise ValueError(f"it has more than {PATHS} paths, which is more than are read")
+                text += len(path)
+                if paths > PATHS or text > PATH_TEXT:
+                    raise ValueError(f"it has more than {PATHS} paths, or {PATH_TEXT} characters in them")
                 if name in parent.children:
                     raise ValueError(f"{path} is there twice")
                 known = made.get(there)

@@ -135,6 +135,26 @@ def test_trees_that_are_none(iso: Iso, path: str, packed: bytes, text: bytes | N
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 200 << 10, "KiB"
 
 
+def test_long_paths_behind_links_in_an_initramfs(iso: Iso) -> None:
+    """No name in the archive is long, and each of its many files lies very deep."""
+
+    def member(name: str, mode: int, data: bytes = b"") -> bytes:
+        raw = name.encode() + b"\0"
+        numbers = (1, mode, 0, 0, 1, 0, len(data), 0, 0, 0, 0, len(raw), 0)
+        head = b"070701" + b"".join(b"%08X" % number for number in numbers) + raw
+        return head + bytes(-len(head) % 4) + data + bytes(-len(data) % 4)
+
+    archive, here = b"", ""
+    for link in ("l", "m", "n", "o"):
+        for depth in range(1, 15):
+            archive += member(here + "/".join(["d" * 250] * depth), 0o040755)
+        archive += member(link, 0o120777, (here + "/".join(["d" * 250] * 14)).encode())
+        here = f"{link}/"
+    archive += b"".join(member(f"o/{number}", 0o100644) for number in range(6000)) + member("TRAILER!!!", 0)
+    found = verify(iso(*of_tree(INITRD, zstandard.compress(archive)))).findings[-1]
+    assert "its paths have more than" in found.what
+
+
 def test_a_terabyte_of_nothing_in_a_squashfs(iso: Iso, tmp_path: Path) -> None:
     squash = Squash(block=1 << 20)
     squash.add(b"big", file(2, 1 << 40, [0] * 8192))

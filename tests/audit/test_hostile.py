@@ -16,7 +16,8 @@ import zstandard
 from assembler.audit import listing
 from assembler.audit import verify as verifying
 from assembler.audit.compare import compare
-from assembler.audit.image import INITRD, SQUASHFS, Image, ImageError
+from assembler.audit.image import INITRD, SQUASHFS, Image, ImageError, OpenTree
+from assembler.audit.packages import MOST_FOLLOWED, owners
 from assembler.audit.rebuild import take_out
 from assembler.audit.verify import FINDINGS, verify
 from assembler.cli.main import call
@@ -28,6 +29,7 @@ from assembler.layers import bill, contents
 from assembler.lock.model import LockedBuild, LockedOutput
 from assembler.lock.toml import format_lock, write_lock
 from assembler.store.objects import sha256_of
+from assembler.tree import content
 from assembler.tree.digest import escaped
 from assembler.tree.staging import Tree
 from tests.audit.conftest import Make, system
@@ -307,6 +309,25 @@ def test_dpkg_says_more_than_is_read(make: Make) -> None:
     assert {change.path for change in found.changes} >= {f"{SQUASHFS}!/etc/motd"}
     assert found.packages == ()
     assert call(["diff", str(old), str(new), "--html", str(old.parent / "page.html")]) == 1
+
+
+@pytest.mark.parametrize("links", ["/usr/0/hello", "/var/lib/dpkg/info/a.list"])
+def test_paths_that_lead_through_long_links(links: str) -> None:
+    """One look-up may go through 40 links of 4,000 characters; all of them together may not."""
+    tree = Tree()
+    tree.write("/var/lib/dpkg/info/0.list", b"/usr/bin/hello\n", parents=True)
+    tree.mkdir("/usr/bin", parents=True)
+    for number in range(30):
+        tree.symlink("bin/../" * 500 + f"{number + 1}", f"/usr/{number}")
+    tree.symlink("bin", "/usr/30")
+    if links.startswith("/usr"):
+        tree.write("/var/lib/dpkg/info/a.list", f"{links}\n".encode() * 100_000)
+    else:
+        for number in range(3000):
+            tree.symlink("/usr/0/none", f"/var/lib/dpkg/info/{number}x.list")
+    found = owners(OpenTree(tree, content.chunks))
+    assert found["/usr/bin/hello"] == "0"
+    assert MOST_FOLLOWED < tree.followed < MOST_FOLLOWED + (1 << 20)
 
 
 def test_paths_of_listings_come_back() -> None:

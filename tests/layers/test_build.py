@@ -186,7 +186,9 @@ def test_what_a_manifest_says_of_other_layers_is_not_believed(store: Store, tmp_
         assert [artifact.name for artifact in third.artifacts] == ["cloudinit.img"]
 
 
-@pytest.mark.parametrize("text", ["", "null", "[]", "{}", '{"outputs": []}', '{"outputs": 1, "contents": {}, "facts": {}}'])
+@pytest.mark.parametrize(
+    "text", ["", "null", "[]", "{}", '{"outputs": []}', '{"outputs": 1, "contents": {}, "facts": {}}']
+)
 def test_a_record_that_is_none_counts_for_nothing(store: Store, tmp_path: Path, text: str) -> None:
     made = list[str]()
     steps = [step(made, "rootfs")]

@@ -17,10 +17,11 @@ from assembler.audit import listing
 from assembler.audit import verify as verifying
 from assembler.audit.compare import compare
 from assembler.audit.image import INITRD, SQUASHFS, Image, ImageError, OpenTree
-from assembler.audit.packages import MOST_FOLLOWED, owners
+from assembler.audit.packages import MOST_FOLLOWED, installed, owners
 from assembler.audit.rebuild import take_out
 from assembler.audit.verify import FINDINGS, verify
 from assembler.cli.main import call
+from assembler.debian.dpkg_database import ADMINDIR
 from assembler.formats import cpio, seal
 from assembler.formats.iso import write_iso
 from assembler.formats.iso_reader import BLOCK, IsoReadError
@@ -309,6 +310,15 @@ def test_dpkg_says_more_than_is_read(make: Make) -> None:
     assert {change.path for change in found.changes} >= {f"{SQUASHFS}!/etc/motd"}
     assert found.packages == ()
     assert call(["diff", str(old), str(new), "--html", str(old.parent / "page.html")]) == 1
+
+
+def test_a_status_file_of_many_short_lines() -> None:
+    """Small in an image, and a paragraph each in memory."""
+    tree = Tree()
+    stanza = b"Package: hello\nVersion: 1\nArchitecture: all\n\n"
+    for more, expected in ((1000, {("hello", "all"): "1"}), (1 << 18, {})):
+        tree.write(f"{ADMINDIR}/status", stanza + b"a:\n\n" * more, parents=True)
+        assert installed(OpenTree(tree, content.chunks)) == expected
 
 
 @pytest.mark.parametrize("links", ["/usr/0/hello", "/var/lib/dpkg/info/a.list"])

@@ -47,6 +47,8 @@ TEXT = 64 << 20
 PATH_TEXT = 64 << 20
 """Characters of all paths together at most: a few long names above many files make more of them than is stored. Those
 of a node with Kubernetes have a million."""
+OWNERS = 4 * PATHS
+"""Blocks of files, by each of their names, whose places are told at most; a node with Kubernetes has 20,000."""
 LONGEST_TARGET = 4095
 """Bytes of a symbolic link's target at most, as in Linux (PATH_MAX)."""
 LARGEST_XATTR = 1 << 16
@@ -514,13 +516,9 @@ class Squashfs:
     def _extents(self) -> Iterator[Extent]:
         found: dict[int, tuple[int, list[tuple[str, int]]]] = {}  # size and owners by offset
         block = self._sblk.block_size
-        left = 4 * PATHS
+        left = OWNERS
 
         def add(offset: int, size: int, path: str, at: int) -> None:
-            nonlocal left
-            left -= 1
-            if left < 0:
-                raise ValueError("its blocks belong to more files than can be told")
             found.setdefault(offset, (size, []))[1].append((path, at))
 
         for path, inode in self.tree.walk():
@@ -528,6 +526,10 @@ class Squashfs:
                 continue
             file = self._files[inode.content.offset]
             position = file.start
+            # Holes count, too: a file of nothing else may have as many blocks as it likes, and names.
+            left -= file.blocks + 1
+            if left < 0:
+                raise ValueError("its blocks belong to more files than can be told")
             for number, word in enumerate(self._sizes(file)):
                 if word:
                     add(position, word & _SIZE, path, number * block)

@@ -117,6 +117,19 @@ def test_paths_that_are_long_together(tmp_path: Path, monkeypatch: pytest.Monkey
     refused(path, data, "2230 characters in them")
 
 
+def test_many_names_of_many_holes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The bytes of a file count once, and whose each of its blocks is would be told for each of its names."""
+    monkeypatch.setattr(squashfs_reader, "OWNERS", 10 * 101)
+    made = Squash(block=1 << 12)
+    made.add(b"first", file(2, 100 << 12, [0] * 100))
+    made.names += [(b"%d" % number, 0, 2) for number in range(9)]
+    path = tmp_path / "x"
+    path.write_bytes(made.build())
+    assert listing(path).count("\n") == 11
+    made.names.append((b"more", 0, 2))
+    refused(path, made.build(), "belong to more files than can be told")
+
+
 def test_more_metadata_than_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(squashfs_reader, "METADATA", 1 << 16)
     made = Squash()

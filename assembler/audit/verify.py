@@ -35,7 +35,7 @@ FINDINGS = 1000
 """Findings that are told; of all others only how many there are."""
 LOOKED_AT = 16 << 20
 """Pairs of a damaged area and a file's block in the squashfs that are compared, to tell whose bytes it hits: whoever
-writes a seal and a squashfs can have many of both. A node with 11,000 paths makes 3 million at
+writes a seal and a squashfs can have many of both. A node with 11,000 paths makes 2 million at
 most."""
 _LARGEST_PACKED = 32 << 20
 """Bytes of a listing that is read without its file system, compressed."""

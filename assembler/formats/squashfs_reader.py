@@ -48,7 +48,7 @@ PATH_TEXT = 64 << 20
 """Characters of all paths together at most: a few long names above many files make more of them than is stored. Those
 of a node with Kubernetes have a million."""
 OWNERS = 4 * PATHS
-"""Blocks of files, by each of their names, whose places are told at most; a node with Kubernetes has 20,000."""
+"""Blocks of files, by each of their names, whose places are told at most; those of a node with Kubernetes are 9,000."""
 LONGEST_TARGET = 4095
 """Bytes of a symbolic link's target at most, as in Linux (PATH_MAX)."""
 LARGEST_XATTR = 1 << 16

@@ -18,7 +18,7 @@ from assembler.formats import cpio, seal, zstd
 from assembler.formats.hostfile import open_image
 from assembler.formats.iso_reader import BLOCK, read_files
 from assembler.formats.seal import Seal
-from assembler.formats.squashfs_reader import PATHS, Squashfs
+from assembler.formats.squashfs_reader import PATH_TEXT, PATHS, Squashfs
 from assembler.layers import contents
 from assembler.lock.model import Lock
 from assembler.lock.toml import parse_lock
@@ -175,4 +175,21 @@ class Image:
         # A kernel reads on, and takes what it finds over what it has.
         if stream.read().strip(b"\0"):
             raise refused("something follows its archive")
+        if not _fits(tree):
+            raise refused(f"its paths have more than {PATH_TEXT} characters")
         return tree
+
+
+def _fits(tree: Tree) -> bool:
+    """Whether the paths of `tree`, which may lie behind links of it, are no more than those of a squashfs may be."""
+    left, pending = PATH_TEXT, [(tree.root, 0)]
+    while pending:
+        folder, above = pending.pop()
+        for name, inode in folder.children.items():
+            length = above + 1 + len(name)
+            left -= length
+            if inode.children:
+                pending.append((inode, length))
+        if left < 0:
+            return False
+    return True

@@ -12,8 +12,12 @@ from assembler.tree.staging import Kind, TreeError
 
 LARGEST_STATUS = 16 << 20
 """Bytes of dpkg's status file at most; that of 243 packages has 230,000."""
+MOST_LINES = 1 << 19
+"""Its lines at most, as each of them can be a field; that of 243 packages has 6,000."""
 LARGEST_LISTS = 32 << 20
 """Bytes of all of dpkg's lists of files at most."""
+MOST_FOLLOWED = 16 << 20
+"""Characters of links' targets that finding these files may go through: one path may lead through 160,000."""
 _LONGEST = 255
 """Characters of a name, a version or an architecture at most."""
 
@@ -30,6 +34,8 @@ def stanzas(tree: OpenTree) -> tuple[Mapping[str, str], ...]:
     """The packages in dpkg's status file, each with its fields by lower-case name; none when it cannot be read."""
     try:
         text = _bytes(tree, f"{ADMINDIR}/status", LARGEST_STATUS).decode()
+        if text.count("\n") > MOST_LINES:
+            return ()
         return tuple(
             {name: " ".join(field.words) for name, field in paragraph.items()} for paragraph in paragraphs(text)
         )
@@ -52,17 +58,17 @@ def owners(tree: OpenTree) -> dict[str, str]:
     What is beyond the limits above belongs to none.
     """
     found: dict[str, str] = {}
-    left, lines = LARGEST_LISTS, 2 * PATHS
+    left, lines, before = LARGEST_LISTS, 2 * PATHS, tree.tree.followed
     folder = f"{ADMINDIR}/info"
     for name in tree.tree.names(folder):
         match = re.fullmatch(r"([^:]+)(?::[^:]+)?\.list", name)
-        if not match:
+        if not match or tree.tree.followed - before > MOST_FOLLOWED:
             continue
         data = _bytes(tree, f"{folder}/{name}", left)
         left -= len(data)
         for line in data.decode("utf-8", "surrogateescape").splitlines():
             lines -= 1
-            if lines < 0:
+            if lines < 0 or tree.tree.followed - before > MOST_FOLLOWED:
                 return found
             try:
                 found.setdefault(tree.tree.resolve(line), match[1])

@@ -33,6 +33,10 @@ from assembler.tree.digest import escaped
 
 FINDINGS = 1000
 """Findings that are told; of all others only how many there are."""
+LOOKED_AT = 16 << 20
+"""Pairs of a damaged area and a file's block in the squashfs that are compared, to tell whose bytes it hits: whoever
+writes a seal and a squashfs can have many of both. A node with 11,000 paths makes 2 million at
+most."""
 _LARGEST_PACKED = 32 << 20
 """Bytes of a listing that is read without its file system, compressed."""
 
@@ -136,9 +140,16 @@ def sealed(image: Image) -> Iterator[Finding]:
     with open_image(image.path) as stream:
         broken = list(seal.broken(stream, found))
     inside = [area for area in broken if area.name == SQUASHFS]
-    blamed = _blamed(image, inside, _listed(image, broken)) if inside else {}
-    for area in broken:
-        yield from blamed.get(area) or [Finding(area.name, "it is not what was sealed", area.offset, area.size)]
+    others = [area for area in broken if area.name != SQUASHFS]
+    before = [area for area in others if inside and area.offset < inside[0].offset]
+    yield from map(_broken, before)
+    if inside:
+        yield from _blamed(image, inside, _listed(image, broken))
+    yield from map(_broken, others[len(before) :])
+
+
+def _broken(area: Area) -> Finding:
+    return Finding(area.name, "it is not what was sealed", area.offset, area.size)
 
 
 def _listed(image: Image, broken: list[Area]) -> Mapping[str, listing.Entry]:
@@ -155,21 +166,26 @@ def _listed(image: Image, broken: list[Area]) -> Mapping[str, listing.Entry]:
         return {}
 
 
-def _blamed(image: Image, broken: list[Area], listed: Mapping[str, listing.Entry]) -> dict[Area, list[Finding]]:
+def _blamed(image: Image, broken: list[Area], listed: Mapping[str, listing.Entry]) -> Iterator[Finding]:
     """For each area of the squashfs that is `broken`: the paths inside whose bytes in it are not as listed; else the
-    table that is hit.
+    table that is hit. Areas that it would take too long to look into are told as they are.
     """
     start = next(area.offset for area, _ in image.seal.areas if area.name == SQUASHFS)
+    done = 0
     try:
         with Squashfs(image.path, start) as squashfs:
             same = functools.cache(functools.partial(_same, squashfs, listed))
-            return {area: list(_blamed_in(squashfs, start, area, same)) for area in broken}
+            each = max(sum(len(extent.owners) for extent in squashfs.extents), 1)
+            for area in broken[: LOOKED_AT // each]:
+                yield from _blamed_in(squashfs, start, area, same) or [_broken(area)]
+                done += 1
+        yield from map(_broken, broken[done:])
     except SquashfsError as error:
         what = f"it is not what was sealed, and cannot be read: {error.why}"
-        return {area: [Finding(SQUASHFS, what, area.offset, area.size)] for area in broken}
+        yield from (Finding(SQUASHFS, what, area.offset, area.size) for area in broken[done:])
 
 
-def _blamed_in(squashfs: Squashfs, start: int, area: Area, same: Callable[[str], bool]) -> Iterator[Finding]:
+def _blamed_in(squashfs: Squashfs, start: int, area: Area, same: Callable[[str], bool]) -> list[Finding]:
     first, last = area.offset - start, area.end - start
     found = [
         Finding(
@@ -180,7 +196,7 @@ def _blamed_in(squashfs: Squashfs, start: int, area: Area, same: Callable[[str],
         for owner, at in extent.owners
         if not same(owner)
     ]
-    yield from found or _tables(squashfs, start, first, last)
+    return found or list(_tables(squashfs, start, first, last))
 
 
 def _tables(squashfs: Squashfs, start: int, first: int, last: int) -> Iterator[Finding]:

@@ -107,9 +107,10 @@ def write(tree: Tree) -> Iterator[bytes]:
 
 
 def read(stream: BinaryIO) -> Tree:
-    """The tree that an archive holds, which takes at most ten times its bytes in memory, and 256 levels of folders.
+    """The tree that an archive holds, which takes at most ten times its bytes in memory.
 
-    Raises CpioError when it is damaged, or has names outside its root, and TreeError when it contradicts itself.
+    No name has more than 256 levels of folders, but it may lead on through links of the archive. Raises CpioError when
+    it is damaged, or has names outside its root, and TreeError when it contradicts itself.
     """
     tree = Tree()
     linked: dict[int, Inode] = {}

@@ -20,7 +20,7 @@ BLOCK = 2048
 ENTRIES = 100_000
 """Files and directories at most."""
 DIRECTORIES = 64 << 20
-"""Bytes of all directories at most."""
+"""Bytes of all directories at most, with what Rock Ridge has of them elsewhere, as often as it is referred to."""
 DEPTH = 64
 """Directories above a file at most. ISO 9660 allows 8, and Rock Ridge moves deeper ones away."""
 SHARED = 4
@@ -163,9 +163,7 @@ class _Reader:
             raise self.refused("a file has sections that do not follow each other", f"{path}/{before.name}")
 
     def _records(self, folder: _Record, path: str) -> Iterator[_Record]:
-        self._directories -= folder.size
-        if self._directories < 0:
-            raise self.refused(f"its directories have more than {DIRECTORIES} bytes, which is more than is read", path)
+        self._spend(folder.size, path)
         for offset in range(0, folder.size, BLOCK):
             size = min(BLOCK, folder.size - offset)
             block = self._raw(folder.start * BLOCK + offset, size, path or "/")
@@ -178,6 +176,11 @@ class _Reader:
                 found = self._record(record, path)
                 if found is not None:
                     yield found
+
+    def _spend(self, size: int, path: str) -> None:
+        self._directories -= size
+        if self._directories < 0:
+            raise self.refused(f"its directories have more than {DIRECTORIES} bytes, which is more than is read", path)
 
     def _record(self, data: bytes, path: str) -> _Record | None:
         """An entry of the directory `path`; None for what is no entry of it."""
@@ -232,6 +235,7 @@ class _Reader:
             if following is None:
                 return found
             block, offset, size = following
+            self._spend(size, path)
             area = self._raw(block * BLOCK + offset, size, path or "/")
         raise self.refused("the fields of Rock Ridge go on without an end", path or "/")
 

@@ -201,8 +201,8 @@ def _read_at(stream: BinaryIO, offset: int, size: int, file: str) -> Seal:
         found = _LINE.fullmatch(line)
         if not found:
             raise damaged("it has a line that is none")
-        if int(found[2]) > PIECE:
-            raise damaged(f"it has an area of more than {PIECE} bytes")
+        if not 0 < int(found[2]) <= PIECE:
+            raise damaged(f"it has an area of none or of more than {PIECE} bytes")
         areas.append((Area(int(found[1]), int(found[2]), _unescaped(found[4])), found[3].decode()))
     padded = -(-end // BLOCK) * BLOCK
     if raw[end:padded].strip(b"\0"):

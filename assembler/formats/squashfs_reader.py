@@ -44,6 +44,11 @@ METADATA = 64 << 20
 """Bytes of inodes, directories, owners, fragments and attributes at most, uncompressed."""
 TEXT = 64 << 20
 """Bytes of names, targets of links and extended attributes at most."""
+PATH_TEXT = 64 << 20
+"""Characters of all paths together at most: a few long names above many files make more of them than is stored. Those
+of a node with Kubernetes have a million."""
+OWNERS = 4 * PATHS
+"""Blocks of files, by each of their names, whose places are told at most; those of a node with Kubernetes are 9,000."""
 LONGEST_TARGET = 4095
 """Bytes of a symbolic link's target at most, as in Linux (PATH_MAX)."""
 LARGEST_XATTR = 1 << 16
@@ -282,14 +287,15 @@ class Squashfs:
             raise ValueError("its root is no directory")  # noqa: TRY004  as all damage
         made[number] = self._sblk.root, tree.root
         pending = [("", 0, tree.root, place)]
-        paths = total = 0
+        paths = text = total = 0
         while pending:
             prefix, depth, parent, place = pending.pop()
             for name, reference, there in self._entries(place, prefix):
                 path = f"{prefix}/{name}"
                 paths += 1
-                if paths > PATHS:
-                    raise ValueError(f"it has more than {PATHS} paths, which is more than are read")
+                text += len(path)
+                if paths > PATHS or text > PATH_TEXT:
+                    raise ValueError(f"it has more than {PATHS} paths, or {PATH_TEXT} characters in them")
                 if name in parent.children:
                     raise ValueError(f"{path} is there twice")
                 known = made.get(there)
@@ -510,13 +516,9 @@ class Squashfs:
     def _extents(self) -> Iterator[Extent]:
         found: dict[int, tuple[int, list[tuple[str, int]]]] = {}  # size and owners by offset
         block = self._sblk.block_size
-        left = 4 * PATHS
+        left = OWNERS
 
         def add(offset: int, size: int, path: str, at: int) -> None:
-            nonlocal left
-            left -= 1
-            if left < 0:
-                raise ValueError("its blocks belong to more files than can be told")
             found.setdefault(offset, (size, []))[1].append((path, at))
 
         for path, inode in self.tree.walk():
@@ -524,6 +526,10 @@ class Squashfs:
                 continue
             file = self._files[inode.content.offset]
             position = file.start
+            # Holes count, too: a file of nothing else may have as many blocks as it likes, and names.
+            left -= file.blocks + 1
+            if left < 0:
+                raise ValueError("its blocks belong to more files than can be told")
             for number, word in enumerate(self._sizes(file)):
                 if word:
                     add(position, word & _SIZE, path, number * block)

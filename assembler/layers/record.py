@@ -60,7 +60,7 @@ def recall(store: Store, label: str, key: str, inputs: Mapping[str, str]) -> Mad
     try:
         document = json_reader.parse(read_own(store.results / _kind(label) / key, LARGEST), limit=LARGEST)
         return made_of({**document, "key": key, "inputs": dict(inputs)})
-    except (HostFileError, ValueError, TypeError):
+    except (HostFileError, ValueError, KeyError, TypeError):
         return None
 
 

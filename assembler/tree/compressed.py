@@ -14,6 +14,7 @@ import io
 import lzma
 import zlib
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import IO, BinaryIO, Protocol, cast
 
 import zstandard
@@ -104,8 +105,8 @@ class _Gzip:
 class _Zstd:
     """A frame of a zstd file (RFC 8878). More than what was asked for is kept, which a small piece keeps small."""
 
-    def __init__(self) -> None:
-        self._state = zstandard.ZstdDecompressor(max_window_size=WINDOW).decompressobj()
+    def __init__(self, decompressor: zstandard.ZstdDecompressor) -> None:
+        self._state = decompressor.decompressobj()
         self._held = memoryview(b"")
 
     @property
@@ -128,15 +129,20 @@ class _Zstd:
         return result
 
 
-_DECODERS: Mapping[str, tuple[Callable[[], _Decoder], int, int]] = {
-    ".xz": (lambda: lzma.LZMADecompressor(lzma.FORMAT_XZ, MEMORY), _PIECE, 4),
-    ".gz": (_Gzip, 1 << 16, 1),
-    ".zst": (_Zstd, _ZSTD_PIECE, 0),
-    ".bz2": (bz2.BZ2Decompressor, _PIECE, 0),
-    ".lzma": (lambda: lzma.LZMADecompressor(lzma.FORMAT_ALONE, MEMORY), _PIECE, 0),
+def _frames() -> Callable[[], _Decoder]:
+    """What reads the frames of one file. They share a decompressor: to make one takes far longer than a small frame."""
+    return partial(_Zstd, zstandard.ZstdDecompressor(max_window_size=WINDOW))
+
+
+_DECODERS: Mapping[str, tuple[Callable[[], Callable[[], _Decoder]], int, int]] = {
+    ".xz": (lambda: partial(lzma.LZMADecompressor, lzma.FORMAT_XZ, MEMORY), _PIECE, 4),
+    ".gz": (lambda: _Gzip, 1 << 16, 1),
+    ".zst": (_frames, _ZSTD_PIECE, 0),
+    ".bz2": (lambda: bz2.BZ2Decompressor, _PIECE, 0),
+    ".lzma": (lambda: partial(lzma.LZMADecompressor, lzma.FORMAT_ALONE, MEMORY), _PIECE, 0),
 }
-"""For each ending of a name: what reads one stream, the largest piece for it, and the unit of zeros that may stand
-between streams and after the last (none for zero)."""
+"""For each ending of a name: what reads one stream of a file, the largest piece for it, and the unit of zeros that may
+stand between streams and after the last (none for zero)."""
 ENDINGS = frozenset(_DECODERS)
 """The compressions that are read here, by what the names of their files end with."""
 
@@ -149,7 +155,8 @@ class Expanded(io.RawIOBase):
 
     def __init__(self, part: IO[bytes] | io.RawIOBase, ending: str) -> None:
         self._part = part
-        self._begin, self._largest, self._padding = _DECODERS[ending]
+        decoder, self._largest, self._padding = _DECODERS[ending]
+        self._begin = decoder()
         self._single = ending == ".lzma"
         self._state: _Decoder | None = None
         self._read = memoryview(b"")

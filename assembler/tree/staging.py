@@ -81,6 +81,8 @@ class Tree:
     def __init__(self, mtime: int = 0) -> None:
         self.mtime = mtime
         self.root = Inode(Kind.DIR, 0o755, mtime=mtime)
+        self.followed = 0
+        """Characters of links' targets that looking up paths has gone through, for those who bound what it takes."""
 
     def copy(self) -> "Tree":
         """Another tree with the same entries: hard links stay hard links, contents are shared."""
@@ -134,6 +136,7 @@ class Tree:
                 return chain, "/".join(reversed(todo))
             if child.kind is Kind.SYMLINK and (todo or follow):
                 links += 1
+                self.followed += len(child.target)
                 if links > MAX_LINKS:
                     raise TreeError("too many levels of symbolic links", where=Place(path="/" + path.lstrip("/")))
                 if child.target.startswith("/"):

@@ -14,18 +14,23 @@ import pytest
 import zstandard
 
 from assembler.audit import listing
+from assembler.audit import verify as verifying
 from assembler.audit.compare import compare
-from assembler.audit.image import INITRD, SQUASHFS, Image, ImageError
+from assembler.audit.image import INITRD, SQUASHFS, Image, ImageError, OpenTree
+from assembler.audit.packages import MOST_FOLLOWED, installed, owners
 from assembler.audit.rebuild import take_out
 from assembler.audit.verify import FINDINGS, verify
 from assembler.cli.main import call
-from assembler.formats import cpio
+from assembler.debian.dpkg_database import ADMINDIR
+from assembler.formats import cpio, seal
 from assembler.formats.iso import write_iso
-from assembler.formats.iso_reader import IsoReadError
+from assembler.formats.iso_reader import BLOCK, IsoReadError
+from assembler.formats.seal import Area
 from assembler.layers import bill, contents
 from assembler.lock.model import LockedBuild, LockedOutput
 from assembler.lock.toml import format_lock, write_lock
 from assembler.store.objects import sha256_of
+from assembler.tree import content
 from assembler.tree.digest import escaped
 from assembler.tree.staging import Tree
 from tests.audit.conftest import Make, system
@@ -133,6 +138,26 @@ def test_trees_that_are_none(iso: Iso, path: str, packed: bytes, text: bytes | N
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 200 << 10, "KiB"
 
 
+def test_long_paths_behind_links_in_an_initramfs(iso: Iso) -> None:
+    """No name in the archive is long, and each of its many files lies very deep."""
+
+    def member(name: str, mode: int, data: bytes = b"") -> bytes:
+        raw = name.encode() + b"\0"
+        numbers = (1, mode, 0, 0, 1, 0, len(data), 0, 0, 0, 0, len(raw), 0)
+        head = b"070701" + b"".join(b"%08X" % number for number in numbers) + raw
+        return head + bytes(-len(head) % 4) + data + bytes(-len(data) % 4)
+
+    archive, here = b"", ""
+    for link in ("l", "m", "n", "o"):
+        for depth in range(1, 15):
+            archive += member(here + "/".join(["d" * 250] * depth), 0o040755)
+        archive += member(link, 0o120777, (here + "/".join(["d" * 250] * 14)).encode())
+        here = f"{link}/"
+    archive += b"".join(member(f"o/{number}", 0o100644) for number in range(6000)) + member("TRAILER!!!", 0)
+    found = verify(iso(*of_tree(INITRD, zstandard.compress(archive)))).findings[-1]
+    assert "its paths have more than" in found.what
+
+
 def test_a_terabyte_of_nothing_in_a_squashfs(iso: Iso, tmp_path: Path) -> None:
     squash = Squash(block=1 << 20)
     squash.add(b"big", file(2, 1 << 40, [0] * 8192))
@@ -158,6 +183,32 @@ def test_findings_have_a_limit(iso: Iso) -> None:
     index = {**BASE, "files": {f"/gone-{number}": described(b"") for number in range(FINDINGS + 50)}}
     found = verify(iso({"/a": b"x"}, index))
     assert (len(found.findings), found.more) == (FINDINGS, 51)
+
+
+def test_damage_is_looked_into_for_some_time_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A seal of many small areas, all of them wrong, over a squashfs of many small blocks."""
+    blocks, areas = 200, 500
+    squash = Squash(block=1 << 12)
+    squash.add(b"f", file(2, blocks << 12, [1 | 1 << 24] * blocks))
+    packed = squash.build()
+    start = 64 * BLOCK
+    inside = [Area(start + number, 1, SQUASHFS) for number in range(areas)]
+    known = [Area(0, start, "[head]"), *inside, Area(start + areas, len(packed) - areas, SQUASHFS)]
+    data = bytearray(start) + packed
+    position = -(-len(data) // BLOCK) * BLOCK
+    known.append(Area(len(data), position - len(data), "[rest]"))
+    text = seal._text([(area, NOTHING) for area in known])
+    data[16 * BLOCK + 80 : 16 * BLOCK + 88] = (position // BLOCK).to_bytes(4, "little") * 2
+    path = tmp_path / "x.iso"
+    path.write_bytes(bytes(data).ljust(position, b"\0") + text.ljust(-(-len(text) // BLOCK) * BLOCK, b"\0"))
+    for looked_at in (0, 100, areas):
+        monkeypatch.setattr(verifying, "LOOKED_AT", looked_at * blocks)
+        found = verify(path)
+        assert len(found.findings) == areas + 3
+        # The first bytes of all, before any data, are the superblock.
+        told = [finding for finding in found.findings if finding.path != SQUASHFS]
+        assert len(told) == looked_at + 2
+        assert [finding.offset for finding in found.findings] == [area.offset for area in known]
 
 
 def test_what_is_said_of_a_path_has_a_limit(make: Make, capsys: pytest.CaptureFixture[str]) -> None:
@@ -259,6 +310,34 @@ def test_dpkg_says_more_than_is_read(make: Make) -> None:
     assert {change.path for change in found.changes} >= {f"{SQUASHFS}!/etc/motd"}
     assert found.packages == ()
     assert call(["diff", str(old), str(new), "--html", str(old.parent / "page.html")]) == 1
+
+
+def test_a_status_file_of_many_short_lines() -> None:
+    """Small in an image, and a paragraph each in memory."""
+    tree = Tree()
+    stanza = b"Package: hello\nVersion: 1\nArchitecture: all\n\n"
+    for more, expected in ((1000, {("hello", "all"): "1"}), (1 << 18, {})):
+        tree.write(f"{ADMINDIR}/status", stanza + b"a:\n\n" * more, parents=True)
+        assert installed(OpenTree(tree, content.chunks)) == expected
+
+
+@pytest.mark.parametrize("links", ["/usr/0/hello", "/var/lib/dpkg/info/a.list"])
+def test_paths_that_lead_through_long_links(links: str) -> None:
+    """One look-up may go through 40 links of 4,000 characters; all of them together may not."""
+    tree = Tree()
+    tree.write("/var/lib/dpkg/info/0.list", b"/usr/bin/hello\n", parents=True)
+    tree.mkdir("/usr/bin", parents=True)
+    for number in range(30):
+        tree.symlink("bin/../" * 500 + f"{number + 1}", f"/usr/{number}")
+    tree.symlink("bin", "/usr/30")
+    if links.startswith("/usr"):
+        tree.write("/var/lib/dpkg/info/a.list", f"{links}\n".encode() * 100_000)
+    else:
+        for number in range(3000):
+            tree.symlink("/usr/0/none", f"/var/lib/dpkg/info/{number}x.list")
+    found = owners(OpenTree(tree, content.chunks))
+    assert found["/usr/bin/hello"] == "0"
+    assert MOST_FOLLOWED < tree.followed < MOST_FOLLOWED + (1 << 20)
 
 
 def test_paths_of_listings_come_back() -> None:

@@ -94,6 +94,42 @@ def test_more_paths_than_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     refused(path, made.build(), "it has more than 50 paths")
 
 
+def test_paths_that_are_long_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A long name is stored once, and is in the path of everything below it."""
+    made = Squash()
+    entries = struct.pack("<IIi", 9, 0, 3)
+    inode = file(3, 0)
+    place = 2 * len(directory(1, at=0, size=0))
+    entries += b"".join(struct.pack("<HhHH", place, 0, 2, 0) + b"%d" % number for number in range(10))
+    made.listing = entries
+    made.inodes = [directory(2, at=0, size=len(entries)), inode]
+    made.names = [(b"d" * 200, 0, 2)]
+    data = made.build()
+    table = struct.unpack_from("<Q", data, 64)[0] + 2
+    root = struct.pack("<IIIHH", 12 + 8 + 200 + 3, 0, 1, 0, len(entries))
+    data = data[: table + 20] + root + data[table + 20 + len(root) :]
+    path = tmp_path / "x"
+    path.write_bytes(data)
+    assert listing(path).count("\n") == 12
+    monkeypatch.setattr(squashfs_reader, "PATH_TEXT", 201 + 10 * 203)
+    assert listing(path)
+    monkeypatch.setattr(squashfs_reader, "PATH_TEXT", 201 + 10 * 203 - 1)
+    refused(path, data, "2230 characters in them")
+
+
+def test_many_names_of_many_holes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The bytes of a file count once, and whose each of its blocks is would be told for each of its names."""
+    monkeypatch.setattr(squashfs_reader, "OWNERS", 10 * 101)
+    made = Squash(block=1 << 12)
+    made.add(b"first", file(2, 100 << 12, [0] * 100))
+    made.names += [(b"%d" % number, 0, 2) for number in range(9)]
+    path = tmp_path / "x"
+    path.write_bytes(made.build())
+    assert listing(path).count("\n") == 11
+    made.names.append((b"more", 0, 2))
+    refused(path, made.build(), "belong to more files than can be told")
+
+
 def test_more_metadata_than_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(squashfs_reader, "METADATA", 1 << 16)
     made = Squash()

@@ -154,6 +154,23 @@ def test_fields_that_go_on_for_ever(tmp_path: Path) -> None:
     refused(path, bytes(data), "Rock Ridge is damaged")
 
 
+def test_fields_that_are_read_again_and_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those of many files go on at the same place, which is as large as it can be."""
+    path = tmp_path / "x.iso"
+    data = made(path, {f"/{number}-{'long-' * 40}": b"" for number in range(20)})
+    fields = len(data) // BLOCK
+    data += (b"XX\x04\x01" * (BLOCK // 4)).ljust(BLOCK, b"\0")
+    (at,) = struct.unpack_from("<I", data, 16 * BLOCK + 158)
+    for place in range(at * BLOCK, (at + 4) * BLOCK):
+        if data[place : place + 4] == b"CE\x1c\x01":
+            data[place + 4 : place + 28] = both(fields) + both(0) + both(BLOCK)
+    path.write_bytes(data)
+    monkeypatch.setattr(iso_reader, "DIRECTORIES", 30 * BLOCK)
+    assert read_files(path)
+    monkeypatch.setattr(iso_reader, "DIRECTORIES", 20 * BLOCK)
+    refused(path, bytes(data), "directories have more than 40960 bytes")
+
+
 def test_limits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "x.iso"
     data = made(path)

@@ -1,6 +1,8 @@
 """JSON of strangers is a value or a ValueError, at no great cost."""
 
 import json
+import subprocess
+import sys
 
 import pytest
 from hypothesis import given
@@ -51,3 +53,17 @@ VALUES = st.recursive(
 @given(VALUES)
 def test_what_python_writes_comes_back(value: object) -> None:
     assert parse(json.dumps(value).encode(), limit=LIMIT) == value
+
+
+@pytest.mark.parametrize("text", [b"x", b"\\n", b'\\"', b"a\\\\"])
+def test_a_long_string_takes_a_few_times_its_memory(text: bytes) -> None:
+    """A regular expression that can go back takes a hundred times as much, which Python does not count as its own."""
+    program = (
+        "import resource, sys; from assembler.formats.json_reader import parse\n"
+        f"data = b'\"' + {text!r} * ({4 << 20} // {len(text)}) + b'\"'\n"
+        "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
+        "parse(data, limit=len(data))\n"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)\n"
+    )
+    done = subprocess.run([sys.executable, "-P", "-c", program], capture_output=True, check=True, text=True)
+    assert int(done.stdout) < 64 << 10, "KiB"

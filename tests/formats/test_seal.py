@@ -81,8 +81,18 @@ def test_an_area_is_no_larger_than_any_that_is_written(tmp_path: Path) -> None:
         stream.write((1).to_bytes(4, "little") + (1).to_bytes(4, "big"))
         stream.seek(2048)
         stream.write(seal._text([(head, "0" * 64), (area, "0" * 64)]))
-        with pytest.raises(SealError, match="an area of more than"):
+        with pytest.raises(SealError, match="an area of none or of more than"):
             seal.read(stream, file="x")
+
+
+def test_an_area_of_nothing_is_none(tmp_path: Path) -> None:
+    """As many of them as one likes would lie at one place, each with a digest that is wrong."""
+    path = tmp_path / "x"
+    areas = [Area(0, 4096, "x"), Area(4096, 0, "y"), Area(4096, 4096, "x")]
+    path.write_bytes(bytes(8192) + seal._text([(area, "0" * 64) for area in areas]).ljust(2048, b"\0"))
+    with path.open("rb") as stream, pytest.raises(SealError) as caught:
+        seal.read(stream, file="x")
+    assert "an area of none" in caught.value.why
 
 
 def test_what_looks_like_a_seal_everywhere(tmp_path: Path) -> None:

@@ -186,6 +186,20 @@ def test_what_a_manifest_says_of_other_layers_is_not_believed(store: Store, tmp_
         assert [artifact.name for artifact in third.artifacts] == ["cloudinit.img"]
 
 
+@pytest.mark.parametrize(
+    "text", ["", "null", "[]", "{}", '{"outputs": []}', '{"outputs": 1, "contents": {}, "facts": {}}']
+)
+def test_a_record_that_is_none_counts_for_nothing(store: Store, tmp_path: Path, text: str) -> None:
+    made = list[str]()
+    steps = [step(made, "rootfs")]
+    first = run(store, tmp_path, steps)
+    for record in (store.results / "made-rootfs.image-1").iterdir():
+        record.chmod(0o600)
+        record.write_text(text)
+    assert run(store, tmp_path, steps) == first
+    assert len(list((store.results / "made-rootfs.image-1").iterdir())) == 1
+
+
 def test_facts_are_the_stores(store: Store, tmp_path: Path) -> None:
     steps = [step([], "rootfs")]
     first = run(store, tmp_path, steps)

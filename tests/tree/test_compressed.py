@@ -78,6 +78,20 @@ def test_many_empty_streams_take_no_time(ending: str) -> None:
     assert time.process_time() - began < 5
 
 
+def test_the_frames_of_a_file_share_a_decompressor(monkeypatch: pytest.MonkeyPatch) -> None:
+    """To make one takes twenty times as long as to read an empty frame."""
+    made = []
+    real = zstandard.ZstdDecompressor
+
+    def make(**options: int) -> zstandard.ZstdDecompressor:
+        made.append(options)
+        return real(**options)
+
+    monkeypatch.setattr(zstandard, "ZstdDecompressor", make)
+    assert expand(zstandard.compress(b"") * 1000 + zstandard.compress(b"y"), ".zst", 9) == b"y"
+    assert len(made) == 1
+
+
 @pytest.mark.parametrize("ending", PACK)
 def test_a_bomb_takes_no_memory(ending: str) -> None:
     """Nothing of what it unpacks to is held but what was asked for."""

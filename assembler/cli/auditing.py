@@ -21,6 +21,7 @@ from assembler.errors import AssembleError
 from assembler.layers.inputs import Inputs
 from assembler.layers.manifest import Layers, artifacts, read_layers
 from assembler.recipe.load import load
+from assembler.tools.trust import hand_on
 
 STATEMENT = "audit.json"
 _SHOWN = 20
@@ -139,6 +140,7 @@ def _build(inputs: Inputs, here: Surroundings, reach: Sequence[str], args: dict[
     for folder in (here.folder.parent, here.folder):
         folder.chmod(0o755)  # whatever the umask: a store in what others may write to is refused
     inputs.store.share(here.store)
+    hand_on(inputs.store, here.store / "derived")
     if here.user is not None:
         _give(here.folder, here.user)
     made = here.folder / "out"

@@ -15,6 +15,7 @@ from assembler.cli.session import Session
 from assembler.layers.build import build
 from assembler.layers.livecd import ISO
 from assembler.store.objects import sha256_of
+from assembler.tools.trust import hand_on
 
 STATEMENT = "rebuild.json"
 
@@ -32,10 +33,12 @@ def rebuild_image(current: Session, path: Path, out: Path, *, offline: bool, all
         loaded = load_own(recipe, give_back(image, recipe))
         if not allow_compile:
             require_no_compiling(loaded, image)
+        own = current.store()
         with (
-            current.store().without_results() as store,
+            own.without_results() as store,
             opened(current, loaded, offline=offline, make=False, store=store) as inputs,
         ):
+            hand_on(own, store.results)
             build(inputs, out, only=("livecd",))
     before, after = sha256_of(path), sha256_of(out / ISO)
     found = None if before == after else compare(path, out / ISO, reporter=current.reporter)

@@ -28,6 +28,7 @@ from assembler.debian.version import version_key
 from assembler.errors import AssembleError
 from assembler.lock.model import LockedPackage, LockedToolbox
 from assembler.lock.trust import differs, listings, source_of, unproved
+from assembler.store.objects import Store
 from assembler.tools.source import BUILD, ToolSource
 from assembler.tools.supply import Supply
 
@@ -81,6 +82,21 @@ def prove(tools: LockedToolbox, source: ToolSource, supply: Supply) -> ProvedToo
         with store.temporary() as path:
             follow(path)
     return ProvedTools(tools.packages, tools.architecture)
+
+
+def hand_on(store: Store, results: Path) -> None:
+    """Have what was proved in `store` count with the results in `results`, too, a folder that is made if missing.
+
+    What was proved by what the archives had then cannot be proved again without a network. Raises OSError.
+    """
+    if not store.trusted:
+        return
+    for folder in (results, results / _KIND):
+        folder.mkdir(mode=0o700, exist_ok=True)
+    for note in (store.results / _KIND).glob("*"):
+        copy = results / _KIND / note.name
+        copy.write_bytes(note.read_bytes())
+        copy.chmod(0o644)
 
 
 def outdated(packages: Iterable[LockedPackage], source: ToolSource) -> list[str]:

@@ -20,7 +20,7 @@ from assembler.tools.ready import open_pinned, open_tools
 from assembler.tools.source import BUILD, EMULATOR, ToolSource, built_in, of_user
 from assembler.tools.supply import Supply
 from assembler.tools.toolbox import Toolbox
-from assembler.tools.trust import ProvedTools, ToolTrustError, prove
+from assembler.tools.trust import ProvedTools, ToolTrustError, hand_on, prove
 from tests.debian import debs
 from tests.debian.archives import NOW, date, index, publish, release, signed, source, stanza
 from tests.http_server import Server
@@ -158,6 +158,24 @@ def test_a_package_that_is_still_signed_is_as_good(house: House, empty: Store) -
     # The archive has moved on, and nobody keeps what it was.
     house.publish({**STANZAS, "another": {}}, days=0)
     assert house.prove(tools, empty).packages == tools.packages
+
+
+def test_what_was_proved_once_is_handed_on(house: House, empty: Store) -> None:
+    tools = house.lock()
+    house.publish({**STANZAS, "another": {}}, days=0)
+    house.prove(tools, empty)
+    with empty.without_results() as bare:
+        with pytest.raises(ToolTrustError):
+            house.prove(tools, bare, offline=True)
+        empty.trusted = False
+        hand_on(empty, bare.results)
+        with pytest.raises(ToolTrustError):
+            house.prove(tools, bare, offline=True)
+        empty.trusted = True
+        hand_on(empty, bare.results)
+        assert house.prove(tools, bare, offline=True)
+        with pytest.raises(ToolTrustError):
+            house.prove(forged(tools, sha256="0" * 64), bare, offline=True)
 
 
 def test_a_package_that_the_archive_has_dropped_is_refused(house: House, empty: Store) -> None:

@@ -25,6 +25,8 @@ _MAX_ACCOUNTS = 1 << 20
 """Bytes of the largest list of them."""
 MAX_UNLISTED = 10_000
 """Folders that a package may leave out though its files lie in them: they take memory, and no room in the package."""
+MAX_FOLLOWED = 32 << 20
+"""Characters of links' targets that finding the folders of all files may go through: one may lead through 160,000."""
 _KINDS = {"0": Kind.FILE, "1": Kind.FILE, "2": Kind.SYMLINK, "5": Kind.DIR, "6": Kind.FIFO}
 
 
@@ -67,13 +69,17 @@ class Unpacker:
     _owners: dict[str, Deb] = field(default_factory=dict)
     _taken: dict[str, set[str]] = field(default_factory=dict)
     _folders: dict[str, tuple[str, Inode]] = field(default_factory=dict)
+    _followed: int = field(init=False, default=0)
+
+    def __post_init__(self) -> None:
+        self._followed = self.tree.followed
 
     def unpack(self, deb: Deb) -> None:
         """Unpack one package.
 
         Raises UnpackError for a conflict with another package and for hostile content: device nodes, a path listed
         twice, a path below a symbolic link of the same package, a hard link to nothing, very many folders that the
-        package does not list.
+        package does not list, folders that are reached through very long links.
         """
         made: dict[str, Inode | Member] = {}
         links: set[str] = set()
@@ -83,6 +89,11 @@ class Unpacker:
             path = member.path
             if path == "/":
                 continue
+            if self.tree.followed - self._followed > MAX_FOLLOWED:
+                raise UnpackError(
+                    "packages' files lie in folders that are reached through absurdly long links",
+                    where=Place(package=deb.name, path=path),
+                )
             self._check(deb, member, made, links, above)
             is_folder, is_link = member.type == "5", member.type == "2"
             if is_link:

@@ -211,13 +211,15 @@ class Tree:
     def walk(self, path: str = "/") -> Iterator[tuple[str, Inode]]:
         """Every (absolute path, inode) at and below `path`, parents first, names in code point order."""
         top = self.resolve(path, follow=True)
-        pending = [(top, self.at(top))]
+        # What is ahead shares the text of its folder: a folder of many entries may have a long path.
+        pending = [("", top, self.at(top))]
         while pending:
-            here, inode = pending.pop()
+            above, name, inode = pending.pop()
+            here = above + name
             yield here, inode
             if inode.children:
                 prefix = here if here.endswith("/") else here + "/"
-                pending.extend((prefix + name, inode.children[name]) for name in sorted(inode.children, reverse=True))
+                pending.extend((prefix, name, inode.children[name]) for name in sorted(inode.children, reverse=True))
 
     # --- changing ------------------------------------------------------------------------------------------------
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from assembler.debian import unpack as unpacking
 from assembler.debian.deb import Deb
 from assembler.debian.paths import path_filter
 from assembler.debian.unpack import Diversion, UnpackError, unpack
@@ -213,3 +214,15 @@ def test_many_files_below_deep_folders_take_no_time(make: Make) -> None:
     tree = Tree()
     unpack(tree, [make("a", *items, compression=".gz")], latest=0)
     assert len(list(tree.copy().walk())) == 1 + 249 + 1 + 3000
+
+
+def test_folders_behind_long_links_are_looked_up_for_some_time_only(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One package has the links, and the other files behind them; each look-up goes through all of them."""
+    monkeypatch.setattr(unpacking, "MAX_FOLLOWED", 1 << 20)
+    long = [link(f"./{number}", "bin/../" * 500 + f"{number + 1}") for number in range(30)]
+    links = make("links", folder("./bin"), *long, link("./30", "bin"))
+    files = make("files", *(one for number in range(20) for one in (folder(f"./0/{number}"), item(f"./0/{number}/x"))))
+    with pytest.raises(UnpackError, match="absurdly long links"):
+        unpack(Tree(), [links, files], latest=0)

@@ -83,9 +83,9 @@ def test_the_frames_of_a_file_share_a_decompressor(monkeypatch: pytest.MonkeyPat
     made = []
     real = zstandard.ZstdDecompressor
 
-    def make(**options: int) -> zstandard.ZstdDecompressor:
-        made.append(options)
-        return real(**options)
+    def make(max_window_size: int) -> zstandard.ZstdDecompressor:
+        made.append(max_window_size)
+        return real(max_window_size=max_window_size)
 
     monkeypatch.setattr(zstandard, "ZstdDecompressor", make)
     assert expand(zstandard.compress(b"") * 1000 + zstandard.compress(b"y"), ".zst", 9) == b"y"

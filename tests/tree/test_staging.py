@@ -1,5 +1,6 @@
 """The staging tree behaves as a file system would."""
 
+import tracemalloc
 from collections.abc import Callable
 
 import pytest
@@ -132,6 +133,19 @@ def test_rename_moves_and_replaces() -> None:
     assert tree.read("/b") == b"a"
     tree.rename("/b", "/x/y", parents=True)
     assert tree.read("/x/y") == b"a"
+
+
+def test_walking_a_large_folder_with_a_long_path_takes_little_memory() -> None:
+    tree = Tree()
+    here = tree.root
+    for _ in range(16):
+        here.children["d" * 250] = here = Inode(Kind.DIR, 0o755)
+    here.children = {str(number): Inode(Kind.FILE, 0o644) for number in range(10_000)}
+    tracemalloc.start()
+    assert sum(len(path) for path, _ in tree.walk()) > 38 << 20
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 4 << 20
 
 
 def test_walk_is_sorted_and_parents_come_first() -> None:

@@ -14,7 +14,7 @@ from assembler.debian.paths import PathFilter
 from assembler.debian.relations import parse_relations
 from assembler.debian.version import satisfies
 from assembler.errors import AssembleError, Place
-from assembler.tree.bounds import MAX_OWNER
+from assembler.tree.bounds import MAX_OWNER, unfit
 from assembler.tree.content import Slice, read
 from assembler.tree.staging import Inode, Kind, Tree
 from assembler.tree.tar import Member
@@ -105,6 +105,12 @@ class Unpacker:
             parent_path, _, name = where.rpartition("/")
             canonical, parent = self._folder(parent_path, deb)
             here = f"{canonical}/{name}"
+            if canonical != parent_path and (why := unfit(here)):
+                raise UnpackError(
+                    "a package ships a path that is too long behind the links of others",
+                    where=Place(package=deb.name, path=path),
+                    why=why,
+                )
             there = parent.children.get(name)
             keep = (is_link and there is not None and there.kind is Kind.DIR) or (
                 is_folder and there is not None and self._is_folder(there, here)

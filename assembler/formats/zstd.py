@@ -1,5 +1,6 @@
 """Decompressing zstd data of strangers: never more than the caller allows, whatever the frame says of itself.
 
+For a frame in memory, which a kernel or an image has alone; tree/compressed.py reads files of any number of frames.
 zstandard's own ``max_output_size`` holds only for frames that do not state their size (RFC 8878, 3.1.1.1.4).
 """
 

@@ -226,3 +226,14 @@ def test_folders_behind_long_links_are_looked_up_for_some_time_only(
     files = make("files", *(one for number in range(20) for one in (folder(f"./0/{number}"), item(f"./0/{number}/x"))))
     with pytest.raises(UnpackError, match="absurdly long links"):
         unpack(Tree(), [links, files], latest=0)
+
+
+def test_no_path_is_deeper_behind_links_than_it_may_be(make: Make) -> None:
+    """Each package alone has none that is too deep; whoever goes through the tree would need a level for each."""
+    deep = "/".join("d" * 150)
+    folders = ["/".join("d" * depth) for depth in range(1, 151)]
+    first = make("first", *(folder(f"./{path}") for path in folders), link("./l", deep))
+    second = make("second", *(folder(f"./l/{path}") for path in folders))
+    with pytest.raises(UnpackError, match="too long behind the links") as caught:
+        unpack(Tree(), [first, second], latest=0)
+    assert "names, and the deepest has 256" in caught.value.why

@@ -16,7 +16,6 @@ from assembler.boot.grub_config import CONSOLES
 from assembler.errors import AssembleError, Place
 from assembler.formats import json_reader, qcow2
 from assembler.formats.hostfile import HostFileError, open_own, read_own, require_own
-from assembler.vm.isofile import read_files
 from assembler.vm.qemu import MEMORY, PLATFORMS, SSH_PORT, Architecture, Drive, Firmware, Hardware
 
 ISO = "node.iso"
@@ -84,15 +83,6 @@ def built(folder: Path) -> Built:
     for path in (node.iso, node.seed, node.kernel, node.initrd):
         require_own(path, "a file of the build", hint=_OUTSIDE)
     return node
-
-
-def lock_of(node: Built) -> str:
-    """The text of the lock that `node` was built from, which is on its ISO. Raises AssembleError when it is not."""
-    path = f"/live/{node.name}.lock.toml"
-    found = read_files(node.iso, [path])
-    if not found:
-        raise AssembleError("there is no lock on the ISO", where=Place(file=str(node.iso), path=path))
-    return found[path].decode("utf-8", "replace")
 
 
 def root_disk(path: Path) -> bool:

@@ -18,7 +18,8 @@ from assembler.audit.statements import AUDIT
 from assembler.cli.main import call
 from assembler.lock.toml import format_lock, read_lock
 from assembler.store.objects import sha256_of
-from assembler.vm.node import Built, lock_of
+from assembler.vm.isofile import read_files
+from assembler.vm.node import Built
 from tests.boot.conftest import REPOSITORY
 
 pytestmark = pytest.mark.boot
@@ -31,7 +32,8 @@ def recipe(node: Built, tmp_path: Path) -> Path:
     """The recipe and its lock in another folder."""
     folder = tmp_path / "elsewhere" / "recipes"
     shutil.copytree(REPOSITORY / "recipes", folder)
-    (folder / f"{node.name}.lock.toml").write_text(lock_of(node))
+    lock = f"{node.name}.lock.toml"
+    (folder / lock).write_bytes(read_files(node.iso, [f"/live/{lock}"])[f"/live/{lock}"])
     return folder / "livecd.toml"
 
 

@@ -12,6 +12,7 @@ from assembler.formats import qcow2
 from assembler.formats.hostfile import HostFileError
 from assembler.formats.iso import write_iso
 from assembler.vm import node
+from assembler.vm.isofile import read_files
 from assembler.vm.seed import SeedError, read_key, with_keys
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIMZ/xUvDI3qgJMWDI9eSbSnwF9GGSbqXJMI1uJ9xjc4Z someone@somewhere"
@@ -47,15 +48,15 @@ def test_no_build(tmp_path: Path, text: str | None) -> None:
     assert "assemble RECIPE.toml" in caught.value.hint
 
 
-def test_lock_on_the_iso(built: node.Built) -> None:
-    write_iso(built.iso, {"/live/livecd.lock.toml": b"schema = 1\n"}, label="K8S_NODE", epoch=0)
-    assert node.lock_of(built) == "schema = 1\n"
+def test_files_on_the_iso(built: node.Built) -> None:
+    path = "/live/livecd.lock.toml"
+    write_iso(built.iso, {path: b"schema = 1\n"}, label="K8S_NODE", epoch=0)
+    assert read_files(built.iso, [path]) == {path: b"schema = 1\n"}
     write_iso(built.iso, {"/live/other": b""}, label="K8S_NODE", epoch=0)
-    with pytest.raises(AssembleError, match="no lock on the ISO"):
-        node.lock_of(built)
+    assert read_files(built.iso, [path]) == {}
     built.iso.unlink()
     with pytest.raises(AssembleError, match="No such file"):
-        node.lock_of(built)
+        read_files(built.iso, [path])
 
 
 def test_state_is_made_once_and_kept(tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from random import Random
 
 from assembler.errors import AssembleError
 from tests.fuzz.mutation import mutated
+from tests.fuzz.seeds import found
 from tests.tmpfs import tmpfs
 
 SECONDS = 20
@@ -152,7 +153,7 @@ def fuzz(
     """
     chance = Random(f"{name} {seed}")  # noqa: S311  not for secrets
     report, places = Report(), set[str]()
-    first = [*target.seeds()]
+    first = [*target.seeds(), *found(name)]
     if corpus is not None:
         corpus.mkdir(parents=True, exist_ok=True)
         first += [path.read_bytes() for path in sorted(corpus.iterdir())]

@@ -7,6 +7,7 @@ import lzma
 import os
 import tarfile
 from collections.abc import Sequence
+from copy import copy
 from pathlib import Path
 
 import zstandard
@@ -86,8 +87,9 @@ def _tarballs() -> Sequence[bytes]:
         *(debs.folder("top"), debs.folder("top/d"), debs.item("top/d/a", b"x" * 600), debs.link("top/d/l", "../d/a")),
         debs.hard("top/h", "top/d/a"),
     ]
-    below = [(info.replace(name=f"./top/{info.name[2:]}"), data) for info, data in _ITEMS]
+    below = [(copy(info), data) for info, data in _ITEMS]
     for info, _ in below:
+        info.name = f"./top/{info.name[2:]}"
         info.linkname = info.linkname.replace("./", "./top/")
     return [debs.tar(top), debs.tar([debs.folder("./"), *below]), _pax()]
 

@@ -15,7 +15,7 @@ def without(folder: Path, *names: str) -> str:
     """A PATH on which everything is that is on ours, but for `names`."""
     folder.mkdir()
     for place in os.environ["PATH"].split(":"):
-        for path in sorted(Path(place).glob("*")) if Path(place).is_dir() else ():
+        for path in sorted(Path(place).glob("*")) if os.access(place, os.R_OK | os.X_OK) else ():
             below = any(path.resolve().is_relative_to(root) for root in HOST)
             if below and path.name not in names and not (folder / path.name).is_symlink():
                 (folder / path.name).symlink_to(path)

@@ -30,7 +30,8 @@ def answering(data: bytes, more: bytes = b"", pause: float = 0) -> Iterator[str]
                 with suppress(OSError), listening.accept()[0] as connection:
                     connection.recv(65536)
                     connection.sendall(data)
-                    while more and not over.wait(pause):
+                    # Never without any pause: two threads that send and receive can keep others from ever running.
+                    while more and not over.wait(pause or 0.001):
                         connection.sendall(more)
 
         thread = threading.Thread(target=serve)

@@ -456,15 +456,18 @@ class Squashfs:
 
     def _data(self, position: int, word: int, expected: int) -> bytes:
         """The block at a position, which has to have so many bytes."""
+        data = self._stored(position, word)
+        if len(data) != expected:
+            raise ValueError(f"{len(data)} bytes instead of {expected} at byte {position}")
+        return data
+
+    def _stored(self, position: int, word: int) -> bytes:
+        """The block at a position, unpacked; the word that stands for it says its size and whether it is compressed."""
         size = word & _SIZE
         if word & ~(_SIZE | _PLAIN) or size > self._sblk.block_size:
             raise ValueError(f"a block of {size} bytes at byte {position}")
         data = self._raw(position, size)
-        if not word & _PLAIN:
-            data = self._unpack(data, self._sblk.block_size)
-        if len(data) != expected:
-            raise ValueError(f"{len(data)} bytes instead of {expected} at byte {position}")
-        return data
+        return data if word & _PLAIN else self._unpack(data, self._sblk.block_size)
 
     def _fragment_place(self, number: int) -> tuple[int, int]:
         if number >= self._sblk.fragments:
@@ -478,13 +481,7 @@ class Squashfs:
         if data is not None:
             self._fragments.move_to_end(number)
             return data
-        start, word = self._fragment_place(number)
-        size = word & _SIZE
-        if word & ~(_SIZE | _PLAIN) or size > self._sblk.block_size:
-            raise ValueError(f"a block of {size} bytes at byte {start}")
-        data = self._raw(start, size)
-        if not word & _PLAIN:
-            data = self._unpack(data, self._sblk.block_size)
+        data = self._stored(*self._fragment_place(number))
         self._work(len(data))
         self._fragments[number] = data
         if len(self._fragments) * self._sblk.block_size > CACHE:

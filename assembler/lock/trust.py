@@ -82,9 +82,8 @@ def prove_packages(
     That the recipe leads to them is not looked at.
     """
     sources = archives(parse_sources(recipe.debian.sources))
-    problems: list[AssembleError] = []
     known = {locked.id for locked in locked_archives}
-    problems += [
+    problems: list[AssembleError] = [
         _broken(file, _key(package), "this package is of no archive of the lock", package.archive)
         for package in packages
         if package.archive not in known

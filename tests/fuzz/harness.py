@@ -71,6 +71,8 @@ class Report:
     """Inputs that are in the corpus."""
     slowest: float = 0.0
     """Seconds of the slowest input."""
+    processor: float = 0.0
+    """Seconds of processor that the run took."""
     peak: int = 0
     """Bytes of memory that the process had at most."""
     findings: dict[str, int] = field(default_factory=dict)
@@ -81,6 +83,7 @@ class Report:
         self.inputs += other.inputs
         self.accepted += other.accepted
         self.kept += other.kept
+        self.processor += other.processor
         self.slowest, self.peak = max(self.slowest, other.slowest), max(self.peak, other.peak)
         for what, number in other.findings.items():
             self.findings[what] = self.findings.get(what, 0) + number
@@ -146,7 +149,7 @@ def fuzz(
     findings: Path | None = None,
     current: Path | None = None,
 ) -> Report:
-    """Run `target` on `inputs` inputs, or for `seconds`; unchanged seeds come first.
+    """Run `target` on `inputs` inputs, or for `seconds` of processor; unchanged seeds come first.
 
     What is kept is read from and written to `corpus`, samples of findings are written to `findings`, and each input to
     `current` before it is run.
@@ -158,9 +161,10 @@ def fuzz(
         corpus.mkdir(parents=True, exist_ok=True)
         first += [path.read_bytes() for path in sorted(corpus.iterdir())]
     kept: list[bytes] = []
-    end = time.monotonic() + seconds if seconds is not None else float("inf")
+    start = time.process_time()
+    end = start + seconds if seconds is not None else float("inf")
     with tempfile.TemporaryDirectory(prefix=f"fuzz-{name}-", dir=tmpfs(_ROOM)) as work, limits():
-        while (inputs is None or report.inputs < inputs) and time.monotonic() < end:
+        while (inputs is None or report.inputs < inputs) and time.process_time() < end:
             if report.inputs < len(first):
                 data = first[report.inputs]
             else:
@@ -187,7 +191,8 @@ def fuzz(
                 kept.append(data)
                 if corpus is not None:
                     (corpus / hashlib.sha256(data).hexdigest()[:16]).write_bytes(data)
-    report.kept, report.peak = len(kept), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    report.kept, report.processor = len(kept), time.process_time() - start
+    report.peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     return report
 
 
@@ -203,25 +208,29 @@ def keep(folder: Path, data: bytes, wrong: str) -> Path:
 def supervised(
     name: str, seconds: float, *, seed: int, corpus: Path, findings: Path, command: Sequence[str]
 ) -> Iterator[Report]:
-    """Fuzz for `seconds` in processes of their own, one after another when one dies; what each reports.
+    """Fuzz for `seconds` of processor, in processes of their own, one after another when one dies; what each reports.
 
     `command` starts such a process when the options of :func:`as_child` follow it.
     """
-    end = time.monotonic() + seconds
+    left = seconds
     with tempfile.TemporaryDirectory(prefix="fuzz-", dir=tmpfs(_ROOM)) as work:
         current, out = Path(work) / "input", Path(work) / "report"
-        while (left := end - time.monotonic()) > 0:
+        while left > 0:
+            began = time.monotonic()
             options = [name, str(left), str(seed), str(corpus), str(findings), str(current), str(out)]
             out.unlink(missing_ok=True)
             with subprocess.Popen([*command, *options]) as child:
                 status = _watched(child, current)
             if out.exists():
-                yield Report(**json.loads(out.read_bytes()))
+                report = Report(**json.loads(out.read_bytes()))
+                left -= report.processor
+                yield report
             elif not current.exists():
                 raise RuntimeError(f"{command[0]} does not start")
             else:
                 wrong = "it does not react to its alarm" if status is None else f"the process ends with {status}"
                 keep(findings, current.read_bytes() if current.exists() else b"", wrong)
+                left -= time.monotonic() - began
                 yield Report(inputs=1, findings={wrong: 1})
             seed += 1
 

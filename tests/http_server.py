@@ -7,7 +7,7 @@ from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-from assembler.lock.model import Lock
+from assembler.lockfile.model import Lock
 from assembler.store.objects import Store
 
 

@@ -16,10 +16,10 @@ import pytest
 from assembler.debian.fetch import fetch_packages
 from assembler.debian.mirrors import choose
 from assembler.errors import AssembleError
-from assembler.lock.model import ROLES, SCHEMA, Lock
 from assembler.lock.resolve import resolve
-from assembler.lock.toml import read_lock, write_lock
 from assembler.lock.wanted import wanted
+from assembler.lockfile.model import ROLES, SCHEMA, Lock
+from assembler.lockfile.toml import read_lock, write_lock
 from assembler.recipe.model import Debian, Kernel, Recipe, Rootfs
 from assembler.store.objects import Store
 from assembler.store.transport import Transport

@@ -18,11 +18,11 @@ from assembler.audit.image import INITRD, LARGEST_LOCK, SQUASHFS, Image, OpenTre
 from assembler.audit.packages import installed, owners
 from assembler.errors import AssembleError, Place
 from assembler.formats import seal
-from assembler.formats.hostfile import open_image, read_named
 from assembler.formats.seal import SealError
-from assembler.layers import contents
+from assembler.hostfile import open_image, read_named
+from assembler.image import contents
 from assembler.lock.changes import Changes, changes
-from assembler.lock.toml import parse_lock
+from assembler.lockfile.toml import parse_lock
 from assembler.progress import SILENT, Reporter
 from assembler.tree.content import Content, chunks, whole
 from assembler.tree.staging import Inode, Kind

@@ -15,13 +15,13 @@ import zstandard
 
 from assembler.errors import AssembleError, Place
 from assembler.formats import cpio, seal, zstd
-from assembler.formats.hostfile import open_image
 from assembler.formats.iso_reader import BLOCK, read_files
 from assembler.formats.seal import Seal
 from assembler.formats.squashfs_reader import PATH_TEXT, PATHS, Squashfs
-from assembler.layers import contents
-from assembler.lock.model import Lock
-from assembler.lock.toml import parse_lock
+from assembler.hostfile import open_image
+from assembler.image import contents
+from assembler.lockfile.model import Lock
+from assembler.lockfile.toml import parse_lock
 from assembler.tree import content as contents_of
 from assembler.tree import digest
 from assembler.tree.content import Content, Slice
@@ -113,7 +113,7 @@ class Image:
 
     @cached_property
     def index(self) -> Mapping[str, Any]:
-        """What it says of its contents: see layers/contents.py."""
+        """What it says of its contents: see image/contents.py."""
         if contents.INDEX not in self.files:
             raise ImageError(
                 "the image does not list its contents",

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from assembler.audit.image import LARGEST_LOCK, Image, ImageError
 from assembler.errors import Place, Problems
-from assembler.layers import contents
+from assembler.image import contents
 from assembler.recipe.document import OutOfReachError
 from assembler.recipe.load import LoadedRecipe, load
 from assembler.recipe.portable import RECIPE

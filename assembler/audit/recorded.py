@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from assembler import __version__
-from assembler.layers.keys import digest
-from assembler.layers.manifest import Layers, Made, artifacts
+from assembler.image.keys import digest
+from assembler.image.manifest import Layers, Made, artifacts
 from assembler.layers.step import CODE
-from assembler.lock.model import LockedBuild, LockedLayer, LockedOutput
+from assembler.lockfile.model import LockedBuild, LockedLayer, LockedOutput
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,11 +10,11 @@ from typing import Any
 from assembler import __version__
 from assembler.audit.compare import Comparison
 from assembler.audit.image import Image
-from assembler.audit.provenance import STATEMENT
 from assembler.audit.recorded import Mismatch
-from assembler.layers import contents
-from assembler.layers.manifest import Layers, artifacts
-from assembler.lock.model import Lock
+from assembler.image import contents
+from assembler.image.manifest import Layers, artifacts
+from assembler.image.provenance import STATEMENT
+from assembler.lockfile.model import Lock
 from assembler.recipe.portable import RECIPE
 
 REBUILD = "https://assembler.invalid/rebuild/v1"

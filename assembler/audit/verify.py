@@ -19,13 +19,13 @@ from assembler.audit.packages import installed
 from assembler.debian.dpkg_database import ADMINDIR
 from assembler.errors import AssembleError
 from assembler.formats import seal
-from assembler.formats.hostfile import open_image
 from assembler.formats.seal import SEAL, Area, SealError
 from assembler.formats.squashfs_reader import Squashfs, SquashfsError
-from assembler.layers import contents
+from assembler.hostfile import open_image
+from assembler.image import contents
 from assembler.lock.changes import changes, describe
-from assembler.lock.model import Lock, LockedBuild, LockedOutput
-from assembler.lock.toml import LockError
+from assembler.lockfile.model import Lock, LockedBuild, LockedOutput
+from assembler.lockfile.toml import LockError
 from assembler.progress import SILENT, Reporter
 from assembler.store.objects import sha256_of
 from assembler.tree import digest

@@ -41,7 +41,7 @@ def audit(
     exit status is 0 when everything is the same, and 1 when something differs.
     """
     with session(store=store, jobs=jobs, **common) as current:
-        from assembler.cli.auditing import audit_recipe  # noqa: PLC0415  slow; --help need not wait
+        from assembler.api.reproduce import audit_recipe  # noqa: PLC0415  slow; --help need not wait
 
         same = audit_recipe(current, recipe, args, out, offline=offline)
     click.get_current_context().exit(0 if same else 1)

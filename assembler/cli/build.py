@@ -61,7 +61,7 @@ def build(
     if record and (only or skip or explain):
         raise click.UsageError("--record is for a whole build: leave out --only, --skip and --explain")
     with session(store=store, jobs=jobs, **common) as current:
-        from assembler.cli.building import Wishes, build_recipe, explain_recipe  # noqa: PLC0415  slow; --help need not wait
+        from assembler.api.build import Wishes, build_recipe, explain_recipe  # noqa: PLC0415  slow; --help need not wait
 
         wishes = Wishes(
             recipe=recipe,

@@ -32,6 +32,6 @@ def check(
     build would stop.
     """
     with session(store=store, jobs=jobs, **common) as current:
-        from assembler.cli.checking import check_recipe  # noqa: PLC0415  half a second that --help need not wait
+        from assembler.api.check import check_recipe  # noqa: PLC0415  half a second that --help need not wait
 
         check_recipe(current, recipe, args, locked=locked, offline=offline)

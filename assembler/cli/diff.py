@@ -33,7 +33,7 @@ def diff(
     the same, and 1 when they differ.
     """
     with session(as_json=as_json, quiet=quiet, verbose=verbose) as current:
-        from assembler.cli.comparing import compare_images  # noqa: PLC0415  half a second that --help need not wait
+        from assembler.api.compare import compare_images  # noqa: PLC0415  half a second that --help need not wait
 
         differ = compare_images(current, old, new, html, diffoscope=diffoscope)
     click.get_current_context().exit(1 if differ else 0)

@@ -66,10 +66,10 @@ def lock(
     if upgrade and packages:
         raise click.UsageError("--upgrade takes all packages, --upgrade-package some: give one of them")
     with session(store=store, jobs=jobs, **common) as current:
-        from assembler.cli import locking  # noqa: PLC0415  half a second that --help need not wait
+        from assembler.api import lock  # noqa: PLC0415  half a second that --help need not wait
 
         if check or prove:
-            locking.check_file(current, recipe, args, out, offline=offline, prove=prove)
+            lock.check_file(current, recipe, args, out, offline=offline, prove=prove)
         else:
             moving = None if upgrade else packages
-            locking.lock_file(current, recipe, args, out, upgrade=moving, write=not diff, offline=offline)
+            lock.lock_file(current, recipe, args, out, upgrade=moving, write=not diff, offline=offline)

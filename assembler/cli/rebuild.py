@@ -41,7 +41,7 @@ def rebuild(
     the result. The exit status is 0 when both images are the same, and 1 when they differ.
     """
     with session(store=store, jobs=jobs, **common) as current:
-        from assembler.cli.rebuilding import rebuild_image  # noqa: PLC0415  slow; --help need not wait
+        from assembler.api.rebuild import rebuild_image  # noqa: PLC0415  slow; --help need not wait
 
         same = rebuild_image(current, image, out, offline=offline, allow_compile=allow_compile)
     click.get_current_context().exit(0 if same else 1)

@@ -126,7 +126,7 @@ def run(  # noqa: PLR0917  click passes all by keyword
     Ctrl-A X ends the machine. To log in over SSH: ssh -p 2222 root@127.0.0.1
     """
     with session(store=store, **common) as current:
-        from assembler.cli.running import Wishes, start  # noqa: PLC0415  half a second that --help need not wait
+        from assembler.api.run import Wishes, start  # noqa: PLC0415  half a second that --help need not wait
 
         wishes = Wishes(
             out=out,

@@ -24,6 +24,6 @@ def sbom(image: Path, *, kind: str, as_json: bool, quiet: bool, verbose: bool) -
     A build writes both bills beside the image as well, sbom.cdx.json and sbom.spdx.json, and provenance.json.
     """
     with session(as_json=as_json, quiet=quiet, verbose=verbose) as current:
-        from assembler.cli.verifying import print_document  # noqa: PLC0415  half a second that --help need not wait
+        from assembler.api.verify import print_document  # noqa: PLC0415  half a second that --help need not wait
 
         print_document(current, image, kind)

@@ -28,6 +28,6 @@ def verify(image: Path, *, lock: Path | None, packages_only: bool, as_json: bool
     if packages_only and lock is None:
         raise click.UsageError("--packages-only is about a lock: name one with --lock")
     with session(as_json=as_json, quiet=quiet, verbose=verbose) as current:
-        from assembler.cli.verifying import verify_image  # noqa: PLC0415  half a second that --help need not wait
+        from assembler.api.verify import verify_image  # noqa: PLC0415  half a second that --help need not wait
 
         verify_image(current, image, lock, packages_only=packages_only)

@@ -9,11 +9,11 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from assembler.configure.commands import COMMANDS, INERT, QUERIES, Machine, file_test
-from assembler.configure.options import UsageError
-from assembler.configure.residual import Scope, constant, is_duplication, truth, words
-from assembler.configure.shell import AndOr, Block, Case, For, Function, Group, If, Pipeline, Simple, Statement
 from assembler.errors import AssembleError
+from assembler.programs.commands import COMMANDS, INERT, QUERIES, Machine, file_test
+from assembler.programs.options import UsageError
+from assembler.shell.residual import Scope, constant, is_duplication, truth, words
+from assembler.shell.syntax import AndOr, Block, Case, For, Function, Group, If, Pipeline, Simple, Statement
 
 Action = Callable[[Machine], int]
 """Carries a statement out on the tree; returns its exit status."""

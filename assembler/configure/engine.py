@@ -10,7 +10,6 @@ from dataclasses import dataclass, field, replace
 
 from assembler.configure import caches, first_boot, identity, rules, triggers
 from assembler.configure.calls import Action, Exit
-from assembler.configure.commands import PATH, Machine
 from assembler.configure.not_unpacked import set_aside, shippers
 from assembler.configure.order import Orderable, configure_order, stages
 from assembler.configure.report import Report
@@ -20,6 +19,7 @@ from assembler.debian import dpkg_database
 from assembler.debian.package import Unpacked
 from assembler.errors import AssembleError, Place, Problems
 from assembler.kernel.depmod import depmod
+from assembler.programs.commands import PATH, Machine
 from assembler.progress import SILENT, Reporter
 from assembler.tree.staging import Tree, TreeError
 

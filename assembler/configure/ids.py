@@ -6,8 +6,8 @@ the same whatever else is installed. Whoever has the wanted number gets the numb
 
 from collections.abc import Mapping
 
-from assembler.configure.accounts import Accounts
 from assembler.errors import AssembleError, Place, Problems
+from assembler.programs.accounts import Accounts
 from assembler.recipe.document import did_you_mean
 from assembler.recipe.model import Ids
 from assembler.tree.staging import Inode, Tree

@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from assembler.configure.calls import Action, Budget, after, compile_block
-from assembler.configure.residual import Scope, own_scope, reduce_script, script_scope
-from assembler.configure.shell import Function, ParseError, Statement, parse, render
 from assembler.configure.snippets import MARKER, Snippet, compile_snippet, marker_index, split
+from assembler.shell.residual import Scope, own_scope, reduce_script, script_scope
+from assembler.shell.syntax import Function, ParseError, Statement, parse, render
 
 Layer = Literal["nothing", "snippets", "calls", "rule", "unhandled"]
 _ERREXIT = re.compile(r"\A#![^\n]*\s-\w*e|^[ \t]*set -\w*e", re.MULTILINE)

@@ -4,10 +4,10 @@ import hashlib
 from collections.abc import Callable, Mapping
 from functools import partial
 
-from assembler.configure.accounts import AccountError, Accounts, set_password
-from assembler.configure.sha_crypt import SALT_CHARACTERS, sha512_crypt
-from assembler.configure.systemd import Systemctl, UnitError
 from assembler.errors import AssembleError, Place, Problems
+from assembler.programs.accounts import AccountError, Accounts, set_password
+from assembler.programs.sha_crypt import SALT_CHARACTERS, sha512_crypt
+from assembler.programs.systemd import Systemctl, UnitError
 from assembler.recipe.model import File, Rootfs
 from assembler.tree.staging import Inode, Kind, Tree, TreeError
 

@@ -9,11 +9,11 @@ import re
 from dataclasses import dataclass
 from functools import partial
 
-from assembler.configure import usr_local
 from assembler.configure.calls import Action, compile_block
-from assembler.configure.commands import Machine
-from assembler.configure.residual import Scope, own_scope, reduce_script, simple_commands
-from assembler.configure.shell import Block, ParseError, Simple, parse, render
+from assembler.programs import usr_local
+from assembler.programs.commands import Machine
+from assembler.shell.residual import Scope, own_scope, reduce_script, simple_commands
+from assembler.shell.syntax import Block, ParseError, Simple, parse, render
 
 _BEGIN = re.compile(r"[ \t]*# Automatically added by (\S{1,80}?)(?:/\S{1,80})?[ \t]*")
 _END = re.compile(r"[ \t]*# End automatically added section[ \t]*")

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from assembler.debian.mirrors import DOUBT, Mirrors, join
-from assembler.lock.model import LockedArchive, LockedPackage
+from assembler.lockfile.model import LockedArchive, LockedPackage
 from assembler.store.objects import Store
 from assembler.store.transport import Transport, Want
 

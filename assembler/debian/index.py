@@ -10,11 +10,11 @@ from functools import cached_property
 from string import ascii_letters, digits
 from typing import Final
 
-from assembler.debian import values
 from assembler.debian.package import Candidate
 from assembler.debian.relations import FIELDS, Relation, parse_relations
 from assembler.debian.version import version_key
 from assembler.errors import AssembleError, Place
+from assembler.lockfile import values
 
 _LANDMARK = re.compile(rb"\n(Package|Provides|Essential): ([^\n]*(?:\n[ \t][^\n]*)*)")
 _PRIORITIES: Final = {"required": 1, "important": 2, "standard": 3, "optional": 4, "extra": 5}

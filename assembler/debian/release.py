@@ -20,7 +20,7 @@ from assembler.debian.deb822 import Deb822Error, Paragraph, paragraphs
 from assembler.debian.mirrors import DOUBT, Mirrors, join
 from assembler.debian.sources import Archive
 from assembler.errors import AssembleError, Place
-from assembler.lock.model import LockedArchive, LockedIndex
+from assembler.lockfile.model import LockedArchive, LockedIndex
 from assembler.progress import SILENT, Reporter
 from assembler.store.objects import Store
 from assembler.store.transport import OfflineError, Transport, TransportError, Want

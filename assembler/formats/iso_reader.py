@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from assembler.errors import AssembleError, Place
-from assembler.formats.hostfile import open_image
+from assembler.hostfile import open_image
 from assembler.tree.content import Slice
 
 BLOCK = 2048

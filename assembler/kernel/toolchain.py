@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from assembler.errors import AssembleError, Place
-from assembler.lock.model import LockedTool
+from assembler.lockfile.model import LockedTool
 from assembler.tools.confinement import HOST, HOST_FILES, Confinement, below, kill, start
 
 PREFIXES: Mapping[str, str] = {"amd64": "x86_64-linux-gnu-", "arm64": "aarch64-linux-gnu-"}

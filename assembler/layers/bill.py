@@ -1,11 +1,11 @@
-"""Bills of materials of the image, as outputs and on the ISO: see audit/sbom.py."""
+"""Bills of materials of the image, as outputs and on the ISO: see image/sbom.py."""
 
 from pathlib import Path
 
-from assembler.audit import sbom
-from assembler.audit.licences import licences
+from assembler.image import sbom
+from assembler.image.keys import digest
+from assembler.image.licences import licences
 from assembler.layers.inputs import Inputs
-from assembler.layers.keys import digest
 from assembler.layers.rootfs import TreeLayer
 from assembler.layers.step import Step, of_packages, of_values
 

@@ -4,9 +4,9 @@ import hashlib
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 
+from assembler.image.manifest import FILE, Layers, Made, Manifest, read_layers
 from assembler.layers.inputs import Inputs
 from assembler.layers.livecd import built_from
-from assembler.layers.manifest import FILE, Layers, Made, Manifest, read_layers
 from assembler.layers.outputs import Outputs, outputs
 from assembler.layers.plan import plan
 from assembler.layers.record import known, remember, still_there, unknown
@@ -16,7 +16,7 @@ from assembler.progress import SILENT, Reporter
 from assembler.store.objects import Store
 
 PROVENANCE = "provenance.json"
-"""What all outputs were built from: see audit/provenance.py."""
+"""What all outputs were built from: see image/provenance.py."""
 
 
 def build(inputs: Inputs, out: Path, *, only: Collection[str] = (), skip: Collection[str] = ()) -> Manifest:

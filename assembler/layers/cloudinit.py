@@ -18,8 +18,8 @@ from typing import Any
 from assembler import yamltext
 from assembler.errors import AssembleError, Place, Problems
 from assembler.formats.iso import write_iso
+from assembler.image.keys import digest
 from assembler.layers.inputs import Inputs
-from assembler.layers.keys import digest
 from assembler.layers.step import Step, of_values
 from assembler.recipe.document import did_you_mean
 from assembler.recipe.load import LoadedRecipe

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from assembler.layers.manifest import Layers, Made
+from assembler.image.manifest import Layers, Made
 from assembler.layers.record import intact, still_there
 from assembler.layers.step import CODE, LayerName, Published, Step, published
 from assembler.store.objects import Store

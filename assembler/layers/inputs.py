@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from assembler.lock.model import Lock, LockedFile, LockedImage, LockedPackage
+from assembler.lockfile.model import Lock, LockedFile, LockedImage, LockedPackage
 from assembler.progress import SILENT, Reporter
 from assembler.recipe.load import LoadedRecipe
 from assembler.recipe.model import Recipe

@@ -16,7 +16,7 @@ from assembler.layers.inputs import Inputs
 from assembler.layers.module_indexes import cached_depmod
 from assembler.layers.rootfs import open_packages
 from assembler.layers.step import FACTS, Step, of_packages, of_table, of_values
-from assembler.lock.model import LockedPackage
+from assembler.lockfile.model import LockedPackage
 from assembler.tree.content import Content, chunks
 from assembler.tree.staging import Tree
 

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from assembler.errors import Place
-from assembler.formats import oci
 from assembler.kubernetes.archive import members
 from assembler.kubernetes.containerd import CONFIG, configuration
 from assembler.kubernetes.parts import CNI_BIN, PARTS
@@ -16,8 +15,9 @@ from assembler.kubernetes.release import release
 from assembler.layers.inputs import Inputs
 from assembler.layers.rootfs import TreeLayer, tree_layer
 from assembler.layers.step import of_files, of_values
-from assembler.lock.images import manifest_of
-from assembler.lock.model import Lock, LockedFile
+from assembler.lockfile.model import Lock, LockedFile
+from assembler.oci import layout
+from assembler.oci.locking import manifest_of
 from assembler.recipe.model import Kubernetes
 from assembler.store.objects import Store
 from assembler.tree.content import Content, Slice
@@ -64,7 +64,7 @@ def images_on_medium(inputs: Inputs) -> dict[str, bytes | Path]:
     inputs.fetch_images(images)
     manifests = {image.name: (manifest_of(image, store), image.platform) for image in images}
     blobs = {blob.digest: store.get(blob.digest) for manifest, _ in manifests.values() for blob in manifest.blobs}
-    return {f"{IMAGES}/{path}": data for path, data in oci.layout(manifests, blobs).items()} if images else {}
+    return {f"{IMAGES}/{path}": data for path, data in layout.layout(manifests, blobs).items()} if images else {}
 
 
 def programs(files: Sequence[LockedFile], store: Store) -> dict[str, Content]:

@@ -8,20 +8,19 @@ import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 
-from assembler.audit import provenance
 from assembler.boot.live import live_boot
 from assembler.debian.sources import archives, parse_sources
 from assembler.debian.unpack import unpack
 from assembler.errors import AssembleError, Place
 from assembler.formats.iso import write_iso
 from assembler.formats.squashfs import write_squashfs
+from assembler.image import contents, provenance
+from assembler.image.contents import TreeListing
+from assembler.image.keys import digest
 from assembler.initrd import compose as initrd
-from assembler.layers import contents
 from assembler.layers import kernel as kernels
-from assembler.layers.contents import TreeListing
 from assembler.layers.inputs import Inputs
 from assembler.layers.kernel import KernelLayer
-from assembler.layers.keys import digest
 from assembler.layers.kubernetes import IMAGES, images_on_medium
 from assembler.layers.rootfs import LISTING, TreeLayer, open_packages
 from assembler.layers.step import Step, facts, of_packages, of_table, of_values

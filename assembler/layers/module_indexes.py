@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from pathlib import Path
 
+from assembler.image.keys import key
 from assembler.kernel.depmod import depmod
-from assembler.layers.keys import key
 from assembler.store.objects import Store
 from assembler.tree.content import Content, Slice, whole
 from assembler.tree.staging import Kind, Tree

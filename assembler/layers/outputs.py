@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from assembler.errors import AssembleError, Place
-from assembler.layers.manifest import Artifact
+from assembler.image.manifest import Artifact
 from assembler.store.objects import FULL, sha256_of
 from assembler.store.scratch import scratch
 

@@ -15,10 +15,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from assembler.formats import json_reader
-from assembler.formats.hostfile import HostFileError, open_own, read_own
-from assembler.layers.keys import digest
-from assembler.layers.manifest import Artifact, Layers, Made, made_of
+from assembler import jsontext
+from assembler.hostfile import HostFileError, open_own, read_own
+from assembler.image.keys import digest
+from assembler.image.manifest import Artifact, Layers, Made, made_of
 from assembler.layers.step import Published, Step
 from assembler.store.objects import CHUNK, Store, StoreError
 from assembler.tree.digest import sha256_of
@@ -58,7 +58,7 @@ def recall(store: Store, label: str, key: str, inputs: Mapping[str, str]) -> Mad
     if not _KEY.fullmatch(key):
         return None
     try:
-        document = json_reader.parse(read_own(store.results / _kind(label) / key, LARGEST), limit=LARGEST)
+        document = jsontext.parse(read_own(store.results / _kind(label) / key, LARGEST), limit=LARGEST)
         return made_of({**document, "key": key, "inputs": dict(inputs)})
     except (HostFileError, ValueError, KeyError, TypeError):
         return None

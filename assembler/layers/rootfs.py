@@ -24,7 +24,7 @@ from assembler.errors import AssembleError, Place, Problems
 from assembler.layers.inputs import Inputs
 from assembler.layers.module_indexes import cached_depmod
 from assembler.layers.step import FACTS, LayerName, Step, of_files, of_packages, of_table, of_values
-from assembler.lock.model import LockedPackage
+from assembler.lockfile.model import LockedPackage
 from assembler.progress import SILENT, Reporter
 from assembler.recipe.document import RecipeError
 from assembler.recipe.model import Rootfs as RootfsRecipe

@@ -12,8 +12,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel
 
-from assembler.layers.keys import code_digest, digest
-from assembler.lock.model import LockedPackage
+from assembler.image.keys import code_digest, digest
+from assembler.lockfile.model import LockedPackage
 from assembler.store.objects import Store, sha256_of
 
 LayerName = Literal["kernel", "rootfs", "kubernetes", "livecd", "cloudinit"]

@@ -10,16 +10,16 @@ from functools import cache
 from pathlib import Path
 
 from assembler.errors import Place
+from assembler.image.keys import digest
 from assembler.kernel import config, toolchain
 from assembler.kernel.source import SourceError, from_file, from_package, release_of
 from assembler.kernel.toolchain import Toolchain, ToolchainError
 from assembler.kernel.vanilla import BUILTIN, CONFIG, IMAGE, RELEASE, SYSTEM_MAP, Wish, build
 from assembler.layers.inputs import Inputs
 from assembler.layers.kernel import KernelLayer
-from assembler.layers.keys import digest
 from assembler.layers.module_indexes import cached_depmod
 from assembler.layers.step import FACTS, Step, of_packages, of_table, of_values
-from assembler.lock.model import LockedFile, LockedPackage
+from assembler.lockfile.model import LockedFile, LockedPackage
 from assembler.tree.content import whole
 from assembler.tree.staging import Tree
 

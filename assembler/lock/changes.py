@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from assembler.lock.model import Lock, LockedPackage
+from assembler.lockfile.model import Lock, LockedPackage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,13 +15,13 @@ from assembler.errors import Place, Problems
 from assembler.kubernetes.parts import wanted_files, wanted_images
 from assembler.kubernetes.release import release as kubernetes_release
 from assembler.lock.files import WantedFile
-from assembler.lock.images import platform_of
-from assembler.lock.model import Lock, LockedArchive, LockedFile, LockedImage
-from assembler.lock.toml import LockError
 from assembler.lock.trust import of_component, source_of
 from assembler.lock.wanted import kernel_files, wanted
+from assembler.lockfile.model import Lock, LockedArchive, LockedFile, LockedImage
+from assembler.lockfile.toml import LockError
+from assembler.oci.locking import platform_of
+from assembler.oci.reference import parse
 from assembler.recipe.model import Recipe
-from assembler.store.reference import parse
 
 _HINT = "restore the lock from where it was reviewed, or run `assemble lock`; do not trust one from a stranger"
 

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from assembler.errors import Place
-from assembler.lock.model import Lock, LockedFile
-from assembler.lock.toml import LockError
+from assembler.lockfile.model import Lock, LockedFile
+from assembler.lockfile.toml import LockError
 from assembler.progress import SILENT, Reporter
 from assembler.store.objects import Store
 from assembler.store.transport import UNKNOWN, MissingError, Transport, Want, printable
@@ -22,7 +22,7 @@ _VOUCHED = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WantedFile:
-    """An upstream file that a recipe asks for; see lock/model.py's `LockedFile`."""
+    """An upstream file that a recipe asks for; see lockfile/model.py's `LockedFile`."""
 
     name: str
     version: str = ""

@@ -26,8 +26,8 @@ from assembler.errors import AssembleError
 from assembler.kubernetes.parts import wanted_files, wanted_images
 from assembler.kubernetes.release import release as kubernetes_release
 from assembler.lock.files import lock_files
-from assembler.lock.images import lock_images
-from assembler.lock.model import (
+from assembler.lock.wanted import Wanted, kernel_files, wanted
+from assembler.lockfile.model import (
     Lock,
     LockedArchive,
     LockedFile,
@@ -36,8 +36,8 @@ from assembler.lock.model import (
     LockedPackage,
     LockedToolbox,
 )
-from assembler.lock.toml import LockError
-from assembler.lock.wanted import Wanted, kernel_files, wanted
+from assembler.lockfile.toml import LockError
+from assembler.oci.locking import lock_images
 from assembler.progress import SILENT, Reporter
 from assembler.recipe.model import Recipe
 from assembler.store.objects import Store

@@ -14,10 +14,10 @@ from assembler.debian.mirrors import Mirrors
 from assembler.debian.release import Release, fetch_indices, locked_release, read_index
 from assembler.debian.sources import Archive, archives, parse_sources
 from assembler.errors import AssembleError, Place, Problems
-from assembler.lock.model import Lock, LockedArchive, LockedIndex, LockedPackage
 from assembler.lock.resolve import Resolved, resolve_packages
-from assembler.lock.toml import LockError
 from assembler.lock.wanted import wanted
+from assembler.lockfile.model import Lock, LockedArchive, LockedIndex, LockedPackage
+from assembler.lockfile.toml import LockError
 from assembler.progress import SILENT, Reporter
 from assembler.recipe.model import Recipe
 from assembler.store.objects import Store

@@ -23,7 +23,7 @@ class Wanted:
     """What is asked for in one role."""
 
     role: str
-    """Of lock/model.py's `ROLES`, or its `TOOLS`."""
+    """Of lockfile/model.py's `ROLES`, or its `TOOLS`."""
     packages: tuple[str, ...]
     architecture: str
     essential: bool = False

@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-from assembler.lock.model import TOOLS, LockedToolbox
 from assembler.lock.resolve import Resolved, resolve_packages
-from assembler.lock.toml import LockError
 from assembler.lock.wanted import Wanted
+from assembler.lockfile.model import TOOLS, LockedToolbox
+from assembler.lockfile.toml import LockError
 from assembler.tools.source import ToolSource
 from assembler.tools.supply import Supply
 from assembler.tools.trust import outdated

@@ -5,8 +5,8 @@ from hashlib import sha256
 from pathlib import Path
 
 from assembler.debian.fetch import fetch_packages
-from assembler.lock.model import LockedToolbox
-from assembler.lock.toml import format_tools, parse_tools
+from assembler.lockfile.model import LockedToolbox
+from assembler.lockfile.toml import format_tools, parse_tools
 from assembler.store.transport import OfflineError, TransportError
 from assembler.tools.locking import lock_tools
 from assembler.tools.source import ToolSource

@@ -26,8 +26,8 @@ from assembler.debian.keyring import trusted
 from assembler.debian.release import choose_indices, fetch_release
 from assembler.debian.version import version_key
 from assembler.errors import AssembleError
-from assembler.lock.model import LockedPackage, LockedToolbox
 from assembler.lock.trust import differs, listings, source_of, unproved
+from assembler.lockfile.model import LockedPackage, LockedToolbox
 from assembler.store.objects import Store
 from assembler.tools.source import BUILD, ToolSource
 from assembler.tools.supply import Supply

@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 
 from assembler.debian.deb import Deb, open_package
 from assembler.errors import AssembleError, Place
-from assembler.lock.model import LockedPackage
+from assembler.lockfile.model import LockedPackage
 from assembler.store.objects import FULL, Store, sha256_of
 from assembler.tree.extract import CONTRADICTIONS, lay, make_links
 from assembler.tree.tar import Member

@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from assembler import jsontext
 from assembler.boot.grub_config import CONSOLES
 from assembler.errors import AssembleError, Place
-from assembler.formats import json_reader, qcow2
-from assembler.formats.hostfile import HostFileError, open_own, read_own, require_own
+from assembler.formats import qcow2
+from assembler.hostfile import HostFileError, open_own, read_own, require_own
 from assembler.vm.qemu import MEMORY, PLATFORMS, SSH_PORT, Architecture, Drive, Firmware, Hardware
 
 ISO = "node.iso"
@@ -72,7 +73,7 @@ def built(folder: Path) -> Built:
     if not os.path.lexists(manifest):
         raise AssembleError("there is no build here", where=Place(file=str(manifest)), hint=hint)
     try:
-        document = json_reader.parse(read_own(manifest, LARGEST), limit=LARGEST)
+        document = jsontext.parse(read_own(manifest, LARGEST), limit=LARGEST)
         architecture, name = document["architecture"], document["name"]
         sound = architecture in PLATFORMS and _NAME.fullmatch(name)
     except (ValueError, KeyError, TypeError):
@@ -90,7 +91,7 @@ def root_disk(path: Path) -> bool:
     if path.suffix != ".qcow2":
         return False
     try:
-        document = json_reader.parse(read_own(path.parent / "manifest.json", LARGEST), limit=LARGEST)
+        document = jsontext.parse(read_own(path.parent / "manifest.json", LARGEST), limit=LARGEST)
         return any(made["name"] == path.name for made in document["artifacts"])
     except (HostFileError, ValueError, KeyError, TypeError):
         return False

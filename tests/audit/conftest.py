@@ -10,14 +10,14 @@ import zstandard
 from assembler.formats import cpio
 from assembler.formats.iso import write_iso
 from assembler.formats.squashfs import write_squashfs
-from assembler.layers import contents
-from assembler.layers.contents import TreeListing
-from assembler.lock.model import Lock
-from assembler.lock.toml import format_lock
+from assembler.image import contents
+from assembler.image.contents import TreeListing
+from assembler.lockfile.model import Lock
+from assembler.lockfile.toml import format_lock
 from assembler.tools.toolbox import Toolbox
 from assembler.tree import digest, tar
 from assembler.tree.staging import Tree
-from tests.lock.test_toml import LOCK
+from tests.lockfile.test_toml import LOCK
 from tests.toolboxes import toolbox  # noqa: F401  a fixture
 
 EPOCH = 1_700_000_000

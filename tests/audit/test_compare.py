@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from assembler.audit.compare import compare, first_difference
 from assembler.audit.image import SQUASHFS, Image
 from assembler.cli.main import call
-from assembler.lock.toml import format_lock
+from assembler.lockfile.toml import format_lock
 from tests.audit.conftest import Make, flip, system
-from tests.lock.test_toml import LOCK
+from tests.lockfile.test_toml import LOCK
 
 CHANGED = {"one": (b"2.10-5", b"2.10-6"), "two": (b"2.41-12", b"2.99")}
 

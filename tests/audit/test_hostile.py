@@ -26,9 +26,10 @@ from assembler.formats import cpio, seal
 from assembler.formats.iso import write_iso
 from assembler.formats.iso_reader import BLOCK, IsoReadError
 from assembler.formats.seal import Area
-from assembler.layers import bill, contents
-from assembler.lock.model import LockedBuild, LockedOutput
-from assembler.lock.toml import format_lock, write_lock
+from assembler.image import contents
+from assembler.layers import bill
+from assembler.lockfile.model import LockedBuild, LockedOutput
+from assembler.lockfile.toml import format_lock, write_lock
 from assembler.store.objects import sha256_of
 from assembler.tree import content
 from assembler.tree.digest import escaped
@@ -36,7 +37,7 @@ from assembler.tree.staging import Tree
 from tests.audit.conftest import Make, system
 from tests.formats.squashes import Squash, file
 from tests.formats.test_zstd import zeros
-from tests.lock.test_toml import LOCK
+from tests.lockfile.test_toml import LOCK
 
 BASE: Mapping[str, Any] = {"schema": 1, "name": "x", "files": {}, "trees": {}}
 NOTHING = "0" * 64

@@ -8,7 +8,7 @@ from assembler.audit.inventory import Item, inventory
 from assembler.audit.notable import notable
 from assembler.lock.changes import changes
 from tests.audit.conftest import Make, system
-from tests.lock.test_toml import LOCK
+from tests.lockfile.test_toml import LOCK
 
 
 def comparison(*found: Change, packages: tuple[PackageChange, ...] = ()) -> Comparison:

@@ -9,13 +9,13 @@ from assembler.audit.compare import compare
 from assembler.audit.image import Image, ImageError
 from assembler.audit.rebuild import load_own, take_out
 from assembler.audit.statements import REBUILD, rebuilt
-from assembler.lock.toml import read_lock
+from assembler.lockfile.toml import read_lock
 from assembler.reading import OWN_RECIPES
 from assembler.recipe.load import load
 from assembler.recipe.portable import portable
 from assembler.store.objects import Store, sha256_of
 from tests.audit.conftest import Make, system
-from tests.lock.test_toml import LOCK
+from tests.lockfile.test_toml import LOCK
 
 RECIPE = """
 name = "x"

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from assembler.audit.recorded import Mismatch, mismatches, record, same_inputs
-from assembler.layers.manifest import Artifact, Layers, Made
-from assembler.lock.toml import format_lock, parse_lock
-from tests.lock.test_toml import LOCK
+from assembler.image.manifest import Artifact, Layers, Made
+from assembler.lockfile.toml import format_lock, parse_lock
+from tests.lockfile.test_toml import LOCK
 
 
 def made(inputs: Mapping[str, str], outputs: Mapping[str, str], contents: Mapping[str, str]) -> Made:

@@ -15,7 +15,7 @@ from assembler.lock.changes import changes
 from assembler.tree.staging import Tree
 from tests.audit.conftest import Make, flip, system
 from tests.browser import Browser, Tab, running
-from tests.lock.test_toml import LOCK
+from tests.lockfile.test_toml import LOCK
 
 PHONE, DESK = 390, 1280
 EVIL = (

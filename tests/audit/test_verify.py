@@ -10,10 +10,10 @@ from assembler.audit.image import SQUASHFS, Image
 from assembler.audit.verify import Finding, verify
 from assembler.cli.main import call
 from assembler.formats.squashfs_reader import Squashfs
-from assembler.lock.model import Lock, LockedBuild, LockedLayer, LockedOutput
+from assembler.lockfile.model import Lock, LockedBuild, LockedLayer, LockedOutput
 from assembler.store.objects import sha256_of
 from tests.audit.conftest import Make, flip, system
-from tests.lock.test_toml import LOCK
+from tests.lockfile.test_toml import LOCK
 
 
 def paths(found: tuple[Finding, ...]) -> set[str]:

@@ -16,7 +16,7 @@ import pytest
 
 from assembler.audit.statements import AUDIT
 from assembler.cli.main import call
-from assembler.lock.toml import format_lock, read_lock
+from assembler.lockfile.toml import format_lock, read_lock
 from assembler.store.objects import sha256_of
 from assembler.vm.isofile import read_files
 from assembler.vm.node import Built

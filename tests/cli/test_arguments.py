@@ -12,8 +12,8 @@ from pathlib import Path
 import click
 import pytest
 
-from assembler.audit.surroundings import plain
-from assembler.cli.auditing import _private
+from assembler.api.reproduce import _private
+from assembler.audit.environments import plain
 from assembler.cli.main import call
 from assembler.cli.session import recipe_options
 from assembler.recipe.given import Arguments

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from assembler.cli.main import call
-from assembler.lock.toml import write_lock
+from assembler.lockfile.toml import write_lock
 from assembler.recipe.load import load
 from tests.toolboxes import locked
 

@@ -8,14 +8,14 @@ import pytest
 from assembler.cli.configuration import ConfigurationError, read_routes, read_tool_source
 from assembler.errors import AssembleError
 from assembler.lock.files import WantedFile, lock_files
-from assembler.lock.toml import format_lock
+from assembler.lockfile.toml import format_lock
 from assembler.store.objects import Store
 from assembler.store.routes import NO_ROUTES, Login, Routes
 from assembler.store.transport import Transport, TransportError
 from assembler.tools.source import built_in
 from tests.debian.archives import source
 from tests.http_server import Handler, Server
-from tests.lock.test_toml import LOCK
+from tests.lockfile.test_toml import LOCK
 
 TEXT = """
 redirects = ["https://storage.internal/", "http://10.0.0.9/blobs/"]

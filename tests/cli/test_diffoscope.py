@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
+from assembler.api.compare import _Diffoscope
 from assembler.audit.compare import Bytes
-from assembler.cli.comparing import _Diffoscope
 
 
 def of(data: bytes) -> Bytes:

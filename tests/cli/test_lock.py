@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from assembler.cli.main import call
-from assembler.lock.toml import read_lock, write_lock
+from assembler.lockfile.toml import read_lock, write_lock
 from assembler.tools.source import BUILD
 from tests.debian.archives import date, source
 from tests.http_server import Server

@@ -20,8 +20,8 @@ import pytest
 
 from assembler.cli import session
 from assembler.cli.main import call
-from assembler.lock.model import Lock, LockedPackage
-from assembler.lock.toml import read_lock, write_lock
+from assembler.lockfile.model import Lock, LockedPackage
+from assembler.lockfile.toml import read_lock, write_lock
 from assembler.store.objects import sha256_of
 from assembler.store.transport import Transport
 from assembler.tools import source as source_of_tools

@@ -11,13 +11,13 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from assembler.debian.unpack import unpack
-from assembler.formats.oci import Image, image
 from assembler.kubernetes.parts import PARTS
 from assembler.kubernetes.release import Release
 from assembler.layers.rootfs import open_packages
-from assembler.lock.model import Lock
+from assembler.lockfile.model import Lock
+from assembler.oci.layout import Image, image
+from assembler.oci.reference import parse
 from assembler.store.objects import Store
-from assembler.store.reference import parse
 from assembler.tree.content import Content, Slice
 from assembler.tree.staging import Inode, Kind, Tree
 from tests.http_server import Server

@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 
 from assembler.configure.calls import Exit, compile_block
-from assembler.configure.commands import Machine
-from assembler.configure.options import UsageError
-from assembler.configure.residual import own_scope, reduce_script, script_scope
-from assembler.configure.shell import parse, render
+from assembler.programs.commands import Machine
+from assembler.programs.options import UsageError
+from assembler.shell.residual import own_scope, reduce_script, script_scope
+from assembler.shell.syntax import parse, render
 from assembler.tree.staging import Kind, Tree
 from tests.configure.disk import on_disk, shown, tree_of, write_out
-from tests.programs import need
+from tests.host_commands import need
 
 FILES = {"/etc/": "", "/usr/share/p/default": "text\n", "/usr/share/p/list": "a\nb\n", "/etc/link": "->../usr/share/p",
          "/etc/old": "old\n", "/etc/empty/": "", "/var/": "", "/etc/dangling": "->nowhere"}  # fmt: skip

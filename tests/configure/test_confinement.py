@@ -16,14 +16,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import assembler.configure
-from assembler.configure.commands import COMMANDS
+import assembler
 from assembler.configure.engine import Settings, configure
 from assembler.errors import AssembleError
+from assembler.programs.commands import COMMANDS
 from assembler.tree.staging import Tree
 from tests.configure.packages import package
 
-ROOT = Path(assembler.configure.__file__).parent
+ROOT = Path(assembler.__file__).parent
+FILES = sorted(file for name in ("configure", "programs", "shell") for file in (ROOT / name).rglob("*.py"))
 SH = "#!/bin/sh\nset -e\n"
 SECONDS = 10
 """Of the processor, for one hostile script; they take milliseconds."""
@@ -51,7 +52,7 @@ METHODS = {
 """What a Path of the host could do."""
 
 
-@pytest.mark.parametrize("file", sorted(ROOT.rglob("*.py")), ids=lambda file: str(file.relative_to(ROOT)))
+@pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(ROOT)))
 def test_configuring_uses_nothing_of_the_host(file: Path) -> None:
     for node in ast.walk(ast.parse(file.read_text())):
         match node:

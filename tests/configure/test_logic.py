@@ -2,8 +2,8 @@
 
 import pytest
 
-from assembler.configure.commands import Machine
 from assembler.configure.rules.logic import FUNCTIONS, LogicError
+from assembler.programs.commands import Machine
 from tests.configure.disk import shown, tree_of
 
 

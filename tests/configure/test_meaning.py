@@ -5,10 +5,10 @@ import subprocess
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from assembler.configure.residual import reduce_script, script_scope
 from assembler.configure.scripts import analyse
-from assembler.configure.shell import parse, render
-from tests.programs import need
+from assembler.shell.residual import reduce_script, script_scope
+from assembler.shell.syntax import parse, render
+from tests.host_commands import need
 
 PRELUDE = 'maybe() { [ -e /proc ]; }\nnever() { [ -e /nowhere ]; }\neffect() { echo "$*"; }\n'
 """What stands for commands that nobody knows; they are no part of what is analysed."""

@@ -5,12 +5,12 @@ import tomllib
 import pytest
 
 from assembler.configure import rules
-from assembler.configure.commands import Machine
 from assembler.configure.engine import ScriptFailed, Settings, configure
 from assembler.configure.rules import built_in, find, read_rules, residual_key
 from assembler.configure.rules.logic import FUNCTIONS
 from assembler.configure.scripts import analyse
 from assembler.errors import AssembleError, Problems
+from assembler.programs.commands import Machine
 from assembler.tree.staging import Tree
 from tests.configure.disk import shown
 from tests.configure.packages import package

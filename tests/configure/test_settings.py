@@ -7,12 +7,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from assembler.configure.settings import apply
-from assembler.configure.sha_crypt import SALT_CHARACTERS, sha512_crypt
 from assembler.errors import Problems
+from assembler.programs.sha_crypt import SALT_CHARACTERS, sha512_crypt
 from assembler.recipe.model import File, Rootfs
 from assembler.tree.staging import Tree
 from tests.configure.disk import tree_of
-from tests.programs import need
+from tests.host_commands import need
 
 EPOCH = 20000 * 86400
 FILES = {

@@ -2,13 +2,13 @@
 
 import pytest
 
-from assembler.configure.commands import Machine
-from assembler.configure.options import UsageError
-from assembler.configure.residual import script_scope
 from assembler.configure.scripts import analyse
 from assembler.configure.snippets import Snippet, compile_snippet, split
+from assembler.programs.commands import Machine
+from assembler.programs.options import UsageError
+from assembler.shell.residual import script_scope
 from tests.configure.disk import shown, tree_of
-from tests.configure.test_usr_local import SNIPPET as USR_LOCAL
+from tests.programs.test_usr_local import SNIPPET as USR_LOCAL
 
 SCOPE = script_scope("pkg", "postinst", "amd64")
 SECTION = "# Automatically added by {tool}/13.24.2\n{body}# End automatically added section\n"

@@ -8,7 +8,7 @@ from assembler.debian.dpkg_database import conffile_digests, write
 from assembler.tree.staging import Tree
 from tests.configure.disk import write_out
 from tests.configure.packages import package
-from tests.programs import need
+from tests.host_commands import need
 
 
 def dpkg(root: Path, *arguments: str, program: str = "dpkg") -> str:

@@ -23,7 +23,7 @@ from assembler.debian.release import (
     read_release,
 )
 from assembler.debian.sources import SourcesError, archives, parse_sources
-from assembler.lock.model import LockedArchive
+from assembler.lockfile.model import LockedArchive
 from assembler.store.objects import Store
 from assembler.store.transport import OfflineError, Transport, TransportError
 from tests.debian.archives import (

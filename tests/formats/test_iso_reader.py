@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from pycdlib.pycdlib import PyCdlib
 
 from assembler.formats import iso_reader
-from assembler.formats.hostfile import HostFileError
 from assembler.formats.iso import records, write_iso
 from assembler.formats.iso_reader import BLOCK, IsoReadError, read_files
+from assembler.hostfile import HostFileError
 from assembler.tree.content import read
 
 FILES = {

@@ -16,15 +16,15 @@ from assembler.errors import AssembleError
 from assembler.formats import cpio
 from assembler.formats.iso import write_iso
 from assembler.formats.squashfs_reader import Squashfs
-from assembler.layers import contents
-from assembler.layers.contents import TreeListing
-from assembler.lock.toml import format_lock
+from assembler.image import contents
+from assembler.image.contents import TreeListing
+from assembler.lockfile.toml import format_lock
 from assembler.tree import digest
 from assembler.tree.staging import Tree
 from assembler.vm.isofile import read_files
 from tests.fuzz.harness import Target
 from tests.fuzz.seeds import kept
-from tests.lock.test_toml import LOCK
+from tests.lockfile.test_toml import LOCK
 
 _EPOCH = 1_700_000_000
 

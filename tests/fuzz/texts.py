@@ -9,7 +9,6 @@ from pathlib import Path
 from pysequoia import Cert, SignatureMode, sign
 
 from assembler.audit import listing
-from assembler.audit.sbom import cyclonedx, parts
 from assembler.configure.scripts import SCRIPTS, analyse
 from assembler.debian.deb822 import Deb822Error, paragraphs
 from assembler.debian.index import Universe
@@ -20,15 +19,16 @@ from assembler.debian.sources import archives as archives_of
 from assembler.debian.sources import parse_sources
 from assembler.debian.version import satisfies
 from assembler.errors import AssembleError
+from assembler.image.sbom import cyclonedx, parts
 from assembler.layers.cloudinit import seed
-from assembler.lock.toml import format_lock, parse_lock
+from assembler.lockfile.toml import format_lock, parse_lock
+from assembler.oci.registry import parse_manifest
 from assembler.recipe.load import load
-from assembler.store.registry import parse_manifest
 from assembler.tree import digest
 from assembler.tree.staging import Tree
 from tests.debian import archives
 from tests.fuzz.harness import Target
-from tests.lock.test_toml import LOCK
+from tests.lockfile.test_toml import LOCK
 
 _RECIPES = Path(__file__).parents[2] / "recipes"
 _TOML = (

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from assembler.image.contents import sums
 from assembler.initrd.compose import APPLETS, read_scripts
-from assembler.layers.contents import sums
 from tests.boot.state_disks import (
     FOREIGN,
     MIB,
@@ -27,7 +27,7 @@ from tests.boot.state_disks import (
     xfs_with_our_label,
     zero,
 )
-from tests.programs import need
+from tests.host_commands import need
 
 SCRIPTS = Path(__file__).parents[2] / "initramfs"
 LARGE = 2 << 30

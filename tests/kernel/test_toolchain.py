@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from assembler.kernel.toolchain import ToolchainError, differences, find
-from assembler.lock.model import LockedTool
+from assembler.lockfile.model import LockedTool
 from assembler.tools.confinement import HOST
 
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from assembler.image.manifest import FILE, Manifest, read_layers
 from assembler.layers.build import bring_up_to_date
-from assembler.layers.manifest import FILE, Manifest, read_layers
 from assembler.layers.step import LAYERS, LayerName, Step
 from assembler.store.objects import Store
 

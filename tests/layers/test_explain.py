@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from assembler.errors import AssembleError
+from assembler.image.manifest import read_layers
 from assembler.layers.explain import explain
-from assembler.layers.manifest import read_layers
 from assembler.layers.selection import selected
 from assembler.layers.step import LAYERS, LayerName, Step
 from assembler.store.objects import Store

@@ -8,11 +8,11 @@ import pytest
 from assembler.errors import AssembleError
 from assembler.kubernetes.parts import PARTS
 from assembler.layers.kubernetes import containerd_configuration, programs
-from assembler.lock.model import LockedFile
+from assembler.lockfile.model import LockedFile
 from assembler.recipe.model import Kubernetes, KubernetesPart
 from assembler.store.objects import Store
 from assembler.tree.content import read
-from tests.lock.test_toml import LOCK
+from tests.lockfile.test_toml import LOCK
 
 
 def locked(store: Store, name: str, data: bytes) -> LockedFile:

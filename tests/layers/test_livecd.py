@@ -7,7 +7,7 @@ import pytest
 
 from assembler.errors import AssembleError
 from assembler.formats.iso import is_private
-from assembler.layers.contents import INDEX, PROVENANCE, RECIPE_FOLDER, lock_path
+from assembler.image.contents import INDEX, PROVENANCE, RECIPE_FOLDER, lock_path
 from assembler.layers.livecd import PRIVATE, SQUASHFS_PATH, check_size, sums_of
 from assembler.recipe.portable import RECIPE
 

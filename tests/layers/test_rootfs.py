@@ -10,7 +10,7 @@ from assembler.configure.first_boot import FOLDER
 from assembler.debian.deb import DebError
 from assembler.errors import Problems
 from assembler.layers import rootfs
-from assembler.lock.model import LockedPackage
+from assembler.lockfile.model import LockedPackage
 from assembler.recipe.model import Rootfs
 from assembler.store.objects import Store
 from tests.toolboxes import locked

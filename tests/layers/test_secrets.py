@@ -9,15 +9,15 @@ from pathlib import Path
 import pytest
 
 from assembler.audit.recorded import record, same_inputs
+from assembler.image.manifest import FILE, Layers, Made, read_layers
 from assembler.layers.explain import explain
-from assembler.layers.manifest import FILE, Layers, Made, read_layers
 from assembler.layers.rootfs import recipe_inputs, recipe_secrets
 from assembler.layers.step import LAYERS, Step, published, secrets_sha256
-from assembler.lock.toml import format_lock, parse_lock
+from assembler.lockfile.toml import format_lock, parse_lock
 from assembler.recipe.model import File, Rootfs
 from assembler.store.objects import Store
 from tests.layers.test_build import run
-from tests.lock.test_toml import LOCK
+from tests.lockfile.test_toml import LOCK
 
 
 def image(made: list[str], secrets: Mapping[str, str], *, kept: bool = True) -> list[Step]:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from assembler.layers.step import FACTS, Step, facts, of_files, of_packages, of_table
-from assembler.lock.model import LockedPackage
+from assembler.lockfile.model import LockedPackage
 from assembler.recipe.model import Livecd
 from assembler.store.objects import Store
 from tests.reporters import Recorder

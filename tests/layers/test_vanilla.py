@@ -13,14 +13,14 @@ from assembler.kernel.source import SourceError
 from assembler.kernel.toolchain import ToolchainError, find
 from assembler.layers import vanilla
 from assembler.layers.inputs import Inputs
-from assembler.lock.model import Lock, LockedFile, LockedPackage
-from assembler.lock.toml import LockError
+from assembler.lockfile.model import Lock, LockedFile, LockedPackage
+from assembler.lockfile.toml import LockError
 from assembler.recipe.load import load
 from assembler.store.objects import Store
 from assembler.tools.toolbox import Toolbox
 from tests.debian.debs import deb, item
 from tests.kernel.test_source import FILES, tarball
-from tests.lock.test_toml import LOCK
+from tests.lockfile.test_toml import LOCK
 from tests.reporters import Recorder
 
 RECIPE = """

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from assembler.lock.changes import changes, describe
-from tests.lock.test_toml import LOCK
+from tests.lockfile.test_toml import LOCK
 
 
 def test_the_same_lock_has_no_changes() -> None:

@@ -9,15 +9,15 @@ import pytest
 
 from assembler.errors import AssembleError, Problems
 from assembler.lock.check import matches, require
-from assembler.lock.model import Lock, LockedFile, LockedImage, LockedPackage
-from assembler.lock.toml import LockError
+from assembler.lockfile.model import Lock, LockedFile, LockedImage, LockedPackage
+from assembler.lockfile.toml import LockError
 from assembler.recipe.model import Kernel, Kubernetes, KubernetesPart, Recipe
 from assembler.store.objects import Store
 from assembler.store.transport import Transport
 from tests.debian.archives import fingerprint, source
 from tests.http_server import Server
 from tests.lock.test_resolve import base, lock, publish_suite, recipe, transport  # noqa: F401  a fixture
-from tests.lock.test_toml import LOCK
+from tests.lockfile.test_toml import LOCK
 
 DIGEST = "a" * 64
 PARTS = ("kubeadm", "kubectl", "containerd", "runc", "crictl", "nerdctl", "cni_plugins")

@@ -7,14 +7,14 @@ from dataclasses import replace
 import pytest
 
 from assembler.lock.files import WantedFile, checksum_in, fetch_files, lock_files
-from assembler.lock.model import Lock, LockedFile
-from assembler.lock.toml import LockError
 from assembler.lock.wanted import kernel_files
+from assembler.lockfile.model import Lock, LockedFile
+from assembler.lockfile.toml import LockError
 from assembler.recipe.model import Kernel, Recipe
 from assembler.store.objects import Store
 from assembler.store.transport import OfflineError, Transport, TransportError
 from tests.http_server import Server
-from tests.lock.test_toml import LOCK
+from tests.lockfile.test_toml import LOCK
 
 DATA = b"a program" * 1000
 DIGEST = hashlib.sha256(DATA).hexdigest()

@@ -11,16 +11,16 @@ from assembler.debian import mirrors
 from assembler.debian.fetch import fetch_packages
 from assembler.debian.release import ReleaseError
 from assembler.errors import AssembleError
-from assembler.lock.model import ROLES, Lock
 from assembler.lock.resolve import resolve
-from assembler.lock.toml import format_lock, parse_lock
 from assembler.lock.wanted import BOOT, INITRD
+from assembler.lockfile.model import ROLES, Lock
+from assembler.lockfile.toml import format_lock, parse_lock
 from assembler.recipe.model import Debian, Kernel, Recipe, Rootfs
 from assembler.store.objects import Store
 from assembler.store.transport import OfflineError, Transport, TransportError
 from tests.debian.archives import NOW, date, fingerprint, index, laid_out, release, signed, source, stanza
 from tests.http_server import Server
-from tests.lock.test_toml import LOCK
+from tests.lockfile.test_toml import LOCK
 
 OTHERS = sorted({*INITRD, *(name for names in BOOT.values() for name in names)})
 

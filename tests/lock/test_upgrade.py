@@ -10,17 +10,17 @@ import pytest
 from assembler.debian.release import ReleaseError
 from assembler.errors import AssembleError, Problems
 from assembler.lock.changes import changes, describe
-from assembler.lock.model import Lock
 from assembler.lock.resolve import resolve
-from assembler.lock.toml import LockError, format_lock, parse_lock
 from assembler.lock.trust import prove
+from assembler.lockfile.model import Lock
+from assembler.lockfile.toml import LockError, format_lock, parse_lock
 from assembler.recipe.model import Recipe
 from assembler.store.objects import Store
 from assembler.store.transport import OfflineError, Transport, TransportError
 from tests.debian.archives import NOW, date
 from tests.http_server import Server
 from tests.lock.test_resolve import base, publish_suite, recipe, where
-from tests.lock.test_toml import LOCK
+from tests.lockfile.test_toml import LOCK
 
 LATER = NOW + timedelta(hours=6)
 OLD: Mapping[str, Mapping[str, str]] = {

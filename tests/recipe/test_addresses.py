@@ -8,11 +8,11 @@ import pytest
 
 from assembler.cli.main import call
 from assembler.errors import Problems
-from assembler.lock.model import LockedFile
-from assembler.lock.toml import LockError, format_lock
+from assembler.lockfile.model import LockedFile
+from assembler.lockfile.toml import LockError, format_lock
 from assembler.recipe.addresses import login_in, without_logins
 from assembler.recipe.load import load
-from tests.lock.test_toml import LOCK
+from tests.lockfile.test_toml import LOCK
 
 LOGIN = "robot:pAss-w0rd"
 VANILLA = "kernel.source = 'vanilla'\nkernel.url = "

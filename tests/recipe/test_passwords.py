@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from assembler.configure.accounts import AccountError, set_password
 from assembler.configure.settings import hashed_password
-from assembler.configure.sha_crypt import sha512_crypt
 from assembler.errors import Problems
+from assembler.programs.accounts import AccountError, set_password
+from assembler.programs.sha_crypt import sha512_crypt
 from assembler.recipe.load import load
 from assembler.recipe.model import Rootfs
 from assembler.recipe.portable import portable

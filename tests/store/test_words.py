@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assembler.store.reference import ImageNameError, parse
-from assembler.store.registry import RegistryError, parse_manifest
+from assembler.oci.reference import ImageNameError, parse
+from assembler.oci.registry import RegistryError, parse_manifest
 from assembler.store.token_servers import may_have_login
 from assembler.store.transport import _same_server, printable
 from assembler.store.zones import Zone, zone_of_host

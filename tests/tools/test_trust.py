@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from assembler.errors import AssembleError
-from assembler.lock.model import LockedPackage, LockedToolbox
-from assembler.lock.toml import LockError, format_tools, parse_tools
+from assembler.lockfile.model import LockedPackage, LockedToolbox
+from assembler.lockfile.toml import LockError, format_tools, parse_tools
 from assembler.store.objects import Store
 from assembler.store.transport import OfflineError, Transport
 from assembler.tools.locking import lock_tools

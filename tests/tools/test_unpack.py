@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from assembler.errors import AssembleError
-from assembler.lock.model import LockedPackage
+from assembler.lockfile.model import LockedPackage
 from assembler.store.objects import Store
 from assembler.tools.unpack import lay_out, unpacked
 from tests.debian.debs import deb, folder, hard, item, link, opened

@@ -9,8 +9,8 @@ import yaml
 
 from assembler.errors import AssembleError
 from assembler.formats import qcow2
-from assembler.formats.hostfile import HostFileError
 from assembler.formats.iso import write_iso
+from assembler.hostfile import HostFileError
 from assembler.vm import node
 from assembler.vm.isofile import read_files
 from assembler.vm.seed import SeedError, read_key, with_keys

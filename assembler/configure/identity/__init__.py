@@ -8,7 +8,7 @@ which systemd would enable units by their presets. The machine-id itself is left
 from collections.abc import Collection
 from importlib import resources
 
-from assembler.configure.systemd import Systemctl
+from assembler.programs.systemd import Systemctl
 from assembler.tree.staging import Tree
 
 PACKAGES = frozenset({"openssh-server", "open-iscsi"})

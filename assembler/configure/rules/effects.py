@@ -2,11 +2,11 @@
 
 from collections.abc import Callable, Iterator
 
-from assembler.configure import accounts, alternatives, capabilities
-from assembler.configure.commands import Machine, change_owner
 from assembler.configure.rules.model import Alternative, File, Folder, Group, Link, Mode, Rule, Units, User
-from assembler.configure.systemd import Systemctl
 from assembler.errors import AssembleError, Place
+from assembler.programs import accounts, alternatives, capabilities
+from assembler.programs.commands import Machine, change_owner
+from assembler.programs.systemd import Systemctl
 from assembler.tree.staging import Inode, Kind
 
 Effect = Callable[[Machine], None]

@@ -6,9 +6,9 @@ Each function was written from what the script of that package does, and from co
 import re
 from email.utils import formatdate
 
-from assembler.configure import alternatives, ca_certificates, ucf
-from assembler.configure.commands import Machine
 from assembler.errors import AssembleError, Place
+from assembler.programs import alternatives, ca_certificates, ucf
+from assembler.programs.commands import Machine
 from assembler.tree.staging import Kind
 
 

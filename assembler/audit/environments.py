@@ -1,0 +1,96 @@
+"""In which surroundings ``assemble audit`` builds, and how they differ: pure values."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+YEAR = 365 * 24 * 3600
+"""Seconds."""
+SEED = 20_260_101
+"""Of the order of folders' entries; any number does."""
+NOBODY = 65534
+"""The user and group that own nothing, on Debian and most others."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """Where and as what a build runs."""
+
+    program: tuple[str, ...]
+    """What starts ``assemble``: argument list."""
+    folder: Path
+    """All that it has: home, temporary files, store; also its working folder."""
+    recipes: Path
+    """By what name the recipe's folder is found."""
+    environment: Mapping[str, str]
+    umask: int
+    """Mode bits that new files lack."""
+    processors: int
+    user: int | None
+    """User and group; None for those of who audits."""
+
+    @property
+    def store(self) -> Path:
+        """Its own store."""
+        return self.folder / "store"
+
+
+def plain(folder: Path, recipes: Path, *, python: str, search: str, processors: int) -> Surroundings:
+    """A build as anyone has it; `search` is `PATH`."""
+    return Surroundings(
+        program=(python, "-P", "-m", "assembler"),
+        folder=folder,
+        recipes=recipes,
+        environment={
+            "HOME": str(folder / "home"),
+            "TMPDIR": str(folder / "tmp"),
+            "PATH": search,
+            "LC_ALL": "C.UTF-8",
+            "TZ": "UTC",
+            "PYTHONHASHSEED": "0",
+        },
+        umask=0o022,
+        processors=processors,
+        user=None,
+    )
+
+
+def disturbed(folder: Path, recipes: Path, *, python: str, search: str, user: int | None) -> Surroundings:
+    """A build in which everything is otherwise that can be; `search` is empty when it needs no program of the host."""
+    return Surroundings(
+        program=(python, "-P", "-m", "assembler.cli.varied", str(YEAR), str(SEED)),
+        folder=folder,
+        recipes=recipes,
+        environment={
+            "HOME": str(folder / "home"),
+            "TMPDIR": str(folder / "tmp"),
+            "PATH": search or str(folder / "nothing"),
+            "LC_ALL": "tr_TR.UTF-8",
+            # By rule instead of by name, so that it does not depend on the host's list of time zones.
+            "TZ": "<+1245>-12:45",
+            "PYTHONHASHSEED": "4242",
+        },
+        umask=0o077,
+        processors=1,
+        user=user,
+    )
+
+
+def differences(first: Surroundings, second: Surroundings) -> dict[str, tuple[str, str]]:
+    """What is otherwise, for people."""
+    found = {
+        "folder": (str(first.folder), str(second.folder)),
+        "recipe's folder": (str(first.recipes), str(second.recipes)),
+        "umask": (f"{first.umask:03o}", f"{second.umask:03o}"),
+        "processors": (str(first.processors), str(second.processors)),
+        "user": (_user(first), _user(second)),
+        "clock": ("the host's", "a year ahead"),
+        "order of folders": ("the host's", "shuffled"),
+    }
+    found |= {name: (value, second.environment[name]) for name, value in first.environment.items()}
+    return {name: pair for name, pair in found.items() if pair[0] != pair[1]}
+
+
+def _user(one: Surroundings) -> str:
+    return str(os.geteuid() if one.user is None else one.user)

@@ -1,0 +1,71 @@
+"""Provenance: an in-toto statement (v1) with a SLSA provenance predicate (v1) about files that were built.
+
+Without times, hosts or names of who built: it says what the lock decides, and is the same wherever it is made.
+"""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from assembler import __version__
+from assembler.image.sbom import package_url, parts
+from assembler.lockfile.model import Lock
+
+STATEMENT = "https://in-toto.io/Statement/v1"
+PREDICATE = "https://slsa.dev/provenance/v1"
+BUILD_TYPE = "https://assembler.invalid/build/v1"
+"""What kind of build it is; a name, not an address."""
+BUILDER = "https://assembler.invalid/assembler"
+
+
+def statement(
+    subjects: Mapping[str, str],
+    lock: Lock,
+    *,
+    name: str,
+    recipe_sha256: str,
+    lock_sha256: str,
+    unexpiring: Sequence[str] = (),
+) -> dict[str, Any]:
+    """The statement that the files `subjects` (SHA-256 by name) were built from a recipe and a lock.
+
+    `unexpiring` are the archives that the recipe takes even after their Valid-Until.
+    """
+    parameters: dict[str, Any] = {"recipe": {"name": name, "digest": {"sha256": recipe_sha256}}}
+    if unexpiring:
+        parameters["validUntilNotChecked"] = list(unexpiring)
+    return {
+        "_type": STATEMENT,
+        "subject": [{"name": each, "digest": {"sha256": digest}} for each, digest in sorted(subjects.items())],
+        "predicateType": PREDICATE,
+        "predicate": {
+            "buildDefinition": {
+                "buildType": BUILD_TYPE,
+                "externalParameters": parameters,
+                "internalParameters": {
+                    "sourceDateEpoch": lock.source_date_epoch,
+                    "architecture": lock.architecture,
+                    "lock": {"digest": {"sha256": lock_sha256}},
+                },
+                "resolvedDependencies": list(_dependencies(lock)),
+            },
+            "runDetails": {"builder": {"id": BUILDER, "version": {"assembler": __version__}}},
+        },
+    }
+
+
+def _dependencies(lock: Lock) -> Iterator[dict[str, Any]]:
+    for part in parts(lock, {}):
+        yield {"uri": part.purl, "digest": {"sha256": part.sha256}}
+    for package in lock.tools.packages:
+        annotations = {"roles": list(package.roles)}
+        yield {"uri": package_url(package), "digest": {"sha256": package.sha256}, "annotations": annotations}
+    for archive in dict.fromkeys((*lock.archives, *lock.tools.archives)):
+        uri = f"{archive.root}/dists/{archive.suite}/InRelease"
+        signers = {"signedBy": list(archive.signed_by), "date": archive.date}
+        yield {"uri": uri, "digest": {"sha256": archive.inrelease_sha256}, "annotations": signers}
+
+
+def text(document: Mapping[str, Any]) -> bytes:
+    """The file: JSON with sorted keys."""
+    return (json.dumps(document, indent=1, sort_keys=True) + "\n").encode()

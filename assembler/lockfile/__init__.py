@@ -1,0 +1,1 @@
+"""The lock's values and its canonical TOML: ground for everyone."""

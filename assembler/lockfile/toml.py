@@ -1,0 +1,529 @@
+"""The lock as a file: TOML with one way to write each lock, so that a change of the lock is a small diff.
+
+A package is one line, which begins with its name, version and architecture, as the file name of a .deb does. What can
+be told from the rest (a source package of the same name and version) is left out. A digest over all of it tells a lock
+that was edited, or merged line by line, from one that was made.
+"""
+
+import hashlib
+import json
+import os
+import re
+import tempfile
+import tomllib
+from collections.abc import Collection, Iterable, Mapping
+from datetime import datetime
+from difflib import get_close_matches
+from pathlib import Path
+
+from assembler import tomltext
+from assembler.errors import AssembleError, Place, Problems
+from assembler.lockfile import former
+from assembler.lockfile.model import (
+    FILE_ROLES,
+    LEARNED,
+    ROLES,
+    SCHEMA,
+    TOOLS,
+    Lock,
+    LockedArchive,
+    LockedBuild,
+    LockedFile,
+    LockedImage,
+    LockedIndex,
+    LockedLayer,
+    LockedOutput,
+    LockedPackage,
+    LockedTool,
+    LockedToolbox,
+)
+from assembler.lockfile.values import ARCHITECTURE, EPOCH_END, LARGEST, LONGEST, NAME, PATH, SHA256, VERSION
+from assembler.reading import MissingError, OutsideError, Reach, UnreadableError, read
+from assembler.recipe.addresses import HINT, login_in
+
+_HEADER = "# Every input of the image. Written by `assemble lock`: change the recipe, not this file."
+_HINT = "the lock is not for editing: restore it, or delete it and run `assemble lock`"
+
+SECRETS = r"(?:[0-9a-f]{2}){1,64}\$[0-9a-f]{64}"
+MAX_LOCK = 8 << 20
+"""Bytes; 20 000 packages have room in it."""
+MOST_VALUES = 250_000
+"""A package has at most nine."""
+MAX_PROBLEMS = 100
+"""What is wrong in a lock, told at once."""
+
+WORD = r"[A-Za-z0-9][A-Za-z0-9.+_~/-]*"
+URL = r"https?://[!-~]+"
+ROOT = rf"{WORD}|{URL}"
+REFERENCE = rf"{WORD}(?::[0-9]+/{WORD})?(?::[A-Za-z0-9_][A-Za-z0-9_.-]*)?(?:@sha256:{SHA256})?"
+"""The name of a container image, with its registry."""
+PLATFORM = r"[a-z0-9]+/[a-z0-9]+(?:/[a-z0-9]+)?"
+WHY = rf"requested|essential|for {NAME}"
+PROGRAM = r"[a-z0-9][a-z0-9_+.-]*"
+FINGERPRINT = r"[0-9A-F]{40}|[0-9A-F]{64}"
+DATE = r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z"
+
+
+_NO_END = 1 << 62
+
+
+class LockError(AssembleError):
+    """A lock cannot be read or written, or is not for what is being built."""
+
+
+# --- writing -----------------------------------------------------------------------------------------------------
+
+
+def format_lock(lock: Lock) -> str:
+    """The one text that stands for `lock`. Reading it back gives an equal lock."""
+    body = _body(lock)
+    # The recipe has been asked before; this is for what came from elsewhere.
+    if found := login_in(body):
+        raise LockError(f"there would be {found} in an address of the lock", hint=HINT)
+    return f"{_HEADER}\n\n{_pair('integrity', _digest(body))}\n{body}"
+
+
+def _digest(body: str) -> str:
+    return hashlib.sha256(body.encode()).hexdigest()
+
+
+def _body(lock: Lock) -> str:
+    lines = [
+        _pair("schema", SCHEMA),
+        _pair("assembler", lock.assembler),
+        _pair("recipe_sha256", lock.recipe_sha256),
+        _pair("source_date_epoch", lock.source_date_epoch),
+        _pair("architecture", lock.architecture),
+    ]
+    lines += _sources("", lock.archives, lock.packages)
+    if lock.files:
+        lines += ["", "[files]", *(_pair(_text(file.name), _file(file)) for file in lock.files)]
+    if lock.images:
+        lines += ["", "[images]", *(_pair(_text(image.name), _image(image)) for image in lock.images)]
+    if lock.toolchain:
+        lines += ["", "[toolchain]", *(_pair(_text(tool.name), tool.version) for tool in lock.toolchain)]
+    lines += ["", "# Run on the build machine, from the assembler's own source.", *_tools(lock.tools)]
+    if lock.build:
+        lines += ["", "[build]", *_build(lock.build)]
+    return "\n".join(lines) + "\n"
+
+
+def format_tools(tools: LockedToolbox) -> str:
+    """The text of tools alone, for those that belong to no lock."""
+    return "\n".join(_tools(tools)) + "\n"
+
+
+def _tools(tools: LockedToolbox) -> Iterable[str]:
+    yield from ("[tools]", _pair("architecture", tools.architecture))
+    yield from _sources("tools.", tools.archives, tools.packages)
+
+
+def _sources(prefix: str, archives: Iterable[LockedArchive], packages: Iterable[LockedPackage]) -> Iterable[str]:
+    for archive in archives:
+        yield from ("", f"[[{prefix}archives]]", *_archive(archive))
+    yield from ("", f"[{prefix}packages]", *(_package(package) for package in packages))
+
+
+def _archive(archive: LockedArchive) -> Iterable[str]:
+    for key in ("id", "root", "suite", "components", "inrelease_sha256", "date", "valid_until"):
+        yield _pair(key, getattr(archive, key))
+    yield from ("signed_by = [", *(f"  {_text(fingerprint)}," for fingerprint in archive.signed_by), "]")
+    yield "indices = ["
+    for index in archive.indices:
+        yield f"  {_value({'path': index.path, 'size': index.size, 'sha256': index.sha256})},"
+    yield "]"
+
+
+def _package(package: LockedPackage) -> str:
+    values: dict[str, object] = {"roles": package.roles, "why": package.why, "archive": package.archive}
+    if package.source != package.name:
+        values["source"] = package.source
+    if package.source_version != package.version:
+        values["source_version"] = package.source_version
+    values |= {"size": package.size, "sha256": package.sha256, "path": package.path}
+    return _pair(_text(f"{package.name}_{package.version}_{package.architecture}"), values)
+
+
+def _file(file: LockedFile) -> Mapping[str, object]:
+    values = {key: getattr(file, key) for key in ("role", "version", "size", "sha256", "learned", "witness", "url")}
+    return {key: value for key, value in values.items() if value != ""}
+
+
+def _image(image: LockedImage) -> Mapping[str, object]:
+    return {key: getattr(image, key) for key in ("platform", "index", "manifest", "size", "learned")}
+
+
+def _build(build: LockedBuild) -> Iterable[str]:
+    yield _pair("recipe_sha256", build.recipe_sha256)
+    if build.secrets:
+        yield _pair("secrets", build.secrets)
+    yield _pair("assembler", build.assembler)
+    yield from ("", "[build.outputs]")
+    yield from (_pair(_text(out.name), {"size": out.size, "sha256": out.sha256}) for out in build.outputs)
+    yield from ("", "[build.layers]")
+    yield from (_pair(_text(layer.name), {"sha256": layer.sha256}) for layer in build.layers)
+
+
+def _pair(key: str, value: object) -> str:
+    return f"{key} = {_value(value)}"
+
+
+def _value(value: object) -> str:
+    if isinstance(value, Mapping):
+        return "{ " + ", ".join(_pair(key, item) for key, item in value.items()) + " }"
+    if isinstance(value, tuple):
+        return "[" + ", ".join(_value(item) for item in value) + "]"
+    return _text(value) if isinstance(value, str) else str(value)
+
+
+def _text(text: str) -> str:
+    """A basic string. Every escape of JSON is one of TOML, which wants U+007F escaped too."""
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def write_lock(path: Path, lock: Lock) -> None:
+    """Put `lock` at `path`, whole or not at all. Raises LockError when that cannot be written."""
+    try:
+        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        try:
+            with os.fdopen(descriptor, "wb") as stream:
+                stream.write(format_lock(lock).encode())
+                stream.flush()
+                os.fchmod(stream.fileno(), 0o644)
+                os.fsync(stream.fileno())
+            Path(name).replace(path)
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise LockError(
+            "the lock cannot be written",
+            where=Place(file=str(path)),
+            why=error.strerror or str(error),
+            hint="it lies beside the recipe: copy that to a folder of yours, or see that there is room",
+        ) from error
+
+
+# --- reading -----------------------------------------------------------------------------------------------------
+
+
+def read_lock(path: Path, reach: Reach | None = None) -> Lock | None:
+    """The lock at `path`; None when there is none. Raises LockError or Problems when it is not one.
+
+    One that lies beside a recipe, and may be a stranger's as that is, has to be within its `reach`.
+    """
+    where = Place(file=str(path))
+    try:
+        data = reach.read(path, limit=MAX_LOCK)[0] if reach else read(path, limit=MAX_LOCK)
+    except MissingError:
+        return None
+    except OutsideError as error:
+        raise LockError(
+            "the lock is outside of the recipe's project", where=where, hint="put it beside the recipe itself"
+        ) from error
+    except UnreadableError as error:
+        raise LockError(f"the lock {error.what}", where=where, why=error.why) from error
+    try:
+        text = data.decode()
+    except UnicodeDecodeError as error:
+        raise LockError("the lock is not text in UTF-8", where=Place(file=str(path)), hint=_HINT) from error
+    return parse_lock(text, str(path))
+
+
+def parse_lock(text: str, file: str) -> Lock:
+    """The lock that `text` stands for; `file` is its name in errors.
+
+    The order of keys and white space do not matter, everything else does. One of the former schema is read as well, and
+    there they do. Raises LockError when it is not TOML or of
+    another schema, and Problems holding a LockError for everything else that is wrong.
+    """
+    data = _toml(text, file)
+    digest = ""
+    if data.get("schema") == former.FORMER:
+        data, digest = former.as_now(data), former.integrity(text)
+    if data.get("schema") != SCHEMA:
+        raise LockError(
+            f"the lock is of another schema than {SCHEMA}",
+            where=Place(file=file, key="schema"),
+            why=f"it says {data.get('schema')!r}",
+            hint="delete it and run `assemble lock`, or use the version of the assembler that wrote it",
+        )
+    problems: list[LockError] = []
+    top = _Table(data, "", file, problems)
+    top.number("schema")
+    archives, packages = _read_sources(top, ROLES)
+    files = [_read_file(table, key) for key, table in (top.named("files") if "files" in data else ())]
+    images = [_read_image(table, key) for key, table in (top.named("images") if "images" in data else ())]
+    toolchain = [
+        LockedTool(name=name, version=version)
+        for name, version in (top.pairs("toolchain", PROGRAM, VERSION) if "toolchain" in data else ())
+    ]
+    lock = Lock(
+        assembler=top.text("assembler", VERSION),
+        recipe_sha256=top.sha256("recipe_sha256"),
+        source_date_epoch=top.number("source_date_epoch", EPOCH_END - 1),
+        architecture=top.text("architecture", ARCHITECTURE),
+        archives=archives,
+        packages=packages,
+        tools=_read_toolbox(top.table("tools")),
+        files=tuple(sorted(files, key=lambda item: item.name)),
+        images=tuple(sorted(images, key=lambda item: item.name)),
+        toolchain=tuple(sorted(toolchain, key=lambda item: item.name)),
+        build=_read_build(top.table("build")) if "build" in data else None,
+    )
+    integrity = top.sha256("integrity")
+    top.close()
+    if problems:
+        raise Problems(problems)
+    if integrity != (found := digest or _digest(_body(lock))):
+        raise LockError(
+            "the lock has been edited",
+            where=Place(file=file, key="integrity"),
+            why=f"its digest is {found}, not what `assemble lock` wrote: an edit by hand, or two locks merged",
+            hint="restore it, or delete it and run `assemble lock`",
+        )
+    return lock
+
+
+def parse_tools(text: str, file: str) -> LockedToolbox:
+    """The tools that `text`, of :func:`format_tools`, stands for. Raises as :func:`parse_lock`."""
+    problems: list[LockError] = []
+    top = _Table(_toml(text, file), "", file, problems)
+    tools = _read_toolbox(top.table("tools"))
+    top.close()
+    if problems:
+        raise Problems(problems)
+    return tools
+
+
+def _toml(text: str, file: str) -> dict[str, object]:
+    if len(text) > MAX_LOCK:
+        raise LockError("the lock is too large", where=Place(file=file), why=f"at most {MAX_LOCK} bytes are read")
+    try:
+        return tomltext.loads(text, most=MOST_VALUES)
+    except tomllib.TOMLDecodeError as error:
+        match = re.search(r"^(.*) \(at line (\d+), column (\d+)\)$", str(error))
+        place = Place(file=file, line=int(match[2]), column=int(match[3])) if match else Place(file=file)
+        raise LockError(
+            "the lock is not TOML", where=place, why=match[1] if match else str(error), hint=_HINT
+        ) from error
+
+
+class _Table:
+    """Takes values out of a TOML table, and notes what is wrong with them. Wrong values come back as empty ones."""
+
+    def __init__(self, data: Mapping[str, object], place: str, file: str, problems: list[LockError]) -> None:
+        self._data = data
+        self._place = place
+        self._file = file
+        self._problems = problems
+        self._asked: list[str] = []
+        self._children: list[_Table] = []
+
+    def wrong(self, key: str, what: str, hint: str = _HINT) -> None:
+        name = ".".join(part for part in (self._place, key) if part)
+        if len(self._problems) < MAX_PROBLEMS:
+            self._problems.append(LockError(what, where=Place(file=self._file, key=name), hint=hint))
+
+    def _take(self, key: str) -> object:
+        self._asked.append(key)
+        if key not in self._data:
+            self.wrong(key, "it is missing")
+        return self._data.get(key)
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._data
+
+    def check(self, key: str, value: str, pattern: str) -> str:
+        """`value`, noting when it does not match."""
+        if len(value) > LONGEST or not re.fullmatch(pattern, value):
+            self.wrong(key, f"{value[:LONGEST]!r} is not what belongs here")
+        return value
+
+    def text(self, key: str, pattern: str) -> str:
+        value = self._take(key)
+        if isinstance(value, str):
+            return self.check(key, value, pattern)
+        if value is not None:
+            self.wrong(key, "it is not a string")
+        return ""
+
+    def sha256(self, key: str = "sha256") -> str:
+        return self.text(key, SHA256)
+
+    def number(self, key: str, largest: int = LARGEST) -> int:
+        value = self._take(key)
+        if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+            if value > largest:
+                self.wrong(key, f"it is larger than {largest}")
+            return value
+        if value is not None:
+            self.wrong(key, "it is not a number from 0 on")
+        return 0
+
+    def _items(self, key: str) -> list[object]:
+        value = self._take(key)
+        if isinstance(value, list):
+            return value
+        if value is not None:
+            self.wrong(key, "it is not a list")
+        return []
+
+    def texts(self, key: str, pattern: str) -> tuple[str, ...]:
+        """A list of strings without repetition."""
+        items = self._items(key)
+        found = [item for item in items if isinstance(item, str)]
+        if len(set(found)) < len(items):
+            self.wrong(key, "it is not a list of different strings")
+        return tuple(self.check(key, item, pattern) for item in found)
+
+    def _child(self, value: object, key: str) -> "_Table":
+        if not isinstance(value, dict):
+            self.wrong(key, "it is not a table")
+        name = ".".join(part for part in (self._place, key) if part)
+        child = _Table(value if isinstance(value, dict) else {}, name, self._file, self._problems)
+        self._children.append(child)
+        return child
+
+    def tables(self, key: str) -> list["_Table"]:
+        return [self._child(item, f"{key}[{number}]") for number, item in enumerate(self._items(key))]
+
+    def table(self, key: str) -> "_Table":
+        return self._child(self._take(key), key)
+
+    def named(self, key: str) -> list[tuple[str, "_Table"]]:
+        """The tables in the table `key`, by name."""
+        value = self._take(key)
+        if not isinstance(value, dict):
+            if value is not None:
+                self.wrong(key, "it is not a table")
+            return []
+        return [(name, self._child(item, f"{key}.{json.dumps(name)}")) for name, item in value.items()]
+
+    def pairs(self, key: str, names: str, values: str) -> list[tuple[str, str]]:
+        """The strings in the table `key`, by name."""
+        value = self._take(key)
+        table = self._child(value, key)
+        found = value if isinstance(value, dict) else {}
+        return [(table.check("its name", name, names), table.text(name, values)) for name in found]
+
+    def close(self) -> None:
+        """Note every key that nobody has asked for."""
+        for key in sorted(set(self._data) - set(self._asked)):
+            if len(self._problems) >= MAX_PROBLEMS:
+                return
+            near = get_close_matches(key, self._asked, 1)
+            self.wrong(key, "this key is not known", f"did you mean {near[0]}?" if near else _HINT)
+        for child in self._children:
+            child.close()
+
+
+def _read_toolbox(table: _Table) -> LockedToolbox:
+    archives, packages = _read_sources(table, (TOOLS,))
+    return LockedToolbox(architecture=table.text("architecture", ARCHITECTURE), archives=archives, packages=packages)
+
+
+def _read_sources(table: _Table, roles: Collection[str]) -> tuple[tuple[LockedArchive, ...], tuple[LockedPackage, ...]]:
+    archives = sorted((_read_archive(each) for each in table.tables("archives")), key=lambda item: item.id)
+    known = {archive.id for archive in archives}
+    if len(known) < len(archives):
+        table.wrong("archives", "two have the same id")
+    packages = [_read_package(each, key, known, roles) for key, each in table.named("packages")]
+    packages.sort(key=lambda item: (item.name, item.architecture, item.version))
+    return tuple(archives), tuple(packages)
+
+
+def _read_archive(table: _Table) -> LockedArchive:
+    archive = LockedArchive(
+        id=table.text("id", WORD),
+        root=table.text("root", ROOT),
+        suite=table.text("suite", WORD),
+        components=table.texts("components", WORD),
+        inrelease_sha256=table.sha256("inrelease_sha256"),
+        date=table.text("date", DATE),
+        valid_until=table.text("valid_until", f"|{DATE}"),
+        signed_by=tuple(sorted(table.texts("signed_by", FINGERPRINT))),
+        indices=tuple(
+            LockedIndex(path=index.text("path", PATH), size=index.number("size"), sha256=index.sha256())
+            for index in table.tables("indices")
+        ),
+    )
+    for key, end in (("date", EPOCH_END), ("valid_until", _NO_END)):
+        try:
+            moment = datetime.fromisoformat(getattr(archive, key) or "2000-01-01T00:00:00Z").timestamp()
+        except ValueError:
+            table.wrong(key, "there is no such day or time")
+        else:
+            if not 0 <= moment < end:
+                table.wrong(key, "it is no time of an archive")
+    return archive
+
+
+def _read_package(table: _Table, key: str, archives: set[str], allowed: Collection[str]) -> LockedPackage:
+    match = re.fullmatch(rf"({NAME})_({VERSION})_({ARCHITECTURE})", key)
+    if not match:
+        table.wrong("", "it does not begin with a name, a version and an architecture, as a .deb does")
+    name, version, architecture = match.groups() if match else ("", "", "")
+    package = LockedPackage(
+        name=name,
+        version=version,
+        architecture=architecture,
+        source=table.text("source", NAME) if "source" in table else name,
+        source_version=table.text("source_version", VERSION) if "source_version" in table else version,
+        size=table.number("size"),
+        sha256=table.sha256(),
+        path=table.text("path", PATH),
+        archive=table.text("archive", WORD),
+        roles=tuple(sorted(table.texts("roles", "|".join(allowed)))),
+        why=table.text("why", WHY),
+    )
+    if package.archive not in archives:
+        table.wrong("archive", f"{package.archive!r} is not the id of an archive of this lock")
+    if not package.roles:
+        table.wrong("roles", "it is wanted for nothing")
+    return package
+
+
+def _read_file(table: _Table, key: str) -> LockedFile:
+    file = LockedFile(
+        name=table.check("its name", key, NAME),
+        version=table.text("version", VERSION) if "version" in table else "",
+        url=table.text("url", URL),
+        size=table.number("size"),
+        sha256=table.sha256(),
+        learned=table.text("learned", "|".join(LEARNED)),
+        witness=table.text("witness", URL) if "witness" in table else "",
+        role=table.text("role", "|".join(FILE_ROLES)),
+    )
+    if bool(file.witness) != (file.learned == "publisher"):
+        table.wrong("witness", "a checksum file belongs to what was learned from its publisher, and to nothing else")
+    return file
+
+
+def _read_image(table: _Table, key: str) -> LockedImage:
+    return LockedImage(
+        name=table.check("its name", key, REFERENCE),
+        platform=table.text("platform", PLATFORM),
+        index=table.sha256("index"),
+        manifest=table.sha256("manifest"),
+        size=table.number("size"),
+        learned=table.text("learned", "recipe|first-use"),
+    )
+
+
+def _read_build(table: _Table) -> LockedBuild:
+    outputs = [
+        LockedOutput(name=out.check("its name", key, WORD), size=out.number("size"), sha256=out.sha256())
+        for key, out in table.named("outputs")
+    ]
+    layers = [
+        LockedLayer(name=layer.check("its name", key, WORD), sha256=layer.sha256())
+        for key, layer in table.named("layers")
+    ]
+    return LockedBuild(
+        recipe_sha256=table.sha256("recipe_sha256"),
+        secrets=table.text("secrets", SECRETS) if "secrets" in table else "",
+        assembler=table.text("assembler", VERSION),
+        outputs=tuple(sorted(outputs, key=lambda item: item.name)),
+        layers=tuple(sorted(layers, key=lambda item: item.name)),
+    )

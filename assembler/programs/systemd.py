@@ -1,0 +1,595 @@
+"""Units on and off: systemctl(1) on a tree that is not running, and deb-systemd-helper(1p).
+
+systemctl is a class for one manager, ``Systemctl(tree)`` or ``Systemctl(tree, user=True)`` (``--global``), with a
+method for each verb. deb-systemd-helper is a function that takes its arguments; deb-systemd-invoke(1p) and all that
+talks to a running manager has nothing to do here.
+
+Units are looked up and links made as systemd 257 does. In links to units, the path is the one under ``/usr/lib``.
+"""
+
+import fnmatch
+import posixpath
+import re
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+from assembler.errors import AssembleError, Place
+from assembler.programs.options import UsageError, parse_options
+from assembler.programs.specifiers import Specifiers, conf_files, is_masked, unquote
+from assembler.tree.staging import Inode, Kind, Tree
+
+_SYSTEM_PATH = (
+    "/etc/systemd/system",
+    "/run/systemd/system",
+    "/usr/local/lib/systemd/system",
+    "/usr/lib/systemd/system",
+)
+_USER_PATH = (
+    "/etc/systemd/user", "/run/systemd/user", "/usr/local/share/systemd/user", "/usr/share/systemd/user",
+    "/usr/local/lib/systemd/user", "/usr/lib/systemd/user",
+)  # fmt: skip
+_SUFFIXES = {"WantedBy": ".wants", "RequiredBy": ".requires", "UpheldBy": ".upholds"}
+UNIT_NAME = re.compile(
+    r"[\w:.\\-]+(@[\w:.\\-]*)?\.(service|socket|target|timer|path|mount|automount|swap|slice|scope|device)"
+)
+"""What systemd.unit(5) allows as the name of a unit."""
+
+
+class UnitError(AssembleError):
+    """A unit that is missing, masked or cannot be understood."""
+
+
+@dataclass(slots=True)
+class Unit:
+    """The [Install] section of a unit file, and where the file is."""
+
+    name: str
+    """As asked for, so with an instance."""
+    path: str
+    """Absolute path of the unit file, not resolved."""
+    links: dict[str, list[str]] = field(default_factory=lambda: {key: [] for key in _SUFFIXES})
+    """Units by WantedBy, RequiredBy and UpheldBy."""
+    alias: list[str] = field(default_factory=list)
+    also: list[str] = field(default_factory=list)
+    default_instance: str = ""
+
+
+def split_name(name: str) -> tuple[str, str | None, str]:
+    """A unit name as prefix, instance (None without ``@``, "" for a template) and type with its dot."""
+    stem, dot, kind = name.rpartition(".")
+    prefix, at, instance = stem.partition("@")
+    return prefix, instance if at else None, dot + kind
+
+
+def template_of(name: str) -> str:
+    """``getty@.service`` for ``getty@tty1.service``; the name itself without an instance."""
+    prefix, instance, kind = split_name(name)
+    return name if instance is None else f"{prefix}@{kind}"
+
+
+def _full(name: str) -> str:
+    """Add ``.service`` to a name without a type, as systemctl does."""
+    if not UNIT_NAME.fullmatch(name):
+        name += ".service"
+    if not UNIT_NAME.fullmatch(name):
+        raise UnitError(f"{name!r} is no name of a unit")
+    return name
+
+
+class Systemctl:
+    """``systemctl --root``: what unit files say, and the links under ``/etc/systemd`` that follow from it."""
+
+    def __init__(self, tree: Tree, *, user: bool = False) -> None:
+        """`user` is ``--global``: the units of all users' managers."""
+        self.tree = tree
+        self.search = _USER_PATH if user else _SYSTEM_PATH
+        self.config = self.search[0]
+        self._presets: list[tuple[str, str, list[str]]] | None = None
+        self._preset_folder = "systemd/user-preset" if user else "systemd/system-preset"
+
+    # --- looking -------------------------------------------------------------------------------------------------
+
+    def find(self, name: str) -> str | None:
+        """The path of the file for a unit, or of its template; None when there is none."""
+        for candidate in dict.fromkeys((name, template_of(name))):
+            for folder in self.search:
+                if self.tree.lexists(f"{folder}/{candidate}"):
+                    return f"{folder}/{candidate}"
+        return None
+
+    def _is_masked(self, name: str) -> bool:
+        path = self.find(name)
+        return path is not None and is_masked(self.tree, path)
+
+    def load(self, name: str) -> Unit:
+        """The unit `name` with aliases followed, so maybe of another name. Raises UnitError."""
+        for _ in range(16):
+            path = self.find(name)
+            if path is None:
+                raise UnitError(f"unit {name} does not exist")
+            inode = self.tree.at(path)
+            if is_masked(self.tree, path):
+                raise UnitError(f"unit {name} is masked", where=Place(path=path))
+            if inode.kind is Kind.FILE:
+                return self._parse(name, path)
+            target = posixpath.normpath(posixpath.join(posixpath.dirname(path), inode.target))
+            other = posixpath.basename(target)
+            if other == posixpath.basename(path):
+                return self._parse(name, target)  # a linked unit file (systemctl link)
+            prefix, instance, kind = split_name(other)
+            own = split_name(name)[1]
+            name = f"{prefix}@{own}{kind}" if instance == "" and own else other
+        raise UnitError(f"unit {name} is an alias of itself")
+
+    def _parse(self, name: str, path: str) -> Unit:
+        unit = Unit(name, path)
+        files = [path]
+        for dropin in dict.fromkeys((f"{name}.d", f"{template_of(name)}.d")):
+            files += conf_files(self.tree, dropin, roots=self.search)
+        for file in files:
+            self._read_install(unit, file)
+        return unit
+
+    def _read_install(self, unit: Unit, file: str) -> None:
+        section = ""
+        text = re.sub(r"\\\n(?:[ \t]*[#;].*\n)*", " ", self.tree.read_text(file))
+        for line in text.splitlines():
+            line = line.strip()  # noqa: PLW2901  the line without its margins is what all below means
+            if not line or line[0] in "#;":
+                continue
+            if line.startswith("["):
+                section = line
+            elif section == "[Install]":
+                key, _, value = (part.strip() for part in line.partition("="))
+                words = unquote(value, Place(path=file)) if value else []
+                lists = {**unit.links, "Alias": unit.alias, "Also": unit.also}
+                if key in lists:
+                    if words:
+                        lists[key].extend(words)
+                    else:
+                        lists[key].clear()
+                elif key == "DefaultInstance":
+                    unit.default_instance = value
+
+    def _expand(self, unit: Unit, text: str) -> str:
+        prefix, instance, _ = split_name(unit.name)
+        if not instance:
+            instance = unit.default_instance
+        extra = {"n": unit.name, "N": unit.name.rpartition(".")[0], "p": prefix, "i": instance or "",
+                 "j": prefix.rpartition("-")[2]}  # fmt: skip
+        return Specifiers(self.tree, extra).expand(text, Place(path=unit.path))
+
+    # --- links ---------------------------------------------------------------------------------------------------
+
+    def _wanted_links(self, unit: Unit) -> Iterator[tuple[str, str]]:
+        """The (link, target) pairs that [Install] of a unit asks for; no target where a template lacks an instance."""
+        _, instance, kind = split_name(unit.name)
+        for alias in unit.alias:
+            other = self._expand(unit, alias)
+            prefix, other_instance, other_kind = split_name(other)
+            if other_kind != kind or other == unit.name:
+                continue
+            if instance is not None and other_instance == "" and (instance or unit.default_instance):
+                other = f"{prefix}@{instance or unit.default_instance}{kind}"
+            yield f"{self.config}/{other}", unit.path
+        name = unit.name
+        if instance == "" and unit.default_instance:
+            name = name.replace("@.", f"@{self._expand(unit, unit.default_instance)}.")
+        for key, suffix in _SUFFIXES.items():
+            for target in unit.links[key]:
+                parent = self._expand(unit, target)
+                # A template without an instance can only be wanted by a template.
+                possible = split_name(name)[1] != "" or split_name(parent)[1] == ""
+                yield f"{self.config}/{parent}{suffix}/{name}", unit.path if possible else ""
+
+    def _closure(self, names: Sequence[str]) -> Iterator[Unit]:
+        """The named units and those that they name in Also=; a missing one there is passed over."""
+        seen: set[str] = set()
+        pending = [(name, False) for name in names]
+        while pending:
+            name, auxiliary = pending.pop(0)
+            if name in seen:
+                continue
+            seen.add(name)
+            try:
+                unit = self.load(name)
+            except UnitError:
+                if auxiliary:
+                    continue
+                raise
+            yield unit
+            pending += [(self._expand(unit, other), True) for other in unit.also]
+
+    def enable(self, *names: str) -> None:
+        """Make the links that [Install] asks for, here and in the units of Also=.
+
+        Raises UnitError; for a template that only an instance can be enabled of, after the other units are done.
+        """
+        refused = self._enable(names)
+        if refused:
+            raise UnitError(f"the template {refused[0]} cannot be enabled without an instance")
+
+    def _enable(self, names: Sequence[str]) -> list[str]:
+        """As :meth:`enable`; gives the templates that lack an instance."""
+        refused = []
+        for unit in list(self._closure([_full(name) for name in names])):
+            for link, target in self._wanted_links(unit):
+                if target:
+                    self._link(link, target)
+                else:
+                    refused.append(unit.name)
+        return refused
+
+    def _link(self, link: str, target: str) -> None:
+        found = self.tree.get(link)
+        if found is not None and not self._leads_to(found, link, target):
+            if found.kind is Kind.SYMLINK and link.count("/") > self.config.count("/") + 1:
+                self.tree.remove(link)  # in a .wants folder only the name counts
+            else:
+                raise UnitError("a file is in the way of a link to a unit", where=Place(path=link))
+        if found is None or found.target != target:
+            self.tree.symlink(target, link, parents=True)
+
+    def _leads_to(self, inode: Inode, link: str, target: str) -> bool:
+        if inode.kind is not Kind.SYMLINK:
+            return False
+        absolute = posixpath.join(posixpath.dirname(link), inode.target)
+        return self.tree.resolve(absolute) == self.tree.resolve(target)
+
+    def disable(self, *names: str) -> None:
+        """Remove all links to the units, and to those of Also=, under ``/etc/systemd``. Masked units keep theirs."""
+        gone: set[str] = set()
+        for name in map(_full, names):
+            if self._is_masked(name):
+                continue
+            gone.add(name)
+            try:
+                for unit in self._closure([name]):
+                    gone.add(unit.name)
+            except UnitError:
+                continue
+        self._remove_links(gone)
+
+    def _remove_links(self, gone: set[str]) -> None:
+        changed = True
+        while changed:  # an alias that goes takes the links to it along
+            changed = False
+            for path, inode in list(self.tree.walk(self.config)) if self.tree.is_dir(self.config) else []:
+                if inode.kind is not Kind.SYMLINK or inode.target == "/dev/null":
+                    continue
+                name, target = posixpath.basename(path), posixpath.basename(inode.target)
+                if {name, template_of(name), target} & gone:
+                    self.tree.remove(path)
+                    folder = posixpath.dirname(path)
+                    if folder != self.config and not self.tree.names(folder):
+                        self.tree.remove(folder)
+                    if name not in gone:
+                        gone.add(name)
+                    changed = True
+
+    def mask(self, *names: str) -> None:
+        """Make the units impossible to start: links to ``/dev/null``. Raises UnitError when a file is in the way."""
+        for name in map(_full, names):
+            path = f"{self.config}/{name}"
+            found = self.tree.get(path)
+            if found is not None and not (found.kind is Kind.SYMLINK and found.target == "/dev/null"):
+                raise UnitError("a file is in the way of a mask", where=Place(path=path))
+            if found is None:
+                self.tree.symlink("/dev/null", path, parents=True)
+
+    def unmask(self, *names: str) -> None:
+        """Undo :meth:`mask`."""
+        for name in map(_full, names):
+            path = f"{self.config}/{name}"
+            if self.tree.lexists(path) and is_masked(self.tree, path):
+                self.tree.remove(path)
+
+    def set_default(self, name: str) -> None:
+        """``systemctl set-default``: the target that is booted. Raises UnitError."""
+        target = name if UNIT_NAME.fullmatch(name) else f"{name}.target"
+        path = self.load(target).path
+        self.tree.symlink(path, f"{self.config}/default.target", parents=True)
+
+    def is_enabled(self, name: str) -> bool:
+        """Whether any link under ``/etc/systemd`` leads to the unit (``systemctl is-enabled``: enabled or alias)."""
+        name = _full(name)
+        if not self.tree.is_dir(self.config):
+            return False
+        for path, inode in self.tree.walk(self.config):
+            if inode.kind is not Kind.SYMLINK or inode.target == "/dev/null":
+                continue
+            if posixpath.basename(path) == name or posixpath.basename(inode.target) == name:
+                return True
+        return False
+
+    # --- presets -------------------------------------------------------------------------------------------------
+
+    def _rules(self) -> list[tuple[str, str, list[str]]]:
+        """All rules of systemd.preset(5) in the order they are tried: action, pattern, instances."""
+        if self._presets is None:
+            self._presets = []
+            for path in conf_files(self.tree, self._preset_folder, suffix=".preset"):
+                for line in self.tree.read_text(path).splitlines():
+                    words = line.split()
+                    if words and words[0] in {"enable", "disable", "ignore"} and len(words) > 1:
+                        self._presets.append((words[0], words[1], words[2:]))
+        return self._presets
+
+    def preset_of(self, name: str) -> tuple[str, list[str]]:
+        """What the presets say of a unit: "enable", "disable" or "ignore", and instances for a template."""
+        template = split_name(name)[1] == ""
+        for action, pattern, instances in self._rules():
+            if fnmatch.fnmatchcase(name, pattern):
+                if template and action == "enable" and instances:
+                    return action, [name.replace("@.", f"@{instance}.") for instance in instances]
+                return action, [name]
+            if (
+                action == "enable"
+                and instances
+                and split_name(name)[1]
+                and fnmatch.fnmatchcase(template_of(name), pattern)
+            ):
+                return ("enable" if split_name(name)[1] in instances else "disable"), [name]
+        return "enable", [name]
+
+    def preset(self, *names: str, enable_only: bool = False) -> None:
+        """Enable or disable units as the presets say; `enable_only` is ``--preset-mode=enable-only``.
+
+        Aliases are passed over. Raises UnitError for a unit that is missing, and for one that shall be enabled but is
+        masked.
+        """
+        for name in map(_full, names):
+            if not self._is_masked(name) and self.load(name).name != name:
+                continue
+            action, chosen = self.preset_of(name)
+            if action == "enable":
+                self._enable(chosen)
+            elif action == "disable" and not enable_only:
+                self.disable(name)
+
+    def preset_all(self, *, enable_only: bool = False) -> None:
+        """``systemctl preset-all``: what first boot does, too. Aliases are passed over, and what cannot be enabled."""
+        names = {
+            name
+            for folder in self.search
+            for name in self.tree.names(folder)
+            if UNIT_NAME.fullmatch(name) and self.tree.at(f"{folder}/{name}").kind is Kind.FILE
+        }
+        for name in sorted(names):
+            with suppress(UnitError):
+                self.preset(name, enable_only=enable_only)
+
+    def call(self, arguments: Sequence[str]) -> bool:
+        """A command line of systemctl. False is what exit status 1 says (``is-enabled``).
+
+        ``--system``, ``--user``, ``--global`` and ``--root`` are up to the caller; verbs that only a running manager
+        answers do nothing, and ``is-active`` is False. Raises UnitError, UsageError.
+        """
+        options, words = parse_options(
+            arguments,
+            "system user global root= quiet|q no-reload now force|f preset-mode= no-ask-password no-block runtime"
+            " full|l no-pager property|p= value type|t= all|a no-warn lines|n= output|o= signal|s= kill-whom=",
+            program="systemctl",
+        )
+        verb, *names = words or [""]
+        enable_only = options.get("preset-mode") == "enable-only"
+        quiet_verbs = {"daemon-reload", "daemon-reexec", "start", "stop", "restart", "try-restart", "reload", "kill",
+                       "reload-or-restart", "try-reload-or-restart", "reset-failed", "show", "cat"}  # fmt: skip
+        verbs: dict[str, Callable[..., None]] = {
+            "enable": self.enable, "disable": self.disable, "mask": self.mask, "unmask": self.unmask,
+            "set-default": self.set_default,
+        }  # fmt: skip
+        if verb in verbs:
+            verbs[verb](*names)
+        elif verb == "preset":
+            self.preset(*names, enable_only=enable_only)
+        elif verb == "preset-all":
+            self.preset_all(enable_only=enable_only)
+        elif verb == "is-enabled":
+            return any(self.is_enabled(name) for name in names)
+        elif verb in {"is-active", "is-failed", "is-system-running"}:
+            return False
+        elif verb not in quiet_verbs:
+            raise UsageError(f"systemctl {verb} is not known here", why=" ".join(arguments))
+        return True
+
+
+# --- deb-systemd-helper ---------------------------------------------------------------------------------------------
+
+
+class _Helper:
+    """The state of deb-systemd-helper for one manager; see :func:`deb_systemd_helper`."""
+
+    def __init__(self, tree: Tree, *, user: bool, has_systemctl: bool) -> None:
+        self.tree = tree
+        self.user = user
+        self.instance = "user" if user else "system"
+        middle = "deb-systemd-user-helper" if user else "deb-systemd-helper"
+        self.enabled = f"/var/lib/systemd/{middle}-enabled"
+        self.masked = f"/var/lib/systemd/{middle}-masked"
+        self.etc = f"/etc/systemd/{self.instance}"
+        self.has_systemctl = has_systemctl
+
+    def find(self, name: str) -> str:
+        for root in ("/etc", "/lib", "/usr/lib"):
+            if self.tree.is_file(f"{root}/systemd/{self.instance}/{name}"):
+                return f"{root}/systemd/{self.instance}/{name}"
+        return name
+
+    def state(self, name: str) -> str:
+        return f"{self.enabled}/{posixpath.basename(name)}.dsh-also"
+
+    def entries(self, name: str) -> list[str]:
+        path = self.state(name)
+        return self.tree.read_text(path).splitlines() if self.tree.is_file(path) else []
+
+    def links(self, path: str, visited: list[str]) -> list[tuple[str, str]]:
+        """The (unit file, link) pairs of a unit and its Also=, in the order of the file.
+
+        Kept from the original is that an unquoted Alias= with several names makes each link from the whole value.
+        """
+        if not self.tree.is_file(path) or not path.startswith("/"):
+            raise UnitError("deb-systemd-helper cannot read the unit", where=Place(path=path))
+        unit = wanted = posixpath.basename(path)
+        links: list[tuple[str, str]] = []
+        folders: list[str] = []
+        for line in self.tree.read_text(path).split("\n"):
+            match = re.match(r"\s*(WantedBy|RequiredBy|Also|Alias)=(.+)$", line, re.IGNORECASE)
+            if match:
+                key, value = match[1].lower(), match[2]
+                for word in re.split(r"\s+", value.rstrip()):
+                    quoted = re.fullmatch(r"([\"'])(.*)\1", word)
+                    name = quoted[2] if quoted else word
+                    if key in {"wantedby", "requiredby"}:
+                        exact = "" if quoted else {"WantedBy": ".wants", "RequiredBy": ".requires"}.get(match[1], "")
+                        folders.append(f"{self.etc}/{name}{exact}")
+                    elif key == "alias" and name != unit:
+                        links.append((path, f"{self.etc}/{quoted[1] if quoted else value}"))
+                    elif key == "also" and name != unit and name not in visited:
+                        visited.append(name)
+                        links += self.links(self.find(name), list(visited))
+            match = re.match(r"\s*DefaultInstance=\s*([\"']?)(.+)\1\s*$", line, re.IGNORECASE)
+            if match:
+                template = re.fullmatch(r"(.*@)(\.\w+)", unit)
+                wanted = f"{template[1]}{match[2]}{template[2]}" if template else unit
+        return links + [(path, f"{folder}/{wanted}") for folder in folders]
+
+    def _is_link(self, path: str) -> bool:
+        inode = self.tree.get(path)
+        return inode is not None and inode.kind is Kind.SYMLINK
+
+    def was_enabled(self, name: str) -> bool:
+        return all(map(self._is_link, self.entries(name)))
+
+    def is_enabled(self, name: str) -> bool:
+        return all(self._is_link(link) for _, link in self.links(self.find(name), []))
+
+    def debian_installed(self, name: str) -> bool:
+        return self.tree.is_file(self.state(name))
+
+    def update_state(self, name: str) -> None:
+        links = self.links(self.find(name), [])
+        self._write_state(name, [link for _, link in links])
+
+    def _write_state(self, name: str, lines: Sequence[str]) -> None:
+        self.tree.write(self.state(name), "".join(f"{line}\n" for line in lines).encode(), parents=True)
+
+    def enable(self, name: str) -> None:
+        create = True
+        if self.has_systemctl:
+            if self.debian_installed(name):
+                create = any(self._is_link(link) for _, link in self.links(self.find(name), []))
+            else:
+                Systemctl(self.tree, user=self.user).preset(name, enable_only=True)
+                create = False
+        self.make_links(name, create=create)
+
+    def make_links(self, name: str, *, create: bool) -> None:
+        for target, link in self.links(self.find(name), []):
+            entries = self.entries(name)
+            if link not in entries:
+                self._write_state(name, [*entries, link])
+            marker = self.enabled + link.removeprefix(self.etc)
+            if self.tree.exists(marker):
+                continue
+            if create and not self._is_link(link):
+                self.tree.symlink(target, link, parents=True)
+            self.tree.write(marker, b"", parents=True)
+
+    def remove_links(self, path: str, *, purge: bool) -> None:
+        """Undo :meth:`make_links` for a unit and those that it names in Also=."""
+        seen: set[str] = set()
+        pending = [path]
+        while pending:
+            path = pending.pop(0)
+            if path in seen:
+                continue
+            seen.add(path)
+            entries = self.entries(path)
+            if purge:
+                self.tree.discard(self.state(path))
+            for link in entries:
+                there = self._is_link(link)
+                if purge or there:
+                    self.tree.discard(self.enabled + link.removeprefix(self.etc))
+                if there:
+                    self.tree.remove(link)
+            if path.startswith("/") and self.tree.is_file(path):
+                text = self.tree.read_text(path)
+                pending += [self.find(name) for name in re.findall(r"(?im)^[ \t]*Also=(.+)$", text)]
+
+    def disable(self, name: str, *, purge: bool) -> None:
+        self.remove_links(self.find(name), purge=purge)
+        for folder in (
+            "/var/lib/systemd/deb-systemd-helper-enabled",
+            "/var/lib/systemd/deb-systemd-user-helper-enabled",
+        ):
+            self._prune(folder)
+        for root in ("/etc/systemd/system", "/etc/systemd/user"):
+            for below in self.tree.names(root):
+                self._prune(f"{root}/{below}")
+
+    def _prune(self, folder: str) -> None:
+        """Remove a folder and those below it, so far as they are empty."""
+        inode = self.tree.get(folder)
+        if inode is None or inode.kind is not Kind.DIR:
+            return
+        for name in self.tree.names(folder):
+            self._prune(f"{folder}/{name}")
+        if not inode.children:
+            self.tree.remove(folder)
+
+    def mask(self, name: str) -> None:
+        name = posixpath.basename(self.find(name))
+        link = f"{self.etc}/{name}"
+        if self.tree.exists(link) or (self.tree.lexists(link) and is_masked(self.tree, link)):
+            return
+        self.tree.symlink("/dev/null", link, parents=True)
+        self.tree.write(f"{self.masked}/{name}", b"", parents=True)
+
+    def unmask(self, name: str) -> None:
+        name = posixpath.basename(self.find(name))
+        link, state = f"{self.etc}/{name}", f"{self.masked}/{name}"
+        inode = self.tree.get(link)
+        if inode is not None and inode.target == "/dev/null" and self.tree.exists(state):
+            self.tree.remove(link)
+            self.tree.remove(state)
+        for folder in ("/var/lib/systemd/deb-systemd-helper-masked", "/var/lib/systemd/deb-systemd-user-helper-masked"):
+            self._prune(folder)
+
+
+def deb_systemd_helper(tree: Tree, arguments: Sequence[str], *, has_systemctl: bool | None = None) -> bool:
+    """``deb-systemd-helper [--quiet] [--user] ACTION UNIT...``; False is exit status 1 of a question.
+
+    `has_systemctl` is whether systemctl was installed when the package was configured; it decides between presets with
+    targets under ``/usr/lib`` and plain links with targets under ``/lib``. None looks for the program in the tree.
+    Raises UnitError where the program exits with an error, with what it had done until then left in place.
+    """
+    options, words = parse_options(arguments, "quiet user system", program="deb-systemd-helper")
+    action, *names = words or [""]
+    if has_systemctl is None:
+        has_systemctl = tree.exists("/usr/bin/systemctl")
+    helper = _Helper(tree, user="user" in options, has_systemctl=has_systemctl)
+    questions = {
+        "was-enabled": helper.was_enabled, "is-enabled": helper.is_enabled, "debian-installed": helper.debian_installed,
+    }  # fmt: skip
+    if action in questions:
+        return any(questions[action](name) for name in names)
+    for name in names:
+        if action == "enable":
+            helper.enable(name)
+        elif action == "update-state":
+            helper.update_state(name)
+        elif action == "unmask":
+            helper.unmask(name)
+        elif action == "mask":
+            helper.mask(name)
+        elif action in {"disable", "purge"}:
+            helper.disable(name, purge=action == "purge")
+        elif action == "reenable":
+            helper.remove_links(helper.find(name), purge=False)
+            helper.make_links(name, create=True)
+        else:
+            raise UsageError(f"deb-systemd-helper knows no action {action!r}")
+    return True

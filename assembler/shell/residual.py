@@ -1,0 +1,487 @@
+"""What a maintainer script does on a fresh install, made as small as can be proved from its text alone.
+
+The script runs as ``postinst configure ""`` (or ``preinst install``): an empty second argument means that no version
+was configured before (Debian policy 6.5). From that, and from variables that are assigned once and to a constant,
+branches for upgrades, removals and errors are decided and dropped. Everything that depends on the tree, on output of a
+program or on anything else not known here stays. Nothing is run.
+"""
+
+import fnmatch
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from assembler.shell.syntax import (
+    AndOr,
+    Block,
+    Case,
+    For,
+    Function,
+    Group,
+    If,
+    Pipeline,
+    Redirect,
+    Simple,
+    Statement,
+    While,
+    render,
+)
+
+_PARAMETER = r"[A-Za-z_][A-Za-z0-9_]*|[0-9@*#]"
+_VARIABLE = re.compile(rf"\$(?:\{{({_PARAMETER})(?:(:?)([-+])([^}}]*))?\}}|({_PARAMETER}))")
+"""``$1``, ``${DPKG_ROOT:-x}``: name, colon, operator, operand; or a bare name."""
+_HARMLESS_OPTIONS = re.compile(r"set (?:[-+][efux]+ ?)+\n")
+_ASSIGNED = re.compile(r"\b([A-Za-z_][A-Za-z0-9_]*)=")
+_OTHERWISE_ASSIGNED = re.compile(r"\b(?:read|for|local|unset|getopts|readonly|export|eval)\b([^\n]*)")
+_IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_LITERAL = re.compile(r"[\w./=:,%@+-]+")
+_ROUNDS = 4
+_NAME = re.compile(r"[\w-]+")
+_MAX_WORD = 1 << 16
+"""Characters of an expanded word; variables made of one another may double with each."""
+_UNSET = frozenset({"DEBCONF_RECONFIGURE"})
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What is known where a statement stands: variables and the script's arguments, as strings."""
+
+    variables: Mapping[str, str]
+    arguments: tuple[str, ...] | None
+    """None when they are not known (inside a function, after ``shift``)."""
+    single: frozenset[str] = frozenset()
+    """Variables that the script assigns in exactly one place and in no other way."""
+
+    def value(self, name: str) -> str | None:
+        """The value of ``$name``, None when it is not known."""
+        if name.isdigit() and name != "0":
+            if self.arguments is None:
+                return None
+            return self.arguments[int(name) - 1] if int(name) <= len(self.arguments) else ""
+        return self.variables.get(name)
+
+    def is_set(self, name: str) -> bool:
+        """Whether a variable or argument whose value is known is set at all."""
+        if name.isdigit() and name != "0":
+            return self.arguments is not None and int(name) <= len(self.arguments)
+        return name not in _UNSET
+
+    def with_variable(self, name: str, value: str) -> "Scope":
+        """The scope behind an assignment."""
+        return replace(self, variables={**self.variables, name: value})
+
+
+def script_scope(package: str, script: str, arch: str, trigger: str = "") -> Scope:
+    """What dpkg tells a script that configures (postinst) or installs (preinst) for the first time (dpkg(1)).
+
+    A postinst that is ``triggered`` is told by which `trigger`.
+    """
+    variables = {
+        "DPKG_ROOT": "",
+        "DPKG_ADMINDIR": "/var/lib/dpkg",
+        "DPKG_MAINTSCRIPT_NAME": "preinst" if script == "preinst" else "postinst",
+        "DPKG_MAINTSCRIPT_PACKAGE": package,
+        "DPKG_MAINTSCRIPT_ARCH": arch,
+        **dict.fromkeys(_UNSET, ""),
+    }
+    arguments = {"preinst": ("install",), "postinst": ("configure", ""), "triggered": ("triggered", trigger)}
+    return Scope(variables, arguments[script])
+
+
+def constant(word: str, scope: Scope, *, assigned: bool = False) -> str | None:
+    """The one string that `word` expands to, or None when it is not known or not one string.
+
+    Quotes, backslashes and known parameters are expanded; globs, tildes, substitutions and unquoted parameters that
+    would be split or vanish are not. A value that is `assigned` is neither split nor globbed.
+    """
+    if _LITERAL.fullmatch(word):
+        return word
+    out: list[str] = []
+    position, quoted = 0, False
+    seen_quote = assigned
+    while position < len(word):
+        char = word[position]
+        if char == "'" and not quoted:
+            end = word.index("'", position + 1)
+            out.append(word[position + 1 : end])
+            position, seen_quote = end + 1, True
+        elif char == '"':
+            quoted, seen_quote = not quoted, True
+            position += 1
+        elif char == "\\":
+            following = word[position + 1 : position + 2]
+            out.append(following if not quoted or following in '$`"\\' else "\\" + following)
+            position += 2
+        elif char == "$" and (match := _VARIABLE.match(word, position)):
+            value = _parameter(match, scope)
+            # Unquoted, an empty value is harmless beside other text only, and one with blanks or globs never.
+            if value is None or (not quoted and not value and len(match.group()) == len(word) and not assigned):
+                return None
+            if not quoted and not assigned and re.search(r"[\s*?\[]", value):
+                return None
+            out.append(value)
+            position = match.end()
+        elif char in "$`" or (not quoted and _is_special(word, position)):
+            return None
+        else:
+            out.append(char)
+            position += 1
+    if sum(map(len, out)) > _MAX_WORD:
+        return None
+    return "".join(out) if out or seen_quote else None
+
+
+def _is_special(word: str, position: int) -> bool:
+    """Whether an unquoted character begins a glob or a tilde expansion."""
+    char = word[position]
+    return char in "*?" or (char == "[" and "]" in word[position:]) or (char == "~" and position == 0)
+
+
+def _parameter(match: re.Match[str], scope: Scope) -> str | None:
+    braced, colon, operator, operand, bare = match.groups()
+    value = scope.value(braced or bare)
+    if value is None or operator is None:
+        return value
+    # Without the colon an empty value counts as much as any other, and only one that is not set is replaced.
+    replaced = not value if colon else not scope.is_set(braced)
+    if replaced is (operator == "+"):
+        return value if operator == "-" else ""
+    return constant(operand, scope, assigned=True)
+
+
+def words(simple: Simple, scope: Scope) -> list[str] | None:
+    """The words of a simple command, expanded; None when one is not known. ``"$@"`` gives the arguments."""
+    result: list[str] = []
+    for word in simple.words:
+        if word == '"$@"' and scope.arguments is not None:
+            result.extend(scope.arguments)
+        elif _vanishes(word, scope):
+            continue
+        else:
+            value = constant(word, scope)
+            if value is None:
+                return None
+            result.append(value)
+    return result
+
+
+def _vanishes(word: str, scope: Scope) -> bool:
+    """Whether a word is one unquoted parameter that is known to be empty, which the shell drops."""
+    match = _VARIABLE.fullmatch(word)
+    return match is not None and _parameter(match, scope) == ""
+
+
+# --- deciding ----------------------------------------------------------------------------------------------------
+
+_EMPTY_COMPARISON = {
+    "lt": True, "le": True, "ne": True, "eq": False, "ge": False, "gt": False,
+    "lt-nl": False, "le-nl": False, "ge-nl": True, "gt-nl": True,
+}  # fmt: skip
+"""``dpkg --compare-versions "" OP VERSION``: nothing is earlier than any version, and with -nl later (dpkg(1))."""
+
+
+def truth(statement: Statement, scope: Scope) -> bool | None:
+    """Whether a command without side effects succeeds; None when that is not known or it has effects."""
+    match statement:
+        case Pipeline(negated=True, commands=(only,)):
+            inner = truth(only, scope)
+            return None if inner is None else not inner
+        case AndOr():
+            first = truth(statement.left, scope)
+            if first is (statement.operator == "||"):
+                return first
+            return None if first is None else truth(statement.right, scope)
+        case Simple(assignments=(), words=[_, *_]) if not writes_file(statement):
+            expanded = words(statement, scope)
+            return None if expanded is None else _truth_of(expanded)
+        case Group(subshell=False, body=(only,), redirects=()):
+            return truth(only, scope)
+        case _:
+            return None
+
+
+def writes_file(simple: Simple) -> bool:
+    """Whether a redirection of a command has an effect: all do but those to /dev/null and between descriptors."""
+    return not all(
+        redirect.operator in {"<<", "<<-"} or redirect.target == "/dev/null" or is_duplication(redirect)
+        for redirect in simple.redirects
+    )
+
+
+def is_duplication(redirect: Redirect) -> bool:
+    """Whether a redirection is between descriptors (``2>&1``); bash also takes a file name there."""
+    return redirect.operator in {">&", "<&"} and re.fullmatch(r"[0-9]+|-", redirect.target) is not None
+
+
+def _truth_of(command: Sequence[str]) -> bool | None:
+    match command:
+        case [":" | "true", *_]:
+            return True
+        case ["false"]:
+            return False
+        case ["[", *rest, "]"] | ["test", *rest]:
+            return _test(rest)
+        case ["dpkg", "--compare-versions", *rest]:
+            operands = [word for word in rest if word != "--"]
+            if len(operands) == 3 and not operands[0] and operands[2]:
+                return _EMPTY_COMPARISON.get(operands[1])
+    return None
+
+
+def _test(words: Sequence[str]) -> bool | None:
+    """test(1) on strings alone: -n, -z, =, != and their ! -a -o; None for everything else."""
+    for joiner, decides in (("-o", True), ("-a", False)):
+        if joiner in words[1:-1]:
+            at = list(words).index(joiner, 1)
+            both = (_test(words[:at]), _test(words[at + 1 :]))
+            if decides in both:
+                return decides
+            return None if None in both else not decides
+    match list(words):
+        case []:
+            return False
+        case ["!", *rest] if rest:
+            inner = _test(rest)
+            return None if inner is None else not inner
+        case ["-n", value]:
+            return bool(value)
+        case ["-z", value]:
+            return not value
+        case [value]:
+            return bool(value)  # also one that looks like an operator: `[ -z $2 ]` without a $2
+        case [left, "=" | "==", right]:
+            return left == right
+        case [left, "!=", right]:
+            return left != right
+        case _:
+            return None
+
+
+# --- reducing ----------------------------------------------------------------------------------------------------
+
+
+def reduce_script(block: Block, scope: Scope) -> Block:
+    """The statements of a script that may run, in the scope of a fresh install."""
+    for _ in range(_ROUNDS):
+        # Dropping a branch may leave a variable with one assignment, which decides further branches.
+        reduced, _, _ = _reduce(block, own_scope(scope, render(block)))
+        reduced = _without_unused_functions(reduced)
+        if reduced == block:
+            break
+        block = reduced
+    return block
+
+
+def own_scope(scope: Scope, text: str) -> Scope:
+    """`scope` for a script, in canonical form, which may assign variables of its own.
+
+    One that it assigns is not known before it does so, and never if it does so more than once.
+    """
+    own = {*_ASSIGNED.findall(text), *_otherwise_assigned(text)}
+    variables = {name: value for name, value in scope.variables.items() if name not in own}
+    return replace(scope, variables=variables, single=single_assignments(text))
+
+
+def _otherwise_assigned(text: str) -> set[str]:
+    return {name for line in _OTHERWISE_ASSIGNED.findall(text) for name in _IDENTIFIER.findall(line)}
+
+
+def single_assignments(text: str) -> frozenset[str]:
+    """The variables that a script, in canonical form, assigns in exactly one place and in no other way."""
+    counts = Counter(_ASSIGNED.findall(text))
+    otherwise = _otherwise_assigned(text)
+    return frozenset(name for name, count in counts.items() if count == 1 and name not in otherwise)
+
+
+def _reduce(block: Block, scope: Scope) -> tuple[Block, Scope, bool]:
+    """Reduced statements, the scope behind them, and whether the script certainly ends within them."""
+    result: list[Statement] = []
+    for statement in block:
+        kept, chosen = _reduce_one(statement, scope)
+        ended = _ends(kept)
+        if chosen:
+            # The branch that is taken, in place of the statement: reduced in turn.
+            kept, scope, ended = _reduce(kept, scope)
+        for each in kept:
+            scope = _scope_after(each, scope)
+            if not _is_harmless(each):
+                result.append(each)
+        if ended:
+            return tuple(result), scope, True
+    return tuple(result), scope, False
+
+
+def _scope_after(statement: Statement, scope: Scope) -> Scope:
+    if isinstance(statement, Simple) and not statement.words:
+        for name, value in statement.assignments:
+            known = constant(value, scope, assigned=True)
+            if name in scope.single and known is not None:
+                scope = scope.with_variable(name, known)
+    elif not isinstance(statement, Function) and scope.arguments is not None and _changes_arguments(statement):
+        scope = replace(scope, arguments=None)
+    return scope
+
+
+def _changes_arguments(statement: Statement) -> bool:
+    return any(
+        simple.words[:1] == ("shift",)
+        or (simple.words[:1] == ("set",) and not _HARMLESS_OPTIONS.fullmatch(render((simple,))))
+        for simple in simple_commands((statement,))
+    )
+
+
+def _is_harmless(statement: Statement) -> bool:
+    """Whether a statement has no effect that outlives the script: shell options, the default umask, nothing at all."""
+    if not isinstance(statement, Simple) or statement.redirects:
+        return False
+    text = render((statement,))
+    return text in {":\n", "true\n", "umask 022\n", "exit 0\n", "exit\n"} or bool(_HARMLESS_OPTIONS.fullmatch(text))
+
+
+def _ends(block: Block) -> bool:
+    """Whether the last statement is a bare ``exit``."""
+    return bool(block) and isinstance(block[-1], Simple) and block[-1].words[:1] == ("exit",)
+
+
+def _reduce_one(statement: Statement, scope: Scope) -> tuple[Block, bool]:
+    """What a statement comes to; the second value tells that it is a branch chosen from it and not reduced yet."""
+    match statement:
+        case If():
+            return _reduce_if(statement, scope)
+        case Case():
+            return _reduce_case(statement, scope)
+        case AndOr():
+            return _reduce_and_or(statement, scope)
+        case Group(subshell=False, redirects=()):
+            return statement.body, True
+        case Group(subshell=False):
+            return (replace(statement, body=_body(statement.body, scope)),), False
+        case For():
+            return (replace(statement, body=_body(statement.body, scope)),), False
+        case While():
+            return (replace(statement, body=_body(statement.body, scope)),), False
+        case Simple(redirects=()) if truth(statement, scope) is not None:
+            return (), False
+        case _:
+            # A subshell too: under `set -e` its status counts, which may be that of a condition.
+            return (statement,), False
+
+
+def _body(block: Block, scope: Scope) -> Block:
+    """A reduced branch or loop body; never empty, so that it stays a program."""
+    reduced, _, ended = _reduce(block, scope)
+    if ended and not _ends(reduced):
+        reduced = (*reduced, Simple((), ("exit", "0")))
+    return reduced or (Simple((), (":",)),)
+
+
+def _condition(block: Block, scope: Scope) -> tuple[Block, bool | None]:
+    if len(block) != 1:
+        return block, None
+    value = truth(block[0], scope)
+    if value is None and isinstance(block[0], AndOr):
+        return _reduce_and_or(block[0], scope)[0], None
+    return block, value
+
+
+def _reduce_if(statement: If, scope: Scope) -> tuple[Block, bool]:
+    branches: list[tuple[Block, Block]] = []
+    otherwise = statement.otherwise
+    for condition, body in statement.branches:
+        kept, value = _condition(condition, scope)
+        if value is False:
+            continue
+        if value is True:
+            otherwise = body
+            break
+        branches.append((kept, _body(body, scope)))
+    if not branches:
+        return otherwise, True
+    return (
+        replace(statement, branches=tuple(branches), otherwise=_body(otherwise, scope) if otherwise else ()),
+    ), False
+
+
+def _reduce_case(statement: Case, scope: Scope) -> tuple[Block, bool]:
+    value = constant(statement.word, scope)
+    if value is None:
+        arms = tuple((patterns, _body(body, scope)) for patterns, body in statement.arms)
+        return (replace(statement, arms=arms),), False
+    for patterns, body in statement.arms:
+        for pattern in patterns:
+            plain = constant(pattern, scope)
+            if plain is None and not re.fullmatch(r"[\w*?.-]+", pattern):
+                return (statement,), False
+            if value == plain or (plain is None and fnmatch.fnmatchcase(value, pattern)):
+                return body, True
+    return (), False
+
+
+def _reduce_and_or(statement: AndOr, scope: Scope) -> tuple[Block, bool]:
+    """`chosen` is set when only the right side is left; a left side that is decided has no effects."""
+    left = truth(statement.left, scope)
+    if left is not None:
+        return ((), False) if left is (statement.operator == "||") else ((statement.right,), True)
+    kept = statement.left
+    if isinstance(kept, AndOr):
+        reduced, chosen = _reduce_and_or(kept, scope)
+        kept = reduced[0] if len(reduced) == 1 and (not chosen or _is_test(reduced[0])) else kept
+    if truth(statement.right, scope) is True and statement.operator == "&&" and _is_test(kept):
+        return (kept,), False
+    right = statement.right
+    if isinstance(right, Group) and not right.redirects and not right.subshell:
+        right = replace(right, body=_body(right.body, scope))
+    return (replace(statement, left=kept, right=right),), False
+
+
+def _is_test(statement: Statement) -> bool:
+    return isinstance(statement, Simple) and statement.words[:1] in {("[",), ("test",)}
+
+
+def simple_commands(block: Sequence[Statement]) -> Iterator[Simple]:
+    """Every simple command in statements, functions included."""
+    for statement in block:
+        match statement:
+            case Simple():
+                yield statement
+            case Pipeline():
+                yield from simple_commands(statement.commands)
+            case AndOr():
+                yield from simple_commands((statement.left, statement.right))
+            case If():
+                for condition, body in statement.branches:
+                    yield from simple_commands((*condition, *body))
+                yield from simple_commands(statement.otherwise)
+            case Case():
+                for _, body in statement.arms:
+                    yield from simple_commands(body)
+            case While():
+                yield from simple_commands((*statement.condition, *statement.body))
+            case For() | Group():
+                yield from simple_commands(statement.body)
+            case Function():
+                yield from simple_commands((statement.body,))
+
+
+def _without_unused_functions(block: Block) -> Block:
+    """`block` without the definitions, at its top, of functions that nothing left mentions."""
+    functions = {index: each.name for index, each in enumerate(block) if isinstance(each, Function)}
+    if not functions:
+        return block
+    odd = {name for name in functions.values() if not _NAME.fullmatch(name)}
+    texts = [render((statement,)) for statement in block]
+    mentioned = [{*_NAME.findall(text), *(name for name in odd if name in text)} for text in texts]
+    count = Counter(name for names in mentioned for name in names)
+    unused = [index for index, name in functions.items() if count[name] <= 1]
+    gone: set[int] = set()
+    while unused:
+        index = unused.pop()
+        gone.add(index)
+        count.subtract(mentioned[index])
+        touched = mentioned[index]
+        unused += [
+            other for other, name in functions.items() if name in touched and count[name] <= 1 and other not in gone
+        ]
+        unused = list(dict.fromkeys(unused))
+    return tuple(statement for index, statement in enumerate(block) if index not in gone)

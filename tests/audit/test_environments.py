@@ -1,0 +1,65 @@
+"""The surroundings of the two builds of an audit are as different as they say."""
+
+import os
+import subprocess
+import sys
+from dataclasses import fields
+from pathlib import Path
+
+from assembler.audit import environments
+from assembler.audit.environments import YEAR, Surroundings
+
+FIRST = environments.plain(Path("/a"), Path("/r"), python="python", search="/usr/bin", processors=2)
+SECOND = environments.disturbed(Path("/b"), Path("/s"), python="python", search="", user=65534)
+
+
+def test_everything_differs() -> None:
+    for field in fields(Surroundings):
+        assert getattr(FIRST, field.name) != getattr(SECOND, field.name), field.name
+    assert FIRST.environment.keys() == SECOND.environment.keys()
+    assert all(SECOND.environment[name] != value for name, value in FIRST.environment.items())
+
+
+def test_what_differs_is_told() -> None:
+    found = environments.differences(FIRST, SECOND)
+    assert found["umask"] == ("022", "077")
+    assert found["user"] == (str(os.geteuid()), "65534")
+    assert found["TZ"] == ("UTC", "<+1245>-12:45")
+    same = environments.disturbed(Path("/b"), Path("/s"), python="python", search="/usr/bin", user=None)
+    assert not {"user", "PATH"} & environments.differences(FIRST, same).keys()
+
+
+LOOK = """
+import os, sys, time
+from assembler.cli import varied
+varied.shift_clock(int(sys.argv[1]))
+varied.shuffle_folders(int(sys.argv[2]))
+from datetime import UTC, datetime
+from pathlib import Path
+assert abs(datetime.now(UTC).timestamp() - time.time()) < 1, "all clocks agree"
+assert abs(time.time_ns() / 1e9 - time.time()) < 1
+assert time.gmtime()[0] == datetime.now(UTC).year
+assert time.gmtime(0)[0] == 1970, "only now is another time"
+folder = Path(sys.argv[3])
+assert sorted(os.listdir(folder)) == sorted(path.name for path in folder.iterdir())
+with os.scandir(folder) as entries:
+    print(*(entry.name for entry in entries))
+print(*os.listdir(folder))
+print(len(list(folder.rglob("*"))), sum(len(files) for _, _, files in os.walk(folder)))
+print(time.time())
+"""
+
+
+def test_a_disturbed_process(tmp_path: Path) -> None:
+    for number in range(40):
+        (tmp_path / f"{number:02}").write_bytes(b"")
+
+    def look(seconds: int, seed: int) -> list[str]:
+        command = [sys.executable, "-c", LOOK, str(seconds), str(seed), str(tmp_path)]
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()
+
+    now, ahead = look(0, 1), look(YEAR, 2)
+    assert now[:2] != ahead[:2]
+    assert sorted(now[0].split()) == sorted(ahead[1].split()) == [f"{number:02}" for number in range(40)]
+    assert now[2] == ahead[2] == "40 40"
+    assert YEAR <= float(ahead[3]) - float(now[3]) < YEAR + 60

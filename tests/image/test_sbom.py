@@ -1,0 +1,115 @@
+"""Bills of materials and provenance: complete, valid, and the same every time."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+from spdx_tools.spdx.parser.parse_anything import parse_file
+from spdx_tools.spdx.validation.document_validator import validate_full_spdx_document
+
+from assembler.image import provenance, sbom
+from assembler.image.licences import short_names, spdx
+from assembler.lockfile.model import LockedFile, LockedImage
+from tests.lockfile.test_toml import LOCK
+
+COPYRIGHT = b"""\
+Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/
+
+Files: *
+Copyright: 2000 Somebody
+License: GPL-2+ or Expat
+
+Files: debian/*
+Copyright: 2001 Somebody
+License: odd (licence)
+
+License: GPL-3
+ A stanza without files is only a text.
+"""
+WHOLE = replace(
+    LOCK,
+    files=(
+        LockedFile(
+            name="kubelet", version="1.34.1", url="https://dl.k8s.io/kubelet", size=1, sha256="1" * 64,
+            learned="recipe", witness="", role="kubernetes",
+        ),
+    ),
+    images=(
+        LockedImage(
+            name="registry.k8s.io:443/pause:3.10", platform="linux/amd64", index="2" * 64, manifest="3" * 64, size=1,
+            learned="first-use",
+        ),
+    ),
+)  # fmt: skip
+PARTS = list(sbom.parts(WHOLE, {"hello": short_names(COPYRIGHT)}))
+
+
+def test_licences() -> None:
+    assert short_names(COPYRIGHT) == ("Expat", "GPL-2+", "odd (licence)")
+    assert short_names(b"This package was debianised by hand.") == ()
+    assert [spdx(name) for name in ("Expat", "GPL-2+", "LGPL-2.1", "odd (licence)")] == [
+        "MIT", "GPL-2.0-or-later", "LGPL-2.1-only", "LicenseRef-debian-odd-licence",
+    ]  # fmt: skip
+
+
+def test_every_part_has_its_address_and_digest() -> None:
+    assert [part.purl for part in PARTS] == [
+        "pkg:deb/debian/hello@2.10-5?arch=amd64",
+        "pkg:deb/debian/libc6@2.41-12?arch=amd64",
+        "pkg:generic/kubelet@1.34.1?download_url=https://dl.k8s.io/kubelet",
+        f"pkg:oci/pause@sha256:{'3' * 64}?repository_url=registry.k8s.io:443/pause&tag=3.10",
+    ]
+
+
+def test_the_boot_loader_is_in_the_bills_and_the_tools_are_not() -> None:
+    hello, libc = LOCK.packages
+    grub = replace(hello, name="grub-pc-bin", version="1:2.12-9+deb13u1", roles=("boot",), sha256="7" * 64)
+    tool = replace(hello, name="squashfs-tools", roles=("tools",), sha256="8" * 64)
+    lock = replace(LOCK, packages=(grub, hello, libc), tools=replace(LOCK.tools, packages=(tool,)))
+    found = {part.name: part for part in sbom.parts(lock, {})}
+    assert {"grub-pc-bin", "hello", "libc6"} < found.keys()
+    assert "squashfs-tools" not in found
+    assert (found["grub-pc-bin"].places, found["hello"].places) == (("boot",), ("initrd", "rootfs"))
+    (bill,) = (
+        each
+        for each in json.loads(sbom.cyclonedx("x", 1, found.values()))["components"]
+        if each["name"] == "grub-pc-bin"
+    )
+    assert {"name": "assembler:place", "value": "boot"} in bill["properties"]
+    made = provenance.statement({}, lock, name="x", recipe_sha256="a" * 64, lock_sha256="b" * 64)
+    sources = {each["uri"]: each for each in made["predicate"]["buildDefinition"]["resolvedDependencies"]}
+    assert sources["pkg:deb/debian/squashfs-tools@2.10-5?arch=amd64"]["annotations"] == {"roles": ["tools"]}
+    assert "pkg:deb/debian/grub-pc-bin@1:2.12-9%2Bdeb13u1?arch=amd64" in sources
+
+
+def test_cyclonedx() -> None:
+    text = sbom.cyclonedx("x", 1_700_000_000, PARTS)
+    assert text == sbom.cyclonedx("x", 1_700_000_000, PARTS)
+    bill = json.loads(text)
+    assert (bill["bomFormat"], bill["specVersion"]) == ("CycloneDX", "1.6")
+    assert bill["metadata"]["timestamp"].startswith("2023-11-14T22:13:20")
+    found = {each["name"]: each for each in bill["components"]}
+    assert found["hello"]["hashes"] == [{"alg": "SHA-256", "content": "e" * 64}]
+    assert len(found) == 4
+    other = json.loads(sbom.cyclonedx("x", 1_700_000_001, PARTS))
+    assert bill["serialNumber"] != other["serialNumber"]
+
+
+def test_spdx(tmp_path: Path) -> None:
+    text = sbom.spdx_document("x", 1_700_000_000, PARTS)
+    assert text == sbom.spdx_document("x", 1_700_000_000, PARTS)
+    path = tmp_path / "x.spdx.json"
+    path.write_bytes(text)
+    document = parse_file(str(path))
+    assert validate_full_spdx_document(document) == []
+    assert [package.name for package in document.packages] == ["hello", "libc6", "kubelet", "registry.k8s.io:443/pause"]
+    assert str(document.packages[0].license_declared) == "GPL-2.0-or-later AND LicenseRef-debian-odd-licence AND MIT"
+
+
+def test_provenance() -> None:
+    made = provenance.statement({"node.iso": "9" * 64}, WHOLE, name="x", recipe_sha256="a" * 64, lock_sha256="b" * 64)
+    assert made["_type"] == "https://in-toto.io/Statement/v1"
+    assert made["subject"] == [{"name": "node.iso", "digest": {"sha256": "9" * 64}}]
+    digests = {each["digest"]["sha256"] for each in made["predicate"]["buildDefinition"]["resolvedDependencies"]}
+    assert {"1" * 64, "3" * 64, "b" * 64, *(package.sha256 for package in WHOLE.packages)} <= digests
+    assert json.loads(provenance.text(made)) == made

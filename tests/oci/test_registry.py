@@ -1,0 +1,534 @@
+"""Images out of a real registry: found, locked, fetched, whatever happens on the way."""
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Literal
+
+import pytest
+
+from assembler.errors import AssembleError
+from assembler.lockfile.model import LockedImage
+from assembler.oci.layout import Image, image
+from assembler.oci.locking import fetch_images, lock_images, manifest_of
+from assembler.oci.reference import ImageNameError, parse
+from assembler.oci.registry import INDEXES, MANIFESTS, RegistryError, parse_manifest
+from assembler.store.objects import Store
+from assembler.store.routes import Login, Routes
+from assembler.store.transport import OfflineError, Transport, TransportError
+from assembler.store.zones import Zone, zone_of
+from assembler.tree.staging import Tree
+from tests.http_server import Handler, Server, running
+from tests.lockfile.test_toml import LOCK
+from tests.oci.registries import HOST, LOGIN, ask, push, registry
+from tests.oci.test_layout import write
+
+SHARED = "the base that images share " * 20000
+
+
+def sample(text: str, architecture: str = "amd64", compression: Literal["gzip", "zstd"] = "gzip") -> Image:
+    layers = []
+    for content in (SHARED, text):
+        layers.append(Tree(mtime=1))
+        # Of little use to a compressor, so that a transfer can be interrupted.
+        layers[-1].write("/data", b"".join(bytes([ord(c), i % 251, i * 7 % 256]) for i, c in enumerate(content)))
+    return image(layers, architecture=architecture, epoch=1, compression=compression)
+
+
+@pytest.fixture(scope="module")
+def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+    """A registry with images of several kinds, pushed by skopeo."""
+    folder = tmp_path_factory.mktemp("registry")
+    images = {"gzip": sample("gzip"), "zstd": sample("zstd", compression="zstd"), "arm": sample("arm", "arm64")}
+    layout = write({f"{HOST}/x:{tag}": one for tag, one in images.items()}, folder)
+    add_list(layout, {"arm64": images["arm"], "amd64": images["gzip"]})
+    with registry(folder / "data") as number:
+        push(layout, "gzip", "gzip:1", number)
+        push(layout, "gzip", "docker:1", number, "--format", "v2s2")
+        push(layout, "zstd", "zstd:1", number)
+        push(layout, "arm", "arm:1", number)
+        push(layout, "list", "list:1", number, "--all")
+        yield number
+
+
+def add_list(layout: Path, images: dict[str, Image]) -> None:
+    """Add a list of manifests by architecture to a layout, with the tag "list"."""
+    index = json.loads((layout / "index.json").read_bytes())
+    entries = [
+        {
+            "mediaType": one.manifest.media_type,
+            "digest": f"sha256:{one.manifest.digest}",
+            "size": len(one.manifest.data),
+            "platform": {"os": "linux", "architecture": architecture},
+        }
+        for architecture, one in images.items()
+    ]
+    data = json.dumps({"schemaVersion": 2, "mediaType": index["mediaType"], "manifests": entries}).encode()
+    digest = hashlib.sha256(data).hexdigest()
+    (layout / "blobs/sha256" / digest).write_bytes(data)
+    index["manifests"].append(
+        {
+            "mediaType": index["mediaType"],
+            "digest": f"sha256:{digest}",
+            "size": len(data),
+            "annotations": {"org.opencontainers.image.ref.name": "list"},
+        }
+    )
+    (layout / "index.json").write_text(json.dumps(index))
+
+
+def to(port: int, login: Login | None = None) -> Transport:
+    base = f"http://127.0.0.1:{port}/"
+    routes = Routes(rewrites={f"https://{HOST}/": base}, logins={base: login} if login else {})
+    return Transport(routes=routes, backoff=0.01, attempts=3, stall_timeout=2)
+
+
+def one(name: str, store: Store, transport: Transport, architecture: str = "amd64") -> LockedImage:
+    """Lock and fetch `name`; everything of it is in the store then."""
+    (locked,) = lock_images([f"{HOST}/{name}"], architecture, store=store, transport=transport)
+    fetch_images([locked], store=store, transport=transport)
+    for blob in manifest_of(locked, store).blobs:
+        assert hashlib.sha256(store.get(blob.digest).read_bytes()).hexdigest() == blob.digest
+    return locked
+
+
+@pytest.mark.parametrize(("name", "kind"), [("gzip:1", "+gzip"), ("zstd:1", "+zstd"), ("docker:1", "tar.gzip")])
+def test_images_of_every_kind(port: int, store: Store, name: str, kind: str) -> None:
+    with to(port) as transport:
+        locked = one(name, store, transport)
+        assert locked.index == locked.manifest
+        assert (locked.name, locked.learned, locked.platform) == (f"{HOST}/{name}", "first-use", "linux/amd64")
+        assert all(layer.media_type.endswith(kind) for layer in manifest_of(locked, store).layers)
+
+
+def test_a_list_of_platforms(port: int, store: Store) -> None:
+    with to(port) as transport:
+        amd64, arm64 = one("list:1", store, transport), one("list:1", store, transport, "arm64")
+        assert amd64.index == arm64.index
+        assert amd64.manifest == sample("gzip").manifest.digest
+        assert arm64.manifest == sample("arm", "arm64").manifest.digest
+        by_digest = one(f"list@sha256:{amd64.index}", store, transport)
+        assert by_digest == dataclasses.replace(amd64, name=f"{HOST}/list@sha256:{amd64.index}", learned="recipe")
+        with pytest.raises(AssembleError, match=r"not there for linux/riscv64.*linux/amd64, linux/arm64"):
+            one("list:1", store, transport, "riscv64")
+
+
+def test_a_lock_cannot_have_another_image_than_the_digest_in_a_name_leads_to(port: int, store: Store) -> None:
+    with to(port) as transport:
+        index = one("list:1", store, transport).index
+        locked = one(f"list@sha256:{index}", store, transport)
+        others = [sample("zstd", compression="zstd").manifest, sample("arm", "arm64").manifest]
+        for other in others:
+            forged = dataclasses.replace(locked, manifest=other.digest, size=len(other.data))
+            with pytest.raises(RegistryError, match="the lock has another image than"):
+                fetch_images([forged], store=store, transport=transport)
+        # From a store that has the image, but was filled before it had lists.
+        store.path(index).unlink()
+        fetch_images([locked], store=store, transport=transport)
+        assert store.sound(index)
+
+
+def test_a_foreign_platform_and_an_image_that_is_gone(port: int, store: Store) -> None:
+    names = [f"{HOST}/arm:1", f"{HOST}/none:1", f"{HOST}/gzip:2", f"{HOST}/gzip@sha256:{'0' * 64}"]
+    with to(port) as transport, pytest.raises(AssembleError) as caught:
+        lock_images(names, "amd64", store=store, transport=transport)
+    text = str(caught.value)
+    assert "arm:1 is for linux/arm64: the image is built for linux/amd64" in text
+    assert text.count("it is not there (HTTP status 404") == 3, "all that is wrong is said at once"
+    assert "check its name and tag" in text
+
+
+def test_layers_are_fetched_once_and_nothing_offline(port: int, server: Server, store: Store) -> None:
+    seen = front(server, port)
+    with to(server.server_address[1]) as transport:
+        locked = lock_images([f"{HOST}/gzip:1", f"{HOST}/list:1"], "amd64", store=store, transport=transport)
+        fetch_images(locked, store=store, transport=transport)
+        blobs = [path for path in seen if "/blobs/" in path]
+        assert len({path.rpartition("/")[2] for path in blobs}) == 3, "a configuration and two layers"
+        count = len(seen)
+        held = dataclasses.replace(LOCK, images=locked)
+        names = [image.name for image in locked]
+        assert lock_images(names, "amd64", store=store, transport=transport, held=held) == locked
+        fetch_images(locked, store=store, transport=transport)
+        assert len(seen) == count
+    with Transport(offline=True) as offline:
+        fetch_images(locked, store=store, transport=offline)
+        with pytest.raises(OfflineError):
+            lock_images([f"{HOST}/gzip:1"], "amd64", store=store, transport=offline)
+
+
+# --- on the way ----------------------------------------------------------------------------------------------------
+
+
+def front(server: Server, port: int, spoil: Callable[[Handler, bytes], bool] | None = None) -> list[str]:
+    """Let `server` answer what the registry does, but for blobs that `spoil` answers; returns what is asked for."""
+    seen: list[str] = []
+
+    def answer(handler: Handler) -> None:
+        seen.append(handler.path)
+        status, data, headers = ask(port, handler)
+        if status != 200:
+            handler.reply(status, data)
+        elif "/blobs/" not in handler.path:
+            handler.reply(200, data, headers)
+        elif spoil is None or not spoil(handler, data):
+            handler.file(data)
+
+    server.otherwise = answer
+    return seen
+
+
+def test_interrupted_transfers_go_on(port: int, server: Server, store: Store) -> None:
+    def interrupt(handler: Handler, data: bytes) -> bool:
+        handler.truncated(data, max(len(data) // 2, 1))
+        return True
+
+    front(server, port, interrupt)
+    with to(server.server_address[1]) as transport:
+        one("list:1", store, transport)
+    assert any(span.startswith("bytes=") for _, span in server.seen)
+
+
+def test_corrupted_transfers_are_not_kept(port: int, server: Server, store: Store) -> None:
+    def corrupt(handler: Handler, data: bytes) -> bool:
+        handler.reply(200, bytes([data[0] ^ 1]) + data[1:])
+        return True
+
+    front(server, port, corrupt)
+    with to(server.server_address[1]) as transport:
+        # The configuration says the platform, so that it is looked at when locking.
+        with pytest.raises(AssembleError, match="another configuration"):
+            one("gzip:1", store, transport)
+        with pytest.raises(TransportError, match="it sent other bytes"):
+            one("list:1", store, transport)
+    manifest = sample("gzip").manifest
+    assert not any(store.has(blob.digest) for blob in manifest.blobs)
+
+
+def test_throttled_registries_are_waited_for(port: int, server: Server, store: Store) -> None:
+    refused: set[str] = set()
+
+    def throttle(handler: Handler, data: bytes) -> bool:  # noqa: ARG001  as the others
+        if handler.path in refused:
+            return False
+        refused.add(handler.path)
+        handler.reply(429, b"slow down", {"Retry-After": "0"})
+        return True
+
+    front(server, port, throttle)
+    with to(server.server_address[1]) as transport:
+        one("list:1", store, transport)
+    assert len(refused) == 3
+
+
+def test_a_manifest_that_is_not_what_its_digest_says(port: int, server: Server, store: Store) -> None:
+    front(server, port)
+    through = server.otherwise
+
+    def answer(handler: Handler) -> None:
+        if "/manifests/sha256:" in handler.path:
+            handler.reply(200, b'{"layers": []}')
+        else:
+            through(handler)
+
+    server.otherwise = answer
+    with to(server.server_address[1]) as transport, pytest.raises(AssembleError, match="sent another manifest"):
+        one("list:1", store, transport)
+
+
+# --- being let in --------------------------------------------------------------------------------------------------
+
+
+def test_a_registry_that_wants_a_password(tmp_path: Path, store: Store) -> None:
+    layout = write({f"{HOST}/x:gzip": sample("gzip")}, tmp_path / "image")
+    with registry(tmp_path / "registry", password=True) as port:
+        push(layout, "gzip", "gzip:1", port, f"--dest-creds={':'.join(LOGIN)}")
+        with to(port) as transport, pytest.raises(AssembleError, match="access is denied") as caught:
+            one("gzip:1", store, transport)
+        assert "netrc" in str(caught.value)
+        with to(port, Login(user="robot", password="wrong")) as transport, pytest.raises(AssembleError) as caught:
+            one("gzip:1", store, transport)
+        assert "wrong" not in str(caught.value)
+        with to(port, Login(user=LOGIN[0], password=LOGIN[1])) as transport:
+            one("gzip:1", store, transport)
+
+
+@pytest.mark.parametrize("login", [None, Login(user="robot", password="hunter2")])
+def test_tokens(port: int, server: Server, store: Store, login: Login | None) -> None:
+    """Docker's token authentication, with tokens that run out while blobs are fetched."""
+    front(server, port)
+    through = server.otherwise
+    issued: list[tuple[str, str]] = []
+    uses: dict[str, int] = {}
+
+    def answer(handler: Handler) -> None:
+        proof = handler.headers["Authorization"] or ""
+        if handler.path.startswith("/token?"):
+            issued.append((handler.path, proof))
+            handler.reply(200, json.dumps({"token": f"t{len(issued)}"}).encode())
+            return
+        uses[proof] = uses.get(proof, 0) + 1
+        if proof != f"Bearer t{len(issued)}" or uses[proof] > 3:
+            realm = f'Bearer realm="{server.url("/token")}",service="test",scope="repository:list:pull"'
+            handler.reply(401, b"", {"WWW-Authenticate": realm})
+        else:
+            through(handler)
+
+    server.otherwise = answer
+    with to(server.server_address[1], login) as transport:
+        one("list:1", store, transport)
+    assert len(issued) >= 2
+    assert all(path == "/token?service=test&scope=repository%3Alist%3Apull" for path, _ in issued)
+    assert {proof for _, proof in issued} == {login.header if login else ""}
+
+
+@pytest.mark.parametrize(
+    ("text", "full", "base"),
+    [
+        ("alpine", "docker.io/library/alpine:latest", "https://registry-1.docker.io/v2/library/alpine"),
+        ("flannel/flannel:v1", "docker.io/flannel/flannel:v1", "https://registry-1.docker.io/v2/flannel/flannel"),
+        ("registry.k8s.io/pause:3.10", "registry.k8s.io/pause:3.10", "https://registry.k8s.io/v2/pause"),
+        ("localhost/x", "localhost/x:latest", "https://localhost/v2/x"),
+        ("[::1]:5000/x", "[::1]:5000/x:latest", "https://[::1]:5000/v2/x"),
+        ("H.example/a__b/c-d.e_f:V_1", "H.example/a__b/c-d.e_f:V_1", "https://H.example/v2/a__b/c-d.e_f"),
+        ("h:5000/a/b:1@sha256:" + "a" * 64, "h:5000/a/b@sha256:" + "a" * 64, "https://h:5000/v2/a/b"),
+    ],
+)
+def test_names(text: str, full: str, base: str) -> None:
+    reference = parse(text)
+    assert str(reference) == full
+    assert reference.base == base
+    assert parse(full) == dataclasses.replace(reference, tag="" if reference.digest else reference.tag)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "x:", "h.example/:1", "x@sha256:abc", "x@md5:" + "a" * 64),
+        *(
+            "h.example/../x:1",
+            "h.example/x/../../y",
+            "h.example//x",
+            "h.example/x/",
+            "h.example/x:1/../2",
+            "h.example/x?y",
+        ),
+        *("h.example\\@evil.example/x", "user:secret@h.example/x", "h.example:/x", "h.example:port/x", "h.example/X"),
+        *("h.example/x y", "h.example/x\n", "h.example /x", "h%2eexample/x", "-h.example/x", "h.example/x#y", "[::1/x"),
+        *("h.example/" + "x" * 256, "h.example/x:" + "1" * 129, "h.example/" + "a-" * 120 + "!"),
+    ],
+)
+def test_what_is_no_name(text: str) -> None:
+    with pytest.raises(ImageNameError):
+        parse(text)
+
+
+# --- token servers -------------------------------------------------------------------------------------------------
+
+
+def challenging(server: Server, port: int, realm: str) -> list[tuple[str, str | None]]:
+    """Let `server` be the registry, which names `realm`; returns what is asked of it with which proof."""
+    front(server, port)
+    through = server.otherwise
+    seen: list[tuple[str, str | None]] = []
+
+    def answer(handler: Handler) -> None:
+        seen.append((handler.path, handler.headers["Authorization"]))
+        if handler.headers["Authorization"] == "Bearer granted":
+            through(handler)
+        else:
+            handler.reply(401, b"", {"WWW-Authenticate": f'Bearer realm="{realm}",service="test"'})
+
+    server.otherwise = answer
+    return seen
+
+
+def granting(server: Server, answer: bytes = b'{"token": "granted"}') -> list[str | None]:
+    """Let `server` be a token server; returns the proofs that it is shown."""
+    seen: list[str | None] = []
+
+    def grant(handler: Handler) -> None:
+        seen.append(handler.headers["Authorization"])
+        handler.reply(200, answer)
+
+    server.otherwise = grant
+    return seen
+
+
+ROBOT = Login(user="robot", password="hunter2")
+
+
+@pytest.fixture
+def elsewhere() -> Iterator[Server]:
+    with running("127.0.0.2") as it:
+        yield it
+
+
+def test_a_login_goes_to_no_token_server_elsewhere(port: int, server: Server, elsewhere: Server, store: Store) -> None:
+    challenging(server, port, elsewhere.url("/token"))
+    shown = granting(elsewhere)
+    with (
+        to(server.server_address[1], ROBOT) as transport,
+        pytest.raises(AssembleError, match=r"wants its login sent elsewhere: .*token_server") as caught,
+    ):
+        one("gzip:1", store, transport)
+    assert shown == [], "not even without it"
+    assert "hunter2" not in str(caught.value)
+    with to(server.server_address[1]) as transport:
+        one("gzip:1", store, transport)
+    assert set(shown) == {None}, "whoever has no login may ask anywhere for what everybody gets"
+
+
+@pytest.fixture
+def netrc(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where the user's netrc is."""
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    return tmp_path / "netrc"
+
+
+def test_netrc_is_neither_for_a_token_server_elsewhere(
+    port: int, server: Server, elsewhere: Server, store: Store, netrc: Path
+) -> None:
+    netrc.write_text("machine 127.0.0.2 login robot password hunter2\n")
+    challenging(server, port, elsewhere.url("/token"))
+    shown = granting(elsewhere)
+    with to(server.server_address[1]) as transport:
+        one("gzip:1", store, transport)
+    assert set(shown) == {None}
+    netrc.write_text("machine 127.0.0.1 login robot password hunter2\n")
+    with to(server.server_address[1]) as transport, pytest.raises(AssembleError, match="sent elsewhere"):
+        one("gzip:1", store, transport)
+
+
+def test_the_user_may_name_the_token_server(port: int, server: Server, elsewhere: Server, store: Store) -> None:
+    challenging(server, port, elsewhere.url("/token"))
+    shown = granting(elsewhere)
+    base = server.url("/")
+    for allowed in ({base: elsewhere.url("/other/")}, {elsewhere.url("/"): elsewhere.url("/")}):
+        routes = Routes(rewrites={f"https://{HOST}/": base}, logins={base: ROBOT}, token_servers=allowed)
+        with Transport(routes=routes, attempts=1) as transport, pytest.raises(AssembleError, match="sent elsewhere"):
+            one("gzip:1", store, transport)
+    routes = Routes(
+        rewrites={f"https://{HOST}/": base}, logins={base: ROBOT}, token_servers={base: elsewhere.url("/token")}
+    )
+    with Transport(routes=routes, attempts=1) as transport:
+        one("gzip:1", store, transport)
+    assert set(shown) == {ROBOT.header}
+
+
+def test_a_token_server_that_redirects_takes_no_login_along(
+    port: int, server: Server, elsewhere: Server, store: Store
+) -> None:
+    challenging(server, port, server.url("/token"))
+    server.answers["/token?service=test&scope=repository%3Agzip%3Apull"] = lambda handler: handler.reply(
+        302, b"", {"Location": elsewhere.url("/token")}
+    )
+    shown = granting(elsewhere)
+    with to(server.server_address[1], ROBOT) as transport:
+        one("gzip:1", store, transport)
+    assert set(shown) == {None}
+
+
+def test_a_registry_outside_has_us_ask_nobody_inside(
+    port: int, server: Server, elsewhere: Server, store: Store
+) -> None:
+    challenging(elsewhere, port, server.url("/admin?delete=everything"))
+    shown = granting(server)
+    routes = Routes(rewrites={f"https://{HOST}/": elsewhere.url("/")})
+    with (
+        Transport(
+            routes=routes,
+            attempts=1,
+            zone=lambda address: Zone.WORLD if address == "127.0.0.2" else zone_of(address),
+        ) as transport,
+        pytest.raises(AssembleError, match="further inside"),
+    ):
+        one("gzip:1", store, transport)
+    assert shown == []
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"[" * 100_000,
+        b"[]",
+        b'"token"',
+        b'{"token": {}}',
+        b'{"token": ""}',
+        b'{"token": "a b"}',
+        b'{"token": "a\\r\\nX-Evil: 1"}',
+        b'{"token": "' + b"x" * (100 << 10) + b'"}',
+        b'{"token": 9' + b"9" * 5000 + b"}",
+        b"\xff\xfe\x00",
+        b" " * (2 << 20),
+    ],
+)
+def test_tokens_that_are_none(port: int, server: Server, elsewhere: Server, store: Store, answer: bytes) -> None:
+    challenging(server, port, elsewhere.url("/token"))
+    granting(elsewhere, answer)
+    with (
+        to(server.server_address[1]) as transport,
+        pytest.raises(AssembleError, match=r"gives no token|is larger than 1048576 bytes"),
+    ):
+        one("gzip:1", store, transport)
+
+
+# --- what a registry says of an image ------------------------------------------------------------------------------
+
+DIGEST = "sha256:" + "0" * 64
+PART: dict[str, object] = {"mediaType": "x/y", "digest": DIGEST, "size": 1}
+
+
+def manifest(**parts: object) -> bytes:
+    whole = {"schemaVersion": 2, "mediaType": MANIFESTS[0], "config": PART, "layers": [PART]} | parts
+    return json.dumps(whole).encode()
+
+
+def test_a_manifest_and_what_its_words_may_be() -> None:
+    assert parse_manifest(manifest(), "x").layers[0].size == 1
+    assert parse_manifest(manifest(layers=[PART] * 20_000), "x").blobs
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        manifest(mediaType=["list"]),
+        manifest(mediaType="\x1b[2J"),
+        manifest(mediaType=None),
+        manifest(layers={}),
+        manifest(layers=[PART | {"mediaType": "x" * 256}]),
+        manifest(layers=[PART | {"mediaType": "x\ny"}]),
+        manifest(layers=[PART | {"mediaType": ""}]),
+        manifest(layers=[PART | {"size": (16 << 30) + 1}]),
+        manifest(layers=[PART | {"size": 10**30}]),
+        manifest(layers=[PART | {"size": float("inf")}]),
+        manifest(layers=[PART | {"size": float("nan")}]),
+        manifest(layers=[PART | {"digest": "sha256:" + f"{n:064x}", "size": 16 << 30} for n in range(5)]),
+        manifest(config=None),
+        manifest(config=[PART]),
+        b'{"layers": ' + b"[" * 200_000,
+        b'{"layers": [], "x": ' + b"9" * 5000 + b"}",
+        b"\xff" * 10,
+        b"null",
+        b"",
+    ],
+)
+def test_manifests_that_are_none(data: bytes) -> None:
+    with pytest.raises(RegistryError) as caught:
+        parse_manifest(data, "x")
+    assert len(str(caught.value)) < 400
+    assert "\x1b" not in str(caught.value)
+
+
+def test_a_registry_that_says_too_much_is_not_repeated(server: Server, store: Store) -> None:
+    """Platforms by the thousand, and such as are no words."""
+    platforms: list[object] = [{"os": "linux", "architecture": f"a{n}"} for n in range(3000)]
+    platforms += [{"os": ["x"], "architecture": {}}, {"os": "\x1b[2J" * 1000, "architecture": "x"}, 5, None]
+    index = json.dumps({"mediaType": INDEXES[0], "manifests": [PART | {"platform": one} for one in platforms]}).encode()
+    server.otherwise = lambda handler: handler.reply(200, index)
+    with to(server.server_address[1]) as transport, pytest.raises(AssembleError, match="and 2980 more") as caught:
+        one("gzip:1", store, transport)
+    assert len(str(caught.value)) < 1000
+    assert "\x1b" not in str(caught.value)

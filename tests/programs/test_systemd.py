@@ -1,0 +1,201 @@
+"""Units on and off against the systemctl and deb-systemd-helper of the host, which work on a folder."""
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from assembler.programs.options import UsageError
+from assembler.programs.systemd import Systemctl, UnitError, deb_systemd_helper
+from assembler.tree.staging import Tree
+from tests.configure.disk import on_disk, shown, tree_of, write_out
+from tests.host_commands import need
+
+LIB = "/usr/lib/systemd/system"
+UNITS = {
+    "plain.service": "[Unit]\nDescription=x\n[Service]\nExecStart=/bin/true\n[Install]\nWantedBy=multi-user.target\n",
+    "two.service": "[Install]\nWantedBy=multi-user.target graphical.target\nRequiredBy=plain.service\n",
+    "alias.service": "[Install]\nWantedBy=multi-user.target\nAlias=other.service\n",
+    "also.service": "[Install]\nWantedBy=multi-user.target\nAlso=also.socket\n",
+    "also.socket": "[Install]\nWantedBy=sockets.target\nAlso=also.service\n",
+    "tty@.service": "[Install]\nWantedBy=getty.target\nDefaultInstance=tty1\n",
+    "inst@.service": "[Install]\nWantedBy=multi-user.target\n",
+    "expand@.service": "[Install]\nWantedBy=other-%i.target\nAlias=second-%p@%i.service\n",
+    "static.service": "[Service]\nExecStart=/bin/true\n",
+    "reset.service": "[Install]\nWantedBy=a.target\nWantedBy=\nWantedBy=b.target\n",
+    "off.service": "[Install]\nWantedBy=multi-user.target\n",
+    "cont.service": "[Install]\nWantedBy=a.target \\\n b.target\n# WantedBy=c.target\n",
+}
+FILES: dict[str, str | bytes] = {
+    **{f"{LIB}/{name}": text for name, text in UNITS.items()},
+    f"{LIB}/linked.service": "->plain.service",
+    f"{LIB}/gone.service": "->/dev/null",
+    f"{LIB}/two.service.d/more.conf": "[Install]\nWantedBy=more.target\n",
+    "/usr/lib/systemd/system-preset/90-x.preset": "enable tty@.service\ndisable off.*\n# a remark\n",
+    "/etc/systemd/system/": "",
+}
+ENABLE = [*UNITS, "tty@tty5.service", "inst@a.service", "expand@b.service", "linked.service", "plain"]
+VERBS = ["enable", "enable", "disable", "preset", "mask", "unmask"]
+ALWAYS = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+
+@ALWAYS
+@example([("enable", "expand@.service"), ("preset", "expand@.service")])
+@example([("mask", "plain.service"), ("preset", "plain.service")])
+@example([("enable", "off.service"), ("mask", "off.service"), ("preset", "off.service")])
+@example([("enable", "off.service"), ("mask", "off.service"), ("disable", "off.service")])
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(VERBS), st.sampled_from(ENABLE)),
+        min_size=1,
+        max_size=4,
+    )
+)
+def test_systemctl_makes_the_links_of_the_real_program(tmp_path: Path, commands: list[tuple[str, str]]) -> None:
+    program = need("systemctl", "systemd")
+    tree = tree_of(FILES)
+    root = write_out(tree, tmp_path / "root")
+    for words in commands:
+        result = subprocess.run(
+            [program, f"--root={root}", *words],
+            capture_output=True,
+            check=False,
+            env={"SYSTEMCTL_SKIP_SYSV": "1"},
+        )
+        try:
+            Systemctl(tree).call(words)
+        except UnitError:
+            assert result.returncode != 0, words
+        else:
+            assert result.returncode == 0, (words, result.stderr)
+        assert shown(tree) == on_disk(root), words
+
+
+def test_an_alias_does_not_make_up_for_a_missing_instance() -> None:
+    tree = tree_of(FILES)
+    with pytest.raises(UnitError, match="without an instance"):
+        Systemctl(tree).call(("enable", "expand@.service"))
+    assert tree.lexists("/etc/systemd/system/second-expand@.service")
+
+
+def test_preset_all_is_what_first_boot_does(tmp_path: Path) -> None:
+    tree = tree_of(FILES)
+    root = write_out(tree, tmp_path / "root")
+    subprocess.run([need("systemctl", "systemd"), f"--root={root}", "preset-all"], capture_output=True, check=True)
+    Systemctl(tree).preset_all()
+    assert shown(tree) == on_disk(root)
+    wanted = tree.names("/etc/systemd/system/multi-user.target.wants")
+    assert "plain.service" in wanted
+    assert "off.service" not in wanted
+
+
+@ALWAYS
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["enable", "enable", "update-state", "mask", "unmask", "disable", "purge", "reenable"]),
+            # The original never ends when it disables units that name each other.
+            st.sampled_from([name for name in UNITS if "%" not in UNITS[name] and name != "also.socket"]),
+        ),
+        min_size=1,
+        max_size=4,
+    )
+)
+def test_deb_systemd_helper_leaves_the_same_state_and_links(tmp_path: Path, commands: list[tuple[str, str]]) -> None:
+    program = need("deb-systemd-helper", "init-system-helpers")
+    once = {f"{LIB}/also.socket": "[Install]\nWantedBy=sockets.target\n"}
+    tree = tree_of({**FILES, **once, "/lib": "->usr/lib"})
+    root = write_out(tree, tmp_path / "root")
+    for words in commands:
+        result = subprocess.run(
+            [program, *words],
+            capture_output=True,
+            check=False,
+            env={"DPKG_ROOT": str(root), "DPKG_MAINTSCRIPT_PACKAGE": "x", "PATH": os.environ["PATH"]},
+        )
+        try:
+            deb_systemd_helper(tree, words)
+        except UnitError:
+            assert result.returncode != 0, words
+        assert shown(tree) == on_disk(root), words
+
+
+def helper(tree: Tree, *words: str) -> bool:
+    return deb_systemd_helper(tree, words, has_systemctl=True)
+
+
+def test_a_fresh_enable_goes_by_presets_and_keeps_state() -> None:
+    tree = tree_of({**FILES, "/lib": "->usr/lib"})
+    for unit in ("plain.service", "off.service"):
+        assert helper(tree, "--quiet", "was-enabled", unit)
+        helper(tree, "enable", unit)
+    links = "/etc/systemd/system/multi-user.target.wants"
+    assert tree.at(f"{links}/plain.service").target == f"{LIB}/plain.service"
+    assert not tree.lexists(f"{links}/off.service")
+    state = "/var/lib/systemd/deb-systemd-helper-enabled"
+    assert tree.read(f"{state}/off.service.dsh-also") == f"{links}/off.service\n".encode()
+    assert tree.read(f"{state}/multi-user.target.wants/off.service") == b""
+    assert helper(tree, "debian-installed", "off.service")
+    assert not helper(tree, "was-enabled", "off.service")
+    helper(tree, "enable", "off.service")
+    assert not tree.lexists(f"{links}/off.service")
+
+
+def test_without_systemctl_links_are_made_whatever_the_presets_say() -> None:
+    tree = tree_of({**FILES, "/lib": "->usr/lib"})
+    deb_systemd_helper(tree, ["enable", "off.service"], has_systemctl=False)
+    link = tree.at("/etc/systemd/system/multi-user.target.wants/off.service")
+    assert link.target == "/lib/systemd/system/off.service"
+
+
+def test_a_unit_that_must_not_be_enabled_only_gets_state() -> None:
+    tree = tree_of({**FILES, "/lib": "->usr/lib"})
+    assert not helper(tree, "debian-installed", "plain.service")
+    helper(tree, "update-state", "plain.service")
+    assert not tree.lexists("/etc/systemd/system/multi-user.target.wants")
+    assert tree.exists("/var/lib/systemd/deb-systemd-helper-enabled/plain.service.dsh-also")
+
+
+def test_units_of_users_have_their_own_folders() -> None:
+    unit = "/usr/lib/systemd/user/agent.socket"
+    tree = tree_of({unit: "[Install]\nWantedBy=sockets.target\n", "/lib": "->usr/lib"})
+    helper(tree, "--user", "enable", "agent.socket")
+    assert tree.at("/etc/systemd/user/sockets.target.wants/agent.socket").target == unit
+    assert tree.exists("/var/lib/systemd/deb-systemd-user-helper-enabled/agent.socket.dsh-also")
+
+
+def test_presets_for_instances_and_presets_that_leave_a_unit_alone() -> None:
+    rules = "enable inst@.service one two\nignore plain.service\n"
+    tree = tree_of({**FILES, "/etc/systemd/system-preset/10-first.preset": rules})
+    control = Systemctl(tree)
+    control.preset("inst@.service", "plain.service", "inst@three.service")
+    assert tree.names("/etc/systemd/system/multi-user.target.wants") == ["inst@one.service", "inst@two.service"]
+
+
+def test_set_default_and_is_enabled() -> None:
+    tree = tree_of({**FILES, f"{LIB}/multi-user.target": "[Unit]\n"})
+    control = Systemctl(tree)
+    control.set_default("multi-user")
+    assert tree.at("/etc/systemd/system/default.target").target == f"{LIB}/multi-user.target"
+    assert not control.is_enabled("plain")
+    control.enable("plain")
+    assert control.call(["--quiet", "is-enabled", "plain.service"])
+    assert not control.call(["is-active", "plain.service"])
+    control.call(["--system", "daemon-reload"])
+
+
+@pytest.mark.parametrize(
+    "words", [["enable", "missing.service"], ["enable", "gone.service"], ["enable", "a b"], ["frob", "x"], []]
+)
+def test_bad_calls_are_errors(words: list[str]) -> None:
+    with pytest.raises((UnitError, UsageError)):
+        Systemctl(tree_of(FILES)).call(words)
+
+
+def test_aliases_that_go_in_circles_are_errors() -> None:
+    tree = tree_of({f"{LIB}/a.service": "->b.service", f"{LIB}/b.service": "->a.service"})
+    with pytest.raises(UnitError, match="alias"):
+        Systemctl(tree).enable("a.service")

@@ -1,0 +1,108 @@
+"""Reducing scripts to what may run on a fresh install, checked against a real shell where it decides something."""
+
+import subprocess
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from assembler.shell.residual import constant, reduce_script, script_scope, truth, words
+from assembler.shell.syntax import Simple, parse, render
+from tests.host_commands import need
+
+SCOPE = script_scope("pkg", "postinst", "amd64")
+
+
+def reduced(script: str, name: str = "postinst") -> str:
+    return render(reduce_script(parse(script), script_scope("pkg", name, "amd64")))
+
+
+@pytest.mark.parametrize(
+    ("script", "left"),
+    [
+        ("#!/bin/sh\nset -e\n# nothing\nexit 0\n", ""),
+        ('case "$1" in\nconfigure) a;;\nabort-*) b;;\n*) exit 1;;\nesac\n', "a\n"),
+        ('if [ "$1" = configure ] && [ -n "$2" ]; then upgrade; fi\n', ""),
+        ('if [ "$1" = "configure" ] || [ "$1" = x ]; then a; b; fi\n', "a\nb\n"),
+        ('if [ "$1" = configure ] && [ -e /x ]; then a; fi\n', "if [ -e /x ]\nthen\na\nfi\n"),
+        ('[ "$1" = configure ] || exit 0\na\n', "a\n"),
+        ('if [ "$1" != configure ]; then exit 0; fi\na\n', "a\n"),
+        ("a\nexit 0\nb\n", "a\nexit 0\n"[:2]),
+        ('if dpkg --compare-versions "$2" lt-nl 1.0; then a; fi\n', ""),
+        ('if dpkg --compare-versions "$2" lt 1.0; then a; fi\n', "a\n"),
+        ('old=$2\nif [ -n "$old" ]; then a; fi\n', "old=$2\n"),
+        ('x=1\nx=2\nif [ "$x" = 1 ]; then a; fi\n', 'x=1\nx=2\nif [ "$x" = 1 ]\nthen\na\nfi\n'),
+        ("f() { a; }\ng() { f; }\nb\n", "b\n"),
+        ('f() { [ "$1" = configure ] && a; }\nf x\n', 'f() {\n[ "$1" = configure ] && a\n}\nf x\n'),
+        ('shift\nif [ "$1" = configure ]; then a; fi\n', 'shift\nif [ "$1" = configure ]\nthen\na\nfi\n'),
+        ('if x; then [ -n "$2" ] && a; fi\n', "if x\nthen\n:\nfi\n"),
+        ("if x; then exit 0; fi\n", "if x\nthen\nexit 0\nfi\n"),
+        (": >/file\n", ": >/file\n"),
+        ('[ -z "$DPKG_ROOT" ] && a\n', "a\n"),
+        ('eval "$x"\n', 'eval "$x"\n'),
+    ],
+)  # fmt: skip
+def test_reducing(script: str, left: str) -> None:
+    assert reduced(script) == left
+
+
+def test_preinst_installs_and_postinst_configures() -> None:
+    script = 'case "$1" in\ninstall) a;;\nconfigure) b;;\nesac\n'
+    assert reduced(script, "preinst") == "a\n"
+    assert reduced(script, "postinst") == "b\n"
+
+
+def test_a_variable_that_is_read_or_exported_elsewhere_is_not_known() -> None:
+    for other in ("read x", "for x in a b; do :; done", "local x", 'eval "x=$y"', "unset x"):
+        script = f'x=1\n{other}\nif [ "$x" = 1 ]; then a; fi\n'
+        assert "if" in reduced(script), other
+
+
+@pytest.mark.parametrize("operator", ["lt", "le", "eq", "ne", "ge", "gt", "lt-nl", "le-nl", "ge-nl", "gt-nl"])
+def test_an_empty_version_compares_as_dpkg_says(operator: str) -> None:
+    command = ["dpkg", "--compare-versions", "", operator, "1.0"]
+    expected = subprocess.run([need("dpkg", "dpkg"), *command[1:]], check=False).returncode == 0
+    assert truth(parse(f'dpkg --compare-versions "$2" {operator} 1.0')[0], SCOPE) is expected
+
+
+_TESTS = st.recursive(
+    st.sampled_from(
+        ['-n "$1"', '-z "$1"', '-n "$2"', '-z "$2"', '"$1" = configure', '"$1" != configure', '"$2" = ""', 'x"$2" = x',
+         '"$1" = upgrade', "-z $2", "-n $2",
+         '! "$2" = a', "'a b' = a", '"${2:-d}" = d', '"${1:+e}" = e', '"${2-d}" = d']
+    ).map(lambda text: f"[ {text} ]"),
+    lambda inner: st.one_of(
+        st.tuples(inner, st.sampled_from(["&&", "||"]), inner).map(" ".join), inner.map(lambda text: f"! {{ {text}; }}")
+    ),
+    max_leaves=6,
+)  # fmt: skip
+
+
+@settings(deadline=None, max_examples=60)
+@given(_TESTS)
+def test_decided_conditions_are_what_a_shell_says(condition: str) -> None:
+    answer = truth(parse(condition)[0], SCOPE)
+    run = subprocess.run([need("dash", "dash"), "-c", condition, "x", "configure", ""], check=False)
+    assert answer is None or answer is (run.returncode == 0)
+
+
+@given(st.text(alphabet="ab '\"\\$12{}:-*[]~/=", max_size=12))
+def test_constant_words_expand_as_in_a_shell(word: str) -> None:
+    try:
+        block = parse(f"c {word}")
+    except ValueError:
+        return
+    if len(block) != 1 or not isinstance(block[0], Simple) or block[0].redirects:
+        return
+    expanded = words(block[0], SCOPE)
+    if expanded is None:
+        return
+    script = f"c() {{ for i; do printf '%s\\n' \"$i\"; done; }}; c {word}"
+    command = [need("dash", "dash"), "-c", script, "x", "configure", ""]
+    run = subprocess.run(command, capture_output=True, text=True, check=False, cwd="/proc")
+    assert run.stdout == "".join(f"{item}\n" for item in expanded[1:])
+
+
+def test_what_is_no_constant() -> None:
+    for word in ("*.bin", "~/x", "$(ls)", "`ls`", "$HOME", '"$HOME"', "a?b", "[ab]", "$2"):
+        assert constant(word, SCOPE) is None, word

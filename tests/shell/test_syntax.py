@@ -1,0 +1,87 @@
+"""The shell parser: canonical text is the same program, to this parser and to dash."""
+
+import subprocess
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from assembler.shell.syntax import AndOr, Case, For, Function, Group, If, ParseError, Simple, While, parse, render
+from tests.host_commands import need
+
+SCRIPTS = {
+    "comments and joined lines": "# one\n\nset  -e # two\nls \\\n  -l   a#b\n",
+    "quotes": "echo 'a # b' \"c ' # $x \\\" d\" e\\ f `date \"+%Y # z\"` $(printf '%s)' x)\n",
+    "here-documents": "cat <<EOF >a && cat <<-'END'\none $x\n# kept\nEOF\n\ttwo\n\tEND\necho done\n",
+    "here-document before a pipe": "cat <<EOF | sort\nb\na\nEOF\n",
+    "if": "if [ a = b ]; then :; elif false; then\n  echo 1\nelse echo 2; fi >/dev/null 2>&1\n",
+    "case": 'case "$1" in\n  (configure|abort-*) echo x;;\n  *)\n  ;;\nesac\n',
+    "case without a last ;;": "case $1 in a) echo a\nesac\n",
+    "loops": "for i in a 'b c'; do echo $i; done\nwhile read x\ndo :\ndone <f\nuntil false; do break; done\n"
+    "for i; do :; done\n",
+    "functions and groups": "f() {\n echo 1; }\n{ f; g; } || (cd / && ls)\n! f | g\n",
+    "assignments": 'A=1 B="$A 2" cmd C=3\nD=\n',
+    "arithmetic expansion": "X=$((X + (1)))\n",
+    "comment with a quote in a substitution": "x=$(ls # it's\n)\n",
+}
+
+
+@pytest.mark.parametrize("script", SCRIPTS.values(), ids=SCRIPTS)
+def test_canonical_text_is_a_fixed_point_and_a_program(script: str) -> None:
+    text = render(parse(script))
+    assert render(parse(text)) == text
+    dash = [need("dash", "dash"), "-n"]
+    assert subprocess.run(dash, input=text, text=True, check=False).returncode == 0
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "set -- b 'a x'; for i; do echo \"$i\"; done # end",
+        'x=3; if [ "$x" = 3 ] && ! false; then echo y; else echo n; fi | tr y z',
+        "cat <<EOF && echo 'two'\none `echo \"x\"`\nEOF\n",
+        "f() { echo \"$1\" >&2; return 3; }; f 'a  b' 2>&1 || echo $?",
+        'case "a.b" in a?b|c) echo first;; *) echo rest;; esac; (exit 4); echo $?',
+        "printf '%s\\n' a\\\n  b \\\n c",
+        "i=0; while [ $i -lt 3 ]; do i=$((i + 1)); done; echo $i",
+    ],
+)
+def test_canonical_text_does_the_same(script: str) -> None:
+    dash = need("dash", "dash")
+    outputs = [
+        subprocess.run([dash, "-c", text], capture_output=True, text=True, check=False)
+        for text in (script, render(parse(script)))
+    ]
+    assert outputs[0].stdout == outputs[1].stdout != ""
+    assert outputs[0].returncode == outputs[1].returncode
+
+
+def test_the_tree_has_what_was_written() -> None:
+    block = parse("a=b cmd 'x y' >f\nf() { :; }\nif x; then y; fi\nx && y || z\ncase a in b) ;; esac\n{ x; }\n"
+                  "for i in 1; do :; done\nwhile x; do y; done\n")  # fmt: skip
+    kinds = [Simple, Function, If, AndOr, Case, Group, For, While]
+    assert [type(statement) for statement in block] == kinds
+    first = block[0]
+    assert isinstance(first, Simple)
+    assert (first.assignments, first.words) == ((("a", "b"),), ("cmd", "'x y'"))
+    assert first.redirects[0].target == "f"
+    assert parse("x && y || z") == (AndOr("||", AndOr("&&", *parse("x\ny")), *parse("z")),)
+
+
+@pytest.mark.parametrize(
+    "script",
+    ["if x; then y", "case a in", "'open", '"open', "$(open", "`open", "cat <<EOF\n", "x &\n", "fi\n", "a | | b", "x )",
+     "f() ", "${x", "(" * 500 + ")" * 500, "a && " * 5000 + "b", "for 1 in a; do x; done", "> \n"],
+)  # fmt: skip
+def test_what_is_not_understood_is_an_error(script: str) -> None:
+    with pytest.raises(ParseError):
+        parse(script)
+
+
+@given(st.text(alphabet="ab \n\t;&|<>(){}'\"$`\\#=!12EOFifthencasdoulw", max_size=60))
+def test_any_text_parses_to_a_fixed_point_or_is_an_error(text: str) -> None:
+    try:
+        canonical = render(parse(text))
+    except ParseError:
+        return
+    assert render(parse(canonical)) == canonical

@@ -194,14 +194,14 @@ def _add_files(image: Any, contents: Mapping[str, Content], private: Sequence[st
             if folder in contents:
                 raise IsoError("a file is in the way of a folder", where=Place(path=folder))
             if folder not in names:
-                names[folder] = _name(folder, names, taken, directory=True)
+                names[folder] = _name(folder, names, taken, is_directory=True)
                 image.add_directory(
                     names[folder],
                     rr_name=posixpath.basename(folder),
                     joliet_path=folder if joliet else None,
                     file_mode=0o040555,
                 )
-        names[path] = _name(path, names, taken, directory=False)
+        names[path] = _name(path, names, taken, is_directory=False)
         # pycdlib reads it when it writes the image.
         image.add_fp(
             _Reader(content),
@@ -224,17 +224,17 @@ def _parents(path: str) -> list[str]:
     return ["/" + "/".join(parts[: depth + 1]) for depth in range(len(parts))]
 
 
-def _name(path: str, names: Mapping[str, str], taken: set[str], *, directory: bool) -> str:
+def _name(path: str, names: Mapping[str, str], taken: set[str], *, is_directory: bool) -> str:
     """An ISO 9660 path for `path`, unique, of d-characters: 30 of them with level 3 (ECMA-119 7.5, 10.3)."""
     folder, name = posixpath.split(path)
-    stem, extension = (name, "") if directory else posixpath.splitext(name)
+    stem, extension = (name, "") if is_directory else posixpath.splitext(name)
     stem, extension = (re.sub(r"[^A-Z0-9_]", "_", part.upper()) for part in (stem, extension[1:9]))
     prefix = names[folder].rstrip("/") + "/"
     number = 0
     while True:
         suffix = f"_{number}" if number else ""
         kept = stem[: 30 - len(extension) - len(suffix)] + suffix
-        candidate = prefix + (kept if directory else f"{kept}.{extension};1")
+        candidate = prefix + (kept if is_directory else f"{kept}.{extension};1")
         if candidate not in taken:
             taken.add(candidate)
             return candidate

@@ -24,7 +24,7 @@ from assembler.tree.staging import Tree
 from tests.configure.packages import package
 
 ROOT = Path(assembler.__file__).parent
-FILES = sorted(file for name in ("configure", "programs", "shell") for file in (ROOT / name).rglob("*.py"))
+ROOMS = sorted(file for name in ("configure", "programs", "shell") for file in (ROOT / name).rglob("*.py"))
 SH = "#!/bin/sh\nset -e\n"
 SECONDS = 10
 """Of the processor, for one hostile script; they take milliseconds."""
@@ -52,7 +52,7 @@ METHODS = {
 """What a Path of the host could do."""
 
 
-@pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(ROOT)))
+@pytest.mark.parametrize("file", ROOMS, ids=lambda file: str(file.relative_to(ROOT)))
 def test_configuring_uses_nothing_of_the_host(file: Path) -> None:
     for node in ast.walk(ast.parse(file.read_text())):
         match node:

@@ -48,7 +48,7 @@ class OutsideError(UnreadableError):
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """What may be read: absolute paths without links, each a folder with all below it, or a file."""
+    """What may be read: absolute paths without links, each a directory with all below it, or a file."""
 
     project: Path
     allowed: tuple[Path, ...] = ()
@@ -56,7 +56,7 @@ class Reach:
 
     @classmethod
     def of(cls, recipe: Path, project: Path | None = None, allowed: Sequence[Path] = ()) -> "Reach":
-        """That of a recipe: its `project`, by default the folder that it is in. Raises UnreadableError."""
+        """That of a recipe: its `project`, by default the directory that it is in. Raises UnreadableError."""
         try:
             return cls(_real(project or recipe.parent), tuple(_real(path) for path in allowed))
         except (OSError, ValueError) as error:
@@ -138,20 +138,20 @@ def _read(real: Path, limit: int, *, shown: Path) -> bytes:
 
 def _open(real: Path, shown: Path) -> int:
     """A descriptor of `real`, where no part may be a link. Raises OSError, or UnreadableError when it is no file."""
-    folder = os.open("/", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    directory = os.open("/", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         _, *above, name = real.parts if len(real.parts) > 1 else ("/", ".")
         for part in above:
-            inner = os.open(part, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
-            os.close(folder)
-            folder = inner
+            inner = os.open(part, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=directory)
+            os.close(directory)
+            directory = inner
         # First without opening it: that alone does something with some devices, and waits with others.
-        if not stat.S_ISREG(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode):
+        if not stat.S_ISREG(os.stat(name, dir_fd=directory, follow_symlinks=False).st_mode):
             raise UnreadableError("is not a file", str(shown))
         flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
-        return os.open(name, flags, dir_fd=folder)
+        return os.open(name, flags, dir_fd=directory)
     finally:
-        os.close(folder)
+        os.close(directory)
 
 
 def is_of_kernel(real: Path, device: int | None = None) -> bool:

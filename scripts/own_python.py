@@ -1,6 +1,6 @@
 """Imported first by every script here that is written in Python: has it go on in the project's own environment.
 
-That is made when it is missing. Afterwards the project's packages can be imported, whatever folder one is in.
+That is made when it is missing. Afterwards the project's packages can be imported, whatever directory one is in.
 """
 
 import os

@@ -1,8 +1,9 @@
 """A real browser without a window, which tests open pages in: Chromium, asked over the Chrome DevTools Protocol.
 
 It comes from locked Debian packages as the other tools do, and runs through its own loader. It looks for its data next
-to the program that the kernel has started, which is the loader: a copy of that lies in a folder with links to the data.
-The protocol is at https://chromedevtools.github.io/devtools-protocol/; over a pipe, each message ends with a zero byte.
+to the program that the kernel has started, which is the loader: a copy of that lies in a directory with links to the
+data. The protocol is at https://chromedevtools.github.io/devtools-protocol/; over a pipe, each message ends with a
+zero byte.
 """
 
 import json
@@ -50,7 +51,7 @@ class BrowserError(Exception):
 
 
 class _Chromium(Toolbox):
-    """The packages unpacked in `files`, seen through the folder `root`, which is made."""
+    """The packages unpacked in `files`, seen through the directory `root`, which is made."""
 
     def __init__(self, files: Path, architecture: str, root: Path) -> None:
         root.mkdir()
@@ -59,7 +60,7 @@ class _Chromium(Toolbox):
         self.reach = (root, files)
         for path in (files / "usr/lib/chromium").iterdir():
             (root / path.name).symlink_to(path)
-        # A library of PulseAudio's names its own folder by an absolute path, which would be the host's.
+        # A library of PulseAudio's names its own directory by an absolute path, which would be the host's.
         for path in (self._libraries / "pulseaudio").glob("*.so"):
             (root / path.name).symlink_to(path)
         shutil.copy(self._loader, root)
@@ -194,16 +195,21 @@ class Tab:
 
 
 @contextmanager
-def running(folder: Path) -> Iterator[Browser]:
-    """A browser with its files in `folder`, which is made; it ends with the block."""
+def running(directory: Path) -> Iterator[Browser]:
+    """A browser with its files in `directory`, which is made; it ends with the block."""
     store, lock = locked({"rootfs"}, _PACKAGES, without=_WITHOUT)
     packages = [package for package in lock.role("rootfs") if package.name not in _WITHOUT]
-    chromium = _Chromium(unpacked(store, packages), lock.build_architecture, folder)
-    children = folder / "child"
+    chromium = _Chromium(unpacked(store, packages), lock.build_architecture, directory)
+    children = directory / "child"
     children.write_text(f'#!/bin/sh\nexec {shlex.join(chromium.command(_NAME))} "$@"\n')
     children.chmod(0o755)
-    options = [*_OPTIONS, f"--user-data-dir={folder / 'data'}", f"--browser-subprocess-path={children}", "about:blank"]
-    with (folder / "printed").open("wb") as printed:
+    options = [
+        *_OPTIONS,
+        f"--user-data-dir={directory / 'data'}",
+        f"--browser-subprocess-path={children}",
+        "about:blank",
+    ]
+    with (directory / "printed").open("wb") as printed:
         process = subprocess.Popen(
             # It reads commands from descriptor 3 and answers on 4.
             ["/bin/sh", "-c", 'exec "$@" 3<&0 4>&1 </dev/null >&2', "sh", *chromium.command(_NAME, options)],

@@ -12,20 +12,20 @@ from assembler.reading import LONGEST_NAME, OWN_RECIPES, MissingError, OutsideEr
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    folder = tmp_path / "project"
-    (folder / "sub").mkdir(parents=True)
-    (folder / "sub/file").write_bytes(b"inside")
+    directory = tmp_path / "project"
+    (directory / "sub").mkdir(parents=True)
+    (directory / "sub/file").write_bytes(b"inside")
     (tmp_path / "secret").write_bytes(b"outside")
     (tmp_path / "project-2").mkdir()
     (tmp_path / "project-2/file").write_bytes(b"beside")
-    return folder
+    return directory
 
 
 def reach(project: Path, *allowed: Path) -> Reach:
     return Reach.of(project / "r.toml", None, allowed)
 
 
-def test_the_own_folder_and_what_is_below(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_own_directory_and_what_is_below(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert reach(project).read(project / "sub/file", limit=6) == (b"inside", True)
     assert reach(project).read(project / "sub/../sub/./file", limit=6) == (b"inside", True)
     monkeypatch.chdir(project)
@@ -50,14 +50,14 @@ def test_what_is_elsewhere(project: Path, name: str) -> None:
 def test_links_count_by_what_they_lead_to(project: Path, tmp_path: Path) -> None:
     (project / "in").symlink_to("sub/file")
     (project / "out").symlink_to("../secret")
-    (project / "folder").symlink_to(tmp_path)
+    (project / "directory").symlink_to(tmp_path)
     (project / "far").symlink_to("/etc")
     (project / "twice").symlink_to("out")
     assert reach(project).read(project / "in", limit=100) == (b"inside", True)
-    for name in ("out", "twice", "folder/secret", "far/passwd", "far/../etc/passwd", "folder/project-2/file"):
+    for name in ("out", "twice", "directory/secret", "far/passwd", "far/../etc/passwd", "directory/project-2/file"):
         with pytest.raises(OutsideError):
             reach(project).read(project / name, limit=100)
-    assert reach(project).read(project / "folder/project/in", limit=100) == (b"inside", True)
+    assert reach(project).read(project / "directory/project/in", limit=100) == (b"inside", True)
 
 
 def test_links_that_lead_nowhere(project: Path) -> None:
@@ -120,7 +120,7 @@ def test_names_are_bounded(project: Path) -> None:
 
 
 def test_nothing_can_be_put_in_between(project: Path, tmp_path: Path) -> None:
-    """While somebody exchanges a folder for a link out of the project, nothing from outside is ever read."""
+    """While somebody exchanges a directory for a link out of the project, nothing from outside is ever read."""
     outside = tmp_path / "elsewhere"
     outside.mkdir()
     (outside / "file").write_bytes(b"outside")

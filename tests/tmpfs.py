@@ -5,8 +5,8 @@ import shutil
 
 def tmpfs(room: int) -> str | None:
     """The usual tmpfs when it has more than `room` bytes, else None for where temporary files go."""
-    folder = "/dev/shm"
+    directory = "/dev/shm"
     try:
-        return folder if shutil.disk_usage(folder).free > room else None
+        return directory if shutil.disk_usage(directory).free > room else None
     except OSError:
         return None

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 
-def take_tools_from(sources: str, folder: Path, patch: pytest.MonkeyPatch) -> None:
-    """Have the command line take tools from the deb822 `sources`; the configuration that says so is in `folder`."""
-    path = folder / "config.toml"
+def take_tools_from(sources: str, directory: Path, patch: pytest.MonkeyPatch) -> None:
+    """Have the command line take tools from the deb822 `sources`; the configuration that says so is in `directory`."""
+    path = directory / "config.toml"
     path.write_text(f"[tools]\nsources = '''\n{sources}'''\n")
     patch.setenv("ASSEMBLE_CONFIG", str(path))

@@ -1,6 +1,6 @@
 """The assembler's own tools and independent ones to check its work with, from Debian packages as in a build.
 
-They are locked once and kept in the user's cache folder, so only the first test run needs the archive.
+They are locked once and kept in the user's cache directory, so only the first test run needs the archive.
 """
 
 import hashlib
@@ -60,7 +60,7 @@ def locked(
     digest = hashlib.sha256(f"{SCHEMA}{ROLES}{recipe!r}{wanted(recipe)}".encode()).hexdigest()
     store = Store(_cache())
     mirrors = choose(recipe.debian, override=os.environ.get("ASSEMBLE_MIRROR", ""))
-    # Checkouts of different versions share the folder, and each may want other packages.
+    # Checkouts of different versions share the directory, and each may want other packages.
     path = _cache() / f"tests-{digest[:16]}.lock.toml"
 
     def fetch(lock: Lock) -> None:
@@ -117,6 +117,6 @@ def toolbox() -> Toolbox:
 
 @pytest.fixture(scope="session")
 def loaders() -> Path:
-    """A folder with the packages of the role ``boot``."""
+    """A directory with the packages of the role ``boot``."""
     store, lock = locked({"boot"})
     return unpacked(store, lock.role("boot"))

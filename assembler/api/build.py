@@ -86,10 +86,10 @@ def build_recipe(current: Session, wishes: Wishes) -> None:
 
 
 def require_empty(out: Path) -> None:
-    """Raise AssembleError when something is in the folder `out` already."""
+    """Raise AssembleError when something is in the directory `out` already."""
     if out.is_dir() and any(out.iterdir()):
         raise AssembleError(
-            "the folder for what is built is not empty",
+            "the directory for what is built is not empty",
             where=Place(file=str(out)),
             hint="name another with --out, so that nothing of a former build is taken for a new one",
         )

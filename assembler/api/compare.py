@@ -81,12 +81,12 @@ class _Diffoscope:
     def look(self, path: str, old: Bytes, new: Bytes) -> None:
         if self.program is None or len(self.said) >= PAIRS:
             return
-        with tempfile.TemporaryDirectory(prefix="assemble-diff-") as folder:
+        with tempfile.TemporaryDirectory(prefix="assemble-diff-") as directory:
             sides = []
-            own = Path(folder) / "tmp"
+            own = Path(directory) / "tmp"
             own.mkdir()
             for name, read in (("a", old), ("b", new)):
-                side = Path(folder) / name / "file"
+                side = Path(directory) / name / "file"
                 side.parent.mkdir()
                 if not _written(side, read()):
                     return
@@ -96,7 +96,7 @@ class _Diffoscope:
                     [self.program, "--no-progress", "--text", "-", *sides],
                     # It gives what is in the images to many a program of the host.
                     Confinement(
-                        runs=reach_of(Path(self.program)), reads=(Path(folder),), writes=(own,), attributes=True
+                        runs=reach_of(Path(self.program)), reads=(Path(directory),), writes=(own,), attributes=True
                     ),
                     environment={"HOME": str(own), "LC_ALL": "C.UTF-8", "PATH": self._search, "TMPDIR": str(own)},
                     cwd=own,

@@ -28,8 +28,8 @@ def rebuild_image(current: Session, path: Path, out: Path, *, offline: bool, all
     require_empty(out)
     image = Image(path)
     with tempfile.TemporaryDirectory(prefix="assemble-rebuild-") as name:
-        folder = Path(name)
-        recipe = take_out(image, folder)
+        directory = Path(name)
+        recipe = take_out(image, directory)
         loaded = load_own(recipe, give_back(image, recipe))
         if not allow_compile:
             require_no_compiling(loaded, image)

@@ -35,7 +35,7 @@ def audit_recipe(current: Session, recipe: Path, args: dict[str, str], out: Path
     with opened(current, loaded, offline=offline, make=not offline) as inputs, tempfile.TemporaryDirectory() as name:
         _download(inputs)
         work = Path(name)
-        # So that a build by another user gets in; each has a folder of its own.
+        # So that a build by another user gets in; each has a directory of its own.
         work.chmod(0o755)
         first, second, unvaried = _choose(current, inputs, work)
         out.mkdir(parents=True, exist_ok=True)
@@ -98,7 +98,7 @@ def _choose(current: Session, inputs: Inputs, work: Path) -> tuple[Surroundings,
     return (
         environments.plain(work / "a", recipes, python=sys.executable, search=search, processors=current.settings.jobs),
         environments.disturbed(
-            work / "another-folder" / "b",
+            work / "another-directory" / "b",
             elsewhere,
             python=sys.executable,
             search=search if compiled else "",
@@ -128,22 +128,22 @@ def _python_path(environment: dict[str, str]) -> dict[str, str]:
 
 
 def _reach(current: Session) -> list[str]:
-    """The options that let the recipe read the same in another build, whichever its folder."""
+    """The options that let the recipe read the same in another build, whichever its directory."""
     words = ["--project", os.path.realpath(current.project)] if current.project else []
     return words + [word for path in current.allow_read for word in ("--allow-read", os.path.realpath(path))]
 
 
 def _build(inputs: Inputs, here: Surroundings, reach: Sequence[str], args: dict[str, str], label: str) -> Path:
-    """Build in these surroundings; returns the folder with what was made. Raises AssembleError when that fails."""
-    for folder in (here.store, here.folder / "home", here.folder / "tmp"):
-        folder.mkdir(parents=True)
-    for folder in (here.folder.parent, here.folder):
-        folder.chmod(0o755)  # whatever the umask: a store in what others may write to is refused
+    """Build in these surroundings; returns the directory with what was made. Raises AssembleError when that fails."""
+    for directory in (here.store, here.directory / "home", here.directory / "tmp"):
+        directory.mkdir(parents=True)
+    for directory in (here.directory.parent, here.directory):
+        directory.chmod(0o755)  # whatever the umask: a store in what others may write to is refused
     inputs.store.share(here.store)
     hand_on(inputs.store, here.store / "derived")
     if here.user is not None:
-        _give(here.folder, here.user)
-    made = here.folder / "out"
+        _give(here.directory, here.user)
+    made = here.directory / "out"
     command: list[str] = [
         *here.program,
         "build",
@@ -153,11 +153,11 @@ def _build(inputs: Inputs, here: Surroundings, reach: Sequence[str], args: dict[
         *("--out", str(made), "--store", str(here.store), "--offline", "--jobs", str(here.processors)),
         *(() if inputs.store.trusted else ("--trust-store",)),
     ]
-    log = here.folder.parent / f"{here.folder.name}.log"
+    log = here.directory.parent / f"{here.directory.name}.log"
     with log.open("wb") as stream:
         done = subprocess.run(
             command,
-            cwd=here.folder,
+            cwd=here.directory,
             env=_python_path(dict(here.environment)),
             umask=here.umask,
             stdin=subprocess.DEVNULL,
@@ -180,24 +180,24 @@ def _build(inputs: Inputs, here: Surroundings, reach: Sequence[str], args: dict[
 
 def _private(here: Surroundings, args: dict[str, str]) -> list[str]:
     """Options that give `args` without showing them to other users of the machine."""
-    folder = here.folder / "args"
-    folder.mkdir(mode=0o700)
+    directory = here.directory / "args"
+    directory.mkdir(mode=0o700)
     options = []
     for number, (name, value) in enumerate(args.items()):
-        path = folder / str(number)
+        path = directory / str(number)
         path.touch(0o600)
         # One end of a line is taken off again.
         path.write_text(f"{value}\r\n", "utf-8", newline="")
         if here.user is not None:
-            os.chown(folder, here.user, here.user)
+            os.chown(directory, here.user, here.user)
             os.chown(path, here.user, here.user)
         options += ["--arg-file", f"{name}={path}"]
     return options
 
 
-def _give(folder: Path, user: int) -> None:
-    """Let `user` own `folder` and the folders in it; its files are objects, which nobody writes to."""
-    for path in (folder, *(path for path in folder.rglob("*") if path.is_dir())):
+def _give(directory: Path, user: int) -> None:
+    """Let `user` own `directory` and the directories in it; its files are objects, which nobody writes to."""
+    for path in (directory, *(path for path in directory.rglob("*") if path.is_dir())):
         os.chown(path, user, user)
 
 

@@ -49,9 +49,9 @@ def start(current: Session, wishes: Wishes, expect: re.Pattern[str] | None, time
     """
     tell(current.reporter)
     with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="assemble-run-")))
+        directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="assemble-run-")))
         node = nodes.built(wishes.disk.parent if nodes.root_disk(wishes.disk) else wishes.out)
-        hardware = _hardware(current, node, wishes, folder)
+        hardware = _hardware(current, node, wishes, directory)
         emulator = _accelerated(_emulator(current, node, hardware), node, wishes.accel)
         if expect is None:
             _greet(current, emulator, wishes)
@@ -97,11 +97,11 @@ _WIDEST = 4096
 """Characters of a line of the console that are shown as one."""
 
 
-def _hardware(current: Session, node: nodes.Built, wishes: Wishes, folder: Path) -> Hardware:
-    """The machine; one that starts a root file system that was built gets a copy of it, below `folder`."""
-    seed = _seed(node, wishes, folder)
+def _hardware(current: Session, node: nodes.Built, wishes: Wishes, directory: Path) -> Hardware:
+    """The machine; one that starts a root file system that was built gets a copy of it, below `directory`."""
+    seed = _seed(node, wishes, directory)
     if nodes.root_disk(wishes.disk):
-        disk = folder / wishes.disk.name
+        disk = directory / wishes.disk.name
         nodes.copy_root(wishes.disk, disk)
         current.reporter.info(f"starting a copy of {wishes.disk}: what changes in it is lost afterwards")
         return nodes.disk_hardware(
@@ -126,13 +126,13 @@ def _hardware(current: Session, node: nodes.Built, wishes: Wishes, folder: Path)
     return hardware
 
 
-def _seed(node: nodes.Built, wishes: Wishes, folder: Path) -> Path | None:
+def _seed(node: nodes.Built, wishes: Wishes, directory: Path) -> Path | None:
     seed = wishes.seed or (node.seed if node.seed.exists() else None)
     if not wishes.ssh_keys:
         return seed
     if seed is None:
         raise AssembleError("there is no cloud-init seed to put the SSH key into", hint="name one with --seed")
-    return with_keys(seed, [read_key(path) for path in wishes.ssh_keys], folder / "seed.iso")
+    return with_keys(seed, [read_key(path) for path in wishes.ssh_keys], directory / "seed.iso")
 
 
 def _greet(current: Session, emulator: Emulator, wishes: Wishes) -> None:

@@ -15,8 +15,8 @@ from assembler.layers import bill
 from assembler.lockfile.toml import read_lock
 
 DOCUMENTS = {
-    "cyclonedx": f"{contents.FOLDER}/{bill.CYCLONEDX}",
-    "spdx": f"{contents.FOLDER}/{bill.SPDX}",
+    "cyclonedx": f"{contents.DIRECTORY}/{bill.CYCLONEDX}",
+    "spdx": f"{contents.DIRECTORY}/{bill.SPDX}",
     "provenance": contents.PROVENANCE,
 }
 """Where an image has what it says of itself."""

@@ -75,16 +75,16 @@ class Comparison:
 
 
 def compare(old: Path, new: Path, *, reporter: Reporter = SILENT, pair: "Pair | None" = None) -> Comparison:
-    """What `new` has otherwise than `old`: two ISOs, two locks, two files of any other kind, or two output folders.
+    """What `new` has otherwise than `old`: two ISOs, two locks, two files of any other kind, or two output directories.
 
-    A link inside a folder is compared as a link, whatever it leads to.
+    A link inside a directory is compared as a link, whatever it leads to.
     `pair` is handed the bytes of every two files that differ. Raises AssembleError when one cannot be read, or when
     they are not of one kind.
     """
     if old.is_dir() != new.is_dir():
-        raise AssembleError("a folder and a file cannot be compared", where=Place(file=f"{old} {new}"))
+        raise AssembleError("a directory and a file cannot be compared", where=Place(file=f"{old} {new}"))
     if old.is_dir():
-        return _folders(old, new, reporter, pair)
+        return _directories(old, new, reporter, pair)
     if old.name.endswith(".lock.toml") and new.name.endswith(".lock.toml"):
         before, after = (
             parse_lock(read_named(path, LARGEST_LOCK).decode("utf-8", "replace"), str(path)) for path in (old, new)
@@ -100,8 +100,8 @@ def compare(old: Path, new: Path, *, reporter: Reporter = SILENT, pair: "Pair | 
 Pair = Callable[[str, Bytes, Bytes], None]
 
 
-def _folders(old: Path, new: Path, reporter: Reporter, pair: Pair | None) -> Comparison:
-    sides = [_entries(folder) for folder in (old, new)]
+def _directories(old: Path, new: Path, reporter: Reporter, pair: Pair | None) -> Comparison:
+    sides = [_entries(directory) for directory in (old, new)]
     found: list[Change] = []
     inner: list[Comparison] = []
     for name in sorted(sides[0].keys() | sides[1].keys()):
@@ -133,10 +133,10 @@ def _folders(old: Path, new: Path, reporter: Reporter, pair: Pair | None) -> Com
 _REGULAR = "file"
 
 
-def _entries(folder: Path) -> dict[str, tuple[str, str]]:
-    """Kind, and target of a link, of everything below `folder` but folders, by path; no link is followed."""
+def _entries(directory: Path) -> dict[str, tuple[str, str]]:
+    """Kind, and target of a link, of everything below `directory` but directories, by path; no link is followed."""
     found = {}
-    for here, names, files in os.walk(folder):
+    for here, names, files in os.walk(directory):
         for name in (*names, *files):
             path = Path(here, name)
             mode = path.lstat().st_mode
@@ -144,12 +144,12 @@ def _entries(folder: Path) -> dict[str, tuple[str, str]]:
             kind = next((kind for test, kind in kinds.items() if test(mode)), "special file")
             if kind:
                 target = str(path.readlink()) if kind == "symlink" else ""
-                found[path.relative_to(folder).as_posix()] = kind, target
+                found[path.relative_to(directory).as_posix()] = kind, target
     return found
 
 
 def _within(name: str, path: str) -> str:
-    """`path`, which is in the file `name` of a folder, or that file itself."""
+    """`path`, which is in the file `name` of a directory, or that file itself."""
     return f"{name}:{path}" if path.startswith(("/", "[")) else name
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 YEAR = 365 * 24 * 3600
 """Seconds."""
 SEED = 20_260_101
-"""Of the order of folders' entries; any number does."""
+"""Of the order of directories' entries; any number does."""
 NOBODY = 65534
 """The user and group that own nothing, on Debian and most others."""
 
@@ -19,10 +19,10 @@ class Surroundings:
 
     program: tuple[str, ...]
     """What starts ``assemble``: argument list."""
-    folder: Path
-    """All that it has: home, temporary files, store; also its working folder."""
+    directory: Path
+    """All that it has: home, temporary files, store; also its working directory."""
     recipes: Path
-    """By what name the recipe's folder is found."""
+    """By what name the recipe's directory is found."""
     environment: Mapping[str, str]
     umask: int
     """Mode bits that new files lack."""
@@ -33,18 +33,18 @@ class Surroundings:
     @property
     def store(self) -> Path:
         """Its own store."""
-        return self.folder / "store"
+        return self.directory / "store"
 
 
-def plain(folder: Path, recipes: Path, *, python: str, search: str, processors: int) -> Surroundings:
+def plain(directory: Path, recipes: Path, *, python: str, search: str, processors: int) -> Surroundings:
     """A build as anyone has it; `search` is `PATH`."""
     return Surroundings(
         program=(python, "-P", "-m", "assembler"),
-        folder=folder,
+        directory=directory,
         recipes=recipes,
         environment={
-            "HOME": str(folder / "home"),
-            "TMPDIR": str(folder / "tmp"),
+            "HOME": str(directory / "home"),
+            "TMPDIR": str(directory / "tmp"),
             "PATH": search,
             "LC_ALL": "C.UTF-8",
             "TZ": "UTC",
@@ -56,16 +56,16 @@ def plain(folder: Path, recipes: Path, *, python: str, search: str, processors: 
     )
 
 
-def disturbed(folder: Path, recipes: Path, *, python: str, search: str, user: int | None) -> Surroundings:
+def disturbed(directory: Path, recipes: Path, *, python: str, search: str, user: int | None) -> Surroundings:
     """A build in which everything is otherwise that can be; `search` is empty when it needs no program of the host."""
     return Surroundings(
         program=(python, "-P", "-m", "assembler.cli.varied", str(YEAR), str(SEED)),
-        folder=folder,
+        directory=directory,
         recipes=recipes,
         environment={
-            "HOME": str(folder / "home"),
-            "TMPDIR": str(folder / "tmp"),
-            "PATH": search or str(folder / "nothing"),
+            "HOME": str(directory / "home"),
+            "TMPDIR": str(directory / "tmp"),
+            "PATH": search or str(directory / "nothing"),
             "LC_ALL": "tr_TR.UTF-8",
             # By rule instead of by name, so that it does not depend on the host's list of time zones.
             "TZ": "<+1245>-12:45",
@@ -80,13 +80,13 @@ def disturbed(folder: Path, recipes: Path, *, python: str, search: str, user: in
 def differences(first: Surroundings, second: Surroundings) -> dict[str, tuple[str, str]]:
     """What is otherwise, for people."""
     found = {
-        "folder": (str(first.folder), str(second.folder)),
-        "recipe's folder": (str(first.recipes), str(second.recipes)),
+        "directory": (str(first.directory), str(second.directory)),
+        "recipe's directory": (str(first.recipes), str(second.recipes)),
         "umask": (f"{first.umask:03o}", f"{second.umask:03o}"),
         "processors": (str(first.processors), str(second.processors)),
         "user": (_user(first), _user(second)),
         "clock": ("the host's", "a year ahead"),
-        "order of folders": ("the host's", "shuffled"),
+        "order of directories": ("the host's", "shuffled"),
     }
     found |= {name: (value, second.environment[name]) for name, value in first.environment.items()}
     return {name: pair for name, pair in found.items() if pair[0] != pair[1]}

@@ -184,8 +184,8 @@ def _fits(tree: Tree) -> bool:
     """Whether the paths of `tree`, which may lie behind links of it, are no more than those of a squashfs may be."""
     left, pending = PATH_TEXT, [(tree.root, 0)]
     while pending:
-        folder, above = pending.pop()
-        for name, inode in folder.children.items():
+        directory, above = pending.pop()
+        for name, inode in directory.children.items():
             length = above + 1 + len(name)
             left -= length
             if inode.children:

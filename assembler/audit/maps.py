@@ -27,13 +27,13 @@ _ROWS, _MORE = 8, 80
 
 
 def by_package(found: Comparison, old: Iterable[Item] | None, new: Iterable[Item]) -> Part:
-    """All files by layer, package and folder."""
+    """All files by layer, package and directory."""
     return _whole("image", found, old, new, _by_package)
 
 
-def by_folder(found: Comparison, old: Iterable[Item] | None, new: Iterable[Item]) -> Part:
-    """The files of the root file system by folder."""
-    return _whole("/", found, old, new, lambda it: _folders(it.path) if it.layer == "rootfs" else [])
+def by_directory(found: Comparison, old: Iterable[Item] | None, new: Iterable[Item]) -> Part:
+    """The files of the root file system by directory."""
+    return _whole("/", found, old, new, lambda it: _directories(it.path) if it.layer == "rootfs" else [])
 
 
 def _whole(
@@ -59,16 +59,16 @@ def _whole(
 def _by_package(it: Item | Change) -> list[str]:
     match it.layer:
         case "rootfs":
-            folder, _, name = it.path.rpartition("!")[2].rpartition("/")
-            return [it.layer, it.package or "no package", folder or "/", name]
+            directory, _, name = it.path.rpartition("!")[2].rpartition("/")
+            return [it.layer, it.package or "no package", directory or "/", name]
         case "kernel":
             return [it.layer]
         case "iso" | "initrd":
-            return [it.layer, *_folders(it.path)]
+            return [it.layer, *_directories(it.path)]
     return []  # another file beside an ISO
 
 
-def _folders(path: str) -> list[str]:
+def _directories(path: str) -> list[str]:
     return [part for part in path.rpartition("!")[2].split("/") if part]
 
 

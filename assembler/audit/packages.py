@@ -53,18 +53,18 @@ def installed(tree: OpenTree) -> dict[tuple[str, str], str]:
 
 
 def owners(tree: OpenTree) -> dict[str, str]:
-    """The package that ships each path, by canonical path; folders that several ship belong to the first by name.
+    """The package that ships each path, by canonical path; directories that several ship belong to the first by name.
 
     What is beyond the limits above belongs to none.
     """
     found: dict[str, str] = {}
     left, lines, before = LARGEST_LISTS, 2 * PATHS, tree.tree.followed
-    folder = f"{ADMINDIR}/info"
-    for name in tree.tree.names(folder):
+    directory = f"{ADMINDIR}/info"
+    for name in tree.tree.names(directory):
         match = re.fullmatch(r"([^:]+)(?::[^:]+)?\.list", name)
         if not match or tree.tree.followed - before > MOST_FOLLOWED:
             continue
-        data = _bytes(tree, f"{folder}/{name}", left)
+        data = _bytes(tree, f"{directory}/{name}", left)
         left -= len(data)
         for line in data.decode("utf-8", "surrogateescape").splitlines():
             lines -= 1

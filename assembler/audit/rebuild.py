@@ -19,31 +19,31 @@ _FILE = re.compile(r"files/([0-9a-f]{64})")
 """The name of a file that a recipe names: its own digest, see recipe/portable.py."""
 
 
-def take_out(image: Image, folder: Path) -> Path:
-    """Write the recipe of `image`, the files that it names and its lock into the empty `folder`; returns the recipe.
+def take_out(image: Image, directory: Path) -> Path:
+    """Write the recipe of `image`, the files that it names and its lock into the empty `directory`; returns the recipe.
 
     Only what recipe/portable.py writes is taken: the recipe, and files under their digests. Raises ImageError for an
     image that has no recipe, or anything else in its place, and OSError when they cannot be written.
     """
-    prefix = f"{contents.RECIPE_FOLDER}/"
+    prefix = f"{contents.RECIPE_DIRECTORY}/"
     held = {path.removeprefix(prefix): path for path in image.files if path.startswith(prefix)}
     if RECIPE not in held:
         raise ImageError("the image does not hold its recipe", where=Place(file=str(image.path), path=prefix + RECIPE))
-    (folder / "files").mkdir()
+    (directory / "files").mkdir()
     for name, path in held.items():
         if name == RECIPE:
-            (folder / RECIPE).write_bytes(image.read(path, LARGEST_RECIPE))
+            (directory / RECIPE).write_bytes(image.read(path, LARGEST_RECIPE))
             continue
         match = _FILE.fullmatch(name)
-        if match is None or not _copied(image, path, folder / name, match[1]):
+        if match is None or not _copied(image, path, directory / name, match[1]):
             raise ImageError(
                 "a file of the image's recipe is not under its own digest",
                 where=Place(file=str(image.path), path=path),
                 hint="it was not written by the assembler; do not trust the image",
             )
     lock = image.lock_path
-    (folder / lock.rpartition("/")[2]).write_bytes(image.read(lock, LARGEST_LOCK))
-    return folder / RECIPE
+    (directory / lock.rpartition("/")[2]).write_bytes(image.read(lock, LARGEST_LOCK))
+    return directory / RECIPE
 
 
 def _copied(image: Image, path: str, target: Path, sha256: str) -> bool:
@@ -61,13 +61,13 @@ def require_no_compiling(loaded: LoadedRecipe, image: Image) -> None:
     if loaded.recipe.kernel.source == "vanilla":
         raise ImageError(
             "building this image again compiles its kernel, which runs programs of the kernel's source here",
-            where=Place(file=str(image.path), path=f"{contents.RECIPE_FOLDER}/{RECIPE}", key="kernel.source"),
+            where=Place(file=str(image.path), path=f"{contents.RECIPE_DIRECTORY}/{RECIPE}", key="kernel.source"),
             hint="if you trust whoever wrote its recipe and lock, say --allow-compile",
         )
 
 
 def load_own(path: Path, args: Mapping[str, str] | None = None) -> LoadedRecipe:
-    """The recipe `path`, which was taken out into a folder of its own, with the arguments `args`.
+    """The recipe `path`, which was taken out into a directory of its own, with the arguments `args`.
 
     Raises ImageError when it names files elsewhere, those of whoever rebuilds it, and Problems when it is wrong.
     """
@@ -88,7 +88,7 @@ def load_own(path: Path, args: Mapping[str, str] | None = None) -> LoadedRecipe:
 def _names_others(which: str) -> ImageError:
     return ImageError(
         "the image's recipe names a file that is not on the image",
-        where=Place(path=f"{contents.RECIPE_FOLDER}/{RECIPE}"),
+        where=Place(path=f"{contents.RECIPE_DIRECTORY}/{RECIPE}"),
         why=f"at {which}",
         hint="it was not written by the assembler; do not trust the image",
     )

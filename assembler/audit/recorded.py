@@ -19,7 +19,7 @@ class Mismatch:
     step: str
     """``rootfs.tree``; empty for outputs that no step of this build makes."""
     outputs: tuple[str, ...]
-    """Those of its files in the output folder that are not as recorded."""
+    """Those of its files in the output directory that are not as recorded."""
     begins: bool
     """Whether everything of this build that the step is made of is as recorded, so that the difference is its own."""
 

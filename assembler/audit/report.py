@@ -11,7 +11,7 @@ from assembler.audit import markup
 from assembler.audit.compare import Change, Comparison, PackageChange
 from assembler.audit.image import Image, is_iso
 from assembler.audit.inventory import Item, inventory
-from assembler.audit.maps import by_folder, by_package, figure
+from assembler.audit.maps import by_directory, by_package, figure
 from assembler.audit.markup import count, growth, pair, size, text
 from assembler.audit.notable import notable
 from assembler.audit.treemap import Part
@@ -34,7 +34,7 @@ _SIGNS = ("", "del", "add")
 _TRIVIAL = (", outside of files", ", its own lists of what is inside")
 """What differs whenever anything does."""
 _ISO, _BESIDE = "node.iso", "beside the ISO"
-"""The live ISO in an output folder, and what the page calls the other files there."""
+"""The live ISO in an output directory, and what the page calls the other files there."""
 _LAYERS = ("kernel", "initrd", "rootfs", "iso")
 
 
@@ -44,7 +44,7 @@ def page(found: Comparison, old: Path, new: Path) -> str:
     Raises OSError when they cannot be read.
     """
     if new.is_dir():
-        found = _of_folders(found)
+        found = _of_directories(found)
     images = [_image(path) for path in (old, new)]
     held, trouble = [], ""
     try:
@@ -79,8 +79,10 @@ def _image(path: Path) -> Image | None:
     return Image(path) if path.is_file() and is_iso(path) else None
 
 
-def _of_folders(found: Comparison) -> Comparison:
-    """`found` in output folders: paths in the live ISO as if that were all, and everything else a layer of its own."""
+def _of_directories(found: Comparison) -> Comparison:
+    """`found` in output directories: paths in the live ISO as if that were all, and everything else a layer of its
+    own.
+    """
     start = f"{_ISO}:"
     changes = (
         replace(change, path=change.path.removeprefix(start))
@@ -274,9 +276,9 @@ def _maps(found: Comparison, packages: Part, old: Sequence[Item] | None, new: Se
     if compared and found:
         yield '<p class="legend note"><span>as in A</span><span class="is-other">'
         yield '± filled as far as its bytes differ</span><span class="is-new">+ not in A</span></p>'
-    yield "<h3>By layer, package and folder</h3>"
+    yield "<h3>By layer, package and directory</h3>"
     yield from figure(packages, "p", compared=compared)
-    folders = by_folder(found, old, new)
-    if folders.size:
-        yield "<h3>The root file system by folder</h3>"
-        yield from figure(folders, "f", compared=compared)
+    directories = by_directory(found, old, new)
+    if directories.size:
+        yield "<h3>The root file system by directory</h3>"
+        yield from figure(directories, "f", compared=compared)

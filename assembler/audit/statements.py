@@ -29,7 +29,7 @@ def rebuilt(image: Image, sha256: str, again: str, lock: Lock, found: Comparison
     """
     listed = image.index["files"]
     inputs = {
-        "recipe": f"{contents.RECIPE_FOLDER}/{RECIPE}",
+        "recipe": f"{contents.RECIPE_DIRECTORY}/{RECIPE}",
         "lock": image.lock_path,
     }
     return _statement(

@@ -46,7 +46,9 @@ class Part:
 
 
 def add_up(node: Node, depth: int = 0) -> Part:
-    """`node` with the sums of all below. Deep down, a folder with nothing but one other folder is one with that."""
+    """`node` with the sums of all below. Deep down, a directory with nothing but one other directory is one with
+    that.
+    """
     children = [add_up(child, depth + 1) for child in node.children.values()]
     if depth > _KEPT and len(children) == 1 and children[0].children and not node.size | node.before | node.changes:
         return replace(children[0], name=f"{node.name}/{children[0].name}")

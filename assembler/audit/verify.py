@@ -154,7 +154,7 @@ def _broken(area: Area) -> Finding:
 
 def _listed(image: Image, broken: list[Area]) -> Mapping[str, listing.Entry]:
     """The listing of the squashfs, when it is itself as it was sealed; found without the file system."""
-    name = f"{contents.FOLDER}/rootfs.zst"
+    name = f"{contents.DIRECTORY}/rootfs.zst"
     areas = [area for area, _ in image.seal.areas if area.name == name]
     if any(area.name == name for area in broken) or sum(area.size for area in areas) > _LARGEST_PACKED:
         return {}

@@ -25,21 +25,21 @@ source {prefix}/grub.cfg
 """
 """For GRUB on the EFI system partition, which is then its root (``hd0,gpt1``), on the disk ``hd0``."""
 _EFI = {"amd64": ("x64", "x86_64-efi-signed"), "arm64": ("aa64", "arm64-efi-signed")}
-"""By Debian architecture: the suffix of EFI programs, and the folder of Debian's signed GRUB."""
+"""By Debian architecture: the suffix of EFI programs, and the directory of Debian's signed GRUB."""
 
 
 def bios_core(toolbox: Toolbox, loaders: Path, marker: str) -> bytes:
     """GRUB's core image for El Torito, which starts from a CD and, once write_iso patched it, from a disk.
 
-    `loaders` is a folder with the files of grub-pc-bin. The image finds its medium by the file `marker`, an absolute
+    `loaders` is a directory with the files of grub-pc-bin. The image finds its medium by the file `marker`, an absolute
     path on it. Raises AssembleError when a file is missing and ToolError when grub-mkimage fails.
     """
     modules = _present(loaders / "usr/lib/grub/i386-pc", "grub-pc-bin")
     # Of several, the one that the firmware started this from.
     search = f'search --no-floppy --file --set=root --hint "$root" {quoted(marker)}'
     config = f"{search}\nset prefix=($root){PREFIX}\n"
-    with tempfile.TemporaryDirectory() as folder:
-        embedded, out = Path(folder) / "embedded.cfg", Path(folder) / "core.img"
+    with tempfile.TemporaryDirectory() as directory:
+        embedded, out = Path(directory) / "embedded.cfg", Path(directory) / "core.img"
         embedded.write_text(config, "utf-8")
         out.touch()
         options = ["-O", "i386-pc-eltorito", "-d", str(modules), "-p", PREFIX, "-c", str(embedded), "-o", str(out)]
@@ -60,11 +60,11 @@ def efi_system_partition(loaders: Path, architecture: str, marker: str, epoch: i
     there is none that of any medium that has ``/.disk/info``. The one here goes on to the medium with the file `marker`
     (an absolute path), of several to the one that the partition is on.
     """
-    suffix, folder = _EFI[architecture]
+    suffix, directory = _EFI[architecture]
     shim, grub = loaders / "usr/lib/shim", loaders / "usr/lib/grub"
     sources = {
         f"BOOT{suffix.upper()}.EFI": (shim / f"shim{suffix}.efi.signed", "shim-signed"),
-        f"GRUB{suffix.upper()}.EFI": (grub / folder / f"gcd{suffix}.efi.signed", f"grub-efi-{architecture}-signed"),
+        f"GRUB{suffix.upper()}.EFI": (grub / directory / f"gcd{suffix}.efi.signed", f"grub-efi-{architecture}-signed"),
         f"MM{suffix.upper()}.EFI": (shim / f"mm{suffix}.efi.signed", f"shim-helpers-{architecture}-signed"),
     }
     files = {f"/EFI/BOOT/{name}": _present(path, package).read_bytes() for name, (path, package) in sources.items()}

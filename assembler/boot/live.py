@@ -35,7 +35,7 @@ def live_boot(
 ) -> LiveBoot:
     """Boot images and files for an ISO that starts the kernel at ``/boot/vmlinuz`` with ``/boot/initrd.img``.
 
-    `loaders` is a folder with the packages of a lock's `boot` role (see tools/unpack.py). `title` names the image to
+    `loaders` is a directory with the packages of a lock's `boot` role (see tools/unpack.py). `title` names the image to
     people. `identity` is any text that differs between images, by custom a digest of all inputs: GRUB tells its own
     medium from others by it. `medium` is the SHA-256 (hex) by which the initrd does so. `epoch` (seconds) dates the EFI
     system partition. The rest as in :func:`assembler.boot.grub_config.grub_config`. amd64 starts with BIOS and

@@ -15,7 +15,7 @@ from assembler.cli.session import network_options, options, recipe_options, sess
     type=click.Path(file_okay=False, path_type=Path),
     default="audit",
     show_default=True,
-    metavar="FOLDER",
+    metavar="DIRECTORY",
     help="Write what was built and the statement here; it must be empty or missing.",
 )
 @recipe_options
@@ -33,12 +33,12 @@ def audit(
 ) -> None:
     """Build RECIPE.toml twice from its lock, and tell what differs, down to bytes of files inside the squashfs.
 
-    Both builds compute everything anew from downloads, without a network. What differs between them: folder, home,
-    umask, time zone, language, hash seed, processors, order of folders, clock, programs of the host as far as none is
-    needed, and the user if root audits. The first is then compared with what the lock has recorded (--record).
+    Both builds compute everything anew from downloads, without a network. What differs between them: directory, home,
+    umask, time zone, language, hash seed, processors, order of directories, clock, programs of the host as far as
+    none is needed, and the user if root audits. The first is then compared with what the lock has recorded (--record).
 
-    FOLDER has both builds, or the first when they are the same, and audit.json, an in-toto statement of the result. The
-    exit status is 0 when everything is the same, and 1 when something differs.
+    DIRECTORY has both builds, or the first when they are the same, and audit.json, an in-toto statement of the
+    result. The exit status is 0 when everything is the same, and 1 when something differs.
     """
     with session(store=store, jobs=jobs, **common) as current:
         from assembler.api.reproduce import audit_recipe  # noqa: PLC0415  slow; --help need not wait

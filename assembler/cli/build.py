@@ -15,7 +15,7 @@ from assembler.cli.session import network_options, options, recipe_options, sess
     type=click.Path(file_okay=False, path_type=Path),
     default="out",
     show_default=True,
-    metavar="FOLDER",
+    metavar="DIRECTORY",
     help="Write the image here.",
 )
 @recipe_options
@@ -56,7 +56,7 @@ def build(
     What goes into it is fixed by the lock beside the recipe, which is made when it is missing.
 
     Its layers are kernel, rootfs, kubernetes, livecd and cloudinit. What a layer needs of one that is left out comes
-    from the store, or is made without being written to the folder.
+    from the store, or is made without being written to the directory.
     """
     if record and (only or skip or explain):
         raise click.UsageError("--record is for a whole build: leave out --only, --skip and --explain")

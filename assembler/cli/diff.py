@@ -9,7 +9,7 @@ from assembler.cli.session import options, session
 _PATH = click.Path(exists=True, path_type=Path)
 
 
-@click.command(short_help="Tell what differs between two images, locks or output folders.")
+@click.command(short_help="Tell what differs between two images, locks or output directories.")
 @click.argument("old", type=_PATH, metavar="A")
 @click.argument("new", type=_PATH, metavar="B")
 @click.option(

@@ -20,15 +20,15 @@ class Settings:
     """The surroundings of one call, as plain values."""
 
     store: Path
-    """Root of the content-addressed store, absolute: `ASSEMBLE_STORE`, else ``assembler`` in the user's cache folder
+    """Root of the content-addressed store, absolute: `ASSEMBLE_STORE`, else ``assembler`` in the user's cache directory
     (`XDG_CACHE_HOME`, ``~/.cache``)."""
     trust_store: bool = False
     """Whether the user trusts everybody who can write to the store."""
     lock_timeout: float = PATIENCE
     """`ASSEMBLE_LOCK_TIMEOUT`: seconds that what another build holds in the store is waited for."""
     configuration: Path | None
-    """The user's configuration file: `ASSEMBLE_CONFIG`, else ``assembler/config.toml`` in the folder for such files
-    (`XDG_CONFIG_HOME`, ``~/.config``); None when there is no home folder."""
+    """The user's configuration file: `ASSEMBLE_CONFIG`, else ``assembler/config.toml`` in the directory for such files
+    (`XDG_CONFIG_HOME`, ``~/.config``); None when there is no home directory."""
     configured: bool
     """Whether `ASSEMBLE_CONFIG` names it, so that it must be there."""
     values: Mapping[str, str] = field(repr=False, compare=False)
@@ -42,7 +42,7 @@ class Settings:
     architecture: str
     """Debian architecture of this machine; empty when tools run on it cannot be had."""
     search: str
-    """`PATH`, without what stands for the working folder or lies in it."""
+    """`PATH`, without what stands for the working directory or lies in it."""
     color: bool | None
     """False with `NO_COLOR`, True with `FORCE_COLOR`, otherwise None: whether there is a terminal decides."""
     dumb: bool
@@ -52,11 +52,11 @@ class Settings:
 def read(store: Path | None = None, environ: Mapping[str, str] | None = None) -> Settings:
     """The settings in `environ`, by default this process's; `store` is what the user chose, if anything.
 
-    Raises AssembleError when there is no home folder to keep the store in, or a number is none.
+    Raises AssembleError when there is no home directory to keep the store in, or a number is none.
     """
     values = os.environ if environ is None else environ
     return Settings(
-        # Tools run in other folders, and must find what they are given.
+        # Tools run in other directories, and must find what they are given.
         store=(store or _store(values)).absolute(),
         lock_timeout=_seconds(values, "ASSEMBLE_LOCK_TIMEOUT", PATIENCE),
         configuration=_configuration(values),
@@ -81,16 +81,16 @@ def color(environ: Mapping[str, str] | None = None) -> bool | None:
 
 
 def _absolute(search: str) -> str:
-    return os.pathsep.join(folder for folder in search.split(os.pathsep) if os.path.isabs(folder))  # noqa: PTH117  text
+    return os.pathsep.join(directory for directory in search.split(os.pathsep) if os.path.isabs(directory))  # noqa: PTH117  text
 
 
 def _configuration(values: Mapping[str, str]) -> Path | None:
     if values.get("ASSEMBLE_CONFIG"):
         return Path(values["ASSEMBLE_CONFIG"])
-    folder, home = Path(values.get("XDG_CONFIG_HOME", "")), Path(values.get("HOME", ""))
-    if not folder.is_absolute():
-        folder = home / ".config"
-    return folder / "assembler/config.toml" if folder.is_absolute() else None
+    directory, home = Path(values.get("XDG_CONFIG_HOME", "")), Path(values.get("HOME", ""))
+    if not directory.is_absolute():
+        directory = home / ".config"
+    return directory / "assembler/config.toml" if directory.is_absolute() else None
 
 
 def _seconds(values: Mapping[str, str], name: str, default: float) -> float:
@@ -109,6 +109,8 @@ def _store(values: Mapping[str, str]) -> Path:
     if not cache.is_absolute():  # relative ones do not count (XDG Base Directory Specification)
         home = Path(values.get("HOME", ""))
         if not home.is_absolute():
-            raise AssembleError("there is no home folder to keep the store in", hint="set HOME, or give --store FOLDER")
+            raise AssembleError(
+                "there is no home directory to keep the store in", hint="set HOME, or give --store DIRECTORY"
+            )
         cache = home / ".cache"
     return cache / "assembler"

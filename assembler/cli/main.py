@@ -61,7 +61,7 @@ class Assemble(click.Group):
     cls=Assemble,
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog="A recipe whose name is that of a command is given with a folder: assemble ./lock",
+    epilog="A recipe whose name is that of a command is given with a directory: assemble ./lock",
 )
 @click.version_option(__version__, message="%(prog)s %(version)s")
 def cli() -> None:

@@ -15,7 +15,7 @@ from assembler.cli.session import network_options, options, session
     type=click.Path(file_okay=False, path_type=Path),
     default="rebuilt",
     show_default=True,
-    metavar="FOLDER",
+    metavar="DIRECTORY",
     help="Write the new image and the statement here; it must be empty or missing.",
 )
 @click.option(
@@ -37,8 +37,8 @@ def rebuild(
 ) -> None:
     """Take recipe and lock out of IMAGE.iso, build it again, and tell what the new image has otherwise.
 
-    Only downloads are taken from the store: everything is computed anew. FOLDER/rebuild.json is an in-toto statement of
-    the result. The exit status is 0 when both images are the same, and 1 when they differ.
+    Only downloads are taken from the store: everything is computed anew. DIRECTORY/rebuild.json is an in-toto
+    statement of the result. The exit status is 0 when both images are the same, and 1 when they differ.
     """
     with session(store=store, jobs=jobs, **common) as current:
         from assembler.api.rebuild import rebuild_image  # noqa: PLC0415  slow; --help need not wait

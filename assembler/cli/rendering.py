@@ -18,7 +18,7 @@ _OS_ERRORS = {
     errno.EACCES: ("permission denied", "choose a place that you may write to, with --out or --store"),
     errno.EPERM: ("permission denied", "choose a place that you may write to, with --out or --store"),
     errno.EROFS: ("the file system is read-only", "choose another place, with --out or --store"),
-    errno.ENOTDIR: ("a file is where a folder should be", "choose another place, with --out or --store"),
+    errno.ENOTDIR: ("a file is where a directory should be", "choose another place, with --out or --store"),
     errno.EMFILE: ("too many open files", "raise the limit: ulimit -n 4096"),
     errno.EIO: ("the disk cannot be read or written", "the kernel's log (dmesg) may say more"),
 }

@@ -46,8 +46,8 @@ def _pattern(context: click.Context, parameter: click.Parameter, value: str | No
     type=click.Path(file_okay=False, path_type=Path),
     default="out",
     show_default=True,
-    metavar="FOLDER",
-    help="What to start: the folder that was built into.",
+    metavar="DIRECTORY",
+    help="What to start: the directory that was built into.",
 )
 @click.option(
     "--as",
@@ -75,7 +75,7 @@ def _pattern(context: click.Context, parameter: click.Parameter, value: str | No
     metavar="FILE.pub",
     help="Let this public key log in as root. May be repeated.",
 )
-@click.option("--seed", type=_FILE, metavar="FILE.iso", help="The cloud-init seed.  [default: the one in FOLDER]")
+@click.option("--seed", type=_FILE, metavar="FILE.iso", help="The cloud-init seed.  [default: the one in DIRECTORY]")
 @click.option(
     "--disk",
     type=_FILE,

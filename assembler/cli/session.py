@@ -87,7 +87,7 @@ def store_option(command: Command) -> Command:
         click.option(
             "--store",
             type=click.Path(file_okay=False, path_type=Path),
-            metavar="FOLDER",
+            metavar="DIRECTORY",
             help="Keep downloads and results here.  [default: ~/.cache/assembler]",
         ),
     ):
@@ -175,13 +175,13 @@ def recipe_options(command: Command) -> Command:
             multiple=True,
             type=click.Path(path_type=Path),
             metavar="PATH",
-            help="Let the recipe read this file, or what is below this folder, too. May be repeated.",
+            help="Let the recipe read this file, or what is below this directory, too. May be repeated.",
         ),
         click.option(
             "--project",
             type=click.Path(file_okay=False, exists=True, path_type=Path),
-            metavar="FOLDER",
-            help="Let the recipe read what is below this folder.  [default: the folder that it is in]",
+            metavar="DIRECTORY",
+            help="Let the recipe read what is below this directory.  [default: the directory that it is in]",
         ),
         click.option(
             "--arg-file",

@@ -2,7 +2,7 @@
 
     python -P -m assembler.cli.varied SECONDS SEED [ARGUMENTS OF assemble ...]
 
-It sees a clock that is SECONDS ahead, has one processor, and gets the entries of every folder in an order drawn from
+It sees a clock that is SECONDS ahead, has one processor, and gets the entries of every directory in an order drawn from
 SEED. All of that is for Python and what it loads: the tools that it starts are told no time of the host's, see
 tools/toolbox.py.
 """
@@ -68,8 +68,8 @@ class _Shuffled:
         """Nothing is open."""
 
 
-def shuffle_folders(seed: int) -> None:
-    """Give the entries of folders in an order drawn from `seed`."""
+def shuffle_directories(seed: int) -> None:
+    """Give the entries of directories in an order drawn from `seed`."""
     draw = random.Random(seed)  # noqa: S311  an order, not a secret
     listdir, scandir = os.listdir, os.scandir
 
@@ -86,7 +86,7 @@ def main(arguments: list[str]) -> int:
     """Disturb this process, then be ``assemble``; returns the exit status."""
     seconds, seed, *rest = arguments
     shift_clock(int(seconds))
-    shuffle_folders(int(seed))
+    shuffle_directories(int(seed))
     os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     from assembler.cli.main import call  # noqa: PLC0415  only now, so that it finds the world as it is to see it
 

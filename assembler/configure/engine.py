@@ -141,10 +141,10 @@ def configure(tree: Tree, packages: Sequence[Unpacked], settings: Settings, repo
 
 def _programs(packages: Iterable[Unpacked]) -> frozenset[str]:
     """The names of the programs that packages ship."""
-    folders = {f"{folder}/" for folder in PATH}
+    directories = {f"{directory}/" for directory in PATH}
     return frozenset(
         path[cut:]
         for package in packages
         for path in package.paths
-        if (cut := path.rfind("/") + 1) and path[:cut] in folders
+        if (cut := path.rfind("/") + 1) and path[:cut] in directories
     )

@@ -23,8 +23,8 @@ def shippers(packages: Sequence[Unpacked]) -> Mapping[str, int]:
 def set_aside(tree: Tree, package: Unpacked, shipped_by: Mapping[str, int]) -> Iterator[None]:
     """Without what only `package` has brought into `tree`, for as long as the context lasts.
 
-    Afterwards its files replace what was made in their places, and folders that were made stay, as when dpkg unpacks.
-    Raises OverwrittenConffile.
+    Afterwards its files replace what was made in their places, and directories that were made stay, as when dpkg
+    unpacks. Raises OverwrittenConffile.
     """
     aside: list[tuple[str, Inode]] = []
     for path in sorted(package.paths, reverse=True):

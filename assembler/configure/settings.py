@@ -113,11 +113,11 @@ def _locale(tree: Tree, recipe: Rootfs) -> None:
     """locale.conf(5), which PAM reads as /etc/default/locale."""
     locale = recipe.locale
     name, _, codeset = locale.partition(".")
-    folder = f"{_LOCALES}/{name}.{codeset.replace('-', '').lower()}" if codeset else f"{_LOCALES}/{name}"
-    if name not in {"C", "POSIX"} and not tree.is_dir(folder) and not tree.exists(f"{_LOCALES}/locale-archive"):
+    directory = f"{_LOCALES}/{name}.{codeset.replace('-', '').lower()}" if codeset else f"{_LOCALES}/{name}"
+    if name not in {"C", "POSIX"} and not tree.is_dir(directory) and not tree.exists(f"{_LOCALES}/locale-archive"):
         raise SettingError(
             f"the image has no locale {locale!r}",
-            where=Place(path=folder),
+            where=Place(path=directory),
             hint="C.UTF-8 is always there; locales-all has the others",
         )
     _write(tree, "/etc/locale.conf", f"LANG={locale}\n")
@@ -147,10 +147,10 @@ def _exclusions(tree: Tree, recipe: Rootfs) -> None:
 
 
 def _file(tree: Tree, file: File, files: Mapping[str, bytes], key: str) -> None:
-    """One file; parents that are missing are made, what is there is replaced but for a folder."""
+    """One file; parents that are missing are made, what is there is replaced but for a directory."""
     found = tree.get(file.path)
     if found is not None and found.kind is Kind.DIR:
-        raise SettingError("a folder is in the way of a file", where=Place(path=file.path))
+        raise SettingError("a directory is in the way of a file", where=Place(path=file.path))
     if file.link is not None:
         tree.symlink(file.link, file.path, parents=True)
         return

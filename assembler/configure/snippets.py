@@ -87,14 +87,14 @@ def compile_snippet(snippet: Snippet, scope: Scope) -> Action | None:
     except ParseError:
         return None
     if snippet.tool == "dh_usrlocal" and (lines := usr_local.listed(block)) is not None:
-        return partial(_make_folders, lines)
+        return partial(_make_directories, lines)
     names = {simple.words[0] for simple in simple_commands(block) if simple.words}
     if not names <= allowed | _QUESTIONS:
         return None
     return compile_block(block, own_scope(scope, render(block)))
 
 
-def _make_folders(lines: list[str], machine: Machine) -> int:
+def _make_directories(lines: list[str], machine: Machine) -> int:
     usr_local.make(machine.tree, lines)
     return 0
 
@@ -102,7 +102,8 @@ def _make_folders(lines: list[str], machine: Machine) -> int:
 def _plain(body: str) -> str:
     """A snippet in known commands.
 
-    dh_apparmor's ``mkdir -p `dirname "$LOCAL_APP_PROFILE"` `` names the folder that its profiles are in. The handler of
+    dh_apparmor's ``mkdir -p `dirname "$LOCAL_APP_PROFILE"` `` names the directory that its profiles are in. The
+    handler of
     ``dh_installinit --error-handler`` does not come into it: invoke-rc.d, which starts nothing here, does not fail.
     """
     body = re.sub(r"(?m)^([ \t]*invoke-rc\.d [^|\n]*) \|\| \w+$", r"\1 || exit 1", body)

@@ -40,5 +40,5 @@ def interests(packages: Sequence[Unpacked]) -> list[tuple[Unpacked, Interest]]:
 
 
 def generic(trigger: str) -> str:
-    """`trigger` as rules name it: multiarch folders evened out."""
+    """`trigger` as rules name it: multiarch directories evened out."""
     return re.sub(r"^/usr/lib/\w+-linux-gnu\w*/", "/usr/lib/@MULTIARCH@/", trigger)

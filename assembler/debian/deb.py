@@ -243,13 +243,13 @@ def _copy(source: IO[bytes], target: IO[bytes], limits: Limits, where: Place) ->
         target.write(chunk)
 
 
-def unpack(package: Path, folder: Path, where: Place, limits: Limits | None = None, sha256: str = "") -> None:
-    """Decompress `package` into `folder` (which is made) as ``data.tar`` and ``index.json``.
+def unpack(package: Path, directory: Path, where: Place, limits: Limits | None = None, sha256: str = "") -> None:
+    """Decompress `package` into `directory` (which is made) as ``data.tar`` and ``index.json``.
 
     With `sha256` its bytes are verified against that digest as well. Raises DebError or TarError for anything unsound.
     """
     limits = limits or Limits()
-    folder.mkdir()
+    directory.mkdir()
     try:
         with package.open("rb") as stream:
             if sha256 and (found := hashlib.file_digest(stream, "sha256").hexdigest()) != sha256:
@@ -262,9 +262,9 @@ def unpack(package: Path, folder: Path, where: Place, limits: Limits | None = No
             stream.seek(0)
             first, second = _parts(stream, where)
             fields, control = _control(first.open(stream), where)
-            with (folder / "data.tar").open("wb") as out:
+            with (directory / "data.tar").open("wb") as out:
                 _copy(second.open(stream), out, limits, where)
-        members = index(folder / "data.tar", where, limits, dpkg=True)
+        members = index(directory / "data.tar", where, limits, dpkg=True)
     except DAMAGE as error:
         raise DebError("the package is damaged", where=where, why=str(error)) from error
     listing = {
@@ -272,7 +272,7 @@ def unpack(package: Path, folder: Path, where: Place, limits: Limits | None = No
         "control": {name: b64encode(data).decode() for name, data in sorted(control.items())},
         "members": members,
     }
-    (folder / "index.json").write_text(json.dumps(listing, separators=(",", ":")), "ascii")
+    (directory / "index.json").write_text(json.dumps(listing, separators=(",", ":")), "ascii")
 
 
 def read_control(package: Path, where: Place) -> tuple[dict[str, str], dict[str, bytes]]:
@@ -287,10 +287,10 @@ def read_control(package: Path, where: Place) -> tuple[dict[str, str], dict[str,
         raise DebError("the package is damaged", where=where, why=str(error)) from error
 
 
-def read(folder: Path) -> Deb:
-    """The package that :func:`unpack` left in `folder`. Raises one of `_UNREADABLE` when it is not whole."""
-    listing = json.loads((folder / "index.json").read_bytes())
-    data = folder / "data.tar"
+def read(directory: Path) -> Deb:
+    """The package that :func:`unpack` left in `directory`. Raises one of `_UNREADABLE` when it is not whole."""
+    listing = json.loads((directory / "index.json").read_bytes())
+    data = directory / "data.tar"
     members = tuple(Member(*member) for member in listing["members"])
     if data.stat().st_size < max((member.offset + member.size for member in members), default=0):
         raise ValueError("data.tar is cut off")
@@ -307,8 +307,8 @@ def open_package(store: Store, sha256: str, name: str = "", limits: Limits | Non
     package = store.get(sha256, what=name or "a package")
     where = Place(package=name, file="" if name else str(package))
 
-    def make(folder: Path) -> None:
-        unpack(package, folder, where, limits, sha256)
+    def make(directory: Path) -> None:
+        unpack(package, directory, where, limits, sha256)
 
     try:
         return read(store.derived(_KIND, sha256, make))
@@ -316,9 +316,9 @@ def open_package(store: Store, sha256: str, name: str = "", limits: Limits | Non
         return read(store.derived(_KIND, sha256, make, sound=_readable))
 
 
-def _readable(folder: Path) -> bool:
+def _readable(directory: Path) -> bool:
     try:
-        read(folder)
+        read(directory)
     except _UNREADABLE:
         return False
     return True

@@ -88,10 +88,10 @@ def write(
     """Write the database for `packages`; `digests` is from :func:`conffile_digests`.
 
     Packages named in `unpacked` get that state (their configuration is still to come), all others are installed.
-    Alternatives, diversions and statoverrides, which are in the same folder, are left as they are.
+    Alternatives, diversions and statoverrides, which are in the same directory, are left as they are.
     """
-    for folder in ("alternatives", "info", "parts", "triggers", "updates"):
-        tree.mkdir(f"{ADMINDIR}/{folder}", parents=True)
+    for directory in ("alternatives", "info", "parts", "triggers", "updates"):
+        tree.mkdir(f"{ADMINDIR}/{directory}", parents=True)
     _write(tree, "info/format", "1\n")
     for package in packages:
         _write_info(tree, package)

@@ -111,11 +111,11 @@ class PathFilter:
         excluded = "|".join(f"(?:{regex.pattern})" for regex, include in self._filters if not include)
         self._any = re.compile(excluded, re.DOTALL) if excluded else None
 
-    def skips(self, path: str, *, folder_or_link: bool) -> bool:
+    def skips(self, path: str, *, directory_or_link: bool) -> bool:
         """Whether dpkg would leave out `path` (absolute).
 
-        A folder or symbolic link that is excluded stays when its name begins with the fixed part of an include
-        pattern, since files below it may come back. As in dpkg this keeps more folders than it needs to.
+        A directory or symbolic link that is excluded stays when its name begins with the fixed part of an include
+        pattern, since files below it may come back. As in dpkg this keeps more directories than it needs to.
         """
         if self._any is None or not self._any.match(path):
             return False
@@ -123,7 +123,7 @@ class PathFilter:
         for regex, include in self._filters:
             if regex.match(path):
                 skip = not include
-        if skip and folder_or_link:
+        if skip and directory_or_link:
             return not path.startswith(self._fixed)
         return skip
 

@@ -66,7 +66,7 @@ class Release:
     index_for_all: bool
     """Whether packages of architecture ``all`` are only in an index of their own."""
     files: Mapping[str, tuple[str, int]]
-    """SHA-256 and size in bytes of each file below the suite's folder."""
+    """SHA-256 and size in bytes of each file below the suite's directory."""
 
 
 def fetch_release(
@@ -299,13 +299,13 @@ def fetch_indices(
     """
     wants = []
     for archive, release, index in wanted:
-        folder = index.path.rpartition("/")[0]
+        directory = index.path.rpartition("/")[0]
         urls = []
         old = mirrors.snapshot(archive.root, release.date) if snapshots else ()
         for base in (*mirrors.bases(archive.root), *old):
             suite = join(base, "dists", archive.suite)
             if release.by_hash:
-                urls.append(join(suite, folder, "by-hash/SHA256", index.sha256))
+                urls.append(join(suite, directory, "by-hash/SHA256", index.sha256))
             urls.append(join(suite, index.path))
         hint = "the archive may just be changing; try again in a few minutes"
         wants.append(

@@ -1,7 +1,7 @@
 """Unpacking packages into the staging tree, by dpkg's rules for a fresh installation.
 
-What dpkg's tarobject() decides per member is decided here: folders that are there already are left as they are, a path
-that two packages ship needs a Replaces or a diversion, excluded paths are recorded but not made. On top of that,
+What dpkg's tarobject() decides per member is decided here: directories that are there already are left as they are, a
+path that two packages ship needs a Replaces or a diversion, excluded paths are recorded but not made. On top of that,
 archives are held to what a Debian package has a reason to contain.
 """
 
@@ -24,9 +24,11 @@ _ACCOUNTS = ("/usr/share/base-passwd/passwd.master", "/usr/share/base-passwd/gro
 _MAX_ACCOUNTS = 1 << 20
 """Bytes of the largest list of them."""
 MAX_UNLISTED = 10_000
-"""Folders that a package may leave out though its files lie in them: they take memory, and no room in the package."""
+"""Directories that a package may leave out though its files lie in them: they take memory, and no room in the
+package."""
 MAX_FOLLOWED = 32 << 20
-"""Characters of links' targets that finding the folders of all files may go through: one may lead through 160,000."""
+"""Characters of links' targets that finding the directories of all files may go through: one may lead through
+160,000."""
 _KINDS = {"0": Kind.FILE, "1": Kind.FILE, "2": Kind.SYMLINK, "5": Kind.DIR, "6": Kind.FIFO}
 
 
@@ -68,7 +70,7 @@ class Unpacker:
     groups: Mapping[str, int] = field(default_factory=dict)
     _owners: dict[str, Deb] = field(default_factory=dict)
     _taken: dict[str, set[str]] = field(default_factory=dict)
-    _folders: dict[str, tuple[str, Inode]] = field(default_factory=dict)
+    _directories: dict[str, tuple[str, Inode]] = field(default_factory=dict)
     _followed: int = field(init=False, default=0)
 
     def __post_init__(self) -> None:
@@ -78,8 +80,8 @@ class Unpacker:
         """Unpack one package.
 
         Raises UnpackError for a conflict with another package and for hostile content: device nodes, a path listed
-        twice, a path below a symbolic link of the same package, a hard link to nothing, very many folders that the
-        package does not list, folders that are reached through very long links.
+        twice, a path below a symbolic link of the same package, a hard link to nothing, very many directories that the
+        package does not list, directories that are reached through very long links.
         """
         made: dict[str, Inode | Member] = {}
         links: set[str] = set()
@@ -91,19 +93,19 @@ class Unpacker:
                 continue
             if self.tree.followed - self._followed > MAX_FOLLOWED:
                 raise UnpackError(
-                    "packages' files lie in folders that are reached through absurdly long links",
+                    "packages' files lie in directories that are reached through absurdly long links",
                     where=Place(package=deb.name, path=path),
                 )
             self._check(deb, member, made, links, above)
-            is_folder, is_link = member.type == "5", member.type == "2"
+            is_directory, is_link = member.type == "5", member.type == "2"
             if is_link:
                 links.add(path)
-            if self.paths.skips(path, folder_or_link=is_folder or is_link):
+            if self.paths.skips(path, directory_or_link=is_directory or is_link):
                 made[path] = member
                 continue
             where = self._diverted(path, deb)
             parent_path, _, name = where.rpartition("/")
-            canonical, parent = self._folder(parent_path, deb)
+            canonical, parent = self._directory(parent_path, deb)
             here = f"{canonical}/{name}"
             if canonical != parent_path and (why := unfit(here)):
                 raise UnpackError(
@@ -113,7 +115,7 @@ class Unpacker:
                 )
             there = parent.children.get(name)
             keep = (is_link and there is not None and there.kind is Kind.DIR) or (
-                is_folder and there is not None and self._is_folder(there, here)
+                is_directory and there is not None and self._is_directory(there, here)
             )
             if not keep:
                 other = self._owners.get(here)
@@ -124,7 +126,7 @@ class Unpacker:
                         self._taken.setdefault(deb.name, set()).add(path)
                         made[path] = member
                         continue
-                    elif there is not None and not is_folder:
+                    elif there is not None and not is_directory:
                         conflicts.append(
                             UnpackError(
                                 "two packages ship the same path",
@@ -139,7 +141,7 @@ class Unpacker:
             inode = self._inode(deb, member, made)
             if there is not None and there.children:
                 raise UnpackError(
-                    "a package ships a file where a folder with files is",
+                    "a package ships a file where a directory with files is",
                     where=Place(package=deb.name, path=path),
                 )
             parent.children[name] = made[path] = inode
@@ -150,7 +152,7 @@ class Unpacker:
     def _check(
         self, deb: Deb, member: Member, made: Mapping[str, Inode | Member], links: set[str], above: set[str]
     ) -> None:
-        """Refuse what no package has a reason to ship. `above` are the folders that members lie in, grown here."""
+        """Refuse what no package has a reason to ship. `above` are the directories that members lie in, grown here."""
         path = member.path
         where = Place(package=deb.name, path=path)
         if member.type in "34":
@@ -160,8 +162,8 @@ class Unpacker:
         if path in made:
             raise UnpackError("a package ships the same path twice", where=where)
         if member.type == "2" and path in above:
-            raise UnpackError("a package ships a symbolic link where it has a folder", where=where)
-        # Every folder is looked at once: a package can be a million files, and a path very deep.
+            raise UnpackError("a package ships a symbolic link where it has a directory", where=where)
+        # Every directory is looked at once: a package can be a million files, and a path very deep.
         parent = path.rpartition("/")[0]
         while parent not in above:
             if parent in links:
@@ -174,7 +176,7 @@ class Unpacker:
             parent = parent.rpartition("/")[0]
         if len(above) > len(deb.members) + MAX_UNLISTED:
             raise UnpackError(
-                "a package's files lie in too many folders that it does not ship",
+                "a package's files lie in too many directories that it does not ship",
                 where=where,
                 why=f"more than {MAX_UNLISTED}",
             )
@@ -183,22 +185,22 @@ class Unpacker:
         diversion = self.diversions.get(path)
         return path if diversion is None or diversion.package == deb.name else diversion.to
 
-    def _folder(self, path: str, deb: Deb) -> tuple[str, Inode]:
+    def _directory(self, path: str, deb: Deb) -> tuple[str, Inode]:
         """The canonical path (without a trailing slash) and inode of a member's parent."""
-        found = self._folders.get(path)
+        found = self._directories.get(path)
         if found is None:
             inode = self.tree.get(path, follow=True)
             if inode is None or inode.kind is not Kind.DIR:
                 raise UnpackError(
-                    "a package ships a path in a folder that is not there",
+                    "a package ships a path in a directory that is not there",
                     where=Place(package=deb.name, path=path),
                     hint="dpkg does not make it either: the package has to ship it",
                 )
             found = (self.tree.resolve(path, follow=True).rstrip("/"), inode)
-            self._folders[path] = found
+            self._directories[path] = found
         return found
 
-    def _is_folder(self, inode: Inode, path: str) -> bool:
+    def _is_directory(self, inode: Inode, path: str) -> bool:
         return inode.kind is Kind.DIR or (inode.kind is Kind.SYMLINK and self.tree.is_dir(path))
 
     def _inode(self, deb: Deb, member: Member, made: Mapping[str, Inode | Member]) -> Inode:

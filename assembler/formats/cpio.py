@@ -93,7 +93,7 @@ def write(tree: Tree) -> Iterator[bytes]:
             data, size = (target,), len(target)
         elif inode.kind is Kind.FILE and left[key] == 0:
             data, size = chunks(inode.content), size_of(inode.content)
-        # A folder's count is 2 whatever it holds; readers only ask whether a file has more names than this one.
+        # A directory's count is 2 whatever it holds; readers only ask whether a file has more names than this one.
         links = 2 if inode.kind is Kind.DIR else names[key]
         header = _member(path, inode, number, links, size)
         yield header
@@ -109,8 +109,8 @@ def write(tree: Tree) -> Iterator[bytes]:
 def read(stream: BinaryIO) -> Tree:
     """The tree that an archive holds, which takes at most ten times its bytes in memory.
 
-    No name has more than 256 levels of folders, but it may lead on through links of the archive. Raises CpioError when
-    it is damaged, or has names outside its root, and TreeError when it contradicts itself.
+    No name has more than 256 levels of directories, but it may lead on through links of the archive. Raises CpioError
+    when it is damaged, or has names outside its root, and TreeError when it contradicts itself.
     """
     tree = Tree()
     linked: dict[int, Inode] = {}

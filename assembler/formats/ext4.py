@@ -51,9 +51,9 @@ def write_ext4(
 ) -> None:
     """Write a file system of `size` bytes with `tree` in it to `out`, replacing it; a raw image with holes.
 
-    `label` is the volume's, at most 16 characters. Its UUID and the seed of its folders' hashes derive from `identity`,
-    any text, by custom a digest of the content. Every time in it that `tree` does not give is `epoch` (seconds), and no
-    time is later. The reporter sees a step "ext4" that counts bytes of the tree's archive.
+    `label` is the volume's, at most 16 characters. Its UUID and the seed of its directories' hashes derive from
+    `identity`, any text, by custom a digest of the content. Every time in it that `tree` does not give is `epoch`
+    (seconds), and no time is later. The reporter sees a step "ext4" that counts bytes of the tree's archive.
 
     Raises AssembleError when the tree does not fit or has extended attributes that mke2fs would drop, and ToolError.
     """

@@ -33,9 +33,9 @@ class FatError(AssembleError):
 
 
 @dataclass(slots=True)
-class _Folder:
+class _Directory:
     files: dict[str, bytes] = field(default_factory=dict)
-    folders: dict[str, "_Folder"] = field(default_factory=dict)
+    directories: dict[str, "_Directory"] = field(default_factory=dict)
 
 
 def write_fat(files: Mapping[str, bytes], *, label: str, epoch: int) -> bytes:
@@ -44,7 +44,7 @@ def write_fat(files: Mapping[str, bytes], *, label: str, epoch: int) -> bytes:
     `label` has at most 11 characters. All times are `epoch` (seconds; the format begins in 1980 and counts two seconds
     at a time, in UTC here). The volume's serial number is a checksum of names and contents. At least 2 MiB.
 
-    Raises FatError for a name that is not 8.3, for a file in the way of a folder, or for too much.
+    Raises FatError for a name that is not 8.3, for a file in the way of a directory, or for too much.
     """
     root = _tree(files)
     if not re.fullmatch(r"[A-Z0-9_ -]{1,11}", label):
@@ -56,8 +56,8 @@ def write_fat(files: Mapping[str, bytes], *, label: str, epoch: int) -> bytes:
     raise FatError("the files are too large for FAT16", hint="2 GiB is the most")
 
 
-def _tree(files: Mapping[str, bytes]) -> _Folder:
-    root = _Folder()
+def _tree(files: Mapping[str, bytes]) -> _Directory:
+    root = _Directory()
     for path, content in sorted(files.items()):
         *parents, name = path[1:].split("/")
         for part in (*parents, name):
@@ -68,12 +68,12 @@ def _tree(files: Mapping[str, bytes]) -> _Folder:
         here = root
         for part in parents:
             if part in here.files:
-                raise FatError("a file is in the way of a folder", where=Place(path=path), why=part)
-            here = here.folders.setdefault(part, _Folder())
-        if name in here.folders:
-            raise FatError("a folder is in the way of a file", where=Place(path=path), why=name)
+                raise FatError("a file is in the way of a directory", where=Place(path=path), why=part)
+            here = here.directories.setdefault(part, _Directory())
+        if name in here.directories:
+            raise FatError("a directory is in the way of a file", where=Place(path=path), why=name)
         here.files[name] = content
-    if len(root.files) + len(root.folders) >= _ROOT_ENTRIES:
+    if len(root.files) + len(root.directories) >= _ROOT_ENTRIES:
         raise FatError("too many entries in the root", why=f"at most {_ROOT_ENTRIES - 1}")
     return root
 
@@ -85,13 +85,13 @@ def _serial(files: Mapping[str, bytes]) -> int:
     return checksum
 
 
-def _clusters(folder: _Folder, size: int, *, top: bool = False) -> int:
-    """Clusters of `size` bytes for a folder and all below it; the root's own entries lie before the clusters."""
-    own = 0 if top else -(-_ENTRY.size * (2 + len(folder.files) + len(folder.folders)) // size)
+def _clusters(directory: _Directory, size: int, *, top: bool = False) -> int:
+    """Clusters of `size` bytes for a directory and all below it; the root's own entries lie before the clusters."""
+    own = 0 if top else -(-_ENTRY.size * (2 + len(directory.files) + len(directory.directories)) // size)
     return (
         own
-        + sum(-(-len(content) // size) for content in folder.files.values())
-        + sum(_clusters(below, size) for below in folder.folders.values())
+        + sum(-(-len(content) // size) for content in directory.files.values())
+        + sum(_clusters(below, size) for below in directory.directories.values())
     )
 
 
@@ -105,7 +105,7 @@ class _Writer:
         self.fat = [0xFFF8, _END]
         self.data = bytearray()
 
-    def image(self, root: _Folder, label: str, serial: int) -> bytes:
+    def image(self, root: _Directory, label: str, serial: int) -> bytes:
         volume = _ENTRY.pack(label.encode().ljust(11), _VOLUME, 0, 0, 0, 0, 0, 0, self.time, self.date, 0, 0)
         entries = volume + self._entries(root, 0)
         table = struct.pack(f"<{len(self.fat)}H", *self.fat).ljust(self.fat_sectors * SECTOR, b"\0")
@@ -135,15 +135,15 @@ class _Writer:
         start = (first - 2) * self.cluster
         self.data[start : start + len(content)] = content
 
-    def _entries(self, folder: _Folder, own: int) -> bytes:
-        """The entries of a folder in cluster `own`, after writing all that is in it."""
+    def _entries(self, directory: _Directory, own: int) -> bytes:
+        """The entries of a directory in cluster `own`, after writing all that is in it."""
         entries = []
-        for name, below in sorted(folder.folders.items()):
-            first = self._allocate(_ENTRY.size * (2 + len(below.files) + len(below.folders)))
+        for name, below in sorted(directory.directories.items()):
+            first = self._allocate(_ENTRY.size * (2 + len(below.files) + len(below.directories)))
             dots = self._entry(b".", _DIRECTORY, first, 0) + self._entry(b"..", _DIRECTORY, own, 0)
             self._put(first, dots + self._entries(below, first))
             entries.append(self._entry(_packed(name), _DIRECTORY, first, 0))
-        for name, content in sorted(folder.files.items()):
+        for name, content in sorted(directory.files.items()):
             first = self._allocate(len(content))
             self._put(first, content)
             entries.append(self._entry(_packed(name), _ARCHIVE, first, len(content)))
@@ -170,7 +170,7 @@ def _dos_time(epoch: int) -> tuple[int, int]:
 
 
 def read_fat(image: bytes) -> dict[str, bytes]:
-    """Every file of a FAT16 image by absolute path (folders without files do not show).
+    """Every file of a FAT16 image by absolute path (directories without files do not show).
 
     Reads what :func:`write_fat` writes, so no long names. Raises FatError when the image is no FAT16 or damaged.
     """

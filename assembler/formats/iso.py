@@ -53,7 +53,7 @@ BOOT_CATALOG = "/boot/grub/boot.cat"
 """Where the boot images are in the image's own file system."""
 
 _DEPTH = 8
-"""Levels of folders that ISO 9660 allows, the root included (6.8.2.1)."""
+"""Levels of directories that ISO 9660 allows, the root included (6.8.2.1)."""
 _PADDING = 150 * BLOCK
 """Zeros at the end of every image: CD drives and kernels read ahead of the last file."""
 _DISK_UNIT = 1 << 20
@@ -99,11 +99,11 @@ def write_iso(
     """Write an image with `files` (absolute path in the image to bytes, slice or host file) to `out`, replacing it.
 
     Everything in it is read-only, owned by root, and dated `epoch` (seconds). Where it is mounted, only root may read
-    the files that match one of `private`: shell patterns, or folders, which end with a slash. `label` is the volume's
-    label, at most 32 characters (16 with Joliet). Folders are made as needed, at most 7 deep. Big files are streamed.
-    Disk signature and GUIDs derive from `identity` (any text, by custom a digest of all inputs) and the files' names
-    and sizes. The reporter sees a step "iso" that counts bytes. The same arguments give the same bytes, whatever clock,
-    time zone or folder.
+    the files that match one of `private`: shell patterns, or directories, which end with a slash. `label` is the
+    volume's label, at most 32 characters (16 with Joliet). Directories are made as needed, at most 7 deep. Big files
+    are streamed. Disk signature and GUIDs derive from `identity` (any text, by custom a digest of all inputs) and the
+    files' names and sizes. The reporter sees a step "iso" that counts bytes. The same arguments give the same bytes,
+    whatever clock, time zone or directory.
 
     Raises IsoError for names, labels or boot images that do not fit, OSError when a file cannot be read or written.
     """
@@ -186,19 +186,19 @@ def _content(entry: Content | Path) -> Content:
 
 
 def _add_files(image: Any, contents: Mapping[str, Content], private: Sequence[str], *, joliet: bool) -> dict[str, str]:
-    """Add all files and their folders; returns the ISO 9660 path that each path got."""
+    """Add all files and their directories; returns the ISO 9660 path that each path got."""
     names = {"/": "/"}
     taken: set[str] = {"/"}
     for path, content in contents.items():
-        for folder in _parents(path):
-            if folder in contents:
-                raise IsoError("a file is in the way of a folder", where=Place(path=folder))
-            if folder not in names:
-                names[folder] = _name(folder, names, taken, is_directory=True)
+        for directory in _parents(path):
+            if directory in contents:
+                raise IsoError("a file is in the way of a directory", where=Place(path=directory))
+            if directory not in names:
+                names[directory] = _name(directory, names, taken, is_directory=True)
                 image.add_directory(
-                    names[folder],
-                    rr_name=posixpath.basename(folder),
-                    joliet_path=folder if joliet else None,
+                    names[directory],
+                    rr_name=posixpath.basename(directory),
+                    joliet_path=directory if joliet else None,
                     file_mode=0o040555,
                 )
         names[path] = _name(path, names, taken, is_directory=False)
@@ -226,10 +226,10 @@ def _parents(path: str) -> list[str]:
 
 def _name(path: str, names: Mapping[str, str], taken: set[str], *, is_directory: bool) -> str:
     """An ISO 9660 path for `path`, unique, of d-characters: 30 of them with level 3 (ECMA-119 7.5, 10.3)."""
-    folder, name = posixpath.split(path)
+    directory, name = posixpath.split(path)
     stem, extension = (name, "") if is_directory else posixpath.splitext(name)
     stem, extension = (re.sub(r"[^A-Z0-9_]", "_", part.upper()) for part in (stem, extension[1:9]))
-    prefix = names[folder].rstrip("/") + "/"
+    prefix = names[directory].rstrip("/") + "/"
     number = 0
     while True:
         suffix = f"_{number}" if number else ""
@@ -279,22 +279,23 @@ class _Reader(io.RawIOBase):
 
 
 def _areas(image: Any) -> Iterator[Area]:
-    """The files and folders of an image, as pycdlib has laid it out, at their places."""
+    """The files and directories of an image, as pycdlib has laid it out, at their places."""
     for path, record in records(image):
         name = f"[folder {path or '/'}]" if record.is_dir() else path
         yield Area(record.extent_location() * BLOCK, record.get_data_length(), name)
 
 
 def records(image: Any) -> Iterator[tuple[str, Any]]:
-    """Path and record of everything in the file system of an open pycdlib `image`: each folder, then the files in it.
+    """Path and record of everything in the file system of an open pycdlib `image`: each directory, then the files in
+    it.
 
     Names are those of Rock Ridge where there are some. The root's path is empty.
     """
     pending = [("", image.get_record(iso_path="/"))]
     while pending:
-        path, folder = pending.pop()
-        yield path, folder
-        for record in folder.children:
+        path, directory = pending.pop()
+        yield path, directory
+        for record in directory.children:
             if record.is_dot() or record.is_dotdot():
                 continue
             name = record.rock_ridge.name() if record.rock_ridge else record.file_identifier()

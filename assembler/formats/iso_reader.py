@@ -112,9 +112,9 @@ class _Reader:
         seen = {root.start}
         left = SHARED * self.size
         while pending:
-            path, depth, folder = pending.pop()
+            path, depth, directory = pending.pop()
             names: set[str] = set()
-            for record in self._joined(folder, path):
+            for record in self._joined(directory, path):
                 inside = f"{path}/{record.name}"
                 if record.name in names:
                     raise self.refused("it has two files with one name", inside)
@@ -143,10 +143,10 @@ class _Reader:
             return None
         return data[at + 6]
 
-    def _joined(self, folder: _Record, path: str) -> Iterator[_Record]:
+    def _joined(self, directory: _Record, path: str) -> Iterator[_Record]:
         """The entries of a directory; a file in several sections (9.1.6) as one, which has to be in one piece."""
         before: _Record | None = None
-        for record in self._records(folder, path):
+        for record in self._records(directory, path):
             whole = record
             if before is not None:
                 if record.name != before.name or before.size % BLOCK or record.directory:
@@ -162,11 +162,11 @@ class _Reader:
         if before is not None:
             raise self.refused("a file has sections that do not follow each other", f"{path}/{before.name}")
 
-    def _records(self, folder: _Record, path: str) -> Iterator[_Record]:
-        self._spend(folder.size, path)
-        for offset in range(0, folder.size, BLOCK):
-            size = min(BLOCK, folder.size - offset)
-            block = self._raw(folder.start * BLOCK + offset, size, path or "/")
+    def _records(self, directory: _Record, path: str) -> Iterator[_Record]:
+        self._spend(directory.size, path)
+        for offset in range(0, directory.size, BLOCK):
+            size = min(BLOCK, directory.size - offset)
+            block = self._raw(directory.start * BLOCK + offset, size, path or "/")
             at = 0
             while at < size and block[at]:
                 record = block[at : at + block[at]]

@@ -18,7 +18,7 @@ MEMORY = "256M"
 _SHOWN = 20
 """Lines of complaint that an error shows."""
 _ROOT_ENTRY = "Empty tar filename"
-"""How mksquashfs complains about the root folder's own entry, which the options stand in for."""
+"""How mksquashfs complains about the root directory's own entry, which the options stand in for."""
 DEFAULT_LEVELS = {"zstd": 3, "gzip": 9}
 """For a root file system of 430 MB, zstd took 3 CPU seconds at level 3 (172 MB), 8 at 6 (165), 50 at 15 (162) and 170
 at 19 (151)."""
@@ -41,7 +41,8 @@ def write_squashfs(
     """Write the image of a tar archive to `out`, replacing it.
 
     `chunks` is the archive: pax, ordered, each path once, every parent named (as tree/tar.py writes it). Owners, modes,
-    times, hard links, devices and extended attributes arrive as they are there; the root folder is 0755 root:root, with
+    times, hard links, devices and extended attributes arrive as they are there; the root directory is 0755 root:root,
+    with
     `epoch`, the image's own time too, in seconds. `level` None takes a sensible one. `processors` limits the threads.
     The reporter sees a step "squashfs" that counts bytes of the archive.
 

@@ -148,7 +148,7 @@ class _File:
 
 
 @dataclass(frozen=True, slots=True)
-class _Folder:
+class _Directory:
     """Where the entries of a directory are, in the directory table."""
 
     block: int
@@ -283,7 +283,7 @@ class Squashfs:
         tree = Tree()
         made: dict[int, tuple[int, Inode]] = {}
         number, tree.root, place = self._inode(self._sblk.root, "/")
-        if not isinstance(place, _Folder):
+        if not isinstance(place, _Directory):
             raise ValueError("its root is no directory")  # noqa: TRY004  as all damage
         made[number] = self._sblk.root, tree.root
         pending = [("", 0, tree.root, place)]
@@ -301,16 +301,16 @@ class Squashfs:
                 known = made.get(there)
                 if known is not None:
                     if known[0] != reference or known[1].kind is Kind.DIR:
-                        # Only damage makes one of two folders, and an endless tree when one holds the other.
-                        raise ValueError(f"{path} is another folder as well, or another file")
+                        # Only damage makes one of two directories, and an endless tree when one holds the other.
+                        raise ValueError(f"{path} is another directory as well, or another file")
                     parent.children[name] = known[1]
                     continue
                 number, inode, place = self._inode(reference, path)
                 if number != there:
-                    raise ValueError(f"{path} is another folder as well, or another file: it has two numbers")
+                    raise ValueError(f"{path} is another directory as well, or another file: it has two numbers")
                 made[number] = reference, inode
                 parent.children[name] = inode
-                if isinstance(place, _Folder):
+                if isinstance(place, _Directory):
                     if depth >= DEPTH:
                         raise ValueError(f"it has directories more than {DEPTH} deep")
                     pending.append((path, depth + 1, inode, place))
@@ -320,7 +320,7 @@ class Squashfs:
                         raise ValueError(f"its files have more than {self._most} bytes, which is more than are read")
         return tree
 
-    def _inode(self, reference: int, path: str) -> tuple[int, Inode, _File | _Folder | None]:
+    def _inode(self, reference: int, path: str) -> tuple[int, Inode, _File | _Directory | None]:
         """The inode at a reference: its number, itself, and where what it holds is."""
         reader = _Metadata(self._block_at, self._sblk.inode_table + (reference >> 16), reference & 0xFFFF)
         raw = reader.record(InodeHeader)
@@ -329,7 +329,7 @@ class Squashfs:
         if basic not in _KINDS:
             raise ValueError(f"{path} is of a kind that no image has")
         inode = Inode(_KINDS[basic], raw.mode & 0o7777, self._owners[raw.uid], self._owners[raw.guid], raw.mtime)
-        place: _File | _Folder | None = None
+        place: _File | _Directory | None = None
         attributes = _NONE
         if inode.kind is Kind.FILE:
             place, attributes = self._file(reader, extended=kind > _EXTENDED)
@@ -338,7 +338,7 @@ class Squashfs:
         elif inode.kind is Kind.DIR:
             raw = reader.record(ExtendedDirectoryInode if kind > _EXTENDED else DirectoryInode)
             attributes = raw.xattr
-            place = _Folder(raw.start_block, raw.offset, max(raw.file_size - 3, 0))
+            place = _Directory(raw.start_block, raw.offset, max(raw.file_size - 3, 0))
         else:
             self._special(reader, inode, path)
             if kind > _EXTENDED:
@@ -369,7 +369,7 @@ class Squashfs:
             (device,) = reader.unpack("<I")
             inode.device = (device >> 8 & 0xFFF, device & 0xFF | device >> 12 & 0xFFF00)
 
-    def _entries(self, place: _Folder, path: str) -> Iterator[tuple[str, int, int]]:
+    def _entries(self, place: _Directory, path: str) -> Iterator[tuple[str, int, int]]:
         """Name, reference and number of each inode in a directory."""
         left = place.size
         reader = _Metadata(self._block_at, self._sblk.directory_table + place.block, place.offset)
@@ -549,7 +549,7 @@ class Squashfs:
         starts = {
             "superblock": 0,
             "inodes": sblk.inode_table,
-            "folders": sblk.directory_table,
+            "directories": sblk.directory_table,
             "fragment table": sblk.fragment_table,
             "export table": sblk.export_table,
             "owner table": sblk.owner_table,

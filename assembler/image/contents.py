@@ -22,10 +22,10 @@ from assembler.errors import AssembleError, Place
 from assembler.formats import zstd
 from assembler.store.objects import sha256_of
 
-FOLDER = "/live/contents"
-INDEX = f"{FOLDER}/contents.json"
-PROVENANCE = f"{FOLDER}/provenance.json"
-RECIPE_FOLDER = "/live/recipe"
+DIRECTORY = "/live/contents"
+INDEX = f"{DIRECTORY}/contents.json"
+PROVENANCE = f"{DIRECTORY}/provenance.json"
+RECIPE_DIRECTORY = "/live/recipe"
 SUMS = "/live/SHA256SUMS"
 SCHEMA = 1
 LISTING = 128 << 20
@@ -58,17 +58,17 @@ def lock_path(name: str) -> str:
 def describe(
     files: Mapping[str, bytes | Path], trees: list[TreeListing], *, about: Mapping[str, Any]
 ) -> dict[str, bytes]:
-    """The files of `FOLDER` for an ISO with `files` by path; `about` is further values of the index."""
+    """The files of `DIRECTORY` for an ISO with `files` by path; `about` is further values of the index."""
     found: dict[str, bytes] = {}
     for tree in trees:
         compressor = zstandard.ZstdCompressor(level=19, write_checksum=True, write_content_size=True)
-        found[f"{FOLDER}/{tree.name}.zst"] = compressor.compress(tree.text)
+        found[f"{DIRECTORY}/{tree.name}.zst"] = compressor.compress(tree.text)
     index = {
         "schema": SCHEMA,
         **about,
         "files": {path: _described(data) for path, data in sorted({**files, **found}.items())},
         "trees": {
-            tree.path: {"listing": f"{FOLDER}/{tree.name}.zst", "sha256": hashlib.sha256(tree.text).hexdigest()}
+            tree.path: {"listing": f"{DIRECTORY}/{tree.name}.zst", "sha256": hashlib.sha256(tree.text).hexdigest()}
             for tree in trees
         },
     }

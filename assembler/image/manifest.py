@@ -39,7 +39,7 @@ class Made:
     inputs: Mapping[str, str]
     """All that went into it but secrets, by name, with digests; see layers/step.py."""
     outputs: tuple[Artifact, ...]
-    """Its files in the output folder."""
+    """Its files in the output directory."""
     contents: Mapping[str, str]
     """SHA-256 of the files of a result that stays in the store: ``filesystem.squashfs``."""
     facts: Mapping[str, Any]
@@ -52,7 +52,7 @@ Layers = Mapping[LayerName, Mapping[str, Made]]
 
 
 def artifacts(layers: Layers) -> tuple[Artifact, ...]:
-    """All files that these layers have in the output folder, by name."""
+    """All files that these layers have in the output directory, by name."""
     found = (artifact for steps in layers.values() for made in steps.values() for artifact in made.outputs)
     return tuple(sorted(found, key=lambda artifact: artifact.name))
 
@@ -72,7 +72,7 @@ class Manifest:
 
     @property
     def artifacts(self) -> tuple[Artifact, ...]:
-        """All files in the output folder but this one, by name."""
+        """All files in the output directory but this one, by name."""
         return artifacts(self.layers)
 
     def json(self) -> bytes:
@@ -81,13 +81,13 @@ class Manifest:
         return (json.dumps(document, indent=2, sort_keys=True) + "\n").encode()
 
 
-def read_layers(folder: Path, *, name: str, architecture: str) -> Layers:
-    """The layers in the manifest of an output folder, which says so itself: see layers/record.py.
+def read_layers(directory: Path, *, name: str, architecture: str) -> Layers:
+    """The layers in the manifest of an output directory, which says so itself: see layers/record.py.
 
     None of them when there is no manifest, or one of another image or format: what cannot be told is built again.
     """
     try:
-        document = jsontext.parse(read_own(folder / FILE, LARGEST), limit=LARGEST)
+        document = jsontext.parse(read_own(directory / FILE, LARGEST), limit=LARGEST)
         if (document["schema"], document["name"], document["architecture"]) != (SCHEMA, name, architecture):
             return {}
         layers = document["layers"]
@@ -120,7 +120,7 @@ def made_of(values: Any) -> Made:
 
 
 def _plain(artifact: Artifact) -> bool:
-    """Whether it has a name in the folder itself, a size and a digest."""
+    """Whether it has a name in the directory itself, a size and a digest."""
     size = artifact.size
     return bool(
         _NAME.fullmatch(artifact.name)

@@ -56,12 +56,12 @@ LEVEL = 12
 """zstd's. Of 11 MB, level 9 makes 3.57 MB, 12 makes 3.56 MB in 1.3 CPU seconds, and 19 makes 2.98 MB in 10.6. Its
 window is within what the kernel's decompressor takes (128 MiB)."""
 
-_FOLDERS = ("dev", "etc", "newroot", "proc", "run", "sys", "tmp", "usr/bin", "usr/lib", "usr/lib64", "usr/sbin")
+_DIRECTORIES = ("dev", "etc", "newroot", "proc", "run", "sys", "tmp", "usr/bin", "usr/lib", "usr/lib64", "usr/sbin")
 _MERGED = ("bin", "lib", "lib64", "sbin")
 
 
 OVER = "usr/lib/livecd/over"
-"""Files that are laid over the root file system, each under its own path below this folder."""
+"""Files that are laid over the root file system, each under its own path below this directory."""
 
 
 class InitrdError(AssembleError):
@@ -84,12 +84,12 @@ class Settings:
     """Seconds in which `auto` has to have read a disk to its end to take it for blank (``livecd.blank_timeout=``)."""
 
 
-def read_scripts(folder: Path) -> dict[str, bytes]:
-    """The files of `folder` (``initramfs/``) by path below it, as :func:`compose` takes them."""
-    paths = sorted(path for path in folder.rglob("*") if path.is_file())
+def read_scripts(directory: Path) -> dict[str, bytes]:
+    """The files of `directory` (``initramfs/``) by path below it, as :func:`compose` takes them."""
+    paths = sorted(path for path in directory.rglob("*") if path.is_file())
     if not paths:
-        raise InitrdError("the scripts of the initramfs are missing", where=Place(file=str(folder)))
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
+        raise InitrdError("the scripts of the initramfs are missing", where=Place(file=str(directory)))
+    return {path.relative_to(directory).as_posix(): path.read_bytes() for path in paths}
 
 
 def _configuration(settings: Settings) -> bytes:
@@ -125,8 +125,8 @@ def compose(
     Raises InitrdError, ElfError, ModuleError or TreeError for what is missing.
     """
     tree = Tree(mtime=rootfs.mtime)
-    for folder in _FOLDERS:
-        tree.mkdir(folder, parents=True)
+    for directory in _DIRECTORIES:
+        tree.mkdir(directory, parents=True)
     tree.chmod("tmp", 0o1777)
     for name in _MERGED:
         tree.symlink(f"usr/{name}", name)
@@ -154,20 +154,20 @@ def compose(
     return tree
 
 
-def _add_modules(tree: Tree, kernel: Kernel, folder: str) -> None:
+def _add_modules(tree: Tree, kernel: Kernel, directory: str) -> None:
     """The modules, with modules.dep and modules.alias as depmod(8) would make them for these alone."""
     modules = kernel.closure(REQUIRED, DRIVERS)
-    places = {module.name: module.path.partition(".ko")[0].partition(f"{folder}/")[2] + ".ko" for module in modules}
+    places = {module.name: module.path.partition(".ko")[0].partition(f"{directory}/")[2] + ".ko" for module in modules}
     needs: list[str] = []
     aliases: list[str] = []
     for module in modules:
-        tree.write(f"{folder}/{places[module.name]}", module.data, parents=True)
+        tree.write(f"{directory}/{places[module.name]}", module.data, parents=True)
         # What is needed first comes last.
         needed = "".join(f" {places[name]}" for name in reversed(module.needs))
         needs.append(f"{places[module.name]}:{needed}\n")
         aliases += (f"alias {alias} {module.name}\n" for alias in module.aliases)
-    tree.write(f"{folder}/modules.dep", "".join(needs).encode(), parents=True)
-    tree.write(f"{folder}/modules.alias", "".join(aliases).encode())
+    tree.write(f"{directory}/modules.dep", "".join(needs).encode(), parents=True)
+    tree.write(f"{directory}/modules.alias", "".join(aliases).encode())
     always = (module.name for module in kernel.closure(REQUIRED))
     tree.write("etc/livecd.modules", "".join(f"{name}\n" for name in always).encode())
 

@@ -170,7 +170,7 @@ def _library(tree: Tree, name: str, machine: int, where: Place) -> str:
     triplet = MULTIARCH.get(machine)
     if triplet is None:
         raise ElfError("a program for a machine that is not known", where=where, why=f"e_machine {machine}")
-    for folder in (f"/usr/lib/{triplet}", f"/lib/{triplet}", "/usr/lib", "/lib"):
-        if "/" not in name and tree.is_file(f"{folder}/{name}"):
-            return f"{folder}/{name}"
+    for directory in (f"/usr/lib/{triplet}", f"/lib/{triplet}", "/usr/lib", "/lib"):
+        if "/" not in name and tree.is_file(f"{directory}/{name}"):
+            return f"{directory}/{name}"
     raise ElfError(f"the library {name} is missing", where=where, hint="is its package locked?")

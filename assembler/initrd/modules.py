@@ -83,21 +83,21 @@ class Kernel:
 
     def __init__(self, tree: Tree, release: str) -> None:
         self._tree = tree
-        self._folder = f"/usr/lib/modules/{release}"
-        if not tree.is_dir(self._folder):
-            raise ModuleError("the kernel's modules are missing", where=Place(path=self._folder))
+        self._directory = f"/usr/lib/modules/{release}"
+        if not tree.is_dir(self._directory):
+            raise ModuleError("the kernel's modules are missing", where=Place(path=self._directory))
         self._paths: dict[str, str] = {}
-        for path, _ in tree.walk(self._folder):
+        for path, _ in tree.walk(self._directory):
             if path.endswith(SUFFIXES):
                 name = _name(path)
                 # depmod.d(5), `search updates built-in`: a module in updates/ overrides the kernel's own.
-                if name not in self._paths or path.startswith(f"{self._folder}/updates/"):
+                if name not in self._paths or path.startswith(f"{self._directory}/updates/"):
                     self._paths[name] = path
         self._builtin = {_name(line) for line in self._lines("modules.builtin")}
         self._aliases: dict[str, list[str]] | None = None
 
     def _lines(self, name: str) -> list[str]:
-        path = f"{self._folder}/{name}"
+        path = f"{self._directory}/{name}"
         return self._tree.read_text(path).splitlines() if self._tree.is_file(path) else []
 
     def builtin(self, name: str) -> bool:
@@ -126,7 +126,7 @@ class Kernel:
             if normal(name) not in self._paths and not self.builtin(name):
                 raise ModuleError(
                     f"the kernel has no module {name}",
-                    where=Place(path=self._folder),
+                    where=Place(path=self._directory),
                     hint="the live system needs it; choose another kernel",
                 )
             self._visit(name, order, frozenset())

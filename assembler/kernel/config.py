@@ -23,7 +23,7 @@ _PLAIN = re.compile(r"[A-Za-z0-9 _.,:=/+@%-]{0,2048}")
 """What strings are made of: nothing in it means anything to a shell within one word, or to make."""
 _WORD = re.compile(r"[A-Za-z0-9_.+-]{0,32}")
 _WORDS = frozenset({"LOCALVERSION", "BUILD_SALT"})
-"""Strings of which names are made: of the release, which folders are called by."""
+"""Strings of which names are made: of the release, which directories are called by."""
 _OF_THE_HOST: Mapping[str, str] = {
     **dict.fromkeys(
         (

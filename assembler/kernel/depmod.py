@@ -23,7 +23,7 @@ _MAGIC, _VERSION = 0xB007F457, 0x00020001
 _PREFIX, _VALUES, _CHILDREN = 0x80000000, 0x40000000, 0x20000000
 _SYMBOL_BUCKETS = 2048
 _SEARCH = ("updates", "")
-"""Folders of modules, highest precedence first, when two modules have one name (depmod.d(5), ``search``)."""
+"""Directories of modules, highest precedence first, when two modules have one name (depmod.d(5), ``search``)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +177,7 @@ def index(
 def depmod(tree: Tree, release: str, *, jobs: int = 2) -> Modules:
     """``depmod RELEASE``: write the index files into ``/lib/modules/RELEASE`` of a tree, and give what was found.
 
-    Raises ModuleError, and TreeError when there is no such folder.
+    Raises ModuleError, and TreeError when there is no such directory.
     """
     top = tree.resolve(f"/lib/modules/{release}", follow=True)
     tree.at(top)
@@ -206,7 +206,7 @@ def depmod(tree: Tree, release: str, *, jobs: int = 2) -> Modules:
 
 
 def _choose(paths: Iterable[str]) -> dict[str, str]:
-    """One path for each module name: of two, the one in the folder that is searched first."""
+    """One path for each module name: of two, the one in the directory that is searched first."""
     chosen: dict[str, str] = {}
     for path in sorted(paths, key=lambda path: (_precedence(path), path)):
         chosen.setdefault(module_name(path), path)
@@ -214,7 +214,7 @@ def _choose(paths: Iterable[str]) -> dict[str, str]:
 
 
 def _precedence(path: str) -> int:
-    return next(rank for rank, folder in enumerate(_SEARCH) if not folder or path.startswith(f"{folder}/"))
+    return next(rank for rank, directory in enumerate(_SEARCH) if not directory or path.startswith(f"{directory}/"))
 
 
 def _unpacked_name(path: str) -> str:

@@ -75,7 +75,7 @@ class Symbols:
 
 
 def read_symbols(tree: Path, architecture: str) -> Symbols:
-    """The symbols of the kernel source in `tree` for `architecture` (``x86``, as folders of arch/ are called)."""
+    """The symbols of the kernel source in `tree` for `architecture` (``x86``, as directories of arch/ are called)."""
     reader = _Reader(tree, architecture)
     reader.read("Kconfig", [])
     return reader.symbols

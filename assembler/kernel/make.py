@@ -1,7 +1,7 @@
 """Running the kernel's own make: constant surroundings, progress by what it compiles, errors that say what broke.
 
 It runs programs that come with the source. They are confined, see tools/confinement.py, to the host's programs and
-headers, the source, and the folder that they compile in.
+headers, the source, and the directory that they compile in.
 """
 
 import errno
@@ -21,12 +21,12 @@ from assembler.progress import SILENT, Reporter
 from assembler.tools.confinement import HOST, HOST_FILES, Confinement, Limits, finish, kill, start, tell
 
 ARCHITECTURES: Mapping[str, tuple[str, str]] = {"amd64": ("x86_64", "x86"), "arm64": ("arm64", "arm64")}
-"""By Debian architecture: what make calls it (ARCH), and its folder below arch/."""
+"""By Debian architecture: what make calls it (ARCH), and its directory below arch/."""
 
 _WORK = re.compile(r"  ([A-Z][A-Z0-9_+ -]{1,8}?)\s+(\S+)$")
 """A line by which make tells that it begins to make a file."""
 _SOURCE, _OBJECTS = "/usr/src/linux", "/usr/src/build"
-"""What debug information and messages say in place of the real folders."""
+"""What debug information and messages say in place of the real directories."""
 _LAST_LINES = 20
 _TROUBLE = re.compile(r"error:|Error \d|undefined reference|No such file|\*\*\*", re.IGNORECASE)
 _FULL = "No space left on device"
@@ -57,18 +57,18 @@ class Make:
     """SOURCE_DATE_EPOCH, seconds: the build's time, as the kernel tells it (``uname -v``)."""
     jobs: int
     cache: Path
-    """ccache's folder, used when there is ccache."""
+    """ccache's directory, used when there is ccache."""
     lock: int | None = None
     """Descriptor of a lock on `objects`, which make and all that it starts hold, too: when this process is killed, no
     other compiles there before they have ended."""
 
     def __post_init__(self) -> None:
-        for folder in (self.tree, self.objects):
+        for directory in (self.tree, self.objects):
             # Make and the shells that it starts would take these for something else than a path.
-            if found := re.search(r"[^\w/.,+@-]", str(folder)):
+            if found := re.search(r"[^\w/.,+@-]", str(directory)):
                 raise MakeError(
-                    "a kernel cannot be built in this folder",
-                    where=Place(file=str(folder)),
+                    "a kernel cannot be built in this directory",
+                    where=Place(file=str(directory)),
                     why=f"its make does not take {found[0]!r} in paths, nor spaces, colons and the like",
                     hint="put the store elsewhere with --store",
                 )

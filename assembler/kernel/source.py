@@ -1,4 +1,4 @@
-"""The source of a kernel: a tarball, alone or in Debian's linux-source package, laid out as a folder."""
+"""The source of a kernel: a tarball, alone or in Debian's linux-source package, laid out as a directory."""
 
 import re
 from pathlib import Path
@@ -22,13 +22,13 @@ class SourceError(AssembleError):
 
 
 def from_package(store: Store, sha256: str, package: str, reporter: Reporter = SILENT) -> Path:
-    """The source in Debian's `package`, whose .deb the store has under `sha256`, as a folder in the store.
+    """The source in Debian's `package`, whose .deb the store has under `sha256`, as a directory in the store.
 
     Raises SourceError when it holds none, and what reading packages and archives raises.
     """
     where = Place(package=package)
 
-    def make(folder: Path) -> None:
+    def make(directory: Path) -> None:
         deb = open_package(store, sha256, package)
         found = [member for member in deb.members if member.type == "0" and _TARBALL.fullmatch(member.path)]
         if len(found) != 1:
@@ -38,19 +38,19 @@ def from_package(store: Store, sha256: str, package: str, reporter: Reporter = S
                 why="there is not one /usr/src/linux-source-*.tar.* in it",
                 hint="name a linux-source-VERSION package in kernel.package",
             )
-        _lay_out(store, Slice(str(deb.data), found[0].offset, found[0].size), folder, where, reporter)
+        _lay_out(store, Slice(str(deb.data), found[0].offset, found[0].size), directory, where, reporter)
 
     return store.derived(_KIND, sha256, make)
 
 
 def from_file(store: Store, sha256: str, name: str, reporter: Reporter = SILENT) -> Path:
-    """The source in a tarball, which the store has under `sha256` and errors call `name`, as a folder in the store.
+    """The source in a tarball, which the store has under `sha256` and errors call `name`, as a directory in the store.
 
     Raises SourceError when it is none, and TarError when it is damaged.
     """
     where = Place(file=name)
     file = store.get(sha256, what=name)
-    return store.derived(_KIND, sha256, lambda folder: _lay_out(store, whole(file), folder, where, reporter))
+    return store.derived(_KIND, sha256, lambda directory: _lay_out(store, whole(file), directory, where, reporter))
 
 
 def release_of(tree: Path) -> str:
@@ -65,7 +65,7 @@ def _head(tree: Path) -> str:
         return stream.read(4096).decode("utf-8", "replace")
 
 
-def _lay_out(store: Store, tarball: Slice, folder: Path, where: Place, reporter: Reporter) -> None:
+def _lay_out(store: Store, tarball: Slice, directory: Path, where: Place, reporter: Reporter) -> None:
     limits = Limits()
     with store.temporary() as archive:
         with Path(tarball.file).open("rb") as stream, archive.open("wb") as out:
@@ -82,7 +82,7 @@ def _lay_out(store: Store, tarball: Slice, folder: Path, where: Place, reporter:
                         before = stream.tell() - tarball.offset
                 except DAMAGE as error:
                     raise SourceError("the source is damaged", where=where, why=str(error)) from error
-        extract(index(archive, where, limits), archive, folder, where)
-    missing = [name for name in _NEEDED if not (folder / name).is_file()]
+        extract(index(archive, where, limits), archive, directory, where)
+    missing = [name for name in _NEEDED if not (directory / name).is_file()]
     if missing:
         raise SourceError("this is no kernel's source", where=where, why=f"it has no {missing[0]}")

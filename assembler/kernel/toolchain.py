@@ -92,10 +92,10 @@ def find(architecture: str, host: str, search: str, *, roots: Sequence[Path] = H
         if not paths[name] and (path := shutil.which(name, path=search))
     ]
     missing = [(tool.name, tool.package) for tool in wanted if paths[tool.name] is None]
-    # Folders with nothing that may be run would hide what later ones have.
+    # Directories with nothing that may be run would hide what later ones have.
     kept = {os.path.dirname(path) for path in (*paths.values(), ccache) if path}  # noqa: PTH120  as PATH has it
     search = os.pathsep.join(
-        folder for folder in search.split(os.pathsep) if folder in kept or below(Path(folder), roots)
+        directory for directory in search.split(os.pathsep) if directory in kept or below(Path(directory), roots)
     )
     gcc = paths["gcc"]
     if gcc:
@@ -133,7 +133,7 @@ def differences(locked: Sequence[LockedTool], found: Sequence[LockedTool]) -> li
 
 def _which(name: str, search: str, roots: Sequence[Path]) -> str | None:
     """The first program `name` of a `PATH` that lies below one of `roots`."""
-    found = (shutil.which(name, path=folder) for folder in search.split(os.pathsep) if folder)
+    found = (shutil.which(name, path=directory) for directory in search.split(os.pathsep) if directory)
     return next((path for path in found if path and below(Path(path), roots)), None)
 
 

@@ -55,8 +55,8 @@ class Wish:
     toolchain: Toolchain
 
 
-def build(wish: Wish, folder: Path, store: Store, *, kind: str, jobs: int = 2, reporter: Reporter = SILENT) -> None:
-    """Make `folder` and compile the kernel into it: `IMAGE`, `CONFIG`, `SYSTEM_MAP`, `RELEASE` and `BUILTIN`.
+def build(wish: Wish, directory: Path, store: Store, *, kind: str, jobs: int = 2, reporter: Reporter = SILENT) -> None:
+    """Make `directory` and compile the kernel into it: `IMAGE`, `CONFIG`, `SYSTEM_MAP`, `RELEASE` and `BUILTIN`.
 
     `kind` is what the store calls such results: the last one tells how long this takes. Raises Problems for a
     configuration that is not what the fragments ask for, MakeError, and OSError for a full disk.
@@ -80,7 +80,7 @@ def build(wish: Wish, folder: Path, store: Store, *, kind: str, jobs: int = 2, r
         expected = _last_count(store, kind, wish.architecture) or _estimate(values)
         done = make.run([target], log, expected=expected, reporter=reporter)
         _check_release((objects / _RELEASE).read_text("utf-8", "replace").strip())
-        folder.mkdir()
+        directory.mkdir()
         made = {
             IMAGE: image,
             CONFIG: ".config",
@@ -89,8 +89,8 @@ def build(wish: Wish, folder: Path, store: Store, *, kind: str, jobs: int = 2, r
             **{name: name for name in BUILTIN},
         }
         for name, path in made.items():
-            shutil.copyfile(objects / path, folder / name)
-        (folder / _COUNT).write_text(f"{wish.architecture} {done}\n", "ascii")
+            shutil.copyfile(objects / path, directory / name)
+        (directory / _COUNT).write_text(f"{wish.architecture} {done}\n", "ascii")
     log.unlink()
 
 
@@ -112,25 +112,25 @@ def configure(
 
 
 def _check_release(release: str) -> None:
-    """Folders are called by it, on the host and in the image."""
+    """Directories are called by it, on the host and in the image."""
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9.+_~-]{0,63}", release):
         raise SourceError("the kernel calls its release by what is no name", why=repr(release[:80]))
 
 
 @contextmanager
 def _objects(store: Store) -> Iterator[tuple[Path, int]]:
-    """An empty folder to compile in, removed afterwards, and the descriptor of its lock. It is always the same one, one
-    build at a time: compilers are told of it, and ccache finds again only what they were told before.
+    """An empty directory to compile in, removed afterwards, and the descriptor of its lock. It is always the same
+    one, one build at a time: compilers are told of it, and ccache finds again only what they were told before.
     """
-    folder = store.root / "tmp" / "kernel"
+    directory = store.root / "tmp" / "kernel"
     with store.locked("kernel-objects") as lock:
-        shutil.rmtree(folder, ignore_errors=True)  # of a build that was killed
+        shutil.rmtree(directory, ignore_errors=True)  # of a build that was killed
         try:
             with store.writing():
-                folder.mkdir()
-            yield folder, lock
+                directory.mkdir()
+            yield directory, lock
         finally:
-            shutil.rmtree(folder, ignore_errors=True)
+            shutil.rmtree(directory, ignore_errors=True)
 
 
 def _new_log(store: Store) -> Path:
@@ -143,7 +143,7 @@ def _new_log(store: Store) -> Path:
 
 
 def cache_of(store: Store, tree: Path) -> Path:
-    """The folder that ccache has for the source `tree`: its own, as programs of the source can write there."""
+    """The directory that ccache has for the source `tree`: its own, as programs of the source can write there."""
     return store.root / "ccache" / tree.name
 
 

@@ -27,13 +27,13 @@ def members(store: Store, sha256: str, names: Mapping[str, str], where: Place) -
     """
     source = store.get(sha256, what=where.package)
 
-    def make(folder: Path) -> None:
-        folder.mkdir()
-        _decompress(source, folder / "data.tar", where)
-        (folder / "index.json").write_text(json.dumps(index(folder / "data.tar", where, LIMITS)), "ascii")
+    def make(directory: Path) -> None:
+        directory.mkdir()
+        _decompress(source, directory / "data.tar", where)
+        (directory / "index.json").write_text(json.dumps(index(directory / "data.tar", where, LIMITS)), "ascii")
 
-    folder = store.derived(_KIND, sha256, make)
-    listed = [Member(*member) for member in json.loads((folder / "index.json").read_bytes())]
+    directory = store.derived(_KIND, sha256, make)
+    listed = [Member(*member) for member in json.loads((directory / "index.json").read_bytes())]
     files = {member.path: member for member in listed if member.type == "0"}
     if missing := [name for name in names if name not in files]:
         raise ArchiveError(
@@ -43,7 +43,8 @@ def members(store: Store, sha256: str, names: Mapping[str, str], where: Place) -
             details=[f"it has {member.path.lstrip('/')}" for member in listed[:20] if member.type == "0"],
         )
     return {
-        target: Slice(str(folder / "data.tar"), files[name].offset, files[name].size) for name, target in names.items()
+        target: Slice(str(directory / "data.tar"), files[name].offset, files[name].size)
+        for name, target in names.items()
     }
 
 

@@ -52,7 +52,7 @@ _V3 = """
 def configuration(containerd: str, *, sandbox: str, cni: str) -> str:
     """The text of config.toml for version `containerd` (``2.3.4``, or a Debian version).
 
-    `sandbox` is the image of pods' sandboxes, which is never collected as garbage; `cni` the folder of CNI plugins.
+    `sandbox` is the image of pods' sandboxes, which is never collected as garbage; `cni` the directory of CNI plugins.
     """
     major, minor = (int(part) for part in re.findall(r"[0-9]+", containerd)[:2])
     if major < 2:

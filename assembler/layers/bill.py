@@ -16,13 +16,13 @@ def bill_step(inputs: Inputs, system: TreeLayer) -> Step:
     """Both bills for the packages, upstream files and container images of the lock, with licences out of `system`."""
     name, lock, epoch = inputs.recipe.name, inputs.lock, inputs.epoch
 
-    def make(folder: Path) -> None:
+    def make(directory: Path) -> None:
         with inputs.reporter.step("sbom"):
             tree = system.compose()
             known = licences(tree, tree.read, [package.name for package in lock.role("rootfs")])
             parts = list(sbom.parts(lock, known))
-            (folder / CYCLONEDX).write_bytes(sbom.cyclonedx(name, epoch, parts))
-            (folder / SPDX).write_bytes(sbom.spdx_document(name, epoch, parts))
+            (directory / CYCLONEDX).write_bytes(sbom.cyclonedx(name, epoch, parts))
+            (directory / SPDX).write_bytes(sbom.spdx_document(name, epoch, parts))
 
     needed = {
         system.step.label: system.step.key,

@@ -1,4 +1,4 @@
-"""The build: from a recipe and its lock to the files in the output folder, step by step."""
+"""The build: from a recipe and its lock to the files in the output directory, step by step."""
 
 import hashlib
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -80,7 +80,7 @@ def former(inputs: Inputs, out: Path) -> Layers:
 
 
 def _done(step: Step, told: Published, made: Outputs, store: Store) -> Made:
-    before = still_there(step, told, made.folder, store)
+    before = still_there(step, told, made.directory, store)
     if before is not None:
         return before
     if not step.kept:

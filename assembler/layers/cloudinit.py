@@ -70,9 +70,9 @@ def layer(inputs: Inputs) -> Step:
     """The recipe's NoCloud seed as an ISO. Raises Problems with everything that cloud-init would stumble over."""
     files = from_recipe(inputs.loaded)
 
-    def make(folder: Path) -> None:
+    def make(directory: Path) -> None:
         write_iso(
-            folder / ISO,
+            directory / ISO,
             {f"/{name}": data for name, data in files.items()},
             label=LABEL,
             epoch=inputs.epoch,

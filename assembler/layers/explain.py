@@ -11,7 +11,8 @@ from assembler.layers.step import CODE, LayerName, Published, Step, published
 from assembler.store.objects import Store
 
 State = Literal["unchanged", "stored", "make", "idle"]
-"""What is in the output folder stays as it is; the result is taken from the store; it is made; nothing asks for it."""
+"""What is in the output directory stays as it is; the result is taken from the store; it is made; nothing asks for
+it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,10 +54,10 @@ def explain(
 def changes(step: Step, told: Published, former: Made | None, out: Path) -> tuple[str, ...]:
     """How the inputs of `step`, `told` as in a manifest, differ from those that `former` was made of, in words."""
     if former is None:
-        return ("not built into this folder before",)
+        return ("not built into this directory before",)
     if former.key == told.key:
         if step.key == told.key or not all(intact(out / artifact.name, artifact) for artifact in former.outputs):
-            return ("its files in this folder are missing, have been changed, or were not made with this store",)
+            return ("its files in this directory are missing, have been changed, or were not made with this store",)
         secrets = ", ".join(sorted(step.secrets)) or "of a step that it is made of"
         return (f"a secret has changed ({secrets}), or it was not made with this store",)
     now = told.inputs

@@ -38,8 +38,8 @@ def _step(inputs: Inputs, root: TreeLayer, suffix: str, make: Callable[[Inputs, 
         **(of_packages("tool", inputs.lock.tools.packages) if suffix != "tar.zst" else {}),
     }
 
-    def run(folder: Path) -> None:
-        make(inputs, root, folder / name)
+    def run(directory: Path) -> None:
+        make(inputs, root, directory / name)
 
     return Step(layer=root.step.layer, name=suffix, inputs=needed, make=run, outputs=(name,), kept=False)
 
@@ -73,8 +73,8 @@ def _tar_zst(inputs: Inputs, root: TreeLayer, out: Path) -> None:
 def _qcow2(inputs: Inputs, root: TreeLayer, out: Path) -> None:
     tree = root.compose()
     wanted = inputs.recipe.artifacts.disk_size
-    with tempfile.TemporaryDirectory(prefix=".ext4-", dir=out.parent) as folder:
-        raw = Path(folder) / "disk.raw"
+    with tempfile.TemporaryDirectory(prefix=".ext4-", dir=out.parent) as directory:
+        raw = Path(directory) / "disk.raw"
         write_ext4(
             tree,
             raw,

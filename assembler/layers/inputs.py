@@ -59,6 +59,6 @@ class Inputs:
         self.fetch(packages)
         return packages
 
-    def folder_of(self, role: str) -> Path:
-        """A folder in the store with the packages of `role`, fetched and laid out."""
+    def directory_of(self, role: str) -> Path:
+        """A directory in the store with the packages of `role`, fetched and laid out."""
         return unpacked(self.store, self.fetched(role))

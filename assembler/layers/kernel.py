@@ -1,4 +1,4 @@
-"""The kernel layer: a kernel image, and the folder of its modules, apart from any root file system.
+"""The kernel layer: a kernel image, and the directory of its modules, apart from any root file system.
 
 `kernel.source = "distro"` takes both out of Debian packages: those of the root file system that come from the kernel's
 source. They stay in the root file system as well, so that dpkg there knows of them. For `"vanilla"` see vanilla.py.
@@ -68,12 +68,12 @@ def distro_layer(inputs: Inputs) -> KernelLayer:
         cached_depmod(inputs.store)(made, distro_kernel(made, package).release)
         return made
 
-    def make(folder: Path) -> None:
+    def make(directory: Path) -> None:
         kernel = distro_kernel(tree(), package)
         for name, content in ((IMAGE, kernel.image), (CONFIG, kernel.config)):
-            with (folder / name).open("wb") as out:
+            with (directory / name).open("wb") as out:
                 out.writelines(chunks(content))
-        (folder / FACTS).write_text(json.dumps({"release": kernel.release}), "ascii")
+        (directory / FACTS).write_text(json.dumps({"release": kernel.release}), "ascii")
 
     needed = {**of_table("kernel", inputs.recipe.kernel), **of_values(epoch=epoch), **of_packages("package", chosen)}
     return KernelLayer(Step(layer="kernel", name="image", inputs=needed, make=make, outputs=(IMAGE, CONFIG)), tree)

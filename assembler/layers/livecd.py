@@ -36,13 +36,18 @@ ISO = "node.iso"
 """Files of the steps' results."""
 SQUASHFS_PATH = f"live/{SQUASHFS}"
 """Where the root file system lies on the ISO."""
-PRIVATE = (f"/{SQUASHFS_PATH}", f"{contents.FOLDER}/rootfs.zst", f"{contents.RECIPE_FOLDER}/", contents.lock_path("*"))
+PRIVATE = (
+    f"/{SQUASHFS_PATH}",
+    f"{contents.DIRECTORY}/rootfs.zst",
+    f"{contents.RECIPE_DIRECTORY}/",
+    contents.lock_path("*"),
+)
 """What nobody but root may read where the ISO is mounted: what has private files in it, or digests of them, and how the
 image was made. Whoever has the ISO itself can read all of it."""
 
 
-def scripts_folder() -> Path:
-    """The folder ``initramfs/``: inside an installed package, or at the top of a checkout."""
+def scripts_directory() -> Path:
+    """The directory ``initramfs/``: inside an installed package, or at the top of a checkout."""
     package = Path(__file__).parent.parent
     installed = package / "initramfs"
     return installed if installed.is_dir() else package.parent / "initramfs"
@@ -51,9 +56,9 @@ def scripts_folder() -> Path:
 def initrd_step(inputs: Inputs, kernel: KernelLayer) -> Step:
     """The initramfs: the packages of the `initrd` role, the files of initramfs/, and modules of `kernel`."""
     recipe, epoch, store = inputs.recipe.livecd, inputs.epoch, inputs.store
-    scripts = initrd.read_scripts(scripts_folder())
+    scripts = initrd.read_scripts(scripts_directory())
 
-    def make(folder: Path) -> None:
+    def make(directory: Path) -> None:
         release = facts(kernel.step.result(store))["release"]
         programs = inputs.fetched("initrd")
         with inputs.reporter.step("initrd"):
@@ -62,8 +67,8 @@ def initrd_step(inputs: Inputs, kernel: KernelLayer) -> Step:
             settings = initrd.Settings(label=recipe.label, state=recipe.state, state_label=recipe.state_label)
             apart = kernel.tree() if kernel.apart else None
             image = initrd.compose(kernel.tree(), tree, release, scripts, settings, over=apart)
-            initrd.write(image, folder / INITRD, epoch)
-            (folder / LISTING).write_text("".join(tree_digest.listing(image)), "ascii")
+            initrd.write(image, directory / INITRD, epoch)
+            (directory / LISTING).write_text("".join(tree_digest.listing(image)), "ascii")
 
     needed = {
         kernel.step.label: kernel.step.key,
@@ -79,10 +84,10 @@ def squashfs_step(inputs: Inputs, root: TreeLayer) -> Step:
     """The root file system as a squashfs."""
     recipe, epoch = inputs.recipe.livecd, inputs.epoch
 
-    def make(folder: Path) -> None:
+    def make(directory: Path) -> None:
         write_squashfs(
             tar.write(root.compose(), latest=epoch),
-            folder / SQUASHFS,
+            directory / SQUASHFS,
             inputs.toolbox(),
             compression=recipe.compression,
             level=recipe.compression_level,
@@ -108,10 +113,10 @@ def iso_step(  # noqa: PLR0917  one a part
     architecture = inputs.lock.architecture
     extra = {
         contents.lock_path(name): inputs.lock_text,
-        **{f"{contents.RECIPE_FOLDER}/{path}": data for path, data in portable(inputs.loaded).items()},
+        **{f"{contents.RECIPE_DIRECTORY}/{path}": data for path, data in portable(inputs.loaded).items()},
     }
 
-    def make(folder: Path) -> None:
+    def make(directory: Path) -> None:
         image, ramfs, system = (step.result(inputs.store) for step in (kernel.step, initramfs, squashfs))
         parts = {
             "boot/vmlinuz": (image, kernels.IMAGE),
@@ -126,7 +131,7 @@ def iso_step(  # noqa: PLR0917  one a part
         sums = sums_of(system.path(SQUASHFS), on_medium)
         boot = live_boot(
             inputs.toolbox(),
-            inputs.folder_of("boot"),
+            inputs.directory_of("boot"),
             architecture=architecture,
             title=name,
             identity=identity,
@@ -141,7 +146,7 @@ def iso_step(  # noqa: PLR0917  one a part
         files: dict[str, bytes | Path] = {
             **boot.files,
             **extra,
-            **{f"{contents.FOLDER}/{file}": bills.path(file) for file in sbom.outputs},
+            **{f"{contents.DIRECTORY}/{file}": bills.path(file) for file in sbom.outputs},
             contents.PROVENANCE: built_from(inputs, subjects),
             contents.SUMS: sums,
             **on_medium,
@@ -161,7 +166,7 @@ def iso_step(  # noqa: PLR0917  one a part
             "kernel_release": facts(image)["release"],
         }
         write_iso(
-            folder / ISO,
+            directory / ISO,
             {**files, **contents.describe(files, trees, about=about)},
             label=recipe.label,
             epoch=epoch,
@@ -170,7 +175,7 @@ def iso_step(  # noqa: PLR0917  one a part
             private=PRIVATE,
             reporter=inputs.reporter,
         )
-        check_size((folder / ISO).stat().st_size, recipe.medium_size)
+        check_size((directory / ISO).stat().st_size, recipe.medium_size)
 
     needed = {
         kernel.step.label: kernel.step.key,

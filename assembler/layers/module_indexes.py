@@ -15,7 +15,7 @@ _KIND = "depmod-1"
 def cached_depmod(store: Store) -> Callable[[Tree, str], None]:
     """A stand-in for :func:`assembler.kernel.depmod.depmod` that keeps the index files in `store`.
 
-    They are found again by what the kernel's folder holds. Raises as depmod does.
+    They are found again by what the kernel's directory holds. Raises as depmod does.
     """
 
     def identity(content: Content) -> object:
@@ -28,13 +28,13 @@ def cached_depmod(store: Store) -> Callable[[Tree, str], None]:
         top = tree.resolve(f"/lib/modules/{release}", follow=True)
         inputs = [[path, identity(inode.content)] for path, inode in tree.walk(top) if inode.kind is Kind.FILE]
 
-        def make(folder: Path) -> None:
-            folder.mkdir()
+        def make(directory: Path) -> None:
+            directory.mkdir()
             for name, data in depmod(tree, release).files.items():
-                (folder / name).write_bytes(data)
+                (directory / name).write_bytes(data)
 
-        folder = store.derived(_KIND, key(inputs=inputs), make)
-        for file in sorted(folder.iterdir()):
+        directory = store.derived(_KIND, key(inputs=inputs), make)
+        for file in sorted(directory.iterdir()):
             tree.write(f"{top}/{file.name}", whole(file))
 
     return run

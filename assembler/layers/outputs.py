@@ -1,4 +1,4 @@
-"""Putting finished files into the folder that the user named: all of them complete, or the old ones untouched."""
+"""Putting finished files into the directory that the user named: all of them complete, or the old ones untouched."""
 
 import os
 import shutil
@@ -15,9 +15,9 @@ from assembler.store.scratch import scratch
 
 @dataclass(slots=True)
 class Outputs:
-    """Files being made below a hidden folder inside `folder`, moved into it together at the end."""
+    """Files being made below a hidden directory inside `directory`, moved into it together at the end."""
 
-    folder: Path
+    directory: Path
     staging: Path
     private: set[str] = field(default_factory=set)
     """Those with secrets: nobody but their owner may read them, whatever the umask."""
@@ -38,16 +38,16 @@ class Outputs:
     def _commit(self) -> None:
         finished = sorted(self.staging.iterdir())
         for path in finished:
-            target = self.folder / path.name
+            target = self.directory / path.name
             if target.is_dir():
                 raise AssembleError(
-                    "a folder is in the way of an output",
+                    "a directory is in the way of an output",
                     where=Place(file=str(target)),
-                    hint="move it away, or name another folder with --out",
+                    hint="move it away, or name another directory with --out",
                 )
         for path in finished:
             path.chmod(0o600 if path.name in self.private else 0o666 & ~_umask())
-            path.replace(self.folder / path.name)
+            path.replace(self.directory / path.name)
 
 
 def _umask() -> int:
@@ -57,25 +57,25 @@ def _umask() -> int:
 
 
 @contextmanager
-def outputs(folder: Path) -> Iterator[Outputs]:
-    """Outputs for `folder`, which is made when it is missing; nothing in it changes when the block fails.
+def outputs(directory: Path) -> Iterator[Outputs]:
+    """Outputs for `directory`, which is made when it is missing; nothing in it changes when the block fails.
 
     Raises AssembleError when it cannot be written, and when its disk is full.
     """
     with ExitStack() as stack:
         try:
-            folder.mkdir(parents=True, exist_ok=True)
-            staging = stack.enter_context(scratch(folder))
+            directory.mkdir(parents=True, exist_ok=True)
+            staging = stack.enter_context(scratch(directory))
             staging.mkdir(mode=0o700)
         except OSError as error:
             raise AssembleError(
-                "the output folder cannot be written",
-                where=Place(file=str(folder)),
+                "the output directory cannot be written",
+                where=Place(file=str(directory)),
                 why=error.strerror or str(error),
                 hint="name another one with --out",
             ) from error
         try:
-            made = Outputs(folder, staging)
+            made = Outputs(directory, staging)
             yield made
             made._commit()  # noqa: SLF001  the other half of this class
         except OSError as error:
@@ -83,8 +83,8 @@ def outputs(folder: Path) -> Iterator[Outputs]:
             if error.errno not in FULL:
                 raise
             raise AssembleError(
-                "the disk of the output folder is full",
-                where=Place(file=str(folder)),
+                "the disk of the output directory is full",
+                where=Place(file=str(directory)),
                 why=error.strerror or str(error),
-                hint="make room there, or name another folder with --out",
+                hint="make room there, or name another directory with --out",
             ) from error

@@ -3,7 +3,7 @@
 That key, unlike the one in a manifest, depends on secrets. So that manifests of what has secrets count, too, the store
 also has a mark for each pair of a published key and what was made.
 
-An output folder may come from anybody, and its manifest proves nothing. A file in it counts as built only when it is
+An output directory may come from anybody, and its manifest proves nothing. A file in it counts as built only when it is
 what this store has recorded for that key.
 """
 

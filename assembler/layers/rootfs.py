@@ -60,11 +60,11 @@ def tree_layer(
     """The layer whose tree `compose` makes of `inputs` and `secrets`, at most once."""
     once = cache(compose)
 
-    def make(folder: Path) -> None:
+    def make(directory: Path) -> None:
         tree = once()
         lines = list(digest.listing(tree))
-        (folder / LISTING).write_text("".join(lines), "ascii")
-        (folder / FACTS).write_text(json.dumps({"tree_sha256": digest.digest(lines), **extent(tree)}), "ascii")
+        (directory / LISTING).write_text("".join(lines), "ascii")
+        (directory / FACTS).write_text(json.dumps({"tree_sha256": digest.digest(lines), **extent(tree)}), "ascii")
 
     step = Step(layer=layer, name="tree", inputs=inputs, secrets=secrets, make=make)
     return TreeLayer(name=name, step=step, compose=once)

@@ -29,7 +29,7 @@ CODE = "assembler"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """One result of a layer: a folder with files."""
+    """One result of a layer: a directory with files."""
 
     layer: LayerName
     name: str
@@ -38,17 +38,18 @@ class Step:
     """All that decides what comes out: a name for people (``rootfs.hostname``, ``package curl``), and a digest, perhaps
     with a version before it."""
     make: Callable[[Path], None]
-    """Writes the result into the folder given, which is there and empty. Raises AssembleError, and OSError for a full
-    disk."""
+    """Writes the result into the directory given, which is there and empty. Raises AssembleError, and OSError for a
+    full disk."""
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
     """More of the same, as digests of what is secret, or as good as given away by its digest (a password, a private
     file). They decide the key; nothing that is written for others tells of them."""
     outputs: tuple[str, ...] = ()
-    """Those files of the result that go into the output folder."""
+    """Those files of the result that go into the output directory."""
     discreet: bool = False
     """Whether nothing of secrets, in this step or in those that it is made of, is in its outputs."""
     kept: bool = True
-    """Whether the result stays in the store; otherwise it is made in the output folder, for others do not need it."""
+    """Whether the result stays in the store; otherwise it is made in the output directory, for others do not need
+    it."""
 
     @property
     def label(self) -> str:
@@ -74,31 +75,31 @@ class Step:
     def result(self, store: Store) -> "Result":
         """The result, made when the store does not have it."""
 
-        def make(folder: Path) -> None:
-            files = folder / "files"
+        def make(directory: Path) -> None:
+            files = directory / "files"
             files.mkdir(parents=True)
             self.make(files)
             digests = {
                 path.relative_to(files).as_posix(): sha256_of(path) for path in files.rglob("*") if path.is_file()
             }
-            (folder / _DIGESTS).write_text(json.dumps(digests, sort_keys=True), "ascii")
+            (directory / _DIGESTS).write_text(json.dumps(digests, sort_keys=True), "ascii")
 
-        folder = store.derived(self._kind, self.key, make, sound=_sound)
-        return Result(folder / "files", _digests(folder))
+        directory = store.derived(self._kind, self.key, make, sound=_sound)
+        return Result(directory / "files", _digests(directory))
 
     @property
     def _kind(self) -> str:
         return f"layer-{self.label}-1"
 
 
-def _digests(folder: Path) -> dict[str, str]:
-    return dict(json.loads((folder / _DIGESTS).read_bytes()))
+def _digests(directory: Path) -> dict[str, str]:
+    return dict(json.loads((directory / _DIGESTS).read_bytes()))
 
 
-def _sound(folder: Path) -> bool:
+def _sound(directory: Path) -> bool:
     """Whether the files of a result in the store are still what was made."""
     try:
-        return all(sha256_of(folder / "files" / name) == digest for name, digest in _digests(folder).items())
+        return all(sha256_of(directory / "files" / name) == digest for name, digest in _digests(directory).items())
     except (OSError, ValueError):
         return False
 
@@ -136,13 +137,13 @@ def secrets_sha256(steps: Iterable[Step]) -> str:
 class Result:
     """What a step made, in the store."""
 
-    folder: Path
+    directory: Path
     digests: Mapping[str, str]
-    """SHA-256 (hex) by path below `folder`."""
+    """SHA-256 (hex) by path below `directory`."""
 
     def path(self, name: str) -> Path:
         """The file `name`."""
-        return self.folder / name
+        return self.directory / name
 
 
 def facts(result: Result) -> dict[str, Any]:

@@ -51,7 +51,7 @@ def layer(inputs: Inputs) -> KernelLayer:
         **{f"program {tool.name}": tool.version for tool in versions},
     }
 
-    def compile_into(folder: Path) -> None:
+    def compile_into(directory: Path) -> None:
         if isinstance(tools, ToolchainError):
             raise tools
         # The lock's word is not enough for what runs here; a tarball is what the recipe itself says.
@@ -79,35 +79,35 @@ def layer(inputs: Inputs) -> KernelLayer:
             epoch=epoch,
             toolchain=tools,
         )
-        build(wish, folder, store, kind=_KIND, jobs=inputs.jobs, reporter=reporter)
+        build(wish, directory, store, kind=_KIND, jobs=inputs.jobs, reporter=reporter)
 
     def compiled() -> Path:
         return store.derived(_KIND, digest(inputs=identity), compile_into)
 
     @cache
     def tree() -> Tree:
-        folder = compiled()
-        release = (folder / RELEASE).read_text("ascii").strip()
+        directory = compiled()
+        release = (directory / RELEASE).read_text("ascii").strip()
         made = Tree(mtime=epoch)
         top = f"/usr/lib/modules/{release}"
         made.mkdir(top, parents=True)
         made.mkdir("/boot")
         made.symlink("usr/lib", "/lib")
         for name in BUILTIN:
-            made.write(f"{top}/{name}", whole(folder / name))
-        made.write(f"/boot/config-{release}", whole(folder / CONFIG))
+            made.write(f"{top}/{name}", whole(directory / name))
+        made.write(f"/boot/config-{release}", whole(directory / CONFIG))
         cached_depmod(store)(made, release)
         return made
 
-    def make(folder: Path) -> None:
+    def make(directory: Path) -> None:
         source = compiled()
         for name in (IMAGE, CONFIG, SYSTEM_MAP):
-            shutil.copyfile(source / name, folder / name)
+            shutil.copyfile(source / name, directory / name)
         facts = {
             "release": (source / RELEASE).read_text("ascii").strip(),
             "toolchain": {tool.name: tool.version for tool in versions},
         }
-        (folder / FACTS).write_text(json.dumps(facts), "ascii")
+        (directory / FACTS).write_text(json.dumps(facts), "ascii")
 
     outputs = (IMAGE, CONFIG, SYSTEM_MAP)
     return KernelLayer(

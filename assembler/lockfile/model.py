@@ -139,7 +139,7 @@ class LockedOutput:
     """A file that building makes."""
 
     name: str
-    """Its name in the output folder: ``node.iso``."""
+    """Its name in the output directory: ``node.iso``."""
     size: int
     """Bytes."""
     sha256: str

@@ -200,7 +200,7 @@ def write_lock(path: Path, lock: Lock) -> None:
             "the lock cannot be written",
             where=Place(file=str(path)),
             why=error.strerror or str(error),
-            hint="it lies beside the recipe: copy that to a folder of yours, or see that there is room",
+            hint="it lies beside the recipe: copy that to a directory of yours, or see that there is room",
         ) from error
 
 

@@ -1,7 +1,7 @@
 """The shapes of values in Debian's indices, and so in locks: what is none of these is refused, whoever signed it.
 
 Names, versions and architectures as in deb-control(5) and deb-version(7), in lower case where Debian policy (5.6.1) has
-it so; paths are relative, and mean nothing to a file system but folders and a file.
+it so; paths are relative, and mean nothing to a file system but directories and a file.
 """
 
 SHA256 = r"[0-9a-f]{64}"

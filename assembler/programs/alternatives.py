@@ -112,8 +112,8 @@ def _apply(tree: Tree, group: _Group, choice: _Choice) -> None:
     for slave, link in group.slave_links.items():
         target = choice.slaves.get(slave)
         if target is not None and tree.exists(target):
-            folder = posixpath.dirname(link)
-            if tree.is_dir(folder):
+            directory = posixpath.dirname(link)
+            if tree.is_dir(directory):
                 _point(tree, slave, link, target)
         else:
             _unlink(tree, slave, link)

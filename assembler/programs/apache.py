@@ -11,7 +11,7 @@ _CONFIG = "/etc/apache2"
 _STATE = "/var/lib/apache2"
 PROGRAMS = {"a2enmod": ("mods", "module", ".load"), "a2enconf": ("conf", "conf", ".conf"),
           "a2ensite": ("sites", "site", ".conf")}  # fmt: skip
-"""Per program: the stem of its folders, what its notes are filed under, the end of its files' names."""
+"""Per program: the stem of its directories, what its notes are filed under, the end of its files' names."""
 
 
 class ApacheError(AssembleError):
@@ -49,12 +49,12 @@ def _enable(tree: Tree, program: str, name: str, by: str) -> None:
     for end in dict.fromkeys((".conf", suffix)) if program == "a2enmod" else (suffix,):
         if tree.exists(f"{available}/{name}{end}"):
             tree.symlink(f"../{stem}-available/{name}{end}", f"{enabled}/{name}{end}")
-    folder = f"{_STATE}/{kind}"
-    if tree.is_dir(folder):
-        notes = [path for path, inode in tree.walk(folder) if inode.kind is Kind.FILE and path.endswith(f"/{name}")]
+    directory = f"{_STATE}/{kind}"
+    if tree.is_dir(directory):
+        notes = [path for path, inode in tree.walk(directory) if inode.kind is Kind.FILE and path.endswith(f"/{name}")]
         for path in notes:
             tree.remove(path)
-    tree.write(f"{folder}/enabled_by_{by}/{name}", b"", parents=True)
+    tree.write(f"{directory}/enabled_by_{by}/{name}", b"", parents=True)
 
 
 def _header(text: str) -> Iterator[tuple[str, list[str]]]:

@@ -1,4 +1,4 @@
-"""update-ca-certificates(8): trusted certificates as one bundle and as a folder that OpenSSL can look into.
+"""update-ca-certificates(8): trusted certificates as one bundle and as a directory that OpenSSL can look into.
 
 Hooks under ``/etc/ca-certificates/update.d`` are not run.
 """
@@ -32,13 +32,13 @@ _HEADER = """\
 """
 
 
-def _below(tree: Tree, folder: str) -> list[str]:
-    """The ``.crt`` files below a folder, links to files included, sorted."""
-    if not tree.is_dir(folder):
+def _below(tree: Tree, directory: str) -> list[str]:
+    """The ``.crt`` files below a directory, links to files included, sorted."""
+    if not tree.is_dir(directory):
         return []
-    top = tree.resolve(folder, follow=True)
+    top = tree.resolve(directory, follow=True)
     return sorted(
-        folder + path[len(top) :] for path, _ in tree.walk(top) if path.endswith(".crt") and tree.is_file(path)
+        directory + path[len(top) :] for path, _ in tree.walk(top) if path.endswith(".crt") and tree.is_file(path)
     )
 
 

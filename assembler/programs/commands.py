@@ -62,7 +62,7 @@ class Machine:
 
     def program(self, name: str) -> bool:
         """Whether `name` is found in the image's PATH and may be executed."""
-        return name not in self.hidden and any(_is_executable(self.tree, f"{folder}/{name}") for folder in PATH)
+        return name not in self.hidden and any(_is_executable(self.tree, f"{directory}/{name}") for directory in PATH)
 
     def write(self, path: str, content: Content) -> None:
         """Write a file as a shell's ``>`` does under umask 022."""
@@ -255,9 +255,9 @@ def _runit_helper(arguments: list[str]) -> Action | None:
         return None
 
     def run(machine: Machine) -> int:
-        folder, name = "/etc/runit/runsvdir/default", machine.environment.get("NAME", "")
-        links = (f"{folder}/.{name}", f"{folder}/{name}")
-        enabled = machine.environment.get("ENABLE") == "yes" and machine.tree.is_dir(folder)
+        directory, name = "/etc/runit/runsvdir/default", machine.environment.get("NAME", "")
+        links = (f"{directory}/.{name}", f"{directory}/{name}")
+        enabled = machine.environment.get("ENABLE") == "yes" and machine.tree.is_dir(directory)
         if enabled and not any(machine.tree.lexists(link) for link in links):
             machine.tree.symlink(f"/etc/sv/{name}", links[1])
         return 0
@@ -611,8 +611,8 @@ def _ln(arguments: list[str]) -> Action | None:
             return 0
         text = target
         if "r" in options:
-            folder = machine.tree.resolve(posixpath.dirname(place) or "/", follow=True)
-            text = posixpath.relpath(machine.tree.resolve(target, follow=True), folder)
+            directory = machine.tree.resolve(posixpath.dirname(place) or "/", follow=True)
+            text = posixpath.relpath(machine.tree.resolve(target, follow=True), directory)
         machine.tree.symlink(text, place)
         return 0
 
@@ -625,7 +625,7 @@ def _is_real_dir(tree: Tree, path: str) -> bool:
 
 
 def _into(tree: Tree, source: str, path: str) -> str:
-    """`path`, or the name of `source` in it when it is a folder."""
+    """`path`, or the name of `source` in it when it is a directory."""
     return f"{path.rstrip('/')}/{posixpath.basename(source.rstrip('/'))}" if tree.is_dir(path) else path
 
 

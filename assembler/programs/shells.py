@@ -12,8 +12,8 @@ _SHELLS = "/etc/shells"
 def update_shells(tree: Tree) -> None:
     """Add the shells that packages declare, each also by its path without links, and drop those they no longer do."""
     packaged: dict[str, None] = {}
-    folder = f"{_TEMPLATE}.d"
-    for path in [_TEMPLATE, *(f"{folder}/{name}" for name in tree.names(folder))]:
+    directory = f"{_TEMPLATE}.d"
+    for path in [_TEMPLATE, *(f"{directory}/{name}" for name in tree.names(directory))]:
         for shell in _read(tree, path):
             packaged[shell] = None
             packaged[posixpath.join(tree.resolve(posixpath.dirname(shell), follow=True), posixpath.basename(shell))] = (

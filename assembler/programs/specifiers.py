@@ -8,7 +8,7 @@ from assembler.errors import AssembleError, Place
 from assembler.tree.staging import Kind, Tree
 
 CONF_ROOTS = ("/etc", "/run", "/usr/local/lib", "/usr/lib")
-"""Folders that hold ``*.d`` folders, highest precedence first (tmpfiles.d(5), "Configuration Directories")."""
+"""Directories that hold ``*.d`` directories, highest precedence first (tmpfiles.d(5), "Configuration Directories")."""
 _ESCAPES = {"a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v", "s": " "}
 _NUMBERED = re.compile(r"x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|([0-7]{3})")
 
@@ -31,26 +31,27 @@ def is_masked(tree: Tree, path: str) -> bool:
 
 
 def conf_files(
-    tree: Tree, folder: str, names: Sequence[str] = (), *, roots: Sequence[str] = CONF_ROOTS, suffix: str = ".conf"
+    tree: Tree, directory: str, names: Sequence[str] = (), *, roots: Sequence[str] = CONF_ROOTS, suffix: str = ".conf"
 ) -> list[str]:
-    """Absolute paths of the files in ``folder`` under all roots, the first root winning for each name, sorted by name.
+    """Absolute paths of the files in ``directory`` under all roots, the first root winning for each name, sorted by
+    name.
 
     With `names` (or absolute paths), those files in the order given; ConfError when one is in no root.
     """
     if names:
         found = []
         for name in names:
-            candidates = [name] if name.startswith("/") else [f"{root}/{folder}/{name}" for root in roots]
+            candidates = [name] if name.startswith("/") else [f"{root}/{directory}/{name}" for root in roots]
             path = next((path for path in candidates if tree.is_file(path)), None)
             if path is None:
-                raise ConfError(f"there is no {name} in {folder}", hint="the package that ships it may be missing")
+                raise ConfError(f"there is no {name} in {directory}", hint="the package that ships it may be missing")
             found.append(path)
         return found
     paths: dict[str, str] = {}
     for root in roots:
-        for name in tree.names(f"{root}/{folder}"):
+        for name in tree.names(f"{root}/{directory}"):
             if name.endswith(suffix):
-                paths.setdefault(name, f"{root}/{folder}/{name}")
+                paths.setdefault(name, f"{root}/{directory}/{name}")
     return [paths[name] for name in sorted(paths) if tree.is_file(paths[name]) and not is_masked(tree, paths[name])]
 
 
@@ -128,7 +129,7 @@ class Specifiers:
     def _values(self) -> dict[str, str]:
         release = self._os_release
         values = {
-            "%": "%", "t": "/run", "S": "/var/lib", "C": "/var/cache", "L": "/var/log", "E": "/etc", "T": "/tmp",  # noqa: S108  names of folders in the image
+            "%": "%", "t": "/run", "S": "/var/lib", "C": "/var/cache", "L": "/var/log", "E": "/etc", "T": "/tmp",  # noqa: S108  names of directories in the image
             "V": "/var/tmp", "u": "root", "U": "0", "g": "root", "G": "0", "h": "/root", "s": "/bin/sh",  # noqa: S108  likewise
             "o": release.get("ID", ""), "w": release.get("VERSION_ID", ""), "M": release.get("IMAGE_ID", ""),
             "A": release.get("IMAGE_VERSION", ""), "B": release.get("BUILD_ID", ""), "W": release.get("VARIANT_ID", ""),

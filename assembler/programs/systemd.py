@@ -86,16 +86,16 @@ class Systemctl:
         self.search = _USER_PATH if user else _SYSTEM_PATH
         self.config = self.search[0]
         self._presets: list[tuple[str, str, list[str]]] | None = None
-        self._preset_folder = "systemd/user-preset" if user else "systemd/system-preset"
+        self._preset_directory = "systemd/user-preset" if user else "systemd/system-preset"
 
     # --- looking -------------------------------------------------------------------------------------------------
 
     def find(self, name: str) -> str | None:
         """The path of the file for a unit, or of its template; None when there is none."""
         for candidate in dict.fromkeys((name, template_of(name))):
-            for folder in self.search:
-                if self.tree.lexists(f"{folder}/{candidate}"):
-                    return f"{folder}/{candidate}"
+            for directory in self.search:
+                if self.tree.lexists(f"{directory}/{candidate}"):
+                    return f"{directory}/{candidate}"
         return None
 
     def _is_masked(self, name: str) -> bool:
@@ -225,7 +225,7 @@ class Systemctl:
         found = self.tree.get(link)
         if found is not None and not self._leads_to(found, link, target):
             if found.kind is Kind.SYMLINK and link.count("/") > self.config.count("/") + 1:
-                self.tree.remove(link)  # in a .wants folder only the name counts
+                self.tree.remove(link)  # in a .wants directory only the name counts
             else:
                 raise UnitError("a file is in the way of a link to a unit", where=Place(path=link))
         if found is None or found.target != target:
@@ -261,9 +261,9 @@ class Systemctl:
                 name, target = posixpath.basename(path), posixpath.basename(inode.target)
                 if {name, template_of(name), target} & gone:
                     self.tree.remove(path)
-                    folder = posixpath.dirname(path)
-                    if folder != self.config and not self.tree.names(folder):
-                        self.tree.remove(folder)
+                    directory = posixpath.dirname(path)
+                    if directory != self.config and not self.tree.names(directory):
+                        self.tree.remove(directory)
                     if name not in gone:
                         gone.add(name)
                     changed = True
@@ -309,7 +309,7 @@ class Systemctl:
         """All rules of systemd.preset(5) in the order they are tried: action, pattern, instances."""
         if self._presets is None:
             self._presets = []
-            for path in conf_files(self.tree, self._preset_folder, suffix=".preset"):
+            for path in conf_files(self.tree, self._preset_directory, suffix=".preset"):
                 for line in self.tree.read_text(path).splitlines():
                     words = line.split()
                     if words and words[0] in {"enable", "disable", "ignore"} and len(words) > 1:
@@ -352,9 +352,9 @@ class Systemctl:
         """``systemctl preset-all``: what first boot does, too. Aliases are passed over, and what cannot be enabled."""
         names = {
             name
-            for folder in self.search
-            for name in self.tree.names(folder)
-            if UNIT_NAME.fullmatch(name) and self.tree.at(f"{folder}/{name}").kind is Kind.FILE
+            for directory in self.search
+            for name in self.tree.names(directory)
+            if UNIT_NAME.fullmatch(name) and self.tree.at(f"{directory}/{name}").kind is Kind.FILE
         }
         for name in sorted(names):
             with suppress(UnitError):
@@ -433,7 +433,7 @@ class _Helper:
             raise UnitError("deb-systemd-helper cannot read the unit", where=Place(path=path))
         unit = wanted = posixpath.basename(path)
         links: list[tuple[str, str]] = []
-        folders: list[str] = []
+        directories: list[str] = []
         for line in self.tree.read_text(path).split("\n"):
             match = re.match(r"\s*(WantedBy|RequiredBy|Also|Alias)=(.+)$", line, re.IGNORECASE)
             if match:
@@ -443,7 +443,7 @@ class _Helper:
                     name = quoted[2] if quoted else word
                     if key in {"wantedby", "requiredby"}:
                         exact = "" if quoted else {"WantedBy": ".wants", "RequiredBy": ".requires"}.get(match[1], "")
-                        folders.append(f"{self.etc}/{name}{exact}")
+                        directories.append(f"{self.etc}/{name}{exact}")
                     elif key == "alias" and name != unit:
                         links.append((path, f"{self.etc}/{quoted[1] if quoted else value}"))
                     elif key == "also" and name != unit and name not in visited:
@@ -453,7 +453,7 @@ class _Helper:
             if match:
                 template = re.fullmatch(r"(.*@)(\.\w+)", unit)
                 wanted = f"{template[1]}{match[2]}{template[2]}" if template else unit
-        return links + [(path, f"{folder}/{wanted}") for folder in folders]
+        return links + [(path, f"{directory}/{wanted}") for directory in directories]
 
     def _is_link(self, path: str) -> bool:
         inode = self.tree.get(path)
@@ -521,24 +521,24 @@ class _Helper:
 
     def disable(self, name: str, *, purge: bool) -> None:
         self.remove_links(self.find(name), purge=purge)
-        for folder in (
+        for directory in (
             "/var/lib/systemd/deb-systemd-helper-enabled",
             "/var/lib/systemd/deb-systemd-user-helper-enabled",
         ):
-            self._prune(folder)
+            self._prune(directory)
         for root in ("/etc/systemd/system", "/etc/systemd/user"):
             for below in self.tree.names(root):
                 self._prune(f"{root}/{below}")
 
-    def _prune(self, folder: str) -> None:
-        """Remove a folder and those below it, so far as they are empty."""
-        inode = self.tree.get(folder)
+    def _prune(self, directory: str) -> None:
+        """Remove a directory and those below it, so far as they are empty."""
+        inode = self.tree.get(directory)
         if inode is None or inode.kind is not Kind.DIR:
             return
-        for name in self.tree.names(folder):
-            self._prune(f"{folder}/{name}")
+        for name in self.tree.names(directory):
+            self._prune(f"{directory}/{name}")
         if not inode.children:
-            self.tree.remove(folder)
+            self.tree.remove(directory)
 
     def mask(self, name: str) -> None:
         name = posixpath.basename(self.find(name))
@@ -555,8 +555,11 @@ class _Helper:
         if inode is not None and inode.target == "/dev/null" and self.tree.exists(state):
             self.tree.remove(link)
             self.tree.remove(state)
-        for folder in ("/var/lib/systemd/deb-systemd-helper-masked", "/var/lib/systemd/deb-systemd-user-helper-masked"):
-            self._prune(folder)
+        for directory in (
+            "/var/lib/systemd/deb-systemd-helper-masked",
+            "/var/lib/systemd/deb-systemd-user-helper-masked",
+        ):
+            self._prune(directory)
 
 
 def deb_systemd_helper(tree: Tree, arguments: Sequence[str], *, has_systemctl: bool | None = None) -> bool:

@@ -76,7 +76,7 @@ def update_rcd(tree: Tree, arguments: Sequence[str]) -> None:
         if not links:
             raise InitScriptError(f"{script} has no links to {action}", where=Place(path="/etc/rc2.d"))
         for link in links:
-            folder, _, name = link.rpartition("/")
-            tree.rename(link, f"{folder}/{'S' if action == 'enable' else 'K'}{name[1:]}")
+            directory, _, name = link.rpartition("/")
+            tree.rename(link, f"{directory}/{'S' if action == 'enable' else 'K'}{name[1:]}")
     else:
         raise UsageError(f"update-rc.d knows no action {action!r}")

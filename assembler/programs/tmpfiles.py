@@ -1,9 +1,9 @@
 """systemd-tmpfiles(8) ``--create`` on a tree that is not running, after tmpfiles.d(5) of systemd 257.
 
-Lines for folders that are mounted over at boot (:data:`VOLATILE`) and lines marked ``!`` are for the running system and
-are passed over, as are lines that depend on a credential (``^``) or on what only a running machine knows (``%m`` before
-there is a machine id, ``%b``). ACLs (``a``, ``A``) and file attributes (``h``, ``H``) cannot be kept in an image;
-systemd-tmpfiles-setup.service sets them at boot. ``--remove`` and ``--clean`` are not here.
+Lines for directories that are mounted over at boot (:data:`VOLATILE`) and lines marked ``!`` are for the running
+system and are passed over, as are lines that depend on a credential (``^``) or on what only a running machine knows
+(``%m`` before there is a machine id, ``%b``). ACLs (``a``, ``A``) and file attributes (``h``, ``H``) cannot be kept
+in an image; systemd-tmpfiles-setup.service sets them at boot. ``--remove`` and ``--clean`` are not here.
 """
 
 import base64
@@ -20,13 +20,13 @@ from assembler.programs.specifiers import ConfError, NoValue, Specifiers, conf_f
 from assembler.tree.bounds import MAX_MAJOR, MAX_MINOR
 from assembler.tree.staging import Inode, Kind, Tree
 
-VOLATILE = ("/dev", "/proc", "/run", "/sys", "/tmp")  # noqa: S108  folders of the image
-"""Folders whose contents in an image nobody sees."""
+VOLATILE = ("/dev", "/proc", "/run", "/sys", "/tmp")  # noqa: S108  directories of the image
+"""Directories whose contents in an image nobody sees."""
 _FACTORY = "/usr/share/factory"
 _GLOBS = "wxXrRzZtTaAhHem"
 _OWNERS = "fFdDvqQpLcbCwexXrR"
 _NOT_AT_BUILD = "xXrRaAhH"
-_FOLDERS = "dDvqQ"
+_DIRECTORIES = "dDvqQ"
 
 
 class TmpfilesError(AssembleError):
@@ -121,7 +121,7 @@ def _parse(accounts: Accounts, specifiers: Specifiers, text: str, where: Place) 
     if not path.startswith("/"):
         raise TmpfilesError("the path is not absolute", where=where)
     path = "/" + path.lstrip("/")
-    if any(path == folder or path.startswith(folder + "/") for folder in VOLATILE):
+    if any(path == directory or path.startswith(directory + "/") for directory in VOLATILE):
         return None
     argument = "" if argument == "-" else argument
     if "~" in modifiers:
@@ -182,8 +182,8 @@ class _Worker:
         if line.type in _GLOBS:
             for path in list(_glob(self.tree, line.path)):
                 self._adjust_found(line, path)
-        elif line.type in _FOLDERS:
-            self._folder(line)
+        elif line.type in _DIRECTORIES:
+            self._directory(line)
         elif line.type in "fF":
             self._file(line)
         elif line.type == "L":
@@ -242,13 +242,13 @@ class _Worker:
             return None
         return found
 
-    def _folder(self, line: _Line) -> None:
+    def _directory(self, line: _Line) -> None:
         found = self._in_the_way(line, Kind.DIR)
         if found is not None:
             if found.kind is Kind.SYMLINK:
                 return
             if found.kind is not Kind.DIR:
-                raise TmpfilesError("a file is in the way of a folder", where=line.where)
+                raise TmpfilesError("a file is in the way of a directory", where=line.where)
             self._adjust(line, found)
             return
         self._adjust(line, self.tree.mkdir(line.path, parents=True), new=True)
@@ -290,8 +290,8 @@ class _Worker:
             or ("+" in line.modifiers and found.kind is Kind.DIR)
             or (found.kind is Kind.DIR and origin.kind is Kind.DIR and not found.children)
         ):
-            folder = posixpath.dirname(line.path)
-            self.tree.mkdir(folder, parents=True)
+            directory = posixpath.dirname(line.path)
+            self.tree.mkdir(directory, parents=True)
             top = self.tree.resolve(source, follow=True)
             for path, inode in list(self.tree.walk(top)):
                 self._copy_one(inode, line.path + path[len(top) :])

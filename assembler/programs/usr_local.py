@@ -1,4 +1,4 @@
-"""dh_usrlocal(1): folders below ``/usr/local`` that packages want but may not ship (Debian policy 9.1.2)."""
+"""dh_usrlocal(1): directories below ``/usr/local`` that packages want but may not ship (Debian policy 9.1.2)."""
 
 import re
 
@@ -7,7 +7,7 @@ from assembler.shell.syntax import Block, parse, render
 from assembler.tree.staging import Tree
 
 STAFF = "/etc/staff-group-for-usr-local"
-"""Where it is, the folders belong to the group staff."""
+"""Where it is, the directories belong to the group staff."""
 _LINE = re.compile(r"(/usr/local(?:/[\w.+-]+)+) (?:default|(0[0-7]{3,4}) ([a-z_][\w-]*) ([a-z_][\w-]*))")
 _SNIPPET = """\
 (
@@ -54,7 +54,7 @@ def listed(block: Block) -> list[str] | None:
 
 
 def make(tree: Tree, lines: list[str]) -> None:
-    """Make the folders that are not there and whose parent is, as :func:`listed` gives them."""
+    """Make the directories that are not there and whose parent is, as :func:`listed` gives them."""
     accounts = Accounts(tree)
     for line in lines:
         match = _LINE.fullmatch(line)

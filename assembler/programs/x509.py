@@ -1,4 +1,4 @@
-"""As much of X.509 as hashed certificate folders need: the subject of a certificate and OpenSSL's hash of it."""
+"""As much of X.509 as hashed certificate directories need: the subject of a certificate and OpenSSL's hash of it."""
 
 import base64
 import binascii

@@ -131,9 +131,9 @@ def _outside(error: OutsideError, path: Path, *, where: Place, what: str, reach:
     )
 
 
-def _names(folder: Path, reach: Reach) -> list[str]:
+def _names(directory: Path, reach: Reach) -> list[str]:
     try:
-        return [entry.name for entry in reach.find(folder).iterdir()]
+        return [entry.name for entry in reach.find(directory).iterdir()]
     except (OSError, UnreadableError):
         return []
 

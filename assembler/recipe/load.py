@@ -37,7 +37,7 @@ class NamedFile:
     """A host file that a recipe names, as it was when the recipe was loaded."""
 
     path: Path
-    """Relative to the working folder, or absolute."""
+    """Relative to the working directory, or absolute."""
     data: bytes
 
 
@@ -158,7 +158,7 @@ def load(
 ) -> LoadedRecipe:
     """The recipe in the file `path`, with `args` in place of its arguments' defaults.
 
-    It reads only files below its `project`, by default the folder that it is in, and recipes that come with the
+    It reads only files below its `project`, by default the directory that it is in, and recipes that come with the
     assembler; and what is below `allow_read`. Raises Problems with everything that is wrong in it at once, each with
     its file, line, column and key. Values of `Arguments` that do not stand on the command line are in no error.
     """

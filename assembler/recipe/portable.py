@@ -1,4 +1,4 @@
-"""A recipe as a folder of its own, complete and without secrets: what goes onto an image, so that it can be rebuilt.
+"""A recipe as a directory of its own, complete and without secrets: what goes onto an image, so that it can be rebuilt.
 
 ``extends`` and arguments are resolved, and the files that it names are beside it under their digests. What is private
 is withheld, for it is in the root file system with its mode, and shall be nowhere else: root's password is an argument,
@@ -18,7 +18,7 @@ from assembler.recipe.load import LoadedRecipe
 from assembler.recipe.shapes import REFERENCE
 
 RECIPE = "recipe.toml"
-"""The recipe's name in the folder."""
+"""The recipe's name in the directory."""
 
 
 PASSWORD = "ROOT_PASSWORD"  # noqa: S105  a name
@@ -27,7 +27,7 @@ _PRIVATE = re.compile(r"private/(0|[1-9][0-9]{0,5})")
 
 
 def withheld(values: Mapping[str, Any]) -> dict[str, str]:
-    """Which files the plain `values` of a recipe from such a folder want, with their path in the image."""
+    """Which files the plain `values` of a recipe from such a directory want, with their path in the image."""
     rootfs = values.get("rootfs")
     files = rootfs.get("files") if isinstance(rootfs, dict) else None
     named = [file for file in files if isinstance(file, dict)] if isinstance(files, list) else []
@@ -41,7 +41,7 @@ def withheld(values: Mapping[str, Any]) -> dict[str, str]:
 
 
 def portable(loaded: LoadedRecipe) -> dict[str, bytes]:
-    """The folder's files by name."""
+    """The directory's files by name."""
     values = loaded.recipe.model_dump(mode="json", exclude_defaults=True, exclude={"args", "cloudinit"})
     rootfs = values.get("rootfs", {})
     if "root_password" in rootfs:

@@ -3,7 +3,7 @@
 Layout below the store's root:
 
     objects/ab/abcdef...        immutable objects, named by the SHA-256 of their bytes, mode 0444
-    derived/KIND/KEY            a file or folder computed from inputs that KEY digests
+    derived/KIND/KEY            a file or directory computed from inputs that KEY digests
     downloads/                  partial downloads, by the SHA-256 of what they shall become
     tmp/                        being written; never read; renamed into place when complete
     locks/                      flock(2) files, one a key
@@ -44,7 +44,7 @@ _TOLD = 3.0
 """Seconds of waiting until it is told."""
 _PAUSES = (0.01, 0.5)
 """Seconds between looks at a lock: at first, and at most."""
-_FOLDERS = ("ccache", "derived", "downloads", "locks", "logs", "objects", "tmp")
+_DIRECTORIES = ("ccache", "derived", "downloads", "locks", "logs", "objects", "tmp")
 _OPTIONAL = frozenset({"ccache", "downloads", "logs"})
 """Those that a store which is only read can do without."""
 
@@ -88,13 +88,13 @@ class Store:
         self._sound: set[str] = set()
         """Objects whose bytes this process has seen to be right."""
         self._looked: set[Path] = set()
-        """Folders and results that nobody else can change, as this process has seen."""
+        """Directories and results that nobody else can change, as this process has seen."""
         try:
             _make(root)
             self._check_root()
             self._mode = root.stat().st_mode & (0o777 if trust else 0o755) | 0o700
-            for name in _FOLDERS:
-                self._folder(root / name, needed=name not in _OPTIONAL)
+            for name in _DIRECTORIES:
+                self._directory(root / name, needed=name not in _OPTIONAL)
             if results is not None:
                 results.mkdir(mode=0o700, exist_ok=True)
         except OSError as error:
@@ -102,7 +102,7 @@ class Store:
                 "the store cannot be made",
                 where=Place(file=str(root)),
                 why=error.strerror or str(error),
-                hint="choose another folder with --store or XDG_CACHE_HOME",
+                hint="choose another directory with --store or XDG_CACHE_HOME",
             ) from error
 
     # --- whose it is ---------------------------------------------------------------------------------------------
@@ -131,16 +131,16 @@ class Store:
         inside = path == self.root.absolute() or self.root.absolute() in path.parents
         repair = f"chmod -R go-w {self.root}, if nobody has changed it" if inside else f"chmod go-w {path}"
         if why.startswith("it belongs"):
-            repair = "a store must be root's or your own, and so must the folders above it"
+            repair = "a store must be root's or your own, and so must the directories above it"
         raise StoreError(
             "others could have changed what is in the store",
             where=Place(file=str(path)),
             why=why,
-            hint=f"{repair}; or choose another folder with --store; or, when you trust all of them, --trust-store",
+            hint=f"{repair}; or choose another directory with --store; or, when you trust all of them, --trust-store",
         )
 
     def _check(self, path: Path) -> None:
-        """As for the root, of a folder or result in it, once."""
+        """As for the root, of a directory or result in it, once."""
         if path in self._looked:
             return
         if path.is_symlink():
@@ -150,8 +150,8 @@ class Store:
             self._refuse(path, why)
         self._looked.add(path)
 
-    def _folder(self, path: Path, *, needed: bool = True) -> Path:
-        """A folder of the store, made when it is missing; raises OSError when it is `needed` and cannot be."""
+    def _directory(self, path: Path, *, needed: bool = True) -> Path:
+        """A directory of the store, made when it is missing; raises OSError when it is `needed` and cannot be."""
         try:
             path.mkdir(mode=0o700)
         except FileExistsError:
@@ -175,8 +175,8 @@ class Store:
         return os.open(path, flags, self._mode & 0o666)
 
     def downloads(self) -> Path:
-        """The folder for partial downloads. Raises OSError when it is missing and cannot be made."""
-        return self._folder(self.root / "downloads")
+        """The directory for partial downloads. Raises OSError when it is missing and cannot be made."""
+        return self._directory(self.root / "downloads")
 
     # --- objects -------------------------------------------------------------------------------------------------
 
@@ -232,12 +232,12 @@ class Store:
             "the disk of the store is full" if full else "the store cannot be written",
             where=Place(file=str(error.filename or self.root)),
             why=error.strerror or str(error),
-            hint=f"{'make room there, or ' if full else ''}choose another folder with --store or XDG_CACHE_HOME",
+            hint=f"{'make room there, or ' if full else ''}choose another directory with --store or XDG_CACHE_HOME",
         )
 
     @contextmanager
     def temporary(self) -> Iterator[Path]:
-        """A fresh path below tmp/ for a file or folder; removed afterwards if it is still there."""
+        """A fresh path below tmp/ for a file or directory; removed afterwards if it is still there."""
         with ExitStack() as stack:
             with self.writing():
                 path = stack.enter_context(scratch(self._tmp))
@@ -257,7 +257,7 @@ class Store:
         """Move a complete file, which the caller has verified to have SHA-256 `digest`, into the store."""
         final = self.path(digest)
         with self.writing():
-            self._folder(final.parent)
+            self._directory(final.parent)
             path.chmod(0o444)
             with path.open("rb") as stream:
                 os.fsync(stream.fileno())
@@ -292,7 +292,7 @@ class Store:
     def derived(
         self, kind: str, key: str, make: Callable[[Path], None], *, sound: Callable[[Path], bool] = Path.exists
     ) -> Path:
-        """The file or folder computed from the inputs that `key` digests, made by `make(path)` when it is missing.
+        """The file or directory computed from the inputs that `key` digests, made by `make(path)` when it is missing.
 
         `kind` names the computation and its version ("unpacked-3"); `key` is a file name, by custom a hex digest.
         When two builds want the same result, one makes it and the other waits. `sound` looks at one that is there;
@@ -317,7 +317,7 @@ class Store:
                     raise
                 with self.writing():
                     _close(path)
-                    self._folder(final.parent)
+                    self._directory(final.parent)
                     path.rename(final)
         return final
 
@@ -327,8 +327,10 @@ class Store:
 
         What is computed in it is forgotten afterwards.
         """
-        with self.temporary() as folder:
-            yield Store(self.root, results=folder, reporter=self._reporter, trust=self._trust, patience=self._patience)
+        with self.temporary() as directory:
+            yield Store(
+                self.root, results=directory, reporter=self._reporter, trust=self._trust, patience=self._patience
+            )
 
     def share(self, root: Path) -> None:
         """Give the store below `root` the objects of this one, as links where that can be, else as copies."""
@@ -383,23 +385,23 @@ class Store:
             pause = min(pause * 2, longest)
 
 
-def _make(folder: Path) -> None:
-    """Make a folder, and those above it, which is nobody else's, whatever the umask; raises OSError."""
-    missing = [path for path in (folder, *folder.parents) if not path.exists()]
+def _make(directory: Path) -> None:
+    """Make a directory, and those above it, which is nobody else's, whatever the umask; raises OSError."""
+    missing = [path for path in (directory, *directory.parents) if not path.exists()]
     for path in reversed(missing):
         with suppress(FileExistsError):
             path.mkdir(mode=0o700)
-    if not folder.is_dir():
-        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder))
+    if not directory.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(directory))
 
 
 def _close(path: Path) -> None:
     """Take from everybody else the right to write to a result that was made under any umask. Objects stay as they are:
     nobody has it.
     """
-    folders = [path]
-    while folders:
-        each = folders.pop()
+    directories = [path]
+    while directories:
+        each = directories.pop()
         mode = each.lstat().st_mode
         if stat.S_ISLNK(mode):
             continue
@@ -407,7 +409,7 @@ def _close(path: Path) -> None:
             each.chmod(stat.S_IMODE(mode) & ~0o022)
         if stat.S_ISDIR(mode):
             with os.scandir(each) as entries:
-                folders += (Path(entry.path) for entry in entries)
+                directories += (Path(entry.path) for entry in entries)
 
 
 def _holders(descriptor: int) -> str:

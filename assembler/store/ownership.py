@@ -1,7 +1,8 @@
-"""Whether a folder is one that nobody but root and the caller can have changed, as ssh(1) asks it of its files.
+"""Whether a directory is one that nobody but root and the caller can have changed, as ssh(1) asks it of its files.
 
-Whoever may write to a folder may put other files in the place of those in it, and whoever may write to a folder above
-may put another folder in its place. So all of them count, with those that symbolic links on the way lead through.
+Whoever may write to a directory may put other files in the place of those in it, and whoever may write to a directory
+above may put another directory in its place. So all of them count, with those that symbolic links on the way lead
+through.
 """
 
 import grp
@@ -17,30 +18,32 @@ _OTHERS = stat.S_IWGRP | stat.S_IWOTH
 _ACL = "system.posix_acl_access"
 
 
-def intruders(folder: Path, *, caller: int | None = None) -> tuple[Path, str] | None:
-    """The first of all folders and links on the way to the absolute `folder` that somebody else may change, and why.
+def intruders(directory: Path, *, caller: int | None = None) -> tuple[Path, str] | None:
+    """The first of all directories and links on the way to the absolute `directory` that somebody else may change,
+    and why.
 
     None when there is none. `caller` is a user's number, by default this process's. Raises OSError when one cannot be
     looked at, as one that is missing.
     """
     caller = os.geteuid() if caller is None else caller
     last = None
-    for path in _way(folder):
+    for path in _way(directory):
         found = path.lstat()
         if found.st_uid not in {0, caller}:
             return path, f"it belongs to {_name(found.st_uid)}"
-        # Who may write a link's folder may replace it, and who owns it; its own mode says nothing.
+        # Who may write a link's directory may replace it, and who owns it; its own mode says nothing.
         if stat.S_ISLNK(found.st_mode):
             continue
         last = (path, _writable(found)) if _shared(path, found) else None
-        # In a sticky folder nobody replaces what is another's; so those above the last may be shared.
+        # In a sticky directory nobody replaces what is another's; so those above the last may be shared.
         if last is not None and not found.st_mode & stat.S_ISVTX:
             break
     return last
 
 
 def changeable(path: Path) -> str:
-    """Why somebody else may change the file or folder `path` itself, in a folder that nobody else can write to; or "".
+    """Why somebody else may change the file or directory `path` itself, in a directory that nobody else can write to;
+    or "".
 
     Raises OSError.
     """
@@ -50,11 +53,11 @@ def changeable(path: Path) -> str:
     return _writable(found) if not stat.S_ISLNK(found.st_mode) and _shared(path, found) else ""
 
 
-def _way(folder: Path) -> Iterator[Path]:
-    """Everything that is looked at on the way from / to `folder`, links and where they lead included."""
+def _way(directory: Path) -> Iterator[Path]:
+    """Everything that is looked at on the way from / to `directory`, links and where they lead included."""
     current = Path("/")
     yield current
-    pending = list(folder.parts[1:])
+    pending = list(directory.parts[1:])
     links = 0
     while pending:
         part = pending.pop(0)
@@ -66,7 +69,7 @@ def _way(folder: Path) -> Iterator[Path]:
         if path.is_symlink():
             links += 1
             if links > _LINKS:
-                raise OSError(0, "too many symbolic links", str(folder))
+                raise OSError(0, "too many symbolic links", str(directory))
             target = path.readlink()
             pending = [*(target.parts[1:] if target.is_absolute() else target.parts), *pending]
             if target.is_absolute():

@@ -1,4 +1,4 @@
-"""Folders to make things in, which last no longer than the process that works in them, even when that is killed.
+"""Directories to make things in, which last no longer than the process that works in them, even when that is killed.
 
 In each lies a file that its process has locked (flock(2)); the lock goes with the process, so whoever comes next can
 tell what was left behind, and removes it.
@@ -18,34 +18,34 @@ _LOCK = "lock"
 
 @contextmanager
 def scratch(parent: Path) -> Iterator[Path]:
-    """A path that nobody else uses, in a hidden folder below `parent`; what is there in the end is removed.
+    """A path that nobody else uses, in a hidden directory below `parent`; what is there in the end is removed.
 
     What processes that were killed have left in this way is removed first. Raises OSError when `parent` cannot be
     written.
     """
     _sweep(parent)
-    folder, descriptor = _claim(parent)
+    directory, descriptor = _claim(parent)
     try:
-        yield folder / "x"
+        yield directory / "x"
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(directory, ignore_errors=True)
         os.close(descriptor)
 
 
 def _claim(parent: Path) -> tuple[Path, int]:
-    """A fresh folder, and the descriptor that holds its lock."""
+    """A fresh directory, and the descriptor that holds its lock."""
     while True:
-        folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=parent))
-        descriptor = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        directory = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=parent))
+        descriptor = os.open(directory / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         # Somebody may have swept it away before it was locked.
-        if (folder / _LOCK).exists():
-            return folder, descriptor
+        if (directory / _LOCK).exists():
+            return directory, descriptor
         os.close(descriptor)
 
 
 def _sweep(parent: Path) -> None:
-    # A folder without the file is one whose maker is about to lock it. What cannot be removed is in nobody's way.
+    # A directory without the file is one whose maker is about to lock it. What cannot be removed is in nobody's way.
     for lock in parent.glob(f"{_PREFIX}*/{_LOCK}"):
         with suppress(OSError):
             descriptor = os.open(lock, os.O_RDWR | os.O_CLOEXEC)

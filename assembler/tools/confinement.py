@@ -51,7 +51,7 @@ _READ = _READ_FILE | _READ_DIR
 _WRITE = ((1 << 15) - 1) & ~_EXECUTE & ~_MAKE_DEVICES
 _DEVICE = _READ_FILE | _WRITE_FILE | _IOCTL_DEV
 _OF_FILES = _EXECUTE | _WRITE_FILE | _READ_FILE | _TRUNCATE | _IOCTL_DEV
-"""Rights that a rule for something else than a folder may have."""
+"""Rights that a rule for something else than a directory may have."""
 _HARMLESS = tuple(map(Path, ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")))
 
 # seccomp: what the kernel calls an architecture, and numbers of its system calls.
@@ -105,13 +105,13 @@ HOST_FILES = tuple(
 
 
 def below(path: Path, roots: Sequence[Path] = HOST) -> bool:
-    """Whether `path`, links followed, is in one of the folders `roots`."""
+    """Whether `path`, links followed, is in one of the directories `roots`."""
     real = path.resolve()
     return any(real.is_relative_to(root.resolve()) for root in roots)
 
 
 def reach_of(program: Path) -> tuple[Path, ...]:
-    """What a program of the host may read and run. One in a folder of somebody's own may have its files anywhere."""
+    """What a program of the host may read and run. One in a directory of somebody's own may have its files anywhere."""
     return (*HOST, *HOST_FILES) if below(program) else (Path("/"),)
 
 
@@ -153,13 +153,15 @@ LIMITS = Limits()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Confinement:
-    """All that a program may reach. Folders stand for everything in them; paths that do not exist are passed over."""
+    """All that a program may reach. Directories stand for everything in them; paths that do not exist are passed
+    over.
+    """
 
     runs: tuple[Path, ...] = ()
     """What it may read and execute."""
     reads: tuple[Path, ...] = ()
     writes: tuple[Path, ...] = ()
-    """What it may read, write, make and remove. A file has to exist already; a folder lets it make new ones."""
+    """What it may read, write, make and remove. A file has to exist already; a directory lets it make new ones."""
     devices: tuple[Path, ...] = ()
     """Devices that it may control."""
     attributes: bool = False

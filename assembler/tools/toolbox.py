@@ -49,9 +49,9 @@ class ToolError(AssembleError):
 
 
 class Toolbox:
-    """The programs below `root`, a usr-merged folder with a C library for `architecture` (the build machine's).
+    """The programs below `root`, a usr-merged directory with a C library for `architecture` (the build machine's).
 
-    `logs` is a folder for what they print; made when it is first needed. Safe for threads.
+    `logs` is a directory for what they print; made when it is first needed. Safe for threads.
     """
 
     def __init__(self, root: Path, architecture: str, logs: Path) -> None:
@@ -79,19 +79,19 @@ class Toolbox:
             root = unpacked(store, tools.packages)
             if store.trusted:  # which looking at it may have changed
                 return cls(root, tools.architecture, logs)
-        folder = Path(tempfile.mkdtemp(prefix="assemble-tools-"))
-        own = Store(folder / "store")
+        directory = Path(tempfile.mkdtemp(prefix="assemble-tools-"))
+        own = Store(directory / "store")
         for package in tools.packages:
             with store.get(package.sha256, what=package.name).open("rb") as stream:
                 own.adopt_stream(stream)
         toolbox = cls(unpacked(own, tools.packages), tools.architecture, logs)
-        weakref.finalize(toolbox, shutil.rmtree, folder, ignore_errors=True)
+        weakref.finalize(toolbox, shutil.rmtree, directory, ignore_errors=True)
         return toolbox
 
     def find(self, name: str) -> Path:
         """The program `name`; raises ToolError when no package of the toolbox ships it."""
-        for folder in ("usr/bin", "usr/sbin"):
-            path = self.root / folder / name
+        for directory in ("usr/bin", "usr/sbin"):
+            path = self.root / directory / name
             if path.is_file():
                 return path
         raise ToolError(
@@ -133,16 +133,17 @@ class Toolbox:
     ) -> str:
         """Run `name` to its end, feeding it `stdin`, and return what it printed (standard error included).
 
-        Besides the toolbox it can read the files and folders `reads`, and besides a folder of its own, which its TMPDIR
-        names and which is removed afterwards, it can write those in `writes`: existing files, or all that is in a
-        folder. Only with `attributes` it can change modes, owners and times. There is no network, and there are
+        Besides the toolbox it can read the files and directories `reads`, and besides a directory of its own, which
+        its TMPDIR names and which is removed afterwards, it can write those in `writes`: existing files, or all that
+        is in a directory. Only with `attributes` it can change modes, owners and times. There is no network, and
+        there are
         `limits`.
 
         With `stdout`, a file of its own, standard output goes there and is no part of what it printed.
 
-        That is also in the file `log`, written anew; without one it is kept in the logs folder, if the run fails. `cwd`
-        is the toolbox's root by default, so paths in `args` should be absolute. `environment` is laid over the one that
-        every tool gets. Lines that say "warning" go to the reporter, as does what this kernel cannot confine.
+        That is also in the file `log`, written anew; without one it is kept in the logs directory, if the run fails.
+        `cwd` is the toolbox's root by default, so paths in `args` should be absolute. `environment` is laid over the
+        one that every tool gets. Lines that say "warning" go to the reporter, as does what this kernel cannot confine.
 
         Raises ToolError, with the last lines, when the program fails or cannot be started, and OSError (ENOSPC) when it
         fails because a disk is full. When anything interrupts the run, an exception out of `stdin` or Ctrl-C, the
@@ -213,9 +214,9 @@ class Toolbox:
         return printed
 
     def _start(self) -> list[str]:
-        # systemd's programs name their own folder by its absolute path (DT_RUNPATH), which would be the host's.
-        folders = f"{self._libraries}:{self._libraries / 'systemd'}"
-        return [str(self._loader), "--inhibit-cache", "--library-path", folders]
+        # systemd's programs name their own directory by its absolute path (DT_RUNPATH), which would be the host's.
+        directories = f"{self._libraries}:{self._libraries / 'systemd'}"
+        return [str(self._loader), "--inhibit-cache", "--library-path", directories]
 
     def _check(self, program: Path) -> None:
         """Make sure that every library of `program` comes from the toolbox: the loader would fall back on the host's.

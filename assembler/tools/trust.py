@@ -85,14 +85,14 @@ def prove(tools: LockedToolbox, source: ToolSource, supply: Supply) -> ProvedToo
 
 
 def hand_on(store: Store, results: Path) -> None:
-    """Have what was proved in `store` count with the results in `results`, too, a folder that is made if missing.
+    """Have what was proved in `store` count with the results in `results`, too, a directory that is made if missing.
 
     What was proved by what the archives had then cannot be proved again without a network. Raises OSError.
     """
     if not store.trusted:
         return
-    for folder in (results, results / _KIND):
-        folder.mkdir(mode=0o700, exist_ok=True)
+    for directory in (results, results / _KIND):
+        directory.mkdir(mode=0o700, exist_ok=True)
     for note in (store.results / _KIND).glob("*"):
         copy = results / _KIND / note.name
         copy.write_bytes(note.read_bytes())

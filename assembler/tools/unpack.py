@@ -1,9 +1,9 @@
-"""Packages laid out as a real folder, for tools that are run and boot loader files that are read. Never installed.
+"""Packages laid out as a real directory, for tools that are run and boot loader files that are read. Never installed.
 
 Ownership, set-id bits and maintainer scripts play no part, so an ordinary user can do it, and nothing that is written
-comes to lie outside the folder: names were checked when the package was read; files and all folders, those of links
-too, come before symbolic links, so that nothing is made through one; and links lead to nothing outside, as their
-targets climb from a folder that is one, to the folder's top at most.
+comes to lie outside the directory: names were checked when the package was read; files and all directories, those of
+links too, come before symbolic links, so that nothing is made through one; and links lead to nothing outside, as their
+targets climb from a directory that is one, to the directory's top at most.
 """
 
 import hashlib
@@ -23,12 +23,12 @@ from assembler.tree.tar import Member
 _KIND = "toolbox-2"
 _ROOT, _LISTING = "root", "listing"
 _MERGED = frozenset({"bin", "sbin", "lib", "lib32", "lib64", "libx32"})
-"""Folders of the root that are links into /usr (merged usr)."""
+"""Directories of the root that are links into /usr (merged usr)."""
 _LEFT_OUT = ("/usr/share/doc/", "/usr/share/man/", "/usr/share/info/", "/usr/share/locale/")
 
 
 def unpacked(store: Store, packages: Sequence[LockedPackage]) -> Path:
-    """The folder with the files of `packages`, made in the store when it is missing or not what was made.
+    """The directory with the files of `packages`, made in the store when it is missing or not what was made.
 
     Every file is read and compared with what was written, since programs are run from there.
 
@@ -39,36 +39,36 @@ def unpacked(store: Store, packages: Sequence[LockedPackage]) -> Path:
     key = hashlib.sha256("\n".join(digests).encode()).hexdigest()
     debs = ((package.name, open_package(store, package.sha256, package.name)) for package in packages)
 
-    def make(folder: Path) -> None:
-        folder.mkdir()
-        lay_out(debs, folder / _ROOT)
-        (folder / _LISTING).write_text("".join(listing(folder / _ROOT)), "utf-8")
+    def make(directory: Path) -> None:
+        directory.mkdir()
+        lay_out(debs, directory / _ROOT)
+        (directory / _LISTING).write_text("".join(listing(directory / _ROOT)), "utf-8")
 
     return store.derived(_KIND, key, make, sound=_unchanged) / _ROOT
 
 
-def _unchanged(folder: Path) -> bool:
+def _unchanged(directory: Path) -> bool:
     try:
-        return (folder / _LISTING).read_text("utf-8") == "".join(listing(folder / _ROOT))
+        return (directory / _LISTING).read_text("utf-8") == "".join(listing(directory / _ROOT))
     except (OSError, UnicodeError):
         return False
 
 
 def listing(root: Path) -> Iterator[str]:
-    """What is below the folder `root`: a line for each path, with its mode, and its SHA-256 or target."""
-    for folder, directories, names in os.walk(root):
+    """What is below the directory `root`: a line for each path, with its mode, and its SHA-256 or target."""
+    for directory, directories, names in os.walk(root):
         directories.sort()
         for name in sorted((*directories, *names)):
-            path = Path(folder, name)
+            path = Path(directory, name)
             mode = path.lstat().st_mode
             content = sha256_of(path) if stat.S_ISREG(mode) else ""
             content = str(path.readlink()) if stat.S_ISLNK(mode) else content
             yield f"{mode:o} {os.fsencode(path.relative_to(root))!r} {content!r}\n"
 
 
-def lay_out(packages: Iterable[tuple[str, Deb]], folder: Path) -> None:
-    """Write the files of `packages`, (name, package) each, below `folder`, which is made; usr-merged."""
-    folder.mkdir()
+def lay_out(packages: Iterable[tuple[str, Deb]], directory: Path) -> None:
+    """Write the files of `packages`, (name, package) each, below `directory`, which is made; usr-merged."""
+    directory.mkdir()
     owner: dict[str, str] = {}
     links: dict[str, str] = {}
     for name, deb in packages:
@@ -82,15 +82,15 @@ def lay_out(packages: Iterable[tuple[str, Deb]], folder: Path) -> None:
                     where=Place(package=name, path=path),
                     why=f"{owner[path]} ships it too",
                 )
-            _place(deb, member, folder, path, links)
-    # Where a folder is, or has to be for another link's sake, there is no link: as when unpacking with dpkg.
-    folders = {str(parent) for path in links for parent in PurePosixPath(path).parents}
+            _place(deb, member, directory, path, links)
+    # Where a directory is, or has to be for another link's sake, there is no link: as when unpacking with dpkg.
+    directories = {str(parent) for path in links for parent in PurePosixPath(path).parents}
     try:
         make_links(
             [
-                (folder / path[1:], target)
+                (directory / path[1:], target)
                 for path, target in sorted(links.items())
-                if path not in folders and not (folder / path[1:]).is_dir()
+                if path not in directories and not (directory / path[1:]).is_dir()
             ]
         )
     except OSError as error:
@@ -102,15 +102,15 @@ def lay_out(packages: Iterable[tuple[str, Deb]], folder: Path) -> None:
         ) from error
 
 
-def _place(deb: Deb, member: Member, folder: Path, path: str, links: dict[str, str]) -> None:
-    place = folder / path[1:]
+def _place(deb: Deb, member: Member, directory: Path, path: str, links: dict[str, str]) -> None:
+    place = directory / path[1:]
     if member.type == "2":
         if member.path[1:] not in _MERGED:
             links[path] = _relative(member)
         return
     try:
         # A hard link's target that is missing or a symbolic link is the package's fault and ends below.
-        lay(member, deb.data, place, folder / _merged(member.target)[1:])
+        lay(member, deb.data, place, directory / _merged(member.target)[1:])
     except OSError as error:
         if error.errno in FULL:
             raise
@@ -127,6 +127,6 @@ def _merged(path: str) -> str:
 
 
 def _relative(link: Member) -> str:
-    """The text for a symbolic link that leads to the same place below the folder; absolute targets mean its root."""
+    """The text for a symbolic link that leads to the same place below the directory; absolute targets mean its root."""
     target = posixpath.normpath(posixpath.join(posixpath.dirname(link.path), link.target))
     return posixpath.relpath(_merged(target), posixpath.dirname(_merged(link.path)))

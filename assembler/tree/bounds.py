@@ -9,7 +9,7 @@ from assembler.errors import AssembleError, Place
 PATH_MAX = 4096
 """Bytes of the longest path or target of a symbolic link, with the NUL at its end (limits.h)."""
 NAME_MAX = 255
-"""Bytes of the longest name in a folder."""
+"""Bytes of the longest name in a directory."""
 MAX_DEPTH = 256
 """Names in the longest path."""
 MAX_OWNER = (1 << 32) - 2

@@ -1,9 +1,9 @@
-"""Laying out an archive as real folders and files, for sources that programs of the host read.
+"""Laying out an archive as real directories and files, for sources that programs of the host read.
 
-Nothing comes to lie outside the folder, whatever the archive says, and no link leads out of it: names were checked when
-it was indexed; files and all folders, those of links too, are made before the first symbolic link, so that nothing is
-written through one; and a link's target climbs only at its beginning, from a folder that is one, and no higher than the
-top. Owners, times, device nodes and set-id bits play no part.
+Nothing comes to lie outside the directory, whatever the archive says, and no link leads out of it: names were checked
+when it was indexed; files and all directories, those of links too, are made before the first symbolic link, so that
+nothing is written through one; and a link's target climbs only at its beginning, from a directory that is one, and no
+higher than the top. Owners, times, device nodes and set-id bits play no part.
 """
 
 import errno
@@ -18,37 +18,37 @@ from assembler.tree.tar import Member, TarError
 CONTRADICTIONS = frozenset(
     {
         *(errno.EEXIST, errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG, errno.EINVAL),
-        *(errno.EPERM, errno.EMLINK, errno.EILSEQ),  # a hard link to a folder, or too many; a name that is no UTF-8
+        *(errno.EPERM, errno.EMLINK, errno.EILSEQ),  # a hard link to a directory, or too many; a name that is no UTF-8
     }
 )
 """Errors that an archive is to blame for, and not the host."""
 
 
-def extract(members: Iterable[Member], archive: Path, folder: Path, where: Place) -> None:
-    """Write the `members` of the uncompressed tar `archive` below `folder`, which is made, without the one folder that
-    all of them lie in.
+def extract(members: Iterable[Member], archive: Path, directory: Path, where: Place) -> None:
+    """Write the `members` of the uncompressed tar `archive` below `directory`, which is made, without the one
+    directory that all of them lie in.
 
     Raises TarError, which calls the archive `where`, when they do not, or when members contradict one another; OSError
     when the disk is full.
     """
-    folder.mkdir()
+    directory.mkdir()
     links: list[tuple[Path, Member]] = []
     top = ""
     for member in members:
         first, _, rest = member.path[1:].partition("/")
         top = top or first
         if first != top:
-            raise TarError("the archive has more than one folder at its top", where=where, why=f"{top}, {first}")
+            raise TarError("the archive has more than one directory at its top", where=where, why=f"{top}, {first}")
         if not rest:
             if member.type != "5":
                 raise TarError("the archive has a file at its top", where=where, why=member.path)
             continue
         if member.type == "2":
             _check_target(rest, member, where)
-            links.append((folder / rest, member))
+            links.append((directory / rest, member))
             continue
         try:
-            lay(member, archive, folder / rest, folder / member.target[1:].removeprefix(f"{top}/"))
+            lay(member, archive, directory / rest, directory / member.target[1:].removeprefix(f"{top}/"))
         except OSError as error:
             raise _own(error, member.path, where) from error
     try:
@@ -74,9 +74,9 @@ def _check_target(path: str, member: Member, where: Place) -> None:
 
 
 def make_links(links: Sequence[tuple[Path, str]]) -> None:
-    """Make symbolic links, (place, target) each, and the folders that they lie in.
+    """Make symbolic links, (place, target) each, and the directories that they lie in.
 
-    No link may be there yet. All folders come before the first link, so no link is made through another one. Raises
+    No link may be there yet. All directories come before the first link, so no link is made through another one. Raises
     OSError, with one of `CONTRADICTIONS` when a place is taken, say.
     """
     for place, _ in links:
@@ -86,7 +86,7 @@ def make_links(links: Sequence[tuple[Path, str]]) -> None:
 
 
 def lay(member: Member, archive: Path, place: Path, target: Path) -> None:
-    """Make the file, folder or hard link (to `target`) `member` of the tar `archive` at `place`, with its parents.
+    """Make the file, directory or hard link (to `target`) `member` of the tar `archive` at `place`, with its parents.
 
     Owners, times and all of the mode but whether it can be executed play no part, and no other kinds are made. Raises
     OSError.

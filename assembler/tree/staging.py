@@ -32,7 +32,7 @@ class TreeError(AssembleError):
 
 
 class Inode:
-    """One file, folder, link or device. Mutable: a change shows under every hard link, as on a disk."""
+    """One file, directory, link or device. Mutable: a change shows under every hard link, as on a disk."""
 
     __slots__ = ("children", "content", "device", "gid", "kind", "mode", "mtime", "target", "uid", "xattrs")
 
@@ -129,7 +129,7 @@ class Tree:
                     chain.pop()
                 continue
             if here.kind is not Kind.DIR:
-                raise TreeError("a component of the path is not a folder", where=Place(path="/" + path.lstrip("/")))
+                raise TreeError("a component of the path is not a directory", where=Place(path="/" + path.lstrip("/")))
             child = here.children.get(name)
             if child is None:
                 todo.append(name)
@@ -184,7 +184,7 @@ class Tree:
     def resolve(self, path: str, *, follow: bool = False) -> str:
         """The canonical absolute path, with links in its parents (and, with `follow`, at its end) resolved.
 
-        Components that do not exist are kept as they are. Raises TreeError on a loop or a parent that is no folder.
+        Components that do not exist are kept as they are. Raises TreeError on a loop or a parent that is no directory.
         """
         chain, missing = self._walk(path, follow=follow)
         names = [name for name, _ in chain]
@@ -204,14 +204,14 @@ class Tree:
         return self.read(path).decode("utf-8", "surrogateescape")
 
     def names(self, path: str) -> list[str]:
-        """The sorted names in a folder; empty when it is missing or no folder."""
+        """The sorted names in a directory; empty when it is missing or no directory."""
         inode = self.get(path, follow=True)
         return sorted(inode.children) if inode is not None else []
 
     def walk(self, path: str = "/") -> Iterator[tuple[str, Inode]]:
         """Every (absolute path, inode) at and below `path`, parents first, names in code point order."""
         top = self.resolve(path, follow=True)
-        # What is ahead shares the text of its folder: a folder of many entries may have a long path.
+        # What is ahead shares the text of its directory: a directory of many entries may have a long path.
         pending = [("", top, self.at(top))]
         while pending:
             above, name, inode = pending.pop()
@@ -224,36 +224,36 @@ class Tree:
     # --- changing ------------------------------------------------------------------------------------------------
 
     def _slot(self, path: str, *, parents: bool) -> tuple[Inode, str]:
-        """The folder that holds the last component of `path`, and that component."""
+        """The directory that holds the last component of `path`, and that component."""
         parts = split(path)
         if not parts or parts[-1] == "..":
             raise TreeError("the path names no entry", where=Place(path=path or "/"))
         parent = "/".join(parts[:-1])
-        folder = self.get(parent, follow=True)
-        if folder is None and parents:
-            folder = self.mkdir(parent, parents=True)
-        if folder is None or folder.kind is not Kind.DIR:
-            raise TreeError("the parent is not a folder", where=Place(path="/" + "/".join(parts)))
-        return folder, parts[-1]
+        directory = self.get(parent, follow=True)
+        if directory is None and parents:
+            directory = self.mkdir(parent, parents=True)
+        if directory is None or directory.kind is not Kind.DIR:
+            raise TreeError("the parent is not a directory", where=Place(path="/" + "/".join(parts)))
+        return directory, parts[-1]
 
     def put(self, path: str, inode: Inode, *, parents: bool = False) -> Inode:
-        """Make `path` name `inode`, replacing what was there; a folder that is not empty is never replaced.
+        """Make `path` name `inode`, replacing what was there; a directory that is not empty is never replaced.
 
-        Also how a hard link is made: put an inode a second time. `parents` makes missing folders, 0755 root:root.
+        Also how a hard link is made: put an inode a second time. `parents` makes missing directories, 0755 root:root.
         """
-        folder, name = self._slot(path, parents=parents)
-        old = folder.children.get(name)
+        directory, name = self._slot(path, parents=parents)
+        old = directory.children.get(name)
         if old is not None and old is not inode and old.children:
-            raise TreeError("a folder that is not empty is in the way", where=Place(path="/" + path.lstrip("/")))
-        folder.children[name] = inode
+            raise TreeError("a directory that is not empty is in the way", where=Place(path="/" + path.lstrip("/")))
+        directory.children[name] = inode
         return inode
 
     def mkdir(self, path: str, mode: int = 0o755, uid: int = 0, gid: int = 0, *, parents: bool = False) -> Inode:
-        """Make a folder like ``mkdir`` (or ``mkdir -p``). One that is there is returned with its mode unchanged."""
+        """Make a directory like ``mkdir`` (or ``mkdir -p``). One that is there is returned with its mode unchanged."""
         found = self.get(path, follow=True)
         if found is not None:
             if found.kind is not Kind.DIR:
-                raise TreeError("a file is in the way of a folder", where=Place(path="/" + path.lstrip("/")))
+                raise TreeError("a file is in the way of a directory", where=Place(path="/" + path.lstrip("/")))
             return found
         # A dangling link in the way is resolved, as `mkdir -p` through it would.
         target = self.resolve(path, follow=True)
@@ -263,12 +263,12 @@ class Tree:
             child = here.children.get(part)
             if child is None:
                 if depth < len(parts) and not parents:
-                    raise TreeError("the parent is not a folder", where=Place(path=target))
+                    raise TreeError("the parent is not a directory", where=Place(path=target))
                 last = depth == len(parts)
                 child = Inode(Kind.DIR, mode if last else 0o755, uid if last else 0, gid if last else 0, self.mtime)
                 here.children[part] = child
             elif child.kind is not Kind.DIR:
-                raise TreeError("a file is in the way of a folder", where=Place(path=target))
+                raise TreeError("a file is in the way of a directory", where=Place(path=target))
             here = child
         return here
 
@@ -294,39 +294,39 @@ class Tree:
         """Make `path` a symbolic link to the text `target`, replacing a file or link (``ln -sfn``)."""
         found = self.get(path)
         if found is not None and found.kind is Kind.DIR:
-            raise TreeError("a folder is in the way of a symbolic link", where=Place(path="/" + path.lstrip("/")))
+            raise TreeError("a directory is in the way of a symbolic link", where=Place(path="/" + path.lstrip("/")))
         return self.put(path, Inode(Kind.SYMLINK, 0o777, mtime=self.mtime, target=target), parents=parents)
 
     def link(self, existing: str, path: str) -> Inode:
         """Make `path` a hard link to `existing` (which is not followed, as link(2))."""
         inode = self.at(existing)
         if inode.kind is Kind.DIR:
-            raise TreeError("a folder cannot be hard-linked", where=Place(path="/" + existing.lstrip("/")))
+            raise TreeError("a directory cannot be hard-linked", where=Place(path="/" + existing.lstrip("/")))
         return self.put(path, inode)
 
     def remove(self, path: str) -> None:
-        """Remove a file, link or empty folder (``rm``/``rmdir``)."""
-        folder, name = self._slot(path, parents=False)
-        inode = folder.children.get(name)
+        """Remove a file, link or empty directory (``rm``/``rmdir``)."""
+        directory, name = self._slot(path, parents=False)
+        inode = directory.children.get(name)
         if inode is None:
             raise TreeError("no such file in the tree", where=Place(path="/" + path.lstrip("/")))
         if inode.children:
-            raise TreeError("the folder is not empty", where=Place(path="/" + path.lstrip("/")))
-        del folder.children[name]
+            raise TreeError("the directory is not empty", where=Place(path="/" + path.lstrip("/")))
+        del directory.children[name]
 
     def discard(self, path: str) -> None:
         """Remove `path` and all below it if it is there (``rm -rf``). Does not follow a link at the end."""
         if self.get(path) is not None:
-            folder, name = self._slot(path, parents=False)
-            del folder.children[name]
+            directory, name = self._slot(path, parents=False)
+            del directory.children[name]
 
     def rename(self, old: str, new: str, *, parents: bool = False) -> None:
-        """Move an entry, replacing a file or empty folder at `new` (rename(2))."""
+        """Move an entry, replacing a file or empty directory at `new` (rename(2))."""
         inode = self.at(old)
         self.put(new, inode, parents=parents)
         if self.resolve(old) != self.resolve(new):
-            folder, name = self._slot(old, parents=False)
-            del folder.children[name]
+            directory, name = self._slot(old, parents=False)
+            del directory.children[name]
 
     def chmod(self, path: str, mode: int) -> None:
         """Set the mode bits, links followed."""

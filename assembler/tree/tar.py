@@ -59,7 +59,7 @@ class Member(NamedTuple):
     path: str
     """Absolute and normalised, ``/`` for the root; a surrogate stands for a byte that is not UTF-8."""
     type: str
-    """Type flag: 0 file, 1 hard link, 2 symlink, 3 char, 4 block, 5 folder, 6 fifo."""
+    """Type flag: 0 file, 1 hard link, 2 symlink, 3 char, 4 block, 5 directory, 6 fifo."""
     mode: int
     uid: int
     gid: int
@@ -232,13 +232,13 @@ def _index(data: mmap.mmap | bytes, size: int, where: Place, limits: Limits, *, 
         if not name or "\0" in name:
             raise TarError("a member has no name", where=where, why=f"at byte {position}")
         if kind in "0\x007":
-            # Before ustar had a type for folders they were files whose names end so.
+            # Before ustar had a type for directories they were files whose names end so.
             kind = "5" if name.endswith("/") else "0"
             if kind == "5" and length:
-                raise TarError("a folder has contents of its own", where=where, why=name[:PATH_MAX])
+                raise TarError("a directory has contents of its own", where=where, why=name[:PATH_MAX])
         path = _normalised(name, where, strict=dpkg)
         if dpkg and header[156:157] != b"5" and (name.endswith("/") or path == "/"):
-            raise TarError("a member that is no folder has the name of one", where=where, why=name)
+            raise TarError("a member that is no directory has the name of one", where=where, why=name)
         if kind == "1":
             target = _normalised(target, where, strict=False)
         elif kind == "2" and not 0 < len(target.encode("utf-8", "surrogateescape")) < PATH_MAX:

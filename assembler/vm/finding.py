@@ -26,7 +26,7 @@ _UEFI: dict[Architecture, tuple[tuple[str, str], ...]] = {
         ("usr/share/qemu/edk2-aarch64-code.fd", "usr/share/qemu/edk2-arm-vars.fd"),
     ),
 }
-"""Code and variable store of the UEFI firmware without Secure Boot keys, below a root folder."""
+"""Code and variable store of the UEFI firmware without Secure Boot keys, below a root directory."""
 _SECURE_BOOT: dict[Architecture, tuple[tuple[str, str], ...]] = {
     "amd64": (
         ("usr/share/OVMF/OVMF_CODE_4M.secboot.fd", "usr/share/OVMF/OVMF_VARS_4M.ms.fd"),  # Debian, Ubuntu
@@ -105,7 +105,9 @@ def _version(emulator: Emulator) -> str:
 
 
 def on_host(architecture: Architecture, search: str) -> Emulator | None:
-    """The host's QEMU from the folders of `search` (as $PATH), with the host's UEFI firmware; None when not there."""
+    """The host's QEMU from the directories of `search` (as $PATH), with the host's UEFI firmware; None when not
+    there.
+    """
     program = shutil.which(PLATFORMS[architecture].program, path=search)
     if program is None:
         return None
@@ -126,8 +128,8 @@ def in_toolbox(architecture: Architecture, toolbox: Toolbox) -> Emulator:
     Started through its loader it cannot tell where it lies, so it is told where its firmware images and modules are.
     """
     share = toolbox.root / "usr/share"
-    folders = [folder for name in ("qemu", "seabios") if (folder := share / name).is_dir()]
-    data = [argument for folder in folders for argument in ("-L", folder)]
+    directories = [directory for name in ("qemu", "seabios") if (directory := share / name).is_dir()]
+    data = [argument for directory in directories for argument in ("-L", directory)]
     modules = ":".join(map(str, toolbox.root.glob("usr/lib/*-linux-gnu/qemu")))
     return Emulator(
         command=tuple(toolbox.command(PLATFORMS[architecture].program, data)),

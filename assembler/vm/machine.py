@@ -170,15 +170,15 @@ def check(emulator: Emulator, hardware: Hardware) -> None:
 
 @contextmanager
 def prepared(emulator: Emulator, hardware: Hardware) -> Iterator[tuple[Path, Path | None]]:
-    """A folder for one run, and in it the machine's own UEFI variables (None when it has none)."""
+    """A directory for one run, and in it the machine's own UEFI variables (None when it has none)."""
     check(emulator, hardware)
     with tempfile.TemporaryDirectory(prefix="assemble-vm-") as name:
-        folder = Path(name)
+        directory = Path(name)
         variables = None
         if flash := emulator.flash(hardware):
-            variables = folder / "vars.fd"
+            variables = directory / "vars.fd"
             shutil.copyfile(flash[1], variables)
-        yield folder, variables
+        yield directory, variables
 
 
 def attach(emulator: Emulator, hardware: Hardware) -> int:
@@ -187,10 +187,10 @@ def attach(emulator: Emulator, hardware: Hardware) -> int:
     Ctrl-A X ends QEMU, Ctrl-A H shows its other keys.
     """
     hardware = hardware.from_anywhere()
-    with prepared(emulator, hardware) as (folder, variables):
+    with prepared(emulator, hardware) as (directory, variables):
         argv = arguments(emulator, hardware, uefi_vars=variables, interactive=True)
         # The terminal sends its Ctrl-C to the guest (signal=off), so nothing must be caught here.
-        process = _started(argv, emulator, confinement(emulator, hardware, folder), folder)
+        process = _started(argv, emulator, confinement(emulator, hardware, directory), directory)
         try:
             return process.wait()
         except BaseException:
@@ -198,8 +198,10 @@ def attach(emulator: Emulator, hardware: Hardware) -> int:
             raise
 
 
-def confinement(emulator: Emulator, hardware: Hardware, folder: Path) -> Confinement:
-    """All that QEMU can reach: `folder` is the run's own, and of the images it writes to those that the guest may."""
+def confinement(emulator: Emulator, hardware: Hardware, directory: Path) -> Confinement:
+    """All that QEMU can reach: `directory` is the run's own, and of the images it writes to those that the guest
+    may.
+    """
     drives = hardware.drives
     written = [drive.path for drive in drives if not drive.read_only and drive.kind != "cd"]
     given = [*(drive.path for drive in drives), *(emulator.flash(hardware) or ())]
@@ -212,7 +214,7 @@ def confinement(emulator: Emulator, hardware: Hardware, folder: Path) -> Confine
     return Confinement(
         runs=emulator.reach,
         reads=(*given, *HOST_FILES),
-        writes=(*written, folder),
+        writes=(*written, directory),
         devices=(_KVM,) if emulator.accelerated else (),
         network=network,
         ports=None if hardware.network and hardware.outside else ports,
@@ -230,14 +232,14 @@ class _Ends:
 
 
 def _started(
-    argv: list[str], emulator: Emulator, confined: Confinement, folder: Path, ends: _Ends | None = None
+    argv: list[str], emulator: Emulator, confined: Confinement, directory: Path, ends: _Ends | None = None
 ) -> subprocess.Popen[bytes]:
     """QEMU on our terminal; with `ends` as a session of its own, so that a Ctrl-C for us does not end it halfway."""
     try:
         return start(
             argv,
             confined,
-            environment=emulator.environment | {"TMPDIR": str(folder)},
+            environment=emulator.environment | {"TMPDIR": str(directory)},
             cwd=Path(),  # the machine's files may be named from here
             stdin=subprocess.PIPE if ends else None,
             stdout=subprocess.PIPE if ends else None,
@@ -265,14 +267,14 @@ class Machine:
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
-            folder, variables = stack.enter_context(prepared(self._emulator, self._hardware))
-            self._log = folder / "qemu.log"
+            directory, variables = stack.enter_context(prepared(self._emulator, self._hardware))
+            self._log = directory / "qemu.log"
             ours, theirs = (stack.enter_context(end) for end in socket.socketpair())
             argv = arguments(self._emulator, self._hardware, uefi_vars=variables, monitor=theirs.fileno())
             with self._log.open("wb") as log:
-                confined = confinement(self._emulator, self._hardware, folder)
+                confined = confinement(self._emulator, self._hardware, directory)
                 ends = _Ends(log=log.fileno(), monitor=theirs.fileno())
-                started = _started(argv, self._emulator, confined, folder, ends)
+                started = _started(argv, self._emulator, confined, directory, ends)
                 self._process = stack.enter_context(started)
             stack.callback(self.kill)
             self._monitor = ours

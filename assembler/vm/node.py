@@ -1,6 +1,6 @@
 """The machine that a built node runs in: its ISO, its seed, its state disk.
 
-The folder of a build may come from anybody. QEMU is given no file of the host but those in it, and these are regular
+The directory of a build may come from anybody. QEMU is given no file of the host but those in it, and these are regular
 files, not links, with formats that are not guessed.
 """
 
@@ -30,7 +30,7 @@ LARGEST = 16 << 20
 """Bytes of a manifest at most."""
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,127}")
 _PIECE = 1 << 20
-_OUTSIDE = "QEMU shows its bytes to the machine, and what is in the folder of a build leads nowhere else"
+_OUTSIDE = "QEMU shows its bytes to the machine, and what is in the directory of a build leads nowhere else"
 _LINKED = "move it away, and a new one is made; or name the file that it leads to with --disk"
 
 Medium = Literal["cd", "disk"]
@@ -40,7 +40,7 @@ Medium = Literal["cd", "disk"]
 class Built:
     """What `manifest.json` tells of a build, as far as running it needs."""
 
-    folder: Path
+    directory: Path
     architecture: Architecture
     name: str
     """The image's name."""
@@ -48,28 +48,28 @@ class Built:
     @property
     def iso(self) -> Path:
         """The node."""
-        return self.folder / ISO
+        return self.directory / ISO
 
     @property
     def seed(self) -> Path:
         """Its cloud-init data."""
-        return self.folder / SEED
+        return self.directory / SEED
 
     @property
     def kernel(self) -> Path:
         """Its kernel, to be started directly."""
-        return self.folder / KERNEL
+        return self.directory / KERNEL
 
     @property
     def initrd(self) -> Path:
         """The initrd of that, where there is one."""
-        return self.folder / INITRD
+        return self.directory / INITRD
 
 
-def built(folder: Path) -> Built:
-    """The build in `folder`. Raises AssembleError when there is none."""
-    manifest = folder / "manifest.json"
-    hint = "build it first with `assemble RECIPE.toml`, or name the folder with --out"
+def built(directory: Path) -> Built:
+    """The build in `directory`. Raises AssembleError when there is none."""
+    manifest = directory / "manifest.json"
+    hint = "build it first with `assemble RECIPE.toml`, or name the directory with --out"
     if not os.path.lexists(manifest):
         raise AssembleError("there is no build here", where=Place(file=str(manifest)), hint=hint)
     try:
@@ -80,7 +80,7 @@ def built(folder: Path) -> Built:
         sound = None
     if not sound:
         raise AssembleError("this is no manifest of a build", where=Place(file=str(manifest)), hint=hint)
-    node = Built(folder=folder, architecture=architecture, name=name)
+    node = Built(directory=directory, architecture=architecture, name=name)
     for path in (node.iso, node.seed, node.kernel, node.initrd):
         require_own(path, "a file of the build", hint=_OUTSIDE)
     return node

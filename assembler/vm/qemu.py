@@ -105,7 +105,7 @@ class Hardware:
     """its command line."""
 
     def from_anywhere(self) -> "Hardware":
-        """The same with absolute paths, as QEMU runs in a folder of its own."""
+        """The same with absolute paths, as QEMU runs in a directory of its own."""
         return replace(
             self,
             drives=tuple(replace(drive, path=drive.path.absolute()) for drive in self.drives),

@@ -55,9 +55,9 @@ def make(toolbox: Toolbox, tmp_path: Path) -> Make:  # noqa: F811  the fixture
         extra: dict[str, bytes] | None = None,
         lock: Lock = LOCK,
     ) -> Path:
-        folder = tmp_path / f"{name}.parts"
-        folder.mkdir()
-        squashfs = folder / "squashfs"
+        directory = tmp_path / f"{name}.parts"
+        directory.mkdir()
+        squashfs = directory / "squashfs"
         write_squashfs(tar.write(tree), squashfs, toolbox, epoch=EPOCH)
         initramfs = Tree(mtime=EPOCH)
         initramfs.write("/init", b"#!/bin/sh\n", 0o755)

@@ -86,7 +86,7 @@ def test_a_terminal_is_told_no_more_than_a_name(make: Make, capsys: pytest.Captu
     assert rf"rootfs: {SQUASHFS}!/etc/\x1b[2Jtwo\nlines\u202e\xff" in capsys.readouterr().out.splitlines()
 
 
-def test_folders_locks_and_other_files(tmp_path: Path) -> None:
+def test_directories_locks_and_other_files(tmp_path: Path) -> None:
     sides = [tmp_path / "a", tmp_path / "b"]
     for number, side in enumerate(sides):
         side.mkdir()
@@ -106,7 +106,7 @@ def test_folders_locks_and_other_files(tmp_path: Path) -> None:
     ], "a lock that says the same in other bytes is another file"
 
 
-def test_images_in_folders(make: Make, tmp_path: Path) -> None:
+def test_images_in_directories(make: Make, tmp_path: Path) -> None:
     """What differs in several of them is all told, and where."""
     sides = [tmp_path / "a", tmp_path / "b"]
     for number, side in enumerate(sides):

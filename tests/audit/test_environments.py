@@ -33,19 +33,19 @@ LOOK = """
 import os, sys, time
 from assembler.cli import varied
 varied.shift_clock(int(sys.argv[1]))
-varied.shuffle_folders(int(sys.argv[2]))
+varied.shuffle_directories(int(sys.argv[2]))
 from datetime import UTC, datetime
 from pathlib import Path
 assert abs(datetime.now(UTC).timestamp() - time.time()) < 1, "all clocks agree"
 assert abs(time.time_ns() / 1e9 - time.time()) < 1
 assert time.gmtime()[0] == datetime.now(UTC).year
 assert time.gmtime(0)[0] == 1970, "only now is another time"
-folder = Path(sys.argv[3])
-assert sorted(os.listdir(folder)) == sorted(path.name for path in folder.iterdir())
-with os.scandir(folder) as entries:
+directory = Path(sys.argv[3])
+assert sorted(os.listdir(directory)) == sorted(path.name for path in directory.iterdir())
+with os.scandir(directory) as entries:
     print(*(entry.name for entry in entries))
-print(*os.listdir(folder))
-print(len(list(folder.rglob("*"))), sum(len(files) for _, _, files in os.walk(folder)))
+print(*os.listdir(directory))
+print(len(list(directory.rglob("*"))), sum(len(files) for _, _, files in os.walk(directory)))
 print(time.time())
 """
 

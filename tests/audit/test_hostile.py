@@ -232,7 +232,7 @@ def test_nothing_on_an_image_writes_on_the_terminal(iso: Iso, capsys: pytest.Cap
         assert not [line for line in (said.out + said.err).splitlines() if line.startswith("::")]
 
 
-BILL = f"{contents.FOLDER}/{bill.CYCLONEDX}"
+BILL = f"{contents.DIRECTORY}/{bill.CYCLONEDX}"
 
 
 @pytest.mark.parametrize(
@@ -271,16 +271,16 @@ def test_a_bill_is_printed_as_we_would_write_it(iso: Iso, capsys: pytest.Capture
 # --- diff ------------------------------------------------------------------------------------------------------------
 
 
-def test_links_and_pipes_in_folders_are_not_followed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_links_and_pipes_in_directories_are_not_followed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     secret = tmp_path / "secret"
     secret.write_text("a password")
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "elsewhere/file").write_text("also secret")
     for side in ("a", "b"):
-        folder = tmp_path / side
-        folder.mkdir()
-        (folder / "same").symlink_to(secret)
-        os.mkfifo(folder / "pipe")
+        directory = tmp_path / side
+        directory.mkdir()
+        (directory / "same").symlink_to(secret)
+        os.mkfifo(directory / "pipe")
     (tmp_path / "a/x").symlink_to(secret)
     (tmp_path / "b/x").write_text("a passw0rd")
     (tmp_path / "a/y").symlink_to(secret)
@@ -360,10 +360,10 @@ def image_of(iso: Iso, files: Mapping[str, bytes]) -> Image:
 
 
 def test_only_what_the_assembler_writes_is_taken_out(iso: Iso, tmp_path: Path) -> None:
-    folder = tmp_path / "good"
-    folder.mkdir()
-    take_out(image_of(iso, {f"/live/recipe/files/{DIGEST}": b"data"}), folder)
-    taken = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+    directory = tmp_path / "good"
+    directory.mkdir()
+    take_out(image_of(iso, {f"/live/recipe/files/{DIGEST}": b"data"}), directory)
+    taken = sorted(path.relative_to(directory).as_posix() for path in directory.rglob("*") if path.is_file())
     assert taken == [f"files/{DIGEST}", "recipe.toml", "x.lock.toml"]
 
 
@@ -381,13 +381,13 @@ def test_only_what_the_assembler_writes_is_taken_out(iso: Iso, tmp_path: Path) -
     ],
 )
 def test_nothing_else_is_written(iso: Iso, tmp_path: Path, name: str) -> None:
-    folder = tmp_path / "taken"
-    folder.mkdir()
+    directory = tmp_path / "taken"
+    directory.mkdir()
     with pytest.raises(ImageError, match="not under its own digest"):
-        take_out(image_of(iso, {f"/live/recipe/{name}": b"data"}), folder)
+        take_out(image_of(iso, {f"/live/recipe/{name}": b"data"}), directory)
     assert {path.name for path in tmp_path.iterdir()} == {"taken", "x.iso"}
     if not name.startswith("files/"):
-        assert not list((folder / "files").iterdir())
+        assert not list((directory / "files").iterdir())
 
 
 @pytest.mark.parametrize("target", ["/victim", "/../victim", "//victim", "x/../../../victim", "../victim"])
@@ -398,13 +398,13 @@ def test_names_that_lead_elsewhere(iso: Iso, tmp_path: Path, target: str) -> Non
     placeholder = "Z" * len(name)
     path = image_of(iso, {f"/live/recipe/{placeholder}": b"owned"}).path
     path.write_bytes(path.read_bytes().replace(placeholder.encode(), name))
-    folder = tmp_path / "taken"
-    folder.mkdir()
+    directory = tmp_path / "taken"
+    directory.mkdir()
     with pytest.raises(IsoReadError, match="which is none"):
-        take_out(Image(path), folder)
+        take_out(Image(path), directory)
     assert call(["rebuild", str(path), "--offline", "--out", str(tmp_path / "out")]) == 1
     assert victim.read_text() == "precious"
-    assert not list(folder.iterdir())
+    assert not list(directory.iterdir())
 
 
 def test_no_kernel_is_compiled_unless_told_to(

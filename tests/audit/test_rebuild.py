@@ -35,9 +35,9 @@ def held(tmp_path: Path) -> Mapping[str, bytes]:
 
 
 def test_recipe_and_lock_are_taken_out(make: Make, held: dict[str, bytes], tmp_path: Path) -> None:
-    folder = tmp_path / "taken"
-    folder.mkdir()
-    loaded = load_own(take_out(Image(make("a", system(), extra=held)), folder))
+    directory = tmp_path / "taken"
+    directory.mkdir()
+    loaded = load_own(take_out(Image(make("a", system(), extra=held)), directory))
     assert loaded.sha256 == load(take_out_again(held, tmp_path)).sha256
     assert [file.data for file in loaded.files.values()] == [b"hello\n"]
     taken = read_lock(loaded.lock_path)
@@ -62,12 +62,12 @@ def test_an_image_without_its_recipe(make: Make, tmp_path: Path) -> None:
 def test_files_of_whoever_rebuilds_are_not_taken(tmp_path: Path) -> None:
     """A forged image must not draw the auditor's own files into the new one."""
     (tmp_path / "secret").write_bytes(b"key")
-    folder = tmp_path / "taken"
-    folder.mkdir()
+    directory = tmp_path / "taken"
+    directory.mkdir()
     for source in ("../secret", str(tmp_path / "secret"), str(OWN_RECIPES / "livecd.toml")):
-        (folder / "recipe.toml").write_text(RECIPE.replace('"motd"', f'"{source}"'))
+        (directory / "recipe.toml").write_text(RECIPE.replace('"motd"', f'"{source}"'))
         with pytest.raises(ImageError, match="names a file that is not on the image"):
-            load_own(folder / "recipe.toml")
+            load_own(directory / "recipe.toml")
 
 
 def test_the_statement(make: Make) -> None:

@@ -44,11 +44,11 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
 
 
 def node(*, later: bool = False) -> Tree:
-    """A system of many packages and folders, some of them small; `later`, some of it is otherwise."""
+    """A system of many packages and directories, some of them small; `later`, some of it is otherwise."""
     tree = system()
     for number in range(40):
-        folder, package = f"/usr/lib/{'abcdefg'[number % 7]}/part-{number}", f"lib{'x' * (number % 20)}{number}"
-        paths = [f"{folder}/file-{each}" for each in range(1 + number % 9)]
+        directory, package = f"/usr/lib/{'abcdefg'[number % 7]}/part-{number}", f"lib{'x' * (number % 20)}{number}"
+        paths = [f"{directory}/file-{each}" for each in range(1 + number % 9)]
         for path in paths:
             tree.write(path, bytes(1 + 300_000 // (1 + number)), parents=True)
         tree.write(f"/var/lib/dpkg/info/{package}.list", "".join(f"{path}\n" for path in paths).encode(), parents=True)
@@ -249,13 +249,13 @@ def test_the_same_images(browser: Browser, make: Make, tmp_path: Path) -> None:
     assert tab.evaluate(LAID_OUT) == [True, []]
 
 
-def test_output_folders(browser: Browser, make: Make, tmp_path: Path) -> None:
-    folders, html = [tmp_path / "a", tmp_path / "b"], tmp_path / "page.html"
-    for folder, later in zip(folders, (False, True), strict=True):
-        folder.mkdir()
-        make(folder.name, node(later=later)).rename(folder / "node.iso")
-        (folder / "config").write_text(f"{later}\n")
-    assert call(["diff", *map(str, folders), "--html", str(html)]) == 1
+def test_output_directories(browser: Browser, make: Make, tmp_path: Path) -> None:
+    directories, html = [tmp_path / "a", tmp_path / "b"], tmp_path / "page.html"
+    for directory, later in zip(directories, (False, True), strict=True):
+        directory.mkdir()
+        make(directory.name, node(later=later)).rename(directory / "node.iso")
+        (directory / "config").write_text(f"{later}\n")
+    assert call(["diff", *map(str, directories), "--html", str(html)]) == 1
     tab = Tab(browser, html.as_uri(), width=PHONE, scripts=False)
     seen = tab.evaluate("document.body.innerText")
     assert "\n/usr/lib/a/part-0/file-0\n" in seen, "as if there were nothing but the ISO"

@@ -34,16 +34,16 @@ def installed() -> Tree:
     return tree
 
 
-def held(folder: Path, text: str = RECIPE) -> dict[str, bytes]:
+def held(directory: Path, text: str = RECIPE) -> dict[str, bytes]:
     """A recipe as an image holds it."""
-    (folder / "x.toml").write_text(text)
-    (folder / "tls.key").write_bytes(b"\0secret key")
-    return {f"/live/recipe/{name}": data for name, data in portable(load(folder / "x.toml")).items()}
+    (directory / "x.toml").write_text(text)
+    (directory / "tls.key").write_bytes(b"\0secret key")
+    return {f"/live/recipe/{name}": data for name, data in portable(load(directory / "x.toml")).items()}
 
 
-def taken(path: Path, folder: Path) -> tuple[Path, dict[str, str]]:
-    folder.mkdir()
-    recipe = take_out(Image(path), folder)
+def taken(path: Path, directory: Path) -> tuple[Path, dict[str, str]]:
+    directory.mkdir()
+    recipe = take_out(Image(path), directory)
     return recipe, give_back(Image(path), recipe)
 
 
@@ -74,17 +74,17 @@ def test_a_system_without_shadow(make: Make, tmp_path: Path) -> None:
 
 
 def test_images_that_do_not_have_them(make: Make, tmp_path: Path) -> None:
-    missing, linked, folder, nobody = (installed() for _ in range(4))
+    missing, linked, directory, nobody = (installed() for _ in range(4))
     missing.remove("/etc/node/tls.key")
     linked.remove("/etc/node/tls.key")
     linked.symlink("/etc/passwd", "/etc/node/tls.key")
-    folder.remove("/etc/node/tls.key")
-    folder.mkdir("/etc/node/tls.key")
+    directory.remove("/etc/node/tls.key")
+    directory.mkdir("/etc/node/tls.key")
     nobody.write("/etc/shadow", b"daemon:*:1::::::\n")
     for number, (tree, said) in enumerate((
         (missing, "the image does not have a private file of its recipe"),
         (linked, "the image does not have a private file of its recipe"),
-        (folder, "the image does not have a private file of its recipe"),
+        (directory, "the image does not have a private file of its recipe"),
         (nobody, "the image has no root"),
     )):  # fmt: skip
         with pytest.raises(ImageError, match=said) as caught:

@@ -1,7 +1,7 @@
 """The built recipe, and what is needed to start it.
 
-It is built with the command that the README names, into a fresh folder; `ASSEMBLE_TEST_OUT` names a folder that holds
-a build already.
+It is built with the command that the README names, into a fresh directory; `ASSEMBLE_TEST_OUT` names a directory that
+holds a build already.
 """
 
 import os

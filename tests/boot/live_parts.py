@@ -88,12 +88,12 @@ class Verdict:
         return []
 
 
-def live_parts(node: Built, emulator: Emulator, folder: Path) -> Parts:
-    """Kernel and initrd as `node` was built with, and a medium made in `folder`."""
-    initrd = node.folder / "initrd.img"
+def live_parts(node: Built, emulator: Emulator, directory: Path) -> Parts:
+    """Kernel and initrd as `node` was built with, and a medium made in `directory`."""
+    initrd = node.directory / "initrd.img"
     unpacked = cpio.read(io.BytesIO(zstandard.ZstdDecompressor().decompress(initrd.read_bytes())))
     busybox = unpacked.read("/usr/bin/busybox")
-    parts = Parts(node.folder / "vmlinuz", initrd, folder / "medium.iso", busybox, emulator)
+    parts = Parts(node.directory / "vmlinuz", initrd, directory / "medium.iso", busybox, emulator)
     medium(parts.medium, parts.busybox)
     return parts
 
@@ -105,8 +105,8 @@ def medium(out: Path, busybox: bytes, label: str = "K8S_NODE", *, sums: str = ""
     """
     with tempfile.TemporaryDirectory() as name:
         root = Path(name) / "root"
-        for folder in ("usr/bin", "usr/sbin", "dev", "proc", "run", "sys", "tmp", "etc"):
-            (root / folder).mkdir(parents=True)
+        for directory in ("usr/bin", "usr/sbin", "dev", "proc", "run", "sys", "tmp", "etc"):
+            (root / directory).mkdir(parents=True)
         (root / "usr/bin/busybox").write_bytes(busybox)
         (root / "usr/bin/busybox").chmod(0o755)
         for applet in ("sh", "cat", "echo", "grep", "ls", "mkdir", "poweroff", "sleep", "stat", "sync"):

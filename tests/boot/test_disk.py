@@ -15,7 +15,7 @@ pytestmark = pytest.mark.boot
 
 
 def test_reaches_the_login_prompt(node: Built, free_port: Callable[[], int]) -> None:
-    disk = node.folder / "rootfs.qcow2"
+    disk = node.directory / "rootfs.qcow2"
     before = sha256_of(disk)
     argv = [sys.executable, "-P", "-m", "assembler", "run", "--disk", str(disk), "--ssh-port", str(free_port())]
     argv += ["--expect", r"^k8s-livecd login: $", "--timeout", str(TIMEOUT)]

@@ -39,7 +39,7 @@ def test_reaches_the_login_prompt(
         "assembler",
         "run",
         "--out",
-        str(node.folder),
+        str(node.directory),
         "--disk",
         str(tmp_path / "var.qcow2"),
     ]

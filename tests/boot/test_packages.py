@@ -1,6 +1,6 @@
 """dpkg and apt at work in a node: what the image left to the first boot, and a package that is installed later.
 
-The node's package archive is a folder of real packages, served on the loopback, which the node sees as 10.0.2.2.
+The node's package archive is a directory of real packages, served on the loopback, which the node sees as 10.0.2.2.
 """
 
 import subprocess
@@ -45,17 +45,17 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Built:
 @pytest.fixture(scope="module")
 def archive(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     """The port of a server with the packages of the tests' lock, in a flat archive."""
-    folder = tmp_path_factory.mktemp("archive")
+    directory = tmp_path_factory.mktemp("archive")
     store, lock = locked({"rootfs"})
     stanzas = []
     for package in lock.role("rootfs"):
         name = f"{package.name}_{package.architecture}.deb"
-        (folder / name).symlink_to(store.path(package.sha256))
+        (directory / name).symlink_to(store.path(package.sha256))
         fields = dict(open_package(store, package.sha256, package.name).fields)
         fields |= {"Filename": f"./{name}", "Size": str(package.size), "SHA256": package.sha256}
         stanzas.append("".join(f"{key}: {value}\n" for key, value in fields.items()))
-    (folder / "Packages").write_text("\n".join(stanzas))
-    handler = partial(_Quiet, directory=str(folder))
+    (directory / "Packages").write_text("\n".join(stanzas))
+    handler = partial(_Quiet, directory=str(directory))
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield server.server_port

@@ -29,12 +29,12 @@ PLANTED = "/etc/planted"
 
 @pytest.fixture
 def recipe(node: Built, tmp_path: Path) -> Path:
-    """The recipe and its lock in another folder."""
-    folder = tmp_path / "elsewhere" / "recipes"
-    shutil.copytree(REPOSITORY / "recipes", folder)
+    """The recipe and its lock in another directory."""
+    directory = tmp_path / "elsewhere" / "recipes"
+    shutil.copytree(REPOSITORY / "recipes", directory)
     lock = f"{node.name}.lock.toml"
-    (folder / lock).write_bytes(read_files(node.iso, [f"/live/{lock}"])[f"/live/{lock}"])
-    return folder / "livecd.toml"
+    (directory / lock).write_bytes(read_files(node.iso, [f"/live/{lock}"])[f"/live/{lock}"])
+    return directory / "livecd.toml"
 
 
 def audit(recipe: Path, out: Path) -> tuple[int, dict[str, Any]]:
@@ -49,11 +49,11 @@ def test_two_builds_have_the_same_bytes(node: Built, recipe: Path, tmp_path: Pat
     assert call(["build", str(recipe), "--offline", "--record", "--out", str(tmp_path / "out")]) == 0
     status, found = audit(recipe, tmp_path / "audit")
     assert (status, found["result"], found["differences"], found["recorded"]) == (0, "identical", [], [])
-    assert {"HOME", "TZ", "LC_ALL", "PATH", "PYTHONHASHSEED", "clock", "folder", "umask"} <= found["varied"].keys()
-    names = sorted(path.name for path in node.folder.iterdir() if not path.name.startswith("."))
+    assert {"HOME", "TZ", "LC_ALL", "PATH", "PYTHONHASHSEED", "clock", "directory", "umask"} <= found["varied"].keys()
+    names = sorted(path.name for path in node.directory.iterdir() if not path.name.startswith("."))
     assert sorted(path.name for path in (tmp_path / "audit/first").iterdir()) == names
     for name in names:
-        assert sha256_of(tmp_path / "audit/first" / name) == sha256_of(node.folder / name), name
+        assert sha256_of(tmp_path / "audit/first" / name) == sha256_of(node.directory / name), name
     assert not (tmp_path / "audit/second").exists(), "it would only be the same once more"
 
     # Whoever builds with the lock is told when what comes out is something else than was recorded.

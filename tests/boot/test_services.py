@@ -189,10 +189,10 @@ def ask(machine: Machine, begun: float) -> Boot:
 def session(
     node: Built, emulator: Emulator, free_port: Callable[[], int], tmp_path_factory: pytest.TempPathFactory
 ) -> Session:
-    folder = tmp_path_factory.mktemp("services")
-    key, strange = make_key(folder / "key"), make_key(folder / "stranger")
-    seed = with_keys(node.seed, [read_key(key.with_suffix(".pub"))], folder / "seed.iso")
-    state = folder / "var.qcow2"
+    directory = tmp_path_factory.mktemp("services")
+    key, strange = make_key(directory / "key"), make_key(directory / "stranger")
+    seed = with_keys(node.seed, [read_key(key.with_suffix(".pub"))], directory / "seed.iso")
+    state = directory / "var.qcow2"
     qcow2.create(state, STATE)
     port = free_port()
     with plugged_in() as wire:
@@ -212,7 +212,7 @@ def session(
             )
             running.shutdown(600)
         begun = time.time()
-        with logged_in(Machine(emulator, machine(with_network(node, folder / "static.iso")))) as running:
+        with logged_in(Machine(emulator, machine(with_network(node, directory / "static.iso")))) as running:
             second = ask(running, begun)
             running.shutdown(600)
     return Session(first, second, by_key, by_other, wire)

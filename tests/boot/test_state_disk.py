@@ -409,5 +409,5 @@ def test_what_the_initrd_lays_over_the_root(parts: Parts, tmp_path: Path) -> Non
     initrd.write_bytes(first + bytes(-len(first) % 4) + b"".join(cpio.write(over)))
     verdict = boot(replace(parts, initrd=initrd), append="livecd.state=none")
     assert "is not set" in verdict.sections["over"]
-    assert "first process" in verdict.sections["init"], "what the squashfs has in the same folders is there as well"
+    assert "first process" in verdict.sections["init"], "what the squashfs has in the same directories is there as well"
     assert any(line.endswith("755 0:0 /") for line in verdict.sections["modes"].splitlines())

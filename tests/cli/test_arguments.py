@@ -20,7 +20,7 @@ from assembler.recipe.given import Arguments
 
 
 @pytest.fixture(autouse=True)
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("ASSEMBLE_STORE", str(tmp_path / "store"))
 
@@ -103,11 +103,11 @@ def test_an_audit_hands_them_on(tmp_path: Path, capsys: pytest.CaptureFixture[st
     """To builds of its own, which others see in the list of processes."""
     args = {"A": "hunter2", "B": "two\nlines\n", "C": "end\r", "D": "", "E": "é=\r\n"}
     here = plain(tmp_path / "a", tmp_path, python="", search="", processors=1)
-    here.folder.mkdir()
+    here.directory.mkdir()
     options = _private(here, args)
     assert "hunter2" not in " ".join(options)
     assert given(*options, capsys=capsys) == (args, [])
-    paths = [here.folder / "args", *(here.folder / "args").iterdir()]
+    paths = [here.directory / "args", *(here.directory / "args").iterdir()]
     assert [path.stat().st_mode & 0o777 for path in paths] == [0o700, *[0o600] * len(args)]
 
 

@@ -31,7 +31,7 @@ def test_chosen_store_needs_no_home_and_is_absolute() -> None:
 
 @pytest.mark.parametrize("environ", [{}, {"HOME": ""}, {"HOME": "relative"}])
 def test_no_home(environ: dict[str, str]) -> None:
-    with pytest.raises(AssembleError, match="no home folder"):
+    with pytest.raises(AssembleError, match="no home directory"):
         environment.read(environ=environ)
 
 
@@ -50,7 +50,7 @@ def test_color(environ: dict[str, str], color: bool | None) -> None:  # noqa: FB
 
 
 @pytest.mark.parametrize("search", [":/p", "/p:", ".:/p", "/p::./bin", "bin:/p:../x", "~/bin:/p"])
-def test_no_program_is_looked_for_in_the_working_folder(search: str) -> None:
+def test_no_program_is_looked_for_in_the_working_directory(search: str) -> None:
     assert environment.read(Path("x"), {"PATH": search}).search == "/p"
 
 

@@ -23,7 +23,7 @@ Recipe = Callable[..., None]
 
 
 @pytest.fixture(autouse=True)
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("ASSEMBLE_STORE", str(tmp_path / "store"))
     monkeypatch.delenv("ASSEMBLE_MIRROR", raising=False)

@@ -44,8 +44,8 @@ def package(name: str, text: bytes) -> bytes:
     """A real package with a program, and the accounts that every system has."""
     accounts = {"passwd": b"root:x:0:0:root:/root:/bin/sh\n", "group": b"root:x:0:\n", "shadow": b"root:*:1:0:9:7:::\n"}
     etc = [debs.item(f"./etc/{file}", data) for file, data in accounts.items()] if name == "init" else []
-    program = [debs.folder("./usr"), debs.folder("./usr/bin"), debs.item(f"./usr/bin/{name}", text, mode=0o755)]
-    return debs.deb(name, debs.folder("./etc"), *etc, *program, compression="", Version="1.0", Architecture="amd64")
+    program = [debs.directory("./usr"), debs.directory("./usr/bin"), debs.item(f"./usr/bin/{name}", text, mode=0o755)]
+    return debs.deb(name, debs.directory("./etc"), *etc, *program, compression="", Version="1.0", Architecture="amd64")
 
 
 @functools.cache
@@ -75,9 +75,9 @@ def write_recipe(mirror: str, *packages: str, extra: str = "") -> None:
     )
 
 
-def tree(folder: Path) -> dict[str, bytes]:
-    """The files in `folder` by name."""
-    return {path.name: path.read_bytes() for path in folder.iterdir()} if folder.is_dir() else {}
+def tree(directory: Path) -> dict[str, bytes]:
+    """The files in `directory` by name."""
+    return {path.name: path.read_bytes() for path in directory.iterdir()} if directory.is_dir() else {}
 
 
 @dataclass(frozen=True)
@@ -101,10 +101,10 @@ def honest(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Build]:
         yield Build(LOCK.read_bytes(), tree(OUT))
 
 
-def surroundings(patch: pytest.MonkeyPatch, folder: Path, server: Server) -> None:
-    patch.chdir(folder)
-    patch.setenv("ASSEMBLE_STORE", str(folder / STORE))
-    take_tools_from(source(), folder, patch)
+def surroundings(patch: pytest.MonkeyPatch, directory: Path, server: Server) -> None:
+    patch.chdir(directory)
+    patch.setenv("ASSEMBLE_STORE", str(directory / STORE))
+    take_tools_from(source(), directory, patch)
     for name in ("ASSEMBLE_MIRROR", "ASSEMBLE_SNAPSHOT"):
         patch.delenv(name, raising=False)
     patch.setenv("no_proxy", "127.0.0.1")
@@ -113,7 +113,7 @@ def surroundings(patch: pytest.MonkeyPatch, folder: Path, server: Server) -> Non
 
 
 class Liar:
-    """A folder with a recipe, its honest lock and something in ``out``, and the mirror that the recipe names."""
+    """A directory with a recipe, its honest lock and something in ``out``, and the mirror that the recipe names."""
 
     def __init__(
         self, server: Server, honest: Build, patch: pytest.MonkeyPatch, said: pytest.CaptureFixture[str]

@@ -22,8 +22,8 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(autouse=True)
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty folder to work in, and no settings from whoever runs the tests."""
+def directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty directory to work in, and no settings from whoever runs the tests."""
     for name in ("ASSEMBLE_MIRROR", "ASSEMBLE_STORE", "NO_COLOR", "FORCE_COLOR"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
@@ -261,7 +261,7 @@ def silent_mirror() -> Iterator[str]:
 
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_signals(number: signal.Signals, status: int, silent_mirror: str, folder: Path) -> None:
+def test_signals(number: signal.Signals, status: int, silent_mirror: str, directory: Path) -> None:
     write("name = 'x'")
     environ = {**os.environ, "ASSEMBLE_MIRROR": silent_mirror, "no_proxy": "127.0.0.1", "PYTHONPATH": str(ROOT)}
     # A shell starts what runs in the background with SIGINT ignored, which would be inherited.
@@ -274,14 +274,14 @@ def test_signals(number: signal.Signals, status: int, silent_mirror: str, folder
         said = process.stderr.read()
         assert process.wait() == status
     assert "Traceback" not in said
-    assert not list(folder.glob("*.lock.toml"))
+    assert not list(directory.glob("*.lock.toml"))
 
 
-def test_a_strangers_kernel_is_not_compiled(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_strangers_kernel_is_not_compiled(directory: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write("name = 'x'\nkernel.source = 'vanilla'\nkernel.package = 'linux-source-6.12'")
     assert call(["r.toml", "--no-compile"]) == 1
     assert "--no-compile rules out" in capsys.readouterr().err
-    assert os.listdir(folder) == ["r.toml"], "nothing has been locked or fetched"  # noqa: PTH208  names, in a test
+    assert os.listdir(directory) == ["r.toml"], "nothing has been locked or fetched"  # noqa: PTH208  names, in a test
 
 
 @pytest.mark.parametrize("page", ["missing/page.html", "a/page.html"])

@@ -125,12 +125,12 @@ def modules(release: Release) -> tuple[Module, ...]:
     )
 
 
-def build(release: Release, folder: Path, say: Callable[[str], None]) -> Path:
-    """Build the commands of a release that `folder` does not have yet; returns the folder with them."""
-    out = folder / "bin" / release.version
+def build(release: Release, directory: Path, say: Callable[[str], None]) -> Path:
+    """Build the commands of a release that `directory` does not have yet; returns the directory with them."""
+    out = directory / "bin" / release.version
     out.mkdir(parents=True, exist_ok=True)
     for module in modules(release):
-        source = folder / "src" / f"{module.name}-{module.version}"
+        source = directory / "src" / f"{module.name}-{module.version}"
         missing = {name: path for name, path in module.commands.items() if not (out / name).exists()}
         if not missing:
             continue
@@ -154,14 +154,14 @@ def prepare(module: Module, source: Path) -> None:
     if module.main:
         (source / "main.go").write_text(module.main)
     if module.path == "k8s.io/kubernetes":
-        # Its own go.mod has the libraries of the same repository as folders, by way of replacement.
+        # Its own go.mod has the libraries of the same repository as directories, by way of replacement.
         staging = re.findall(r"^\s+(k8s\.io/[a-z-]+) v0\.0\.0$", (sources(module) / "go.mod").read_text(), re.MULTILINE)
         same = module.version.replace("v1.", "v0.", 1)
         (source / "go.mod").write_text(text + "".join(f"replace {name} => {name} {same}\n" for name in staging))
 
 
 def sources(module: Module) -> Path:
-    """The folder of the module's own source."""
+    """The directory of the module's own source."""
     shown = _go(Path("/"), "mod", "download", "-json", f"{module.path}@{module.version}")
     found = re.search(r'"Dir": "([^"]+)"', shown)
     assert found, shown

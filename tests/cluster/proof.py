@@ -105,9 +105,11 @@ class Transcript:
         self._say(text.rstrip("\n"))
 
 
-def prove(node: Built, emulator: Emulator, folder: Path, transcript: Transcript, echo: Callable[[str], None]) -> None:
-    """Boot `node` twice with one state disk in `folder`, and ask. Raises ProofError or MachineError."""
-    state = folder / "var.qcow2"
+def prove(
+    node: Built, emulator: Emulator, directory: Path, transcript: Transcript, echo: Callable[[str], None]
+) -> None:
+    """Boot `node` twice with one state disk in `directory`, and ask. Raises ProofError or MachineError."""
+    state = directory / "var.qcow2"
     keep_state(state)
     machine = replace(
         hardware(node, seed=node.seed, state=state, memory=4096, processors=2, ssh_port=None), outside=False

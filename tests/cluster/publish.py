@@ -110,8 +110,8 @@ def _nft(lock: Lock, store: Store) -> Tree:
         tree.symlink(f"usr/{name}", f"/{name}")
     packages = [package for package in lock.role("rootfs") if package.name in NFT]
     unpack(tree, open_packages(store, packages), latest=0)
-    for folder in ("/usr/share", "/usr/lib/systemd", "/etc", "/var"):
-        tree.discard(folder)
+    for directory in ("/usr/share", "/usr/lib/systemd", "/etc", "/var"):
+        tree.discard(directory)
     return tree
 
 

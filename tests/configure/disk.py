@@ -1,4 +1,4 @@
-"""A staging tree on disk and back, for comparing with programs that work on a folder."""
+"""A staging tree on disk and back, for comparing with programs that work on a directory."""
 
 import shutil
 from collections.abc import Mapping
@@ -8,7 +8,7 @@ from assembler.tree.staging import Kind, Tree
 
 
 def tree_of(files: Mapping[str, str | bytes]) -> Tree:
-    """A tree of text files, folders (names that end in a slash) and links (text that starts with ``->``)."""
+    """A tree of text files, directories (names that end in a slash) and links (text that starts with ``->``)."""
     tree = Tree()
     for path, text in files.items():
         if path.endswith("/"):
@@ -21,7 +21,7 @@ def tree_of(files: Mapping[str, str | bytes]) -> Tree:
 
 
 def write_out(tree: Tree, root: Path) -> Path:
-    """Put the tree into a fresh folder; owners are left out."""
+    """Put the tree into a fresh directory; owners are left out."""
     shutil.rmtree(root, ignore_errors=True)
     for path, inode in tree.walk():
         target = root / path[1:]
@@ -45,7 +45,7 @@ def shown(tree: Tree) -> dict[str, bytes | str]:
 
 
 def on_disk(root: Path) -> dict[str, bytes | str]:
-    """Files and links of a folder by path, as :func:`shown` gives them."""
+    """Files and links of a directory by path, as :func:`shown` gives them."""
     found: dict[str, bytes | str] = {}
     for path in root.rglob("*"):
         name = "/" + str(path.relative_to(root))

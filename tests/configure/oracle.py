@@ -1,7 +1,7 @@
 """What the real dpkg leaves for some packages, and how a computed tree differs from it, path by path.
 
 The reference is made in a chroot (root, Linux, dpkg, tar and unshare), by dpkg and the maintainer scripts, with the
-packages in the order of the assembler. Nothing outside its folder is written to.
+packages in the order of the assembler. Nothing outside its directory is written to.
 """
 
 import difflib
@@ -83,16 +83,16 @@ def compute(
 
 
 class Reference:
-    """A folder in which dpkg installs packages; `files` are their .debs by name, `log` takes what is printed."""
+    """A directory in which dpkg installs packages; `files` are their .debs by name, `log` takes what is printed."""
 
     def __init__(self, root: Path, files: Mapping[str, Path], log: Path) -> None:
         self.root, self.files, self.log = root, files, log
 
     def make(self, debs: Sequence[Deb]) -> None:
-        """Install `debs` into the folder, which does not exist yet: essential ones first. Raises NoReference."""
+        """Install `debs` into the directory, which does not exist yet: essential ones first. Raises NoReference."""
         root = self.root
-        for folder in ("usr/bin", "usr/sbin", "usr/lib", "usr/lib64", "proc"):
-            (root / folder).mkdir(parents=True)
+        for directory in ("usr/bin", "usr/sbin", "usr/lib", "usr/lib64", "proc"):
+            (root / directory).mkdir(parents=True)
         for alias in ("bin", "sbin", "lib", "lib64"):
             (root / alias).symlink_to(f"usr/{alias}")
         essential, rest = stages(_orderable(debs))
@@ -101,8 +101,8 @@ class Reference:
             # Enough to start the dpkg in there, which then installs all of it.
             options = ["-C", str(root), "--keep-directory-symlink", "--xattrs", "--numeric-owner"]
             subprocess.run(["tar", *options, "-xpf", str(by_name[name].data)], check=True)
-        for folder in ("info", "updates", "triggers", "alternatives", "parts"):
-            (root / "var/lib/dpkg" / folder).mkdir(parents=True, exist_ok=True)
+        for directory in ("info", "updates", "triggers", "alternatives", "parts"):
+            (root / "var/lib/dpkg" / directory).mkdir(parents=True, exist_ok=True)
         for name in ("status", "available"):
             (root / "var/lib/dpkg" / name).touch()
         self.log.unlink(missing_ok=True)
@@ -121,24 +121,24 @@ class Reference:
         self._install(debs, order, {deb.name for deb in debs} - set(first))
 
     def _install(self, debs: Sequence[Deb], order: Sequence[str], names: Collection[str], *force: str) -> None:
-        policy, folder, null = (self.root / name for name in ("usr/sbin/policy-rc.d", "debs", "dev/null"))
+        policy, directory, null = (self.root / name for name in ("usr/sbin/policy-rc.d", "debs", "dev/null"))
         # Nothing may start. runit-helper, which starts nothing without runit, would not even make its link when told.
         policy.write_text("#!/bin/sh\ngrep -qs runit-helper /proc/$PPID/cmdline && exit 0\nexit 101\n")
         policy.chmod(0o755)
-        folder.mkdir()
+        directory.mkdir()
         null.parent.mkdir(exist_ok=True)
         os.mknod(null, stat.S_IFCHR | 0o666, os.makedev(1, 3))
         null.chmod(0o666)
         paths = []
         for deb in debs:
             if deb.name in names:
-                shutil.copyfile(self.files[deb.name], folder / f"{deb.name}.deb")
+                shutil.copyfile(self.files[deb.name], directory / f"{deb.name}.deb")
                 paths.append(f"/debs/{deb.name}.deb")
         # The assembler unpacks all before it configures any, so Pre-Depends are not configured yet.
         self._in_chroot("dpkg", "--force-depends", "--unpack", *paths)
         if chosen := [name for name in order if name in names]:
             self._in_chroot("dpkg", "--configure", *force, *chosen)
-        shutil.rmtree(folder)
+        shutil.rmtree(directory)
         policy.unlink()
         null.unlink()
 
@@ -176,19 +176,19 @@ _KINDS = {
 }  # fmt: skip
 
 
-def entries_of_folder(root: Path) -> dict[str, Entry]:
+def entries_of_directory(root: Path) -> dict[str, Entry]:
     """Every path of a real tree."""
     return {_inside(root, path): entry_of(path) for path in [root, *root.rglob("*")]}
 
 
 @contextmanager
 def copy_of(root: Path, work: Path) -> Iterator[tuple[Path, Path]]:
-    """A copy of a tree that can be written to, and the folder of what is changed in it; gone afterwards, unless
+    """A copy of a tree that can be written to, and the directory of what is changed in it; gone afterwards, unless
     something failed."""
     shutil.rmtree(work, ignore_errors=True)
     merged, upper, internal = (work / name for name in ("merged", "upper", "internal"))
-    for folder in (merged, upper, internal):
-        folder.mkdir(parents=True)
+    for directory in (merged, upper, internal):
+        directory.mkdir(parents=True)
     options = f"lowerdir={root},upperdir={upper},workdir={internal},redirect_dir=off,metacopy=off,index=off"
     subprocess.run(["mount", "-t", "overlay", "overlay", "-o", options, str(merged)], check=True)
     failed = True

@@ -55,7 +55,7 @@ ln -s x @/etc/empty
 ln -sfn y @/etc/link
 ln @/etc/old @/etc/hard
 """,
-    "ln into a linked folder": """\
+    "ln into a linked directory": """\
 ln -s z @/etc/link
 ln -sf default @/usr/share/p/list
 """,

@@ -111,8 +111,8 @@ def watched() -> Iterator[None]:
 def attempt(script: str, files: Mapping[str, str] | None = None, **control: str) -> Tree:
     """Configure a package with that postinst, watched; explained errors are fine."""
     tree = Tree()
-    for folder in ("/etc", "/tmp", "/var/lib/dpkg", "/usr/bin", "/usr/lib/systemd/system"):
-        tree.mkdir(folder, parents=True)
+    for directory in ("/etc", "/tmp", "/var/lib/dpkg", "/usr/bin", "/usr/lib/systemd/system"):
+        tree.mkdir(directory, parents=True)
     tree.write("/etc/passwd", PASSWD)
     tree.write("/etc/group", b"root:x:0:\n")
     try:

@@ -143,8 +143,8 @@ def test_shells_are_updated_by_their_trigger() -> None:
 def test_no_script_reaches_the_host(script: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """With opening and making files on the host forbidden, everything still happens in the tree."""
     tree = Tree()
-    for folder in ("/etc", "/tmp"):
-        tree.mkdir(folder)
+    for directory in ("/etc", "/tmp"):
+        tree.mkdir(directory)
     hostile = package(tree, "hostile", postinst=SH + script)
 
     def forbidden(*_: object, **__: object) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from assembler.configure import first_boot
 from assembler.configure.engine import Settings, configure
-from assembler.configure.first_boot import FOLDER, UNIT, FirstBootError, waiting
+from assembler.configure.first_boot import DIRECTORY, UNIT, FirstBootError, waiting
 from assembler.errors import Problems
 from assembler.tree.staging import Tree
 from tests.configure.packages import package
@@ -45,8 +45,8 @@ def test_a_package_stays_as_dpkg_unpacks_it() -> None:
     assert "\nConffiles:\n /etc/odd.conf newconffile\n" in stanzas["Package: odd"]
     assert "\nStatus: install ok unpacked\n" in stanzas["Package: odder"]
     assert "\nStatus: install ok installed\n" in stanzas["Package: even"]
-    assert tree.read_text(f"{FOLDER}/packages") == "odd:amd64\nodder preinst\n"
-    assert tree.at(f"{FOLDER}/configure-packages").mode == 0o755
+    assert tree.read_text(f"{DIRECTORY}/packages") == "odd:amd64\nodder preinst\n"
+    assert tree.at(f"{DIRECTORY}/configure-packages").mode == 0o755
     assert tree.is_file(f"/usr/lib/systemd/system/sysinit.target.wants/{UNIT}")
 
 

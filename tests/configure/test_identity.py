@@ -84,15 +84,15 @@ def path(tmp_path: Path) -> str:
 
     Debian's own iscsi-iname comes with services that no development machine wants; the boot tests run it.
     """
-    folder = tmp_path / "bin"
-    folder.mkdir()
+    directory = tmp_path / "bin"
+    directory.mkdir()
     for name, text in (
         ("iscsi-iname", '[ "$1" = -p ] && echo "$2:$(od -An -N6 -tx1 /dev/urandom | tr -d " ")"'),
         ("ssh-keygen", ""),
     ):
-        (folder / name).write_text(f"#!/bin/sh\n{text}\n")
-        (folder / name).chmod(0o755)
-    return f"{folder}:{os.defpath}"
+        (directory / name).write_text(f"#!/bin/sh\n{text}\n")
+        (directory / name).chmod(0o755)
+    return f"{directory}:{os.defpath}"
 
 
 @pytest.mark.parametrize("shipped", [None, "GenerateName=yes\n", "", "InitiatorName=\n"])

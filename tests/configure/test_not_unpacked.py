@@ -25,7 +25,7 @@ def test_only_what_a_package_alone_ships_is_set_aside() -> None:
     assert tree.at("/etc/conf/d") is before["/etc/conf/d"]
 
 
-def test_folders_that_were_made_stay_as_they_were_made() -> None:
+def test_directories_that_were_made_stay_as_they_were_made() -> None:
     tree = Tree()
     own = package(tree, "own", files={"/etc/own/conf": "c"})
     with set_aside(tree, own, shippers([own])):

@@ -29,8 +29,8 @@ def packages(graph: Mapping[str, tuple[str, bool]]) -> list[Orderable]:
 
 def as_dpkg(graph: Mapping[str, tuple[str, bool]], tmp_path: Path) -> list[str]:
     """The order in which dpkg, given the packages in the order of unpacking, would configure them."""
-    for folder in ("info", "updates", "triggers"):
-        (tmp_path / folder).mkdir()
+    for directory in ("info", "updates", "triggers"):
+        (tmp_path / directory).mkdir()
     stanzas = []
     for name, (depends, postinst) in graph.items():
         line = f"Depends: {depends}\n" if depends else ""

@@ -143,7 +143,7 @@ users = [
   { name = "odd", groups = ["oddities"], home = "/var/lib/odd", comment = "An odd daemon" },
   { name = "odder", uid = 701, group = "oddities", shell = "/bin/sh" },
 ]
-folders = [{ path = "/var/lib/odd/deep", mode = "0750", owner = "odd", group = "odd" }]
+directories = [{ path = "/var/lib/odd/deep", mode = "0750", owner = "odd", group = "odd" }]
 files = [{ path = "/etc/odd/odd.conf", content = "x\\n", mode = "0640", group = "oddities" }]
 links = [{ path = "/etc/odd/link", target = "../odd.conf" }]
 modes = [
@@ -172,8 +172,8 @@ def test_what_a_rule_declares() -> None:
     assert users["odd"][4:] == ["An odd daemon", "/var/lib/odd", "/usr/sbin/nologin"]
     assert "oddities:x:700:odd\n" in tree.read_text("/etc/group").replace(":!:", ":x:")
     odd = int(users["odd"][2])
-    folder = tree.at("/var/lib/odd/deep")
-    assert (folder.mode, folder.uid, folder.gid) == (0o750, odd, int(users["odd"][3]))
+    directory = tree.at("/var/lib/odd/deep")
+    assert (directory.mode, directory.uid, directory.gid) == (0o750, odd, int(users["odd"][3]))
     file = tree.at("/etc/odd/odd.conf")
     assert (tree.read("/etc/odd/odd.conf"), file.mode, file.gid) == (b"x\n", 0o640, 700)
     assert tree.at("/etc/odd/link").target == "../odd.conf"

@@ -82,7 +82,7 @@ def test_generated_sysusers_makes_the_user_only_when_configuring() -> None:
     assert shown(tree) == before
 
 
-def test_folders_below_usr_local() -> None:
+def test_directories_below_usr_local() -> None:
     body = f'if [ "$1" = "configure" ] || [ "$1" = "abort-remove" ]; then\n{USR_LOCAL}fi\n'
     action = compile_snippet(Snippet("dh_usrlocal", body.replace("@", "/usr/local/share/x default\n")), SCOPE)
     assert action is not None

@@ -41,7 +41,7 @@ def item(name: str, data: bytes = b"", **fields: object) -> tuple[tarfile.TarInf
     return info, data
 
 
-def folder(name: str, mode: int = 0o755) -> tuple[tarfile.TarInfo, bytes]:
+def directory(name: str, mode: int = 0o755) -> tuple[tarfile.TarInfo, bytes]:
     return item(name, type=tarfile.DIRTYPE, mode=mode)
 
 
@@ -84,7 +84,7 @@ def deb(
         {
             "debian-binary": b"2.0\n",
             f"control.tar{outer}": COMPRESSORS[outer](control(paragraph(name, **fields), **(files or {}))),
-            f"data.tar{compression}": pack(tar([folder("./"), *items])),
+            f"data.tar{compression}": pack(tar([directory("./"), *items])),
         }
     )
 

@@ -39,7 +39,7 @@ FIRST, SECOND = b"the first", b"the second one"
 
 def mine(*items: Item) -> bytes:
     """data.tar with the root and `items`, owned by the user who runs this."""
-    members = [debs.folder("./"), *items]
+    members = [debs.directory("./"), *items]
     for info, _ in members:
         info.uid, info.gid = (
             (info.uid or _HERE["uid"], info.gid or _HERE["gid"]) if info.uid >= 0 else (info.uid, info.gid)
@@ -168,8 +168,8 @@ SAME: dict[str, bytes] = {
     "no architecture": saying(TEXT.replace("Architecture: all\n", "")),
     "an empty control file": saying(""),
     "a control file that leads out": with_control(debs.item("../evil", b"x")),
-    "a folder in the control archive": with_control(debs.folder("./d"), debs.item("./d/f")),
-    "an empty folder in the control archive": with_control(debs.folder("./d")),
+    "a directory in the control archive": with_control(debs.directory("./d"), debs.item("./d/f")),
+    "an empty directory in the control archive": with_control(debs.directory("./d")),
     "a long name in the control archive": with_control(debs.item("./" + "n" * 101)),
     "a name of 100 in the control archive": with_control(debs.item("./" + "n" * 100)),
     "a list in the control archive": with_control(debs.item("./list", b"/evil\n")),
@@ -189,9 +189,9 @@ SAME: dict[str, bytes] = {
     "a hard link without its dot": shipping(debs.item("./a", FIRST), debs.hard("./b", "a")),
     "a hard link to nothing": shipping(debs.hard("./b", "./a")),
     "a hard link to what comes later": shipping(debs.hard("./b", "./a"), debs.item("./a", FIRST)),
-    "a hard link to a folder": shipping(debs.folder("./d"), debs.hard("./b", "./d")),
+    "a hard link to a directory": shipping(debs.directory("./d"), debs.hard("./b", "./d")),
     "a hard link to a symbolic link": shipping(debs.link("./l", "elsewhere"), debs.hard("./b", "./l")),
-    "a name that ends in a dot": shipping(debs.folder("./a"), debs.item("./a/.", FIRST)),
+    "a name that ends in a dot": shipping(debs.directory("./a"), debs.item("./a/.", FIRST)),
     "a name without its dot": shipping(debs.item("prog", FIRST)),
     "a long name": shipping(debs.item("./" + "n" * 150, FIRST)),
     "a name of 256": shipping(debs.item("./" + "n" * 256, FIRST)),
@@ -208,7 +208,7 @@ SAME: dict[str, bytes] = {
     "a size beyond the end": header("./prog", SIZE, b"00077777777\0"),
     "no magic": header("./prog", MAGIC, bytes(8)),
     "a wrong checksum": raw(PLAIN[:660] + b"9" + PLAIN[661:]),
-    "a file without its folder": shipping(debs.item("./a/b/c", FIRST)),
+    "a file without its directory": shipping(debs.item("./a/b/c", FIRST)),
     "a file below a file": shipping(debs.item("./a", FIRST), debs.item("./a/b", FIRST)),
     "nothing after the members": raw(PLAIN[:2048] + bytes(512)),
     "something after the end": raw(PLAIN + OTHER),
@@ -217,12 +217,12 @@ SAME: dict[str, bytes] = {
 STRICTER = {
     "a comment with a colon": saying(TEXT + "#hello: you\n"),
     "the end of MS-DOS": saying(TEXT + "\x1a"),
-    "a file with a folder's name": header("./d/", TYPE, b"0", b""),
+    "a file with a directory's name": header("./d/", TYPE, b"0", b""),
     "a name that leads out": shipping(debs.item("./a/../../root/evil", FIRST)),
     "an absolute name": shipping(debs.item("/prog", FIRST)),
     "the same file twice": shipping(debs.item("./a", FIRST), debs.item("./a", SECOND)),
-    "a path below its own link": shipping(debs.folder("./d"), debs.link("./l", "d"), debs.item("./l/x", FIRST)),
-    "a name with nothing in it": shipping(debs.folder("./a"), debs.item("./a//b", FIRST)),
+    "a path below its own link": shipping(debs.directory("./d"), debs.link("./l", "d"), debs.item("./l/x", FIRST)),
+    "a name with nothing in it": shipping(debs.directory("./a"), debs.item("./a//b", FIRST)),
     "no end": raw(PLAIN[:1536]),
     "something after the end of the ar": ar(BINARY, CTL, DATA) + b"x" * 100,
     "the same control file twice": with_control(debs.item("./md5sums", FIRST), debs.item("./md5sums", SECOND)),
@@ -257,7 +257,7 @@ def really(data: bytes, work: Path) -> Outcome | None:
         if stat.S_ISLNK(mode):
             found[shown] = ("link", 0o777, str(path.readlink()))
         elif stat.S_ISDIR(mode):
-            found[shown] = ("folder", stat.S_IMODE(mode), b"")
+            found[shown] = ("directory", stat.S_IMODE(mode), b"")
         else:
             found[shown] = ("file", stat.S_IMODE(mode), path.read_bytes())
     return name, version, found
@@ -276,7 +276,7 @@ def here(data: bytes, work: Path) -> Outcome | None:
         return None
     kinds: dict[Kind, Callable[..., Entry]] = {
         Kind.SYMLINK: lambda inode: ("link", 0o777, inode.target),
-        Kind.DIR: lambda inode: ("folder", inode.mode, b""),
+        Kind.DIR: lambda inode: ("directory", inode.mode, b""),
         Kind.FILE: lambda inode: ("file", inode.mode, content_of(inode.content)),
     }
     found = {path: kinds[inode.kind](inode) for path, inode in tree.walk() if path != "/"}

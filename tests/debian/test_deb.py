@@ -17,7 +17,7 @@ from assembler.errors import AssembleError, Place
 from assembler.store.objects import Store
 from assembler.tree.content import Slice, read
 from assembler.tree.tar import Limits, TarError
-from tests.debian.debs import COMPRESSORS, ar, control, deb, folder, hard, item, opened, tar
+from tests.debian.debs import COMPRESSORS, ar, control, deb, directory, hard, item, opened, tar
 from tests.debian.debs import paragraph as fields_of
 
 
@@ -25,7 +25,7 @@ from tests.debian.debs import paragraph as fields_of
 def test_every_compression(tmp_path: Path, compression: str) -> None:
     data = deb(
         "hello",
-        folder("./usr"),
+        directory("./usr"),
         item("./usr/hi", b"hi" * 5000),
         compression=compression,
         files={"postinst": b"#!x\xff"},
@@ -76,7 +76,7 @@ def test_what_dpkg_deb_builds_is_read(tmp_path: Path, compression: str) -> None:
 
 
 def test_an_xz_member_of_several_streams(tmp_path: Path) -> None:
-    whole = tar([folder("./"), item("./a", b"a" * 100_000)])
+    whole = tar([directory("./"), item("./a", b"a" * 100_000)])
     data = lzma.compress(whole[:50_000]) + lzma.compress(whole[50_000:]) + bytes(8)
     package = opened(
         tmp_path,
@@ -85,7 +85,7 @@ def test_an_xz_member_of_several_streams(tmp_path: Path) -> None:
     assert package.members[-1].size == 100_000
 
 
-GOOD = {"debian-binary": b"2.0\n", "control.tar": control(fields_of("x")), "data.tar": tar([folder("./")])}
+GOOD = {"debian-binary": b"2.0\n", "control.tar": control(fields_of("x")), "data.tar": tar([directory("./")])}
 
 
 def but(**changed: bytes) -> bytes:

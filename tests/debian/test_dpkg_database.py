@@ -72,7 +72,7 @@ def test_dpkg_finds_nothing_wrong(tmp_path: Path) -> None:
 
 
 def test_triggers(tmp_path: Path) -> None:
-    folder = database(tmp_path) / "var/lib/dpkg/triggers"
-    assert sorted(path.name for path in folder.iterdir()) == ["File", "Unincorp", "ldconfig", "update-a"]
-    assert (folder / "File").read_text() == "/usr/share/things a/noawait\n"
-    assert (folder / "ldconfig").read_text() == (folder / "update-a").read_text() == "a\n"
+    directory = database(tmp_path) / "var/lib/dpkg/triggers"
+    assert sorted(path.name for path in directory.iterdir()) == ["File", "Unincorp", "ldconfig", "update-a"]
+    assert (directory / "File").read_text() == "/usr/share/things a/noawait\n"
+    assert (directory / "ldconfig").read_text() == (directory / "update-a").read_text() == "a\n"

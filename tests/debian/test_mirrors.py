@@ -11,10 +11,10 @@ from assembler.recipe.model import Debian
 
 
 def host(root: Path, **files: str) -> Path:
-    folder = root / "etc/apt/sources.list.d"
-    folder.mkdir(parents=True)
+    directory = root / "etc/apt/sources.list.d"
+    directory.mkdir(parents=True)
     for name, text in files.items():
-        (folder / name.replace("_", ".")).write_text(text)
+        (directory / name.replace("_", ".")).write_text(text)
     return root
 
 

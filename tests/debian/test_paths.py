@@ -17,7 +17,7 @@ INCLUDE = ["/usr/share/doc/*/copyright", "/usr/share/locale/en/*"]
 
 
 @pytest.mark.parametrize(
-    ("path", "folder", "skipped"),
+    ("path", "directory", "skipped"),
     [
         ("/usr/share/doc", True, False),
         ("/usr/share/doc/x", True, False),
@@ -31,15 +31,15 @@ INCLUDE = ["/usr/share/doc/*/copyright", "/usr/share/locale/en/*"]
         ("/usr/bin/x", False, False),
     ],
 )
-def test_excludes_and_includes(path: str, folder: bool, skipped: bool) -> None:  # noqa: FBT001  a table
-    assert path_filter(EXCLUDE, INCLUDE).skips(path, folder_or_link=folder) is skipped
+def test_excludes_and_includes(path: str, directory: bool, skipped: bool) -> None:  # noqa: FBT001  a table
+    assert path_filter(EXCLUDE, INCLUDE).skips(path, directory_or_link=directory) is skipped
 
 
 def test_the_last_match_decides() -> None:
     filters = PathFilter([Filter("/a/*", False), Filter("/a/b*", True), Filter("/a/bc*", False)])
-    assert filters.skips("/a/x", folder_or_link=False)
-    assert not filters.skips("/a/b", folder_or_link=False)
-    assert filters.skips("/a/bcd", folder_or_link=False)
+    assert filters.skips("/a/x", directory_or_link=False)
+    assert not filters.skips("/a/b", directory_or_link=False)
+    assert filters.skips("/a/bcd", directory_or_link=False)
 
 
 _libc = ctypes.CDLL(None)
@@ -84,7 +84,7 @@ def test_many_stars_match_what_fnmatch_matches(pattern: str, path: str) -> None:
 def test_no_pattern_takes_longer_than_its_length_explains(pattern: str) -> None:
     filters = path_filter([pattern, *(f"{pattern}{number}" for number in range(10))], [])
     began = time.process_time()
-    filters.skips("/" + "a" * 4000, folder_or_link=False)
+    filters.skips("/" + "a" * 4000, directory_or_link=False)
     assert time.process_time() - began < 2
 
 
@@ -119,6 +119,6 @@ def test_dpkg_itself_agrees(tmp_path: Path) -> None:
     expected = {
         str(path.relative_to(source))
         for path in (source / "usr").rglob("*")
-        if not filters.skips("/" + str(path.relative_to(source)), folder_or_link=path.is_symlink() or path.is_dir())
+        if not filters.skips("/" + str(path.relative_to(source)), directory_or_link=path.is_symlink() or path.is_dir())
     }
     assert found == expected

@@ -12,7 +12,7 @@ from assembler.debian.paths import path_filter
 from assembler.debian.unpack import Diversion, UnpackError, unpack
 from assembler.tree.content import read
 from assembler.tree.staging import Kind, Tree
-from tests.debian.debs import deb, folder, hard, item, link, opened
+from tests.debian.debs import deb, directory, hard, item, link, opened
 
 Item = tuple[tarfile.TarInfo, bytes]
 
@@ -32,7 +32,7 @@ def test_owners_modes_and_times_are_exact(make: Make) -> None:
     tree = Tree()
     package = make(
         "a",
-        folder("./usr"),
+        directory("./usr"),
         item("./usr/su", b"s", mode=0o4755, uid=3, gid=42, mtime=100),
         item("./usr/late", b"", mtime=99_999),
         link("./usr/link", "su"),
@@ -51,8 +51,8 @@ def test_usr_merge_aliases_of_another_package_are_followed(make: Make) -> None:
     unpacked = unpack(
         tree,
         [
-            make("base", folder("./usr"), folder("./usr/bin"), link("./bin", "usr/bin")),
-            make("sh", folder("./bin"), item("./bin/sh", b"#!", mode=0o755)),
+            make("base", directory("./usr"), directory("./usr/bin"), link("./bin", "usr/bin")),
+            make("sh", directory("./bin"), item("./bin/sh", b"#!", mode=0o755)),
         ],
         latest=0,
     )
@@ -61,16 +61,16 @@ def test_usr_merge_aliases_of_another_package_are_followed(make: Make) -> None:
     assert unpacked[1].paths == ("/.", "/bin", "/bin/sh")
 
 
-def test_a_folder_that_is_there_keeps_owner_and_mode(make: Make) -> None:
+def test_a_directory_that_is_there_keeps_owner_and_mode(make: Make) -> None:
     tree = Tree()
-    unpack(tree, [make("a", folder("./d", 0o700)), make("b", folder("./d", 0o755), item("./d/f"))], latest=0)
+    unpack(tree, [make("a", directory("./d", 0o700)), make("b", directory("./d", 0o755), item("./d/f"))], latest=0)
     assert tree.at("/d").mode == 0o700
     assert tree.exists("/d/f")
 
 
-def test_a_symbolic_link_never_replaces_a_folder(make: Make) -> None:
+def test_a_symbolic_link_never_replaces_a_directory(make: Make) -> None:
     tree = Tree()
-    unpack(tree, [make("a", folder("./d"), item("./d/f")), make("b", link("./d", "elsewhere"))], latest=0)
+    unpack(tree, [make("a", directory("./d"), item("./d/f")), make("b", link("./d", "elsewhere"))], latest=0)
     assert tree.at("/d").kind is Kind.DIR
 
 
@@ -110,16 +110,16 @@ def test_a_diversion_moves_the_others_file_aside(make: Make) -> None:
 
 def test_excluded_paths_are_listed_but_not_made(make: Make) -> None:
     tree = Tree()
-    debs = [make("a", folder("./doc"), item("./doc/x"), hard("./doc/y", "./doc/x"), hard("./kept", "./doc/x"))]
+    debs = [make("a", directory("./doc"), item("./doc/x"), hard("./doc/y", "./doc/x"), hard("./kept", "./doc/x"))]
     unpacked = unpack(tree, debs, latest=0, paths=path_filter(["/doc/*"], []))
     assert tree.names("/doc") == []
     assert tree.exists("/kept")
     assert "/doc/x" in unpacked[0].paths
 
 
-def test_an_excluded_folder_leaves_no_folder_behind(make: Make) -> None:
+def test_an_excluded_directory_leaves_no_directory_behind(make: Make) -> None:
     tree = Tree()
-    package = make("a", folder("./l"), folder("./l/de"), item("./l/de/x"), folder("./l/en"), item("./l/en/x"))
+    package = make("a", directory("./l"), directory("./l/de"), item("./l/de/x"), directory("./l/en"), item("./l/en/x"))
     unpack(tree, [package], latest=0, paths=path_filter(["/l/*"], ["/l/en/*", "/l/en"]))
     assert [path for path, _ in tree.walk()] == ["/", "/l", "/l/en", "/l/en/x"]
 
@@ -138,15 +138,15 @@ def test_hard_links_are_one_file_and_survive_an_excluded_target(make: Make) -> N
         ([item("./dev/x", type=tarfile.CHRTYPE, devmajor=1, devminor=3)], "device node"),
         ([item("./dev/x", type=tarfile.BLKTYPE)], "device node"),
         ([item("./f", b"1"), item("./f", b"2")], "same path twice"),
-        ([folder("./d"), item("./d")], "same path twice"),
+        ([directory("./d"), item("./d")], "same path twice"),
         ([item("./f", b"1"), hard("./l", "./f"), hard("./l", "./f")], "same path twice"),
         ([hard("./l", "./nothing")], "hard link to what"),
         ([hard("./l", "./later"), item("./later")], "hard link to what"),
-        ([folder("./d"), hard("./l", "./d")], "hard link to what"),
+        ([directory("./d"), hard("./l", "./d")], "hard link to what"),
         ([link("./s", "/etc"), item("./s/passwd", b"x")], "below its own symbolic link"),
         ([link("./s", "../../../etc"), item("./s/deep/passwd", b"x")], "below its own symbolic link"),
-        ([item("./f"), item("./f/x")], "a folder that is not there"),
-        ([item("./a/b")], "a folder that is not there"),
+        ([item("./f"), item("./f/x")], "a directory that is not there"),
+        ([item("./a/b")], "a directory that is not there"),
         ([item("./a\nb")], "line feed"),
     ],
 )
@@ -159,22 +159,24 @@ def test_hostile_packages_end_in_a_clear_error(make: Make, items: list[Item], me
 
 def test_a_link_out_of_the_tree_stays_inside(make: Make, tmp_path: Path) -> None:
     tree = Tree()
-    folders = [folder(f".{path}") for path in reversed([tmp_path, *tmp_path.parents]) if path.name]
-    unpack(tree, [make("a", *folders, link("./s", f"../../..{tmp_path}")), make("b", item("./s/x", b"x"))], latest=0)
+    directories = [directory(f".{path}") for path in reversed([tmp_path, *tmp_path.parents]) if path.name]
+    unpack(
+        tree, [make("a", *directories, link("./s", f"../../..{tmp_path}")), make("b", item("./s/x", b"x"))], latest=0
+    )
     assert tree.read(f"{tmp_path}/x") == b"x"
     assert not (tmp_path / "x").exists()
 
 
-def test_no_link_where_the_package_has_a_folder_after_all(make: Make) -> None:
-    debs = [make("a", folder("./d")), make("b", item("./d/x"), link("./d", "/etc"), item("./d/passwd"))]
-    with pytest.raises(UnpackError, match="symbolic link where it has a folder"):
+def test_no_link_where_the_package_has_a_directory_after_all(make: Make) -> None:
+    debs = [make("a", directory("./d")), make("b", item("./d/x"), link("./d", "/etc"), item("./d/passwd"))]
+    with pytest.raises(UnpackError, match="symbolic link where it has a directory"):
         unpack(Tree(), debs, latest=0)
 
 
 def test_names_of_owners_come_before_their_numbers(make: Make) -> None:
     """As dpkg and tar have it: a package that was built by a user with other numbers is the same in every image."""
     accounts = [
-        *(folder(path) for path in ("./usr", "./usr/share", "./usr/share/base-passwd")),
+        *(directory(path) for path in ("./usr", "./usr/share", "./usr/share/base-passwd")),
         item(
             "./usr/share/base-passwd/passwd.master",
             b"root::0:0:r:/root:/bin/sh\nman::6:12:m:/:/x\nman::7:7:::\nbad::x:\n",
@@ -199,31 +201,33 @@ def test_names_of_owners_come_before_their_numbers(make: Make) -> None:
     }
 
 
-def test_folders_that_are_not_listed_are_bounded(make: Make) -> None:
-    """A path is much shorter than what its folders take in memory."""
+def test_directories_that_are_not_listed_are_bounded(make: Make) -> None:
+    """A path is much shorter than what its directories take in memory."""
     tree = Tree()
     names = [f"./d/{number}/" + "/".join("f" * 200) for number in range(60)]
-    with pytest.raises(UnpackError, match="too many folders that it does not ship"):
+    with pytest.raises(UnpackError, match="too many directories that it does not ship"):
         unpack(tree, [make("a", *(link(f"{name}/l", "x") for name in names))], latest=0, paths=path_filter(["/*"], []))
 
 
-def test_many_files_below_deep_folders_take_no_time(make: Make) -> None:
+def test_many_files_below_deep_directories_take_no_time(make: Make) -> None:
     """Looking for links above each of them would be quadratic."""
     deep = ["./" + "/".join("d" * depth) for depth in range(1, 250)]
-    items = [*(folder(path) for path in deep), link("./l", "x"), *(item(f"{deep[-1]}/{n}") for n in range(3000))]
+    items = [*(directory(path) for path in deep), link("./l", "x"), *(item(f"{deep[-1]}/{n}") for n in range(3000))]
     tree = Tree()
     unpack(tree, [make("a", *items, compression=".gz")], latest=0)
     assert len(list(tree.copy().walk())) == 1 + 249 + 1 + 3000
 
 
-def test_folders_behind_long_links_are_looked_up_for_some_time_only(
+def test_directories_behind_long_links_are_looked_up_for_some_time_only(
     make: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One package has the links, and the other files behind them; each look-up goes through all of them."""
     monkeypatch.setattr(unpacking, "MAX_FOLLOWED", 1 << 20)
     long = [link(f"./{number}", "bin/../" * 500 + f"{number + 1}") for number in range(30)]
-    links = make("links", folder("./bin"), *long, link("./30", "bin"))
-    files = make("files", *(one for number in range(20) for one in (folder(f"./0/{number}"), item(f"./0/{number}/x"))))
+    links = make("links", directory("./bin"), *long, link("./30", "bin"))
+    files = make(
+        "files", *(one for number in range(20) for one in (directory(f"./0/{number}"), item(f"./0/{number}/x")))
+    )
     with pytest.raises(UnpackError, match="absurdly long links"):
         unpack(Tree(), [links, files], latest=0)
 
@@ -231,9 +235,9 @@ def test_folders_behind_long_links_are_looked_up_for_some_time_only(
 def test_no_path_is_deeper_behind_links_than_it_may_be(make: Make) -> None:
     """Each package alone has none that is too deep; whoever goes through the tree would need a level for each."""
     deep = "/".join("d" * 150)
-    folders = ["/".join("d" * depth) for depth in range(1, 151)]
-    first = make("first", *(folder(f"./{path}") for path in folders), link("./l", deep))
-    second = make("second", *(folder(f"./l/{path}") for path in folders))
+    directories = ["/".join("d" * depth) for depth in range(1, 151)]
+    first = make("first", *(directory(f"./{path}") for path in directories), link("./l", deep))
+    second = make("second", *(directory(f"./l/{path}") for path in directories))
     with pytest.raises(UnpackError, match="too long behind the links") as caught:
         unpack(Tree(), [first, second], latest=0)
     assert "names, and the deepest has 256" in caught.value.why

@@ -63,11 +63,11 @@ class Squash:
             for name, index, number in self.names
         )
         inodes = packed(directory(1, at=0, size=len(listing)) + b"".join(self.inodes))
-        folders = packed(listing or b"\0")
+        directories = packed(listing or b"\0")
         entries = packed(self.fragments or b"\0")
         ids = packed(struct.pack("<I", 0) * owners)
         starts = [DATA + len(self.data)]
-        for part in (inodes, folders, entries):
+        for part in (inodes, directories, entries):
             starts.append(starts[-1] + len(part))
         fragment_list = starts[-1]
         ids_at = fragment_list + 8
@@ -86,7 +86,7 @@ class Squash:
                     head,
                     self.data,
                     inodes,
-                    folders,
+                    directories,
                     entries,
                     struct.pack("<Q", starts[2]),
                     ids,

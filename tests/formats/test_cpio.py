@@ -121,7 +121,7 @@ NUMBERS = st.integers(0, 0xFFFFFFFF)
 def trees(draw: st.DrawFn) -> Tree:
     tree = Tree()
     files: list[Inode] = []
-    folders = [tree.root]
+    directories = [tree.root]
     for name in draw(st.lists(NAMES, max_size=12, unique=True)):
         kind = draw(st.sampled_from(Kind))
         inode = Inode(kind, draw(st.integers(0, 0o7777)), draw(NUMBERS), draw(NUMBERS), draw(NUMBERS))
@@ -134,10 +134,10 @@ def trees(draw: st.DrawFn) -> Tree:
             inode.target = draw(NAMES)
         elif kind in {Kind.CHAR, Kind.BLOCK}:
             inode.device = (draw(NUMBERS), draw(NUMBERS))
-        parent = draw(st.sampled_from(folders))
+        parent = draw(st.sampled_from(directories))
         parent.children[name] = inode
         if kind is Kind.DIR:
-            folders.append(inode)
+            directories.append(inode)
     return tree
 
 
@@ -201,7 +201,7 @@ def member(name: bytes, mode: int = 0o100644, data: bytes = b"", number: int = 1
         (member(b"l", 0o120777, b"t" * 4096), "symbolic link"),
         (member(b"f", number=7, links=2) + member(b"l", 0o120777, b"t", number=7, links=2), "two kinds"),
         (member(b"", 0o100644), "names no entry"),
-        (member(b"a") + member(b"a/b"), "not a folder"),
+        (member(b"a") + member(b"a/b"), "not a directory"),
     ],
 )
 def test_members_that_cannot_be(data: bytes, message: str) -> None:

@@ -163,7 +163,7 @@ def test_one_name_twice(tmp_path: Path) -> None:
 def test_a_directory_in_itself(tmp_path: Path) -> None:
     made = Squash()
     made.add(b"again", directory(2, at=0, size=25))
-    refused(tmp_path / "x", made.build(), "is another folder as well")
+    refused(tmp_path / "x", made.build(), "is another directory as well")
 
 
 def test_two_inodes_with_one_number(tmp_path: Path) -> None:

@@ -23,8 +23,8 @@ EPOCH = 1_700_000_001  # 2023-11-14 22:13:21 UTC
 BOOT = BootImages(bios=bytes(range(256)) * 12 + b"end", mbr=b"\x90" * 512, efi=b"FAT " * 1024)
 
 
-def example(folder: Path) -> dict[str, Content | Path]:
-    host = folder / "host file"
+def example(directory: Path) -> dict[str, Content | Path]:
+    host = directory / "host file"
     host.write_bytes(b"on the host " * 300_000)
     return {
         "/live/filesystem.squashfs": host,
@@ -74,9 +74,9 @@ def test_an_independent_reader_sees_the_files(
     boot_files = {BIOS_IMAGE, EFI_IMAGE, "/boot/grub/boot.cat"} if bootable else set()
     found = {f"/{path.relative_to(out)}" for path in out.rglob("*") if path.is_file()}
     assert found == {*files, *boot_files}
-    for folder in sorted(out.rglob("*"), reverse=True):
-        if folder.is_dir():
-            folder.chmod(0o755)
+    for directory in sorted(out.rglob("*"), reverse=True):
+        if directory.is_dir():
+            directory.chmod(0o755)
 
 
 def test_rock_ridge_owner_is_root(toolbox: Toolbox, tmp_path: Path) -> None:
@@ -168,25 +168,25 @@ WRITE = """
 import sys
 from pathlib import Path
 from assembler.formats.iso import BootImages, write_iso
-folder = Path(sys.argv[1])
-folder.mkdir(parents=True)
-host = folder / "file"
+directory = Path(sys.argv[1])
+directory.mkdir(parents=True)
+host = directory / "file"
 host.write_bytes(b"on the host")
 files = {"/live/file": host, "/.disk/info": b"x", "/boot/b": b"", "/boot/a": b""}
 boot = BootImages(bios=bytes(4000), mbr=bytes(512), efi=bytes(2048))
-write_iso(folder / "x.iso", files, label="L", epoch=1700000000, boot=boot, joliet=True, identity="i")
+write_iso(directory / "x.iso", files, label="L", epoch=1700000000, boot=boot, joliet=True, identity="i")
 """
 
 
-def test_zone_folder_and_clock_leave_no_trace(tmp_path: Path) -> None:
+def test_zone_directory_and_clock_leave_no_trace(tmp_path: Path) -> None:
     digests = set()
     for number, zone in enumerate(("UTC", "Pacific/Kiritimati", "XYZ+11:30")):
-        folder = tmp_path / ("deep/" * number) / "here"
+        directory = tmp_path / ("deep/" * number) / "here"
         environment = os.environ | {"TZ": zone, "LC_ALL": "C", "PYTHONHASHSEED": str(number)}
         subprocess.run(
-            [sys.executable, "-c", WRITE, str(folder)], env=environment, check=True, cwd=Path(__file__).parents[2]
+            [sys.executable, "-c", WRITE, str(directory)], env=environment, check=True, cwd=Path(__file__).parents[2]
         )
-        digests.add(hashlib.sha256((folder / "x.iso").read_bytes()).hexdigest())
+        digests.add(hashlib.sha256((directory / "x.iso").read_bytes()).hexdigest())
     assert len(digests) == 1
 
 
@@ -237,8 +237,8 @@ def test_any_names_read_back(tmp_path_factory: pytest.TempPathFactory, files: di
     image.open(str(iso))
     try:
         found = {
-            tuple([*folder.split("/")[1:], name] if folder != "/" else [name])
-            for folder, _, names in image.walk(rr_path="/")
+            tuple([*directory.split("/")[1:], name] if directory != "/" else [name])
+            for directory, _, names in image.walk(rr_path="/")
             for name in names
         }
     finally:

@@ -104,14 +104,14 @@ def test_a_compressed_image_can_be_written_to(tmp_path: Path) -> None:
 )
 def test_any_disk_comes_back(pieces: dict[int, bytes]) -> None:
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
+        directory = Path(name)
         raw = raw_disk(
-            folder / "raw", 300 * CLUSTER + 512, {key * CLUSTER: data[:CLUSTER] for key, data in pieces.items()}
+            directory / "raw", 300 * CLUSTER + 512, {key * CLUSTER: data[:CLUSTER] for key, data in pieces.items()}
         )
-        compress(raw, folder / "out")
-        argv = ["qemu-img", "compare", "-f", "raw", "-F", "qcow2", str(raw), str(folder / "out")]
+        compress(raw, directory / "out")
+        argv = ["qemu-img", "compare", "-f", "raw", "-F", "qcow2", str(raw), str(directory / "out")]
         assert subprocess.run(argv, capture_output=True, check=False).returncode == 0
-        subprocess.run(["qemu-img", "check", folder / "out"], check=True, capture_output=True)
+        subprocess.run(["qemu-img", "check", directory / "out"], check=True, capture_output=True)
 
 
 def test_a_full_disk_is_told_and_nothing_of_the_source_lost(tmp_path: Path) -> None:

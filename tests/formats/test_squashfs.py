@@ -16,9 +16,9 @@ EPOCH = 1_700_000_000
 TIMES = EPOCH - 86400
 
 
-def example(folder: Path) -> Tree:
+def example(directory: Path) -> Tree:
     """A tree with everything that a root file system has."""
-    host = folder / "host"
+    host = directory / "host"
     host.write_bytes(b"0123456789" * 200_000)
     tree = Tree(mtime=TIMES)
     tree.write("/usr/bin/su", b"#!setuid", 0o4755, parents=True)

@@ -75,22 +75,24 @@ def test_damage_is_an_error_of_its_own(image: Path) -> None:
         Squashfs(image)
 
 
-def test_a_folder_that_holds_itself_is_damage(toolbox: Toolbox, tmp_path: Path) -> None:
-    """Its inode has the number of a folder above it; a reader that believes that never comes to an end."""
+def test_a_directory_that_holds_itself_is_damage(toolbox: Toolbox, tmp_path: Path) -> None:
+    """Its inode has the number of a directory above it; a reader that believes that never comes to an end."""
     tree = Tree(mtime=EPOCH)
     tree.write("/outer/inner/file", b"x", parents=True)
     out = tmp_path / "x.squashfs"
     # Inodes as they are, so that they can be changed.
     toolbox.run("mksquashfs", ["-", out, "-tar", "-noI", "-noappend"], writes=[tmp_path], stdin=tar.write(tree))
     with Squashfs(out) as squashfs:
-        start, end = squashfs.tables["inodes"], squashfs.tables["folders"]
+        start, end = squashfs.tables["inodes"], squashfs.tables["directories"]
     data = out.read_bytes()
-    # Basic inodes of folders: type 1 (16 bits), mode, owner, group, time (32 bits), number (32 bits) ...
-    folders = [at for at in range(start, end - 31) if data[at : at + 4] in {b"\x01\x00\xed\x01", b"\x01\x00\xff\x01"}]
-    assert len(folders) == 3
-    numbers = [data[at + 12 : at + 16] for at in folders]
-    for at, number in itertools.product(folders, numbers):
+    # Basic inodes of directories: type 1 (16 bits), mode, owner, group, time (32 bits), number (32 bits) ...
+    directories = [
+        at for at in range(start, end - 31) if data[at : at + 4] in {b"\x01\x00\xed\x01", b"\x01\x00\xff\x01"}
+    ]
+    assert len(directories) == 3
+    numbers = [data[at + 12 : at + 16] for at in directories]
+    for at, number in itertools.product(directories, numbers):
         if data[at + 12 : at + 16] != number:
             out.write_bytes(data[: at + 12] + number + data[at + 16 :])
-            with pytest.raises(SquashfsError, match="is another folder as well"):
+            with pytest.raises(SquashfsError, match="is another directory as well"):
                 Squashfs(out)

@@ -30,8 +30,8 @@ from tests.kernel.ko import module
 
 _EPOCH = 10**9
 _ITEMS = (
-    debs.folder("./usr"),
-    debs.folder("./usr/bin"),
+    debs.directory("./usr"),
+    debs.directory("./usr/bin"),
     debs.item("./usr/bin/a", b"hello" * 50, mode=0o4755, uname="root", gname="shadow"),
     debs.link("./usr/bin/b", "a"),
     debs.hard("./usr/bin/c", "./usr/bin/a"),
@@ -61,51 +61,56 @@ def _checksums(data: bytes) -> bytes:
 def _pax() -> bytes:
     out = io.BytesIO()
     with tarfile.open(fileobj=out, mode="w", format=tarfile.PAX_FORMAT) as archive:
-        for info, data in (debs.folder("./d"), debs.item("./d/a", b"x"), debs.link("./d/l", "a")):
+        for info, data in (debs.directory("./d"), debs.item("./d/a", b"x"), debs.link("./d/l", "a")):
             info.pax_headers = {"SCHILY.xattr.user.a": "b", "mtime": "12.5", "path": info.name, "uname": "root"}
             archive.addfile(info, io.BytesIO(data))
     return out.getvalue()
 
 
-def _tar(data: bytes, folder: Path) -> None:
-    file = folder / "x.tar"
+def _tar(data: bytes, directory: Path) -> None:
+    file = directory / "x.tar"
     file.write_bytes(data)
-    extract(tar.index(file, Place()), file, folder / "out", Place())
-    _inside(folder / "out")
+    extract(tar.index(file, Place()), file, directory / "out", Place())
+    _inside(directory / "out")
 
 
-def _inside(folder: Path) -> None:
-    """What was laid out lies inside of `folder`, and no link leads out of it."""
-    top = folder.resolve()
-    for path in folder.rglob("*"):
+def _inside(directory: Path) -> None:
+    """What was laid out lies inside of `directory`, and no link leads out of it."""
+    top = directory.resolve()
+    for path in directory.rglob("*"):
         if not Path(os.path.realpath(path)).is_relative_to(top):
             raise AssertionError(f"{path} leads out")
 
 
 def _tarballs() -> Sequence[bytes]:
     top = [
-        *(debs.folder("top"), debs.folder("top/d"), debs.item("top/d/a", b"x" * 600), debs.link("top/d/l", "../d/a")),
+        *(
+            debs.directory("top"),
+            debs.directory("top/d"),
+            debs.item("top/d/a", b"x" * 600),
+            debs.link("top/d/l", "../d/a"),
+        ),
         debs.hard("top/h", "top/d/a"),
     ]
     below = [(copy(info), data) for info, data in _ITEMS]
     for info, _ in below:
         info.name = f"./top/{info.name[2:]}"
         info.linkname = info.linkname.replace("./", "./top/")
-    return [debs.tar(top), debs.tar([debs.folder("./"), *below]), _pax()]
+    return [debs.tar(top), debs.tar([debs.directory("./"), *below]), _pax()]
 
 
-def _deb(data: bytes, folder: Path) -> None:
-    package = folder / "x.deb"
+def _deb(data: bytes, directory: Path) -> None:
+    package = directory / "x.deb"
     package.write_bytes(data)
-    unpack(package, folder / "out", Place(package="x"))
-    found = read(folder / "out")
+    unpack(package, directory / "out", Place(package="x"))
+    found = read(directory / "out")
     tree = Tree()
     unpack_into(tree, [found], latest=_EPOCH)
     "".join(digest.listing(tree.copy()))
     for _ in tar.write(tree, latest=_EPOCH):
         pass
-    lay_out([("x", found)], folder / "laid")
-    _inside(folder / "laid")
+    lay_out([("x", found)], directory / "laid")
+    _inside(directory / "laid")
 
 
 def _packages() -> Sequence[bytes]:
@@ -122,7 +127,7 @@ def _packages() -> Sequence[bytes]:
     ]
 
 
-def _stream(data: bytes, folder: Path) -> None:  # noqa: ARG001  nothing is written
+def _stream(data: bytes, directory: Path) -> None:  # noqa: ARG001  nothing is written
     ending = ending_of(data)
     if not ending:
         return
@@ -150,7 +155,7 @@ def _streams() -> Sequence[bytes]:
     ]
 
 
-def _cpio(data: bytes, folder: Path) -> None:  # noqa: ARG001
+def _cpio(data: bytes, directory: Path) -> None:  # noqa: ARG001
     tree = cpio.read(io.BytesIO(data))
     "".join(digest.listing(tree.copy()))
     for _ in cpio.write(tree):
@@ -166,11 +171,11 @@ def _cpio_archive() -> Sequence[bytes]:
     return [b"".join(cpio.write(tree))]
 
 
-def _qcow2(data: bytes, folder: Path) -> None:  # noqa: ARG001
+def _qcow2(data: bytes, directory: Path) -> None:  # noqa: ARG001
     qcow2.read_header(io.BytesIO(data))
 
 
-def _elf(data: bytes, folder: Path) -> None:  # noqa: ARG001
+def _elf(data: bytes, directory: Path) -> None:  # noqa: ARG001
     refused: list[AssembleError] = []
     for look in (
         lambda: elf.parse(data, Place()),

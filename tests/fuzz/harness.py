@@ -32,7 +32,7 @@ MEMORY = 1 << 30
 _SILENCE = 3 * SECONDS
 """Seconds after which a process that does not even react to its alarm is ended."""
 _ROOM = 1 << 30
-"""Bytes that a folder for inputs may take; removing folders on a disk takes longer than all else."""
+"""Bytes that a directory for inputs may take; removing directories on a disk takes longer than all else."""
 _LARGEST = 1 << 20
 """Bytes of an input that is kept for further changes."""
 
@@ -46,7 +46,8 @@ class Target:
     """A reader of the product."""
 
     run: Callable[[bytes, Path], None]
-    """Reads an input; the folder is its own, empty, and may be left as it is. May raise AssembleError, nothing else."""
+    """Reads an input; the directory is its own, empty, and may be left as it is. May raise AssembleError, nothing
+    else."""
     seeds: Callable[[], Sequence[bytes]]
     """Small inputs that are read well."""
     tokens: Sequence[bytes] = ()
@@ -108,7 +109,9 @@ def limits(memory: int = MEMORY) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_AS, before)
 
 
-def attempt(run: Callable[[bytes, Path], None], data: bytes, folder: Path, seconds: float = SECONDS) -> tuple[str, str]:
+def attempt(
+    run: Callable[[bytes, Path], None], data: bytes, directory: Path, seconds: float = SECONDS
+) -> tuple[str, str]:
     """(how it ended, what is wrong): the second is empty unless it is a finding."""
 
     def too_slow(*_: object) -> None:
@@ -117,7 +120,7 @@ def attempt(run: Callable[[bytes, Path], None], data: bytes, folder: Path, secon
     before = signal.signal(signal.SIGALRM, too_slow)
     signal.setitimer(signal.ITIMER_REAL, seconds)
     try:
-        run(data, folder)
+        run(data, directory)
     except AssembleError as error:
         return _place(error), ""
     except _Slow as error:
@@ -174,12 +177,12 @@ def fuzz(
                 data = target.repair(changed) if chance.randrange(10) else changed
             if current is not None:
                 current.write_bytes(data)
-            folder = Path(work) / str(report.inputs)
-            folder.mkdir()
+            directory = Path(work) / str(report.inputs)
+            directory.mkdir()
             began = time.monotonic()
-            place, wrong = attempt(target.run, data, folder)
+            place, wrong = attempt(target.run, data, directory)
             report.slowest = max(report.slowest, time.monotonic() - began)
-            shutil.rmtree(folder)
+            shutil.rmtree(directory)
             report.inputs += 1
             report.accepted += place == "accepted"
             if wrong:
@@ -196,10 +199,10 @@ def fuzz(
     return report
 
 
-def keep(folder: Path, data: bytes, wrong: str) -> Path:
+def keep(directory: Path, data: bytes, wrong: str) -> Path:
     """Write a sample and, beside it, what is wrong; the sample's path."""
-    folder.mkdir(parents=True, exist_ok=True)
-    sample = folder / hashlib.sha256(wrong.encode()).hexdigest()[:12]
+    directory.mkdir(parents=True, exist_ok=True)
+    sample = directory / hashlib.sha256(wrong.encode()).hexdigest()[:12]
     sample.write_bytes(data)
     sample.with_suffix(".txt").write_text(wrong + "\n", "utf-8")
     return sample

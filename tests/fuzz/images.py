@@ -29,8 +29,8 @@ from tests.lockfile.test_toml import LOCK
 _EPOCH = 1_700_000_000
 
 
-def _squashfs(data: bytes, folder: Path) -> None:
-    file = folder / "x.squashfs"
+def _squashfs(data: bytes, directory: Path) -> None:
+    file = directory / "x.squashfs"
     file.write_bytes(data)
     with Squashfs(file) as squashfs:
         "".join(digest.listing(squashfs.tree, content=squashfs.sha256))
@@ -67,9 +67,9 @@ def _isos() -> Sequence[bytes]:
         return [image, image, out.read_bytes()]
 
 
-def _iso(data: bytes, folder: Path) -> None:
+def _iso(data: bytes, directory: Path) -> None:
     """Everything that a command looks at in an ISO; one that is damaged for one of them may be fine for another."""
-    file, good = folder / "x.iso", folder / "good.iso"
+    file, good = directory / "x.iso", directory / "good.iso"
     file.write_bytes(data)
     good.write_bytes(_isos()[0])
     refused: AssembleError | None = None
@@ -96,7 +96,7 @@ def _inside(image: Image) -> None:
             tree.listing()
 
 
-def _contents(data: bytes, folder: Path) -> None:
+def _contents(data: bytes, directory: Path) -> None:
     """The list of an image's contents, whatever it says, under a good seal."""
     files: dict[str, bytes | Path] = {
         "/boot/initrd.img": _cpio(),
@@ -104,9 +104,9 @@ def _contents(data: bytes, folder: Path) -> None:
         contents.lock_path("x"): format_lock(LOCK).encode(),
         contents.INDEX: data,
     }
-    file = folder / "x.iso"
+    file = directory / "x.iso"
     write_iso(file, files, label="X", epoch=_EPOCH)
-    _iso(file.read_bytes(), folder)
+    _iso(file.read_bytes(), directory)
 
 
 @cache

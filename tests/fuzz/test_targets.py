@@ -45,16 +45,16 @@ def _of(run: object) -> Report:
 
 
 def test_an_error_without_explanation_is_a_finding() -> None:
-    def run(data: bytes, folder: Path) -> None:
-        raise ValueError(data, folder)
+    def run(data: bytes, directory: Path) -> None:
+        raise ValueError(data, directory)
 
     (finding,) = _of(run).findings
     assert finding.startswith("ValueError at test_targets.py")
 
 
 def test_an_explained_one_is_none() -> None:
-    def run(data: bytes, folder: Path) -> None:
-        raise AssembleError(str((data, folder)))
+    def run(data: bytes, directory: Path) -> None:
+        raise AssembleError(str((data, directory)))
 
     report = _of(run)
     assert (report.inputs, report.accepted, report.findings) == (3, 0, {})
@@ -63,9 +63,9 @@ def test_an_explained_one_is_none() -> None:
 def test_too_much_memory_is_a_finding() -> None:
     before = resource.getrlimit(resource.RLIMIT_AS)
 
-    def run(data: bytes, folder: Path) -> None:
+    def run(data: bytes, directory: Path) -> None:
         assert data
-        assert folder
+        assert directory
         bytes(2 << 30)
 
     (finding,) = _of(run).findings
@@ -76,9 +76,9 @@ def test_too_much_memory_is_a_finding() -> None:
 
 
 def test_too_much_time_is_a_finding(tmp_path: Path) -> None:
-    def run(data: bytes, folder: Path) -> None:
+    def run(data: bytes, directory: Path) -> None:
         assert data
-        assert folder
+        assert directory
         while True:
             time.sleep(0.01)
 

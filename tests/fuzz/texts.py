@@ -46,7 +46,7 @@ def _certificates() -> tuple[Cert, ...]:
     return (Cert.from_bytes(archives.certificate().encode()),)
 
 
-def _release(data: bytes, folder: Path) -> None:  # noqa: ARG001
+def _release(data: bytes, directory: Path) -> None:  # noqa: ARG001
     """As a signed archive gives it: the signature is good, whatever it signs."""
     signed = bytes(sign(archives.secret("archive").signer(), data, mode=SignatureMode.CLEAR))
     found = read_release(signed, _certificates(), now=archives.NOW, name="x")
@@ -61,7 +61,7 @@ def _releases() -> Sequence[bytes]:
     return [text.encode()]
 
 
-def _inrelease(data: bytes, folder: Path) -> None:  # noqa: ARG001
+def _inrelease(data: bytes, directory: Path) -> None:  # noqa: ARG001
     """As a mirror may give it."""
     read_release(data, _certificates(), now=archives.NOW, name="x")
 
@@ -70,7 +70,7 @@ def _inreleases() -> Sequence[bytes]:
     return [bytes(sign(archives.secret("archive").signer(), _releases()[0], mode=SignatureMode.CLEAR))]
 
 
-def _packages(data: bytes, folder: Path) -> None:  # noqa: ARG001
+def _packages(data: bytes, directory: Path) -> None:  # noqa: ARG001
     universe = Universe.from_indices([("x", data)], "amd64")
     for name in universe.names[:20]:
         for offer in universe.offers(name):
@@ -90,11 +90,11 @@ def _indices() -> Sequence[bytes]:
     return ["".join(some).encode()]
 
 
-def _sources(data: bytes, folder: Path) -> None:  # noqa: ARG001
+def _sources(data: bytes, directory: Path) -> None:  # noqa: ARG001
     archives_of(parse_sources(data.decode("utf-8", "replace")))
 
 
-def _deb822(data: bytes, folder: Path) -> None:  # noqa: ARG001
+def _deb822(data: bytes, directory: Path) -> None:  # noqa: ARG001
     try:
         for paragraph in paragraphs(data.decode("utf-8", "surrogateescape")):
             for field in paragraph.values():
@@ -115,8 +115,8 @@ _DEB822 = (
 # --- the project's own ------------------------------------------------------------------------------------------------
 
 
-def _recipe(data: bytes, folder: Path) -> None:
-    project = folder.parent / "project"
+def _recipe(data: bytes, directory: Path) -> None:
+    project = directory.parent / "project"
     if not project.exists():
         shutil.copytree(_RECIPES, project)
     recipe = project / "x.toml"
@@ -134,7 +134,7 @@ def _recipes() -> Sequence[bytes]:
     return [small, small, extending, *((_RECIPES / name).read_bytes() for name in ("livecd.toml", "k8s.toml"))]
 
 
-def _lock(data: bytes, folder: Path) -> None:  # noqa: ARG001
+def _lock(data: bytes, directory: Path) -> None:  # noqa: ARG001
     lock = parse_lock(data.decode("utf-8", "replace"), "x")
     assert parse_lock(format_lock(lock), "x") == lock
     cyclonedx("x", 0, parts(lock, {}))
@@ -161,7 +161,7 @@ _KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIKqc0mXr0mXr0mXr0mXr0mXr0mXr0mXr0mXr
 _KINDS = {b"U": "user-data", b"N": "network-config", b"M": "meta-data"}
 
 
-def _cloudinit(data: bytes, folder: Path) -> None:  # noqa: ARG001
+def _cloudinit(data: bytes, directory: Path) -> None:  # noqa: ARG001
     """The first byte says which of the files it is."""
     kind = _KINDS.get(data[:1], "user-data")
     for keys in ([], [_KEY]):
@@ -169,11 +169,11 @@ def _cloudinit(data: bytes, folder: Path) -> None:  # noqa: ARG001
 
 
 def _cloudinits() -> Sequence[bytes]:
-    folder = _RECIPES / "cloud-init"
+    directory = _RECIPES / "cloud-init"
     return [
-        *(b"U" + (folder / name).read_bytes() for name in ("user-data", "kubeadm-init.yaml", "kubeadm-join.yaml")),
-        b"N" + (folder / "network-config").read_bytes(),
-        b"M" + (folder / "meta-data").read_bytes(),
+        *(b"U" + (directory / name).read_bytes() for name in ("user-data", "kubeadm-init.yaml", "kubeadm-join.yaml")),
+        b"N" + (directory / "network-config").read_bytes(),
+        b"M" + (directory / "meta-data").read_bytes(),
         b"Nversion: 1\nconfig:\n  - type: physical\n    name: eth0\n    subnets: [{type: dhcp}]\n",
         _MIME,
         b"U#cloud-config-archive\n- type: text/plain\n  content: x\n",
@@ -208,7 +208,7 @@ _YAML = (
 # --- others -----------------------------------------------------------------------------------------------------------
 
 
-def _manifest(data: bytes, folder: Path) -> None:  # noqa: ARG001
+def _manifest(data: bytes, directory: Path) -> None:  # noqa: ARG001
     parse_manifest(data, "x")
 
 
@@ -220,7 +220,7 @@ def _manifests() -> Sequence[bytes]:
     ]
 
 
-def _relations(data: bytes, folder: Path) -> None:  # noqa: ARG001
+def _relations(data: bytes, directory: Path) -> None:  # noqa: ARG001
     text = data.decode("utf-8", "surrogateescape")
     for group in restrict(parse_relations(text, package="x"), "amd64"):
         for relation in group:
@@ -231,7 +231,7 @@ def _some_relations() -> Sequence[bytes]:
     return [b"a (>= 1:2~3-4) | b [!amd64] <!nocheck> <stage1>, c:any, d (<< 2),\n e (= 1)"]
 
 
-def _listing(data: bytes, folder: Path) -> None:  # noqa: ARG001
+def _listing(data: bytes, directory: Path) -> None:  # noqa: ARG001
     found = listing.lines(data.decode("ascii", "replace"))
     list(listing.differences(found, listing.lines(_listings()[0].decode("ascii"))))
 
@@ -244,7 +244,7 @@ def _listings() -> Sequence[bytes]:
     return ["".join(digest.listing(tree)).encode("ascii")]
 
 
-def _script(data: bytes, folder: Path) -> None:  # noqa: ARG001
+def _script(data: bytes, directory: Path) -> None:  # noqa: ARG001
     """A maintainer script, which is looked at and never run."""
     for script in SCRIPTS:
         analyse("x", script, data.decode("utf-8", "surrogateescape"), "amd64")

@@ -20,14 +20,14 @@ SCRIPTS = {"init": b"#!/bin/sh\n", "lib/log.sh": b"# log\n"}
 @pytest.fixture
 def rootfs() -> Tree:
     tree = Tree(mtime=7)
-    folder = f"/usr/lib/modules/{RELEASE}/kernel"
+    directory = f"/usr/lib/modules/{RELEASE}/kernel"
     for name in REQUIRED:
-        tree.write(f"{folder}/{name}.ko", module(depends="cdrom" if name == "isofs" else ""), parents=True)
-    tree.write(f"{folder}/cdrom.ko", module())
-    tree.write(f"{folder}/drivers/ahci.ko", module(depends="libata,libahci", alias="pci:v*c01*"), parents=True)
-    tree.write(f"{folder}/drivers/libahci.ko", module(depends="libata"))
-    tree.write(f"{folder}/drivers/libata.ko", module())
-    tree.write(f"{folder}/drivers/radio.ko", module())
+        tree.write(f"{directory}/{name}.ko", module(depends="cdrom" if name == "isofs" else ""), parents=True)
+    tree.write(f"{directory}/cdrom.ko", module())
+    tree.write(f"{directory}/drivers/ahci.ko", module(depends="libata,libahci", alias="pci:v*c01*"), parents=True)
+    tree.write(f"{directory}/drivers/libahci.ko", module(depends="libata"))
+    tree.write(f"{directory}/drivers/libata.ko", module())
+    tree.write(f"{directory}/drivers/radio.ko", module())
     return tree
 
 
@@ -61,11 +61,11 @@ def test_what_is_in_it(rootfs: Tree, programs: Tree) -> None:
 
 def test_indexes_of_the_modules(rootfs: Tree, programs: Tree) -> None:
     tree = compose(rootfs, programs, RELEASE, SCRIPTS)
-    folder = f"usr/lib/modules/{RELEASE}"
-    lines = tree.read_text(f"{folder}/modules.dep").splitlines()
+    directory = f"usr/lib/modules/{RELEASE}"
+    lines = tree.read_text(f"{directory}/modules.dep").splitlines()
     assert "kernel/drivers/ahci.ko: kernel/drivers/libahci.ko kernel/drivers/libata.ko" in lines
-    assert all(tree.is_file(f"{folder}/{path.rstrip(':')}") for line in lines for path in line.split())
-    assert tree.read_text(f"{folder}/modules.alias") == "alias pci:v*c01* ahci\n"
+    assert all(tree.is_file(f"{directory}/{path.rstrip(':')}") for line in lines for path in line.split())
+    assert tree.read_text(f"{directory}/modules.alias") == "alias pci:v*c01* ahci\n"
     assert tree.read_text("etc/livecd.modules").split() == ["loop", "cdrom", "isofs", "squashfs", "overlay", "ext4"]
 
 

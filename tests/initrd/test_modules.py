@@ -9,17 +9,17 @@ from assembler.tree.staging import Tree
 from tests.initrd.elves import module
 
 RELEASE = "6.1-test"
-FOLDER = f"/usr/lib/modules/{RELEASE}"
+DIRECTORY = f"/usr/lib/modules/{RELEASE}"
 
 
 def kernel(files: dict[str, bytes], builtin: str = "", alias: str = "") -> Kernel:
     tree = Tree()
-    tree.mkdir(FOLDER, parents=True)
+    tree.mkdir(DIRECTORY, parents=True)
     for name, data in files.items():
-        tree.write(f"{FOLDER}/{name}", data, parents=True)
-    tree.write(f"{FOLDER}/modules.builtin", builtin.encode())
+        tree.write(f"{DIRECTORY}/{name}", data, parents=True)
+    tree.write(f"{DIRECTORY}/modules.builtin", builtin.encode())
     if alias:
-        tree.write(f"{FOLDER}/modules.alias", alias.encode())
+        tree.write(f"{DIRECTORY}/modules.alias", alias.encode())
     return Kernel(tree, RELEASE)
 
 
@@ -37,7 +37,7 @@ def test_what_is_needed_comes_first() -> None:
     assert [m.name for m in found] == ["cdrom", "isofs", "usb_common", "usbcore", "scsi_mod", "usb_storage"]
     assert found[-1].needs == ("usb_common", "usbcore", "scsi_mod")
     assert found[-1].aliases == ("usb:v0*", "usb:v1*")
-    assert found[-1].path == f"{FOLDER}/kernel/usb-storage.ko"
+    assert found[-1].path == f"{DIRECTORY}/kernel/usb-storage.ko"
 
 
 def test_built_in_is_skipped_and_optional_may_be_absent() -> None:
@@ -96,4 +96,4 @@ def test_damaged_modules_are_errors() -> None:
 def test_updates_override() -> None:
     files = {"kernel/a.ko": module(version="old"), "updates/dkms/a.ko": module(version="new"), "zz/a.ko": module()}
     (found,) = kernel(files).closure(["a"])
-    assert found.path == f"{FOLDER}/updates/dkms/a.ko"
+    assert found.path == f"{DIRECTORY}/updates/dkms/a.ko"

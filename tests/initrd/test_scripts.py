@@ -257,25 +257,25 @@ ON_USB = "pci0000:00/0000:00:14.0/usb2/2-1/2-1:1.0/host6/target6:0:0/6:0:0:0"
 OUTSIDE = "pci0000:00/0000:00:1d.0/0000:05:00.0/nvme/nvme0"
 
 
-def set_up_auto(folder: Path, *disks: Plugged, timeout: int = 120) -> list[str]:
+def set_up_auto(directory: Path, *disks: Plugged, timeout: int = 120) -> list[str]:
     """What ``livecd.state=auto`` comes to in a machine with these disks, as sysfs has them; none is used for real."""
-    (folder / "sys/class/block").mkdir(parents=True)
-    (folder / "dev").mkdir()
+    (directory / "sys/class/block").mkdir(parents=True)
+    (directory / "dev").mkdir()
     for disk in disks:
-        place = folder / "sys/devices" / disk.path / "block" / disk.name
+        place = directory / "sys/devices" / disk.path / "block" / disk.name
         (place / "queue").mkdir(parents=True)
-        size = disk.maker(folder / "dev" / disk.name).stat().st_size
+        size = disk.maker(directory / "dev" / disk.name).stat().st_size
         for name, value in (("size", size // 512), ("ro", 0), ("removable", disk.removable), ("queue/zoned", "none")):
             (place / name).write_text(f"{value}\n")
-        (folder / "sys/class/block" / disk.name).symlink_to(place)
+        (directory / "sys/class/block" / disk.name).symlink_to(place)
     # A controller that PCI says can be unplugged.
-    outside = folder / "sys/devices" / OUTSIDE
+    outside = directory / "sys/devices" / OUTSIDE
     if outside.exists():
         (outside.parent.parent / "removable").write_text("removable\n")
     scripts = "".join((SCRIPTS / f"lib/{part}.sh").read_text() for part in ("blank", "disks", "state"))
     for prefix in ("/sys/", "/dev/"):
-        scripts = scripts.replace(f'"{prefix}', f'"{folder}{prefix}').replace(f" {prefix}", f" {folder}{prefix}")
-    scripts = scripts.replace("${path#/sys/devices/}", f"${{path#{folder}/sys/devices/}}")
+        scripts = scripts.replace(f'"{prefix}', f'"{directory}{prefix}').replace(f" {prefix}", f" {directory}{prefix}")
+    scripts = scripts.replace("${path#/sys/devices/}", f"${{path#{directory}/sys/devices/}}")
     body = f"""
         MEDIUM_DISK=none STATE_LABEL=K8S_STATE BLANK_TIMEOUT={timeout}
         settle() {{ :; }}
@@ -287,7 +287,7 @@ def set_up_auto(folder: Path, *disks: Plugged, timeout: int = 120) -> list[str]:
     """
     done = shell(scripts + body, parts=())
     assert not done.stderr
-    return [line.replace(str(folder), "") for line in done.stdout.splitlines() if line]
+    return [line.replace(str(directory), "") for line in done.stdout.splitlines() if line]
 
 
 def test_a_state_disk_that_cannot_be_taken_out(tmp_path: Path) -> None:
@@ -353,10 +353,10 @@ def test_what_takes_several_blank_disks_or_one_not_read_in_time(tmp_path: Path) 
 # --- the medium ----------------------------------------------------------
 
 
-def differs(folder: Path, identity: str) -> str:
-    """Why the volume at `folder` is not the medium that was started; empty when it is."""
+def differs(directory: Path, identity: str) -> str:
+    """Why the volume at `directory` is not the medium that was started; empty when it is."""
     text = (SCRIPTS / "lib/medium.sh").read_text().replace("/run/livecd/log", "/dev/null")
-    done = shell(f'{text}MEDIUM=$3\ndiffers "$1" "$2"\n', str(folder), f"{folder}.sums", identity, parts=())
+    done = shell(f'{text}MEDIUM=$3\ndiffers "$1" "$2"\n', str(directory), f"{directory}.sums", identity, parts=())
     assert not done.stderr
     return done.stdout.strip()
 
@@ -376,43 +376,45 @@ def volume(tmp_path: Path) -> tuple[Path, str]:
 
 
 def test_the_medium_that_was_started(volume: tuple[Path, str]) -> None:
-    folder, identity = volume
-    assert differs(folder, identity) == ""
-    assert "is not the one that was started" in differs(folder, "0" * 64)
+    directory, identity = volume
+    assert differs(directory, identity) == ""
+    assert "is not the one that was started" in differs(directory, "0" * 64)
 
 
 @pytest.mark.parametrize("path", ["live/filesystem.squashfs", "live/images/images.txt"])
 @pytest.mark.parametrize("how", ["changed", "longer", "gone"])
 def test_a_medium_that_holds_something_else(volume: tuple[Path, str], path: str, how: str) -> None:
-    folder, identity = volume
-    file = folder / path
+    directory, identity = volume
+    file = directory / path
     data = file.read_bytes()
     file.unlink()
     if how != "gone":
         file.write_bytes(b"X" + data[1:] if how == "changed" else data + b"\0")
-    assert "damaged or has been changed" in differs(folder, identity)
+    assert "damaged or has been changed" in differs(directory, identity)
 
 
 def test_a_medium_whose_list_or_links_lie(volume: tuple[Path, str]) -> None:
-    folder, identity = volume
-    listed = folder / "live/SHA256SUMS"
+    directory, identity = volume
+    listed = directory / "live/SHA256SUMS"
     listed.write_bytes(listed.read_bytes() + b"\n")
-    assert "is not the one that was started" in differs(folder, identity)
+    assert "is not the one that was started" in differs(directory, identity)
     # One that does not name the squashfs is no list of a medium.
     listed.write_bytes(b"".join(listed.read_bytes().splitlines(keepends=True)[1:2]))
-    assert "does not name live/filesystem.squashfs" in differs(folder, hashlib.sha256(listed.read_bytes()).hexdigest())
+    assert "does not name live/filesystem.squashfs" in differs(
+        directory, hashlib.sha256(listed.read_bytes()).hexdigest()
+    )
     listed.unlink()
-    assert "it has no live/SHA256SUMS" in differs(folder, identity)
+    assert "it has no live/SHA256SUMS" in differs(directory, identity)
     os.mkfifo(listed)
-    assert "it has no live/SHA256SUMS" in differs(folder, identity), "nobody ever writes to it"
+    assert "it has no live/SHA256SUMS" in differs(directory, identity), "nobody ever writes to it"
 
 
 @pytest.mark.parametrize("path", ["live", "live/SHA256SUMS", "live/filesystem.squashfs"])
 def test_links_do_not_lead_out_of_the_medium(volume: tuple[Path, str], path: str) -> None:
-    folder, identity = volume
-    (folder / path).rename(folder.parent / "elsewhere")
-    (folder / path).symlink_to(folder.parent / "elsewhere")
-    assert "it has no live/SHA256SUMS" in differs(folder, identity)
+    directory, identity = volume
+    (directory / path).rename(directory.parent / "elsewhere")
+    (directory / path).symlink_to(directory.parent / "elsewhere")
+    assert "it has no live/SHA256SUMS" in differs(directory, identity)
 
 
 @pytest.mark.parametrize(("word", "good"), [("0" * 64, True), ("0" * 63, False), ("G" * 64, False), ("A" * 64, False)])

@@ -41,8 +41,8 @@ hanging:
 """
 
 
-def make(folder: Path, *, prefix: str = "", ccache: str = "", search: str = os.environ["PATH"]) -> Make:
-    tree, objects = folder / "tree", folder / "objects"
+def make(directory: Path, *, prefix: str = "", ccache: str = "", search: str = os.environ["PATH"]) -> Make:
+    tree, objects = directory / "tree", directory / "objects"
     tree.mkdir(parents=True)
     objects.mkdir()
     (tree / "Makefile").write_text(MAKEFILE)
@@ -53,7 +53,7 @@ def make(folder: Path, *, prefix: str = "", ccache: str = "", search: str = os.e
         toolchain=Toolchain(prefix=prefix, tools=(), ccache=ccache, search=search),
         epoch=1_000_000_000,
         jobs=2,
-        cache=folder / "ccache",
+        cache=directory / "ccache",
     )
 
 
@@ -130,7 +130,7 @@ def test_an_interrupt_ends_everything_that_was_started(tmp_path: Path) -> None:
         assert not status.exists() or ") Z " in status.read_text()
 
 
-def test_what_a_source_runs_reaches_its_own_folder_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_a_source_runs_reaches_its_own_directory_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A Makefile of a stranger: when it is read, and in recipes."""
     home, mark = tmp_path / "home", tmp_path / "mark"
     home.mkdir()
@@ -178,16 +178,16 @@ def test_make_that_is_missing(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "name", ["with space", "a:b", "$(id)", "`id`", "a;b", "a#b", "a'b", 'a"b', "a=b", "a\\b", "a%b"]
 )
-def test_folders_that_make_does_not_take(tmp_path: Path, name: str) -> None:
-    with pytest.raises(MakeError, match="cannot be built in this folder") as caught:
+def test_directories_that_make_does_not_take(tmp_path: Path, name: str) -> None:
+    with pytest.raises(MakeError, match="cannot be built in this directory") as caught:
         make(tmp_path / name)
     assert "--store" in caught.value.hint
 
 
-def hang(folder: Path, root: Path) -> None:
+def hang(directory: Path, root: Path) -> None:
     """Run a make without end, under a lock."""
     with Store(root).locked("objects") as lock:
-        dataclasses.replace(make(folder), lock=lock).run(["hanging"], folder / "log")
+        dataclasses.replace(make(directory), lock=lock).run(["hanging"], directory / "log")
 
 
 def test_make_keeps_the_lock_when_the_build_that_started_it_is_killed(store: Store, tmp_path: Path) -> None:

@@ -35,14 +35,14 @@ def laid_out(store: Store, data: bytes) -> Path:
 @pytest.mark.parametrize("compression", ["", ".gz", ".xz", ".zst"])
 def test_tarballs(store: Store, compression: str) -> None:
     data = tarball(FILES, compression, {"scripts/dtc/include": "../../Kconfig"})
-    folder = laid_out(store, data)
-    assert {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()} == {
+    directory = laid_out(store, data)
+    assert {path.relative_to(directory).as_posix() for path in directory.rglob("*") if path.is_file()} == {
         *FILES,
         "scripts/dtc/include",
     }
-    assert (folder / "scripts/setlocalversion").stat().st_mode & 0o777 == 0o755
-    assert release_of(folder) == "6.12.118"
-    assert laid_out(store, data) == folder
+    assert (directory / "scripts/setlocalversion").stat().st_mode & 0o777 == 0o755
+    assert release_of(directory) == "6.12.118"
+    assert laid_out(store, data) == directory
     assert list((store.root / "tmp").iterdir()) == []
 
 
@@ -94,14 +94,14 @@ def test_nothing_is_written_outside(store: Store, tmp_path: Path) -> None:
 @pytest.mark.parametrize("target", ["../Makefile", ".././Makefile", "./../Makefile", "..//.//Makefile"])
 def test_a_link_inside_is_one_however_it_is_written(store: Store, target: str) -> None:
     """As one below the kernel's own selftests."""
-    folder = laid_out(store, tarball(FILES, links={"scripts/up": target}))
-    assert (folder / "scripts/up").resolve() == (folder / "Makefile").resolve()
+    directory = laid_out(store, tarball(FILES, links={"scripts/up": target}))
+    assert (directory / "scripts/up").resolve() == (directory / "Makefile").resolve()
     for more in ("./../" + target, ".././../" + target.removeprefix("./")):
         with pytest.raises(TarError, match="leads out of the archive"):
             laid_out(store, tarball(FILES, links={"scripts/up": more}))
 
 
-def test_two_folders_at_the_top(store: Store) -> None:
+def test_two_directories_at_the_top(store: Store) -> None:
     data = tar([item("linux/Makefile"), item("other/Makefile")])
-    with pytest.raises(TarError, match="more than one folder"):
+    with pytest.raises(TarError, match="more than one directory"):
         laid_out(store, data)

@@ -11,15 +11,15 @@ from assembler.lockfile.model import LockedTool
 from assembler.tools.confinement import HOST
 
 
-def without(folder: Path, *names: str) -> str:
+def without(directory: Path, *names: str) -> str:
     """A PATH on which everything is that is on ours, but for `names`."""
-    folder.mkdir()
+    directory.mkdir()
     for place in os.environ["PATH"].split(":"):
         for path in sorted(Path(place).glob("*")) if os.access(place, os.R_OK | os.X_OK) else ():
             below = any(path.resolve().is_relative_to(root) for root in HOST)
-            if below and path.name not in names and not (folder / path.name).is_symlink():
-                (folder / path.name).symlink_to(path)
-    return str(folder)
+            if below and path.name not in names and not (directory / path.name).is_symlink():
+                (directory / path.name).symlink_to(path)
+    return str(directory)
 
 
 def test_versions_are_found() -> None:
@@ -48,7 +48,7 @@ def test_a_compiler_that_is_missing(tmp_path: Path) -> None:
 
 def test_headers_that_are_missing(tmp_path: Path) -> None:
     search = without(tmp_path / "bin", "gcc")
-    # The real compiler, kept from the folders that the headers are in.
+    # The real compiler, kept from the directories that the headers are in.
     wrapper = tmp_path / "bin" / "gcc"
     wrapper.write_text(f'#!/bin/sh\nexec {shutil.which("gcc")} -nostdinc "$@"\n')
     wrapper.chmod(0o755)

@@ -62,13 +62,13 @@ def wish(source: Path, toolchain: Toolchain, fragment: bytes = FRAGMENT) -> Wish
 
 @pytest.fixture(scope="module")
 def built(source: Path, toolchain: Toolchain, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("kernel")
+    directory = tmp_path_factory.mktemp("kernel")
     reporter = Recorder()
-    build(wish(source, toolchain), folder / "out", Store(folder / "store"), kind="x", jobs=2, reporter=reporter)
+    build(wish(source, toolchain), directory / "out", Store(directory / "store"), kind="x", jobs=2, reporter=reporter)
     assert reporter.steps[-1][1] / 2 < len(reporter.notes) < reporter.steps[-1][1] * 2, "the estimate is far off"
-    assert list((folder / "store/tmp").iterdir()) == []
-    assert list((folder / "store/logs").iterdir()) == []
-    return folder / "out"
+    assert list((directory / "store/tmp").iterdir()) == []
+    assert list((directory / "store/logs").iterdir()) == []
+    return directory / "out"
 
 
 def test_what_is_made(built: Path, source: Path) -> None:
@@ -90,7 +90,7 @@ def test_what_is_made(built: Path, source: Path) -> None:
     assert b"loop.alias=block-major-7-*" in (built / BUILTIN[1]).read_bytes()
 
 
-def test_another_folder_and_job_count_make_the_same_bytes(
+def test_another_directory_and_job_count_make_the_same_bytes(
     built: Path, source: Path, toolchain: Toolchain, tmp_path: Path
 ) -> None:
     # Without ccache, which would not compile anything again.

@@ -1,4 +1,4 @@
-"""The output folder is brought up to date step by step, and the rest of it left alone."""
+"""The output directory is brought up to date step by step, and the rest of it left alone."""
 
 import hashlib
 import json
@@ -24,9 +24,9 @@ def step(
     kept: bool = True,
     needs: Step | None = None,
 ) -> Step:
-    def make(folder: Path) -> None:
+    def make(directory: Path) -> None:
         made.append(layer)
-        (folder / f"{layer}.img").write_text(f"{layer} of {inputs}")
+        (directory / f"{layer}.img").write_text(f"{layer} of {inputs}")
 
     all_inputs = {**(inputs or {}), **({needs.label: needs.key} if needs else {})}
     return Step(layer=layer, name="image", inputs=all_inputs, make=make, outputs=(f"{layer}.img",), kept=kept)
@@ -100,8 +100,8 @@ def test_a_manifest_of_something_else_counts_for_nothing(tmp_path: Path) -> None
 def hang(root: Path, out: Path, kept: bool) -> None:  # noqa: FBT001  the arguments of a process
     """Build a layer, and be in the middle of the next for ever."""
 
-    def make(folder: Path) -> None:
-        (folder / "livecd.img").write_text("half")
+    def make(directory: Path) -> None:
+        (directory / "livecd.img").write_text("half")
         (out / "began").touch()
         time.sleep(1000)
 
@@ -128,11 +128,12 @@ def test_a_killed_build_is_carried_on_by_the_next(store: Store, tmp_path: Path, 
     assert list((store.root / "tmp").iterdir()) == []
 
 
-# --- a folder that somebody else has filled ---------------------------------------------------------------------------
+# --- a directory that somebody else has filled
+# ---------------------------------------------------------------------------
 
 
 def plant(out: Path, name: str, data: bytes) -> None:
-    """Put another file into an output folder, and what it is into the manifest."""
+    """Put another file into an output directory, and what it is into the manifest."""
     (out / name).unlink()
     (out / name).write_bytes(data)
     manifest = json.loads((out / FILE).read_text())
@@ -154,7 +155,7 @@ def test_a_planted_file_is_made_anew(store: Store, tmp_path: Path, kept: bool) -
 
 
 def test_a_planted_file_is_made_anew_with_another_store(store: Store, tmp_path: Path) -> None:
-    """A store that knows nothing of the folder believes nothing in it, and not a whole manifest that fits."""
+    """A store that knows nothing of the directory believes nothing in it, and not a whole manifest that fits."""
     made = list[str]()
     steps = [step(made, "rootfs"), step(made, "cloudinit", kept=False)]
     first = run(store, tmp_path / "out", steps)

@@ -406,7 +406,7 @@ def test_errors_name_the_file_on_the_host(tmp_path: Path) -> None:
 
 
 def test_examples_are_fine_and_hold_no_key() -> None:
-    folder = Path(__file__).parents[2] / "recipes/cloud-init"
-    given = {name: (folder / name).read_bytes() for name in ("user-data", "meta-data", "network-config")}
+    directory = Path(__file__).parents[2] / "recipes/cloud-init"
+    given = {name: (directory / name).read_bytes() for name in ("user-data", "meta-data", "network-config")}
     assert seed(given, hostname="h") == given
     assert "ssh_authorized_keys" not in yaml.safe_load(given["user-data"])

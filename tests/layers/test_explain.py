@@ -28,7 +28,7 @@ def image(made: list[str], inputs: Mapping[str, str] | None = None) -> list[Step
 
 def test_nothing_built_and_everything_built(store: Store, tmp_path: Path) -> None:
     made = list[str]()
-    new = ("make", ("not built into this folder before",))
+    new = ("make", ("not built into this directory before",))
     assert told(image(made, {"hostname": "a"}), store, tmp_path) == {"rootfs": new, "livecd": new, "cloudinit": new}
     assert made == []
     run(store, tmp_path, image(made, {"hostname": "a"}))
@@ -69,7 +69,7 @@ def test_changed_files_are_seen(store: Store, tmp_path: Path) -> None:
     (tmp_path / "livecd.img").write_text("else")
     assert told(image(made, {"hostname": "a"}), store, tmp_path)["livecd"] == (
         "make",
-        ("its files in this folder are missing, have been changed, or were not made with this store",),
+        ("its files in this directory are missing, have been changed, or were not made with this store",),
     )
 
 

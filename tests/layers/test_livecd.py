@@ -7,7 +7,7 @@ import pytest
 
 from assembler.errors import AssembleError
 from assembler.formats.iso import is_private
-from assembler.image.contents import INDEX, PROVENANCE, RECIPE_FOLDER, lock_path
+from assembler.image.contents import INDEX, PROVENANCE, RECIPE_DIRECTORY, lock_path
 from assembler.layers.livecd import PRIVATE, SQUASHFS_PATH, check_size, sums_of
 from assembler.recipe.portable import RECIPE
 
@@ -27,7 +27,7 @@ def test_what_is_roots_alone_where_the_iso_is_mounted() -> None:
         f"/{SQUASHFS_PATH}": True,
         "/live/contents/rootfs.zst": True,
         lock_path("livecd"): True,
-        **{f"{RECIPE_FOLDER}/{name}": True for name in (RECIPE, f"files/{'0' * 64}")},
+        **{f"{RECIPE_DIRECTORY}/{name}": True for name in (RECIPE, f"files/{'0' * 64}")},
         INDEX: False,
         PROVENANCE: False,
         "/live/contents/initrd.zst": False,

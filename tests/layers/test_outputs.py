@@ -30,20 +30,20 @@ def test_a_failure_changes_nothing(tmp_path: Path) -> None:
             made.path("a").write_text("half")
             raise OSError(errno.ENOSPC, "No space left on device")
 
-    with pytest.raises(AssembleError, match="the disk of the output folder is full") as caught:
+    with pytest.raises(AssembleError, match="the disk of the output directory is full") as caught:
         fail()
     assert caught.value.where.file == str(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["a"]
     assert (tmp_path / "a").read_text() == "old"
 
 
-def test_a_file_in_the_way_of_the_folder_is_a_clear_error(tmp_path: Path) -> None:
+def test_a_file_in_the_way_of_the_directory_is_a_clear_error(tmp_path: Path) -> None:
     (tmp_path / "out").write_text("")
-    with pytest.raises(AssembleError, match="output folder cannot be written"), outputs(tmp_path / "out"):
+    with pytest.raises(AssembleError, match="output directory cannot be written"), outputs(tmp_path / "out"):
         pass
 
 
-def test_a_folder_in_the_way_of_an_output_changes_nothing(tmp_path: Path) -> None:
+def test_a_directory_in_the_way_of_an_output_changes_nothing(tmp_path: Path) -> None:
     (tmp_path / "b").mkdir()
 
     def write() -> None:
@@ -51,6 +51,6 @@ def test_a_folder_in_the_way_of_an_output_changes_nothing(tmp_path: Path) -> Non
             made.path("a").write_text("new")
             made.path("b").write_text("new")
 
-    with pytest.raises(AssembleError, match="a folder is in the way"):
+    with pytest.raises(AssembleError, match="a directory is in the way"):
         write()
     assert [path.name for path in tmp_path.iterdir()] == ["b"]

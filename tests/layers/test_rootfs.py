@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 from debian.deb822 import Deb822
 
-from assembler.configure.first_boot import FOLDER
+from assembler.configure.first_boot import DIRECTORY
 from assembler.debian.deb import DebError
 from assembler.errors import Problems
 from assembler.layers import rootfs
@@ -43,7 +43,7 @@ def test_every_package_is_in_the_status_file(
     found = {(each["Package"], each["Version"], each["Architecture"]) for each in paragraphs}
     assert found == {(package.name, package.version, package.architecture) for package in packages[1]}
     assert len(paragraphs) == len(found)
-    waiting = {line.split()[0].split(":")[0] for line in composed.tree.read_text(f"{FOLDER}/packages").splitlines()}
+    waiting = {line.split()[0].split(":")[0] for line in composed.tree.read_text(f"{DIRECTORY}/packages").splitlines()}
     assert "gdisk" in waiting
     for each in paragraphs:
         state = "unpacked" if each["Package"] in waiting else "installed"

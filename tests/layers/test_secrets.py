@@ -24,9 +24,9 @@ def image(made: list[str], secrets: Mapping[str, str], *, kept: bool = True) -> 
     """A root file system with secrets, an ISO that is made of it, and a kernel that has nothing to do with them."""
 
     def step(name: str, inputs: Mapping[str, str], text: str, **others: object) -> Step:
-        def make(folder: Path) -> None:
+        def make(directory: Path) -> None:
             made.append(name)
-            (folder / f"{name}.img").write_text(text)
+            (directory / f"{name}.img").write_text(text)
 
         return Step(layer=name, name="image", inputs=inputs, make=make, outputs=(f"{name}.img",), **others)  # type: ignore[arg-type]
 
@@ -74,14 +74,14 @@ def test_they_decide_what_is_made(kept: bool, store: Store, tmp_path: Path) -> N
 
 
 def test_a_manifest_is_not_believed(store: Store, tmp_path: Path) -> None:
-    """Somebody puts other bytes into the folder, and a manifest that says that they were built of the same."""
+    """Somebody puts other bytes into the directory, and a manifest that says that they were built of the same."""
     made: list[str] = []
     run(store, tmp_path, image(made, {}))
     other = tmp_path / "other"
     steps = image(made, {})
 
-    def forge(folder: Path) -> None:
-        (folder / "livecd.img").write_text("evil")
+    def forge(directory: Path) -> None:
+        (directory / "livecd.img").write_text("evil")
 
     run(Store(tmp_path / "store of another"), other, [*steps[:2], replace(steps[2], make=forge)])
     assert (other / "livecd.img").read_text() == "evil"
@@ -96,7 +96,7 @@ def test_a_store_that_cannot_be_written_to(store: Store, tmp_path: Path) -> None
     steps = [replace(step, kept=False) for step in image(made, {"password": "1"})]
     for step in steps:
         (store.results / f"made-{step.label}-1").parent.mkdir(exist_ok=True)
-        (store.results / f"made-{step.label}-1").write_text("no folder")
+        (store.results / f"made-{step.label}-1").write_text("no directory")
     run(store, tmp_path, steps)
     run(store, tmp_path, steps)
     assert made == ["kernel", "rootfs", "livecd"] * 2
@@ -113,16 +113,16 @@ def test_layers_that_were_not_asked_for_are_known(kept: bool, store: Store, tmp_
 
 @pytest.mark.parametrize("mask", [0, 0o022, 0o077])
 def test_files_with_secrets_are_their_owners_alone(mask: int, store: Store, tmp_path: Path) -> None:
-    def modes(secrets: Mapping[str, str], folder: Path) -> dict[str, int]:
+    def modes(secrets: Mapping[str, str], directory: Path) -> dict[str, int]:
         kernel, root, iso = image([], secrets)
         bill = replace(iso, layer="cloudinit", inputs={root.label: root.key}, outputs=("bill",), discreet=True,
-                       make=lambda folder: (folder / "bill").touch())  # fmt: skip
+                       make=lambda directory: (directory / "bill").touch())  # fmt: skip
         before = os.umask(mask)
         try:
-            run(store, folder, [kernel, root, iso, bill])
+            run(store, directory, [kernel, root, iso, bill])
         finally:
             os.umask(before)
-        return {path.name: path.stat().st_mode & 0o777 for path in folder.iterdir()}
+        return {path.name: path.stat().st_mode & 0o777 for path in directory.iterdir()}
 
     public = 0o666 & ~mask
     names = ("kernel.img", "rootfs.img", "livecd.img", "bill", FILE)

@@ -12,11 +12,11 @@ from tests.reporters import Recorder
 
 
 def step(made: list[str] | None = None, **inputs: str) -> Step:
-    def make(folder: Path) -> None:
+    def make(directory: Path) -> None:
         if made is not None:
-            made.append(folder.name)
-        (folder / "image").write_bytes(b"x")
-        (folder / FACTS).write_text('{"release": "6.12"}')
+            made.append(directory.name)
+        (directory / "image").write_bytes(b"x")
+        (directory / FACTS).write_text('{"release": "6.12"}')
 
     return Step(layer="kernel", name="image", inputs=inputs, make=make, outputs=("image",))
 
@@ -42,8 +42,8 @@ def test_names_and_values_of_inputs_and_the_step_itself_make_the_key() -> None:
 
 
 def test_a_failure_leaves_nothing_in_the_store(store: Store) -> None:
-    def fail(folder: Path) -> None:
-        (folder / "half").write_bytes(b"")
+    def fail(directory: Path) -> None:
+        (directory / "half").write_bytes(b"")
         raise OSError(28, "No space left on device")
 
     broken = Step(layer="kernel", name="image", inputs={}, make=fail)
@@ -86,7 +86,7 @@ def test_a_damaged_result_is_made_anew(tmp_path: Path, damage: str) -> None:
     elif damage == "gone":
         result.path("image").unlink()
     else:
-        (result.folder.parent / "digests.json").write_bytes(b"")
+        (result.directory.parent / "digests.json").write_bytes(b"")
     assert one.result(store) == result
     assert result.path("image").read_bytes() == b"x"
     assert len(made) == 2

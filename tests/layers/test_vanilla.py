@@ -34,7 +34,7 @@ fragments = ["a.config", "b.config"]
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
+def directory(tmp_path: Path) -> Path:
     (tmp_path / "r.toml").write_text(RECIPE)
     (tmp_path / "a.config").write_text("CONFIG_NET=y\n")
     (tmp_path / "b.config").write_text("CONFIG_INET=y\n")
@@ -69,14 +69,14 @@ def lock_of(store: Store) -> Lock:
 
 
 def inputs(
-    folder: Path,
+    directory: Path,
     store: Store,
     lock: Lock | None = None,
     search: str = os.environ["PATH"],
     prove: Callable[[Iterable[object]], None] = nothing,
 ) -> Inputs:
     return Inputs(
-        loaded=load(folder / "r.toml"),
+        loaded=load(directory / "r.toml"),
         lock=lock or lock_of(store),
         lock_text=b"",
         store=store,
@@ -90,57 +90,57 @@ def inputs(
     )
 
 
-def test_the_key_is_of_what_goes_into_the_kernel(folder: Path, store: Store) -> None:
+def test_the_key_is_of_what_goes_into_the_kernel(directory: Path, store: Store) -> None:
     lock = lock_of(store)
-    first = vanilla.layer(inputs(folder, store, lock)).step
+    first = vanilla.layer(inputs(directory, store, lock)).step
     assert set(first.inputs) >= {"architecture", "epoch", "kernel.base", "kernel.fragments[0]", "program gcc"}
-    keys = {first.key, vanilla.layer(inputs(folder, store, replace(lock, source_date_epoch=1))).step.key}
-    (folder / "b.config").write_text("# CONFIG_INET is not set\n")
-    keys.add(vanilla.layer(inputs(folder, store, lock)).step.key)
+    keys = {first.key, vanilla.layer(inputs(directory, store, replace(lock, source_date_epoch=1))).step.key}
+    (directory / "b.config").write_text("# CONFIG_INET is not set\n")
+    keys.add(vanilla.layer(inputs(directory, store, lock)).step.key)
     assert len(keys) == 3
-    # Neither the host's folders nor what else is in the recipe.
-    (folder / "r.toml").write_text(RECIPE + '[rootfs]\nhostname = "other"\n')
-    assert vanilla.layer(inputs(folder, store, lock)).step.key in keys
+    # Neither the host's directories nor what else is in the recipe.
+    (directory / "r.toml").write_text(RECIPE + '[rootfs]\nhostname = "other"\n')
+    assert vanilla.layer(inputs(directory, store, lock)).step.key in keys
 
 
-def test_contradictions_are_told_before_anything_is_made(folder: Path, store: Store) -> None:
-    (folder / "b.config").write_text("# CONFIG_NET is not set\n")
+def test_contradictions_are_told_before_anything_is_made(directory: Path, store: Store) -> None:
+    (directory / "b.config").write_text("# CONFIG_NET is not set\n")
     with pytest.raises(Problems, match=r"b\.config:1: CONFIG_NET=n contradicts another fragment: .*a\.config:1 says y"):
-        vanilla.layer(inputs(folder, store))
+        vanilla.layer(inputs(directory, store))
 
 
-def test_other_tools_than_the_lock_has_are_told_of(folder: Path, store: Store) -> None:
+def test_other_tools_than_the_lock_has_are_told_of(directory: Path, store: Store) -> None:
     lock = lock_of(store)
-    given = inputs(folder, store, lock)
+    given = inputs(directory, store, lock)
     key = vanilla.layer(given).step.key
     assert isinstance(given.reporter, Recorder)
     assert given.reporter.warnings == []
     older = replace(
         lock, toolchain=tuple(replace(tool, version="1.0") for tool in lock.toolchain if tool.name == "gcc")
     )
-    given = inputs(folder, store, older)
+    given = inputs(directory, store, older)
     assert vanilla.layer(given).step.key == key, "the tools that are there make the kernel, not those of the lock"
     assert isinstance(given.reporter, Recorder)
     (gcc,) = [text for text in given.reporter.warnings if "gcc" in text]
     assert "1.0 in the lock" in gcc
 
 
-def test_a_machine_without_compilers_fails_when_it_comes_to_that(folder: Path, store: Store) -> None:
+def test_a_machine_without_compilers_fails_when_it_comes_to_that(directory: Path, store: Store) -> None:
     lock = lock_of(store)
-    known = vanilla.layer(inputs(folder, store, lock)).step
-    step = vanilla.layer(inputs(folder, store, lock, search="/nonexistent")).step
+    known = vanilla.layer(inputs(directory, store, lock)).step
+    step = vanilla.layer(inputs(directory, store, lock, search="/nonexistent")).step
     assert step.key == known.key, "a kernel in the store needs no compiler"
     with pytest.raises(ToolchainError, match="no gcc"):
         step.result(store)
 
 
-def test_another_version_than_the_recipe_wants(folder: Path, store: Store) -> None:
-    (folder / "r.toml").write_text(RECIPE + 'version = "6.12.119"\n')
+def test_another_version_than_the_recipe_wants(directory: Path, store: Store) -> None:
+    (directory / "r.toml").write_text(RECIPE + 'version = "6.12.119"\n')
     with pytest.raises(SourceError, match=r"that of Linux 6\.12\.118: the recipe wants 6\.12\.119"):
-        vanilla.layer(inputs(folder, store)).step.result(store)
+        vanilla.layer(inputs(directory, store)).step.result(store)
 
 
-def test_a_package_is_proved_before_anything_of_it_is_run(folder: Path, store: Store) -> None:
+def test_a_package_is_proved_before_anything_of_it_is_run(directory: Path, store: Store) -> None:
     asked: list[object] = []
 
     def refuse(packages: Iterable[object]) -> None:
@@ -148,7 +148,7 @@ def test_a_package_is_proved_before_anything_of_it_is_run(folder: Path, store: S
         raise LockError("not proved")
 
     lock = lock_of(store)
-    step = vanilla.layer(inputs(folder, store, lock, prove=refuse)).step
+    step = vanilla.layer(inputs(directory, store, lock, prove=refuse)).step
     assert asked == [], "a kernel in the store needs no proof"
     with pytest.raises(LockError, match="not proved"):
         step.result(store)
@@ -156,10 +156,10 @@ def test_a_package_is_proved_before_anything_of_it_is_run(folder: Path, store: S
     assert not list((store.root / "derived").glob("kernel-source*"))
 
 
-def test_a_tarball_of_the_lock_is_taken(folder: Path, store: Store) -> None:
+def test_a_tarball_of_the_lock_is_taken(directory: Path, store: Store) -> None:
     data = tarball(FILES)
     named = f'url = "https://example/linux.tar.xz"\nsha256 = "{sha256(data).hexdigest()}"\nversion = "7.0"'
-    (folder / "r.toml").write_text(RECIPE.replace('package = "linux-source-6.12"', named))
+    (directory / "r.toml").write_text(RECIPE.replace('package = "linux-source-6.12"', named))
     file = LockedFile(
         name="linux",
         version="7.0",
@@ -171,20 +171,20 @@ def test_a_tarball_of_the_lock_is_taken(folder: Path, store: Store) -> None:
         role="kernel",
     )
     lock = replace(lock_of(store), packages=(), files=(file,))
-    layer = vanilla.layer(inputs(folder, store, lock))
+    layer = vanilla.layer(inputs(directory, store, lock))
     assert layer.step.inputs["source linux"] == file.sha256
     with pytest.raises(SourceError, match=r"Linux 6\.12\.118"):
         layer.step.result(store)
     other = replace(lock, files=(replace(file, sha256="0" * 64),))
     with pytest.raises(SourceError, match="another kernel's source than the recipe names: linux 000000000000"):
-        vanilla.layer(inputs(folder, store, other))
+        vanilla.layer(inputs(directory, store, other))
     with pytest.raises(SourceError, match="another kernel's source"):
-        vanilla.layer(inputs(folder, store))
+        vanilla.layer(inputs(directory, store))
 
 
-def test_a_source_that_the_recipe_does_not_name_is_not_compiled(folder: Path, store: Store) -> None:
+def test_a_source_that_the_recipe_does_not_name_is_not_compiled(directory: Path, store: Store) -> None:
     lock = lock_of(store)
     (package,) = lock.packages
     for packages in ((), (replace(package, name="linux-source-7"),), (package, replace(package, name="more"))):
         with pytest.raises(SourceError, match="another kernel's source than the recipe names"):
-            vanilla.layer(inputs(folder, store, replace(lock, packages=packages)))
+            vanilla.layer(inputs(directory, store, replace(lock, packages=packages)))

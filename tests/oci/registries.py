@@ -19,22 +19,22 @@ _HTPASSWD = "robot:$2b$05$abcdefghijklmnopqrstuuoXuKqgZXLiJqzfmMXDDhSFPIvxV7t8.\
 
 
 @contextmanager
-def registry(folder: Path, *, password: bool = False) -> Iterator[int]:
-    """Debian's docker-registry with its data in `folder`; yields its port."""
+def registry(directory: Path, *, password: bool = False) -> Iterator[int]:
+    """Debian's docker-registry with its data in `directory`; yields its port."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    folder.mkdir(exist_ok=True)
+    directory.mkdir(exist_ok=True)
     auth = ""
     if password:
-        (folder / "htpasswd").write_text(_HTPASSWD)
-        auth = f"auth: {{htpasswd: {{realm: test, path: {folder}/htpasswd}}}}\n"
-    config = folder / "config.yml"
+        (directory / "htpasswd").write_text(_HTPASSWD)
+        auth = f"auth: {{htpasswd: {{realm: test, path: {directory}/htpasswd}}}}\n"
+    config = directory / "config.yml"
     config.write_text(
         f"version: 0.1\nlog: {{level: error, accesslog: {{disabled: true}}}}\n"
-        f"storage: {{filesystem: {{rootdirectory: {folder}/data}}}}\nhttp: {{addr: '127.0.0.1:{port}'}}\n{auth}"
+        f"storage: {{filesystem: {{rootdirectory: {directory}/data}}}}\nhttp: {{addr: '127.0.0.1:{port}'}}\n{auth}"
     )
-    with (folder / "log").open("wb") as log:
+    with (directory / "log").open("wb") as log:
         process = subprocess.Popen(
             [need("docker-registry", "docker-registry"), "serve", str(config)], stdout=log, stderr=log
         )
@@ -46,7 +46,7 @@ def registry(folder: Path, *, password: bool = False) -> Iterator[int]:
             except urllib.error.HTTPError:
                 break
             except OSError:
-                assert process.poll() is None, (folder / "log").read_text()
+                assert process.poll() is None, (directory / "log").read_text()
                 assert time.monotonic() < deadline
                 time.sleep(0.05)
             else:

@@ -26,32 +26,32 @@ def made(compression: Literal["gzip", "zstd", "none"] = "gzip") -> Image:
     return image([tree("one"), tree("two")], architecture="amd64", epoch=9, config=config, compression=compression)
 
 
-def write(images: dict[str, Image], folder: Path) -> Path:
+def write(images: dict[str, Image], directory: Path) -> Path:
     blobs = {}
     for one in images.values():
         for digest, data in one.blobs.items():
-            blobs[digest] = folder / f"blob-{digest}"
+            blobs[digest] = directory / f"blob-{digest}"
             blobs[digest].parent.mkdir(parents=True, exist_ok=True)
             blobs[digest].write_bytes(data)
     for path, content in layout({name: (it.manifest, "linux/amd64") for name, it in images.items()}, blobs).items():
-        target = folder / "layout" / path
+        target = directory / "layout" / path
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(content if isinstance(content, bytes) else content.read_bytes())
-    return folder / "layout"
+    return directory / "layout"
 
 
 @pytest.mark.parametrize("compression", ["gzip", "zstd", "none"])
 def test_another_program_reads_it(tmp_path: Path, compression: Literal["gzip", "zstd", "none"]) -> None:
-    folder = write({NAME: made(compression)}, tmp_path)
+    directory = write({NAME: made(compression)}, tmp_path)
     skopeo = need("skopeo", "skopeo")
     shown = subprocess.run(
-        [skopeo, "inspect", "--config", f"oci:{folder}:3.10.2"], check=True, capture_output=True, text=True
+        [skopeo, "inspect", "--config", f"oci:{directory}:3.10.2"], check=True, capture_output=True, text=True
     )
     config = json.loads(shown.stdout)
     assert (config["architecture"], config["config"]["Entrypoint"]) == ("amd64", ["/pause"])
     assert config["created"] == "1970-01-01T00:00:09Z"
     copied = tmp_path / "copy"
-    command = [skopeo, "--insecure-policy", "copy", "-q", f"oci:{folder}:3.10.2", f"dir:{copied}"]
+    command = [skopeo, "--insecure-policy", "copy", "-q", f"oci:{directory}:3.10.2", f"dir:{copied}"]
     subprocess.run(command, check=True)  # verifies every digest
     assert len([path for path in copied.iterdir() if len(path.name) == 64]) == 3
 
@@ -63,13 +63,13 @@ def test_the_same_bytes_every_time() -> None:
 
 def test_shared_layers_are_there_once_and_each_image_can_be_taken_out(tmp_path: Path) -> None:
     base = image([tree("one")], architecture="amd64", epoch=9)
-    folder = write({NAME: made(), "docker.io/library/x:1": base}, tmp_path)
-    lines = [line.split() for line in (folder / LIST).read_text().splitlines()]
+    directory = write({NAME: made(), "docker.io/library/x:1": base}, tmp_path)
+    lines = [line.split() for line in (directory / LIST).read_text().splitlines()]
     assert [line[1] for line in lines] == ["docker.io/library/x:1", NAME]
-    blobs = {path.name for path in (folder / "blobs/sha256").iterdir()}
+    blobs = {path.name for path in (directory / "blobs/sha256").iterdir()}
     assert set().union(*(set(line) - {line[1]} for line in lines)) == blobs
     assert len(blobs) == 2 + 2 + 2, "two manifests, two configurations, and two layers, one of which both have"
     for digest, name, *_ in lines:
-        (entry,) = json.loads((folder / f"index/{digest}.json").read_bytes())["manifests"]
+        (entry,) = json.loads((directory / f"index/{digest}.json").read_bytes())["manifests"]
         assert entry["annotations"]["io.containerd.image.name"] == name
         assert entry["digest"] == f"sha256:{digest}"

@@ -40,11 +40,11 @@ def sample(text: str, architecture: str = "amd64", compression: Literal["gzip", 
 @pytest.fixture(scope="module")
 def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     """A registry with images of several kinds, pushed by skopeo."""
-    folder = tmp_path_factory.mktemp("registry")
+    directory = tmp_path_factory.mktemp("registry")
     images = {"gzip": sample("gzip"), "zstd": sample("zstd", compression="zstd"), "arm": sample("arm", "arm64")}
-    layout = write({f"{HOST}/x:{tag}": one for tag, one in images.items()}, folder)
+    layout = write({f"{HOST}/x:{tag}": one for tag, one in images.items()}, directory)
     add_list(layout, {"arm64": images["arm"], "amd64": images["gzip"]})
-    with registry(folder / "data") as number:
+    with registry(directory / "data") as number:
         push(layout, "gzip", "gzip:1", number)
         push(layout, "gzip", "docker:1", number, "--format", "v2s2")
         push(layout, "zstd", "zstd:1", number)

@@ -1,4 +1,4 @@
-"""update-alternatives against the real program of the host (Debian package dpkg), which works on a folder."""
+"""update-alternatives against the real program of the host (Debian package dpkg), which works on a directory."""
 
 import subprocess
 from pathlib import Path
@@ -34,8 +34,10 @@ def calls(draw: st.DrawFn) -> list[str]:
 
 
 def start() -> Tree:
-    folders = ("/usr/bin", "/opt", "/usr/share/man/man1", "/etc/alternatives", "/var/lib/dpkg/alternatives", "/bin")
-    return tree_of({f"{folder}/": "" for folder in folders} | dict.fromkeys([*PATHS, "/usr/share/man/man1/a.1.gz"], ""))
+    directories = ("/usr/bin", "/opt", "/usr/share/man/man1", "/etc/alternatives", "/var/lib/dpkg/alternatives", "/bin")
+    return tree_of(
+        {f"{directory}/": "" for directory in directories} | dict.fromkeys([*PATHS, "/usr/share/man/man1/a.1.gz"], "")
+    )
 
 
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

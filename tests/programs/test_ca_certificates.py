@@ -28,15 +28,15 @@ SUBJECTS = [
 def pems(tmp_path_factory: pytest.TempPathFactory) -> list[bytes]:
     """Self-signed certificates with the subjects above."""
     program = need("openssl", "openssl")
-    folder = tmp_path_factory.mktemp("certificates")
+    directory = tmp_path_factory.mktemp("certificates")
     made = []
     for number, (mask, subject) in enumerate(SUBJECTS):
-        conf = folder / f"{number}.cnf"
+        conf = directory / f"{number}.cnf"
         conf.write_text(f"[req]\ndistinguished_name=dn\nstring_mask={mask}\n[dn]\n")
-        out = folder / f"{number}.pem"
+        out = directory / f"{number}.pem"
         subprocess.run(
             [program, "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-utf8",
-             "-multivalue-rdn", "-config", conf, "-subj", subject, "-keyout", folder / "key", "-out", out],
+             "-multivalue-rdn", "-config", conf, "-subj", subject, "-keyout", directory / "key", "-out", out],
             check=True, capture_output=True,
         )  # fmt: skip
         made.append(out.read_bytes())

@@ -1,4 +1,4 @@
-"""Units on and off against the systemctl and deb-systemd-helper of the host, which work on a folder."""
+"""Units on and off against the systemctl and deb-systemd-helper of the host, which work on a directory."""
 
 import os
 import subprocess
@@ -159,7 +159,7 @@ def test_a_unit_that_must_not_be_enabled_only_gets_state() -> None:
     assert tree.exists("/var/lib/systemd/deb-systemd-helper-enabled/plain.service.dsh-also")
 
 
-def test_units_of_users_have_their_own_folders() -> None:
+def test_units_of_users_have_their_own_directories() -> None:
     unit = "/usr/lib/systemd/user/agent.socket"
     tree = tree_of({unit: "[Install]\nWantedBy=sockets.target\n", "/lib": "->usr/lib"})
     helper(tree, "--user", "enable", "agent.socket")

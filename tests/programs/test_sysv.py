@@ -1,4 +1,4 @@
-"""update-rc.d against the program of the host (package init-system-helpers), which works on a folder."""
+"""update-rc.d against the program of the host (package init-system-helpers), which works on a directory."""
 
 import os
 import subprocess

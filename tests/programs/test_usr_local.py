@@ -1,4 +1,4 @@
-"""dh_usrlocal's folders, as a shell makes them."""
+"""dh_usrlocal's directories, as a shell makes them."""
 
 import pytest
 
@@ -55,7 +55,7 @@ def test_anything_else_is_not(snippet: str) -> None:
     assert listed(parse(snippet)) is None
 
 
-def test_folders_are_made_where_their_parent_is() -> None:
+def test_directories_are_made_where_their_parent_is() -> None:
     files = {"/usr/local/": "", "/etc/passwd": "root:x:0:0:::\n", "/etc/group": "root:x:0:\nstaff:x:50:\nmail:x:8:\n"}
     tree = tree_of(files)
     make(tree, LINES.splitlines())

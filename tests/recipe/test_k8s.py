@@ -104,7 +104,7 @@ def test_the_examples_for_cloud_init(name: str) -> None:
 
 @pytest.fixture
 def node(tmp_path: Path) -> Path:
-    """A folder with three images of a medium, and a ctr that writes down what it is asked for."""
+    """A directory with three images of a medium, and a ctr that writes down what it is asked for."""
     medium = tmp_path / "images"
     (medium / "index").mkdir(parents=True)
     (medium / "blobs/sha256").mkdir(parents=True)

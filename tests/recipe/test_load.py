@@ -13,7 +13,7 @@ from assembler.recipe.load import MAX_FILE, MAX_SEED, LoadedRecipe, load
 
 
 @pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -35,7 +35,7 @@ def problems(text: str, **args: str) -> list[str]:
     return str(caught.value).split("\n")
 
 
-pytestmark = pytest.mark.usefixtures("folder")
+pytestmark = pytest.mark.usefixtures("directory")
 
 
 def test_defaults() -> None:
@@ -317,7 +317,7 @@ def test_missing_recipe() -> None:
         load(Path("livecd.toml"))
 
 
-def test_folder_instead_of_recipe() -> None:
+def test_directory_instead_of_recipe() -> None:
     with pytest.raises(Problems, match=r"^.: the recipe is not a file: .$"):
         load(Path())
 

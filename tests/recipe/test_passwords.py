@@ -64,9 +64,11 @@ NEITHER = (
 )
 
 
-def read(folder: Path, password: str) -> Rootfs:
-    (folder / "r.toml").write_text(f"name = 'x'\nrootfs.root_password = {json.dumps(password, ensure_ascii=False)}\n")
-    return load(folder / "r.toml").recipe.rootfs
+def read(directory: Path, password: str) -> Rootfs:
+    (directory / "r.toml").write_text(
+        f"name = 'x'\nrootfs.root_password = {json.dumps(password, ensure_ascii=False)}\n"
+    )
+    return load(directory / "r.toml").recipe.rootfs
 
 
 def system() -> Tree:

@@ -34,11 +34,11 @@ user_data = "user-data"
 HASHED = "$6$salt$" + "x" * 86
 
 
-def folder_of(folder: Path, files: Mapping[str, bytes]) -> Path:
+def directory_of(directory: Path, files: Mapping[str, bytes]) -> Path:
     for name, data in files.items():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_bytes(data)
-    return folder / "recipe.toml"
+        (directory / name).parent.mkdir(parents=True, exist_ok=True)
+        (directory / name).write_bytes(data)
+    return directory / "recipe.toml"
 
 
 @pytest.fixture
@@ -52,10 +52,10 @@ def first(tmp_path: Path) -> LoadedRecipe:
 
 def test_what_is_taken_along(first: LoadedRecipe, tmp_path: Path) -> None:
     files = portable(first)
-    recipe = folder_of(tmp_path / "other", files)
+    recipe = directory_of(tmp_path / "other", files)
     wanted = withheld(tomllib.loads(recipe.read_text()))
     assert wanted == {"private/2": "/etc/key", "private/3": "/etc/token"}
-    folder_of(tmp_path / "other", {"private/2": b"secret key", "private/3": b"secret: node-1"})
+    directory_of(tmp_path / "other", {"private/2": b"secret key", "private/3": b"secret: node-1"})
     second = load(recipe, {"ROOT_PASSWORD": HASHED})
     assert second.inputs_sha256 == first.inputs_sha256
     assert second.recipe.rootfs.root_password == HASHED
@@ -83,7 +83,7 @@ def test_nothing_private_is_taken_along(first: LoadedRecipe) -> None:
 
 def test_without_what_is_withheld_it_says_so(first: LoadedRecipe, tmp_path: Path) -> None:
     with pytest.raises(Problems, match="private/2"):
-        load(folder_of(tmp_path / "other", portable(first)))
+        load(directory_of(tmp_path / "other", portable(first)))
 
 
 def test_a_recipe_without_a_password(tmp_path: Path) -> None:

@@ -18,11 +18,11 @@ OWN = Path(__file__).parents[2] / "recipes"
 
 @pytest.fixture(autouse=True)
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    folder = tmp_path / "team" / "image"
-    folder.mkdir(parents=True)
+    directory = tmp_path / "team" / "image"
+    directory.mkdir(parents=True)
     (tmp_path / "secret").write_text(SECRET + "\n")
-    monkeypatch.chdir(folder)
-    return folder
+    monkeypatch.chdir(directory)
+    return directory
 
 
 def write(name: str, text: str) -> Path:
@@ -58,10 +58,10 @@ NAMES = """\
     """
 
 
-@pytest.mark.parametrize("name", ["../../secret", "link", "folder/secret", "/etc/hostname"])
+@pytest.mark.parametrize("name", ["../../secret", "link", "directory/secret", "/etc/hostname"])
 def test_every_key_that_names_a_file(project: Path, tmp_path: Path, name: str) -> None:
     (project / "link").symlink_to("../../secret")
-    (project / "folder").symlink_to(tmp_path)
+    (project / "directory").symlink_to(tmp_path)
     found = refused(write("r.toml", NAMES.format(name))).split("\n")
     assert len(found) == 6
     assert all("the file is outside of the recipe's project" in line for line in found)
@@ -98,7 +98,7 @@ def test_bases(project: Path, tmp_path: Path) -> None:
     refused(write("r.toml", "extends = '../../secret'"))
 
 
-def test_a_folder_of_many_is_not_offered_as_a_project(tmp_path: Path) -> None:
+def test_a_directory_of_many_is_not_offered_as_a_project(tmp_path: Path) -> None:
     assert "--project" not in refused(write("r.toml", "extends = '/etc/shadow'"))
     (tmp_path / ".netrc").write_text(SECRET)
     assert "--project" not in refused(write("r.toml", "extends = '../../.netrc'"))

@@ -164,15 +164,15 @@ def ordinary() -> Iterator[None]:
 
 
 def test_a_read_only_store_gives_what_it_has_and_says_why_it_takes_nothing() -> None:
-    with tempfile.TemporaryDirectory() as name:  # pytest's own folders are closed to others
+    with tempfile.TemporaryDirectory() as name:  # pytest's own directories are closed to others
         Path(name).chmod(0o755)
         root = Path(name) / "store"
         store = Store(root)
         digest = store.add(b"hello")
         store.derived("kind-1", "key", Path.touch)
-        folders = [path for path in (root, *root.rglob("*")) if path.is_dir()]
-        for folder in folders:
-            folder.chmod(0o555)
+        directories = [path for path in (root, *root.rglob("*")) if path.is_dir()]
+        for directory in directories:
+            directory.chmod(0o555)
         with ordinary():
             again = Store(root)
             assert again.add(b"hello") == digest
@@ -185,8 +185,8 @@ def test_a_read_only_store_gives_what_it_has_and_says_why_it_takes_nothing() -> 
                 again.derived("kind-1", "other", Path.touch)
             with pytest.raises(StoreError, match="the store cannot be made: Permission denied"):
                 Store(root / "another")
-        for folder in folders:
-            folder.chmod(0o755)
+        for directory in directories:
+            directory.chmod(0o755)
 
 
 # --- whose a store is ----------------------------------------------------------------------------------------------
@@ -245,7 +245,7 @@ def test_a_store_that_others_may_write_to_is_refused(tmp_path: Path) -> None:
     assert Store(store.root, trust=True).trusted, "nobody else could have changed it"
 
 
-def test_a_folder_above_that_others_may_write_to_is_refused(tmp_path: Path) -> None:
+def test_a_directory_above_that_others_may_write_to_is_refused(tmp_path: Path) -> None:
     (tmp_path / "open").mkdir()
     (tmp_path / "open").chmod(0o777)
     with pytest.raises(StoreError, match=r"/open: others could have changed .*chmod go-w .*/open;"):
@@ -257,7 +257,7 @@ def test_a_folder_above_that_others_may_write_to_is_refused(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("name", ["ccache", "derived", "downloads", "locks", "logs", "objects", "tmp"])
-def test_a_folder_inside_that_others_may_write_to_is_refused(store: Store, name: str) -> None:
+def test_a_directory_inside_that_others_may_write_to_is_refused(store: Store, name: str) -> None:
     (store.root / name).chmod(0o733)
     with pytest.raises(StoreError, match=f"/{name}: others could have changed"):
         Store(store.root)
@@ -296,8 +296,8 @@ def test_a_store_with_anything_of_another_user_is_refused(store: Store, path: st
         assert trusting.get(digest)
 
 
-def test_an_empty_folder_of_ones_own_becomes_a_store(tmp_path: Path) -> None:
-    """Nobody has put anything there yet: the folder of a CI job, or one made under umask 002."""
+def test_an_empty_directory_of_ones_own_becomes_a_store(tmp_path: Path) -> None:
+    """Nobody has put anything there yet: the directory of a CI job, or one made under umask 002."""
     (tmp_path / "store").mkdir()
     (tmp_path / "store").chmod(0o777)
     assert Store(tmp_path / "store").trusted
@@ -307,15 +307,15 @@ def test_an_empty_folder_of_ones_own_becomes_a_store(tmp_path: Path) -> None:
 def test_a_store_that_was_open_for_reading_is_closed_but_for_roots(tmp_path: Path) -> None:
     """Those of former versions; root's may be a cache for others."""
     root = tmp_path / "store"
-    for folder in (root, root / "locks", root / "objects"):
-        folder.mkdir()
-        folder.chmod(0o755)
+    for directory in (root, root / "locks", root / "objects"):
+        directory.mkdir()
+        directory.chmod(0o755)
     store = Store(root)
     assert root.stat().st_mode & 0o777 == (0o755 if os.geteuid() == 0 else 0o700)
     assert (root / "locks").stat().st_mode & 0o777 == 0o700, "who can open a lock can hold it"
     store.add(b"x")
-    (folder,) = (root / "objects").iterdir()
-    assert folder.stat().st_mode & 0o777 == root.stat().st_mode & 0o777
+    (directory,) = (root / "objects").iterdir()
+    assert directory.stat().st_mode & 0o777 == root.stat().st_mode & 0o777
 
 
 def test_what_is_shared_is_nobody_elses(store: Store, tmp_path: Path) -> None:

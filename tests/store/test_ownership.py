@@ -1,4 +1,4 @@
-"""Who else may change a folder: its owner, its mode, and all that is above it."""
+"""Who else may change a directory: its owner, its mode, and all that is above it."""
 
 import grp
 import os
@@ -13,31 +13,31 @@ SOMEBODY = 65533
 """A user that owns nothing here."""
 
 
-def test_a_folder_of_ones_own(tmp_path: Path) -> None:
-    folder = tmp_path / "a/b"
-    folder.mkdir(parents=True)
-    assert intruders(folder) is None, "below the sticky folder for temporary files"
+def test_a_directory_of_ones_own(tmp_path: Path) -> None:
+    directory = tmp_path / "a/b"
+    directory.mkdir(parents=True)
+    assert intruders(directory) is None, "below the sticky directory for temporary files"
     assert intruders(Path("/")) is None
 
 
 @pytest.mark.parametrize("mode", [0o777, 0o707, 0o702, 0o1777])
 def test_what_others_may_write_to(tmp_path: Path, mode: int) -> None:
-    folder = tmp_path / "a"
-    folder.mkdir()
-    folder.chmod(mode)
-    assert intruders(folder) == (folder, f"others may write to it (mode {mode:04o})")
-    assert changeable(folder) == f"others may write to it (mode {mode:04o})"
+    directory = tmp_path / "a"
+    directory.mkdir()
+    directory.chmod(mode)
+    assert intruders(directory) == (directory, f"others may write to it (mode {mode:04o})")
+    assert changeable(directory) == f"others may write to it (mode {mode:04o})"
 
 
-def test_a_folder_above_that_others_may_write_to(tmp_path: Path) -> None:
-    folder = tmp_path / "open/b/c"
-    folder.mkdir(parents=True)
+def test_a_directory_above_that_others_may_write_to(tmp_path: Path) -> None:
+    directory = tmp_path / "open/b/c"
+    directory.mkdir(parents=True)
     (tmp_path / "open").chmod(0o777)
-    found = intruders(folder)
+    found = intruders(directory)
     assert found is not None
     assert found[0] == tmp_path / "open"
     (tmp_path / "open").chmod(0o1777)
-    assert intruders(folder) is None, "nobody else may replace what is in a sticky folder"
+    assert intruders(directory) is None, "nobody else may replace what is in a sticky directory"
 
 
 def test_links_and_where_they_lead(tmp_path: Path) -> None:
@@ -60,41 +60,41 @@ def test_links_and_where_they_lead(tmp_path: Path) -> None:
 
 
 def test_somebody_elses(tmp_path: Path) -> None:
-    """Of this user's folder, as another user sees it; root's are everybody's ground, so root gives it away first."""
-    folder = tmp_path / "a"
-    folder.mkdir()
+    """Of this user's directory, as another user sees it; root's are everybody's ground, so root gives it away first."""
+    directory = tmp_path / "a"
+    directory.mkdir()
     if os.geteuid() == 0:
-        os.chown(folder, SOMEBODY, SOMEBODY)
-        found = intruders(folder)
+        os.chown(directory, SOMEBODY, SOMEBODY)
+        found = intruders(directory)
     else:
-        found = intruders(folder, caller=SOMEBODY)
+        found = intruders(directory, caller=SOMEBODY)
     assert found is not None
     assert found[1].startswith("it belongs to ")
 
 
 def test_the_group_that_is_the_users_alone(tmp_path: Path) -> None:
     """umask 002 is harmless where each user has a group of its own, and is not where others are in it."""
-    folder = tmp_path / "a"
-    folder.mkdir()
-    folder.chmod(0o775)
+    directory = tmp_path / "a"
+    directory.mkdir()
+    directory.chmod(0o775)
     user = pwd.getpwuid(os.geteuid())
-    group = grp.getgrgid(folder.stat().st_gid)
+    group = grp.getgrgid(directory.stat().st_gid)
     others = [one for one in pwd.getpwall() if one.pw_gid == group.gr_gid and one.pw_name not in {"root", user.pw_name}]
     alone = group.gr_name == user.pw_name and set(group.gr_mem) <= {user.pw_name} and not others
-    assert (intruders(folder) is None) == alone
+    assert (intruders(directory) is None) == alone
     if os.geteuid() == 0:
-        os.chown(folder, 0, SOMEBODY)
-        assert intruders(folder) is not None, "a group that is not ours"
+        os.chown(directory, 0, SOMEBODY)
+        assert intruders(directory) is not None, "a group that is not ours"
 
 
 def test_further_users_by_an_access_control_list(tmp_path: Path) -> None:
-    folder = tmp_path / "a"
-    folder.mkdir()
+    directory = tmp_path / "a"
+    directory.mkdir()
     # user::rwx user:65533:rwx group::--- mask::rwx other::---, as linux/posix_acl_xattr.h has it
     entries = ((0x01, 7, 0xFFFFFFFF), (0x02, 7, SOMEBODY), (0x04, 0, 0xFFFFFFFF), (0x10, 7, 0xFFFFFFFF),
                (0x20, 0, 0xFFFFFFFF))  # fmt: skip
     value = (2).to_bytes(4, "little") + b"".join(
         tag.to_bytes(2, "little") + bits.to_bytes(2, "little") + who.to_bytes(4, "little") for tag, bits, who in entries
     )
-    os.setxattr(folder, "system.posix_acl_access", value)
-    assert intruders(folder) == (folder, "others may write to it (mode 0770)")
+    os.setxattr(directory, "system.posix_acl_access", value)
+    assert intruders(directory) == (directory, "others may write to it (mode 0770)")

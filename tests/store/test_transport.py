@@ -49,9 +49,9 @@ def held(store: Store) -> bytes:
 
 
 def partial(store: Store) -> Path:
-    folder = store.root / "downloads"
-    folder.mkdir(exist_ok=True)
-    return folder / DIGEST
+    directory = store.root / "downloads"
+    directory.mkdir(exist_ok=True)
+    return directory / DIGEST
 
 
 class Counter:

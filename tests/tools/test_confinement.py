@@ -33,7 +33,7 @@ DEEDS = {
     "rename": "rename $p, qq($p.new) or die $!",
     "link": "link $p, qq($p.link) or die $!",
     "symlink": "symlink 'x', qq($p.symlink) or die $!",
-    "folder": "mkdir qq($p.folder) or die $!",
+    "directory": "mkdir qq($p.directory) or die $!",
     "fifo": "require POSIX; POSIX::mkfifo(qq($p.fifo), 0600) or die $!",
 }
 
@@ -108,7 +108,7 @@ def test_what_files_are_like_is_not_changed(toolbox: Toolbox, secret: Path, deed
     perl(toolbox, code, reads=[secret], attributes=True)
 
 
-def test_one_file_to_write_is_not_its_folder(toolbox: Toolbox, secret: Path) -> None:
+def test_one_file_to_write_is_not_its_directory(toolbox: Toolbox, secret: Path) -> None:
     perl(toolbox, f"open my $f, '>', '{secret}' or die $!; print $f 'new'", writes=[secret])
     assert secret.read_text() == "new"
     refused(toolbox, f"open my $f, '>', '{secret}2' or die $!", writes=[secret])
@@ -131,7 +131,7 @@ def test_no_program_is_run_but_the_toolboxes(toolbox: Toolbox, tmp_path: Path) -
 def listening() -> Iterator[tuple[socket.socket, dict[str, str]]]:
     """A server of each kind, and Perl that goes to it."""
     with contextlib.ExitStack() as stack:
-        folder = stack.enter_context(tempfile.TemporaryDirectory())
+        directory = stack.enter_context(tempfile.TemporaryDirectory())
         tcp, udp, unix, abstract = (
             stack.enter_context(socket.socket(family, kind))
             for family, kind in (
@@ -143,8 +143,8 @@ def listening() -> Iterator[tuple[socket.socket, dict[str, str]]]:
         )
         tcp.bind(("127.0.0.1", 0))
         udp.bind(("127.0.0.1", 0))
-        unix.bind(f"{folder}/s")
-        abstract.bind(f"\0{folder}")
+        unix.bind(f"{directory}/s")
+        abstract.bind(f"\0{directory}")
         for server in (tcp, unix, abstract):
             server.listen()
             server.setblocking(False)
@@ -160,8 +160,8 @@ def listening() -> Iterator[tuple[socket.socket, dict[str, str]]]:
             {
                 "tcp": go(2, 1, port(tcp)),
                 "udp": go(2, 2, port(udp)),
-                "unix": go(1, 1, f"pack('S Z*', 1, '{folder}/s')"),
-                "abstract": go(1, 1, f"pack('S x a*', 1, '{folder}')"),
+                "unix": go(1, 1, f"pack('S Z*', 1, '{directory}/s')"),
+                "abstract": go(1, 1, f"pack('S x a*', 1, '{directory}')"),
             },
         )
 
@@ -265,12 +265,12 @@ def test_this_process_stays_free(toolbox: Toolbox, secret: Path) -> None:
     socket.socket(socket.AF_UNIX).close()
 
 
-def test_the_temporary_folder_is_private_and_goes(toolbox: Toolbox) -> None:
+def test_the_temporary_directory_is_private_and_goes(toolbox: Toolbox) -> None:
     code = "my $d = $ENV{TMPDIR}; mkdir qq($d/sub) or die $!; printf '%s %o', $d, (stat $d)[2]"
-    folder, mode = perl(toolbox, code).split()
+    directory, mode = perl(toolbox, code).split()
     assert mode == "40700"
-    assert not Path(folder).exists()
-    assert perl(toolbox, code).split()[0] != folder
+    assert not Path(directory).exists()
+    assert perl(toolbox, code).split()[0] != directory
 
 
 @pytest.mark.parametrize(

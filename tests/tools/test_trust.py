@@ -26,10 +26,10 @@ from tests.debian.archives import NOW, date, index, publish, release, signed, so
 from tests.http_server import Server
 from tests.lock.test_resolve import suite_files, where
 
-FOLDERS = (debs.folder("./usr"), debs.folder("./usr/bin"))
+DIRECTORIES = (debs.directory("./usr"), debs.directory("./usr/bin"))
 DEBS = {
-    "tool": debs.deb("tool", *FOLDERS, debs.item("./usr/bin/tool", b"#!x", mode=0o755)),
-    "libtool": debs.deb("libtool", debs.folder("./usr")),
+    "tool": debs.deb("tool", *DIRECTORIES, debs.item("./usr/bin/tool", b"#!x", mode=0o755)),
+    "libtool": debs.deb("libtool", debs.directory("./usr")),
 }
 Stanzas = Mapping[str, Mapping[str, str]]
 STANZAS: Stanzas = {"tool": {"Depends": "libtool"}, "libtool": {}}

@@ -10,7 +10,7 @@ from assembler.errors import AssembleError
 from assembler.lockfile.model import LockedPackage
 from assembler.store.objects import Store
 from assembler.tools.unpack import lay_out, unpacked
-from tests.debian.debs import deb, folder, hard, item, link, opened
+from tests.debian.debs import deb, directory, hard, item, link, opened
 
 
 def laid_out(path: Path, *debs: bytes) -> Path:
@@ -24,7 +24,7 @@ def test_merges_usr_and_keeps_links_inside(tmp_path: Path) -> None:
         tmp_path,
         deb(
             "tool",
-            folder("./bin/"),
+            directory("./bin/"),
             item("./bin/tool", b"#!", mode=0o4755),
             hard("./bin/same", "./bin/tool"),
             link("./bin/up", "../usr/bin/tool"),
@@ -32,7 +32,7 @@ def test_merges_usr_and_keeps_links_inside(tmp_path: Path) -> None:
             link("./usr/bin/beyond", "../../../../../../etc/passwd"),
             item("./usr/share/doc/tool/README", b"text"),
         ),
-        deb("base", link("./bin", "usr/bin"), folder("./usr/lib64/"), link("./lib64", "usr/lib64")),
+        deb("base", link("./bin", "usr/bin"), directory("./usr/lib64/"), link("./lib64", "usr/lib64")),
     )
     assert sorted(path.name for path in out.iterdir()) == ["usr"]
     tool = out / "usr/bin/tool"
@@ -51,7 +51,7 @@ def test_nothing_is_written_through_a_link(tmp_path: Path) -> None:
     out = laid_out(
         tmp_path,
         deb("evil", link("./usr/escape", str(outside))),
-        deb("file", folder("./usr/escape/"), item("./usr/escape/file", b"x")),
+        deb("file", directory("./usr/escape/"), item("./usr/escape/file", b"x")),
     )
     assert list(outside.iterdir()) == []
     assert (out / "usr/escape/file").read_bytes() == b"x"
@@ -69,7 +69,7 @@ def test_no_link_is_made_through_a_link(tmp_path: Path) -> None:
     # In its words this path is deep, in truth it is at the top: what climbs from it by its words would leave.
     deep = "usr/p/" + "/".join("123456789")
     debs = [
-        deb("first", link("./usr/escape", str(outside)), folder(f"./{deep}"), link(f"./{deep}/s", "/")),
+        deb("first", link("./usr/escape", str(outside)), directory(f"./{deep}"), link(f"./{deep}/s", "/")),
         deb("second", link("./usr/escape/planted", "/anything"), link(f"./{deep}/s/x", str(outside))),
         deb("third", link(f"./{deep}/s/x/y", "/etc/shadow"), link("./usr/escape/planted/more", "../../..")),
     ]
@@ -84,7 +84,7 @@ def test_no_link_is_made_through_a_link(tmp_path: Path) -> None:
 @given(
     st.lists(
         st.tuples(
-            st.sampled_from(["file", "folder", "link", "link", "link"]),
+            st.sampled_from(["file", "directory", "link", "link", "link"]),
             st.lists(st.sampled_from(["usr", "bin", "a", "b"]), min_size=1, max_size=4).map("/".join),
             st.lists(st.sampled_from(["..", ".", "a", "b", "usr", "bin", ""]), min_size=1, max_size=5).map("/".join),
         ),
@@ -95,7 +95,7 @@ def test_no_link_is_made_through_a_link(tmp_path: Path) -> None:
 def test_whatever_packages_ship_stays_inside(
     tmp_path_factory: pytest.TempPathFactory, entries: list[tuple[str, str, str]], cut: int
 ) -> None:
-    make = {"file": lambda name, _: item(name, b"x"), "folder": lambda name, _: folder(name), "link": link}
+    make = {"file": lambda name, _: item(name, b"x"), "directory": lambda name, _: directory(name), "link": link}
     items = [make[kind](f"./{name}", target or "/") for kind, name, target in entries]
     work = tmp_path_factory.mktemp("tools")
     out = work / "out"
@@ -116,7 +116,7 @@ def test_whatever_packages_ship_stays_inside(
     ],
     ids=[
         "two packages, one file",
-        "a file as folder",
+        "a file as directory",
         "hard link to nothing",
         "a link below a file",
         "and in its place",
@@ -127,7 +127,7 @@ def test_contradictions_are_errors(tmp_path: Path, debs: tuple[bytes, ...]) -> N
         laid_out(tmp_path, *debs)
 
 
-def test_the_store_keeps_one_folder_for_a_set_of_packages(store: Store) -> None:
+def test_the_store_keeps_one_directory_for_a_set_of_packages(store: Store) -> None:
     def locked(name: str) -> LockedPackage:
         data = deb(name, item(f"./usr/bin/{name}", name.encode()))
         fields = {"version": "1", "architecture": "all", "source": name, "source_version": "1", "archive": "test"}

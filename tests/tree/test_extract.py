@@ -1,4 +1,4 @@
-"""Laying out an archive: nothing outside the folder is made, and no link leads there."""
+"""Laying out an archive: nothing outside the directory is made, and no link leads there."""
 
 import os
 import tarfile
@@ -26,14 +26,14 @@ def laid_out(work: Path, *items: Item) -> Path:
     return out
 
 
-def test_files_folders_and_links_inside(tmp_path: Path) -> None:
+def test_files_directories_and_links_inside(tmp_path: Path) -> None:
     out = laid_out(
         tmp_path,
-        debs.folder("top"),
+        debs.directory("top"),
         debs.item("top/a/b/file", b"x", mode=0o4755),
         debs.hard("top/hard", "top/a/b/file"),
         debs.link("top/a/b/up", "../../hard"),
-        debs.link("top/to-folder", "a/./b//file"),
+        debs.link("top/to-directory", "a/./b//file"),
         debs.link("top/c/dangling", "../nowhere"),
         debs.link("top/itself", "."),
     )
@@ -53,13 +53,13 @@ def test_files_folders_and_links_inside(tmp_path: Path) -> None:
         [debs.link("top/a/l", "../../top/a")],
         [debs.link("top/deep/down/l", "../.."), debs.link("top/m", "deep/down/l/../outside")],
         [debs.link("top/m", "a/../b")],
-        [debs.folder("top/a"), debs.link("top/l", "a"), debs.item("top/l/x", b"x")],
-        [debs.folder("top/a"), debs.link("top/l", "a"), debs.link("top/l/x", "y")],
-        [debs.link("top/l/x", "y"), debs.folder("top/a"), debs.link("top/l", "a")],
+        [debs.directory("top/a"), debs.link("top/l", "a"), debs.item("top/l/x", b"x")],
+        [debs.directory("top/a"), debs.link("top/l", "a"), debs.link("top/l/x", "y")],
+        [debs.link("top/l/x", "y"), debs.directory("top/a"), debs.link("top/l", "a")],
         [debs.link("top/l", "a"), debs.link("top/l", "b")],
         [debs.item("top/f"), debs.link("top/f/l", "b")],
         [debs.item("top/f"), debs.item("top/f/x")],
-        [debs.folder("top/d"), debs.hard("top/h", "top/d")],
+        [debs.directory("top/d"), debs.hard("top/h", "top/d")],
         [debs.hard("top/h", "top/nothing")],
         [debs.link("top/l", "a"), debs.hard("top/h", "top/l")],
         [debs.item("top/h"), debs.hard("top/h", "top/h")],
@@ -68,7 +68,7 @@ def test_files_folders_and_links_inside(tmp_path: Path) -> None:
 )
 def test_what_leads_out_or_contradicts_itself_is_refused(tmp_path: Path, items: list[Item]) -> None:
     with pytest.raises(TarError):
-        laid_out(tmp_path, debs.folder("top"), *items)
+        laid_out(tmp_path, debs.directory("top"), *items)
     assert {path.name for path in (tmp_path / "room").iterdir()} <= {"out"}
 
 
@@ -77,20 +77,22 @@ _TARGETS = st.lists(st.sampled_from(["..", "..", ".", "a", "b", "c", ""]), min_s
 
 
 @settings(max_examples=60)
-@given(st.lists(st.tuples(st.sampled_from(["file", "folder", "link", "link", "hard"]), _NAMES, _TARGETS), max_size=8))
+@given(
+    st.lists(st.tuples(st.sampled_from(["file", "directory", "link", "link", "hard"]), _NAMES, _TARGETS), max_size=8)
+)
 def test_whatever_an_archive_says_stays_inside(
     tmp_path_factory: pytest.TempPathFactory, entries: list[tuple[str, str, str]]
 ) -> None:
     work = tmp_path_factory.mktemp("extract")
     make: dict[str, Callable[[str, str], tuple[TarInfo, bytes]]] = {
         "file": lambda name, _: debs.item(name, b"x"),
-        "folder": lambda name, _: debs.folder(name),
+        "directory": lambda name, _: debs.directory(name),
         "link": debs.link,
         "hard": lambda name, target: debs.hard(name, f"top/{target}"),
     }
     items = [make[kind](f"top/{name}", target) for kind, name, target in entries if kind != "link" or target]
     try:
-        out = laid_out(work, debs.folder("top"), *items)
+        out = laid_out(work, debs.directory("top"), *items)
     except TarError:
         out = work / "room/out"
     assert [path.name for path in (work / "room").iterdir()] in ([], ["out"])

@@ -74,7 +74,7 @@ def test_writing_keeps_owner_and_mode_of_what_is_there() -> None:
 
 def test_mkdir_makes_parents_only_when_asked_and_keeps_modes() -> None:
     tree = Tree()
-    with pytest.raises(TreeError, match="parent is not a folder"):
+    with pytest.raises(TreeError, match="parent is not a directory"):
         tree.mkdir("/a/b")
     assert not tree.lexists("/a")
     tree.mkdir("/a/b", 0o700, 5, 6, parents=True)
@@ -108,7 +108,7 @@ def test_a_file_is_no_parent(action: Callable[[Tree], Inode]) -> None:
     assert tree.names("/f") == []
 
 
-def test_a_folder_with_files_is_never_replaced_or_removed_by_accident() -> None:
+def test_a_directory_with_files_is_never_replaced_or_removed_by_accident() -> None:
     tree = Tree()
     tree.write("/d/f", b"", parents=True)
     with pytest.raises(TreeError):
@@ -135,7 +135,7 @@ def test_rename_moves_and_replaces() -> None:
     assert tree.read("/x/y") == b"a"
 
 
-def test_walking_a_large_folder_with_a_long_path_takes_little_memory() -> None:
+def test_walking_a_large_directory_with_a_long_path_takes_little_memory() -> None:
     tree = Tree()
     here = tree.root
     for _ in range(16):

@@ -20,8 +20,8 @@ def archive(tree: Tree, **options: int) -> bytes:
     return b"".join(tar.write(tree, **options))
 
 
-def members(data: bytes, folder: Path, **limits: int) -> list[tar.Member]:
-    file = folder / "x.tar"
+def members(data: bytes, directory: Path, **limits: int) -> list[tar.Member]:
+    file = directory / "x.tar"
     file.write_bytes(data)
     return tar.index(file, Place(file="x.tar"), tar.Limits(**limits))
 
@@ -135,7 +135,7 @@ names = st.text(st.characters(exclude_characters="/\0", codec="utf-8"), min_size
 def test_round_trip(
     tmp_path_factory: pytest.TempPathFactory, files: dict[str, tuple[bytes, int, int, int]], xattrs: dict[str, bytes]
 ) -> None:
-    folder = tmp_path_factory.mktemp("tar")
+    directory = tmp_path_factory.mktemp("tar")
     tree = Tree()
     for name, (data, mode, uid, mtime) in files.items():
         inode = tree.write("/" + name, data, mode, uid, uid)
@@ -143,12 +143,12 @@ def test_round_trip(
         inode.xattrs = {
             "user." + key.replace("=", ""): value for key, value in xattrs.items() if "\n" not in key and "=" not in key
         }
-    for member in members(archive(tree), folder):
+    for member in members(archive(tree), directory):
         if member.path == "/":
             continue
         data, mode, uid, mtime = files[member.path[1:]]
         assert (member.mode, member.uid, member.mtime, member.size) == (mode, uid, mtime, len(data))
-        assert read(Slice(str(folder / "x.tar"), member.offset, member.size)) == data
+        assert read(Slice(str(directory / "x.tar"), member.offset, member.size)) == data
         inode = tree.at(member.path)
         assert {key: value.encode("latin-1") for key, value in member.xattrs.items()} == inode.xattrs
 
@@ -257,8 +257,8 @@ def test_names_of_owners_are_read_and_root_is_zero(tmp_path: Path) -> None:
     assert (member.user, member.uid, member.group) == ("", 0, "shadow")
 
 
-def test_an_old_folder(tmp_path: Path) -> None:
-    """A file whose name ends in a slash, from before there was a type for folders."""
+def test_an_old_directory(tmp_path: Path) -> None:
+    """A file whose name ends in a slash, from before there was a type for directories."""
     (member,) = members(hostile("d/", tarfile.AREGTYPE), tmp_path)
     assert (member.path, member.type) == ("/d", "5")
     with pytest.raises(tar.TarError, match="contents of its own"):

@@ -27,18 +27,18 @@ def test_virtualises(cpuinfo: str, architecture: str, machine: str, *, answer: b
 
 
 def test_uefi_needs_both_files(tmp_path: Path) -> None:
-    folder = tmp_path / "usr/share/OVMF"
-    folder.mkdir(parents=True)
-    (folder / "OVMF_CODE_4M.fd").touch()
+    directory = tmp_path / "usr/share/OVMF"
+    directory.mkdir(parents=True)
+    (directory / "OVMF_CODE_4M.fd").touch()
     assert uefi("amd64", tmp_path) is None
-    (folder / "OVMF_VARS_4M.fd").touch()
-    assert uefi("amd64", tmp_path) == (folder / "OVMF_CODE_4M.fd", folder / "OVMF_VARS_4M.fd")
+    (directory / "OVMF_VARS_4M.fd").touch()
+    assert uefi("amd64", tmp_path) == (directory / "OVMF_CODE_4M.fd", directory / "OVMF_VARS_4M.fd")
     assert uefi("arm64", tmp_path) is None
     assert uefi("amd64", tmp_path, secure_boot=True) is None
     for name in ("OVMF_CODE_4M.secboot.fd", "OVMF_VARS_4M.ms.fd"):
-        (folder / name).touch()
+        (directory / name).touch()
     found = uefi("amd64", tmp_path, secure_boot=True)
-    assert found == (folder / "OVMF_CODE_4M.secboot.fd", folder / "OVMF_VARS_4M.ms.fd")
+    assert found == (directory / "OVMF_CODE_4M.secboot.fd", directory / "OVMF_VARS_4M.ms.fd")
 
 
 def test_the_hosts_qemu_is_looked_for_in_the_path_given(tmp_path: Path) -> None:

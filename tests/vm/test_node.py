@@ -26,7 +26,7 @@ def built(tmp_path: Path) -> node.Built:
 
 
 def test_hardware_of_a_node(built: node.Built) -> None:
-    state = built.folder / "var.qcow2"
+    state = built.directory / "var.qcow2"
     machine = node.hardware(built, seed=built.seed, state=state, processors=3)
     assert (machine.memory, machine.processors, machine.firmware, machine.ssh_port) == (2048, 3, "bios", 2222)
     assert [(drive.path, drive.kind, drive.read_only, drive.boot) for drive in machine.drives] == [
@@ -169,19 +169,20 @@ def test_a_root_file_system_is_told_from_a_state_disk_by_the_manifest(tmp_path: 
 @pytest.mark.parametrize("initrd", [True, False])
 def test_hardware_that_starts_from_a_disk(built: node.Built, *, initrd: bool) -> None:
     if initrd:
-        (built.folder / "initrd.img").touch()
-    disk = built.folder / "rootfs.qcow2"
+        (built.directory / "initrd.img").touch()
+    disk = built.directory / "rootfs.qcow2"
     machine = node.disk_hardware(built, disk, seed=built.seed, processors=2)
     assert [(drive.path, drive.format, drive.kind) for drive in machine.drives] == [
         (disk, "qcow2", "disk"),
         (built.seed, "raw", "cd"),
     ]
-    assert machine.kernel == built.folder / "vmlinuz"
-    assert machine.initrd == (built.folder / "initrd.img" if initrd else None)
+    assert machine.kernel == built.directory / "vmlinuz"
+    assert machine.initrd == (built.directory / "initrd.img" if initrd else None)
     assert machine.append == "root=/dev/vda rw console=tty0 console=ttyS0,115200"
 
 
-# --- a folder that somebody else has filled ---------------------------------------------------------------------------
+# --- a directory that somebody else has filled
+# ---------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -229,12 +230,12 @@ def test_a_manifest_that_never_ends(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["node.iso", "cloud-init-seed.iso", "vmlinuz", "initrd.img"])
-def test_what_the_machine_would_see_is_in_the_folder(built: node.Built, tmp_path: Path, name: str) -> None:
+def test_what_the_machine_would_see_is_in_the_directory(built: node.Built, tmp_path: Path, name: str) -> None:
     secret = tmp_path / "id_ed25519"
     secret.write_text("secret")
-    (built.folder / name).symlink_to(secret)
+    (built.directory / name).symlink_to(secret)
     with pytest.raises(HostFileError, match="is no regular file"):
-        node.built(built.folder)
+        node.built(built.directory)
 
 
 def qemu_img(*arguments: str | Path) -> None:
@@ -274,7 +275,7 @@ DISKS: dict[str, tuple[Callable[[Path], object], str]] = {
     "link": (lambda path: path.symlink_to(path.parent / "elsewhere.qcow2"), "symbolic link"),
     "dangling link": (lambda path: path.symlink_to(path.parent / "nowhere"), "symbolic link"),
     "pipe": (os.mkfifo, "no regular file"),
-    "folder": (lambda path: path.mkdir(), "no regular file"),
+    "directory": (lambda path: path.mkdir(), "no regular file"),
 }
 
 

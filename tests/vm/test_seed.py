@@ -12,8 +12,8 @@ from assembler.vm.seed import SeedError, with_keys
 KEY = "ssh-ed25519 AAAA x"
 
 
-def seed(folder: Path, meta_data: bytes) -> Path:
-    path = folder / "seed.iso"
+def seed(directory: Path, meta_data: bytes) -> Path:
+    path = directory / "seed.iso"
     files = {"/user-data": b"#cloud-config\n{}\n", "/meta-data": meta_data}
     write_iso(path, files, label="cidata", epoch=0, joliet=True)
     return path

@@ -14,7 +14,7 @@ from assembler.errors import AssembleError, Place, Problems
 from assembler.recipe.document import did_you_mean
 from assembler.tree.staging import Kind, Tree
 
-FOLDER = "/usr/lib/assembler"
+DIRECTORY = "/usr/lib/assembler"
 """Where the program and its list are in the image."""
 UNIT = "configure-packages.service"
 _UNITS = "/usr/lib/systemd/system"
@@ -85,8 +85,8 @@ def prepare(tree: Tree, packages: Sequence[Unpacked], names: Mapping[str, str], 
                 tree.rename(path, f"{path}.dpkg-new")
         lines.append(dpkg_database.info_name(package) + (" preinst" if package.name in late else "") + "\n")
     program = resources.files(__name__) / "configure-packages"
-    tree.mkdir(FOLDER, parents=True)
-    tree.write(f"{FOLDER}/packages", "".join(lines).encode())
-    tree.write(f"{FOLDER}/configure-packages", program.read_bytes(), 0o755)
+    tree.mkdir(DIRECTORY, parents=True)
+    tree.write(f"{DIRECTORY}/packages", "".join(lines).encode())
+    tree.write(f"{DIRECTORY}/configure-packages", program.read_bytes(), 0o755)
     tree.write(f"{_UNITS}/{UNIT}", (resources.files(__name__) / UNIT).read_bytes())
     tree.symlink(f"../{UNIT}", f"{_UNITS}/sysinit.target.wants/{UNIT}", parents=True)

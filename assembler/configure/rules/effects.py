@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 
-from assembler.configure.rules.model import Alternative, File, Folder, Group, Link, Mode, Rule, Units, User
+from assembler.configure.rules.model import Alternative, Directory, File, Group, Link, Mode, Rule, Units, User
 from assembler.errors import AssembleError, Place
 from assembler.programs import accounts, alternatives, capabilities
 from assembler.programs.commands import Machine, change_owner
@@ -22,8 +22,8 @@ def effects(rule: Rule) -> Iterator[Effect]:
         yield _group(group)
     for user in rule.users:
         yield _user(user)
-    for folder in rule.folders:
-        yield _folder(folder)
+    for directory in rule.directories:
+        yield _directory(directory)
     for file in rule.files:
         yield _file(file)
     for link in rule.links:
@@ -62,11 +62,11 @@ def _user(user: User) -> Effect:
     return run
 
 
-def _folder(folder: Folder) -> Effect:
+def _directory(directory: Directory) -> Effect:
     def run(machine: Machine) -> None:
-        inode = machine.tree.mkdir(folder.path, parents=True)
-        inode.mode = int(folder.mode, 8)
-        change_owner(machine.tree, inode, folder.owner, folder.group)
+        inode = machine.tree.mkdir(directory.path, parents=True)
+        inode.mode = int(directory.mode, 8)
+        change_owner(machine.tree, inode, directory.owner, directory.group)
 
     return run
 
@@ -76,7 +76,7 @@ def _file(file: File) -> Effect:
         tree = machine.tree
         found = tree.get(file.path)
         if found is not None and found.kind is Kind.DIR:
-            raise EffectError("a folder is in the way of a file", where=Place(path=file.path))
+            raise EffectError("a directory is in the way of a file", where=Place(path=file.path))
         inode = Inode(Kind.FILE, int(file.mode, 8), mtime=tree.mtime, content=file.content.encode())
         change_owner(tree, tree.put(file.path, inode, parents=True), file.owner, file.group)
 

@@ -44,8 +44,8 @@ class User(Strict):
     comment: Annotated[str, Shape(r"[^:,=\x00-\x1f\x7f]*", "a comment", "text without : , and =")] = ""
 
 
-class Folder(Strict):
-    """A folder, made with its parents."""
+class Directory(Strict):
+    """A directory, made with its parents."""
 
     path: ImagePath
     mode: FileMode = "0755"
@@ -129,7 +129,7 @@ class Rule(Strict):
     """Only in the assembler's own rules: a function of logic.py."""
     groups: list[Group] = []
     users: list[User] = []
-    folders: list[Folder] = []
+    directories: list[Directory] = []
     files: list[File] = []
     links: list[Link] = []
     modes: list[Mode] = []

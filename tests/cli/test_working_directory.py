@@ -1,4 +1,4 @@
-"""A stranger's folder as the working folder: nothing in it is run, whatever its files are called."""
+"""A stranger's directory as the working directory: nothing in it is run, whatever its files are called."""
 
 import os
 import re
@@ -19,31 +19,31 @@ NAMES = (
 
 @pytest.fixture
 def stranger(tmp_path: Path) -> Path:
-    """A folder full of traps. Each leaves a mark."""
-    folder = tmp_path / "stranger"
-    folder.mkdir()
+    """A directory full of traps. Each leaves a mark."""
+    directory = tmp_path / "stranger"
+    directory.mkdir()
     for number, name in enumerate(NAMES):
         trap = f"open({str(tmp_path / 'mark')!r}, 'a').write({name!r} + '\\n')\nraise SystemExit(99)\n"
         if number % 2:
-            (folder / f"{name}.py").write_text(trap)
+            (directory / f"{name}.py").write_text(trap)
         else:
-            (folder / name).mkdir()
-            (folder / name / "__init__.py").write_text(trap)
-            (folder / name / "__main__.py").write_text(trap)
+            (directory / name).mkdir()
+            (directory / name / "__init__.py").write_text(trap)
+            (directory / name / "__main__.py").write_text(trap)
     for program in ("make", "gcc", "python3", "diffoscope", "qemu-system-x86_64", "git"):
-        (folder / program).write_text(f"#!/bin/sh\necho {program} >> {tmp_path}/mark\nexit 99\n")
-        (folder / program).chmod(0o755)
-    (folder / "recipe.toml").write_text('name = "x"\n')
-    (folder / "pyvenv.cfg").write_text(f"home = {folder}\n")
-    (folder / "x.pth").write_text("import assembler\n")
-    (folder / "setup.cfg").write_text("[easy_install]\n")
-    (folder / ".env").write_text(f"PYTHONPATH={folder}\n")
-    return folder
+        (directory / program).write_text(f"#!/bin/sh\necho {program} >> {tmp_path}/mark\nexit 99\n")
+        (directory / program).chmod(0o755)
+    (directory / "recipe.toml").write_text('name = "x"\n')
+    (directory / "pyvenv.cfg").write_text(f"home = {directory}\n")
+    (directory / "x.pth").write_text("import assembler\n")
+    (directory / "setup.cfg").write_text("[easy_install]\n")
+    (directory / ".env").write_text(f"PYTHONPATH={directory}\n")
+    return directory
 
 
-def entry(folder: Path) -> list[str]:
+def entry(directory: Path) -> list[str]:
     """The command that an installed package has, as pip writes it."""
-    script = folder / "bin" / "assemble"
+    script = directory / "bin" / "assemble"
     script.parent.mkdir()
     text = "import sys\nfrom assembler.cli.main import main\nif __name__ == '__main__':\n    sys.exit(main())\n"
     script.write_text(f"#!{sys.executable}\n{text}")
@@ -61,7 +61,9 @@ def entry(folder: Path) -> list[str]:
         ("module", ["--help"]),
     ],
 )
-def test_code_of_the_working_folder_is_not_run(stranger: Path, tmp_path: Path, way: str, arguments: list[str]) -> None:
+def test_code_of_the_working_directory_is_not_run(
+    stranger: Path, tmp_path: Path, way: str, arguments: list[str]
+) -> None:
     commands = {
         "checkout": [str(ROOT / "scripts/assemble")],
         "entry": entry(tmp_path),
@@ -85,7 +87,7 @@ def test_code_of_the_working_folder_is_not_run(stranger: Path, tmp_path: Path, w
 
 @pytest.mark.parametrize("path", [":/nonexistent", ".", "STRANGER"])
 def test_a_search_path_that_leads_there_is_not_followed(stranger: Path, tmp_path: Path, path: str) -> None:
-    """PYTHONPATH with an empty part means the working folder."""
+    """PYTHONPATH with an empty part means the working directory."""
     done = subprocess.run(
         [ROOT / "scripts/assemble", "--help"],
         cwd=stranger,
@@ -105,7 +107,7 @@ def test_the_traps_work(stranger: Path, tmp_path: Path) -> None:
     assert (tmp_path / "mark").exists()
 
 
-def test_no_python_of_ours_has_the_working_folder_on_its_path() -> None:
+def test_no_python_of_ours_has_the_working_directory_on_its_path() -> None:
     """Every place where we start a module or a line of Python says so."""
     started = re.compile(r"""(?:python\d?|\$python|\$candidate|PYTHON\)?|executable|python)["']?,?\s+["']?-(\w)""")
     sources = [path for path in (ROOT / "scripts").iterdir() if path.is_file()]

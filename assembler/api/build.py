@@ -19,17 +19,18 @@ from assembler.audit.recorded import Mismatch, mismatches, record, same_inputs
 from assembler.cli.session import Session
 from assembler.debian.fetch import fetch_packages
 from assembler.errors import AssembleError, Place
+from assembler.image import libraries
 from assembler.image.manifest import Layers
 from assembler.layers.build import build, former
+from assembler.layers.context import BuildContext, Means
 from assembler.layers.explain import explain
-from assembler.layers.inputs import Inputs
 from assembler.layers.plan import plan
 from assembler.layers.selection import selected
 from assembler.layers.step import secrets_sha256
 from assembler.lock.files import fetch_files
 from assembler.lock.trust import prove_packages
 from assembler.lockfile.model import LockedBuild
-from assembler.lockfile.toml import format_lock, write_lock
+from assembler.lockfile.toml import write_lock
 from assembler.oci.locking import fetch_images
 from assembler.recipe.document import did_you_mean
 from assembler.recipe.given import Arguments
@@ -69,14 +70,14 @@ def build_recipe(current: Session, wishes: Wishes) -> None:
             hint="leave --no-compile out when you trust whoever wrote the recipe and its lock",
         )
     _warn_of_password(current, loaded.recipe, wishes.args)
-    with opened(current, loaded, offline=wishes.offline, make=not (wishes.locked or wishes.offline)) as inputs:
-        manifest = build(inputs, out, only=wishes.only, skip=wishes.skip)
+    with opened(current, loaded, offline=wishes.offline, make=not (wishes.locked or wishes.offline)) as context:
+        manifest = build(context, out, only=wishes.only, skip=wishes.skip)
     whole = not wishes.only and not wishes.skip
     if wishes.record:
-        write_lock(loaded.lock_path, dataclasses.replace(inputs.lock, build=record(manifest.layers, secrets(inputs))))
-    elif whole and inputs.lock.build is not None:
-        recorded, made = inputs.lock.build, manifest.layers
-        same = same_inputs(recorded, made, secrets(inputs))
+        write_lock(loaded.lock_path, dataclasses.replace(context.lock, build=record(manifest.layers, secrets(context))))
+    elif whole and context.lock.build is not None:
+        recorded, made = context.lock.build, manifest.layers
+        same = same_inputs(recorded, made, secrets(context))
         _compare_recorded(current, recorded if same else None, made, loaded.lock_path, strict=wishes.locked)
     files: list[dict[str, Any]] = []
     for artifact in manifest.artifacts:
@@ -95,9 +96,9 @@ def require_empty(out: Path) -> None:
         )
 
 
-def secrets(inputs: Inputs) -> str:
+def secrets(context: BuildContext) -> str:
     """The digest of all secrets that go into a build, for comparing only."""
-    return secrets_sha256(plan(inputs))
+    return secrets_sha256(plan(context))
 
 
 def _compare_recorded(
@@ -138,10 +139,10 @@ def explained(other: Iterable[Mismatch]) -> Iterable[str]:
 
 def explain_recipe(current: Session, wishes: Wishes) -> None:
     """Say what building would make anew and why. Needs the recipe's lock, and makes nothing."""
-    with opened(current, _loaded(current, wishes), offline=True, make=False) as inputs:
-        steps = plan(inputs)
+    with opened(current, _loaded(current, wishes), offline=True, make=False) as context:
+        steps = plan(context)
         layers = selected(steps, wishes.only, wishes.skip)
-        found = explain(steps, former(inputs, wishes.out), wishes.out, inputs.store, layers)
+        found = explain(steps, former(context, wishes.out), wishes.out, context.means.store, layers)
     width = max(len(one.step.label) for one in found)
     for one in found:
         current.say(f"{one.step.label:{width}}  {_STATES[one.state]}")
@@ -172,42 +173,44 @@ def _loaded(current: Session, wishes: Wishes) -> LoadedRecipe:
 @contextmanager
 def opened(
     current: Session, loaded: LoadedRecipe, *, offline: bool, make: bool, store: Store | None = None
-) -> Iterator[Inputs]:
+) -> Iterator[BuildContext]:
     """The recipe with its lock, which is made when it is missing and `make` says so; `store` by default the user's."""
     settings, reporter = current.settings, current.reporter
     store = store or current.store()
     chosen = choose_mirrors(current, loaded.recipe)
     with loaded.discreet(), current.transport(offline=offline) as transport:
         lock = require_lock(current, loaded, store=store, transport=transport, chosen=chosen, make=make)
-        yield Inputs(
+        yield BuildContext(
             loaded=loaded,
             lock=lock,
-            lock_text=format_lock(dataclasses.replace(lock, build=None)).encode(),
-            store=store,
-            fetch=lambda packages: fetch_packages(
-                packages, lock.archives, store=store, transport=transport, mirrors=chosen
-            ),
-            prove=lambda packages: prove_packages(
-                packages,
-                lock.archives,
-                loaded.recipe,
-                file=str(loaded.lock_path),
-                transport=transport,
+            means=Means(
                 store=store,
-                mirrors=chosen,
-                now=datetime.now(UTC),
+                fetch=lambda packages: fetch_packages(
+                    packages, lock.archives, store=store, transport=transport, mirrors=chosen
+                ),
+                prove=lambda packages: prove_packages(
+                    packages,
+                    lock.archives,
+                    loaded.recipe,
+                    file=str(loaded.lock_path),
+                    transport=transport,
+                    store=store,
+                    mirrors=chosen,
+                    now=datetime.now(UTC),
+                    reporter=reporter,
+                ),
+                toolbox=cache(
+                    lambda tools: open_build_tools(
+                        current, tools, supply_of(current, store=store, transport=transport, chosen=chosen)
+                    )
+                ),
+                fetch_files=lambda files: fetch_files(files, store=store, transport=transport),
+                fetch_images=lambda images: fetch_images(images, store=store, transport=transport),
+                jobs=settings.jobs,
                 reporter=reporter,
             ),
-            toolbox=cache(
-                lambda: open_build_tools(
-                    current, lock.tools, supply_of(current, store=store, transport=transport, chosen=chosen)
-                )
-            ),
-            fetch_files=lambda files: fetch_files(files, store=store, transport=transport),
-            fetch_images=lambda images: fetch_images(images, store=store, transport=transport),
+            libraries=libraries.versions(),
             search=settings.search,
-            jobs=settings.jobs,
-            reporter=reporter,
         )
 
 

@@ -36,13 +36,13 @@ def rebuild_image(current: Session, path: Path, out: Path, *, offline: bool, all
         own = current.store()
         with (
             own.without_results() as store,
-            opened(current, loaded, offline=offline, make=False, store=store) as inputs,
+            opened(current, loaded, offline=offline, make=False, store=store) as context,
         ):
             hand_on(own, store.results)
-            build(inputs, out, only=("livecd",))
+            build(context, out, only=("livecd",))
     before, after = sha256_of(path), sha256_of(out / ISO)
     found = None if before == after else compare(path, out / ISO, reporter=current.reporter)
-    document = rebuilt(image, before, after, inputs.lock, found)
+    document = rebuilt(image, before, after, context.lock, found)
     (out / STATEMENT).write_bytes(text(document))
     if found is None:
         current.say(f"{path}: built again, byte by byte the same: {after}")

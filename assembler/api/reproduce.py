@@ -19,7 +19,7 @@ from assembler.cli.session import Session
 from assembler.errors import AssembleError
 from assembler.image.manifest import Layers, artifacts, read_layers
 from assembler.image.provenance import text
-from assembler.layers.inputs import Inputs
+from assembler.layers.context import BuildContext
 from assembler.recipe.load import load
 from assembler.tools.trust import hand_on
 
@@ -32,34 +32,34 @@ def audit_recipe(current: Session, recipe: Path, args: dict[str, str], out: Path
     """Build the recipe twice into `out`, compare, and tell what differs; returns whether nothing does."""
     require_empty(out)
     loaded = load(recipe, args, project=current.project, allow_read=current.allow_read)
-    with opened(current, loaded, offline=offline, make=not offline) as inputs, tempfile.TemporaryDirectory() as name:
-        _download(inputs)
+    with opened(current, loaded, offline=offline, make=not offline) as context, tempfile.TemporaryDirectory() as name:
+        _download(context)
         work = Path(name)
         # So that a build by another user gets in; each has a directory of its own.
         work.chmod(0o755)
-        first, second, unvaried = _choose(current, inputs, work)
+        first, second, unvaried = _choose(current, context, work)
         out.mkdir(parents=True, exist_ok=True)
         sides = []
         for label, one in (("first", first), ("second", second)):
             with current.reporter.step(f"{label} build"):
-                made = _build(inputs, one, _reach(current), args, label)
+                made = _build(context, one, _reach(current), args, label)
             shutil.move(made, out / label)
             sides.append(out / label)
             shutil.rmtree(one.store)
     found = compare(*sides, reporter=current.reporter)
-    built = read_layers(sides[0], name=loaded.recipe.name, architecture=inputs.lock.architecture)
-    recorded = inputs.lock.build
-    other = mismatches(recorded, built) if recorded and same_inputs(recorded, built, secrets(inputs)) else None
+    built = read_layers(sides[0], name=loaded.recipe.name, architecture=context.lock.architecture)
+    recorded = context.lock.build
+    other = mismatches(recorded, built) if recorded and same_inputs(recorded, built, secrets(context)) else None
     document = audited(
         built,
-        inputs.lock,
+        context.lock,
         found,
         varied=environments.differences(first, second),
         unvaried=unvaried,
         recorded=other,
     )
     (out / STATEMENT).write_bytes(text(document))
-    _tell(current, inputs, built, found, other)
+    _tell(current, context, built, found, other)
     if not found:
         shutil.rmtree(sides[1])
     for what, why in unvaried.items():
@@ -68,29 +68,30 @@ def audit_recipe(current: Session, recipe: Path, args: dict[str, str], out: Path
     return not found and not other
 
 
-def _download(inputs: Inputs) -> None:
+def _download(context: BuildContext) -> None:
     """Get everything that the recipe is built from."""
-    inputs.toolbox()
-    inputs.fetch(inputs.lock.packages)
-    if source := inputs.lock.role("kernel-source"):
-        inputs.prove(source)
-    inputs.fetch_files(inputs.lock.files)
-    inputs.fetch_images(inputs.lock.images)
+    means, lock = context.means, context.lock
+    means.toolbox(lock.tools)
+    means.fetch(lock.packages)
+    if source := lock.role("kernel-source"):
+        means.prove(source)
+    means.fetch_files(lock.files)
+    means.fetch_images(lock.images)
 
 
-def _choose(current: Session, inputs: Inputs, work: Path) -> tuple[Surroundings, Surroundings, dict[str, str]]:
+def _choose(current: Session, context: BuildContext, work: Path) -> tuple[Surroundings, Surroundings, dict[str, str]]:
     """Both builds' surroundings below `work`, and what does not differ between them with the reason."""
     unvaried = {}
-    recipes = inputs.loaded.path.absolute().parent
+    recipes = context.loaded.path.absolute().parent
     elsewhere = work / "by-another-name"
     elsewhere.symlink_to(recipes)
-    compiled = inputs.recipe.kernel.source == "vanilla"
+    compiled = context.recipe.kernel.source == "vanilla"
     if compiled:
         unvaried["programs of the host"] = "as its kernel is compiled with them"
     user: int | None = None
     if os.geteuid() != 0:
         unvaried["user"] = "which only root can change"
-    elif _may_build(environments.NOBODY, inputs):
+    elif _may_build(environments.NOBODY, context):
         user = environments.NOBODY
     else:
         unvaried["user"] = f"as user {environments.NOBODY} may not read the assembler or the recipe"
@@ -108,9 +109,13 @@ def _choose(current: Session, inputs: Inputs, work: Path) -> tuple[Surroundings,
     )
 
 
-def _may_build(user: int, inputs: Inputs) -> bool:
+def _may_build(user: int, context: BuildContext) -> bool:
     """Whether a user can read the assembler and all files of the recipe."""
-    sources = [*inputs.loaded.sources, *(file.path for file in inputs.loaded.files.values()), inputs.loaded.lock_path]
+    sources = [
+        *context.loaded.sources,
+        *(file.path for file in context.loaded.files.values()),
+        context.loaded.lock_path,
+    ]
     code = "import sys, assembler.cli.build; [open(name, 'rb').close() for name in sys.argv[1:]]"
     command = [sys.executable, "-P", "-c", code, *(str(path.absolute()) for path in sources)]
     try:
@@ -133,25 +138,25 @@ def _reach(current: Session) -> list[str]:
     return words + [word for path in current.allow_read for word in ("--allow-read", os.path.realpath(path))]
 
 
-def _build(inputs: Inputs, here: Surroundings, reach: Sequence[str], args: dict[str, str], label: str) -> Path:
+def _build(context: BuildContext, here: Surroundings, reach: Sequence[str], args: dict[str, str], label: str) -> Path:
     """Build in these surroundings; returns the directory with what was made. Raises AssembleError when that fails."""
     for directory in (here.store, here.directory / "home", here.directory / "tmp"):
         directory.mkdir(parents=True)
     for directory in (here.directory.parent, here.directory):
         directory.chmod(0o755)  # whatever the umask: a store in what others may write to is refused
-    inputs.store.share(here.store)
-    hand_on(inputs.store, here.store / "derived")
+    context.means.store.share(here.store)
+    hand_on(context.means.store, here.store / "derived")
     if here.user is not None:
         _give(here.directory, here.user)
     made = here.directory / "out"
     command: list[str] = [
         *here.program,
         "build",
-        str(here.recipes / inputs.loaded.path.name),
+        str(here.recipes / context.loaded.path.name),
         *reach,
         *_private(here, args),
         *("--out", str(made), "--store", str(here.store), "--offline", "--jobs", str(here.processors)),
-        *(() if inputs.store.trusted else ("--trust-store",)),
+        *(() if context.means.store.trusted else ("--trust-store",)),
     ]
     log = here.directory.parent / f"{here.directory.name}.log"
     with log.open("wb") as stream:
@@ -172,7 +177,7 @@ def _build(inputs: Inputs, here: Surroundings, reach: Sequence[str], args: dict[
         raise AssembleError(
             f"the {label} build failed",
             why=f"its exit status is {done.returncode}",
-            hint=f"see whether assemble {inputs.loaded.path} --offline works",
+            hint=f"see whether assemble {context.loaded.path} --offline works",
             details=log.read_text(errors="replace").splitlines()[-_SHOWN:],
         )
     return made
@@ -203,7 +208,7 @@ def _give(directory: Path, user: int) -> None:
 
 def _tell(
     current: Session,
-    inputs: Inputs,
+    context: BuildContext,
     built: Layers,
     found: Comparison,
     other: Sequence[Mismatch] | None,
@@ -211,14 +216,14 @@ def _tell(
     """Say how the builds differ, and how the first differs from the record; `other` is None without one of the same."""
     if found:
         tell(current, found)
-        current.say(f"{inputs.loaded.path}: two builds from one lock differ")
+        current.say(f"{context.loaded.path}: two builds from one lock differ")
     else:
         for artifact in artifacts(built):
             current.say(f"{artifact.sha256}  {artifact.name}")
-        current.say(f"{inputs.loaded.path}: built twice, byte by byte the same")
+        current.say(f"{context.loaded.path}: built twice, byte by byte the same")
     for line in explained(other or ()):
         current.say(line)
-    if inputs.lock.build is None:
+    if context.lock.build is None:
         current.say("the lock has no outputs recorded to compare with (assemble RECIPE.toml --record)")
     elif other is None:
         current.say("the outputs that the lock has recorded are of another recipe or other arguments, and not compared")

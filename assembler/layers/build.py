@@ -5,8 +5,8 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 
 from assembler.image.manifest import FILE, Layers, Made, Manifest, read_layers
-from assembler.layers.inputs import Inputs
-from assembler.layers.livecd import built_from
+from assembler.layers.context import BuildContext
+from assembler.layers.livecd import Origin, on_medium
 from assembler.layers.outputs import Outputs, outputs
 from assembler.layers.plan import plan
 from assembler.layers.record import known, remember, still_there, unknown
@@ -19,25 +19,27 @@ PROVENANCE = "provenance.json"
 """What all outputs were built from: see image/provenance.py."""
 
 
-def build(inputs: Inputs, out: Path, *, only: Collection[str] = (), skip: Collection[str] = ()) -> Manifest:
+def build(context: BuildContext, out: Path, *, only: Collection[str] = (), skip: Collection[str] = ()) -> Manifest:
     """Build the layers of a recipe that `selected` takes into `out`; returns what manifest.json says.
 
     A file in `out` that is what the store has recorded for the same inputs stays. Other layers that these need are
     taken from the store or made, but their files in `out` are left alone. Nothing in `out` changes unless everything
     succeeds. Raises AssembleError of many kinds, and OSError when a disk is full.
     """
-    steps = plan(inputs)
+    steps = plan(context)
     layers = selected(steps, only, skip)
-    before = former(inputs, out)
+    before = former(context, out)
     return bring_up_to_date(
         steps,
         before,
         out,
-        inputs.store,
+        context.means.store,
         layers=layers,
-        manifest=lambda done: _manifest(inputs, done),
-        also=lambda made: {PROVENANCE: built_from(inputs, {each.name: each.sha256 for each in made.artifacts})},
-        reporter=inputs.reporter,
+        manifest=lambda done: _manifest(context, done),
+        also=lambda made: {
+            PROVENANCE: Origin.of(context).provenance({each.name: each.sha256 for each in made.artifacts})
+        },
+        reporter=context.reporter,
     )
 
 
@@ -74,9 +76,9 @@ def bring_up_to_date(
     return result
 
 
-def former(inputs: Inputs, out: Path) -> Layers:
+def former(context: BuildContext, out: Path) -> Layers:
     """What the manifest in `out` says that a former build of the same image made."""
-    return read_layers(out, name=inputs.recipe.name, architecture=inputs.lock.architecture)
+    return read_layers(out, name=context.recipe.name, architecture=context.lock.architecture)
 
 
 def _done(step: Step, told: Published, made: Outputs, store: Store) -> Made:
@@ -105,14 +107,14 @@ def _done(step: Step, told: Published, made: Outputs, store: Store) -> Made:
     return result
 
 
-def _manifest(inputs: Inputs, layers: Layers) -> Manifest:
-    lock = inputs.lock
+def _manifest(context: BuildContext, layers: Layers) -> Manifest:
+    lock = context.lock
     return Manifest(
-        name=inputs.recipe.name,
+        name=context.recipe.name,
         architecture=lock.architecture,
         source_date_epoch=lock.source_date_epoch,
         recipe_sha256=lock.recipe_sha256,
-        lock_sha256=hashlib.sha256(inputs.lock_text).hexdigest(),
+        lock_sha256=hashlib.sha256(on_medium(lock)).hexdigest(),
         layers=layers,
         packages=tuple(
             {

@@ -13,7 +13,7 @@ from typing import Any
 import click
 
 from assembler import __version__
-from assembler.api.lock import choose_mirrors, require_lock
+from assembler.api.lock import choose_mirrors, libraries_here, require_lock
 from assembler.api.tools import open_build_tools, supply_of
 from assembler.audit.recorded import Mismatch, mismatches, record, same_inputs
 from assembler.cli.session import Session
@@ -29,7 +29,6 @@ from assembler.layers.selection import selected
 from assembler.layers.step import secrets_sha256
 from assembler.lock.files import fetch_files
 from assembler.lock.trust import prove_packages
-from assembler.lockfile.model import LockedBuild
 from assembler.lockfile.toml import write_lock
 from assembler.oci.locking import fetch_images
 from assembler.recipe.document import did_you_mean
@@ -70,15 +69,16 @@ def build_recipe(current: Session, wishes: Wishes) -> None:
             hint="leave --no-compile out when you trust whoever wrote the recipe and its lock",
         )
     _warn_of_password(current, loaded.recipe, wishes.args)
-    with opened(current, loaded, offline=wishes.offline, make=not (wishes.locked or wishes.offline)) as context:
+    with opened(current, loaded, offline=wishes.offline, make=not (wishes.locked or wishes.offline)) as found:
+        # The image holds its lock: with a record, the one that this will be in.
+        context = _with_libraries(found) if wishes.record else found
         manifest = build(context, out, only=wishes.only, skip=wishes.skip)
     whole = not wishes.only and not wishes.skip
     if wishes.record:
         write_lock(loaded.lock_path, dataclasses.replace(context.lock, build=record(manifest.layers, secrets(context))))
     elif whole and context.lock.build is not None:
-        recorded, made = context.lock.build, manifest.layers
-        same = same_inputs(recorded, made, secrets(context))
-        _compare_recorded(current, recorded if same else None, made, loaded.lock_path, strict=wishes.locked)
+        same = same_inputs(context.lock.build, manifest.layers, secrets(context))
+        _compare_recorded(current, context, manifest.layers, same=same, strict=wishes.locked)
     files: list[dict[str, Any]] = []
     for artifact in manifest.artifacts:
         files.append({"path": str(out / artifact.name), "size": artifact.size, "sha256": artifact.sha256})
@@ -101,11 +101,15 @@ def secrets(context: BuildContext) -> str:
     return secrets_sha256(plan(context))
 
 
-def _compare_recorded(
-    current: Session, recorded: LockedBuild | None, made: Layers, lock: Path, *, strict: bool
-) -> None:
-    """Tell when a build did not make what the lock has recorded of the same; with `strict`, raise AssembleError."""
-    if recorded is None:
+def _with_libraries(context: BuildContext) -> BuildContext:
+    """`context` with a lock that names the libraries that are here."""
+    return dataclasses.replace(context, lock=dataclasses.replace(context.lock, libraries=libraries_here()))
+
+
+def _compare_recorded(current: Session, context: BuildContext, made: Layers, *, same: bool, strict: bool) -> None:
+    """Tell when a build did not make what the lock has recorded of the `same`; with `strict`, raise AssembleError."""
+    recorded = context.lock.build
+    if recorded is None or not same:
         current.reporter.info("the outputs that the lock has recorded are of another recipe or other arguments")
         return
     found = mismatches(recorded, made)
@@ -115,10 +119,12 @@ def _compare_recorded(
     lines = list(explained(found))
     if recorded.assembler != __version__:
         lines.append(f"recorded by assembler {recorded.assembler}; this is {__version__}")
+    locked = {one.name: one.version for one in context.lock.libraries}
+    lines += libraries.differences(locked, context.libraries, "the lock").values()
     if strict:
         raise AssembleError(
             "what was built is not what the lock has recorded",
-            where=Place(file=str(lock), key="build"),
+            where=Place(file=str(context.loaded.lock_path), key="build"),
             details=lines,
             hint="assemble audit tells whether building is at fault; --record takes the new outputs for good",
         )

@@ -9,13 +9,15 @@ from assembler.cli.session import Session
 from assembler.debian import mirrors
 from assembler.debian.mirrors import Mirrors
 from assembler.errors import AssembleError, Place
+from assembler.image import libraries
 from assembler.kernel import toolchain
 from assembler.lock import trust
 from assembler.lock.changes import changes, describe
 from assembler.lock.check import require
 from assembler.lock.resolve import resolve
-from assembler.lockfile.model import Lock, LockedTool
-from assembler.lockfile.toml import read_lock, write_lock
+from assembler.lockfile.migrate import migrate
+from assembler.lockfile.model import SCHEMA, Lock, LockedTool
+from assembler.lockfile.toml import read_lock, read_text, write_lock
 from assembler.reading import Reach
 from assembler.recipe.load import LoadedRecipe, load
 from assembler.recipe.model import Recipe
@@ -149,7 +151,38 @@ def _resolved(
         upgrade=upgrade,
         reporter=current.reporter,
     )
-    return dataclasses.replace(lock, toolchain=compilers)
+    return dataclasses.replace(lock, toolchain=compilers, libraries=libraries_here())
+
+
+def libraries_here() -> tuple[LockedTool, ...]:
+    """The libraries that write formats, as a lock names them."""
+    return tuple(LockedTool(name=name, version=version) for name, version in libraries.versions().items())
+
+
+def migrate_file(current: Session, path: Path, args: dict[str, str], out: Path | None) -> None:
+    """Write the lock of the recipe at `path` as one of today's schema, with every package as it was; asks nobody.
+
+    Raises AssembleError when there is none.
+    """
+    loaded = load(path, args, project=current.project, allow_read=current.allow_read)
+    target = out or loaded.lock_path
+    text = read_text(target, None if out else Reach(loaded.reach.project))
+    if text is None:
+        raise _missing(target)
+    found = migrate(text, str(target))
+    written = found.schema != SCHEMA
+    if written:
+        write_lock(target, dataclasses.replace(found.lock, libraries=libraries_here()))
+        current.say(
+            f"{target}: from schema {found.schema} to {SCHEMA}, with {len(found.lock.packages)} packages as before"
+        )
+    else:
+        current.say(f"{target} is of schema {SCHEMA} already")
+    for what in found.left_out:
+        current.say(f"left out: {what}")
+    current.reporter.result(
+        {"lock": str(target), "written": written, "schema": found.schema, "left_out": list(found.left_out)}
+    )
 
 
 def _toolchain(current: Session, recipe: Recipe) -> tuple[LockedTool, ...]:

@@ -3,14 +3,16 @@
 import tempfile
 from pathlib import Path
 
+from assembler import __version__
 from assembler.api.build import opened, require_empty
 from assembler.api.compare import tell
 from assembler.audit.compare import compare
 from assembler.audit.image import Image
-from assembler.audit.rebuild import load_own, require_no_compiling, take_out
+from assembler.audit.rebuild import load_own, made_with, require_no_compiling, take_out
 from assembler.audit.statements import rebuilt
 from assembler.audit.withheld import give_back
 from assembler.cli.session import Session
+from assembler.image import libraries
 from assembler.image.provenance import text
 from assembler.layers.build import build
 from assembler.layers.livecd import ISO
@@ -33,6 +35,9 @@ def rebuild_image(current: Session, path: Path, out: Path, *, offline: bool, all
         loaded = load_own(recipe, give_back(image, recipe))
         if not allow_compile:
             require_no_compiling(loaded, image)
+        there, here = made_with(image), {"assembler": __version__, **libraries.versions()}
+        if others := libraries.others(there, here):
+            current.reporter.warn(f"{path} may come out with other bytes: {others}")
         own = current.store()
         with (
             own.without_results() as store,
@@ -42,7 +47,7 @@ def rebuild_image(current: Session, path: Path, out: Path, *, offline: bool, all
             build(context, out, only=("livecd",))
     before, after = sha256_of(path), sha256_of(out / ISO)
     found = None if before == after else compare(path, out / ISO, reporter=current.reporter)
-    document = rebuilt(image, before, after, context.lock, found)
+    document = rebuilt(image, before, after, context.lock, found, versions=(there, here))
     (out / STATEMENT).write_bytes(text(document))
     if found is None:
         current.say(f"{path}: built again, byte by byte the same: {after}")

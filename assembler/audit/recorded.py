@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from assembler import __version__
 from assembler.image.keys import digest
 from assembler.image.manifest import Layers, Made, artifacts
-from assembler.layers.step import CODE
+from assembler.layers.step import CODE, LIBRARY
 from assembler.lockfile.model import LockedBuild, LockedLayer, LockedOutput
 
 
@@ -94,11 +94,15 @@ def _steps(built: Layers) -> Iterator[tuple[str, Made]]:
 
 
 def _inputs(steps: Mapping[str, Made]) -> str:
-    """One digest for what went into all steps but the assembler's code: another version of it may make the same."""
+    """One digest for what went into all steps but code and libraries: other versions may make the same."""
     derived = {CODE, *steps}
     return digest(
         steps={
-            step: {name: value for name, value in made.inputs.items() if name not in derived}
+            step: {
+                name: value
+                for name, value in made.inputs.items()
+                if name not in derived and not name.startswith(f"{LIBRARY} ")
+            }
             for step, made in steps.items()
         }
     )

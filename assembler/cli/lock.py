@@ -36,6 +36,11 @@ from assembler.cli.session import network_options, options, recipe_options, sess
     is_flag=True,
     help="Check, and follow each package from the lock through the archive's index up to its signature.",
 )
+@click.option(
+    "--migrate",
+    is_flag=True,
+    help="Rewrite a lock of an older format as one of today's, with every package as it was; ask nobody.",
+)
 @recipe_options
 @network_options
 @options
@@ -49,6 +54,7 @@ def lock(
     diff: bool,
     check: bool,
     prove: bool,
+    migrate: bool,
     offline: bool,
     store: Path | None,
     jobs: int | None,
@@ -65,10 +71,14 @@ def lock(
         )
     if upgrade and packages:
         raise click.UsageError("--upgrade takes all packages, --upgrade-package some: give one of them")
+    if migrate and (check or prove or upgrade or packages or diff):
+        raise click.UsageError("--migrate changes the format of the lock and nothing else: give it alone")
     with session(store=store, jobs=jobs, **common) as current:
         from assembler.api import lock  # noqa: PLC0415  half a second that --help need not wait
 
-        if check or prove:
+        if migrate:
+            lock.migrate_file(current, recipe, args, out)
+        elif check or prove:
             lock.check_file(current, recipe, args, out, offline=offline, prove=prove)
         else:
             moving = None if upgrade else packages

@@ -46,12 +46,30 @@ def _libzstd() -> str:
 
 
 def differences(there: Mapping[str, str], here: Mapping[str, str], where: str) -> dict[str, str]:
-    """How versions `here` differ from those that `where` ("the lock") names: a sentence by the library's name."""
+    """How versions `here` differ from those that `where` ("the lock") names: a sentence by the library's name.
+
+    Nothing when it names none at all, as locks of older schemas do.
+    """
+    if not there:
+        return {}
     return {
         name: f"{name} is {here.get(name, 'not used')} here, {there.get(name, 'not named')} in {where}"
         for name in sorted({*there, *here})
         if there.get(name) != here.get(name)
     }
+
+
+def others(there: Mapping[str, str], here: Mapping[str, str]) -> str:
+    """How the versions that an image was made with differ from those `here`; empty when they do not.
+
+    Both have the assembler's own among them. One that an image does not name is one that was not written down.
+    """
+    if not there:
+        return "it does not say which assembler made it"
+    texts = [text for name, text in differences(there, here, "the image").items() if name in there]
+    if unnamed := sorted(here.keys() - there.keys()):
+        texts.append(f"it does not name the version of {listed(unnamed)} that it was made with")
+    return "; ".join(texts)
 
 
 def listed(words: Iterable[str]) -> str:

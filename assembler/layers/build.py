@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 
+from assembler.image import libraries
 from assembler.image.manifest import FILE, Layers, Made, Manifest, read_layers
 from assembler.layers.context import BuildContext
 from assembler.layers.livecd import Origin, on_medium
@@ -11,7 +12,7 @@ from assembler.layers.outputs import Outputs, outputs
 from assembler.layers.plan import plan
 from assembler.layers.record import known, remember, still_there, unknown
 from assembler.layers.selection import selected
-from assembler.layers.step import FACTS, LayerName, Published, Step, facts, published
+from assembler.layers.step import FACTS, LIBRARY, LayerName, Published, Step, facts, published
 from assembler.progress import SILENT, Reporter
 from assembler.store.objects import Store
 
@@ -19,16 +20,27 @@ PROVENANCE = "provenance.json"
 """What all outputs were built from: see image/provenance.py."""
 
 
-def build(context: BuildContext, out: Path, *, only: Collection[str] = (), skip: Collection[str] = ()) -> Manifest:
+def build(
+    context: BuildContext,
+    out: Path,
+    *,
+    only: Collection[str] = (),
+    skip: Collection[str] = (),
+) -> Manifest:
     """Build the layers of a recipe that `selected` takes into `out`; returns what manifest.json says.
 
     A file in `out` that is what the store has recorded for the same inputs stays. Other layers that these need are
     taken from the store or made, but their files in `out` are left alone. Nothing in `out` changes unless everything
-    succeeds. Raises AssembleError of many kinds, and OSError when a disk is full.
+    succeeds. The reporter is warned of libraries that are others than in the lock. Raises AssembleError of many kinds,
+    and OSError when a disk is full.
     """
     steps = plan(context)
     layers = selected(steps, only, skip)
     before = former(context, out)
+    if not context.lock.libraries:
+        context.reporter.info("the lock does not name the libraries that write formats: see assemble lock --migrate")
+    for text in other_libraries(context, steps, layers):
+        context.reporter.warn(text)
     return bring_up_to_date(
         steps,
         before,
@@ -41,6 +53,30 @@ def build(context: BuildContext, out: Path, *, only: Collection[str] = (), skip:
         },
         reporter=context.reporter,
     )
+
+
+def other_libraries(context: BuildContext, steps: Sequence[Step], layers: Collection[LayerName]) -> list[str]:
+    """Which outputs of `layers` may differ, as libraries are others than in the lock; none when that names none."""
+    locked = {one.name: one.version for one in context.lock.libraries}
+    by_outputs: dict[tuple[str, ...], list[str]] = {}
+    for name, text in libraries.differences(locked, context.libraries, "the lock").items():
+        affected = [step for step in _made_with(name, steps) if step.layer in layers]
+        outputs = tuple(output for step in affected for output in step.outputs)
+        by_outputs.setdefault(outputs, []).append(text)
+    return [
+        f"{libraries.listed(outputs)} may have other bytes than when it was locked: {'; '.join(texts)}"
+        for outputs, texts in by_outputs.items()
+        if outputs
+    ]
+
+
+def _made_with(library: str, steps: Sequence[Step]) -> list[Step]:
+    """Those steps that `library` writes, and those that are made of them."""
+    found: dict[str, Step] = {}
+    for step in steps:
+        if f"{LIBRARY} {library}" in step.inputs or not found.keys().isdisjoint(step.inputs):
+            found[step.label] = step
+    return list(found.values())
 
 
 def bring_up_to_date(

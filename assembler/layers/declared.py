@@ -13,7 +13,7 @@ from typing import Annotated, Any, ClassVar, Protocol, get_type_hints, runtime_c
 
 from assembler.image.keys import digest
 from assembler.layers.context import Means
-from assembler.layers.step import LayerName, Step, of_packages, of_table, of_values
+from assembler.layers.step import LIBRARY, LayerName, Step, of_packages, of_table, of_values
 from assembler.lockfile.model import LockedToolbox
 
 Inputs = Mapping[str, str]
@@ -91,7 +91,7 @@ PARTS = Counts(lambda given: counted(given)[0], secret=lambda given: counted(giv
 """Counts as its fields do, in a dataclass of its own."""
 Epoch = Annotated[int, value("epoch")]
 """SOURCE_DATE_EPOCH in seconds."""
-Libraries = Annotated[Mapping[str, str], versions("library")]
+Libraries = Annotated[Mapping[str, str], versions(LIBRARY)]
 """Versions of the libraries that write the result: see image/libraries.py."""
 
 

@@ -7,7 +7,7 @@ from typing import Literal
 
 from assembler.image.manifest import Layers, Made
 from assembler.layers.record import intact, still_there
-from assembler.layers.step import CODE, LayerName, Published, Step, published
+from assembler.layers.step import CODE, LIBRARY, LayerName, Published, Step, published
 from assembler.store.objects import Store
 
 State = Literal["unchanged", "stored", "make", "idle"]
@@ -71,5 +71,5 @@ def _change(name: str, old: str | None, new: str | None) -> str:
     shown = "the assembler itself" if name == CODE else name
     if old is None or new is None:
         return f"{shown} is {'new' if old is None else 'gone'}"
-    was, becomes = (text.rpartition(" ")[0] for text in (old, new))
+    was, becomes = (text if name.startswith(f"{LIBRARY} ") else text.rpartition(" ")[0] for text in (old, new))
     return f"{shown} changed" + (f" from {was} to {becomes}" if was != becomes else "")

@@ -8,6 +8,7 @@ import dataclasses
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated
 
@@ -145,6 +146,7 @@ def _of_lock(lock: Lock) -> dict[str, str]:
     }
 
 
+@lru_cache(4)
 def on_medium(lock: Lock) -> bytes:
     """The lock's file on the ISO: without what was recorded of builds, which would have to be known before it is."""
     return format_lock(dataclasses.replace(lock, build=None)).encode()

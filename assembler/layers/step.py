@@ -25,6 +25,8 @@ FACTS = "facts.json"
 _DIGESTS = "digests.json"
 CODE = "assembler"
 """The input that every step has: the assembler's own code, as another version of it may write other bytes."""
+LIBRARY = "library"
+"""What names of inputs begin with that are versions of libraries."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

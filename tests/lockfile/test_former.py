@@ -59,7 +59,7 @@ def test_a_program_of_image_and_tools_is_in_both() -> None:
     ("old", "new", "message"),
     [
         ("53040", "53041", "the lock has been edited"),
-        ("schema = 2", "schema = 1", "another schema than 3: it says 1"),
+        ("schema = 2", "schema = 1", "another schema than 4: it says 1"),
         ('build_architecture = "amd64"\n', "", "tools.architecture"),
         ("[packages]", "[[packages]]", "packages"),
         ('roles = ["tools"]', "roles = 1", "roles"),

@@ -11,8 +11,9 @@ from assembler.lock.wanted import kernel_files
 from assembler.lockfile.model import Lock, LockedFile
 from assembler.lockfile.toml import LockError
 from assembler.recipe.model import Kernel, Recipe
+from assembler.store.download import OfflineError, TransportError
 from assembler.store.objects import Store
-from assembler.store.transport import OfflineError, Transport, TransportError
+from assembler.store.transport import Transport
 from tests.http_server import Server
 from tests.lockfile.test_toml import LOCK
 

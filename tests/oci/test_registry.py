@@ -15,9 +15,10 @@ from assembler.oci.layout import Image, image
 from assembler.oci.locking import fetch_images, lock_images, manifest_of
 from assembler.oci.reference import ImageNameError, parse
 from assembler.oci.registry import INDEXES, MANIFESTS, RegistryError, parse_manifest
+from assembler.store.download import OfflineError, TransportError
 from assembler.store.objects import Store
 from assembler.store.routes import Login, Routes
-from assembler.store.transport import OfflineError, Transport, TransportError
+from assembler.store.transport import Transport
 from assembler.store.zones import Zone, zone_of
 from assembler.tree.staging import Tree
 from tests.http_server import Handler, Server, running

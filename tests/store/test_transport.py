@@ -18,8 +18,9 @@ from typing import Self
 import pytest
 
 from assembler.progress import SILENT
+from assembler.store.download import OfflineError, TransportError, Want
 from assembler.store.objects import Store, StoreError
-from assembler.store.transport import OfflineError, Transport, TransportError, Want
+from assembler.store.transport import Transport
 from tests.http_server import Handler, Server
 from tests.reporters import Recorder
 

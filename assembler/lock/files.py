@@ -5,8 +5,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from assembler.errors import Place
+from assembler.lockfile.errors import LockError
 from assembler.lockfile.model import Lock, LockedFile
-from assembler.lockfile.toml import LockError
 from assembler.progress import SILENT, Reporter
 from assembler.store.addresses import printable
 from assembler.store.download import UNKNOWN, MissingError, Want

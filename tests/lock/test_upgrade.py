@@ -12,8 +12,9 @@ from assembler.errors import AssembleError, Problems
 from assembler.lock.changes import changes, describe
 from assembler.lock.resolve import resolve
 from assembler.lock.trust import prove
+from assembler.lockfile.errors import LockError
 from assembler.lockfile.model import Lock
-from assembler.lockfile.toml import LockError, format_lock, parse_lock
+from assembler.lockfile.toml import format_lock, parse_lock
 from assembler.recipe.model import Recipe
 from assembler.store.download import OfflineError, TransportError
 from assembler.store.objects import Store

@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from assembler.errors import AssembleError
+from assembler.lockfile.errors import LockError
 from assembler.lockfile.model import LockedPackage, LockedToolbox
-from assembler.lockfile.toml import LockError, format_tools, parse_tools
+from assembler.lockfile.toml import format_tools, parse_tools
 from assembler.store.download import OfflineError
 from assembler.store.objects import Store
 from assembler.store.transport import Transport

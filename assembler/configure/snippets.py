@@ -11,7 +11,7 @@ from functools import partial
 
 from assembler.configure.calls import Action, compile_block
 from assembler.programs import usr_local
-from assembler.programs.commands import Machine
+from assembler.programs.context import Machine
 from assembler.shell.residual import Scope, own_scope, reduce_script, simple_commands
 from assembler.shell.syntax import Block, ParseError, Simple, parse, render
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from assembler.configure.calls import Exit, compile_block
-from assembler.programs.commands import Machine
+from assembler.programs.context import Machine
 from assembler.programs.options import UsageError
 from assembler.shell.residual import own_scope, reduce_script, script_scope
 from assembler.shell.syntax import parse, render

@@ -22,7 +22,7 @@ from assembler.configure.rules import model
 from assembler.configure.rules.effects import Effect, effects
 from assembler.configure.triggers import generic
 from assembler.errors import AssembleError, Place, Problems
-from assembler.programs.commands import Machine
+from assembler.programs.context import Machine
 from assembler.recipe.document import parse as parse_toml
 from assembler.recipe.document import place, plain
 from assembler.recipe.positions import Path as KeyPath

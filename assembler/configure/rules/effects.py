@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterator
 from assembler.configure.rules.model import Alternative, Directory, File, Group, Link, Mode, Rule, Units, User
 from assembler.errors import AssembleError, Place
 from assembler.programs import accounts, alternatives, capabilities
-from assembler.programs.commands import Machine, change_owner
+from assembler.programs.context import Machine
+from assembler.programs.permissions import change_owner
 from assembler.programs.systemd import Systemctl
 from assembler.tree.staging import Inode, Kind
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from functools import partial
 
 from assembler.programs import (
-    accounts,
+    adduser,
     alternatives,
     apache,
     ca_certificates,
@@ -22,7 +22,9 @@ from assembler.programs import (
     pam,
     permissions,
     runit,
+    shadow,
     systemd,
+    sysusers,
     sysv,
     tmpfiles,
     ucf,
@@ -68,7 +70,7 @@ def _sysusers(arguments: list[str]) -> Action | None:
         return None
 
     def run(machine: Machine) -> int:
-        accounts.sysusers(machine.tree, arguments)
+        sysusers.sysusers(machine.tree, arguments)
         return 0
 
     return run
@@ -128,12 +130,12 @@ COMMANDS: dict[str, Maker] = {
     "cmp": files.cmp,
     "setcap": _setcap,
     # Users and groups.
-    "adduser": _engine(accounts.adduser),
-    "addgroup": _engine(accounts.addgroup),
-    "useradd": _engine(accounts.useradd),
-    "groupadd": _engine(accounts.groupadd),
-    "usermod": _engine(accounts.usermod),
-    "shadowconfig": _engine(lambda tree, _arguments: accounts.shadowconfig(tree)),
+    "adduser": _engine(adduser.adduser),
+    "addgroup": _engine(adduser.addgroup),
+    "useradd": _engine(shadow.useradd),
+    "groupadd": _engine(shadow.groupadd),
+    "usermod": _engine(shadow.usermod),
+    "shadowconfig": _engine(lambda tree, _arguments: shadow.shadowconfig(tree)),
     "getent": lookups.getent,
     "id": lookups.id_of,
     "systemd-sysusers": _sysusers,

@@ -7,21 +7,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from assembler.programs.accounts import (
-    AccountError,
-    Accounts,
-    addgroup,
-    adduser,
-    base_passwd,
-    groupadd,
-    set_password,
-    shadowconfig,
-    sysusers,
-    useradd,
-    usermod,
-)
+from assembler.programs.accounts import AccountError, Accounts, base_passwd
+from assembler.programs.adduser import addgroup, adduser
 from assembler.programs.options import UsageError
+from assembler.programs.shadow import groupadd, set_password, shadowconfig, useradd, usermod
 from assembler.programs.specifiers import ConfError
+from assembler.programs.sysusers import sysusers
 from assembler.tree.staging import Tree
 from tests.configure.disk import on_disk, tree_of, write_out
 from tests.host_commands import need

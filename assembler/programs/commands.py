@@ -14,6 +14,7 @@ from assembler.programs import (
     apache,
     ca_certificates,
     capabilities,
+    deb_systemd_helper,
     dpkg_helpers,
     files,
     inert,
@@ -55,7 +56,7 @@ def _update_ca_certificates(arguments: list[str]) -> Action | None:
 def _deb_systemd_helper(arguments: list[str]) -> Action:
     def run(machine: Machine) -> int:
         has_systemctl = machine.program("systemctl")
-        return 0 if systemd.deb_systemd_helper(machine.tree, arguments, has_systemctl=has_systemctl) else 1
+        return 0 if deb_systemd_helper.deb_systemd_helper(machine.tree, arguments, has_systemctl=has_systemctl) else 1
 
     return run
 

@@ -15,7 +15,7 @@ from assembler.programs.context import Machine
 from assembler.shell.canonical import render
 from assembler.shell.grammar import parse
 from assembler.shell.residual import Scope, own_scope, reduce_script, simple_commands
-from assembler.shell.syntax import Block, Simple
+from assembler.shell.syntax import Simple
 from assembler.shell.tokens import ParseError
 
 _BEGIN = re.compile(r"[ \t]*# Automatically added by (\S{1,80}?)(?:/\S{1,80})?[ \t]*")
@@ -118,8 +118,3 @@ def marker_index(statement: object) -> int | None:
     if isinstance(statement, Simple) and statement.words[:1] == (MARKER,):
         return int(statement.words[1])
     return None
-
-
-def has_marker(block: Block) -> bool:
-    """Whether a snippet stands anywhere in `block`."""
-    return any(marker_index(simple) is not None for simple in simple_commands(block))

@@ -262,16 +262,6 @@ def day_of(tree: Tree, epoch: int | None) -> int:
     return (tree.mtime if epoch is None else epoch) // DAY
 
 
-def base_passwd(tree: Tree) -> None:
-    """What base-passwd does on a fresh install: the master files as passwd and group, empty subuid and subgid."""
-    for name in ("passwd", "group"):
-        if not tree.exists(f"/etc/{name}"):
-            tree.write(f"/etc/{name}", tree.read(f"/usr/share/base-passwd/{name}.master"))
-    for name in ("subuid", "subgid"):
-        if not tree.exists(f"/etc/{name}"):
-            tree.write(f"/etc/{name}", b"")
-
-
 def login_defs(tree: Tree) -> dict[str, str]:
     """login.defs(5) over its defaults."""
     values = {

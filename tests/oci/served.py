@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Literal
 
 from assembler.lockfile.model import LockedImage
-from assembler.oci.layout import Image, image
 from assembler.oci.locking import fetch_images, lock_images, manifest_of
 from assembler.store.objects import Store
 from assembler.store.routes import Login, Routes
 from assembler.store.transport import Transport
 from assembler.tree.staging import Tree
 from tests.http_server import Handler, Server
+from tests.oci.images import Image, image
 from tests.oci.registries import HOST, ask
 
 SHARED = "the base that images share " * 20000

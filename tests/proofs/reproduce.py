@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 """Build a recipe as different people on different machines would, and see that all get the same bytes.
 
     scripts/reproduce [--recipe RECIPE.toml] [--pythons PYTHON ...] [--work DIRECTORY]
@@ -10,7 +9,6 @@ on 127.0.0.1). Needs root, to be somebody else, libfaketime (Debian: faketime), 
 others may run. The exit status is 1 when anything differs. ``assemble audit`` varies further things.
 """
 
-import argparse
 import os
 import shutil
 import subprocess
@@ -18,7 +16,6 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from own_python import ROOT
 from pathlib import Path
 
 from assembler.audit.environments import NOBODY, YEAR
@@ -27,6 +24,7 @@ from assembler.lockfile.toml import read_lock
 from assembler.recipe.load import load
 from assembler.store.objects import Store, sha256_of
 from tests.http_server import Server, running, serve_packages
+from tests.support.command import ROOT, arguments
 
 GIT = "/usr/bin/git"
 FAKETIME = "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1"
@@ -117,7 +115,7 @@ def build(builder: Builder, recipe: str, work: Path, server: Server) -> dict[str
 
 def main() -> int:
     """Returns the exit status."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = arguments("reproduce", __doc__)
     parser.add_argument("--recipe", default="recipes/livecd.toml", help="relative to the repository")
     parser.add_argument("--pythons", nargs="+", default=pythons(), help="interpreters, the plain one first")
     parser.add_argument("--work", type=Path, help="a directory with 4 GB that all users may enter  [default: /tmp]")

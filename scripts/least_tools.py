@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 """Write assembler/tools/least.toml: the least version of each package whose programs run on the build machine.
 
     scripts/least-tools
@@ -6,7 +5,6 @@
 They are those that the archives have now, so run it before a release. A lock with older ones is refused afterwards.
 """
 
-import own_python  # noqa: F401  for what it does
 import sys
 from datetime import UTC, datetime
 

@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 """Prove recipes/k8s.toml with a real cluster: build it, boot it without a network, and have kubeadm make a cluster.
 
     scripts/cluster [--work DIRECTORY] [--transcript FILE] [--commands DIRECTORY] [--no-boot]
@@ -8,11 +7,9 @@ once), and served on 127.0.0.1 under their publishers' paths. Needs the Go modul
 memory. Exit status 1 when anything is not as it should be.
 """
 
-import argparse
 import os
 import subprocess
 import sys
-from own_python import ROOT
 from pathlib import Path
 
 from assembler.errors import AssembleError
@@ -20,13 +17,14 @@ from assembler.kubernetes.release import Release, release
 from assembler.tools.source import EMULATOR
 from assembler.vm.finding import in_toolbox
 from assembler.vm.node import built
-from tests.cluster.commands import build
-from tests.cluster.proof import ProofError, Transcript, prove
-from tests.cluster.publish import configuration, images, publish_files, publish_images
 from tests.http_server import Server, running
+from tests.proofs.cluster.commands import build
+from tests.proofs.cluster.proof import ProofError, Transcript, prove
+from tests.proofs.cluster.publish import configuration, images, publish_files, publish_images
+from tests.support.command import ROOT, arguments
 from tests.toolboxes import locked, own_tools
 
-RECIPE = ROOT / "tests/cluster/cluster.toml"
+RECIPE = Path(__file__).with_name("cluster.toml")
 VERSION = "1.36"
 
 
@@ -64,7 +62,7 @@ def check_images(commands: Path, chosen: Release) -> None:
 
 def main() -> int:
     """Do all of it; returns the exit status."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = arguments("cluster", __doc__)
     parser.add_argument("--work", type=Path, default=ROOT / "build/cluster", help="ISO and disks; 6 GB")
     parser.add_argument(
         "--commands", type=Path, default=Path.home() / ".cache/assembler-cluster", help="kept for later"

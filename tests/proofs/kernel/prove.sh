@@ -6,7 +6,7 @@
 #   scripts/kernel reproduce    compiles it once more, elsewhere, with one job and without ccache: the same bytes
 #   scripts/kernel arm64        compiles that of recipes/livecd-vanilla-arm64.toml; its ISO boots, and has no failed unit
 set -eu
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/../../.."
 scripts/setup dev
 out=$PWD/build/kernel
 python=$PWD/.venv/bin/python
@@ -17,7 +17,7 @@ build() {
 
 boot() {
     [ -e "$out/node.iso" ] || build
-    "$python" scripts/test-tools build/tests/bin
+    scripts/test-tools build/tests/bin
     # Nobody signed it for Secure Boot.
     PATH="$PWD/build/tests/bin:$PATH" ASSEMBLE_TEST_OUT="$out" "$python" -P -m pytest -m boot --durations=0 -k 'not secure' \
         tests/boot/test_firmware.py tests/boot/test_services.py
@@ -31,7 +31,7 @@ validate() {
     mkdir -p "$root/proc" "$root/sys/fs/cgroup"
     gzip -c "$out/config" >"$root/proc/config.gz"
     echo "cgroup2 /sys/fs/cgroup cgroup2 rw 0 0" >"$root/proc/mounts"
-    (cd scripts/validator && CGO_ENABLED=0 go build -trimpath -o "$root/validator" .)
+    (cd tests/proofs/kernel/validator && CGO_ENABLED=0 go build -trimpath -o "$root/validator" .)
     chroot "$root" /validator kernel
 }
 
@@ -55,7 +55,7 @@ reproduce() {
 
 arm64() {
     "$python" -P -m assembler recipes/livecd-vanilla-arm64.toml --out "$out-arm64"
-    "$python" scripts/boot-arm64 --out "$out-arm64"
+    scripts/boot-arm64 --out "$out-arm64"
 }
 
 case "${1:-}" in

@@ -1,5 +1,4 @@
-#!/usr/bin/env python3
-"""Compare our tree with a real dpkg's for the packages in tests/configure/breadth.toml, one by one on top of a base.
+"""Compare our tree with a real dpkg's for the packages in tests/proofs/breadth.toml, one by one on top of a base.
 
 The base is the closure of recipes/livecd.toml, which dpkg installs once; each package is added to a copy of that, so
 that it takes seconds. Needs what scripts/oracle needs, and overlayfs. Writes docs/packages.md, in which rows of
@@ -8,11 +7,9 @@ packages that were not asked for stay. Exit status 1 when a script is unhandled 
     scripts/breadth [NAME...] [--store DIR] [--work DIR] [--reuse] [--jobs N] [--verbose]
 """
 
-import argparse
 import gzip
 import lzma
 import multiprocessing
-import own_python  # noqa: F401  for what it does
 import shutil
 import subprocess
 import sys
@@ -38,7 +35,7 @@ from assembler.lockfile.toml import parse_lock
 from assembler.recipe.load import load
 from assembler.store.objects import Store
 from assembler.store.transport import Transport
-from tests.configure.oracle import (
+from tests.proofs.reference import (
     Entry,
     NoReference,
     Reference,
@@ -51,11 +48,11 @@ from tests.configure.oracle import (
     judge,
     overlaid,
 )
+from tests.support.command import ROOT, arguments
 
-HERE = Path(__file__).resolve().parent.parent
-RECIPE = HERE / "recipes" / "livecd.toml"
-PACKAGES = HERE / "tests" / "configure" / "breadth.toml"
-TABLE = HERE / "docs" / "packages.md"
+RECIPE = ROOT / "recipes" / "livecd.toml"
+PACKAGES = Path(__file__).with_name("breadth.toml")
+TABLE = ROOT / "docs" / "packages.md"
 HEAD = """\
 # Packages that were held against dpkg
 
@@ -66,7 +63,7 @@ dpkg; all paths of the two trees were compared. `scripts/breadth` does that and 
 tree; *first boot* that some of them have to run programs of the image, so that dpkg configures these packages, and what
 needs them, when the image boots for the first time. The layers are those of `assembler/configure/`: generated snippets,
 commands understood in full, rules. The explained differences are named with their reasons in
-`tests/configure/explained.toml`; those of the base do not count.
+`tests/proofs/explained.toml`; those of the base do not count.
 
 tcpdump is in the base itself. cri-o is not in Debian. A live ISO with postgresql and
 mariadb-server left to the first boot came up with no failed unit, and both answered queries.
@@ -129,7 +126,7 @@ class Breadth:
         path = work / "base.lock.toml"
         if not (reuse and path.exists()):
             command = [sys.executable, "-P", "-m", "assembler", "lock", str(RECIPE), "--out", str(path), "-q"]
-            subprocess.run([*command, "--store", str(store.root)], cwd=HERE, check=True)
+            subprocess.run([*command, "--store", str(store.root)], cwd=ROOT, check=True)
         self.lock: Lock = parse_lock(path.read_text(), str(path))
         decompress = {"xz": lzma.decompress, "gz": gzip.decompress}
         self.universe = Universe.from_indices(
@@ -219,10 +216,10 @@ def _attempt(breadth: Breadth, wish: Wish) -> Result:
 
 def main() -> int:
     """Try the packages; returns the exit status."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = arguments("breadth", __doc__)
     parser.add_argument("names", nargs="*", help="packages to try instead of all; ones that are not listed do as well")
     parser.add_argument("--store", type=Path, default=Path("~/.cache/assembler").expanduser())
-    parser.add_argument("--work", type=Path, default=Path("/dev/shm/breadth"))  # noqa: S108  tmpfs: dpkg syncs a lot
+    parser.add_argument("--work", type=Path, default=Path("/dev/shm/breadth"))
     parser.add_argument("--reuse", action="store_true", help="keep the lock and the references of an earlier run")
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--verbose", action="store_true", help="show explained differences too")

@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 """Change single random bytes of an ISO, one at a time, and see that `assemble verify` names what was hit each time.
 
     scripts/mutate-image out/node.iso [--number 200] [--seed 1]
@@ -6,8 +5,6 @@
 The image itself is left alone: a copy is changed, in memory where /dev/shm is.
 """
 
-import argparse
-import own_python  # noqa: F401  for what it does
 import random
 import shutil
 import sys
@@ -19,6 +16,7 @@ from pathlib import Path
 from assembler.audit.image import SQUASHFS, Image
 from assembler.audit.verify import Finding, sealed, verify
 from assembler.formats.seal import SEAL, Area
+from tests.support.command import arguments
 
 
 def expected(areas: list[Area], place: int) -> str:
@@ -35,12 +33,12 @@ def right(finding: Finding, name: str, place: int) -> bool:
 
 def main() -> int:
     """Returns the exit status."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = arguments("mutate-image", __doc__)
     parser.add_argument("image", type=Path)
     parser.add_argument("--number", type=int, default=200)
     parser.add_argument("--seed", type=int, default=1)
     wishes = parser.parse_args()
-    memory = Path("/dev/shm")  # noqa: S108  memory is what is wanted
+    memory = Path("/dev/shm")
     with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None) as directory:
         copy = Path(directory) / wishes.image.name
         shutil.copyfile(wishes.image, copy)

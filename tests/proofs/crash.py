@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 """Kill builds at random moments, and see that the next one makes the same bytes, and the store has nothing wrong.
 
     scripts/crash [--work DIRECTORY] [--recipe RECIPE.toml] [--number 100] [--kills 4] [--pairs 4] [--disks 4] [--seed
@@ -18,7 +17,6 @@ Then pairs of builds at the same time share the store. In the end stores lie on 
 Works on a tmpfs when it has room (about 4 GB). The exit status is 1 when anything was wrong.
 """
 
-import argparse
 import ctypes
 import hashlib
 import math
@@ -31,7 +29,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from own_python import PYTHON, ROOT
 from pathlib import Path
 
 from assembler.cli import environment
@@ -39,6 +36,7 @@ from assembler.lockfile.toml import read_lock
 from assembler.recipe.load import load
 from assembler.store.objects import Store, sha256_of
 from tests.http_server import Server, running, serve_packages
+from tests.support.command import ROOT, arguments
 from tests.tmpfs import tmpfs
 
 ROOM = 4 << 30
@@ -56,7 +54,7 @@ PR_SET_CHILD_SUBREAPER = 36
 
 def main() -> int:
     """Returns the exit status."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = arguments("crash", __doc__)
     parser.add_argument("--recipe", type=Path, default=ROOT / "recipes/livecd.toml", help="what to build")
     parser.add_argument("--work", type=Path, help="an empty directory  [default: one below /dev/shm]")
     parser.add_argument("--number", type=int, default=100, help="builds that are killed  [default: 100]")
@@ -263,7 +261,7 @@ class Crash:
         self, out: Path, *, whole: bool, store: Path, offline: bool, variables: Mapping[str, str]
     ) -> "subprocess.Popen[bytes]":
         argv = [
-            str(PYTHON),
+            sys.executable,
             "-P",
             "-m",
             "assembler",
@@ -403,7 +401,7 @@ class Crash:
         free = round(self.room * self.chance.uniform(0.02, 0.95))
         downloads = sum(path.stat().st_size for path in self.downloads.values())
         shutil.rmtree(self.out, ignore_errors=True)
-        subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={downloads + free}", "tmpfs", place], check=True)  # noqa: S607  root's
+        subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={downloads + free}", "tmpfs", place], check=True)
         try:
             store = Store(place / "store")
             self._fill(store)
@@ -415,12 +413,12 @@ class Crash:
             error = [line for line in said.splitlines() if "error:" in line]
             self._look(what, store)
             self._tell(what, [f"{path} is there" for path in self.out.glob("*")])
-            subprocess.run(["mount", "-o", f"remount,size={ROOM}", place], check=True)  # noqa: S607  root's
+            subprocess.run(["mount", "-o", f"remount,size={ROOM}", place], check=True)
             self._finish(self._begin(whole=False, store=store), what)
             self._tell(what, _differences(self.files[False], _files(self.out)))
             self._look(what, store)
         finally:
-            subprocess.run(["umount", place], check=True)  # noqa: S607  root's
+            subprocess.run(["umount", place], check=True)
         _say(f"{what}: full after {free >> 20} of {self.room >> 20} MiB of results: {' '.join(error)}")
 
 

@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 """Measure the assembler beside mmdebstrap, mksquashfs and xorriso: the same packages, the same machine, one run.
 
     scripts/bench [--work DIRECTORY] [--recipe RECIPE.toml] [--rounds N]
@@ -11,7 +10,6 @@ Needs mmdebstrap, mksquashfs (squashfs-tools) and xorriso on PATH. As root, mmde
 otherwise in "unshare". The exit status is 1 when a figure misses its threshold.
 """
 
-import argparse
 import json
 import os
 import shutil
@@ -23,7 +21,6 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from own_python import PYTHON, ROOT
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +45,8 @@ from assembler.tools.supply import Supply
 from assembler.tree import tar
 from assembler.tree.content import CHUNK
 from assembler.tree.staging import Tree
-from tests.configure.oracle import in_order
+from tests.proofs.reference import in_order
+from tests.support.command import ROOT, arguments
 from tests.tmpfs import tmpfs
 
 PEERS = {"mmdebstrap": "mmdebstrap", "mksquashfs": "squashfs-tools", "xorriso": "xorriso"}
@@ -91,7 +89,7 @@ class Row:
 
 def main() -> int:
     """Measure everything, print it; the exit status."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = arguments("bench", __doc__)
     parser.add_argument("--recipe", type=Path, default=ROOT / "recipes/livecd.toml", help="what to build")
     parser.add_argument("--work", type=Path, help="an empty directory  [default: one below /dev/shm]")
     parser.add_argument("--rounds", type=int, default=2, help="how often each is measured  [default: 2]")
@@ -268,7 +266,7 @@ class Bench:
         return [*self._rootfs_rows(names), self._configure_row(), *self._image_rows(), *self._build_rows()]
 
     def _ours(self, task: str, parameters: dict[str, Any]) -> Cost:
-        argv = [str(PYTHON), str(Path(__file__).resolve()), "--child", task, json.dumps(parameters)]
+        argv = [sys.executable, "-P", "-m", "tests.measurements.bench", "--child", task, json.dumps(parameters)]
         return measure(argv, directory=self.directory)
 
     def _fresh_store(self) -> None:

@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 """Build the live ISO for arm64, start it with UEFI in QEMU and see that every unit of it runs.
 
     scripts/boot-arm64 [--recipe RECIPE.toml] [--out DIRECTORY] [--limit SECONDS]
@@ -7,11 +6,9 @@ Emulated, as on any machine that is not arm64, the boot takes some minutes; that
 --out a build that is there already is started. QEMU and firmware are those of the recipe's lock.
 """
 
-import argparse
 import sys
 import tempfile
 import time
-from own_python import ROOT
 from pathlib import Path
 
 from assembler.cli import environment
@@ -21,6 +18,7 @@ from assembler.tools.source import EMULATOR
 from assembler.vm.finding import in_toolbox
 from assembler.vm.machine import Machine
 from assembler.vm.node import Built, built, hardware, keep_state
+from tests.support.command import ROOT, arguments
 from tests.toolboxes import own_tools
 
 QUESTIONS = ("uname -mr", "systemctl --failed --no-legend --plain", "cat /run/livecd/state", "systemd-analyze time")
@@ -28,7 +26,7 @@ QUESTIONS = ("uname -mr", "systemctl --failed --no-legend --plain", "cat /run/li
 
 def main() -> int:
     """Build, boot, ask; the exit status is 1 when a unit failed or the machine did not come up."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = arguments("boot-arm64", __doc__)
     parser.add_argument("--recipe", type=Path, default=ROOT / "recipes/livecd-arm64.toml")
     parser.add_argument("--out", type=Path, help="a directory with a build")
     parser.add_argument("--limit", type=float, default=1800, help="seconds for each wait  [default: 1800]")

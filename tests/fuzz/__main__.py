@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 """Give the readers changed inputs, for as long as you like, and see that each is read or refused with an explanation.
 
     scripts/fuzz [TARGET ...] [--seconds 600] [--seed 1] [--kept build/fuzz] [--sample FILE | --pack]
@@ -9,8 +8,6 @@ and shows where it ends. --pack puts the small ones of what was kept into tests/
 status 1 when there is a finding.
 """
 
-import argparse
-import own_python
 import sys
 import tempfile
 import time
@@ -21,6 +18,7 @@ from assembler.errors import AssembleError
 from tests.fuzz.harness import Report, as_child, limits, supervised
 from tests.fuzz.seeds import keep_found
 from tests.fuzz.targets import TARGETS
+from tests.support.command import ROOT, arguments
 
 
 def sample(name: str, file: Path) -> int:
@@ -41,7 +39,7 @@ def sample(name: str, file: Path) -> int:
 
 def run(name: str, seconds: float, seed: int, kept: Path) -> bool:
     """Fuzz one target and print what came of it; whether there is no finding."""
-    command = [str(own_python.PYTHON), str(Path(__file__).resolve()), "--child"]
+    command = [sys.executable, "-P", "-m", "tests.fuzz", "--child"]
     total = Report()
     directory = kept / name
     for report in supervised(
@@ -59,11 +57,11 @@ def main() -> int:
     if sys.argv[1:2] == ["--child"]:
         as_child(TARGETS[sys.argv[2]], sys.argv[2:])
         return 0
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = arguments("fuzz", __doc__)
     parser.add_argument("targets", nargs="*", choices=[*TARGETS, []], metavar="TARGET", help=", ".join(TARGETS))
     parser.add_argument("--seconds", type=float, default=600, help="of processor, each target (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--kept", type=Path, default=own_python.ROOT / "build/fuzz", help="directory for what is kept")
+    parser.add_argument("--kept", type=Path, default=ROOT / "build/fuzz", help="directory for what is kept")
     parser.add_argument("--sample", type=Path, help="an input to run alone, for one TARGET")
     parser.add_argument("--pack", action="store_true", help="keep what was found with the tests")
     options = parser.parse_args()

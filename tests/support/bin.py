@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 """Make a directory of programs that the tests call: independent readers of our formats, QEMU, ssh and the like.
 
     scripts/test-tools DIRECTORY
@@ -7,7 +6,6 @@ Like everything else they come from locked Debian packages and run through their
 installed and no privilege, and see the same versions everywhere. Each program is a two-line script in DIRECTORY.
 """
 
-import own_python  # noqa: F401  for what it does
 import shlex
 import sys
 from pathlib import Path

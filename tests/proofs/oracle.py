@@ -1,14 +1,11 @@
-#!/usr/bin/env python3
 """Compare a computed tree with what the real dpkg leaves for the same packages, path by path.
 
-Needs root, Linux, GNU tar, chroot and unshare; dpkg is the one of the packages. See tests/configure/oracle.py. Exit
-status 1 when a difference is not explained in tests/configure/explained.toml.
+Needs root, Linux, GNU tar, chroot and unshare; dpkg is the one of the packages. See tests/proofs/reference.py. Exit
+status 1 when a difference is not explained in tests/proofs/explained.toml.
 
     scripts/oracle RECIPE.toml|DIRECTORY_OF_DEBS|RECIPE.lock.toml [--store DIR] [--work DIR] [--reuse] [--verbose]
 """
 
-import argparse
-import own_python  # noqa: F401  for what it does
 import shutil
 import subprocess
 import sys
@@ -21,7 +18,7 @@ from assembler.errors import AssembleError, Problems
 from assembler.lockfile.toml import parse_lock
 from assembler.recipe.load import load as load_recipe
 from assembler.store.objects import Store, sha256_of
-from tests.configure.oracle import (
+from tests.proofs.reference import (
     NoReference,
     Reference,
     compute,
@@ -31,6 +28,7 @@ from tests.configure.oracle import (
     in_order,
     judge,
 )
+from tests.support.command import arguments
 
 
 def load(source: Path, store: Store) -> tuple[list[Deb], dict[str, Path]]:
@@ -63,10 +61,10 @@ def _adopted(file: Path, store: Store) -> str:
 
 def main() -> int:
     """Run the comparison; returns the exit status."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = arguments("oracle", __doc__)
     parser.add_argument("source", type=Path, help="a recipe, a directory of .debs, or a lock whose packages are stored")
     parser.add_argument("--store", type=Path, help="the assembler's store; default the user's")
-    parser.add_argument("--work", type=Path, default=Path("/dev/shm/oracle"))  # noqa: S108  tmpfs: dpkg syncs a lot
+    parser.add_argument("--work", type=Path, default=Path("/dev/shm/oracle"))
     parser.add_argument("--arch", default="amd64")
     parser.add_argument("--reuse", action="store_true", help="keep the reference of an earlier run")
     parser.add_argument("--verbose", action="store_true", help="show explained differences too")

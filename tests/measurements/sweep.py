@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 """Classify the preinst and postinst of packages drawn from Debian main: how much of the archive is handled, by what.
 
     scripts/sweep [--count N] [--seed N] [--max-size KIB] [--work DIRECTORY] [--write docs/sweep.md]
@@ -20,7 +19,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import islice
-from own_python import ROOT
 from pathlib import Path
 
 from assembler.cli import environment
@@ -38,6 +36,7 @@ from assembler.errors import AssembleError, Place
 from assembler.recipe.model import Debian
 from assembler.store.objects import Store
 from assembler.store.transport import Transport, Want
+from tests.support.command import ROOT, arguments
 
 ARCHITECTURE = "amd64"
 SOURCES = "Types: deb\nSuites: trixie\nComponents: main\n"
@@ -241,9 +240,9 @@ def document(archive: Archive, draws: Sequence[Draw], options: argparse.Namespac
     )
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main() -> int:
     """Run the sweep; 1 when an analysis failed."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = arguments("sweep", __doc__)
     parser.add_argument(
         "--count", type=int, default=500, help="packages with scripts in each draw (default: %(default)s)"
     )
@@ -253,7 +252,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--write", type=Path, help="write the result into this document")
     parser.add_argument("--show", choices=LAYERS, help="print the scripts that ended in this layer")
     parser.add_argument("--shortest", type=int, default=0, metavar="N", help="print only the N shortest of them")
-    options = parser.parse_args(arguments)
+    options = parser.parse_args()
     with Transport() as transport:
         archive = Archive(options.work, transport)
         draws = [

@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 """Compare the solver with apt: the same requests on an empty system, with and without recommended packages.
 
 The requests are the recorded cases of the unit tests, the recipe's packages, and sets of one to five packages drawn
@@ -9,7 +8,6 @@ apt is asked with ``--print-uris``, which chooses as ``-s`` does but does not pl
 a third of the time. ``--simulate`` asks with ``-s``.
 """
 
-import argparse
 import os
 import random
 import re
@@ -17,10 +15,9 @@ import subprocess
 import sys
 import tempfile
 import tomllib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from own_python import ROOT
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -30,6 +27,7 @@ from assembler.debian.solver import solve
 from assembler.errors import AssembleError
 from assembler.recipe.model import Debian
 from tests.debian.universes import Case, cases
+from tests.support.command import ROOT, arguments
 
 ARCHITECTURE = "amd64"
 SUITES = {"trixie": "debian", "trixie-updates": "debian", "trixie-security": "debian-security"}
@@ -170,16 +168,16 @@ def compare_case(case: Case, directory: Path) -> bool:
     return same(request, Choice(recorded, case.error), theirs)
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main() -> int:
     """Run the comparison; 0 when there is no difference."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = arguments("compare-solver", __doc__)
     parser.add_argument("--mirror", default="", help="base URL of the main archive (default: as when locking)")
     parser.add_argument("--count", type=int, default=300, help="number of drawn sets (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=SEED, help="of the draw (default: %(default)s)")
     parser.add_argument("--directory", type=Path, help="keep apt's files here, to start faster next time")
     parser.add_argument("--simulate", action="store_true", help="let apt play the installation through")
     parser.add_argument("--verbose", action="store_true", help="show requests that both refuse, and why")
-    options = parser.parse_args(arguments)
+    options = parser.parse_args()
     results: list[bool] = []
     with tempfile.TemporaryDirectory() as temporary, ThreadPoolExecutor(2) as pool:
         recorded = cases()

@@ -7,7 +7,7 @@ from assembler.configure.caches import MADE_AT_BOOT
 from assembler.configure.engine import Settings, configure
 from assembler.tree.staging import Tree
 from tests.configure.packages import package
-from tests.proofs.reference import EXPLAINED
+from tests.proofs.comparison import EXPLAINED
 
 UNITS = "/usr/lib/systemd/system"
 NO_LIMIT = {"ldconfig.service"}

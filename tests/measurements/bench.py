@@ -13,40 +13,23 @@ otherwise in "unshare". The exit status is 1 when a figure misses its threshold.
 import json
 import os
 import shutil
-import subprocess
 import sys
 import tarfile
 import tempfile
-import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from assembler.cli import environment
-from assembler.configure.engine import Settings, configure
 from assembler.debian.deb import open_package
-from assembler.debian.mirrors import choose
-from assembler.debian.paths import path_filter
-from assembler.debian.unpack import unpack
-from assembler.formats.iso import write_iso
-from assembler.formats.squashfs import BLOCK_SIZE, DEFAULT_LEVELS, write_squashfs
-from assembler.layers import rootfs
-from assembler.lockfile.model import Lock, LockedPackage
-from assembler.lockfile.toml import read_lock
-from assembler.recipe.load import LoadedRecipe, load
-from assembler.recipe.model import Debian
+from assembler.formats.squashfs import BLOCK_SIZE, DEFAULT_LEVELS
+from assembler.lockfile.model import LockedPackage
+from assembler.recipe.load import load
 from assembler.store.objects import Store
-from assembler.store.transport import Transport
-from assembler.tools.ready import open_tools
-from assembler.tools.source import built_in
-from assembler.tools.supply import Supply
-from assembler.tree import tar
-from assembler.tree.content import CHUNK
-from assembler.tree.staging import Tree
-from tests.proofs.reference import in_order
+from tests.measurements.cost import Cost, cheapest, measure
 from tests.support.command import ROOT, arguments
+from tests.support.downloads import downloads_of, lock_of, put
 from tests.tmpfs import tmpfs
 
 PEERS = {"mmdebstrap": "mmdebstrap", "mksquashfs": "squashfs-tools", "xorriso": "xorriso"}
@@ -61,18 +44,6 @@ MAX_REBUILD = 2.0
 """Seconds of wall time for a build with nothing changed."""
 MAX_MEMORY = 400 << 20
 """Bytes of the assembler's own process."""
-
-
-@dataclass(frozen=True)
-class Cost:
-    """What a program took, with all that it started."""
-
-    cpu: float
-    """Seconds, user and system."""
-    wall: float
-    """Seconds."""
-    memory: int = 0
-    """Bytes that the process itself had at most; 0 when it does not say."""
 
 
 @dataclass(frozen=True)
@@ -125,124 +96,6 @@ def _note(text: str) -> None:
     print(f"bench: {text}", file=sys.stderr, flush=True)
 
 
-# --- measuring -------------------------------------------------------------------------------------------------------
-
-
-def measure(argv: Sequence[str], *, stdin: Path | None = None, directory: Path) -> Cost:
-    """Run `argv` to its end; ends the program, with what it said, when it fails."""
-    log = directory / "measured.log"
-    report = directory / "report.json"
-    report.unlink(missing_ok=True)
-    with log.open("wb") as output, Path(stdin or os.devnull).open("rb") as source:
-        begun = time.monotonic()
-        process = subprocess.Popen(
-            argv,
-            stdin=source,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            env=os.environ | {"TMPDIR": str(directory)},
-        )
-        _, status, usage = os.wait4(process.pid, 0)
-        wall = time.monotonic() - begun
-        process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        sys.exit(f"bench: {argv[0]} failed:\n{log.read_text(errors='replace')[-4000:]}")
-    memory = json.loads(report.read_text())["memory"] if report.exists() else 0
-    return Cost(usage.ru_utime + usage.ru_stime, wall, memory)
-
-
-def cheapest(rounds: int, once: Callable[[], Cost]) -> Cost:
-    """The least time of some rounds, and the most memory."""
-    costs = [once() for _ in range(rounds)]
-    return Cost(
-        min(cost.cpu for cost in costs),
-        min(cost.wall for cost in costs),
-        max(cost.memory for cost in costs),
-    )
-
-
-def child(task: str, parameters: dict[str, Any]) -> None:
-    """Do one of our own tasks in this process, and leave its peak of memory in ``report.json``."""
-    TASKS[task](**parameters)
-    # Not getrusage(2)'s ru_maxrss, which counts what ran in this process before exec, too.
-    with Path("/proc/self/status").open() as lines:
-        peak = next(int(line.split()[1]) << 10 for line in lines if line.startswith("VmHWM:"))
-    Path(os.environ["TMPDIR"], "report.json").write_text(json.dumps({"memory": peak}))
-
-
-# --- our tasks, each in a process of its own -------------------------------------------------------------------------
-
-
-def _assemble(arguments: list[str]) -> None:
-    from assembler.cli.main import call  # noqa: PLC0415  the other tasks need not wait for it
-
-    status = call(arguments)
-    if status:
-        sys.exit(status)
-
-
-def _rootfs(recipe: str, lock: str, store: str, names: list[str], out: str) -> None:
-    """From locked packages in the store, those in `names`, to one tar of the configured system."""
-    loaded, locked = _load(recipe, lock)
-    chosen = set(names)
-    composed = rootfs.compose(
-        loaded.recipe.rootfs,
-        [package for package in locked.role("rootfs") if package.name in chosen],
-        files={name: file.data for name, file in loaded.files.items()},
-        architecture=locked.architecture,
-        epoch=locked.source_date_epoch,
-        store=Store(Path(store)),
-        jobs=len(os.sched_getaffinity(0)),
-    )
-    with Path(out).open("wb") as stream:
-        stream.writelines(tar.write(composed.tree, latest=locked.source_date_epoch))
-
-
-def _configure(recipe: str, lock: str, store: str, out: str) -> None:
-    """Configure the locked packages in the store; the CPU seconds that only this took go into the file `out`."""
-    loaded, locked = _load(recipe, lock)
-    debs = in_order(rootfs.open_packages(Store(Path(store)), locked.role("rootfs")))
-    tree = Tree(mtime=locked.source_date_epoch)
-    paths = path_filter(loaded.recipe.rootfs.exclude, loaded.recipe.rootfs.include)
-    packages = unpack(tree, debs, latest=locked.source_date_epoch, paths=paths)
-    begun = time.process_time()
-    configure(tree, packages, Settings(locked.source_date_epoch, locked.architecture))
-    Path(out).write_text(f"{time.process_time() - begun}")
-
-
-def _squashfs(recipe: str, lock: str, store: str, source: str, out: str) -> None:
-    _, locked = _load(recipe, lock)
-    here = Store(Path(store))
-    with Transport(offline=True) as transport:
-        supply = Supply(transport=transport, store=here, mirrors=choose(Debian()), now=datetime.now(UTC))
-        toolbox = open_tools(locked.tools, built_in(), supply)
-    with Path(source).open("rb") as stream:
-        archive = iter(lambda: stream.read(CHUNK), b"")
-        write_squashfs(archive, Path(out), toolbox, epoch=locked.source_date_epoch)
-
-
-def _iso(files: dict[str, str], out: str) -> None:
-    write_iso(Path(out), {path: Path(name) for path, name in files.items()}, label="K8S_NODE", epoch=0)
-
-
-TASKS: dict[str, Callable[..., None]] = {
-    "assemble": _assemble,
-    "rootfs": _rootfs,
-    "configure": _configure,
-    "squashfs": _squashfs,
-    "iso": _iso,
-}
-
-
-def _load(recipe: str, lock: str) -> tuple[LoadedRecipe, Lock]:
-    locked = read_lock(Path(lock))
-    assert locked is not None, lock
-    return load(Path(recipe)), locked
-
-
-# --- the comparison --------------------------------------------------------------------------------------------------
-
-
 class Bench:
     """All measurements for one recipe, below an empty directory."""
 
@@ -258,30 +111,19 @@ class Bench:
         self._ours("assemble", {"arguments": ["build", str(self.recipe), "--out", str(self.out), "--quiet"]})
         self.loaded = load(self.recipe)
         self.lock_path = self.loaded.lock_path
-        lock = read_lock(self.lock_path)
-        assert lock is not None
-        self.lock = lock
+        self.lock = lock_of(self.recipe)
         self.source = environment.read().store
         names = self._mmdebstrap_names()
         return [*self._rootfs_rows(names), self._configure_row(), *self._image_rows(), *self._build_rows()]
 
     def _ours(self, task: str, parameters: dict[str, Any]) -> Cost:
-        argv = [sys.executable, "-P", "-m", "tests.measurements.bench", "--child", task, json.dumps(parameters)]
+        argv = [sys.executable, "-P", "-m", "tests.measurements.tasks", task, json.dumps(parameters)]
         return measure(argv, directory=self.directory)
 
     def _fresh_store(self) -> None:
         """A store that has the packages, and nothing that was made of them."""
         shutil.rmtree(self.store, ignore_errors=True)
-        store, source = Store(self.store), Store(self.source)
-        packages = (*self.lock.packages, *self.lock.tools.packages)
-        archives = (*self.lock.archives, *self.lock.tools.archives)
-        digests = [package.sha256 for package in packages]
-        digests += [one for each in archives for one in (each.inrelease_sha256, *(i.sha256 for i in each.indices))]
-        for digest in dict.fromkeys(digests):
-            if not store.has(digest):
-                path = store.path(digest)
-                path.parent.mkdir(exist_ok=True)
-                shutil.copyfile(source.get(digest), path)
+        put(downloads_of(self.lock, Store(self.source)), Store(self.store))
 
     def _configure_row(self) -> Row:
         _note("assembler: configuring alone")
@@ -455,7 +297,4 @@ def _grafts(files: Iterable[tuple[str, str]]) -> list[str]:
 
 
 if __name__ == "__main__":
-    if sys.argv[1:2] == ["--child"]:
-        child(sys.argv[2], json.loads(sys.argv[3]))
-    else:
-        sys.exit(main())
+    sys.exit(main())

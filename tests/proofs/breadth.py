@@ -35,19 +35,8 @@ from assembler.lockfile.toml import parse_lock
 from assembler.recipe.load import load
 from assembler.store.objects import Store
 from assembler.store.transport import Transport
-from tests.proofs.reference import (
-    Entry,
-    NoReference,
-    Reference,
-    compute,
-    contents_of,
-    copy_of,
-    entries_of_directory,
-    entries_of_tree,
-    in_order,
-    judge,
-    overlaid,
-)
+from tests.proofs.comparison import Entry, contents_of, entries_of_directory, entries_of_tree, judge, overlaid
+from tests.proofs.reference import NoReference, Reference, compute, copy_of, in_order
 from tests.support.command import ROOT, arguments
 
 RECIPE = ROOT / "recipes" / "livecd.toml"

@@ -17,9 +17,7 @@ Then pairs of builds at the same time share the store. In the end stores lie on 
 Works on a tmpfs when it has room (about 4 GB). The exit status is 1 when anything was wrong.
 """
 
-import ctypes
 import hashlib
-import math
 import os
 import random
 import shutil
@@ -32,11 +30,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from assembler.cli import environment
-from assembler.lockfile.toml import read_lock
-from assembler.recipe.load import load
 from assembler.store.objects import Store, sha256_of
-from tests.http_server import Server, running, serve_packages
+from tests.http_server import Server, running
+from tests.proofs.processes import adopt, children, kill_orphans, reap, watch
 from tests.support.command import ROOT, arguments
+from tests.support.downloads import downloads_of, lock_of, put, serve_packages
 from tests.tmpfs import tmpfs
 
 ROOM = 4 << 30
@@ -46,10 +44,6 @@ DOWNLOADS_EVERY = 5
 WHOLE_EVERY = 4
 ORPHANS_END = 60.0
 """Seconds in which what a killed build has started must have ended."""
-TICKS = os.sysconf("SC_CLK_TCK")
-"""In a second; see proc_pid_stat(5)."""
-PR_SET_CHILD_SUBREAPER = 36
-"""See prctl(2)."""
 
 
 def main() -> int:
@@ -65,8 +59,7 @@ def main() -> int:
     wishes = parser.parse_args()
     if wishes.disks and os.geteuid():
         parser.error("only root may mount a small disk: leave that out with --disks 0")
-    # What a killed build leaves running becomes a child of ours, so that we know of it.
-    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1)
+    adopt()
     with (
         tempfile.TemporaryDirectory(prefix="assemble-crash-", dir=wishes.work or tmpfs(ROOM)) as name,
         running() as server,
@@ -121,57 +114,6 @@ def _differences(before: Mapping[str, str], now: Mapping[str, str]) -> Iterator[
             yield f"{name} has other bytes"
 
 
-# --- processes -------------------------------------------------------------------------------------------------------
-
-
-def _processes() -> dict[int, tuple[int, float]]:
-    """All processes: the parent, and the CPU seconds of it and of its children that it has waited for."""
-    found = {}
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            fields = stat.read_text(errors="replace").rpartition(")")[2].split()
-        except OSError:  # it has just ended
-            continue
-        found[int(stat.parent.name)] = int(fields[1]), sum(map(int, fields[11:15])) / TICKS
-    return found
-
-
-def _children(parent: int) -> list[int]:
-    """The processes that `parent` has, those that have ended and not been waited for included."""
-    return [number for number, (above, _) in _processes().items() if above == parent]
-
-
-def _watch(process: "subprocess.Popen[bytes]", limit: float = math.inf) -> float:
-    """Let a process run until it ends, or has taken `limit` CPU seconds with all it started; how many it took."""
-    spent = 0.0
-    while process.poll() is None and spent < limit:
-        time.sleep(0.1)
-        found = _processes()
-        spent, family = 0.0, {process.pid}
-        while family:
-            spent += sum(found[number][1] for number in family if number in found)
-            family = {number for number, (above, _) in found.items() if above in family}
-    return spent
-
-
-def _reap() -> int:
-    """Wait for all orphans that have ended; how many have not."""
-    try:
-        while os.waitpid(-1, os.WNOHANG)[0]:
-            pass
-    except ChildProcessError:
-        return 0
-    return len(_children(os.getpid()))
-
-
-def _kill_orphans() -> None:
-    """Kill our children and theirs, who become ours."""
-    while _reap():
-        for child in _children(os.getpid()):
-            os.kill(child, signal.SIGKILL)
-        time.sleep(0.01)
-
-
 # --- the rounds ------------------------------------------------------------------------------------------------------
 
 
@@ -219,22 +161,14 @@ class Crash:
         source, out = environment.read().store, self.directory / "first"
         # As the user would, so that the lock and all downloads are there.
         self._finish(self._start(out, whole=True, store=source, offline=False, variables={}), "the first build")
-        loaded = load(self.recipe)
-        lock = read_lock(loaded.lock_path)
-        assert lock is not None, loaded.lock_path
-        here = Store(source)
-        for package in lock.packages:
-            if here.has(package.sha256) and package.sha256 not in self.downloads:
-                self.downloads[package.sha256] = here.path(package.sha256)
-        for archive in (*lock.archives, *lock.tools.archives):
-            for digest in (archive.inrelease_sha256, *(index.sha256 for index in archive.indices)):
-                self.downloads[digest] = here.get(digest, what=archive.id)
+        lock, here = lock_of(self.recipe), Store(source)
+        self.downloads = downloads_of(lock, here)
         serve_packages(self.server, lock, here)
-        self._fill(self.store)
+        put(self.downloads, self.store)
         for whole in (False, True):
             self._forget()
             process = self._begin(whole=whole)
-            self.seconds[whole] = _watch(process)
+            self.seconds[whole] = watch(process)
             self._finish(process, "an undisturbed build")
             self.files[whole] = _files(self.out)
             self.room = self.room or _used(self.store.results)
@@ -246,12 +180,6 @@ class Crash:
             f"{self.seconds[False]:.0f} CPU s, {len(self.files[False])} files; {len(self.results)} results"
         )
 
-    def _fill(self, store: Store) -> None:
-        """Put what is downloaded into a store that has none of it."""
-        for digest, file in self.downloads.items():
-            store.path(digest).parent.mkdir(exist_ok=True)
-            shutil.copyfile(file, store.path(digest))
-
     @property
     def out(self) -> Path:
         """Where builds put their files."""
@@ -260,19 +188,9 @@ class Crash:
     def _start(
         self, out: Path, *, whole: bool, store: Path, offline: bool, variables: Mapping[str, str]
     ) -> "subprocess.Popen[bytes]":
-        argv = [
-            sys.executable,
-            "-P",
-            "-m",
-            "assembler",
-            "build",
-            str(self.recipe),
-            "--out",
-            str(out),
-            "--store",
-            str(store),
-        ]
-        argv += ["--quiet", *([] if whole else ["--skip", "rootfs"]), *(["--offline"] if offline else [])]
+        argv = [sys.executable, "-P", "-m", "assembler", "build", str(self.recipe)]
+        argv += ["--out", str(out), "--store", str(store), "--quiet"]
+        argv += [*([] if whole else ["--skip", "rootfs"]), *(["--offline"] if offline else [])]
         with self.log.open("ab") as log:
             return subprocess.Popen(
                 argv, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=os.environ | variables
@@ -330,7 +248,7 @@ class Crash:
         while killed < wanted:
             process = self._begin(whole=whole, offline=not downloads)
             moment = self.chance.uniform(0, left)
-            spent = _watch(process, moment)
+            spent = watch(process, moment)
             process.kill()
             if not process.wait():  # it was quicker
                 if killed:
@@ -344,7 +262,7 @@ class Crash:
             killed += 1
             alone = self.chance.random() < 1 / 2
             if not alone:
-                _kill_orphans()
+                kill_orphans()
             _say(f"    killed {'alone' if alone else 'with all it started'} after {spent:.1f} s: {self._left()}")
             self._check(f"round {index}", self.store)
             # What the killed build has done need not be done again, but every build has to start.
@@ -358,7 +276,7 @@ class Crash:
         """What a killed build has left, in words."""
         unfinished, incoming = (len(list((self.store.root / name).glob("*"))) for name in ("tmp", "downloads"))
         results = len(list(self.store.results.glob("*/*")))
-        return f"{results} results, {unfinished} unfinished, {incoming} partial downloads, {_reap()} orphans"
+        return f"{results} results, {unfinished} unfinished, {incoming} partial downloads, {reap()} orphans"
 
     def _check(self, what: str, store: Store) -> None:
         """See that all that counts in a store is right."""
@@ -373,10 +291,10 @@ class Crash:
         for directory in ("tmp", "downloads"):
             self._tell(what, [f"{path} was left" for path in (store.root / directory).glob("*")])
         end = time.monotonic() + ORPHANS_END
-        while _reap() and time.monotonic() < end:
+        while reap() and time.monotonic() < end:
             time.sleep(0.05)
-        self._tell(what, [f"process {child} still runs" for child in _children(os.getpid())])
-        _kill_orphans()
+        self._tell(what, [f"process {child} still runs" for child in children(os.getpid())])
+        kill_orphans()
 
     def _pair(self, index: int) -> None:
         """Two builds at the same time."""
@@ -404,7 +322,7 @@ class Crash:
         subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={downloads + free}", "tmpfs", place], check=True)
         try:
             store = Store(place / "store")
-            self._fill(store)
+            put(self.downloads, store)
             process = self._begin(whole=False, store=store)
             process.wait()
             said = self.log.read_text(errors="replace")

@@ -18,16 +18,8 @@ from assembler.errors import AssembleError, Problems
 from assembler.lockfile.toml import parse_lock
 from assembler.recipe.load import load as load_recipe
 from assembler.store.objects import Store, sha256_of
-from tests.proofs.reference import (
-    NoReference,
-    Reference,
-    compute,
-    contents_of,
-    entries_of_directory,
-    entries_of_tree,
-    in_order,
-    judge,
-)
+from tests.proofs.comparison import contents_of, entries_of_directory, entries_of_tree, judge
+from tests.proofs.reference import NoReference, Reference, compute, in_order
 from tests.support.command import arguments
 
 

@@ -20,11 +20,10 @@ from pathlib import Path
 
 from assembler.audit.environments import NOBODY, YEAR
 from assembler.cli import environment
-from assembler.lockfile.toml import read_lock
-from assembler.recipe.load import load
 from assembler.store.objects import Store, sha256_of
-from tests.http_server import Server, running, serve_packages
+from tests.http_server import Server, running
 from tests.support.command import ROOT, arguments
+from tests.support.downloads import lock_of, serve_packages
 
 GIT = "/usr/bin/git"
 FAKETIME = "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1"
@@ -124,16 +123,14 @@ def main() -> int:
         parser.error("only root can be somebody else")
     if not Path(FAKETIME).exists():
         parser.error("libfaketime is missing (Debian: faketime)")
-    loaded = load(ROOT / wishes.recipe)
+    recipe = ROOT / wishes.recipe
     subprocess.run([ROOT / "scripts/assemble", wishes.recipe, "--quiet", "--out", "out"], cwd=ROOT, check=True)
-    lock = read_lock(loaded.lock_path)
-    assert lock is not None
     first: dict[str, str] = {}
     wrong = 0
     with running() as server, tempfile.TemporaryDirectory(dir=wishes.work, prefix="assemble-reproduce-") as name:
         work = Path(name)
         work.chmod(0o755)
-        serve_packages(server, lock, Store(environment.read().store))
+        serve_packages(server, lock_of(recipe), Store(environment.read().store))
         for builder in builders(wishes.pythons):
             found = build(builder, wishes.recipe, work, server)
             first = first or found

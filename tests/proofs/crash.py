@@ -98,6 +98,14 @@ def _files(directory: Path) -> dict[str, str]:
     return {str(path.relative_to(directory)): sha256_of(path) for path in directory.rglob("*") if path.is_file()}
 
 
+def _remove(path: Path) -> None:
+    """Remove a file, or a directory with all that it holds."""
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink()
+
+
 def _wrong_objects(store: Store) -> Iterator[str]:
     for path in (store.root / "objects").rglob("*"):
         if path.is_file() and (path != store.path(path.name) or sha256_of(path) != path.name):
@@ -228,7 +236,7 @@ class Crash:
         shutil.rmtree(self.out, ignore_errors=True)
         for path in self.store.results.glob("*/*"):
             if not some or self.chance.random() < 1 / 2:
-                shutil.rmtree(path)
+                _remove(path)
         if downloads:
             for digest in self.downloads:
                 if not some or self.chance.random() < 1 / 2:

@@ -85,8 +85,11 @@ class Settings:
 
 
 def read_scripts(folder: Path) -> dict[str, bytes]:
-    """The files of `folder` (``initramfs/``) by path below it, as :func:`compose` takes them."""
-    paths = sorted(path for path in folder.rglob("*") if path.is_file())
+    """The scripts in `folder` (``initramfs/``) by path below it, as :func:`compose` takes them.
+
+    What an editor leaves beside them is none.
+    """
+    paths = sorted(path for path in (folder / "init", *folder.glob("lib/[!.#]*.sh")) if path.is_file())
     if not paths:
         raise InitrdError("the scripts of the initramfs are missing", where=Place(file=str(folder)))
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from assembler.audit import provenance
 from assembler.boot.live import live_boot
+from assembler.carried import INITRAMFS
 from assembler.debian.sources import archives, parse_sources
 from assembler.debian.unpack import unpack
 from assembler.errors import AssembleError, Place
@@ -42,17 +43,10 @@ PRIVATE = (f"/{SQUASHFS_PATH}", f"{contents.FOLDER}/rootfs.zst", f"{contents.REC
 image was made. Whoever has the ISO itself can read all of it."""
 
 
-def scripts_folder() -> Path:
-    """The folder ``initramfs/``: inside an installed package, or at the top of a checkout."""
-    package = Path(__file__).parent.parent
-    installed = package / "initramfs"
-    return installed if installed.is_dir() else package.parent / "initramfs"
-
-
 def initrd_step(inputs: Inputs, kernel: KernelLayer) -> Step:
     """The initramfs: the packages of the `initrd` role, the files of initramfs/, and modules of `kernel`."""
     recipe, epoch, store = inputs.recipe.livecd, inputs.epoch, inputs.store
-    scripts = initrd.read_scripts(scripts_folder())
+    scripts = initrd.read_scripts(INITRAMFS)
 
     def make(folder: Path) -> None:
         release = facts(kernel.step.result(store))["release"]

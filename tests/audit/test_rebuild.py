@@ -10,7 +10,7 @@ from assembler.audit.image import Image, ImageError
 from assembler.audit.rebuild import load_own, take_out
 from assembler.audit.statements import REBUILD, rebuilt
 from assembler.lock.toml import read_lock
-from assembler.reading import OWN_RECIPES
+from assembler.carried import RECIPES
 from assembler.recipe.load import load
 from assembler.recipe.portable import portable
 from assembler.store.objects import Store, sha256_of
@@ -64,7 +64,7 @@ def test_files_of_whoever_rebuilds_are_not_taken(tmp_path: Path) -> None:
     (tmp_path / "secret").write_bytes(b"key")
     folder = tmp_path / "taken"
     folder.mkdir()
-    for source in ("../secret", str(tmp_path / "secret"), str(OWN_RECIPES / "livecd.toml")):
+    for source in ("../secret", str(tmp_path / "secret"), str(RECIPES / "livecd.toml")):
         (folder / "recipe.toml").write_text(RECIPE.replace('"motd"', f'"{source}"'))
         with pytest.raises(ImageError, match="names a file that is not on the image"):
             load_own(folder / "recipe.toml")

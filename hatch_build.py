@@ -13,8 +13,8 @@ from typing import Any
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 PACKAGE = "assembler"
-CARRIED = ("recipes", "initramfs")
-"""Folders that a wheel has inside the package."""
+CARRIED = ("recipes/", "initramfs/", "NOTICE")
+"""What a wheel has inside the package."""
 _LEFT_OUT = (".ci/", ".github/", "tests/")
 """What an sdist has no use for: it is there to be built from."""
 
@@ -33,7 +33,7 @@ class Files(BuildHookInterface[Any]):
                     build_data["force_include"][str(root / name)] = name
             elif name.startswith(f"{PACKAGE}/"):
                 build_data["force_include"][str(root / name)] = name
-            elif name.startswith(tuple(f"{folder}/" for folder in CARRIED)):
+            elif name.startswith(CARRIED):
                 build_data["force_include"][str(root / name)] = f"{PACKAGE}/{name}"
 
 

@@ -11,33 +11,37 @@ from pathlib import Path
 PACKAGE = Path(__file__).resolve().parent
 """The package itself, in a checkout or where it is installed."""
 
-_FOLDERS = ("recipes", "initramfs")
+_BESIDE = ("recipes", "initramfs", "NOTICE")
+"""What comes along."""
 _KINDS = frozenset({".asc", ".css", ".py", ".service", ".toml", ""})
 """Ends of names of what the package is made of; see tests/package/ for that they are all."""
 
 
-def folder(name: str, package: Path = PACKAGE) -> Path:
-    """Where the folder `name` is that comes along with `package`: inside it, else beside it, as in a checkout."""
+def place(name: str, package: Path = PACKAGE) -> Path:
+    """Where `name` is, which comes along with `package`: inside it, else beside it, as in a checkout."""
     inside = package / name
-    return inside if inside.is_dir() else package.parent / name
+    return inside if inside.exists() else package.parent / name
 
 
-RECIPES = folder("recipes")
+RECIPES = place("recipes")
 """The recipes, with the files that they name."""
-INITRAMFS = folder("initramfs")
+INITRAMFS = place("initramfs")
 """The init script and its parts."""
+NOTICE = place("NOTICE")
+"""Licences, in words."""
 
 
 def code(package: Path = PACKAGE) -> Iterator[tuple[str, Path]]:
     """The files that the assembler itself is made of, by their path in the package, sorted.
 
     They are the same in a checkout, and wherever it is installed: without what Python, an editor or somebody's work
-    leaves there, and without the folders that come along, whose files are inputs of the steps that use them.
+    leaves there, and without what comes along, which is an input of the steps that use it.
     """
     found = {}
     for top, folders, files in os.walk(package):
         if Path(top) == package:
-            folders[:] = [each for each in folders if each not in _FOLDERS]
+            for names in (folders, files):
+                names[:] = [each for each in names if each not in _BESIDE]
         folders[:] = [each for each in folders if each.isidentifier() and each != "__pycache__"]
         for name in files:
             path = Path(top, name)

@@ -1,7 +1,7 @@
 """Files that come along with the assembler, by name: ``builtin:livecd.toml`` is the same in a checkout and installed.
 
-Wherever a recipe or its reader names a file, this can stand: on the command line, in ``extends``, and for the files that
-a recipe takes (``builtin:cloud-init/kubeadm-init.yaml``). The lock of such a recipe is in the working folder.
+Such a name can stand wherever a recipe is named, on the command line or in ``extends``, and for the files that a recipe
+takes (``builtin:cloud-init/kubeadm-init.yaml``). The lock of a recipe that comes along is in the working folder.
 """
 
 import os

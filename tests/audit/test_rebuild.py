@@ -9,8 +9,8 @@ from assembler.audit.compare import compare
 from assembler.audit.image import Image, ImageError
 from assembler.audit.rebuild import load_own, take_out
 from assembler.audit.statements import REBUILD, rebuilt
-from assembler.lock.toml import read_lock
 from assembler.carried import RECIPES
+from assembler.lock.toml import read_lock
 from assembler.recipe.load import load
 from assembler.recipe.portable import portable
 from assembler.store.objects import Store, sha256_of

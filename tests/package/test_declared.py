@@ -14,6 +14,9 @@ UNTYPED = {"types-pyyaml", "types-requests"}
 PROGRAMS = {"pytest-xdist", "ruff", "uv", "pex", "mypy"}
 """Distributions that are run, not imported."""
 
+PINNED = r"^(\S+)==\S+(?: ; [^\\\n]+)? \\\n((?:    --hash=sha256:[0-9a-f]{64}(?: \\)?\n)+)"
+"""A requirement with its digests."""
+
 
 def canonical(name: str) -> str:
     """PEP 503."""
@@ -67,6 +70,6 @@ def test_every_requirement_is_pinned_with_hashes_and_no_address() -> None:
     for name, wanted in (("requirements.txt", ["run"]), ("requirements-dev.txt", ["run", "dev"])):
         text = (ROOT / name).read_text("ascii")
         assert "://" not in text
-        entries = re.findall(r"^(\S+)==\S+(?: ; [^\\\n]+)? \\\n((?:    --hash=sha256:[0-9a-f]{64}(?: \\)?\n)+)", text, re.M)
+        entries = re.findall(PINNED, text, re.MULTILINE)
         assert sum(entry[1].count("\n") + 1 for entry in entries) == text.count("\n")
         assert {each for kind in wanted for each in declared(project()[kind])} <= {entry[0] for entry in entries}

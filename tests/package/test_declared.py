@@ -11,7 +11,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 UNTYPED = {"types-pyyaml", "types-requests"}
 """Distributions that only mypy reads."""
-PROGRAMS = {"pytest-xdist", "ruff", "uv", "pex", "mypy"}
+PROGRAMS = {"mypy", "pex", "pip", "pytest-xdist", "ruff", "uv"}
 """Distributions that are run, not imported."""
 
 PINNED = r"^(\S+)==\S+(?: ; [^\\\n]+)? \\\n((?:    --hash=sha256:[0-9a-f]{64}(?: \\)?\n)+)"

@@ -119,6 +119,7 @@ def with_pip(project: Path, wheels: Path, folder: Path) -> Path:
     run(interpreter(), "-I", "-m", "venv", "--without-pip", folder)
     python = folder / "bin/python"
     run(*module("pip"), "--python", python, "install", "--no-index", "--find-links", wheels, "--no-compile", project)
+    own(folder)  # so that Python keeps what it compiles
     return folder / "bin/assemble"
 
 
@@ -131,6 +132,7 @@ def with_uv(project: Path, wheels: Path, folder: Path) -> Path:
         UV_TOOL_BIN_DIR=str(folder / "bin"),
         UV_CACHE_DIR=str(folder / "cache"),
     )
+    own(folder)
     return folder / "bin/assemble"
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Annotated
 
 from assembler.boot.live import live_boot
+from assembler.carried import INITRAMFS
 from assembler.debian.sources import archives, parse_sources
 from assembler.debian.unpack import unpack
 from assembler.errors import AssembleError, Place
@@ -54,13 +55,6 @@ PRIVATE = (
 image was made. Whoever has the ISO itself can read all of it."""
 
 
-def scripts_directory() -> Path:
-    """The directory ``initramfs/``: inside an installed package, or at the top of a checkout."""
-    package = Path(__file__).parent.parent
-    installed = package / "initramfs"
-    return installed if installed.is_dir() else package.parent / "initramfs"
-
-
 def _of_settings(settings: initrd.Settings) -> dict[str, str]:
     return {f"livecd.{name}": digest(value=one) for name, one in dataclasses.asdict(settings).items()}
 
@@ -94,7 +88,7 @@ def initrd_step(context: BuildContext, kernel: KernelLayer) -> Step:
     declared = _Initrd(
         kernel=kernel,
         settings=initrd.Settings(label=recipe.label, state=recipe.state, state_label=recipe.state_label),
-        scripts=initrd.read_scripts(scripts_directory()),
+        scripts=initrd.read_scripts(INITRAMFS),
         packages=context.lock.role("initrd"),
         epoch=context.epoch,
         libraries=context.writers(*libraries.ZSTD),

@@ -22,9 +22,9 @@ from assembler.debian.unpack import unpack
 from assembler.debian.version import compare
 from assembler.errors import AssembleError, Place, Problems
 from assembler.layers.context import BuildContext, Means
-from assembler.layers.declared import Counts, Epoch, counted, data, packages, secret_data, value
+from assembler.layers.declared import Counts, Epoch, counted, packages, value
 from assembler.layers.module_indexes import cached_depmod
-from assembler.layers.step import FACTS, LayerName, Step, of_table, of_values
+from assembler.layers.step import FACTS, LayerName, Step, of_files, of_table, of_values
 from assembler.lockfile.model import LockedPackage
 from assembler.progress import SILENT, Reporter
 from assembler.recipe.document import RecipeError
@@ -82,6 +82,7 @@ def extent(tree: Tree) -> dict[str, int]:
     return {"paths": sum(1 for _ in tree.walk()), "bytes": size}
 
 
+_of_files = partial(of_files, "rootfs")
 _ELSEWHERE = frozenset(["rootfs.packages", "rootfs.recommends", "rootfs.rules", "rootfs.root_password"])
 """Keys of the table that are no inputs as such: the lock has the packages, files have the rules, and passwords are
 secrets."""
@@ -116,8 +117,8 @@ class _Composed:
     """The recipe's root file system."""
 
     recipe: Annotated[RootfsRecipe, Counts(recipe_inputs, secret=recipe_secrets)]
-    files: Annotated[Mapping[str, bytes], data("file of {}")]
-    private: Annotated[Mapping[str, bytes], secret_data("file of {}")]
+    files: Annotated[Mapping[str, bytes], Counts(_of_files)]
+    private: Annotated[Mapping[str, bytes], Counts(secret=_of_files)]
     packages: Annotated[tuple[LockedPackage, ...], packages("package")]
     architecture: Annotated[str, value("architecture")]
     epoch: Epoch

@@ -20,6 +20,7 @@ from assembler.cli.session import Session
 from assembler.debian.fetch import fetch_packages
 from assembler.errors import AssembleError, Place
 from assembler.image.manifest import Layers
+from assembler.image.names import MANIFEST
 from assembler.layers.build import build, former
 from assembler.layers.explain import explain
 from assembler.layers.inputs import Inputs
@@ -82,7 +83,7 @@ def build_recipe(current: Session, wishes: Wishes) -> None:
     for artifact in manifest.artifacts:
         files.append({"path": str(out / artifact.name), "size": artifact.size, "sha256": artifact.sha256})
         current.say(f"{artifact.sha256}  {out / artifact.name}")
-    current.reporter.result({"files": files, "manifest": str(out / "manifest.json")})
+    current.reporter.result({"files": files, "manifest": str(out / MANIFEST)})
 
 
 def require_empty(out: Path) -> None:

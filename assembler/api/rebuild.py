@@ -11,13 +11,11 @@ from assembler.audit.rebuild import load_own, require_no_compiling, take_out
 from assembler.audit.statements import rebuilt
 from assembler.audit.withheld import give_back
 from assembler.cli.session import Session
+from assembler.image.names import ISO, REBUILT
 from assembler.image.provenance import text
 from assembler.layers.build import build
-from assembler.layers.livecd import ISO
 from assembler.store.objects import sha256_of
 from assembler.tools.trust import hand_on
-
-STATEMENT = "rebuild.json"
 
 
 def rebuild_image(current: Session, path: Path, out: Path, *, offline: bool, allow_compile: bool = False) -> bool:
@@ -43,7 +41,7 @@ def rebuild_image(current: Session, path: Path, out: Path, *, offline: bool, all
     before, after = sha256_of(path), sha256_of(out / ISO)
     found = None if before == after else compare(path, out / ISO, reporter=current.reporter)
     document = rebuilt(image, before, after, inputs.lock, found)
-    (out / STATEMENT).write_bytes(text(document))
+    (out / REBUILT).write_bytes(text(document))
     if found is None:
         current.say(f"{path}: built again, byte by byte the same: {after}")
     else:

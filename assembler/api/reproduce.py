@@ -18,12 +18,12 @@ from assembler.audit.statements import audited
 from assembler.cli.session import Session
 from assembler.errors import AssembleError
 from assembler.image.manifest import Layers, artifacts, read_layers
+from assembler.image.names import REPRODUCED
 from assembler.image.provenance import text
 from assembler.layers.inputs import Inputs
 from assembler.recipe.load import load
 from assembler.tools.trust import hand_on
 
-STATEMENT = "audit.json"
 _SHOWN = 20
 """Lines of a build that failed."""
 
@@ -58,7 +58,7 @@ def audit_recipe(current: Session, recipe: Path, args: dict[str, str], out: Path
         unvaried=unvaried,
         recorded=other,
     )
-    (out / STATEMENT).write_bytes(text(document))
+    (out / REPRODUCED).write_bytes(text(document))
     _tell(current, inputs, built, found, other)
     if not found:
         shutil.rmtree(sides[1])

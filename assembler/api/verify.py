@@ -10,14 +10,13 @@ from assembler.audit.image import LARGEST_DOCUMENT, Image
 from assembler.audit.verify import Verified, verify
 from assembler.cli.session import Session
 from assembler.errors import AssembleError, Place
-from assembler.image import contents
-from assembler.layers import bill
+from assembler.image.names import CYCLONEDX, ISO_CONTENTS, ISO_PROVENANCE, SPDX
 from assembler.lockfile.toml import read_lock
 
 DOCUMENTS = {
-    "cyclonedx": f"{contents.DIRECTORY}/{bill.CYCLONEDX}",
-    "spdx": f"{contents.DIRECTORY}/{bill.SPDX}",
-    "provenance": contents.PROVENANCE,
+    "cyclonedx": f"{ISO_CONTENTS}/{CYCLONEDX}",
+    "spdx": f"{ISO_CONTENTS}/{SPDX}",
+    "provenance": ISO_PROVENANCE,
 }
 """Where an image has what it says of itself."""
 

@@ -11,8 +11,8 @@ from assembler import __version__
 from assembler.audit.compare import Comparison
 from assembler.audit.image import Image
 from assembler.audit.recorded import Mismatch
-from assembler.image import contents
 from assembler.image.manifest import Layers, artifacts
+from assembler.image.names import ISO_RECIPE
 from assembler.image.provenance import STATEMENT
 from assembler.lockfile.model import Lock
 from assembler.recipe.portable import RECIPE
@@ -29,7 +29,7 @@ def rebuilt(image: Image, sha256: str, again: str, lock: Lock, found: Comparison
     """
     listed = image.index["files"]
     inputs = {
-        "recipe": f"{contents.RECIPE_DIRECTORY}/{RECIPE}",
+        "recipe": f"{ISO_RECIPE}/{RECIPE}",
         "lock": image.lock_path,
     }
     return _statement(

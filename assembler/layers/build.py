@@ -4,19 +4,17 @@ import hashlib
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 
-from assembler.image.manifest import FILE, Layers, Made, Manifest, read_layers
+from assembler.image.manifest import Layers, Made, Manifest, read_layers
+from assembler.image.names import FACTS, MANIFEST, PROVENANCE, LayerName
 from assembler.layers.inputs import Inputs
 from assembler.layers.livecd import built_from
 from assembler.layers.outputs import Outputs, outputs
 from assembler.layers.plan import plan
 from assembler.layers.record import known, remember, still_there, unknown
 from assembler.layers.selection import selected
-from assembler.layers.step import FACTS, LayerName, Published, Step, facts, published
+from assembler.layers.step import Published, Step, facts, published
 from assembler.progress import SILENT, Reporter
 from assembler.store.objects import Store
-
-PROVENANCE = "provenance.json"
-"""What all outputs were built from: see image/provenance.py."""
 
 
 def build(inputs: Inputs, out: Path, *, only: Collection[str] = (), skip: Collection[str] = ()) -> Manifest:
@@ -62,14 +60,14 @@ def bring_up_to_date(
     done: dict[LayerName, dict[str, Made]] = {layer: dict(steps) for layer, steps in known(left, store).items()}
     if names := unknown(left, done):
         reporter.warn(
-            f"this store has not made {', '.join(names)}, whatever manifest.json says: the manifest leaves them out"
+            f"this store has not made {', '.join(names)}, whatever {MANIFEST} says: the manifest leaves them out"
         )
     with outputs(out) as made:
         for step in steps:
             if step.layer in layers:
                 done.setdefault(step.layer, {})[step.name] = _done(step, told[step.label], made, store)
         result = manifest(done)
-        for name, data in {**also(result), FILE: result.json()}.items():
+        for name, data in {**also(result), MANIFEST: result.json()}.items():
             made.path(name).write_bytes(data)
     return result
 

@@ -16,12 +16,12 @@ import click
 
 from assembler import __version__
 from assembler.cli import environment, rendering
-from assembler.cli.audit import audit
 from assembler.cli.build import build
 from assembler.cli.check import check
 from assembler.cli.diff import diff
 from assembler.cli.lock import lock
 from assembler.cli.rebuild import rebuild
+from assembler.cli.reproduce import reproduce
 from assembler.cli.run import run
 from assembler.cli.sbom import sbom
 from assembler.cli.schema import schema
@@ -30,6 +30,8 @@ from assembler.errors import AssembleError
 from assembler.printable import printable_lines
 
 INTERRUPTED, TERMINATED = 130, 143
+ALIASES = {"audit": "reproduce"}
+"""Former names of commands."""
 
 
 class Assemble(click.Group):
@@ -37,6 +39,8 @@ class Assemble(click.Group):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Put ``build`` before anything that names no command and asks for nothing of the group."""
+        if args and args[0] in ALIASES:
+            args = [ALIASES[args[0]], *args[1:]]
         own = {name for parameter in self.get_params(ctx) for name in parameter.opts}
         if args and args[0] not in self.commands and args[0] not in own:
             args = ["build", *args]
@@ -71,7 +75,7 @@ def cli() -> None:
     """
 
 
-for _command in (build, run, lock, check, schema, verify, diff, rebuild, audit, sbom):
+for _command in (build, run, lock, check, schema, verify, diff, rebuild, reproduce, sbom):
     cli.add_command(_command)
 
 

@@ -5,22 +5,23 @@ import dataclasses
 import functools
 import re
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
 from assembler.cli import environment, rendering
-from assembler.cli.configuration import read_routes
 from assembler.cli.progress import Base, JsonReporter, LineReporter, TerminalReporter, ascii_json
 from assembler.errors import AssembleError
 from assembler.printable import printable, printable_lines
 from assembler.recipe.given import Arguments
-from assembler.store.objects import Store
-from assembler.store.transport import Transport
+from assembler.store.routes import NO_ROUTES
+
+if TYPE_CHECKING:
+    from assembler.api import RecipeFile, Workspace
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -37,18 +38,33 @@ class Session:
     allow_read: tuple[Path, ...] = ()
     """What a recipe may read, as :func:`assembler.recipe.load.load` takes it."""
 
-    def store(self) -> Store:
-        """The user's store; raises StoreError when others could have changed it, unless the user trusts them."""
-        settings = self.settings
-        return Store(settings.store, reporter=self.reporter, trust=settings.trust_store, patience=settings.lock_timeout)
+    def workspace(self, *, offline: bool = False) -> "Workspace":
+        """What the user's environment and options are to the work."""
+        from assembler.api import Workspace  # noqa: PLC0415  slow; --help need not wait
+        from assembler.cli.configuration import read_routes, read_tool_source  # noqa: PLC0415  the same
 
-    def transport(self, *, offline: bool) -> Transport:
-        """The way to the network, by the user's own routes."""
         settings = self.settings
-        if offline or settings.configuration is None:
-            return Transport(offline=offline, reporter=self.reporter)
-        routes = read_routes(settings.configuration, settings.values, required=settings.configured)
-        return Transport(reporter=self.reporter, routes=routes)
+        path, required = settings.configuration, settings.configured
+        return Workspace(
+            store=settings.store,
+            trust_store=settings.trust_store,
+            patience=settings.lock_timeout,
+            offline=offline,
+            mirror=settings.mirror,
+            snapshots=settings.snapshots,
+            routes=lambda: read_routes(path, settings.values, required=required) if path else NO_ROUTES,
+            tool_source=lambda: read_tool_source(path, required=required),
+            search=settings.search,
+            jobs=settings.jobs,
+            architecture=settings.architecture,
+            reporter=self.reporter,
+        )
+
+    def recipe(self, path: Path, args: Mapping[str, str]) -> "RecipeFile":
+        """A recipe with its arguments, and what the user lets it read."""
+        from assembler.api import RecipeFile  # noqa: PLC0415  slow; --help need not wait
+
+        return RecipeFile(path=path, args=args, project=self.project, allow_read=self.allow_read)
 
     def say(self, text: str) -> None:
         """A line of the command's result, for people; printable, whatever is in it."""
@@ -217,7 +233,7 @@ def session(
     project: Path | None = None,
     allow_read: Sequence[Path] = (),
 ) -> Iterator[Session]:
-    """The surroundings of a command's work; its reporter is told of the error that ends it."""
+    """What a command has around its work; its reporter is told of the error that ends it."""
     settings = dataclasses.replace(environment.read(store), trust_store=trust_store)
     if jobs:
         settings = dataclasses.replace(settings, jobs=jobs)

@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from assembler.cli import session
+from assembler.api import workspace
 from assembler.cli.main import call
 from assembler.lockfile.model import Lock, LockedPackage
 from assembler.lockfile.toml import read_lock, write_lock
@@ -130,7 +130,7 @@ class Liar:
         made = functools.partial(
             Transport, attempts=attempts, backoff=0.01, connect_timeout=min(seconds, 0.2), stall_timeout=seconds
         )
-        self._patch.setattr(session, "Transport", made)
+        self._patch.setattr(workspace, "Transport", made)
 
     def lies(self, path: str, manner: Callable[[Handler, bytes], None]) -> None:
         """From now on `path` is answered so; an index is not there under another name."""

@@ -25,8 +25,8 @@ from assembler.hostfile import open_image
 from assembler.image import contents
 from assembler.image.names import INITRD, ISO, ISO_INDEX, ISO_INITRD, ISO_KERNEL, ISO_SQUASHFS, KERNEL, listing_path
 from assembler.lock.changes import changes, describe
+from assembler.lockfile.errors import LockError
 from assembler.lockfile.model import Lock, LockedBuild, LockedOutput
-from assembler.lockfile.toml import LockError
 from assembler.progress import SILENT, Reporter
 from assembler.store.objects import sha256_of
 from assembler.tree import digest

@@ -10,9 +10,10 @@ from assembler.errors import AssembleError
 from assembler.lock.files import lock_files
 from assembler.lockfile.toml import format_lock
 from assembler.lockfile.wanted import WantedFile
+from assembler.store.download import TransportError
 from assembler.store.objects import Store
 from assembler.store.routes import NO_ROUTES, Login, Routes
-from assembler.store.transport import Transport, TransportError
+from assembler.store.transport import Transport
 from assembler.tools.source import built_in
 from tests.debian.archives import source
 from tests.http_server import Handler, Server

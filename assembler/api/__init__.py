@@ -27,6 +27,9 @@ from assembler.errors import AssembleError, Place, Problems
 from assembler.image.manifest import Artifact, Manifest
 from assembler.layers.explain import Explanation
 from assembler.progress import Reporter, Step
+from assembler.store.routes import Login, Routes
+from assembler.tools.source import ToolSource
+from assembler.tools.source import of_user as tool_source
 
 __all__ = [
     "Artifact",
@@ -41,6 +44,7 @@ __all__ = [
     "Explanation",
     "LockOptions",
     "LockResult",
+    "Login",
     "MachineOptions",
     "Manifest",
     "Place",
@@ -49,8 +53,10 @@ __all__ = [
     "RecipeFile",
     "Reporter",
     "ReproduceResult",
+    "Routes",
     "RunResult",
     "Step",
+    "ToolSource",
     "Verdict",
     "Verification",
     "Workspace",
@@ -64,5 +70,6 @@ __all__ = [
     "rebuild",
     "reproduce",
     "run",
+    "tool_source",
     "verify",
 ]

@@ -3,25 +3,31 @@
 import contextlib
 import dataclasses
 import functools
+import logging
+import platform
 import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
+from assembler import __version__
 from assembler.cli import environment, rendering
+from assembler.cli.debug import debugging
 from assembler.cli.progress import Base, JsonReporter, LineReporter, TerminalReporter, ascii_json
 from assembler.errors import AssembleError
 from assembler.printable import printable, printable_lines
 from assembler.recipe.given import Arguments
-from assembler.store.routes import NO_ROUTES
+from assembler.store.routes import NO_ROUTES, Routes
 
 if TYPE_CHECKING:
     from assembler.api import RecipeFile, Workspace
+
+_LOG = logging.getLogger(__name__)
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -37,6 +43,8 @@ class Session:
     project: Path | None = None
     allow_read: tuple[Path, ...] = ()
     """What a recipe may read, as :func:`assembler.recipe.load.load` takes it."""
+    hidden: set[str] = field(default_factory=set, repr=False)
+    """Secrets, as far as they are known: what is logged does not show them."""
 
     def workspace(self, *, offline: bool = False) -> "Workspace":
         """What the user's environment and options are to the work."""
@@ -45,6 +53,13 @@ class Session:
 
         settings = self.settings
         path, required = settings.configuration, settings.configured
+
+        def routes() -> Routes:
+            found = read_routes(path, settings.values, required=required) if path else NO_ROUTES
+            self.hidden.update(*((login.password, login.token, login.header) for login in found.logins.values()))
+            self.hidden.discard("")
+            return found
+
         return Workspace(
             store=settings.store,
             trust_store=settings.trust_store,
@@ -52,7 +67,7 @@ class Session:
             offline=offline,
             mirror=settings.mirror,
             snapshots=settings.snapshots,
-            routes=lambda: read_routes(path, settings.values, required=required) if path else NO_ROUTES,
+            routes=routes,
             tool_source=lambda: read_tool_source(path, required=required),
             search=settings.search,
             jobs=settings.jobs,
@@ -64,6 +79,8 @@ class Session:
         """A recipe with its arguments, and what the user lets it read."""
         from assembler.api import RecipeFile  # noqa: PLC0415  slow; --help need not wait
 
+        shown = args.open if isinstance(args, Arguments) else frozenset(args)
+        self.hidden.update(value for name, value in args.items() if name not in shown)
         return RecipeFile(path=path, args=args, project=self.project, allow_read=self.allow_read)
 
     def say(self, text: str) -> None:
@@ -88,6 +105,9 @@ class Session:
 def options(command: Command) -> Command:
     """Add the options that every command has; they arrive as keyword arguments for `session`."""
     for option in (
+        click.option(
+            "--debug", is_flag=True, help="Log on standard error what is asked, decided and reused; no secrets."
+        ),
         click.option("-v", "--verbose", is_flag=True, help="Also show what is being worked on."),
         click.option("-q", "--quiet", is_flag=True, help="Show warnings and errors only."),
         click.option("--json", "as_json", is_flag=True, help="Print events as JSON, one a line, on standard output."),
@@ -227,6 +247,7 @@ def session(
     as_json: bool,
     quiet: bool,
     verbose: bool,
+    debug: bool = False,
     store: Path | None = None,
     trust_store: bool = False,
     jobs: int | None = None,
@@ -237,10 +258,20 @@ def session(
     settings = dataclasses.replace(environment.read(store), trust_store=trust_store)
     if jobs:
         settings = dataclasses.replace(settings, jobs=jobs)
-    with _reporter(settings, as_json=as_json, quiet=quiet, verbose=verbose) as reporter:
+    hidden: set[str] = set()
+    with (
+        debugging(hidden, wanted=debug),
+        _reporter(settings, as_json=as_json, quiet=quiet, verbose=verbose, debug=debug) as reporter,
+    ):
+        _LOG.debug("assembler %s, Python %s, store %s", __version__, platform.python_version(), settings.store)
         try:
             yield Session(
-                settings=settings, reporter=reporter, json=as_json, project=project, allow_read=tuple(allow_read)
+                settings=settings,
+                reporter=reporter,
+                json=as_json,
+                project=project,
+                allow_read=tuple(allow_read),
+                hidden=hidden,
             )
         except AssembleError as error:
             reporter.error(error)
@@ -253,11 +284,11 @@ def session(
             raise explained from error
 
 
-def _reporter(settings: environment.Settings, *, as_json: bool, quiet: bool, verbose: bool) -> Base:
+def _reporter(settings: environment.Settings, *, as_json: bool, quiet: bool, verbose: bool, debug: bool) -> Base:
     if as_json:
         return JsonReporter(sys.stdout)
     terminal = sys.stderr.isatty()
-    if quiet or not terminal or settings.dumb:
+    if quiet or debug or not terminal or settings.dumb:
         color = terminal if settings.color is None else settings.color
         return LineReporter(sys.stderr, quiet=quiet, verbose=verbose, color=color)
     from rich.console import Console  # noqa: PLC0415  a tenth of a second, for terminals only

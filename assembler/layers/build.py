@@ -1,6 +1,7 @@
 """The build: from a recipe and its lock to the files in the output directory, step by step."""
 
 import hashlib
+import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 
@@ -15,6 +16,8 @@ from assembler.layers.selection import selected
 from assembler.layers.step import Published, Step, facts, published
 from assembler.progress import SILENT, Reporter
 from assembler.store.objects import Store
+
+_LOG = logging.getLogger(__name__)
 
 
 def build(inputs: Inputs, out: Path, *, only: Collection[str] = (), skip: Collection[str] = ()) -> Manifest:
@@ -80,7 +83,10 @@ def former(inputs: Inputs, out: Path) -> Layers:
 def _done(step: Step, told: Published, made: Outputs, store: Store) -> Made:
     before = still_there(step, told, made.directory, store)
     if before is not None:
+        _LOG.debug("%s, key %s: unchanged in the output directory", step.label, told.key)
         return before
+    # The key that tells nothing of secrets.
+    _LOG.debug("%s, key %s: %s", step.label, told.key, "in the store" if step.cached(store) else "to be made")
     if not step.kept:
         step.make(made.staging)
         contents, about = {}, {}

@@ -14,6 +14,7 @@ after https; and it lies no further inside than the server that chose it (:mod:`
 user's routes name it.
 """
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -49,6 +50,8 @@ if TYPE_CHECKING:
     import requests
 
     from assembler.store.watch import Resolve, Session, Watch
+
+_LOG = logging.getLogger(__name__)
 
 
 T = TypeVar("T")
@@ -189,7 +192,10 @@ class Transport:
         same object, one fetches it and the other waits. The first that cannot be had ends all; raises
         :class:`TransportError`, or :class:`OfflineError` naming all that is missing or damaged.
         """
+        wants = list(wants)
         missing = {want.digest: want for want in wants if not store.sound(want.digest)}
+        for want in wants:
+            _LOG.debug("%s: %s", want.name, "to be fetched" if want.digest in missing else "in the store")
         damaged = [want for want in missing.values() if store.has(want.digest)]
         if self.offline and missing:
             raise OfflineError(
@@ -281,12 +287,16 @@ class Transport:
                     raise StoppedError
             for url in sorted(alive, key=lambda url: host_of(url) in self._unreachable):
                 try:
-                    return attempt(url)
+                    found = attempt(url)
                 except Failure as failure:
+                    _LOG.debug("%s: not from %s: %s", name, printable(url), failure.reason)
                     failures[url] = failure
                     if failure.unreachable:
                         with self._mutex:
                             self._unreachable.add(host_of(url))
+                else:
+                    _LOG.debug("%s: from %s", name, printable(url))
+                    return found
             alive = [url for url in alive if not failures[url].final]
             # A server that is not there is asked again only when nobody else is left.
             alive = [url for url in alive if not failures[url].unreachable] or alive
@@ -378,6 +388,7 @@ class Transport:
                     request.headers["Authorization"] = proof
                 return request
 
+            _LOG.debug("GET %s %s", printable(url), {**headers, **({"Authorization": "…"} if proof else {})})
             try:
                 with watch.waiting():
                     response = session.get(
@@ -399,6 +410,7 @@ class Transport:
             if failure := expired(watch):
                 response.close()
                 raise failure
+            _LOG.debug("%s: %s %s", printable(url), response.status_code, _shown(response.headers))
             return response
 
         if access is None or isinstance(access, Login):
@@ -412,6 +424,16 @@ class Transport:
             if access.challenged(url, challenge, proof):
                 return ask(access.authorization(url))
         return response
+
+
+_TOLD = ("Content-Length", "Content-Type", "Content-Range", "ETag", "Last-Modified", "Retry-After", "Server", "Via")
+"""Headers of answers that are logged; others may have secrets."""
+
+
+def _shown(headers: Mapping[str, str]) -> dict[str, str]:
+    """What may be told of the headers of an answer."""
+    shown = {name: headers[name] for name in _TOLD if name in headers}
+    return shown | ({"Location": printable(headers["Location"])} if "Location" in headers else {})
 
 
 def _measured(store: Store, want: Want) -> Want:

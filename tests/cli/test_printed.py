@@ -188,6 +188,7 @@ def test_there_is_no_other_way_out() -> None:
     assert found == {
         "cli/main.py": 3,  # wrong usage, by printable_lines; a word of our own; errors, by rendering.text
         "cli/progress.py": 1,  # lines, by printable
+        "cli/debug.py": 1,  # what is logged, by printable
         "cli/run.py": 1,  # a guest's console, by printable_lines
         "cli/schema.py": 1,  # a text of our own
         "cli/session.py": 4,  # results, by printable; documents; the streams of the reporters above

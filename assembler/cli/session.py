@@ -16,10 +16,9 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 import click
 
 from assembler import __version__
-from assembler.cli import environment, rendering
+from assembler.cli import environment
 from assembler.cli.debug import debugging
 from assembler.cli.progress import Base, JsonReporter, LineReporter, TerminalReporter, ascii_json
-from assembler.errors import AssembleError
 from assembler.printable import printable, printable_lines
 from assembler.recipe.given import Arguments
 from assembler.store.routes import NO_ROUTES, Routes
@@ -254,7 +253,7 @@ def session(
     project: Path | None = None,
     allow_read: Sequence[Path] = (),
 ) -> Iterator[Session]:
-    """What a command has around its work; its reporter is told of the error that ends it."""
+    """What a command has around its work; main.py tells of the error that ends it."""
     settings = dataclasses.replace(environment.read(store), trust_store=trust_store)
     if jobs:
         settings = dataclasses.replace(settings, jobs=jobs)
@@ -264,24 +263,14 @@ def session(
         _reporter(settings, as_json=as_json, quiet=quiet, verbose=verbose, debug=debug) as reporter,
     ):
         _LOG.debug("assembler %s, Python %s, store %s", __version__, platform.python_version(), settings.store)
-        try:
-            yield Session(
-                settings=settings,
-                reporter=reporter,
-                json=as_json,
-                project=project,
-                allow_read=tuple(allow_read),
-                hidden=hidden,
-            )
-        except AssembleError as error:
-            reporter.error(error)
-            raise
-        except OSError as error:
-            explained = rendering.from_os_error(error)
-            if explained is None:
-                raise
-            reporter.error(explained)
-            raise explained from error
+        yield Session(
+            settings=settings,
+            reporter=reporter,
+            json=as_json,
+            project=project,
+            allow_read=tuple(allow_read),
+            hidden=hidden,
+        )
 
 
 def _reporter(settings: environment.Settings, *, as_json: bool, quiet: bool, verbose: bool, debug: bool) -> Base:

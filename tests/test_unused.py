@@ -49,7 +49,8 @@ def read_in(statement: ast.stmt) -> Iterator[str]:
 def referred_to(name: str, tree: ast.Module, *, is_package: bool, known: Mapping[str, object]) -> Iterator[str]:
     """What a module refers to, as ``module.name``: its own names, imported ones, and those of imported modules."""
     local: dict[str, str] = {}
-    for node in ast.walk(tree):
+    nodes = list(ast.walk(tree))
+    for node in nodes:
         if isinstance(node, ast.Import):
             local |= {each.asname or each.name: each.name for each in node.names}
         elif isinstance(node, ast.ImportFrom):
@@ -60,7 +61,7 @@ def referred_to(name: str, tree: ast.Module, *, is_package: bool, known: Mapping
                 yield f"{base}.{each.name}"
                 if f"{base}.{each.name}" in known:
                     local[each.asname or each.name] = f"{base}.{each.name}"
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in local:
             yield f"{local[node.value.id]}.{node.attr}"
     for statement in tree.body:

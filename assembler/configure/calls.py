@@ -15,7 +15,7 @@ from assembler.programs.context import Machine
 from assembler.programs.file_tests import file_test
 from assembler.programs.inert import INERT, QUERIES
 from assembler.programs.options import UsageError
-from assembler.shell.residual import Scope, constant, is_duplication, truth, words
+from assembler.shell.residual import Scope, constant, is_duplication, truth, with_assignments, words
 from assembler.shell.syntax import AndOr, Block, Case, For, Function, Group, If, Pipeline, Simple, Statement
 
 Action = Callable[[Machine], int]
@@ -98,7 +98,7 @@ class _Compiler:
         actions: list[tuple[bool, Action]] = []
         for statement in block:
             actions.append((isinstance(statement, Simple), self.statement(statement, scope)))
-            scope = after(statement, scope)
+            scope = with_assignments(statement, scope)
 
         def run(machine: Machine) -> int:
             status = 0
@@ -342,16 +342,6 @@ def _looked_up(simple: Simple) -> str:
                         if name.replace("-", "").replace(".", "").isalnum():
                             return name
     return ""
-
-
-def after(statement: Statement, scope: Scope) -> Scope:
-    """The scope behind a statement: what it assigns, once and to a constant, is known from here on."""
-    if isinstance(statement, Simple) and not statement.words:
-        for name, value in statement.assignments:
-            known = constant(value, scope, assigned=True)
-            if name in scope.single and known is not None:
-                scope = scope.with_variable(name, known)
-    return scope
 
 
 def compile_block(block: Block, scope: Scope, budget: Budget | None = None) -> Action | None:

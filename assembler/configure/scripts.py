@@ -10,11 +10,11 @@ import re
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from assembler.configure.calls import Action, Budget, after, compile_block
+from assembler.configure.calls import Action, Budget, compile_block
 from assembler.configure.snippets import MARKER, Snippet, compile_snippet, marker_index, split
 from assembler.shell.canonical import render
 from assembler.shell.grammar import parse
-from assembler.shell.residual import Scope, own_scope, reduce_script, script_scope
+from assembler.shell.residual import Scope, own_scope, reduce_script, script_scope, with_assignments
 from assembler.shell.syntax import Function, Statement
 from assembler.shell.tokens import ParseError
 
@@ -120,7 +120,7 @@ class _Analyser:
             if isinstance(statement, Function):
                 continue
             action = compile_block((*functions, statement), scope, budget)
-            scope = after(statement, scope)
+            scope = with_assignments(statement, scope)
             if action is None:
                 rule_at = len(steps) if rule_at is None else rule_at
             else:

@@ -312,13 +312,19 @@ def _reduce(block: Block, scope: Scope) -> tuple[Block, Scope, bool]:
     return tuple(result), scope, False
 
 
-def _scope_after(statement: Statement, scope: Scope) -> Scope:
+def with_assignments(statement: Statement, scope: Scope) -> Scope:
+    """The scope behind a statement: what it assigns, once and to a constant, is known from here on."""
     if isinstance(statement, Simple) and not statement.words:
         for name, value in statement.assignments:
             known = constant(value, scope, assigned=True)
             if name in scope.single and known is not None:
                 scope = scope.with_variable(name, known)
-    elif not isinstance(statement, Function) and scope.arguments is not None and _changes_arguments(statement):
+    return scope
+
+
+def _scope_after(statement: Statement, scope: Scope) -> Scope:
+    scope = with_assignments(statement, scope)
+    if not isinstance(statement, Function) and scope.arguments is not None and _changes_arguments(statement):
         scope = replace(scope, arguments=None)
     return scope
 

@@ -1,4 +1,7 @@
-"""Nothing is in the assembler for tests alone: what none of its modules and no script uses is with them, or gone."""
+"""Nothing is in the assembler for tests alone: what none of its modules and no script uses is with them, or gone.
+
+What scripts start, proofs and measurements, counts as scripts do.
+"""
 
 import ast
 import re
@@ -6,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
+ROOMS = ("assembler", "scripts", "tests/measurements", "tests/proofs")
 FOR_OTHERS: Mapping[str, str] = {}
 """Module-level names that are here for other programs, as ``module.name``, each with its reason."""
 PUBLIC = "assembler.api"
@@ -13,9 +17,9 @@ PUBLIC = "assembler.api"
 
 
 def modules() -> dict[str, tuple[ast.Module, bool]]:
-    """Every Python file of the assembler and of the scripts, by the name of its module, and whether it is a package."""
+    """Every Python file of the assembler and its scripts, by the name of its module, and whether it is a package."""
     found = {}
-    for path in (path for room in ("assembler", "scripts") for path in (ROOT / room).rglob("*")):
+    for path in (path for room in ROOMS for path in (ROOT / room).rglob("*")):
         if path.is_file() and path.suffix in {"", ".py"}:
             text = path.read_text(errors="replace")
             if path.suffix == ".py" or "python" in text.partition("\n")[0]:

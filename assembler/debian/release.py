@@ -22,7 +22,7 @@ from assembler.debian.sources import Archive
 from assembler.errors import AssembleError, Place
 from assembler.lockfile.model import LockedArchive, LockedIndex
 from assembler.progress import SILENT, Reporter
-from assembler.store.download import OfflineError, TransportError, Want
+from assembler.store.download import Download, OfflineError, TransportError
 from assembler.store.objects import Store
 from assembler.store.transport import Transport
 
@@ -298,7 +298,7 @@ def fetch_indices(
 
     `snapshots`: they may be old, so snapshots of the archives are asked too. Raises TransportError.
     """
-    wants = []
+    downloads = []
     for archive, release, index in wanted:
         directory = index.path.rpartition("/")[0]
         urls = []
@@ -309,8 +309,8 @@ def fetch_indices(
                 urls.append(join(suite, directory, "by-hash/SHA256", index.sha256))
             urls.append(join(suite, index.path))
         hint = "the archive may just be changing; try again in a few minutes"
-        wants.append(
-            Want(
+        downloads.append(
+            Download(
                 index.sha256,
                 index.size,
                 tuple(urls),
@@ -320,7 +320,7 @@ def fetch_indices(
                 doubt=f"{hint}; if it stays so, {DOUBT}",
             )
         )
-    transport.download(store, wants)
+    transport.download(store, downloads)
 
 
 def read_index(store: Store, release: Release, index: LockedIndex) -> bytes:

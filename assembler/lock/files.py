@@ -9,7 +9,7 @@ from assembler.lockfile.errors import LockError
 from assembler.lockfile.model import Lock, LockedFile
 from assembler.progress import SILENT, Reporter
 from assembler.store.addresses import printable
-from assembler.store.download import UNKNOWN, MissingError, Want
+from assembler.store.download import UNKNOWN, Download, MissingError
 from assembler.store.objects import Store
 from assembler.store.transport import Transport
 
@@ -57,8 +57,8 @@ def lock_files(
     """
     old = {file.url: file for file in previous.files} if previous and hold else {}
     asked = [_held(file, old[file.url]) if file.url in old else _ask_publisher(file, transport) for file in wanted]
-    wants = [
-        Want(
+    downloads = [
+        Download(
             digest=file.sha256,
             size=UNKNOWN,
             urls=(file.url,),
@@ -70,7 +70,7 @@ def lock_files(
         for file, _ in asked
     ]
     files = []
-    for (file, witness), found in zip(asked, transport.learn(store, wants), strict=True):
+    for (file, witness), found in zip(asked, transport.learn(store, downloads), strict=True):
         locked = LockedFile(
             name=file.name,
             version=file.version,
@@ -95,7 +95,10 @@ def fetch_files(files: Iterable[LockedFile], *, store: Store, transport: Transpo
     hint = "its publisher may have dropped or replaced it: run `assemble lock` to look again"
     transport.download(
         store,
-        [Want(file.sha256, file.size, (file.url,), file.name, hint, vouched="the lock", doubt=hint) for file in files],
+        [
+            Download(file.sha256, file.size, (file.url,), file.name, hint, vouched="the lock", doubt=hint)
+            for file in files
+        ],
     )
 
 

@@ -7,7 +7,7 @@ from assembler.lockfile.model import Lock, LockedImage
 from assembler.oci.reference import parse
 from assembler.oci.registry import Manifest, RegistryError, Repository, manifest_in, parse_manifest
 from assembler.progress import SILENT, Reporter
-from assembler.store.download import OfflineError, Want
+from assembler.store.download import Download, OfflineError
 from assembler.store.objects import Store
 from assembler.store.transport import Transport
 
@@ -77,7 +77,7 @@ def fetch_images(images: Iterable[LockedImage], *, store: Store, transport: Tran
     transport.download(
         store,
         [
-            Want(
+            Download(
                 image.manifest,
                 image.size,
                 (repositories[image.name].manifest_url(f"sha256:{image.manifest}"),),
@@ -92,7 +92,7 @@ def fetch_images(images: Iterable[LockedImage], *, store: Store, transport: Tran
     transport.download(
         store,
         [
-            Want(
+            Download(
                 blob.digest,
                 blob.size,
                 (repositories[image.name].blob_url(blob.digest),),

@@ -34,7 +34,7 @@ class Access(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Want:
+class Download:
     """An object that the store shall hold."""
 
     digest: str

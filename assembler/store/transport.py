@@ -37,7 +37,7 @@ from assembler.store.addresses import (
     without_login,
 )
 from assembler.store.answer import Answer, body, content_length, expired, redirect_target
-from assembler.store.download import UNKNOWN, Access, MissingError, OfflineError, TransportError, Want
+from assembler.store.download import UNKNOWN, Access, Download, MissingError, OfflineError, TransportError
 from assembler.store.failures import Failure, StoppedError, Timeouts, explain, refused
 from assembler.store.incoming import Incoming, partial_name
 from assembler.store.objects import Store
@@ -182,15 +182,15 @@ class Transport:
 
         return self._persist((url,), name, hint, threading.Event(), attempt)
 
-    def download(self, store: Store, wants: Iterable[Want]) -> None:
-        """See to it that `store` holds everything in `wants`; what it has is not asked for again unless it is damaged.
+    def download(self, store: Store, downloads: Iterable[Download]) -> None:
+        """See to it that `store` holds all `downloads`; what it has is not asked for again unless it is damaged.
 
         Interrupted downloads continue where they stopped, in this process or a later one. When two processes want the
         same object, one fetches it and the other waits. The first that cannot be had ends all; raises
         :class:`TransportError`, or :class:`OfflineError` naming all that is missing or damaged.
         """
-        missing = {want.digest: want for want in wants if not store.sound(want.digest)}
-        damaged = [want for want in missing.values() if store.has(want.digest)]
+        missing = {item.digest: item for item in downloads if not store.sound(item.digest)}
+        damaged = [item for item in missing.values() if store.has(item.digest)]
         if self.offline and missing:
             raise OfflineError(
                 f"{len(missing)} of the files that this build needs are not in the store"
@@ -198,44 +198,44 @@ class Transport:
                 why="the network is ruled out",
                 hint="build once without --offline",
                 details=[
-                    f"{want.name} ({want.size} bytes, sha256 {want.digest})"
-                    + (f" is damaged: {store.path(want.digest)}" if want in damaged else "")
-                    for want in missing.values()
+                    f"{item.name} ({item.size} bytes, sha256 {item.digest})"
+                    + (f" is damaged: {store.path(item.digest)}" if item in damaged else "")
+                    for item in missing.values()
                 ],
             )
-        for want in damaged:
-            self._reporter.warn(f"{want.name} is damaged in the store, and is fetched again: {store.path(want.digest)}")
+        for item in damaged:
+            self._reporter.warn(f"{item.name} is damaged in the store, and is fetched again: {store.path(item.digest)}")
         self._download_all(store, list(missing.values()))
 
-    def learn(self, store: Store, wants: Sequence[Want]) -> list[Want]:
-        """As :meth:`download`, of things whose digest or size nobody knows; returns `wants` with both filled in.
+    def learn(self, store: Store, downloads: Sequence[Download]) -> list[Download]:
+        """As :meth:`download`, of things whose digest or size nobody knows; returns `downloads` with both filled in.
 
         What has no digest is fetched anew, whole, and what arrives is believed.
         """
-        known = {want: _measured(store, want) for want in wants if store.sound(want.digest)}
-        missing = [want for want in dict.fromkeys(wants) if want not in known]
+        known = {item: _measured(store, item) for item in downloads if store.sound(item.digest)}
+        missing = [item for item in dict.fromkeys(downloads) if item not in known]
         if self.offline and missing:
             raise OfflineError(
                 "files must be fetched to lock them",
                 why="the network is ruled out",
                 hint="leave out --offline",
-                details=[want.name for want in missing],
+                details=[item.name for item in missing],
             )
         known |= zip(missing, self._download_all(store, missing), strict=True)
-        return [known[want] for want in wants]
+        return [known[item] for item in downloads]
 
-    def _download_all(self, store: Store, wants: Sequence[Want]) -> list[Want]:
-        if not wants:
+    def _download_all(self, store: Store, downloads: Sequence[Download]) -> list[Download]:
+        if not downloads:
             return []
         with store.writing():
             store.downloads()
-        total = sum(want.size for want in wants if want.size != UNKNOWN)
+        total = sum(item.size for item in downloads if item.size != UNKNOWN)
         stop = threading.Event()
         with (
             self._reporter.step("download", total=total, unit="B") as step,
-            ThreadPoolExecutor(min(self._jobs, len(wants)), "download") as pool,
+            ThreadPoolExecutor(min(self._jobs, len(downloads)), "download") as pool,
         ):
-            futures = [pool.submit(self._download_one, store, want, step, stop) for want in wants]
+            futures = [pool.submit(self._download_one, store, item, step, stop) for item in downloads]
             try:
                 for future in as_completed(futures):
                     future.result()
@@ -247,22 +247,22 @@ class Transport:
 
     # --- one object ----------------------------------------------------------------------------------------------
 
-    def _download_one(self, store: Store, want: Want, step: Step, stop: threading.Event) -> Want:
+    def _download_one(self, store: Store, item: Download, step: Step, stop: threading.Event) -> Download:
         if stop.is_set():
             raise StoppedError
-        with store.locked(f"download-{partial_name(want)}", what=want.name):
-            if store.sound(want.digest):
-                step.advance(max(want.size, 0))
-                return _measured(store, want)
-            step.note(want.name)
-            incoming = Incoming(store, want, step, stop)
+        with store.locked(f"download-{partial_name(item)}", what=item.name):
+            if store.sound(item.digest):
+                step.advance(max(item.size, 0))
+                return _measured(store, item)
+            step.note(item.name)
+            incoming = Incoming(store, item, step, stop)
 
             def attempt(url: str) -> str:
-                ask = partial(self._answer, url, access=want.access)
+                ask = partial(self._answer, url, access=item.access)
                 return incoming.complete(ask) or incoming.complete(ask)
 
-            digest = self._persist(want.urls, want.name, want.hint, stop, attempt)
-            return _measured(store, replace(want, digest=digest))
+            digest = self._persist(item.urls, item.name, item.hint, stop, attempt)
+            return _measured(store, replace(item, digest=digest))
 
     def _persist(
         self, urls: Sequence[str], name: str, hint: str, stop: threading.Event, attempt: Callable[[str], T]
@@ -414,9 +414,9 @@ class Transport:
         return response
 
 
-def _measured(store: Store, want: Want) -> Want:
-    """`want`, which is in the store, with its size."""
-    return replace(want, size=store.path(want.digest).stat().st_size)
+def _measured(store: Store, item: Download) -> Download:
+    """`item`, which is in the store, with its size."""
+    return replace(item, size=store.path(item.digest).stat().st_size)
 
 
 def _gave_up(name: str, hint: str, failures: Mapping[str, Failure]) -> TransportError:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from datetime import datetime
 
-from assembler.debian.mirrors import DOUBT, Mirrors, join
+from assembler.debian.mirrors import MISMATCH_HINT, Mirrors, join
 from assembler.lockfile.model import LockedArchive, LockedPackage
 from assembler.store.download import Download
 from assembler.store.objects import Store
@@ -36,6 +36,6 @@ def _download(package: LockedPackage, archive: LockedArchive, mirrors: Mirrors) 
         urls=tuple(join(base, package.path) for base in bases),
         name=package.path.rpartition("/")[2],
         hint="the archive may have dropped this version: run `assemble lock --upgrade` to take what it has now",
-        vouched="the lock",
-        doubt=DOUBT,
+        trusted_by="the lock",
+        mismatch_hint=MISMATCH_HINT,
     )

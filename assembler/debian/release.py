@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from assembler.debian import keyring
 from assembler.debian.deb822 import Deb822Error, Paragraph, paragraphs
-from assembler.debian.mirrors import DOUBT, Mirrors, join
+from assembler.debian.mirrors import MISMATCH_HINT, Mirrors, join
 from assembler.debian.sources import Archive
 from assembler.errors import AssembleError, Place
 from assembler.lockfile.model import LockedArchive, LockedIndex
@@ -224,7 +224,7 @@ def check_release(release: Release, archive: Archive, *, now: datetime, previous
         raise wrong(
             f"the mirror sent another suite in place of {archive.suite}",
             why=f"it calls itself {release.suite} and {release.codename}",
-            hint=DOUBT,
+            hint=MISMATCH_HINT,
         )
     if release.date > now + FUTURE:
         raise wrong(
@@ -316,8 +316,8 @@ def fetch_indices(
                 tuple(urls),
                 f"{archive.suite} {index.path}",
                 hint,
-                vouched=f"the signed Release of {archive.suite}",
-                doubt=f"{hint}; if it stays so, {DOUBT}",
+                trusted_by=f"the signed Release of {archive.suite}",
+                mismatch_hint=f"{hint}; if it stays so, {MISMATCH_HINT}",
             )
         )
     transport.download(store, downloads)

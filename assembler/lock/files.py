@@ -13,7 +13,7 @@ from assembler.store.download import UNKNOWN, Download, MissingError
 from assembler.store.objects import Store
 from assembler.store.transport import Transport
 
-_VOUCHED = {
+_TRUSTED_BY = {
     "recipe": "the recipe",
     "known": "the assembler",
     "publisher": "its publisher's checksum file",
@@ -64,8 +64,8 @@ def lock_files(
             urls=(file.url,),
             name=file.name,
             hint=f"check {file.key}" if file.key else "",
-            vouched=_VOUCHED[file.learned],
-            doubt=f"check {file.key}" if file.key else "",
+            trusted_by=_TRUSTED_BY[file.learned],
+            mismatch_hint=f"check {file.key}" if file.key else "",
         )
         for file, _ in asked
     ]
@@ -96,7 +96,7 @@ def fetch_files(files: Iterable[LockedFile], *, store: Store, transport: Transpo
     transport.download(
         store,
         [
-            Download(file.sha256, file.size, (file.url,), file.name, hint, vouched="the lock", doubt=hint)
+            Download(file.sha256, file.size, (file.url,), file.name, hint, trusted_by="the lock", mismatch_hint=hint)
             for file in files
         ],
     )

@@ -83,7 +83,7 @@ def fetch_images(images: Iterable[LockedImage], *, store: Store, transport: Tran
                 (repositories[image.name].manifest_url(f"sha256:{image.manifest}"),),
                 image.name,
                 _HINT,
-                vouched="the lock",
+                trusted_by="the lock",
                 access=repositories[image.name],
             )
             for image in images
@@ -98,7 +98,7 @@ def fetch_images(images: Iterable[LockedImage], *, store: Store, transport: Tran
                 (repositories[image.name].blob_url(blob.digest),),
                 f"{image.name} ({blob.digest[:12]})",
                 _HINT,
-                vouched="its manifest",
+                trusted_by="its manifest",
                 access=repositories[image.name],
             )
             for image in images

@@ -47,9 +47,9 @@ class Download:
     """What to call it in progress and errors."""
     hint: str = ""
     """What the user can do when no server has it."""
-    vouched: str = ""
+    trusted_by: str = ""
     """Who says what its digest and size are, for errors: ``the lock``."""
-    doubt: str = ""
+    mismatch_hint: str = ""
     """What the user can do when a server has something else in its place."""
     access: Access | None = field(default=None, repr=False, compare=False)
     """How to be let in; None: as the user's routes or netrc say."""

@@ -84,11 +84,11 @@ class Incoming:
         if self._have < self._size:
             raise Failure(f"it ended after {self._have} of {self._size} bytes")
         if self._download.digest and self._state.hexdigest() != self._download.digest:
-            named = f" than {self._download.vouched} names" if self._download.vouched else ""
+            named = f" than {self._download.trusted_by} names" if self._download.trusted_by else ""
             found = self._state.hexdigest()
             raise WrongError(
                 f"it sent other bytes{named}: their SHA-256 is {found}, not {self._download.digest}",
-                self._download.doubt,
+                self._download.mismatch_hint,
             )
 
     def _receive(self, out: BinaryIO, answer: Answer) -> None:
@@ -100,8 +100,10 @@ class Incoming:
             if self._stop.is_set():
                 raise StoppedError
             if self._have + len(chunk) > self._limit or size not in {None, self._size}:
-                named = f", which {self._download.vouched} names" if self._download.vouched else ""
-                raise WrongError(f"it has {size or 'more'} bytes instead of {self._limit}{named}", self._download.doubt)
+                named = f", which {self._download.trusted_by} names" if self._download.trusted_by else ""
+                raise WrongError(
+                    f"it has {size or 'more'} bytes instead of {self._limit}{named}", self._download.mismatch_hint
+                )
             out.write(chunk)
             self._account(chunk)
 

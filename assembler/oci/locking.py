@@ -84,7 +84,7 @@ def fetch_images(images: Iterable[LockedImage], *, store: Store, transport: Tran
                 image.name,
                 _HINT,
                 trusted_by="the lock",
-                access=repositories[image.name],
+                authenticator=repositories[image.name],
             )
             for image in images
         ],
@@ -99,7 +99,7 @@ def fetch_images(images: Iterable[LockedImage], *, store: Store, transport: Tran
                 f"{image.name} ({blob.digest[:12]})",
                 _HINT,
                 trusted_by="its manifest",
-                access=repositories[image.name],
+                authenticator=repositories[image.name],
             )
             for image in images
             for blob in manifest_of(image, store).blobs

@@ -23,8 +23,8 @@ class OfflineError(TransportError):
     """Something is wanted from the network, which the user has ruled out."""
 
 
-class Access(Protocol):
-    """How to be let in where each request carries a proof: an OCI registry's tokens. Must be thread-safe."""
+class Authenticator(Protocol):
+    """How to be let in where each request carries an authorization: an OCI registry's tokens. Must be thread-safe."""
 
     def authorization(self, url: str) -> str:
         """The Authorization header for a request; empty for none."""
@@ -51,5 +51,5 @@ class Download:
     """Who says what its digest and size are, for errors: ``the lock``."""
     mismatch_hint: str = ""
     """What the user can do when a server has something else in its place."""
-    access: Access | None = field(default=None, repr=False, compare=False)
+    authenticator: Authenticator | None = field(default=None, repr=False, compare=False)
     """How to be let in; None: as the user's routes or netrc say."""

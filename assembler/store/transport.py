@@ -1,8 +1,8 @@
 """The only place that opens sockets: fetching bytes over HTTP, whole or not at all.
 
 A download is named by its SHA-256 and size, so it does not matter which server sends it: what arrives is hashed while
-it streams, and only what matches enters the store. Everything else about a server is treated as weather: it may be
-slow, broken, lying or gone, and then the next one is asked.
+it streams, and only what matches enters the store. Everything else about a server is untrusted: it may be slow,
+broken, lying or gone, and then the next one is asked.
 
 Proxies, netrc and certificate authorities are those of requests: ``http_proxy``, ``~/.netrc``, ``REQUESTS_CA_BUNDLE``.
 A site's own mirrors and the logins for them are :class:`~assembler.store.routes.Routes`: an address is rewritten here,
@@ -37,7 +37,7 @@ from assembler.store.addresses import (
     without_login,
 )
 from assembler.store.answer import Answer, body, content_length, expired, redirect_target
-from assembler.store.download import UNKNOWN, Access, Download, MissingError, OfflineError, TransportError
+from assembler.store.download import UNKNOWN, Authenticator, Download, MissingError, OfflineError, TransportError
 from assembler.store.failures import Failure, StoppedError, Timeouts, explain, refused
 from assembler.store.incoming import Incoming, partial_name
 from assembler.store.objects import Store
@@ -149,7 +149,7 @@ class Transport:
         name: str = "",
         hint: str = "",
         accept: str = "",
-        access: Access | None = None,
+        authenticator: Authenticator | None = None,
         referrer: str = "",
     ) -> bytes:
         """What `url` holds, at most `limit` bytes, within `LONGEST`; nothing about it is verified.
@@ -167,7 +167,9 @@ class Transport:
 
         def attempt(url: str) -> bytes:
             began = time.monotonic()
-            with self._answer(url, accept=accept, access=access, referrer=referrer, anywhere=rewritten) as answer:
+            with self._answer(
+                url, accept=accept, authenticator=authenticator, referrer=referrer, anywhere=rewritten
+            ) as answer:
                 data = bytearray()
                 for chunk in body(answer):
                     data += chunk
@@ -258,7 +260,7 @@ class Transport:
             incoming = Incoming(store, item, step, stop)
 
             def attempt(url: str) -> str:
-                ask = partial(self._answer, url, access=item.access)
+                ask = partial(self._answer, url, authenticator=item.authenticator)
                 return incoming.complete(ask) or incoming.complete(ask)
 
             digest = self._persist(item.urls, item.name, item.hint, stop, attempt)
@@ -315,7 +317,7 @@ class Transport:
         start: int = 0,
         *,
         accept: str = "",
-        access: Access | None = None,
+        authenticator: Authenticator | None = None,
         referrer: str = "",
         anywhere: bool = False,
     ) -> Iterator["Answer"]:
@@ -338,11 +340,11 @@ class Transport:
                 require_safe(referrer, asked)
                 login = None
                 limit = limit if anywhere else self._zones.get(origin_of(referrer), Zone.WORLD)
-            elif access is None:
+            elif authenticator is None:
                 login = self.login(asked) or login
             for _ in range(REDIRECTS):
                 session.limit = Zone.LINK if self._routes.may_redirect(asked) else limit
-                with self._ask(session, watch, asked, headers, access or login) as response:
+                with self._ask(session, watch, asked, headers, authenticator or login) as response:
                     limit = min(limit, self._reached(asked, session.reached))
                     target = redirect_target(response)
                     if target is None:
@@ -353,7 +355,7 @@ class Transport:
                     before, asked = asked, redirected(asked, target)
                     # What lets us in at one server is nothing for another, nor when that one sends us back.
                     if not same_server(before, asked):
-                        access = login = None
+                        authenticator = login = None
                     elif login is not None and self._routes.login(asked) != self._routes.login(before):
                         login = None
             raise Failure("it redirects in circles", final=True)
@@ -365,17 +367,22 @@ class Transport:
         return zone
 
     def _ask(
-        self, session: "Session", watch: "Watch", url: str, headers: Mapping[str, str], access: Access | Login | None
+        self,
+        session: "Session",
+        watch: "Watch",
+        url: str,
+        headers: Mapping[str, str],
+        authenticator: Authenticator | Login | None,
     ) -> "requests.Response":
         """The answer to one request, of which the body is not read yet."""
         import requests  # noqa: PLC0415  see _session
 
         from assembler.store.watch import InwardError  # noqa: PLC0415  see _session
 
-        def ask(proof: str) -> requests.Response:
-            def prove(request: requests.PreparedRequest) -> requests.PreparedRequest:
-                if proof:
-                    request.headers["Authorization"] = proof
+        def ask(authorization: str) -> requests.Response:
+            def authorize(request: requests.PreparedRequest) -> requests.PreparedRequest:
+                if authorization:
+                    request.headers["Authorization"] = authorization
                 return request
 
             try:
@@ -384,7 +391,7 @@ class Transport:
                         url,
                         headers=headers,
                         # A function in any case: otherwise requests looks into netrc for itself.
-                        auth=prove,
+                        auth=authorize,
                         stream=True,
                         timeout=(self._timeouts.connect, self._timeouts.stall),
                     )
@@ -401,16 +408,16 @@ class Transport:
                 raise failure
             return response
 
-        if access is None or isinstance(access, Login):
-            return ask(access.header if access else "")
-        proof = access.authorization(url)
-        response = ask(proof)
+        if authenticator is None or isinstance(authenticator, Login):
+            return ask(authenticator.header if authenticator else "")
+        authorization = authenticator.authorization(url)
+        response = ask(authorization)
         if response.status_code == requests.codes.unauthorized:
             self._reached(url, session.reached)
             challenge = response.headers.get("WWW-Authenticate", "")
             response.close()
-            if access.challenged(url, challenge, proof):
-                return ask(access.authorization(url))
+            if authenticator.challenged(url, challenge, authorization):
+                return ask(authenticator.authorization(url))
         return response
 
 

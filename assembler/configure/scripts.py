@@ -13,7 +13,7 @@ from typing import Literal
 from assembler.configure.calls import Action, Budget, compile_block
 from assembler.configure.snippets import MARKER, Snippet, compile_snippet, marker_index, split
 from assembler.shell.canonical import render
-from assembler.shell.grammar import parse
+from assembler.shell.grammar import parse_script
 from assembler.shell.residual import Scope, own_scope, reduce_script, script_scope, with_assignments
 from assembler.shell.syntax import Function, Statement
 from assembler.shell.tokens import ParseError
@@ -61,9 +61,9 @@ def analyse(package: str, script: str, text: str, arch: str, trigger: str = "") 
         return _unhandled(package, script, _plain_residual(text))
     stripped, snippets = split(text)
     try:
-        block = reduce_script(parse(stripped), scope)
+        block = reduce_script(parse_script(stripped), scope)
         for snippet in snippets:
-            parse(snippet.body)
+            parse_script(snippet.body)
     except (ParseError, RecursionError):
         return _unhandled(package, script, _plain_residual(text))
     scope = own_scope(scope, render(block))
@@ -110,7 +110,7 @@ class _Analyser:
                 snippet = self.snippets[index]
                 action = compile_snippet(snippet, self.base)
                 if action is None:
-                    unknown_snippets.extend(parse(snippet.body))
+                    unknown_snippets.extend(parse_script(snippet.body))
                     rule_at = len(steps) if rule_at is None else rule_at
                 else:
                     self.tools.append(snippet.tool)
@@ -142,6 +142,6 @@ class _Analyser:
         if MARKER not in text:
             return block
         for index, snippet in enumerate(self.snippets):
-            body = render(parse(snippet.body))
+            body = render(parse_script(snippet.body))
             text = text.replace(f"{MARKER} {index}\n", body)
-        return list(parse(text))
+        return list(parse_script(text))

@@ -13,7 +13,7 @@ from assembler.configure.calls import Action, compile_block
 from assembler.programs import usr_local
 from assembler.programs.context import Machine
 from assembler.shell.canonical import render
-from assembler.shell.grammar import parse
+from assembler.shell.grammar import parse_script
 from assembler.shell.residual import Scope, own_scope, reduce_script, simple_commands
 from assembler.shell.syntax import Simple
 from assembler.shell.tokens import ParseError
@@ -86,7 +86,7 @@ def compile_snippet(snippet: Snippet, scope: Scope) -> Action | None:
     if allowed is None:
         return None
     try:
-        block = reduce_script(parse(_plain(snippet.body)), scope)
+        block = reduce_script(parse_script(_plain(snippet.body)), scope)
     except ParseError:
         return None
     if snippet.tool == "dh_usrlocal" and (lines := usr_local.listed(block)) is not None:

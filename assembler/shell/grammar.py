@@ -243,7 +243,7 @@ class _Grammar(Tokens):
         return Group(subshell=False, body=body)
 
 
-def parse(text: str) -> Block:
+def parse_script(text: str) -> Block:
     """The statements of a script. Raises ParseError."""
     parser = _Grammar(text)
     block = parser.block(frozenset())

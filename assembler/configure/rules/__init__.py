@@ -28,7 +28,7 @@ from assembler.recipe.document import place, plain
 from assembler.recipe.positions import Path as KeyPath
 from assembler.recipe.validation import explanations
 from assembler.shell.canonical import render
-from assembler.shell.grammar import parse
+from assembler.shell.grammar import parse_script
 from assembler.shell.residual import own_scope, script_scope
 from assembler.shell.tokens import ParseError
 
@@ -124,7 +124,7 @@ def compile_commands(package: str, script: str, text: str, arch: str) -> Action:
     """The action of a rule's `do`. Raises RuleError when it is not understood."""
     scope = script_scope(package, script or "postinst", arch)
     try:
-        block = parse(text)
+        block = parse_script(text)
     except ParseError as error:
         hint = "it is shell, as in maintainer scripts"
         raise RuleError("is no list of commands", why=str(error), hint=hint) from error

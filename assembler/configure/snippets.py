@@ -11,7 +11,7 @@ from functools import partial
 
 from assembler.configure.calls import Action, compile_block
 from assembler.programs import usr_local
-from assembler.programs.context import Machine
+from assembler.programs.context import ExecutionContext
 from assembler.shell.canonical import render
 from assembler.shell.grammar import parse_script
 from assembler.shell.residual import Scope, own_scope, reduce_script, simple_commands
@@ -97,8 +97,8 @@ def compile_snippet(snippet: Snippet, scope: Scope) -> Action | None:
     return compile_block(block, own_scope(scope, render(block)))
 
 
-def _make_directories(lines: list[str], machine: Machine) -> int:
-    usr_local.make(machine.tree, lines)
+def _make_directories(lines: list[str], context: ExecutionContext) -> int:
+    usr_local.make(context.tree, lines)
     return 0
 
 

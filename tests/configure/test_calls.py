@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from assembler.configure.calls import Exit, compile_block
-from assembler.programs.context import Machine
+from assembler.programs.context import ExecutionContext
 from assembler.programs.options import UsageError
 from assembler.shell.canonical import render
 from assembler.shell.grammar import parse_script
@@ -131,7 +131,7 @@ def carry_out(script: str, tree: Tree) -> int | None:
     if action is None:
         return None
     try:
-        return action(Machine(tree, "amd64"))
+        return action(ExecutionContext(tree, "amd64"))
     except Exit as end:
         return end.status
 
@@ -227,13 +227,13 @@ def test_diversions_that_rename() -> None:
     )
     action = compile_block(parse_script(script), scope)
     assert action is not None
-    action(Machine(tree, "amd64", owners=lambda path: {"pkg"} if path == "/usr/bin/own" else {"other"}))
+    action(ExecutionContext(tree, "amd64", owners=lambda path: {"pkg"} if path == "/usr/bin/own" else {"other"}))
     assert tree.names("/usr/bin") == ["a.real", "own"]
     assert tree.read_text("/var/lib/dpkg/diversions").count("\npkg\n") == 3
     again = compile_block(parse_script("dpkg-divert --rename --divert /usr/bin/own --add /usr/bin/b\n"), scope)
     assert again is not None
     with pytest.raises(UsageError, match="in the way"):
-        again(Machine(tree, "amd64"))
+        again(ExecutionContext(tree, "amd64"))
 
 
 def test_statoverrides_and_diversions_are_recorded() -> None:

@@ -22,7 +22,7 @@ from assembler.configure.rules import model
 from assembler.configure.rules.effects import Effect, effects
 from assembler.configure.triggers import generic
 from assembler.errors import AssembleError, Place, Problems
-from assembler.programs.context import Machine
+from assembler.programs.context import ExecutionContext
 from assembler.recipe.document import parse as parse_toml
 from assembler.recipe.document import place, plain
 from assembler.recipe.positions import Path as KeyPath
@@ -35,7 +35,7 @@ from assembler.shell.tokens import ParseError
 MULTIARCH = {"amd64": "x86_64-linux-gnu", "arm64": "aarch64-linux-gnu"}
 """GNU triplets of Debian's architectures (dpkg-architecture(1))."""
 
-Function = Callable[[Machine], None]
+Function = Callable[[ExecutionContext], None]
 
 
 class RuleError(AssembleError):
@@ -178,12 +178,12 @@ def action_of(rule: Rule, package: str, arch: str) -> Action:
     function: Function | None = _functions()[values.function] if values.function else None
     declared: list[Effect] = list(effects(values))
 
-    def run(machine: Machine) -> int:
-        status = commands(machine)
+    def run(context: ExecutionContext) -> int:
+        status = commands(context)
         if function is not None:
-            function(machine)
+            function(context)
         for effect in declared:
-            effect(machine)
+            effect(context)
         return status
 
     return run

@@ -114,7 +114,7 @@ class _Compiler:
         self.budget.spend()
         known = truth(statement, scope)
         if known is not None:
-            return lambda _machine: 0 if known else 1
+            return lambda _context: 0 if known else 1
         match statement:
             case Simple():
                 return self.simple(statement, scope)
@@ -162,7 +162,7 @@ class _Compiler:
                 return self.case(statement, scope)
             case Function():
                 self.functions[statement.name] = self._defined(statement)
-                return lambda _machine: 0
+                return lambda _context: 0
             case _:
                 pass
         raise Unknown
@@ -181,7 +181,7 @@ class _Compiler:
                 return self.block(body, scope)
             if any(constant(pattern, scope) is None for pattern in patterns):
                 raise Unknown
-        return lambda _machine: 0
+        return lambda _context: 0
 
     def simple(self, simple: Simple, scope: Scope) -> Action:
         if not simple.words:
@@ -191,7 +191,7 @@ class _Compiler:
         if looked_up and not simple.assignments and written is None:
             return lambda context: 0 if context.program(looked_up) else 1
         if self.is_inert(simple) and written is None:
-            return lambda _machine: 0
+            return lambda _context: 0
         argv = words(simple, scope)
         if not argv or (simple.assignments and argv[0] != "/usr/lib/runit-helper/runit-helper"):
             raise Unknown
@@ -203,14 +203,14 @@ class _Compiler:
         if name in {"[", "test"}:
             return self.test(argv)
         if argv == ["cat"] and any(redirect.operator in {"<<", "<<-"} for redirect in simple.redirects):
-            return lambda _machine: 0  # a message
+            return lambda _context: 0  # a message
         if name == "return" and not self.depth:
             raise Unknown
         if name in {"exit", "return"} and len(arguments) <= 1 and all(a.isdigit() for a in arguments):
             status = int(arguments[0]) if arguments else 0
             kind = Exit if name == "exit" else _Return
 
-            def leave(_machine: ExecutionContext) -> int:
+            def leave(_context: ExecutionContext) -> int:
                 raise kind(status)
 
             return leave
@@ -250,7 +250,7 @@ class _Compiler:
                 raise Unknown
         if simple.redirects:
             raise Unknown
-        return lambda _machine: 0
+        return lambda _context: 0
 
     def test(self, argv: Sequence[str]) -> Action:
         operands = argv[1:-1] if argv[0] == "[" else argv[1:]

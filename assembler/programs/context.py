@@ -66,11 +66,11 @@ def _is_executable(tree: Tree, path: str) -> bool:
     return inode is not None and inode.kind is Kind.FILE and bool(inode.mode & 0o111)
 
 
-def nothing(_machine: ExecutionContext) -> int:
+def nothing(_context: ExecutionContext) -> int:
     """Do nothing, with success."""
     return 0
 
 
-def failure(_machine: ExecutionContext) -> int:
+def failure(_context: ExecutionContext) -> int:
     """Do nothing, with exit status 1."""
     return 1

@@ -28,13 +28,13 @@ def file_test(operands: list[str]) -> Question | None:
             check = _FILE_TESTS[flag]
             return lambda context: check(context.tree, path)
         case ["-n", value]:
-            return lambda _machine: bool(value)
+            return lambda _context: bool(value)
         case ["-z", value]:
-            return lambda _machine: not value
+            return lambda _context: not value
         case [left_text, "=" | "==", right_text]:
-            return lambda _machine: left_text == right_text
+            return lambda _context: left_text == right_text
         case [left_text, "!=", right_text]:
-            return lambda _machine: left_text != right_text
+            return lambda _context: left_text != right_text
         case _:
             return None
 

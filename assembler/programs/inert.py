@@ -78,7 +78,7 @@ NOT_MADE = (
 def refused(name: str) -> Maker:
     """Refuses whoever calls `name`."""
 
-    def run(_machine: ExecutionContext) -> int:
+    def run(_context: ExecutionContext) -> int:
         raise UsageError(f"{name} makes a cache that the assembler cannot make")
 
     return lambda _arguments: run

@@ -1,7 +1,4 @@
-"""Nothing is in the assembler for tests alone: what none of its modules and no script uses is with them, or gone.
-
-What scripts start, proofs and measurements, counts as scripts do.
-"""
+"""Nothing is in the assembler for tests alone: what none of its modules and no script uses is with them, or gone."""
 
 import ast
 import re
@@ -9,7 +6,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-ROOMS = ("assembler", "scripts", "tests/measurements", "tests/proofs")
+USERS = ("assembler", "scripts", "tests/proofs", "tests/measurements")
+"""What counts as using something: tests alone do not."""
 FOR_OTHERS: Mapping[str, str] = {}
 """Module-level names that are here for other programs, as ``module.name``, each with its reason."""
 PUBLIC = "assembler.api"
@@ -17,9 +15,9 @@ PUBLIC = "assembler.api"
 
 
 def modules() -> dict[str, tuple[ast.Module, bool]]:
-    """Every Python file of the assembler and its scripts, by the name of its module, and whether it is a package."""
+    """Every Python file of the assembler and of the scripts, by the name of its module, and whether it is a package."""
     found = {}
-    for path in (path for room in ROOMS for path in (ROOT / room).rglob("*")):
+    for path in (path for room in USERS for path in (ROOT / room).rglob("*")):
         if path.is_file() and path.suffix in {"", ".py"}:
             text = path.read_text(errors="replace")
             if path.suffix == ".py" or "python" in text.partition("\n")[0]:
@@ -53,8 +51,7 @@ def read_in(statement: ast.stmt) -> Iterator[str]:
 def referred_to(name: str, tree: ast.Module, *, is_package: bool, known: Mapping[str, object]) -> Iterator[str]:
     """What a module refers to, as ``module.name``: its own names, imported ones, and those of imported modules."""
     local: dict[str, str] = {}
-    nodes = list(ast.walk(tree))
-    for node in nodes:
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             local |= {each.asname or each.name: each.name for each in node.names}
         elif isinstance(node, ast.ImportFrom):
@@ -65,7 +62,7 @@ def referred_to(name: str, tree: ast.Module, *, is_package: bool, known: Mapping
                 yield f"{base}.{each.name}"
                 if f"{base}.{each.name}" in known:
                     local[each.asname or each.name] = f"{base}.{each.name}"
-    for node in nodes:
+    for node in ast.walk(tree):
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in local:
             yield f"{local[node.value.id]}.{node.attr}"
     for statement in tree.body:

@@ -16,7 +16,7 @@ from assembler.programs.file_tests import file_test
 from assembler.programs.inert import INERT, QUERIES
 from assembler.programs.options import UsageError
 from assembler.shell.residual import Scope, constant, is_duplication, truth, with_assignments, words
-from assembler.shell.syntax import AndOr, Block, Case, For, Function, Group, If, Pipeline, Simple, Statement
+from assembler.shell.syntax import AndOr, Block, Case, For, Function, GroupCommand, If, Pipeline, Simple, Statement
 
 Action = Callable[[ExecutionContext], int]
 """Carries a statement out on the tree; returns its exit status."""
@@ -149,7 +149,7 @@ class _Compiler:
                     return otherwise(context)
 
                 return run_if
-            case Group(subshell=False, redirects=()):
+            case GroupCommand(subshell=False, redirects=()):
                 return self.block(statement.body, scope)
             case For(words=tuple() as items, redirects=()):
                 values = [constant(item, scope) for item in items]

@@ -9,7 +9,7 @@ from assembler.lockfile.errors import LockError
 from assembler.lockfile.model import Lock, LockedFile
 from assembler.progress import SILENT, Reporter
 from assembler.store.addresses import printable
-from assembler.store.download import UNKNOWN, Download, MissingError
+from assembler.store.download import UNKNOWN, Download, NotFoundError
 from assembler.store.objects import Store
 from assembler.store.transport import Transport
 
@@ -116,7 +116,7 @@ def _ask_publisher(file: WantedFile, transport: Transport) -> tuple[WantedFile, 
     for url in file.checksums:
         try:
             text = transport.get(url, limit=1 << 20, name=f"the checksums of {file.name}").decode("ascii", "replace")
-        except MissingError:
+        except NotFoundError:
             continue
         digest = checksum_in(text, printable(file.url).rpartition("/")[2])
         if not digest:

@@ -19,7 +19,7 @@ from assembler.shell.syntax import (
     Case,
     For,
     Function,
-    Group,
+    GroupCommand,
     If,
     Pipeline,
     Redirect,
@@ -195,7 +195,7 @@ def truth(statement: Statement, scope: Scope) -> bool | None:
         case Simple(assignments=(), words=[_, *_]) if not writes_file(statement):
             expanded = words(statement, scope)
             return None if expanded is None else _truth_of(expanded)
-        case Group(subshell=False, body=(only,), redirects=()):
+        case GroupCommand(subshell=False, body=(only,), redirects=()):
             return truth(only, scope)
         case _:
             return None
@@ -359,9 +359,9 @@ def _reduce_one(statement: Statement, scope: Scope) -> tuple[Block, bool]:
             return _reduce_case(statement, scope)
         case AndOr():
             return _reduce_and_or(statement, scope)
-        case Group(subshell=False, redirects=()):
+        case GroupCommand(subshell=False, redirects=()):
             return statement.body, True
-        case Group(subshell=False):
+        case GroupCommand(subshell=False):
             return (replace(statement, body=_body(statement.body, scope)),), False
         case For():
             return (replace(statement, body=_body(statement.body, scope)),), False
@@ -436,7 +436,7 @@ def _reduce_and_or(statement: AndOr, scope: Scope) -> tuple[Block, bool]:
     if truth(statement.right, scope) is True and statement.operator == "&&" and _is_test(kept):
         return (kept,), False
     right = statement.right
-    if isinstance(right, Group) and not right.redirects and not right.subshell:
+    if isinstance(right, GroupCommand) and not right.redirects and not right.subshell:
         right = replace(right, body=_body(right.body, scope))
     return (replace(statement, left=kept, right=right),), False
 
@@ -464,7 +464,7 @@ def simple_commands(block: Sequence[Statement]) -> Iterator[Simple]:
                     yield from simple_commands(body)
             case While():
                 yield from simple_commands((*statement.condition, *statement.body))
-            case For() | Group():
+            case For() | GroupCommand():
                 yield from simple_commands(statement.body)
             case Function():
                 yield from simple_commands((statement.body,))

@@ -15,7 +15,7 @@ class TransportError(AssembleError):
     """Something cannot be fetched."""
 
 
-class MissingError(TransportError):
+class NotFoundError(TransportError):
     """Every server that was asked says that it has no such thing."""
 
 

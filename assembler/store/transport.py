@@ -37,7 +37,7 @@ from assembler.store.addresses import (
     without_login,
 )
 from assembler.store.answer import Answer, body, content_length, expired, redirect_target
-from assembler.store.download import UNKNOWN, Authenticator, Download, MissingError, OfflineError, TransportError
+from assembler.store.download import UNKNOWN, Authenticator, Download, NotFoundError, OfflineError, TransportError
 from assembler.store.failures import Failure, StoppedError, Timeouts, explain, refused
 from assembler.store.incoming import Incoming, partial_name
 from assembler.store.objects import Store
@@ -48,7 +48,7 @@ from assembler.store.zones import Zone, resolve, zone_of
 if TYPE_CHECKING:
     import requests
 
-    from assembler.store.watch import Resolve, Session, Watch
+    from assembler.store.watch import HttpSession, Resolve, Watch
 
 
 T = TypeVar("T")
@@ -99,7 +99,7 @@ class Transport:
         self._backoff = backoff
         self._timeouts = Timeouts(connect_timeout, stall_timeout)
         self._mutex = threading.Lock()
-        self._idle: list[Session] = []
+        self._idle: list[HttpSession] = []
         self._unreachable: set[str] = set()
 
     def __enter__(self) -> Self:
@@ -156,7 +156,7 @@ class Transport:
 
         `name` is for errors, `hint` for that of a file that is not there; `accept` is the header of that name.
         `referrer` is the address, after rewriting, whose server has chosen `url`; empty when that is the user's or the
-        recipe's choice. Raises :class:`TransportError`, and of these :class:`MissingError` when it is not there.
+        recipe's choice. Raises :class:`TransportError`, and of these :class:`NotFoundError` when it is not there.
         """
         name = name or printable(url).rpartition("/")[2] or "a file"
         if self.offline:
@@ -299,11 +299,11 @@ class Transport:
     # --- one request ---------------------------------------------------------------------------------------------
 
     @contextmanager
-    def _session(self) -> Iterator["Session"]:
-        from assembler.store.watch import Session  # noqa: PLC0415  takes 0.1 s, which a build without downloads saves
+    def _session(self) -> Iterator["HttpSession"]:
+        from assembler.store.watch import HttpSession  # noqa: PLC0415  takes 0.1 s, which others save
 
         with self._mutex:
-            session = self._idle.pop() if self._idle else Session(resolve=self._resolve, zone=self._zone)
+            session = self._idle.pop() if self._idle else HttpSession(resolve=self._resolve, zone=self._zone)
         try:
             yield session
         finally:
@@ -368,7 +368,7 @@ class Transport:
 
     def _ask(
         self,
-        session: "Session",
+        session: "HttpSession",
         watch: "Watch",
         url: str,
         headers: Mapping[str, str],
@@ -432,7 +432,7 @@ def _gave_up(name: str, hint: str, failures: Mapping[str, Failure]) -> Transport
         return TransportError(f"{name} cannot be fetched", why="no server is known that may have it", hint=hint)
     url, telling = min(failures.items(), key=lambda item: (item[1].unreachable, item[1].missing, not item[1].final))
     missing = all(failure.missing for failure in failures.values())
-    kind = MissingError if missing else TransportError
+    kind = NotFoundError if missing else TransportError
     return kind(
         f"{name} cannot be fetched",
         why=f"{printable(url)}: {telling.reason}",

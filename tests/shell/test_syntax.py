@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from assembler.shell.canonical import render
 from assembler.shell.grammar import parse_script
-from assembler.shell.syntax import AndOr, Case, For, Function, Group, If, Simple, While
+from assembler.shell.syntax import AndOr, Case, For, Function, GroupCommand, If, Simple, While
 from assembler.shell.tokens import ParseError
 from tests.host_commands import need
 
@@ -62,7 +62,7 @@ def test_canonical_text_does_the_same(script: str) -> None:
 def test_the_tree_has_what_was_written() -> None:
     block = parse_script("a=b cmd 'x y' >f\nf() { :; }\nif x; then y; fi\nx && y || z\ncase a in b) ;; esac\n{ x; }\n"
                   "for i in 1; do :; done\nwhile x; do y; done\n")  # fmt: skip
-    kinds = [Simple, Function, If, AndOr, Case, Group, For, While]
+    kinds = [Simple, Function, If, AndOr, Case, GroupCommand, For, While]
     assert [type(statement) for statement in block] == kinds
     first = block[0]
     assert isinstance(first, Simple)

@@ -15,8 +15,10 @@ from assembler.programs.context import ExecutionContext
 from assembler.programs.file_tests import file_test
 from assembler.programs.inert import INERT, QUERIES
 from assembler.programs.options import UsageError
-from assembler.shell.residual import Scope, constant, is_duplication, truth, with_assignments, words
+from assembler.shell.conditions import is_duplication, truth
+from assembler.shell.residual import with_assignments
 from assembler.shell.syntax import AndOr, Block, Case, For, Function, GroupCommand, If, Pipeline, Simple, Statement
+from assembler.shell.words import Scope, constant, words
 
 Action = Callable[[ExecutionContext], int]
 """Carries a statement out on the tree; returns its exit status."""

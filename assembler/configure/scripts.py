@@ -14,9 +14,10 @@ from assembler.configure.calls import Action, Budget, compile_block
 from assembler.configure.snippets import MARKER, Snippet, compile_snippet, marker_index, split
 from assembler.shell.canonical import render
 from assembler.shell.grammar import parse_script
-from assembler.shell.residual import Scope, own_scope, reduce_script, script_scope, with_assignments
+from assembler.shell.residual import own_scope, reduce_script, with_assignments
 from assembler.shell.syntax import Function, Statement
 from assembler.shell.tokens import ParseError
+from assembler.shell.words import Scope, script_scope
 
 Layer = Literal["nothing", "snippets", "calls", "rule", "unhandled"]
 _ERREXIT = re.compile(r"\A#![^\n]*\s-\w*e|^[ \t]*set -\w*e", re.MULTILINE)

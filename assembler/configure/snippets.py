@@ -14,9 +14,10 @@ from assembler.programs import usr_local
 from assembler.programs.context import ExecutionContext
 from assembler.shell.canonical import render
 from assembler.shell.grammar import parse_script
-from assembler.shell.residual import Scope, own_scope, reduce_script, simple_commands
+from assembler.shell.residual import own_scope, reduce_script, simple_commands
 from assembler.shell.syntax import Simple
 from assembler.shell.tokens import ParseError
+from assembler.shell.words import Scope
 
 _BEGIN = re.compile(r"[ \t]*# Automatically added by (\S{1,80}?)(?:/\S{1,80})?[ \t]*")
 _END = re.compile(r"[ \t]*# End automatically added section[ \t]*")

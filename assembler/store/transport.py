@@ -300,7 +300,7 @@ class Transport:
 
     @contextmanager
     def _session(self) -> Iterator["HttpSession"]:
-        from assembler.store.watch import HttpSession  # noqa: PLC0415  takes 0.1 s, which others save
+        from assembler.store.watch import HttpSession  # noqa: PLC0415  takes 0.1 s, saved where nothing is fetched
 
         with self._mutex:
             session = self._idle.pop() if self._idle else HttpSession(resolve=self._resolve, zone=self._zone)

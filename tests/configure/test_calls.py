@@ -11,7 +11,8 @@ from assembler.programs.context import ExecutionContext
 from assembler.programs.options import UsageError
 from assembler.shell.canonical import render
 from assembler.shell.grammar import parse_script
-from assembler.shell.residual import own_scope, reduce_script, script_scope
+from assembler.shell.residual import own_scope, reduce_script
+from assembler.shell.words import script_scope
 from assembler.tree.staging import Kind, Tree
 from tests.configure.disk import on_disk, shown, tree_of, write_out
 from tests.host_commands import need

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from assembler.configure.scripts import analyse
 from assembler.shell.canonical import render
 from assembler.shell.grammar import parse_script
-from assembler.shell.residual import reduce_script, script_scope
+from assembler.shell.residual import reduce_script
+from assembler.shell.words import script_scope
 from tests.host_commands import need
 
 PRELUDE = 'maybe() { [ -e /proc ]; }\nnever() { [ -e /nowhere ]; }\neffect() { echo "$*"; }\n'

@@ -6,7 +6,7 @@ from assembler.configure.scripts import analyse
 from assembler.configure.snippets import Snippet, compile_snippet, split
 from assembler.programs.context import ExecutionContext
 from assembler.programs.options import UsageError
-from assembler.shell.residual import script_scope
+from assembler.shell.words import script_scope
 from tests.configure.disk import shown, tree_of
 from tests.programs.test_usr_local import SNIPPET as USR_LOCAL
 

@@ -7,9 +7,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from assembler.shell.canonical import render
+from assembler.shell.conditions import truth
 from assembler.shell.grammar import parse_script
-from assembler.shell.residual import constant, reduce_script, script_scope, truth, words
+from assembler.shell.residual import reduce_script
 from assembler.shell.syntax import Simple
+from assembler.shell.words import constant, script_scope, words
 from tests.host_commands import need
 
 SCOPE = script_scope("pkg", "postinst", "amd64")

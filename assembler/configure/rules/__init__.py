@@ -29,8 +29,9 @@ from assembler.recipe.positions import Path as KeyPath
 from assembler.recipe.validation import explanations
 from assembler.shell.canonical import render
 from assembler.shell.grammar import parse_script
-from assembler.shell.residual import own_scope, script_scope
+from assembler.shell.residual import own_scope
 from assembler.shell.tokens import ParseError
+from assembler.shell.words import script_scope
 
 MULTIARCH = {"amd64": "x86_64-linux-gnu", "arm64": "aarch64-linux-gnu"}
 """GNU triplets of Debian's architectures (dpkg-architecture(1))."""

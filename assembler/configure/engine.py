@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 
 from assembler.configure import caches, first_boot, identity, rules, triggers
 from assembler.configure.calls import Action, Exit
-from assembler.configure.not_unpacked import set_aside, shippers
+from assembler.configure.not_unpacked import hidden_until_unpacked, shippers
 from assembler.configure.order import Orderable, configure_order, stages
 from assembler.configure.report import Report
 from assembler.configure.rules import Rule
@@ -114,7 +114,7 @@ def configure(tree: Tree, packages: Sequence[Unpacked], settings: Settings, repo
                         pass
                     elif script.analysis.script == "preinst" and stage and script.handling != "nothing":
                         # Essential packages are unpacked before any script can run.
-                        with set_aside(tree, by_name[name], shipped_by):
+                        with hidden_until_unpacked(tree, by_name[name], shipped_by):
                             _run(script, context)
                     else:
                         _run(script, context)

@@ -23,6 +23,7 @@ from assembler.image.names import REPRODUCED
 from assembler.image.provenance import text
 from assembler.layers.inputs import Inputs
 from assembler.lockfile.model import Lock
+from assembler.recipe.builtin import PREFIX
 from assembler.tools.trust import hand_on
 
 _SHOWN = 20
@@ -171,10 +172,13 @@ def _build(inputs: Inputs, here: Environment, reach: Sequence[str], args: Mappin
     if here.user is not None:
         _give(here.directory, here.user)
     made = here.directory / "out"
+    name = inputs.loaded.path.name
+    # One that comes along has its lock in the working directory.
+    comes_along = str(inputs.loaded.path).startswith(PREFIX)
     command: list[str] = [
         *here.program,
         "build",
-        str(here.recipes / inputs.loaded.path.name),
+        name if comes_along else str(here.recipes / name),
         *reach,
         *_private(here, args),
         *("--out", str(made), "--store", str(here.store), "--offline", "--jobs", str(here.processors)),
@@ -184,7 +188,7 @@ def _build(inputs: Inputs, here: Environment, reach: Sequence[str], args: Mappin
     with log.open("wb") as stream:
         done = subprocess.run(
             command,
-            cwd=here.directory,
+            cwd=here.recipes if comes_along else here.directory,
             env=_python_path(dict(here.environment)),
             umask=here.umask,
             stdin=subprocess.DEVNULL,

@@ -90,7 +90,9 @@ def build(
 
 def _not_a_command(name: str) -> None:
     """Raise AssembleError when `name` is rather a command's with a typo."""
-    if "/" in name or Path(name).suffix or os.path.exists(name):  # noqa: PTH110  False for a name that is none
+    from assembler.recipe.builtin import PREFIX  # noqa: PLC0415  --help need not wait
+
+    if "/" in name or name.startswith(PREFIX) or Path(name).suffix or os.path.exists(name):  # noqa: PTH110  False for a name that is none
         return
     from assembler.recipe.document import did_you_mean  # noqa: PLC0415  --help need not wait
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 @click.command(short_help="Build a recipe twice, in other environments, and compare (alias: audit).")
-@click.argument("recipe", type=click.Path(dir_okay=False, exists=True, path_type=Path), metavar="RECIPE.toml")
+@click.argument("recipe", type=click.Path(path_type=Path), metavar="RECIPE.toml")
 @click.option(
     "--out",
     type=click.Path(file_okay=False, path_type=Path),

@@ -35,8 +35,6 @@ SQUASHFS = "filesystem.squashfs"
 
 ISO_KERNEL = f"/boot/{KERNEL}"
 ISO_INITRD = f"/boot/{INITRD}"
-ISO_GRUB = "/boot/grub"
-"""The boot loader's directory."""
 ISO_LIVE = "/live"
 """Everything else is below this."""
 ISO_SQUASHFS = f"{ISO_LIVE}/{SQUASHFS}"

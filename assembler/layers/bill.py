@@ -7,13 +7,12 @@ from typing import Annotated
 from assembler.image import libraries, sbom
 from assembler.image.keys import digest
 from assembler.image.licences import licences
+from assembler.image.names import CYCLONEDX, SPDX
 from assembler.layers.context import BuildContext, Means
 from assembler.layers.declared import Counts, Epoch, Libraries, step_of, value
 from assembler.layers.rootfs import TreeLayer
 from assembler.layers.step import Step, of_packages
 from assembler.lockfile.model import Lock
-
-CYCLONEDX, SPDX = "sbom.cdx.json", "sbom.spdx.json"
 
 
 def _components(lock: Lock) -> dict[str, str]:

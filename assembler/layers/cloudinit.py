@@ -21,6 +21,7 @@ from assembler.errors import AssembleError, Place, Problems
 from assembler.formats.iso import write_iso
 from assembler.image import libraries
 from assembler.image.keys import digest
+from assembler.image.names import SEED
 from assembler.layers.context import BuildContext, Means
 from assembler.layers.declared import Epoch, Libraries, secret_data, step_of
 from assembler.layers.step import Step
@@ -29,7 +30,6 @@ from assembler.recipe.load import LoadedRecipe
 from assembler.recipe.shapes import quoted
 from assembler.yamltext import YamlError
 
-ISO = "cloud-init-seed.iso"
 LABEL = "cidata"
 """Volume label by which cloud-init finds a NoCloud seed."""
 
@@ -80,7 +80,7 @@ class _Seed:
 
     def make(self, _: Means, directory: Path) -> None:
         write_iso(
-            directory / ISO,
+            directory / SEED,
             {f"/{name}": data for name, data in self.files.items()},
             label=LABEL,
             epoch=self.epoch,
@@ -93,7 +93,7 @@ class _Seed:
 def layer(context: BuildContext) -> Step:
     """The recipe's NoCloud seed as an ISO. Raises Problems with everything that cloud-init would stumble over."""
     declared = _Seed(files=from_recipe(context.loaded), epoch=context.epoch, libraries=context.writers(*libraries.ISO))
-    return step_of(declared, context.means, layer="cloudinit", name="seed", outputs=(ISO,), cached=False)
+    return step_of(declared, context.means, layer="cloudinit", name="seed", outputs=(SEED,), cached=False)
 
 
 def from_recipe(loaded: LoadedRecipe, ssh_authorized_keys: Sequence[str] = ()) -> dict[str, bytes]:

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Annotated, Any, ClassVar, Protocol, get_type_hints, runtime_checkable
 
 from assembler.image.keys import digest
+from assembler.image.names import LIBRARY, LayerName
 from assembler.layers.context import Means
-from assembler.layers.step import LIBRARY, LayerName, Step, of_packages, of_table, of_values
+from assembler.layers.step import Step, of_packages, of_table, of_values
 from assembler.lockfile.model import LockedToolbox
 
 Inputs = Mapping[str, str]

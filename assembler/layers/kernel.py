@@ -13,19 +13,15 @@ from typing import Annotated
 
 from assembler.debian.unpack import unpack
 from assembler.errors import AssembleError, Place
+from assembler.image.names import FACTS, KERNEL, KERNEL_CONFIG
 from assembler.layers.context import BuildContext, Means
 from assembler.layers.declared import Epoch, Ignored, packages, step_of
 from assembler.layers.module_indexes import cached_depmod
 from assembler.layers.rootfs import open_packages
-from assembler.layers.step import FACTS, Step
+from assembler.layers.step import Step
 from assembler.lockfile.model import LockedPackage
 from assembler.tree.content import Content, chunks
 from assembler.tree.staging import Tree
-
-IMAGE = "vmlinuz"
-"""The bzImage (or arm64's equivalent) in the step's result."""
-CONFIG = "config"
-"""The kernel's .config there."""
 
 _PREFIX = "vmlinuz-"
 
@@ -35,7 +31,7 @@ class KernelLayer:
     """A kernel for the layers after it."""
 
     step: Step
-    """Its result has `IMAGE` and `CONFIG`, and a fact: the ``release``, as ``uname -r`` will say."""
+    """Its result has `KERNEL` and `KERNEL_CONFIG`, and a fact: the ``release``, as ``uname -r`` will say."""
     tree: Callable[[], Tree]
     """A tree with ``/usr/lib/modules/RELEASE``, depmod's indexes in it."""
     apart: bool = False
@@ -72,7 +68,7 @@ class _Distro:
 
     def make(self, means: Means, directory: Path) -> None:
         kernel = distro_kernel(self.tree(means), self.package)
-        for name, content in ((IMAGE, kernel.image), (CONFIG, kernel.config)):
+        for name, content in ((KERNEL, kernel.image), (KERNEL_CONFIG, kernel.config)):
             with (directory / name).open("wb") as out:
                 out.writelines(chunks(content))
         (directory / FACTS).write_text(json.dumps({"release": kernel.release}), "ascii")
@@ -87,7 +83,7 @@ def distro_layer(context: BuildContext) -> KernelLayer:
     declared = _Distro(
         package=package, packages=kernel_packages(package, context.lock.role("rootfs")), epoch=context.epoch
     )
-    step = step_of(declared, context.means, layer="kernel", name="image", outputs=(IMAGE, CONFIG))
+    step = step_of(declared, context.means, layer="kernel", name="image", outputs=(KERNEL, KERNEL_CONFIG))
     return KernelLayer(step, cache(partial(declared.tree, context.means)))
 
 

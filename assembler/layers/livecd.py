@@ -22,12 +22,27 @@ from assembler.formats.squashfs import write_squashfs
 from assembler.image import contents, libraries, provenance
 from assembler.image.contents import TreeListing
 from assembler.image.keys import digest
+from assembler.image.names import (
+    INITRD,
+    ISO,
+    ISO_CONTENTS,
+    ISO_IMAGES,
+    ISO_INITRD,
+    ISO_KERNEL,
+    ISO_PROVENANCE,
+    ISO_RECIPE,
+    ISO_SQUASHFS,
+    ISO_SUMS,
+    KERNEL,
+    SQUASHFS,
+    listing_path,
+    lock_path,
+)
 from assembler.initrd import compose as initrd
-from assembler.layers import kernel as kernels
 from assembler.layers.context import BuildContext, Means
 from assembler.layers.declared import PARTS, Counts, Epoch, Libraries, data, packages, step_of, table, value
 from assembler.layers.kernel import KernelLayer
-from assembler.layers.kubernetes import IMAGES, images_on_medium
+from assembler.layers.kubernetes import images_on_medium
 from assembler.layers.rootfs import LISTING, TreeLayer, open_packages
 from assembler.layers.step import Step, facts, of_packages
 from assembler.lockfile.model import Lock, LockedPackage, LockedToolbox
@@ -39,17 +54,11 @@ from assembler.tree import digest as tree_digest
 from assembler.tree import tar
 from assembler.tree.staging import Tree
 
-INITRD = "initrd.img"
-SQUASHFS = "filesystem.squashfs"
-ISO = "node.iso"
-"""Files of the steps' results."""
-SQUASHFS_PATH = f"live/{SQUASHFS}"
-"""Where the root file system lies on the ISO."""
 PRIVATE = (
-    f"/{SQUASHFS_PATH}",
-    f"{contents.DIRECTORY}/rootfs.zst",
-    f"{contents.RECIPE_DIRECTORY}/",
-    contents.lock_path("*"),
+    ISO_SQUASHFS,
+    listing_path("rootfs"),
+    f"{ISO_RECIPE}/",
+    lock_path("*"),
 )
 """What nobody but root may read where the ISO is mounted: what has private files in it, or digests of them, and how the
 image was made. Whoever has the ISO itself can read all of it."""
@@ -193,7 +202,7 @@ class _Iso:
     squashfs: Step
     sbom: Step
     recipe: Annotated[Livecd, table("livecd")]
-    recipe_files: Annotated[Mapping[str, bytes], data(f"file {contents.RECIPE_DIRECTORY}/{{}}")]
+    recipe_files: Annotated[Mapping[str, bytes], data(f"file {ISO_RECIPE}/{{}}")]
     """The recipe, as a directory of its own."""
     origin: Annotated[Origin, PARTS]
 
@@ -202,13 +211,14 @@ class _Iso:
         architecture, epoch = lock.architecture, lock.source_date_epoch
         image, ramfs, system = (step.result(means.store) for step in (self.kernel.step, self.initramfs, self.squashfs))
         extra = {
-            contents.lock_path(name): on_medium(lock),
-            **{f"{contents.RECIPE_DIRECTORY}/{path}": data for path, data in self.recipe_files.items()},
+            lock_path(name): on_medium(lock),
+            **{f"{ISO_RECIPE}/{path}": data for path, data in self.recipe_files.items()},
         }
+        # Without the slash, as identifiers come of it.
         parts = {
-            "boot/vmlinuz": (image, kernels.IMAGE),
-            "boot/initrd.img": (ramfs, INITRD),
-            SQUASHFS_PATH: (system, SQUASHFS),
+            ISO_KERNEL[1:]: (image, KERNEL),
+            ISO_INITRD[1:]: (ramfs, INITRD),
+            ISO_SQUASHFS[1:]: (system, SQUASHFS),
         }
         digests = {path: result.digests[file] for path, (result, file) in parts.items()}
         # Of contents, not of keys: another version of the assembler that makes the same parts makes the same ISO.
@@ -233,17 +243,17 @@ class _Iso:
         files: dict[str, bytes | Path] = {
             **boot.files,
             **extra,
-            **{f"{contents.DIRECTORY}/{file}": bills.path(file) for file in self.sbom.outputs},
-            contents.PROVENANCE: self.origin.provenance(subjects),
-            contents.SUMS: sums,
+            **{f"{ISO_CONTENTS}/{file}": bills.path(file) for file in self.sbom.outputs},
+            ISO_PROVENANCE: self.origin.provenance(subjects),
+            ISO_SUMS: sums,
             **images_there,
             **{f"/{path}": result.path(file) for path, (result, file) in parts.items()},
         }
         trees = [
             TreeListing(path=path, name=label, text=result.path(LISTING).read_bytes())
             for path, label, result in (
-                (f"/{SQUASHFS_PATH}", "rootfs", self.root.step.result(means.store)),
-                ("/boot/initrd.img", "initrd", ramfs),
+                (ISO_SQUASHFS, "rootfs", self.root.step.result(means.store)),
+                (ISO_INITRD, "initrd", ramfs),
             )
         ]
         about = {
@@ -287,9 +297,9 @@ def sums_of(squashfs: Path, images: Mapping[str, bytes | Path]) -> bytes:
 
     Without their blobs: these are named by their digests, which containerd compares when it takes them.
     """
-    blobs = f"{IMAGES}/blobs/"
+    blobs = f"{ISO_IMAGES}/blobs/"
     listed = {path: data for path, data in images.items() if not path.startswith(blobs)}
-    return contents.sums({f"/{SQUASHFS_PATH}": squashfs, **listed})
+    return contents.sums({ISO_SQUASHFS: squashfs, **listed})
 
 
 def check_size(size: int, medium: str) -> None:

@@ -15,15 +15,15 @@ from typing import Annotated, Literal
 
 from assembler.errors import Place
 from assembler.image.keys import digest
+from assembler.image.names import FACTS, KERNEL, KERNEL_CONFIG, SYSTEM_MAP
 from assembler.kernel import config, toolchain
 from assembler.kernel.source import SourceError, from_file, from_package, release_of
 from assembler.kernel.toolchain import Toolchain, ToolchainError
-from assembler.kernel.vanilla import BUILTIN, CONFIG, IMAGE, RELEASE, SYSTEM_MAP, Wish, build
+from assembler.kernel.vanilla import BUILTIN, RELEASE, Wish, build
 from assembler.layers.context import BuildContext, Means
 from assembler.layers.declared import PARTS, Counts, Epoch, Ignored, counted, packages, step_of, value, versions
 from assembler.layers.kernel import KernelLayer
 from assembler.layers.module_indexes import cached_depmod
-from assembler.layers.step import FACTS
 from assembler.lockfile.model import LockedFile, LockedPackage
 from assembler.tree.content import whole
 from assembler.tree.staging import Tree
@@ -95,7 +95,7 @@ class _Compiled:
         made.symlink("usr/lib", "/lib")
         for name in BUILTIN:
             made.write(f"{top}/{name}", whole(directory / name))
-        made.write(f"/boot/config-{release}", whole(directory / CONFIG))
+        made.write(f"/boot/config-{release}", whole(directory / KERNEL_CONFIG))
         cached_depmod(means.store)(made, release)
         return made
 
@@ -114,7 +114,7 @@ class _Vanilla:
         # It may have been compiled for a recipe that did not say. What the configuration adds comes after the version.
         if self.version and not re.match(rf"{re.escape(self.version)}(?![0-9.])", release):
             raise _other_version(release, self.version)
-        for name in (IMAGE, CONFIG, SYSTEM_MAP):
+        for name in (KERNEL, KERNEL_CONFIG, SYSTEM_MAP):
             shutil.copyfile(source / name, directory / name)
         facts = {"release": release, "toolchain": dict(self.kernel.programs)}
         (directory / FACTS).write_text(json.dumps(facts), "ascii")
@@ -145,7 +145,7 @@ def layer(context: BuildContext) -> KernelLayer:
         version=recipe.version,
     )
     declared = _Vanilla(kernel=kernel, version=recipe.version)
-    step = step_of(declared, means, layer="kernel", name="image", outputs=(IMAGE, CONFIG, SYSTEM_MAP))
+    step = step_of(declared, means, layer="kernel", name="image", outputs=(KERNEL, KERNEL_CONFIG, SYSTEM_MAP))
     return KernelLayer(step, cache(partial(kernel.tree, means)), apart=True)
 
 

@@ -13,7 +13,7 @@ from assembler.audit.rebuild import load_own, made_with, take_out
 from assembler.audit.statements import REBUILD, rebuilt
 from assembler.carried import RECIPES
 from assembler.formats.iso import write_iso
-from assembler.image.contents import PROVENANCE
+from assembler.image.names import ISO_PROVENANCE
 from assembler.image.provenance import statement, text
 from assembler.lockfile.toml import read_lock
 from assembler.recipe.load import load
@@ -94,7 +94,7 @@ def test_the_statement(make: Make) -> None:
 
 
 def test_what_an_image_says_it_was_made_with(tmp_path: Path) -> None:
-    def said(document: object, path: str = PROVENANCE) -> dict[str, str]:
+    def said(document: object, path: str = ISO_PROVENANCE) -> dict[str, str]:
         data = document if isinstance(document, bytes) else json.dumps(document).encode()
         write_iso(tmp_path / "a.iso", {path: data}, label="X", epoch=0)
         return made_with(Image(tmp_path / "a.iso"))

@@ -12,12 +12,13 @@ import pytest
 
 from assembler import layers
 from assembler.image.manifest import Made
+from assembler.image.names import LAYERS
 from assembler.layers.build import other_libraries
 from assembler.layers.context import BuildContext, Means
 from assembler.layers.declared import PARTS, Epoch, Ignored, Libraries, counted, data, secret_data, step_of, value
 from assembler.layers.explain import changes
 from assembler.layers.plan import plan
-from assembler.layers.step import LAYERS, published
+from assembler.layers.step import published
 from assembler.lockfile.model import LockedTool
 from tests.layers.test_keys import Project, project_in
 

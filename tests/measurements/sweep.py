@@ -34,8 +34,9 @@ from assembler.debian.release import choose_indices, fetch_indices, fetch_releas
 from assembler.debian.sources import archives, parse_sources
 from assembler.errors import AssembleError, Place
 from assembler.recipe.model import Debian
+from assembler.store.download import Want
 from assembler.store.objects import Store
-from assembler.store.transport import Transport, Want
+from assembler.store.transport import Transport
 from tests.support.command import ROOT, arguments
 
 ARCHITECTURE = "amd64"

@@ -44,7 +44,7 @@ def imported(*paths: Path) -> set[str]:
         files = [path] if path.is_file() else sorted(path.rglob("*.py"))
         for file in files:
             for name in modules(ast.parse(file.read_text("utf-8"))):
-                if name not in sys.stdlib_module_names and name not in {"assembler", "tests", "own_python"}:
+                if name not in sys.stdlib_module_names and name not in {"assembler", "tests"}:
                     assert name in known, f"{file}: nothing that is installed has a module {name}"
                     found |= {canonical(each) for each in known[name]}
     return found
@@ -60,8 +60,7 @@ def test_every_distribution_that_is_imported_is_declared_and_no_other() -> None:
 
 
 def test_those_of_tests_and_scripts_too() -> None:
-    scripts = [path for path in (ROOT / "scripts").iterdir() if path.is_file() and b"python" in path.read_bytes()[:40]]
-    others = imported(ROOT / "tests", ROOT / "hatch_build.py", *scripts) - declared(project()["run"])
+    others = imported(ROOT / "tests", ROOT / "scripts", ROOT / "hatch_build.py") - declared(project()["run"])
     assert others <= declared(project()["dev"])
     assert declared(project()["dev"]) - others - UNTYPED <= PROGRAMS
 

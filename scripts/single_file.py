@@ -37,7 +37,7 @@ _TEXTS = ("LICEN", "COPYING", "NOTICE", "AUTHORS")
 
 def main() -> None:
     """Make what is asked for."""
-    parser = argparse.ArgumentParser(description="Make the assembler as one file.")
+    parser = argparse.ArgumentParser("single-file", description="Make the assembler as one file.")
     parser.add_argument("--arch", action="append", choices=MACHINES, help="default: both")
     parser.add_argument("--python", action="append", choices=PYTHONS, help="default: all")
     parser.add_argument("directory", nargs="?", type=Path, default=ROOT / "build/single-file")

@@ -23,6 +23,7 @@ from assembler.cli.check import check
 from assembler.cli.completion import completion, main_form
 from assembler.cli.diff import diff
 from assembler.cli.lock import lock
+from assembler.cli.manual import manual
 from assembler.cli.rebuild import rebuild
 from assembler.cli.run import run
 from assembler.cli.sbom import sbom
@@ -80,7 +81,7 @@ def cli() -> None:
     """
 
 
-for _command in (build, run, lock, check, schema, verify, diff, rebuild, audit, sbom, completion):
+for _command in (build, run, lock, check, schema, verify, diff, rebuild, audit, sbom, completion, manual):
     cli.add_command(_command)
 
 

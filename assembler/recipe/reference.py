@@ -111,13 +111,6 @@ def reference() -> str:
     return "\n".join([_HEAD, *(line for table in _tables() for line in _section(table))])
 
 
-def keys() -> Iterator[tuple[type[Strict], str]]:
-    """Every key of a recipe: the type of its table, and its name there."""
-    for table in _tables():
-        for name in table.type.model_fields:
-            yield table.type, name
-
-
 def example(table: type[Strict], key: str) -> Any:
     """The first value that an example of `table` gives its `key`. Raises LookupError when none does."""
     for text in EXAMPLES[table.__name__]:

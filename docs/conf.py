@@ -28,7 +28,7 @@ html_show_copyright = False
 templates_path = ["_templates"]
 
 _PARTS = {
-    "Using it": ("docs/building", "docs/recipe", "docs/lock", "docs/live", "docs/command-line"),
+    "Using it": ("docs/install", "docs/building", "docs/recipe", "docs/lock", "docs/live", "docs/command-line"),
     "Parts of an image": ("docs/configuration", "docs/kernel", "docs/kubernetes", "docs/disks"),
     "Trust": ("docs/verifying", "SECURITY", "docs/threats", "docs/secrets", "docs/reproducible"),
     "Working on it": ("CONTRIBUTING", "docs/architecture", "CHANGELOG"),

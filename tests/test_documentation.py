@@ -11,7 +11,7 @@ from assembler.cli.main import cli
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
-ELSEWHERE = {"--fix", "--number", "--rounds", "--seconds", "--insecure-...", "--help"}
+ELSEWHERE = {"--fix", "--number", "--rounds", "--seconds", "--insecure-...", "--help", "--no-deps", "--python"}
 """Options of other programs, and one that there is not."""
 
 

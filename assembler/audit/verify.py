@@ -189,7 +189,10 @@ def _blamed_in(squashfs: Squashfs, start: int, area: Area, same: Callable[[str],
     first, last = area.offset - start, area.end - start
     found = [
         Finding(
-            f"{SQUASHFS}!{owner}", f"its bytes from {at} on are not those that its checksum is of", start + extent.offset, extent.size
+            f"{SQUASHFS}!{owner}",
+            f"its bytes from {at} on are not those that its checksum is of",
+            start + extent.offset,
+            extent.size,
         )
         for extent in squashfs.extents
         if extent.offset < last and extent.offset + extent.size > first

@@ -56,8 +56,11 @@ _SHELLS: dict[str, type[_Completion]] = {shell.name: shell for shell in (_Bash, 
 
 
 def recipes(context: click.Context, parameter: click.Parameter | None, incomplete: str) -> list[CompletionItem]:  # noqa: ARG001  click's
-    """Recipe files, for ``shell_complete`` of an argument."""
-    return [CompletionItem(".toml", type="suffix")]
+    """Recipe files, and the names of recipes that come along, for ``shell_complete`` of an argument."""
+    from assembler.recipe import builtin  # noqa: PLC0415  no other call needs it this early
+
+    names = [name for each in builtin.recipes() if (name := builtin.PREFIX + each).startswith(incomplete)]
+    return [*map(CompletionItem, names), CompletionItem(".toml", type="suffix")]
 
 
 def layers(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:  # noqa: ARG001  click's

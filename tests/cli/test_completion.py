@@ -39,7 +39,8 @@ def ask(line: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixtur
     [
         ("assemble lo", [("plain", "lock"), ("suffix", ".toml")]),
         ("assemble recipes/x", [("suffix", ".toml")]),
-        ("assemble build ", [("suffix", ".toml")]),
+        ("assemble build x", [("suffix", ".toml")]),
+        ("assemble lock builtin:k8s.", [("plain", "builtin:k8s.toml"), ("suffix", ".toml")]),
         ("assemble lock x", [("suffix", ".toml")]),
         ("assemble check x", [("suffix", ".toml")]),
         ("assemble audit x", [("suffix", ".toml")]),
@@ -107,7 +108,7 @@ def environment(tmp_path: Path) -> dict[str, str]:
     programs, directory = tmp_path / "bin", tmp_path / "work"
     programs.mkdir()
     (directory / "recipes/more").mkdir(parents=True)
-    for name in ("mine.toml", "recipes/livecd.toml", "recipes/other.txt"):
+    for name in ("node.toml", "recipes/livecd.toml", "recipes/other.txt"):
         (directory / name).write_text("")
     assemble = programs / "assemble"
     command = shlex.join([sys.executable, "-P", "-m", "assembler"])
@@ -118,11 +119,12 @@ def environment(tmp_path: Path) -> dict[str, str]:
 
 LINES = [
     ("assemble lo", "assemble lock "),
-    ("assemble m", "assemble mine.toml "),
+    ("assemble n", "assemble node.toml "),
     ("assemble recipes/", "assemble recipes/"),  # a directory, and a recipe
     ("assemble recipes/l", "assemble recipes/livecd.toml "),
-    ("assemble mine.toml --out=rec", "assemble mine.toml --out=recipes/"),
-    ("assemble mine.toml --only ku", "assemble mine.toml --only kubernetes "),
+    ("assemble builtin:k8s.", "assemble builtin:k8s.toml "),
+    ("assemble node.toml --out=rec", "assemble node.toml --out=recipes/"),
+    ("assemble node.toml --only ku", "assemble node.toml --only kubernetes "),
 ]
 
 
@@ -157,13 +159,13 @@ def test_zsh(environment: dict[str, str], tmp_path: Path, toolbox: Toolbox) -> N
     )
     command = toolbox.command("zsh", ["-f", "-i", "+Z"])
     with on_terminal(command, tmp_path / "work", environment) as terminal, typing(terminal, setup):
-        for typed, completed in LINES[1:5:2]:
+        for typed, completed in LINES[1:6:2]:
             terminal.type(f"{typed}\t\x18")
             assert terminal.wait_for(SHOWN)[1].decode() == completed
 
 
 def test_fish(environment: dict[str, str], tmp_path: Path, toolbox: Toolbox) -> None:
-    asked = [*(line for line, _ in LINES[:5]), "assemble verify m"]
+    asked = [*(line for line, _ in LINES[:6]), "assemble verify n"]
     questions = "; ".join(f"complete -C {shlex.quote(line)}; echo =" for line in asked)
     script = f"source {SCRIPTS}/assemble.fish; {questions}"
     done = subprocess.run(
@@ -178,18 +180,19 @@ def test_fish(environment: dict[str, str], tmp_path: Path, toolbox: Toolbox) -> 
     assert done.stderr == ""
     assert answers == [
         ["lock"],
-        ["mine.toml"],
+        ["node.toml"],
         ["recipes/livecd.toml", "recipes/more/"],
         ["recipes/livecd.toml"],
+        ["builtin:k8s.toml"],
         ["--out=recipes/"],
-        ["mine.toml"],
+        ["node.toml"],
         [],
     ]
 
 
 def test_an_answer_starts_no_build(environment: dict[str, str], tmp_path: Path) -> None:
     """Nothing is read or made for an answer, whatever the line says."""
-    line = "assemble mine.toml --arg-file A=/dev/stdin --out made --"
+    line = "assemble node.toml --arg-file A=/dev/stdin --out made --"
     settings = {**os.environ, **environment, "_ASSEMBLE_COMPLETE": "bash_complete", "_ASSEMBLE_LINE": line}
     subprocess.run([tmp_path / "bin/assemble"], cwd=tmp_path / "work", env=settings, check=True, timeout=60)
-    assert sorted(path.name for path in (tmp_path / "work").iterdir()) == ["mine.toml", "recipes"]
+    assert sorted(path.name for path in (tmp_path / "work").iterdir()) == ["node.toml", "recipes"]

@@ -20,7 +20,15 @@ myst_heading_anchors = 4
 nitpicky = True
 
 html_theme = "alabaster"
-html_theme_options = {"description": _PROJECT["description"], "fixed_sidebar": True, "page_width": "70em"}
+html_theme_options = {
+    "description": _PROJECT["description"],
+    "fixed_sidebar": True,
+    "font_size": "15px",
+    "page_width": "82em",
+    "sidebar_width": "17em",
+}
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
 html_additional_pages = {"index": "index.html"}
 html_copy_source = False
 html_show_sourcelink = False

@@ -55,8 +55,13 @@ def imported(*paths: Path) -> set[str]:
 
 
 def project() -> dict[str, list[str]]:
-    table = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
-    return {"run": table["dependencies"], "dev": table["optional-dependencies"]["dev"]}
+    document = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    table = document["project"]
+    return {
+        "run": table["dependencies"],
+        "dev": table["optional-dependencies"]["dev"],
+        "docs": document["dependency-groups"]["docs"],
+    }
 
 
 def test_every_distribution_that_is_imported_is_declared_and_no_other() -> None:
@@ -64,13 +69,17 @@ def test_every_distribution_that_is_imported_is_declared_and_no_other() -> None:
 
 
 def test_those_of_tests_and_scripts_too() -> None:
-    others = imported(ROOT / "tests", ROOT / "scripts", ROOT / "hatch_build.py") - declared(project()["run"])
+    others = imported(ROOT / "tests", ROOT / "hatch_build.py", ROOT / "scripts") - declared(project()["run"])
     assert others <= declared(project()["dev"])
     assert declared(project()["dev"]) - others - UNTYPED <= PROGRAMS
 
 
 def test_every_requirement_is_pinned_with_hashes_and_no_address() -> None:
-    for name, wanted in (("requirements.txt", ["run"]), ("requirements-dev.txt", ["run", "dev"])):
+    for name, wanted in (
+        ("requirements.txt", ["run"]),
+        ("requirements-dev.txt", ["run", "dev"]),
+        ("requirements-docs.txt", ["docs"]),
+    ):
         text = (ROOT / name).read_text("ascii")
         assert "://" not in text
         entries = re.findall(PINNED, text, re.MULTILINE)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from assembler.cli.completion import recipes
 from assembler.cli.session import Session, network_options, options, recipe_options, session
 from assembler.errors import Problems
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @click.command(short_help="Tell how every package's scripts are taken care of.")
-@click.argument("recipe", type=click.Path(path_type=Path), metavar="RECIPE.toml")
+@click.argument("recipe", type=click.Path(path_type=Path), metavar="RECIPE.toml", shell_complete=recipes)
 @recipe_options
 @click.option("--locked", is_flag=True, help="Fail rather than make a lock that is missing.")
 @network_options

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from assembler.cli.completion import recipes
 from assembler.cli.session import Session, network_options, options, recipe_options, session
 
 if TYPE_CHECKING:
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 
 
 @click.command(short_help="Lock a recipe to what the archives have now.")
-@click.argument("recipe", type=click.Path(path_type=Path), metavar="RECIPE.toml")
+@click.argument("recipe", type=click.Path(path_type=Path), metavar="RECIPE.toml", shell_complete=recipes)
 @click.option(
     "--out",
     type=click.Path(dir_okay=False, path_type=Path),

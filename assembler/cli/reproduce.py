@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from assembler.cli.completion import recipes
 from assembler.cli.differences import tell
 from assembler.cli.session import Session, network_options, options, recipe_options, session
 
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 
 
 @click.command(short_help="Build a recipe twice, in other environments, and compare (alias: audit).")
-@click.argument("recipe", type=click.Path(path_type=Path), metavar="RECIPE.toml")
+@click.argument("recipe", type=click.Path(path_type=Path), metavar="RECIPE.toml", shell_complete=recipes)
 @click.option(
     "--out",
     type=click.Path(file_okay=False, path_type=Path),

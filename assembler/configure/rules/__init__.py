@@ -97,7 +97,7 @@ def _check(rule: model.Rule, *, functions: bool) -> Iterator[tuple[KeyPath, str,
     """What the types cannot say."""
     if bool(rule.script) != bool(rule.residual):
         missing = "residual" if rule.script else "script"
-        hint = "give both, as assemble check prints them, or neither for a rule besides the package's scripts"
+        hint = "give both, as assemble check prints them, or neither for a supplementary rule"
         yield ("residual",) if rule.residual else ("script",), f"{missing} is missing", hint
     if bool(rule.trigger) != (rule.script == "triggered"):
         hint = "list in trigger what triggers the script" if rule.script == "triggered" else "remove it"

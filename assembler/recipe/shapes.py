@@ -11,6 +11,7 @@ from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import PydanticCustomError, core_schema
 
+from assembler import architecture
 from assembler.recipe.addresses import without_logins
 
 REFERENCE = r"\$\{[A-Z][A-Z0-9_]*\}"
@@ -51,6 +52,16 @@ class Shape:
         return {**handler(schema), "pattern": f"^(?:{self.pattern})$|{REFERENCE}"}
 
 
+@dataclass(frozen=True, slots=True)
+class OneOf:
+    """Annotates a `str`: it has to be one of `values`, as of a ``Literal`` whose values are known from elsewhere."""
+
+    values: tuple[str, ...]
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
+        return core_schema.literal_schema(list(self.values))
+
+
 def quoted(value: str) -> str:
     """A user's text as it may stand in a one-line message: quoted, without controls and logins, not endless."""
     start = without_logins(value)[:61]  # of one with millions of characters
@@ -73,6 +84,9 @@ PackageName = Annotated[
     ),
 ]
 """A binary package name (Debian policy 5.6.7), with an optional architecture."""
+
+ArchitectureName = Annotated[str, OneOf(architecture.NAMES)]
+"""Debian's name of an architecture; see architecture.py."""
 
 Label = Annotated[str, Shape(r"[A-Z0-9_]{1,16}", "a volume label", "1 to 16 of A-Z, 0-9 and _")]
 """A volume label that ISO 9660 and ext4 both hold."""

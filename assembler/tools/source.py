@@ -10,17 +10,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from assembler.boot.loaders import programs
 from assembler.debian.sources import Archive, archives, parse_sources
 
-BUILD = ("squashfs-tools", "e2fsprogs", "libarchive13t64", "pigz", "grub-common", "libc-bin")
+BUILD = ("squashfs-tools", "e2fsprogs", "libarchive13t64", "pigz", "libc-bin", *programs())
 """Packages whose programs run while building. mke2fs opens libarchive only when it is given a tar, so no dependency
-names it; libc-bin brings the locale C.UTF-8."""
-
-EMULATOR: Mapping[str, tuple[str, ...]] = {
-    "amd64": ("qemu-system-x86", "qemu-utils", "ovmf", "seabios"),
-    "arm64": ("qemu-system-arm", "qemu-utils", "qemu-efi-aarch64"),
-}
-"""QEMU and firmware by the architecture of the machine that it emulates: see vm/."""
+names it; libc-bin brings the locale C.UTF-8. Boot loaders have some of their own."""
 
 LEAST = Path(__file__).with_name("least.toml")
 """The file with the least version of each package; see scripts/least-tools."""

@@ -2,20 +2,28 @@ from pathlib import Path
 
 import pytest
 
-from assembler.boot.grub import bios_core, bios_mbr, efi_system_partition
-from assembler.boot.live import LiveBoot, live_boot
+from assembler.architecture import AMD64
+from assembler.boot.grub import bios_core, bios_mbr, efi_files
+from assembler.boot.loader import Live
+from assembler.boot.loaders import LIVE
 from assembler.errors import AssembleError
 from assembler.formats.fat import read_fat
-from assembler.formats.iso import write_iso
+from assembler.formats.iso import EFI, PC, write_iso
+from assembler.layers.boot import LiveBoot, live_boot
 from assembler.tools.toolbox import Toolbox
 
 EPOCH = 1_700_000_000
+PC_PLATFORM = AMD64.grub_bios
 
 
 def made(toolbox: Toolbox, loaders: Path, identity: str) -> LiveBoot:
-    return live_boot(
-        toolbox, loaders, architecture="amd64", title="node", identity=identity, medium="5ea1", epoch=EPOCH
-    )
+    live = Live(architecture=AMD64, title="node", identity=identity, medium="5ea1")
+    return live_boot(LIVE, toolbox, loaders, live, epoch=EPOCH)
+
+
+def of_platform(boot: LiveBoot, platform: int) -> bytes:
+    (image,) = (image for image in boot.images.images if image.platform == platform)
+    return image.data
 
 
 @pytest.fixture
@@ -24,16 +32,15 @@ def boot(toolbox: Toolbox, loaders: Path) -> LiveBoot:
 
 
 def test_the_core_image_is_small_and_always_the_same(toolbox: Toolbox, loaders: Path) -> None:
-    core = bios_core(toolbox, loaders, "/.disk/id/0")
-    assert core == bios_core(toolbox, loaders, "/.disk/id/0")
-    assert core != bios_core(toolbox, loaders, "/.disk/id/1")
+    core = bios_core(toolbox, loaders, PC_PLATFORM, "/.disk/id/0")
+    assert core == bios_core(toolbox, loaders, PC_PLATFORM, "/.disk/id/0")
+    assert core != bios_core(toolbox, loaders, PC_PLATFORM, "/.disk/id/1")
     # The BIOS gives an El Torito image less than 640 KiB.
     assert 50_000 < len(core) < 480_000
 
 
 def test_the_efi_system_partition_has_the_signed_chain(boot: LiveBoot, toolbox: Toolbox, tmp_path: Path) -> None:
-    assert boot.images.efi is not None
-    files = read_fat(boot.images.efi)
+    files = read_fat(of_platform(boot, EFI))
     config = files.pop("/BOOT/GRUB/GRUB.CFG").decode()
     assert sorted(files) == [f"/EFI/BOOT/{name}X64.EFI" for name in ("BOOT", "GRUB", "MM")]
     (marker,) = (path for path in boot.files if path.startswith("/.disk/id/"))
@@ -56,7 +63,7 @@ def test_the_loaders_find_their_files(boot: LiveBoot, toolbox: Toolbox, tmp_path
     assert boot.files["/.disk/info"]
     config = boot.files["/boot/grub/grub.cfg"].decode()
     assert marker in config
-    assert boot.images.bios is not None
+    assert of_platform(boot, PC)
     iso = tmp_path / "x.iso"
     files = {**boot.files, "/boot/vmlinuz": b"kernel", "/boot/initrd.img": b"initrd"}
     write_iso(iso, files, label="L", epoch=EPOCH, boot=boot.images)
@@ -70,13 +77,13 @@ def test_the_loaders_find_their_files(boot: LiveBoot, toolbox: Toolbox, tmp_path
 def test_images_differ_by_identity(toolbox: Toolbox, loaders: Path, boot: LiveBoot) -> None:
     other = made(toolbox, loaders, "other")
     assert set(other.files) != set(boot.files)
-    assert other.images.efi != boot.images.efi
+    assert of_platform(other, EFI) != of_platform(boot, EFI)
 
 
 def test_missing_packages_are_named(toolbox: Toolbox, tmp_path: Path) -> None:
     with pytest.raises(AssembleError, match="grub-pc-bin"):
-        bios_core(toolbox, tmp_path, "/m")
+        bios_core(toolbox, tmp_path, PC_PLATFORM, "/m")
     with pytest.raises(AssembleError, match="grub-pc-bin"):
-        bios_mbr(tmp_path)
+        bios_mbr(tmp_path, PC_PLATFORM)
     with pytest.raises(AssembleError, match="shim-signed"):
-        efi_system_partition(tmp_path, "amd64", "/m", EPOCH)
+        efi_files(tmp_path, AMD64, "/m")

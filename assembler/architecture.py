@@ -66,6 +66,8 @@ class Emulation:
     """All that a machine can start with, the usual one first."""
     packages: tuple[str, ...]
     """Debian packages of QEMU and of all that firmware."""
+    data: tuple[str, ...] = ("qemu",)
+    """Directories below ``usr/share`` in which these have QEMU's firmware images."""
     uefi_package: str
     """The one of them with UEFI."""
     uefi: tuple[tuple[str, str], ...]
@@ -158,6 +160,7 @@ AMD64 = Architecture(
         screen=("-vga", "std"),
         firmware=("bios", "uefi", "secure-boot"),
         packages=("qemu-system-x86", "qemu-utils", "ovmf", "seabios"),
+        data=("qemu", "seabios"),
         uefi_package="ovmf",
         uefi=(
             ("usr/share/OVMF/OVMF_CODE_4M.fd", "usr/share/OVMF/OVMF_VARS_4M.fd"),  # Debian, Ubuntu

@@ -375,7 +375,7 @@ def _layout(known: Sequence[Area], end: int, *, hybrid: bool) -> tuple[int, list
 
 def _add_boot(image: Any, boot: BootImages, names: Mapping[str, str]) -> None:
     catalog = {
-        "bootcatfile": posixpath.join(names[posixpath.dirname(boot.catalog)], "BOOT.CAT;1"),
+        "bootcatfile": _name(boot.catalog, names, set(names.values()), is_directory=False),
         "rr_bootcatname": posixpath.basename(boot.catalog),
     }
     if image.has_joliet():

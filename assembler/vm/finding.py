@@ -101,7 +101,7 @@ def in_toolbox(architecture: Architecture, toolbox: Toolbox) -> Emulator:
     Started through its loader it cannot tell where it lies, so it is told where its firmware images and modules are.
     """
     share = toolbox.root / "usr/share"
-    directories = [directory for name in ("qemu", "seabios") if (directory := share / name).is_dir()]
+    directories = [directory for name in architecture.emulation.data if (directory := share / name).is_dir()]
     data = [argument for directory in directories for argument in ("-L", directory)]
     modules = ":".join(map(str, toolbox.root.glob("usr/lib/*-linux-gnu/qemu")))
     return Emulator(

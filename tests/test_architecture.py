@@ -2,6 +2,7 @@
 
 import ast
 import dataclasses
+import functools
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -36,7 +37,6 @@ OTHERS: dict[str, dict[str, str]] = {
         "assembler/architecture.py": "it is where they are",
     },
     "loader": {
-        "assembler/architecture.py": "the loaders' own names for architectures are among all the others",
         "assembler/boot/": "it is where they are",
         "assembler/programs/commands.py": "maintainer scripts call update-grub, whatever starts the image",
     },
@@ -44,28 +44,47 @@ OTHERS: dict[str, dict[str, str]] = {
 """Where such names may be, and why."""
 
 
-def literals(tree: ast.AST) -> Iterator[tuple[int, str]]:
-    """Strings and byte strings of a module that are not documentation, as (line, text)."""
-    documentation = {
-        id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+@functools.cache
+def modules() -> dict[str, ast.Module]:
+    """Every module of the package by its path."""
+    return {
+        path.relative_to(PACKAGE.parent).as_posix(): ast.parse(path.read_bytes())
+        for path in sorted(PACKAGE.rglob("*.py"))
     }
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Constant) and id(node) not in documentation:
-            if isinstance(node.value, str):
-                yield node.lineno, node.value
-            elif isinstance(node.value, bytes):
-                yield node.lineno, node.value.decode("latin-1")
+
+
+@functools.cache
+def literals() -> list[tuple[str, int, str]]:
+    """Strings and byte strings of all modules that are not documentation, as (module, line, text)."""
+    found = []
+    for name, tree in modules().items():
+        nodes = list(ast.walk(tree))
+        documentation = {id(node.value) for node in nodes if isinstance(node, ast.Expr)}
+        for node in nodes:
+            if isinstance(node, ast.Constant) and id(node) not in documentation:
+                if isinstance(node.value, str):
+                    found.append((name, node.lineno, node.value))
+                elif isinstance(node.value, bytes):
+                    found.append((name, node.lineno, node.value.decode("latin-1")))
+    return found
 
 
 def found(pattern: re.Pattern[str], allowed: dict[str, str]) -> list[str]:
     """Literals of the package with such a name, where it is not allowed."""
     return [
         f"{name}:{line}: {text!r}"
-        for path in sorted(PACKAGE.rglob("*.py"))
-        if not (name := path.relative_to(PACKAGE.parent).as_posix()).startswith(tuple(allowed))
-        for line, text in literals(ast.parse(path.read_bytes()))
-        if pattern.search(text)
+        for name, line, text in literals()
+        if pattern.search(text) and not name.startswith(tuple(allowed))
     ]
+
+
+def test_only_the_table_of_loaders_knows_which_there_are() -> None:
+    """The others know the table and the seam."""
+    own = {"assembler.boot.loader", "assembler.boot.loaders"}
+    for name, tree in modules().items():
+        imported = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module}
+        loaders = {module for module in imported if module.startswith("assembler.boot.")} - own
+        assert not loaders or name.startswith("assembler/boot/"), name
 
 
 @pytest.mark.parametrize(("kind", "pattern"), [("architecture", OF_ARCHITECTURES), ("loader", OF_LOADERS)])

@@ -1,4 +1,4 @@
-"""The names of architectures are in one module, those of boot loaders in one room, and nowhere else."""
+"""Names of architectures and releases are in one module each, those of boot loaders in one room, and nowhere else."""
 
 import ast
 import dataclasses
@@ -31,6 +31,7 @@ OF_ARCHITECTURES = re.compile(
 OF_LOADERS = re.compile(
     r"grub|shim-(signed|helpers)|eltorito|systemd-boot|ipxe|isolinux|syslinux|boot\.cat", re.IGNORECASE
 )
+OF_RELEASES = re.compile(r"bookworm|trixie|forky|libarchive\d|linux-source-\d|deb1[23]|Debian 1[23]", re.IGNORECASE)
 
 OTHERS: dict[str, dict[str, str]] = {
     "architecture": {
@@ -39,6 +40,9 @@ OTHERS: dict[str, dict[str, str]] = {
     "loader": {
         "assembler/boot/": "it is where they are",
         "assembler/programs/commands.py": "maintainer scripts call update-grub, whatever starts the image",
+    },
+    "release": {
+        "assembler/debian/releases.py": "it is where they are",
     },
 }
 """Where such names may be, and why."""
@@ -87,7 +91,9 @@ def test_only_the_table_of_loaders_knows_which_there_are() -> None:
         assert not loaders or name.startswith("assembler/boot/"), name
 
 
-@pytest.mark.parametrize(("kind", "pattern"), [("architecture", OF_ARCHITECTURES), ("loader", OF_LOADERS)])
+@pytest.mark.parametrize(
+    ("kind", "pattern"), [("architecture", OF_ARCHITECTURES), ("loader", OF_LOADERS), ("release", OF_RELEASES)]
+)
 def test_a_name_is_in_its_own_place_and_nowhere_else(kind: str, pattern: re.Pattern[str]) -> None:
     assert found(pattern, OTHERS[kind]) == []
     # Every exception is one, and the search finds what it is for.

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from assembler.architecture import of_machine
+from assembler.debian import releases
 from assembler.debian.fetch import fetch_packages
 from assembler.debian.mirrors import choose
 from assembler.errors import AssembleError
@@ -61,7 +62,7 @@ def locked(
     """A store with all packages of `roles` but those in `without`, and their lock. Its role ``rootfs`` is Debian's
     essential packages and the `chosen` ones, its role ``kernel-source`` the source of Linux."""
     architecture = _host()
-    kernel = Kernel(source="vanilla", package="linux-source-6.12")
+    kernel = Kernel(source="vanilla", package=releases.DEFAULT.kernel_source)
     recipe = Recipe(name="tests", arch=architecture, kernel=kernel, rootfs=Rootfs(packages=list(chosen)))
     digest = hashlib.sha256(f"{SCHEMA}{ROLES}{recipe!r}{wanted(recipe)}".encode()).hexdigest()
     store = Store(_cache())

@@ -17,6 +17,7 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from assembler import tomltext
+from assembler.addresses import HINT, login_in
 from assembler.errors import AssembleError, Place, Problems
 from assembler.lockfile import former
 from assembler.lockfile.model import (
@@ -39,7 +40,6 @@ from assembler.lockfile.model import (
 )
 from assembler.lockfile.values import ARCHITECTURE, EPOCH_END, LARGEST, LONGEST, NAME, PATH, SHA256, VERSION
 from assembler.reading import MissingError, OutsideError, Reach, UnreadableError, read
-from assembler.recipe.addresses import HINT, login_in
 
 _HEADER = "# Every input of the image. Written by `assemble lock`: change the recipe, not this file."
 _HINT = "the lock is not for editing: restore it, or delete it and run `assemble lock`"

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from assembler import architecture
+from assembler.debian import releases
 from assembler.recipe.shapes import (
     Account,
     ArchitectureName,
@@ -46,15 +47,7 @@ class Strict(BaseModel):
 class Debian(Strict):
     """Where packages come from."""
 
-    sources: str = """\
-Types: deb
-Suites: trixie trixie-updates
-Components: main
-
-Types: deb
-Suites: trixie-security
-Components: main
-"""
+    sources: str = releases.DEFAULT.sources
     """deb822 sources, as in sources.list(5). Without `URIs` the mirror is chosen when fetching; without `Signed-By`
     the archive keys that come with the assembler are trusted, otherwise the fingerprints listed there."""
     mirror: Url = ""

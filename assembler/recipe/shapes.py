@@ -12,7 +12,7 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import PydanticCustomError, core_schema
 
 from assembler import architecture
-from assembler.recipe.addresses import without_logins
+from assembler.addresses import without_logins
 
 REFERENCE = r"\$\{[A-Z][A-Z0-9_]*\}"
 """A reference to an argument, which the JSON Schema allows in any string; see arguments.py."""

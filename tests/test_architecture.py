@@ -39,7 +39,7 @@ OTHERS: dict[str, dict[str, str]] = {
     },
     "loader": {
         "assembler/boot/": "it is where they are",
-        "assembler/programs/commands.py": "maintainer scripts call update-grub, whatever starts the image",
+        "assembler/programs/inert.py": "maintainer scripts call update-grub, whatever starts the image",
     },
     "release": {
         "assembler/debian/releases.py": "it is where they are",

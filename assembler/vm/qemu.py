@@ -13,7 +13,6 @@ from assembler.architecture import DEFAULT, Architecture, Emulation
 
 Firmware = architecture.Firmware
 FIRMWARE: tuple[Firmware, ...] = get_args(Firmware)
-MEDIA: tuple[Literal["cd", "disk"], ...] = ("cd", "disk")
 
 MEMORY = 2048
 """MiB of a machine's memory unless told otherwise."""

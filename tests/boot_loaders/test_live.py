@@ -7,10 +7,10 @@ from assembler.boot.grub import bios_core, bios_mbr, efi_files
 from assembler.boot.loader import Live
 from assembler.boot.loaders import LIVE
 from assembler.errors import AssembleError
-from assembler.formats.fat import read_fat
 from assembler.formats.iso import EFI, PC, write_iso
 from assembler.layers.boot import LiveBoot, live_boot
 from assembler.tools.toolbox import Toolbox
+from tests.formats.fat_reader import read_fat
 
 EPOCH = 1_700_000_000
 PC_PLATFORM = AMD64.grub_bios

@@ -16,9 +16,10 @@ from pycdlib.dates import DirectoryRecordDate
 from pycdlib.pycdlib import PyCdlib
 
 from assembler.formats.iso import EFI, PC, BootImage, BootImages, IsoError, Pointer, SystemArea, write_iso
-from assembler.formats.partitions import EFI_SYSTEM, read_gpt, read_mbr
+from assembler.formats.partitions import EFI_SYSTEM
 from assembler.tools.toolbox import Toolbox
 from assembler.tree.content import Content, Slice
+from tests.formats.partition_reader import read_gpt, read_mbr
 
 EPOCH = 1_700_000_001  # 2023-11-14 22:13:21 UTC
 CATALOG, BIOS_IMAGE, EFI_IMAGE = "/boot/grub/boot.cat", "/boot/grub/eltorito.img", "/boot/grub/efi.img"

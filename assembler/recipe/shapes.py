@@ -5,7 +5,7 @@ One annotation serves the validation (with an error for people) and the JSON Sch
 
 import re
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
@@ -52,16 +52,6 @@ class Shape:
         return {**handler(schema), "pattern": f"^(?:{self.pattern})$|{REFERENCE}"}
 
 
-@dataclass(frozen=True, slots=True)
-class OneOf:
-    """Annotates a `str`: it has to be one of `values`, as of a ``Literal`` whose values are known from elsewhere."""
-
-    values: tuple[str, ...]
-
-    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
-        return core_schema.literal_schema(list(self.values))
-
-
 def quoted(value: str) -> str:
     """A user's text as it may stand in a one-line message: quoted, without controls and logins, not endless."""
     start = without_logins(value)[:61]  # of one with millions of characters
@@ -85,7 +75,10 @@ PackageName = Annotated[
 ]
 """A binary package name (Debian policy 5.6.7), with an optional architecture."""
 
-ArchitectureName = Annotated[str, OneOf(architecture.NAMES)]
+if TYPE_CHECKING:
+    ArchitectureName = str
+else:  # which type checkers cannot know
+    ArchitectureName = Literal[architecture.NAMES]
 """Debian's name of an architecture; see architecture.py."""
 
 Label = Annotated[str, Shape(r"[A-Z0-9_]{1,16}", "a volume label", "1 to 16 of A-Z, 0-9 and _")]

@@ -52,7 +52,7 @@ def _host() -> str:
     return host.name
 
 
-def _cache() -> Path:
+def cache() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "assembler-tests"
 
 
@@ -65,10 +65,10 @@ def locked(
     kernel = Kernel(source="vanilla", package=releases.DEFAULT.kernel_source)
     recipe = Recipe(name="tests", arch=architecture, kernel=kernel, rootfs=Rootfs(packages=list(chosen)))
     digest = hashlib.sha256(f"{SCHEMA}{ROLES}{recipe!r}{wanted(recipe)}".encode()).hexdigest()
-    store = Store(_cache())
+    store = Store(cache())
     mirrors = choose(recipe.debian, override=os.environ.get("ASSEMBLE_MIRROR", ""))
     # Checkouts of different versions share the directory, and each may want other packages.
-    path = _cache() / f"tests-{digest[:16]}.lock.toml"
+    path = cache() / f"tests-{digest[:16]}.lock.toml"
 
     def fetch(lock: Lock) -> None:
         fetch_packages(
@@ -110,7 +110,7 @@ def locked(
 def own_tools(names: Sequence[str]) -> Toolbox:
     """The programs of the packages `names`, proved and laid out as those of a build are."""
     mirrors = choose(Debian(), override=os.environ.get("ASSEMBLE_MIRROR", ""))
-    store = Store(_cache())
+    store = Store(cache())
     with Transport() as transport, store.locked("tests"):
         supply = Supply(transport=transport, store=store, mirrors=mirrors, now=datetime.now(UTC))
         return open_pinned(names, _host(), built_in(), supply)

@@ -2,15 +2,17 @@ from pathlib import Path
 
 import pytest
 
-from assembler.architecture import AMD64
+from assembler.architecture import AMD64, ARCHITECTURES, ARM64, Architecture
 from assembler.boot.grub import bios_core, bios_mbr, efi_files
-from assembler.boot.loader import Live
-from assembler.boot.loaders import LIVE
+from assembler.boot.loader import Live, Loader, Parts, Places, Programs, entries, present
+from assembler.boot.loaders import LIVE, LOADERS, unlisted
 from assembler.errors import AssembleError
 from assembler.formats.iso import EFI, PC, write_iso
 from assembler.layers.boot import LiveBoot, live_boot
+from assembler.tools.source import BUILD
 from assembler.tools.toolbox import Toolbox
 from tests.formats.fat_reader import read_fat
+from tests.formats.partition_reader import read_gpt
 
 EPOCH = 1_700_000_000
 PC_PLATFORM = AMD64.grub_bios
@@ -87,3 +89,61 @@ def test_missing_packages_are_named(toolbox: Toolbox, tmp_path: Path) -> None:
         bios_mbr(tmp_path, PC_PLATFORM)
     with pytest.raises(AssembleError, match="shim-signed"):
         efi_files(tmp_path, AMD64, "/m")
+
+
+class Other:
+    """A loader that has nothing in common with the one that there is: UEFI alone, and other places."""
+
+    places = Places(catalog="/efi/catalogue", bios="/efi/none.img", efi="/efi/system.img")
+    programs = ()
+
+    def packages(self, architecture: Architecture) -> tuple[str, ...]:
+        return (f"loader-{architecture.name}",)
+
+    def parts(self, programs: Programs, directory: Path, live: Live) -> Parts:  # noqa: ARG002  the seam's
+        path = present(directory / f"loader{live.architecture.efi}.efi", "loader")
+        kernel = live.parts["/boot/vmlinuz"].read_bytes()
+        entry = "\n".join(word for each in entries(live, live.cmdline.split()) for word in each.arguments)
+        name = f"/EFI/BOOT/BOOT{live.architecture.efi.upper()}.EFI"
+        return Parts(files={}, esp={name: path.read_bytes(), "/LINUX": kernel, "/ENTRY.CFG": entry.encode()})
+
+
+def test_another_loader_needs_nothing_but_the_seam(toolbox: Toolbox, tmp_path: Path) -> None:
+    (tmp_path / "loaderaa64.efi").write_bytes(b"MZ loader")
+    (tmp_path / "vmlinuz").write_bytes(b"MZ kernel")
+    loader: Loader = Other()
+    live = Live(
+        architecture=ARM64,
+        title="node",
+        identity="x",
+        medium="5ea1",
+        cmdline="quiet",
+        parts={"/boot/vmlinuz": tmp_path / "vmlinuz"},
+    )
+    boot = live_boot(loader, toolbox, tmp_path, live, epoch=EPOCH)
+    iso = tmp_path / "x.iso"
+    write_iso(iso, {"/boot/vmlinuz": b"kernel"}, label="L", epoch=EPOCH, boot=boot.images)
+    report = toolbox.run(
+        "xorriso", ["-indev", iso, "-report_el_torito", "plain", "-report_system_area", "plain"], reads=[iso]
+    )
+    lines = {" ".join(line.split()) for line in report.splitlines()}
+    assert "El Torito cat path : /efi/catalogue" in lines
+    assert "El Torito img path : 1 /efi/system.img" in lines
+    assert "GPT partition path : 1 /efi/system.img" in lines
+    assert not any("BIOS" in line for line in lines if line.startswith("El Torito boot img"))
+    (esp,) = read_gpt(iso).partitions
+    files = read_fat(iso.read_bytes()[esp.first * 512 : (esp.last + 1) * 512])
+    assert (files["/EFI/BOOT/BOOTAA64.EFI"], files["/LINUX"]) == (b"MZ loader", b"MZ kernel")
+    words = files["/ENTRY.CFG"].decode().split("\n")
+    assert words.count("livecd.medium=5ea1") == words.count("console=ttyAMA0,115200") == words.count("quiet") == 3
+    assert words.count("livecd.rescue") == words.count("livecd.state=none") == 1
+    with pytest.raises(AssembleError, match="boot loader file is missing"):
+        loader.parts(toolbox, tmp_path / "nowhere", live)
+
+
+def test_images_of_every_loader_may_be_on_an_iso() -> None:
+    for loader in LOADERS.values():
+        assert {loader.places.catalog, loader.places.bios, loader.places.efi} <= unlisted()
+        assert all(loader.packages(each) for each in ARCHITECTURES.values())
+        assert set(loader.programs) <= set(BUILD)
+    assert LIVE in LOADERS.values()

@@ -32,6 +32,13 @@ class KernelSource:
     variants: tuple[tuple[str, str, str], ...] = ()
     """(symbol, target, image): what takes their place when the configuration has the symbol."""
 
+    def made(self, values: Mapping[str, str]) -> tuple[str, str]:
+        """Target and image of a kernel whose configuration has these `values` by symbol."""
+        for symbol, target, image in self.variants:
+            if values.get(symbol) == "y":
+                return target, image
+        return self.target, self.image
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SystemCalls:

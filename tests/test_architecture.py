@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 
 from assembler.architecture import (
+    AMD64,
     ARCHITECTURES,
+    ARM64,
     DEFAULT,
     NAMES,
     Architecture,
@@ -138,6 +140,12 @@ def test_each_is_complete_and_pure(name: str) -> None:
     assert it.bios == bool(it.grub_bios)
     assert ("secure-boot" in it.emulation.firmware) == bool(it.emulation.secure_boot)
     assert {"linux-image-cloud-" + name, it.triplet, it.loader} <= words(it)
+
+
+def test_what_make_makes_of_a_kernel() -> None:
+    assert AMD64.kernel.made({"EFI_ZBOOT": "y"}) == ("bzImage", "arch/x86/boot/bzImage")
+    assert ARM64.kernel.made({"EFI_ZBOOT": "n"}) == ARM64.kernel.made({}) == ("Image", "arch/arm64/boot/Image")
+    assert ARM64.kernel.made({"EFI_ZBOOT": "y"}) == ("vmlinuz.efi", "arch/arm64/boot/vmlinuz.efi")
 
 
 def test_of_an_unknown_one_it_is_said_which_there_are(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from assembler.architecture import Architecture, KernelSource
+from assembler.architecture import Architecture
 from assembler.kernel import config
 from assembler.kernel.config import Setting
 from assembler.kernel.kconfig import read_symbols
@@ -68,7 +68,7 @@ def build(wish: Wish, directory: Path, store: Store, *, kind: str, jobs: int = 2
             lock=lock,
         )
         values = configure(make, wish.base, asked, log, reporter)
-        target, image = _image(wish.architecture.kernel, values)
+        target, image = wish.architecture.kernel.made(values)
         expected = _last_count(store, kind, wish.architecture.name) or _estimate(values)
         done = make.run([target], log, expected=expected, reporter=reporter)
         _check_release((objects / _RELEASE).read_text("utf-8", "replace").strip())
@@ -84,14 +84,6 @@ def build(wish: Wish, directory: Path, store: Store, *, kind: str, jobs: int = 2
             shutil.copyfile(objects / path, directory / name)
         (directory / _COUNT).write_text(f"{wish.architecture.name} {done}\n", "ascii")
     log.unlink()
-
-
-def _image(kernel: KernelSource, values: Mapping[str, str]) -> tuple[str, str]:
-    """Make's target for a kernel with this configuration, and the file that it makes."""
-    for symbol, target, image in kernel.variants:
-        if values.get(symbol) == "y":
-            return target, image
-    return kernel.target, kernel.image
 
 
 def configure(

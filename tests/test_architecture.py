@@ -44,7 +44,7 @@ OTHERS: dict[str, dict[str, str]] = {
         "assembler/programs/inert.py": "maintainer scripts call update-grub, whatever starts the image",
     },
     "release": {
-        "assembler/debian/releases.py": "it is where they are",
+        "assembler/releases.py": "it is where they are",
     },
 }
 """Where such names may be, and why."""

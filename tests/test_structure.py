@@ -16,7 +16,7 @@ PACKAGE = Path(__file__).parents[1] / "assembler"
 # --- the tables ------------------------------------------------------------------------------------------------------
 
 RANKS: Sequence[Sequence[str]] = (
-    ("recipe", "store", "tree", "shell"),
+    ("recipe", "store", "tree", "shell", "boot"),
     ("lockfile",),
     ("debian", "kubernetes", "oci"),
     ("lock",),
@@ -24,7 +24,7 @@ RANKS: Sequence[Sequence[str]] = (
     ("formats",),
     ("image",),
     ("kernel",),
-    ("programs", "initrd", "boot"),
+    ("programs", "initrd"),
     ("configure", "vm"),
     ("layers", "audit"),
     ("api",),

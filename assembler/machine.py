@@ -3,8 +3,7 @@
 import os
 import platform
 
-_ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
-"""Debian's architecture by the kernel's name (uname -m)."""
+from assembler.architecture import of_machine
 
 
 def processors() -> int:
@@ -14,4 +13,5 @@ def processors() -> int:
 
 def host_architecture() -> str:
     """Debian's name for this machine's architecture; empty when tools that run on it cannot be had."""
-    return _ARCHITECTURES.get(platform.machine(), "")
+    found = of_machine(platform.machine())
+    return found.name if found else ""

@@ -1,4 +1,4 @@
-"""The live ISO layer: GRUB -> kernel -> our initrd -> squashfs below an overlay on the state disk -> systemd.
+"""The live ISO layer: boot loader -> kernel -> our initrd -> squashfs below an overlay on the state disk -> systemd.
 
 Three steps. The initrd needs the kernel and its modules, the squashfs needs the root file system and nothing of the
 kernel, and the ISO needs both and the kernel's image.
@@ -12,7 +12,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Annotated
 
-from assembler.boot.live import live_boot
+from assembler.architecture import named
+from assembler.boot.loader import Live
+from assembler.boot.loaders import LIVE
 from assembler.carried import INITRAMFS
 from assembler.debian.sources import archives, parse_sources
 from assembler.debian.unpack import unpack
@@ -39,6 +41,7 @@ from assembler.image.names import (
     lock_path,
 )
 from assembler.initrd import compose as initrd
+from assembler.layers.boot import live_boot
 from assembler.layers.context import BuildContext, Means
 from assembler.layers.declared import PARTS, Counts, Epoch, Libraries, data, packages, step_of, table, value
 from assembler.layers.kernel import KernelLayer
@@ -226,18 +229,19 @@ class _Iso:
         identity = digest(parts=digests, recipe=recipe, name=name, extra=extra, images=images)
         images_there = images_on_medium(lock.images, means)
         sums = sums_of(system.path(SQUASHFS), images_there)
-        boot = live_boot(
-            means.toolbox(lock.tools),
-            means.directory_of(lock.role("boot")),
-            architecture=architecture,
+        live = Live(
+            architecture=named(architecture),
             title=name,
             identity=identity,
+            kernel=ISO_KERNEL,
+            initrd=ISO_INITRD,
             medium=hashlib.sha256(sums).hexdigest(),
-            epoch=epoch,
             state=recipe.state,
             cmdline=recipe.cmdline,
             timeout=recipe.timeout,
+            parts={ISO_KERNEL: image.path(KERNEL), ISO_INITRD: ramfs.path(INITRD)},
         )
+        boot = live_boot(LIVE, means.toolbox(lock.tools), means.directory_of(lock.role("boot")), live, epoch=epoch)
         bills = self.sbom.result(means.store)
         subjects = {f"/{path}": value for path, value in digests.items()}
         files: dict[str, bytes | Path] = {

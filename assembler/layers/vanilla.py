@@ -13,6 +13,7 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Annotated, Literal
 
+from assembler.architecture import named
 from assembler.errors import Place
 from assembler.image.keys import digest
 from assembler.image.names import FACTS, KERNEL, KERNEL_CONFIG, SYSTEM_MAP
@@ -76,7 +77,7 @@ class _Compiled:
             raise _other_version(version, self.version)
         wish = Wish(
             tree=tree,
-            architecture=self.architecture,
+            architecture=named(self.architecture),
             base=self.base,
             fragments=self.fragments,
             epoch=self.epoch,
@@ -184,7 +185,7 @@ def _tools(context: BuildContext) -> Toolchain | ToolchainError:
     """
     lock = context.lock
     try:
-        found = toolchain.find(lock.architecture, lock.build_architecture, context.search)
+        found = toolchain.find(named(lock.architecture), named(lock.build_architecture), context.search)
     except ToolchainError as error:
         return error
     for difference in toolchain.differences(lock.toolchain, found.tools):

@@ -9,6 +9,7 @@ from typing import Any
 
 from assembler.recipe.addresses import logins
 from assembler.recipe.positions import Path as KeyPath
+from assembler.releases import DEFAULT
 
 Problem = tuple[KeyPath, str, str]
 """Key path, cause, hint."""
@@ -173,7 +174,7 @@ def _kernel(kernel: dict[str, Any]) -> Iterator[Problem]:
         yield (
             where,
             "a kernel is not compiled from a package of binaries",
-            "name a linux-source-* package, or a url",
+            f"name a linux-source-* package, or a url; {DEFAULT.name} has {DEFAULT.kernel_source}",
         )
     for index, name in enumerate(kernel["fragments"] if isinstance(kernel.get("fragments"), list) else []):
         if name == "":

@@ -106,7 +106,7 @@ def explain(
     with open_project(workspace, recipe.load(), make=False) as context:
         steps = plan(context)
         chosen = selected(steps, options.only, options.skip)
-        return explained_steps(steps, layers.former(context, out), out, context.means.store, chosen)
+        return explained_steps(steps, layers.previous(context, out), out, context.means.store, chosen)
 
 
 def require_empty(out: Path) -> None:

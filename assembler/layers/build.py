@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 
 from assembler.image import libraries
-from assembler.image.manifest import Layers, Made, Manifest, read_layers
+from assembler.image.manifest import Layers, Manifest, StepResult, read_layers
 from assembler.image.names import FACTS, LIBRARY, MANIFEST, PROVENANCE, LayerName
 from assembler.layers.context import BuildContext
 from assembler.layers.livecd import Origin, on_medium
@@ -14,7 +14,7 @@ from assembler.layers.outputs import Outputs, outputs
 from assembler.layers.plan import plan
 from assembler.layers.record import known, remember, still_there, unknown
 from assembler.layers.selection import selected
-from assembler.layers.step import Published, Step, facts, published
+from assembler.layers.step import Published, Step, metadata, published
 from assembler.progress import SILENT, Reporter
 from assembler.store.objects import Store
 
@@ -37,7 +37,7 @@ def build(
     """
     steps = plan(context)
     layers = selected(steps, only, skip)
-    before = former(context, out)
+    before = previous(context, out)
     if not context.lock.libraries:
         context.reporter.info("the lock does not name the libraries that write formats: see assemble lock --migrate")
     for text in other_libraries(context, steps, layers):
@@ -98,7 +98,7 @@ def bring_up_to_date(
     """
     told = published(steps)
     left = {layer: steps for layer, steps in before.items() if layer not in layers}
-    done: dict[LayerName, dict[str, Made]] = {layer: dict(steps) for layer, steps in known(left, store).items()}
+    done: dict[LayerName, dict[str, StepResult]] = {layer: dict(steps) for layer, steps in known(left, store).items()}
     if names := unknown(left, done):
         reporter.warn(
             f"this store has not made {', '.join(names)}, whatever {MANIFEST} says: the manifest leaves them out"
@@ -113,35 +113,35 @@ def bring_up_to_date(
     return result
 
 
-def former(context: BuildContext, out: Path) -> Layers:
-    """What the manifest in `out` says that a former build of the same image made."""
+def previous(context: BuildContext, out: Path) -> Layers:
+    """What the manifest in `out` says that a previous build of the same image made."""
     return read_layers(out, name=context.recipe.name, architecture=context.lock.architecture)
 
 
-def _done(step: Step, told: Published, made: Outputs, store: Store) -> Made:
+def _done(step: Step, told: Published, made: Outputs, store: Store) -> StepResult:
     before = still_there(step, told, made.directory, store)
     if before is not None:
         _LOG.debug("%s, key %s: unchanged in the output directory", step.label, told.key)
         return before
     # The key that tells nothing of secrets.
-    _LOG.debug("%s, key %s: %s", step.label, told.key, "in the store" if step.cached(store) else "to be made")
-    if not step.kept:
+    _LOG.debug("%s, key %s: %s", step.label, told.key, "in the store" if step.in_store(store) else "to be made")
+    if not step.cached:
         step.make(made.staging)
         contents, about = {}, {}
     else:
         there = step.result(store)
         contents = {name: value for name, value in there.digests.items() if name not in {*step.outputs, FACTS}}
-        about = facts(there)
+        about = metadata(there)
         for name in step.outputs:
             made.copy(there.path(name), name)
     if step.key != told.key and not step.discreet:
         made.private.update(step.outputs)
-    result = Made(
+    result = StepResult(
         key=told.key,
         inputs=dict(told.inputs),
         outputs=tuple(made.record(name) for name in step.outputs),
         contents=contents,
-        facts=about,
+        metadata=about,
     )
     remember(store, step, result)
     return result

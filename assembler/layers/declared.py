@@ -116,7 +116,7 @@ def step_of(  # one keyword a field of Step
         make=partial(declared.make, means),
         outputs=outputs,
         discreet=discreet,
-        kept=cached,
+        cached=cached,
     )
 
 

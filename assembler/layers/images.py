@@ -14,7 +14,7 @@ from assembler.image import libraries
 from assembler.layers.context import BuildContext, Means
 from assembler.layers.declared import Declared, Epoch, Libraries, step_of, value
 from assembler.layers.rootfs import TreeLayer
-from assembler.layers.step import Step, facts
+from assembler.layers.step import Step, metadata
 from assembler.lockfile.model import LockedToolbox
 from assembler.recipe.shapes import in_bytes
 from assembler.tree import tar
@@ -83,7 +83,7 @@ class _Qcow2:
                 means.toolbox(self.tools),
                 size=in_bytes(self.disk_size) if self.disk_size else fitting_size(tree),
                 label=self.root.name,
-                identity=facts(self.root.step.result(means.store))["tree_sha256"],
+                identity=metadata(self.root.step.result(means.store))["tree_sha256"],
                 epoch=self.epoch,
                 reporter=means.reporter,
             )

@@ -47,7 +47,7 @@ from assembler.layers.declared import PARTS, Counts, Epoch, Libraries, data, pac
 from assembler.layers.kernel import KernelLayer
 from assembler.layers.kubernetes import images_on_medium
 from assembler.layers.rootfs import LISTING, TreeLayer, open_packages
-from assembler.layers.step import Step, facts, of_packages
+from assembler.layers.step import Step, metadata, of_packages
 from assembler.lockfile.model import Lock, LockedPackage, LockedToolbox
 from assembler.lockfile.toml import format_lock
 from assembler.recipe.model import Livecd
@@ -83,7 +83,7 @@ class _Initrd:
     libraries: Libraries
 
     def make(self, means: Means, directory: Path) -> None:
-        release = facts(self.kernel.step.result(means.store))["release"]
+        release = metadata(self.kernel.step.result(means.store))["release"]
         means.fetch(self.packages)
         with means.reporter.step("initrd"):
             tree = Tree(mtime=self.epoch)
@@ -264,7 +264,7 @@ class _Iso:
             "name": name,
             "architecture": architecture,
             "source_date_epoch": epoch,
-            "kernel_release": facts(image)["release"],
+            "kernel_release": metadata(image)["release"],
         }
         write_iso(
             directory / ISO,

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import pytest
 
 from assembler import layers
-from assembler.image.manifest import Made
+from assembler.image.manifest import StepResult
 from assembler.image.names import LAYERS
 from assembler.layers.build import other_libraries
 from assembler.layers.context import BuildContext, Means
@@ -184,5 +184,7 @@ def test_the_change_is_explained(project: Project, tmp_path: Path) -> None:
     context = project.context()
     (seed,) = (step for step in plan(context) if step.label == "cloudinit.seed")
     told = published([seed])[seed.label]
-    made = Made(key="0" * 64, inputs={**told.inputs, "library pycdlib": "0.9"}, outputs=(), contents={}, facts={})
+    made = StepResult(
+        key="0" * 64, inputs={**told.inputs, "library pycdlib": "0.9"}, outputs=(), contents={}, metadata={}
+    )
     assert changes(seed, told, made, tmp_path) == ("library pycdlib changed from 0.9 to 1",)

@@ -12,7 +12,7 @@ from assembler.layers.context import BuildContext, Means
 from assembler.layers.declared import Counts, Epoch, Libraries, step_of, value
 from assembler.layers.rootfs import TreeLayer
 from assembler.layers.step import Step, of_packages
-from assembler.lockfile.model import Lock
+from assembler.lockfile.model import Lock, LockedToolbox
 
 
 def _components(lock: Lock) -> dict[str, str]:
@@ -22,6 +22,22 @@ def _components(lock: Lock) -> dict[str, str]:
         **{f"file {file.name}": digest(value=file) for file in lock.files},
         **{f"image {image.name}": digest(value=image) for image in lock.images},
     }
+
+
+def _of_image(lock: Lock) -> Lock:
+    """The lock without what is not in its image: that is all that the step sees."""
+    tools = LockedToolbox(architecture="", archives=(), packages=())
+    return Lock(
+        assembler="",
+        recipe_sha256="",
+        source_date_epoch=0,
+        architecture="",
+        archives=(),
+        packages=lock.packages,
+        tools=tools,
+        files=lock.files,
+        images=lock.images,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +65,7 @@ def bill_step(context: BuildContext, system: TreeLayer) -> Step:
         system=system,
         name=context.recipe.name,
         epoch=context.epoch,
-        components=context.lock,
+        components=_of_image(context.lock),
         libraries=context.writers(*libraries.SBOM),
     )
     return step_of(declared, context.means, layer="rootfs", name="sbom", outputs=(CYCLONEDX, SPDX), discreet=True)

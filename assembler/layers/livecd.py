@@ -175,7 +175,7 @@ class Origin:
         taken = archives(parse_sources(context.recipe.debian.sources))
         return cls(
             name=context.recipe.name,
-            lock=context.lock,
+            lock=dataclasses.replace(context.lock, build=None),
             unexpiring=tuple(each.id for each in taken if not each.source.check_valid_until),
             libraries=context.libraries,
         )

@@ -142,7 +142,8 @@ def layer(context: BuildContext) -> TreeLayer:
     """The recipe's root file system."""
     recipe, files = context.recipe.rootfs, context.files("rootfs")
     declared = _Composed(
-        recipe=recipe,
+        # What it asks for is in the lock.
+        recipe=recipe.model_copy(update={"packages": [], "recommends": False}),
         files={key: data for key, data in files.items() if key not in recipe.private_sources},
         private={key: data for key, data in files.items() if key in recipe.private_sources},
         packages=context.lock.role("rootfs"),

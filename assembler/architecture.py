@@ -109,6 +109,8 @@ class Architecture:
     """Kernel parameters for the screen and a serial console; the last becomes /dev/console where it exists."""
     kernel_package: str
     """Debian's kernel for virtual machines: a recipe's, when it names none."""
+    kernel_file: str = "vmlinuz"
+    """What Debian's kernel image is called in /boot, before ``-RELEASE``."""
     initrd_modules: tuple[str, ...] = ()
     """Modules that an initrd needs on this one alone: ext4's checksums, for which it asks by an alias."""
     kernel: KernelSource

@@ -38,7 +38,8 @@ INDEPENDENT = [
     # Debian
     "dpkg", "init-system-helpers", "kmod", "nftables", "systemd",
     # the rest
-    "busybox-static", "dash", "docker-registry", "openssh-client", "openssl", "shellcheck", "skopeo",
+    "busybox-static", "dash", "docker-registry", "fish", "mandoc", "openssh-client", "openssl", "shellcheck", "skopeo",
+    "zsh",
 ]  # fmt: skip
 """Packages whose programs the tests call; see scripts/test-tools."""
 ALL = (*BUILD, *INDEPENDENT, "coreutils", "findutils", "grep", "perl-base", "sed", "tar")

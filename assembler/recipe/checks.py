@@ -133,7 +133,7 @@ def _kubernetes(table: dict[str, Any]) -> Iterator[Problem]:
         if source != "upstream":
             for key in ("version", "url", "sha256"):
                 if part.get(key):
-                    yield ("kubernetes", name, key), f"has no say with source = '{source}'", "remove one of the two"
+                    yield ("kubernetes", name, key), f"is ignored with source = '{source}'", "remove one of the two"
 
 
 def _kernel(kernel: dict[str, Any]) -> Iterator[Problem]:

@@ -126,9 +126,9 @@ class Rootfs(Strict):
     """Whether recommended packages are installed too."""
     first_boot: list[PackageName] = []
     """Packages that stay unpacked in the image, with all that depends on them: dpkg itself configures them on the
-    image's first boot, before services start. For those whose scripts nobody has vouched for."""
+    image's first boot, before services start. For those with a script that no rule matches."""
     rules: list[str] = []
-    """Files of rules for scripts that nobody has vouched for, relative to the recipe file that says so; before the
+    """Files of rules for scripts that are not computed, relative to the recipe file that says so; before the
     assembler's own rules."""
     ids: Ids = Ids()
     """Numbers of users and groups. Absent: those that dpkg's order of configuration gives them."""

@@ -33,7 +33,7 @@ def test_redirects(server: Server, transport: Transport) -> None:
     server.serve("/b", b"hello")
     assert transport.get(server.url("/a")) == b"hello"
     server.answers["/b"] = lambda handler: handler.reply(302, b"", {"Location": "/a"})
-    with pytest.raises(TransportError, match="it redirects in circles"):
+    with pytest.raises(TransportError, match="it redirects in a cycle"):
         transport.get(server.url("/a"))
 
 
@@ -57,7 +57,7 @@ def test_what_lets_us_in_at_one_server_is_not_shown_to_another(server: Server, t
     server.answers["/a"] = lambda handler: answer(handler, "/b")
     server.answers["/b"] = lambda handler: answer(handler, server.url("/c").replace("127.0.0.1", "localhost"))
     server.answers["/c"] = answer
-    assert transport.get(server.url("/a"), access=Token()) == b""
+    assert transport.get(server.url("/a"), authenticator=Token()) == b""
     assert shown == {"/a": "Bearer secret", "/b": "Bearer secret", "/c": None}
 
 

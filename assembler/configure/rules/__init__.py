@@ -23,17 +23,18 @@ from assembler.configure.rules import model
 from assembler.configure.rules.effects import Effect, effects
 from assembler.configure.triggers import generic
 from assembler.errors import AssembleError, Place, Problems
-from assembler.programs.context import Machine
+from assembler.programs.context import ExecutionContext
 from assembler.recipe.document import parse as parse_toml
 from assembler.recipe.document import place, plain
 from assembler.recipe.positions import Path as KeyPath
 from assembler.recipe.validation import explanations
 from assembler.shell.canonical import render
-from assembler.shell.grammar import parse
-from assembler.shell.residual import own_scope, script_scope
+from assembler.shell.grammar import parse_script
+from assembler.shell.residual import own_scope
 from assembler.shell.tokens import ParseError
+from assembler.shell.words import script_scope
 
-Function = Callable[[Machine], None]
+Function = Callable[[ExecutionContext], None]
 
 
 class RuleError(AssembleError):
@@ -94,7 +95,7 @@ def _check(rule: model.Rule, *, functions: bool) -> Iterator[tuple[KeyPath, str,
     """What the types cannot say."""
     if bool(rule.script) != bool(rule.residual):
         missing = "residual" if rule.script else "script"
-        hint = "give both, as assemble check prints them, or neither for a rule besides the package's scripts"
+        hint = "give both, as assemble check prints them, or neither for a supplementary rule"
         yield ("residual",) if rule.residual else ("script",), f"{missing} is missing", hint
     if bool(rule.trigger) != (rule.script == "triggered"):
         hint = "list in trigger what triggers the script" if rule.script == "triggered" else "remove it"
@@ -122,7 +123,7 @@ def compile_commands(package: str, script: str, text: str, arch: str) -> Action:
     """The action of a rule's `do`. Raises RuleError when it is not understood."""
     scope = script_scope(package, script or "postinst", arch)
     try:
-        block = parse(text)
+        block = parse_script(text)
     except ParseError as error:
         hint = "it is shell, as in maintainer scripts"
         raise RuleError("is no list of commands", why=str(error), hint=hint) from error
@@ -176,12 +177,12 @@ def action_of(rule: Rule, package: str, arch: str) -> Action:
     function: Function | None = _functions()[values.function] if values.function else None
     declared: list[Effect] = list(effects(values))
 
-    def run(machine: Machine) -> int:
-        status = commands(machine)
+    def run(context: ExecutionContext) -> int:
+        status = commands(context)
         if function is not None:
-            function(machine)
+            function(context)
         for effect in declared:
-            effect(machine)
+            effect(context)
         return status
 
     return run

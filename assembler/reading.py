@@ -25,12 +25,11 @@ _KERNEL = ("/proc", "/sys")
 class UnreadableError(Exception):
     """A file that is not to be read, or cannot be."""
 
-    def __init__(self, what: str, why: str, hint: str = "") -> None:
+    def __init__(self, what: str, why: str) -> None:
         super().__init__(why)
         self.what = what
         """The end of a sentence that begins with what the file is: "is too large"."""
         self.why = why
-        self.hint = hint
 
 
 class MissingError(UnreadableError):

@@ -3,12 +3,7 @@
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
-
-from assembler.lockfile.model import Lock
-from assembler.store.objects import Store
 
 
 class Server(ThreadingHTTPServer):
@@ -128,16 +123,3 @@ def running(host: str = "127.0.0.1") -> Iterator[Server]:
         server.shutdown()
         server.server_close()
         thread.join()
-
-
-def serve_packages(server: Server, lock: Lock, store: Store) -> None:
-    """Let `server` be a mirror with those packages of `lock` that `store` has, by their own paths."""
-    archives = {archive.id: archive for archive in (*lock.archives, *lock.tools.archives)}
-    for package in (*lock.packages, *lock.tools.packages):
-        if store.has(package.sha256):
-            path = f"/{archives[package.archive].root}/{package.path}"
-            server.answers[path] = partial(_serve, store.path(package.sha256))
-
-
-def _serve(path: Path, handler: Handler) -> None:
-    handler.file(path.read_bytes())

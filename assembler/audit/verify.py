@@ -24,8 +24,8 @@ from assembler.formats.squashfs_reader import Squashfs, SquashfsError
 from assembler.hostfile import open_image
 from assembler.image import contents
 from assembler.lock.changes import changes, describe
+from assembler.lockfile.errors import LockError
 from assembler.lockfile.model import Lock, LockedBuild, LockedOutput
-from assembler.lockfile.toml import LockError
 from assembler.progress import SILENT, Reporter
 from assembler.store.objects import sha256_of
 from assembler.tree import digest

@@ -10,7 +10,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from assembler.errors import AssembleError
-from assembler.programs.commands import COMMANDS, INERT, QUERIES, Machine, file_test
+from assembler.programs.commands import COMMANDS
+from assembler.programs.context import Machine
+from assembler.programs.file_tests import file_test
+from assembler.programs.inert import INERT, QUERIES
 from assembler.programs.options import UsageError
 from assembler.shell.residual import Scope, constant, is_duplication, truth, words
 from assembler.shell.syntax import AndOr, Block, Case, For, Function, Group, If, Pipeline, Simple, Statement

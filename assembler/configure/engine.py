@@ -19,7 +19,7 @@ from assembler.debian import dpkg_database
 from assembler.debian.package import Unpacked
 from assembler.errors import AssembleError, Place, Problems
 from assembler.kernel.depmod import depmod
-from assembler.programs.commands import PATH, Machine
+from assembler.programs.context import PATH, Machine
 from assembler.progress import SILENT, Reporter
 from assembler.tree.staging import Tree, TreeError
 

@@ -12,8 +12,11 @@ from typing import Literal
 
 from assembler.configure.calls import Action, Budget, after, compile_block
 from assembler.configure.snippets import MARKER, Snippet, compile_snippet, marker_index, split
+from assembler.shell.canonical import render
+from assembler.shell.grammar import parse
 from assembler.shell.residual import Scope, own_scope, reduce_script, script_scope
-from assembler.shell.syntax import Function, ParseError, Statement, parse, render
+from assembler.shell.syntax import Function, Statement
+from assembler.shell.tokens import ParseError
 
 Layer = Literal["nothing", "snippets", "calls", "rule", "unhandled"]
 _ERREXIT = re.compile(r"\A#![^\n]*\s-\w*e|^[ \t]*set -\w*e", re.MULTILINE)

@@ -5,8 +5,9 @@ from collections.abc import Callable, Mapping
 from functools import partial
 
 from assembler.errors import AssembleError, Place, Problems
-from assembler.programs.accounts import AccountError, Accounts, set_password
+from assembler.programs.accounts import AccountError, Accounts
 from assembler.programs.sha_crypt import SALT_CHARACTERS, sha512_crypt
+from assembler.programs.shadow import set_password
 from assembler.programs.systemd import Systemctl, UnitError
 from assembler.recipe.model import File, Rootfs
 from assembler.tree.staging import Inode, Kind, Tree, TreeError

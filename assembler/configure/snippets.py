@@ -11,9 +11,12 @@ from functools import partial
 
 from assembler.configure.calls import Action, compile_block
 from assembler.programs import usr_local
-from assembler.programs.commands import Machine
+from assembler.programs.context import Machine
+from assembler.shell.canonical import render
+from assembler.shell.grammar import parse
 from assembler.shell.residual import Scope, own_scope, reduce_script, simple_commands
-from assembler.shell.syntax import Block, ParseError, Simple, parse, render
+from assembler.shell.syntax import Simple
+from assembler.shell.tokens import ParseError
 
 _BEGIN = re.compile(r"[ \t]*# Automatically added by (\S{1,80}?)(?:/\S{1,80})?[ \t]*")
 _END = re.compile(r"[ \t]*# End automatically added section[ \t]*")
@@ -115,8 +118,3 @@ def marker_index(statement: object) -> int | None:
     if isinstance(statement, Simple) and statement.words[:1] == (MARKER,):
         return int(statement.words[1])
     return None
-
-
-def has_marker(block: Block) -> bool:
-    """Whether a snippet stands anywhere in `block`."""
-    return any(marker_index(simple) is not None for simple in simple_commands(block))

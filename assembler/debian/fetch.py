@@ -5,8 +5,9 @@ from datetime import datetime
 
 from assembler.debian.mirrors import DOUBT, Mirrors, join
 from assembler.lockfile.model import LockedArchive, LockedPackage
+from assembler.store.download import Want
 from assembler.store.objects import Store
-from assembler.store.transport import Transport, Want
+from assembler.store.transport import Transport
 
 
 def fetch_packages(

@@ -1,7 +1,6 @@
 """Relations between packages, as the control fields hold them (Debian policy 7, deb-control(5))."""
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -92,9 +91,3 @@ def parse_relations(text: str, *, package: str = "") -> tuple[tuple[Relation, ..
         return tuple(_alternatives(part) for part in text.split(",") if part and not part.isspace())
     except AssembleError as error:
         raise AssembleError(error.what, why=error.why, where=Place(package=package)) from None
-
-
-def restrict(groups: Iterable[tuple[Relation, ...]], architecture: str) -> tuple[tuple[Relation, ...], ...]:
-    """`groups` without what their restriction lists exclude on `architecture`."""
-    kept = (tuple(relation for relation in group if relation.applies_to(architecture)) for group in groups)
-    return tuple(group for group in kept if group)

@@ -22,8 +22,9 @@ from assembler.debian.sources import Archive
 from assembler.errors import AssembleError, Place
 from assembler.lockfile.model import LockedArchive, LockedIndex
 from assembler.progress import SILENT, Reporter
+from assembler.store.download import OfflineError, TransportError, Want
 from assembler.store.objects import Store
-from assembler.store.transport import OfflineError, Transport, TransportError, Want
+from assembler.store.transport import Transport
 
 if TYPE_CHECKING:
     from pysequoia import Cert

@@ -35,7 +35,6 @@ def write_squashfs(
     level: int | None = None,
     epoch: int,
     processors: int | None = None,
-    log: Path | None = None,
     reporter: Reporter = SILENT,
 ) -> None:
     """Write the image of a tar archive to `out`, replacing it.
@@ -61,7 +60,6 @@ def write_squashfs(
             ["-", out.absolute(), *args],
             writes=[out],
             stdin=_counted(chunks, step),
-            log=log,
             reporter=reporter,
         )
     # It ends with status 0 after skipping an attribute or a member that it does not know.

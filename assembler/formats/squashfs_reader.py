@@ -10,18 +10,18 @@ import lzma
 import struct
 import zlib
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from ctypes import sizeof
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO, Self
+from typing import BinaryIO, Self
 
 import lz4.block
 import zstandard
-from PySquashfsImage.const import SQUASHFS_MAGIC, SQUASHFS_MAJOR, SQUASHFS_MINOR, Type
-from PySquashfsImage.structure import DirEntry, DirHeader, FragmentEntry, Superblock, XattrId, XattrTable
+from PySquashfsImage.const import Type
+from PySquashfsImage.structure import DirEntry, DirHeader, FragmentEntry, XattrId, XattrTable
 from PySquashfsImage.structure.inode import (
     DirectoryInode,
     ExtendedDirectoryInode,
@@ -31,7 +31,7 @@ from PySquashfsImage.structure.inode import (
 )
 
 from assembler.errors import AssembleError, Place
-from assembler.formats import zstd
+from assembler.formats.squashfs_blocks import Blocks, Metadata
 from assembler.tree import digest
 from assembler.tree.content import Content, Slice, size_of
 from assembler.tree.staging import Inode, Kind, Tree
@@ -40,8 +40,6 @@ PATHS = 1 << 19
 """Paths in a tree at most; a node with Kubernetes has 20,000."""
 DEPTH = 256
 """Directories above a path at most."""
-METADATA = 64 << 20
-"""Bytes of inodes, directories, owners, fragments and attributes at most, uncompressed."""
 TEXT = 64 << 20
 """Bytes of names, targets of links and extended attributes at most."""
 PATH_TEXT = 64 << 20
@@ -64,11 +62,6 @@ CACHE = 64 << 20
 _INVALID = 0xFFFFFFFFFFFFFFFF
 _NONE = 0xFFFFFFFF
 """Instead of the number of a fragment, or of a set of attributes."""
-_SMALLEST_BLOCK, _LARGEST_BLOCK = 1 << 12, 1 << 20
-_BLOCK = 8192
-"""Bytes of a metadata block, uncompressed."""
-_STORED = 0x8000
-"""Says of a metadata block that it is not compressed; the other bits are its size."""
 _SIZE, _PLAIN = 0xFFFFFF, 1 << 24
 """The bits of a data block's size, and the one that says that it is not compressed."""
 _LONGEST_NAME = 256
@@ -88,8 +81,6 @@ _ENTRIES = 256
 """Entries behind one header of a directory at most."""
 _LISTED_AT_ONCE = 2048
 """Sizes of blocks that are read together."""
-_XZ_MEMORY = 4 << 20
-"""Bytes that unpacking a block may take: a dictionary has a block's size at most, 1 MiB."""
 
 _DAMAGE = (
     *(OSError, ValueError, KeyError, IndexError, struct.error, EOFError, MemoryError, OverflowError, RuntimeError),
@@ -111,22 +102,6 @@ class Extent:
     size: int
     owners: tuple[tuple[str, int], ...]
     """Path, and the offset in that file of the first byte that is here; several for a block of small files."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Superblock:
-    block_size: int
-    fragments: int
-    compression: int
-    owners: int
-    root: int
-    size: int
-    owner_table: int
-    attribute_table: int
-    inode_table: int
-    directory_table: int
-    fragment_table: int
-    export_table: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,17 +139,16 @@ class Squashfs:
     """
 
     def __init__(self, path: Path, offset: int = 0, size: int | None = None) -> None:
-        self._path, self._offset = path, offset
+        self._path = path
         self._stream: BinaryIO = path.open("rb")
         try:
             there = self._stream.seek(0, 2) - offset
-            self._room = there if size is None else min(size, there)
-            self._sblk = self._superblock()
-            self._unpack = _decompressor(self._sblk.compression)
+            self._blocks = Blocks(self._stream, offset, there if size is None else min(size, there))
+            self._sblk = self._blocks.superblock
+            if self._sblk.inodes > PATHS:
+                raise ValueError(f"it has {self._sblk.inodes} inodes, more than the {PATHS} that are read")
             self._most = EXPANSION * self._sblk.size + ALLOWANCE
             self._left = PASSES * self._most
-            self._metadata: dict[int, tuple[bytes, int]] = {}
-            self._metadata_left = METADATA
             self._text_left = TEXT
             self._fragments: OrderedDict[int, bytes] = OrderedDict()
             self._attributes: dict[int, dict[str, bytes]] = {}
@@ -207,74 +181,14 @@ class Squashfs:
 
     # --- bytes ---
 
-    def _raw(self, offset: int, size: int) -> bytes:
-        if offset < 0 or offset + size > self._room:
-            raise EOFError(f"it ends before byte {offset + size}")
-        self._stream.seek(self._offset + offset)
-        data = self._stream.read(size)
-        if len(data) != size:
-            raise EOFError(f"it ends before byte {offset + size}")
-        return data
-
-    def _superblock(self) -> _Superblock:
-        raw = Superblock.from_bytes(self._raw(0, sizeof(Superblock)))
-        if raw.s_magic != SQUASHFS_MAGIC or (raw.s_major, raw.s_minor) != (SQUASHFS_MAJOR, SQUASHFS_MINOR):
-            raise ValueError("it does not begin as a squashfs 4.0 does")
-        if not _SMALLEST_BLOCK <= raw.block_size <= _LARGEST_BLOCK or raw.block_size != 1 << raw.block_log:
-            raise ValueError(f"it has blocks of {raw.block_size} bytes")
-        if not sizeof(Superblock) <= raw.bytes_used <= self._room:
-            raise ValueError(f"it has {raw.bytes_used} bytes, of which {self._room} are there")
-        if raw.inodes > PATHS:
-            raise ValueError(f"it has {raw.inodes} inodes, more than the {PATHS} that are read")
-        return _Superblock(
-            block_size=raw.block_size,
-            fragments=raw.fragments,
-            compression=raw.compression,
-            owners=raw.no_ids,
-            root=raw.root_inode,
-            size=raw.bytes_used,
-            owner_table=raw.id_table_start,
-            attribute_table=raw.xattr_id_table_start,
-            inode_table=raw.inode_table_start,
-            directory_table=raw.directory_table_start,
-            fragment_table=raw.fragment_table_start,
-            export_table=raw.lookup_table_start,
-        )
-
-    def _block_at(self, offset: int) -> tuple[bytes, int]:
-        """The metadata block at an offset, uncompressed, and where the next one begins."""
-        found = self._metadata.get(offset)
-        if found is None:
-            (word,) = struct.unpack("<H", self._raw(offset, 2))
-            size = word & ~_STORED
-            data = self._raw(offset + 2, size)
-            if not word & _STORED:
-                data = self._unpack(data, _BLOCK)
-            if not data or len(data) > _BLOCK:
-                raise ValueError(f"the metadata at byte {offset} has {len(data)} bytes")
-            self._metadata_left -= _BLOCK
-            if self._metadata_left < 0:
-                raise ValueError(f"it has more than {METADATA} bytes of metadata, which is more than is read")
-            found = self._metadata[offset] = data, offset + 2 + size
-        return found
-
     def _spend(self, size: int) -> None:
         self._text_left -= size
         if self._text_left < 0:
             raise ValueError(f"its names and attributes have more than {TEXT} bytes, which is more than is read")
 
-    def _in_table(self, starts: int, index: int, size: int) -> bytes:
-        """Item `index`, of `size` bytes, of a table whose metadata blocks are listed at `starts`."""
-        number, at = divmod(index * size, _BLOCK)
-        (block,) = struct.unpack("<Q", self._raw(starts + 8 * number, 8))
-        found = self._block_at(block)[0][at : at + size]
-        if len(found) != size:
-            raise ValueError(f"the table at byte {starts} ends too early")
-        return found
-
     def _read_owners(self) -> list[int]:
         size = struct.calcsize("<I")
-        found = (self._in_table(self._sblk.owner_table, number, size) for number in range(self._sblk.owners))
+        found = (self._blocks.in_table(self._sblk.owner_table, number, size) for number in range(self._sblk.owners))
         return [int.from_bytes(each, "little") for each in found]
 
     # --- the tree ---
@@ -322,7 +236,7 @@ class Squashfs:
 
     def _inode(self, reference: int, path: str) -> tuple[int, Inode, _File | _Directory | None]:
         """The inode at a reference: its number, itself, and where what it holds is."""
-        reader = _Metadata(self._block_at, self._sblk.inode_table + (reference >> 16), reference & 0xFFFF)
+        reader = self._blocks.metadata(self._sblk.inode_table + (reference >> 16), reference & 0xFFFF)
         raw = reader.record(InodeHeader)
         kind, number = raw.inode_type, raw.inode_number
         basic = kind - _EXTENDED if kind > _EXTENDED else kind
@@ -347,7 +261,7 @@ class Squashfs:
             inode.xattrs = self._set(attributes)
         return number, inode, place
 
-    def _file(self, reader: "_Metadata", *, extended: bool) -> tuple[_File, int]:
+    def _file(self, reader: "Metadata", *, extended: bool) -> tuple[_File, int]:
         raw = reader.record(ExtendedRegularFileInode if extended else RegularFileInode)
         blocks, tail = divmod(raw.file_size, self._sblk.block_size)
         if raw.fragment == _NONE:
@@ -357,7 +271,7 @@ class Squashfs:
             raw.xattr,
         )
 
-    def _special(self, reader: "_Metadata", inode: Inode, path: str) -> None:
+    def _special(self, reader: "Metadata", inode: Inode, path: str) -> None:
         reader.take(4)
         if inode.kind is Kind.SYMLINK:
             (size,) = reader.unpack("<I")
@@ -372,7 +286,7 @@ class Squashfs:
     def _entries(self, place: _Directory, path: str) -> Iterator[tuple[str, int, int]]:
         """Name, reference and number of each inode in a directory."""
         left = place.size
-        reader = _Metadata(self._block_at, self._sblk.directory_table + place.block, place.offset)
+        reader = self._blocks.metadata(self._sblk.directory_table + place.block, place.offset)
         while left > 0:
             header = reader.record(DirHeader)
             if header.count >= _ENTRIES:
@@ -395,12 +309,12 @@ class Squashfs:
         if found is not None:
             return found
         table = self._sblk.attribute_table
-        sets = XattrTable.from_bytes(self._raw(table, sizeof(XattrTable)))
+        sets = XattrTable.from_bytes(self._blocks.raw(table, sizeof(XattrTable)))
         if index >= sets.xattr_ids:
             raise ValueError(f"there are {sets.xattr_ids} sets of attributes and not number {index}")
-        which = XattrId.from_bytes(self._in_table(table + sizeof(XattrTable), index, sizeof(XattrId)))
+        which = XattrId.from_bytes(self._blocks.in_table(table + sizeof(XattrTable), index, sizeof(XattrId)))
         values = sets.xattr_table_start
-        reader = _Metadata(self._block_at, values + (which.xattr >> 16), which.xattr & 0xFFFF)
+        reader = self._blocks.metadata(values + (which.xattr >> 16), which.xattr & 0xFFFF)
         found = {}
         for _ in range(which.count):
             kind, length = reader.unpack("<HH")
@@ -409,7 +323,7 @@ class Squashfs:
             (size,) = reader.unpack("<I")
             if kind & _OUT_OF_LINE:
                 (elsewhere,) = struct.unpack("<Q", reader.take(size))
-                other = _Metadata(self._block_at, values + (elsewhere >> 16), elsewhere & 0xFFFF)
+                other = self._blocks.metadata(values + (elsewhere >> 16), elsewhere & 0xFFFF)
                 (size,) = other.unpack("<I")
             else:
                 other = reader
@@ -449,7 +363,7 @@ class Squashfs:
 
     def _sizes(self, file: _File) -> Iterator[int]:
         """The words that stand for the blocks of a file."""
-        reader = _Metadata(self._block_at, file.block, file.at)
+        reader = self._blocks.metadata(file.block, file.at)
         for done in range(0, file.blocks, _LISTED_AT_ONCE):
             count = min(file.blocks - done, _LISTED_AT_ONCE)
             yield from reader.unpack(f"<{count}I")
@@ -466,13 +380,15 @@ class Squashfs:
         size = word & _SIZE
         if word & ~(_SIZE | _PLAIN) or size > self._sblk.block_size:
             raise ValueError(f"a block of {size} bytes at byte {position}")
-        data = self._raw(position, size)
-        return data if word & _PLAIN else self._unpack(data, self._sblk.block_size)
+        data = self._blocks.raw(position, size)
+        return data if word & _PLAIN else self._blocks.unpack(data, self._sblk.block_size)
 
     def _fragment_place(self, number: int) -> tuple[int, int]:
         if number >= self._sblk.fragments:
             raise ValueError(f"there are {self._sblk.fragments} blocks of small files and not number {number}")
-        entry = FragmentEntry.from_bytes(self._in_table(self._sblk.fragment_table, number, sizeof(FragmentEntry)))
+        entry = FragmentEntry.from_bytes(
+            self._blocks.in_table(self._sblk.fragment_table, number, sizeof(FragmentEntry))
+        )
         return entry.start_block, entry.size
 
     def _fragment(self, number: int) -> bytes:
@@ -556,66 +472,3 @@ class Squashfs:
             "extended attributes": sblk.attribute_table,
         }
         return {name: start for name, start in starts.items() if start != _INVALID}
-
-
-class _Metadata:
-    """Reads on through metadata blocks, from a byte of one of them on."""
-
-    def __init__(self, read: Callable[[int], tuple[bytes, int]], block: int, offset: int) -> None:
-        self._read = read
-        self.block = block
-        """Where the block begins that is being read, and"""
-        self.offset = offset
-        """how much of it was read."""
-        self._data, self._next = read(block)
-        if offset > len(self._data):
-            raise ValueError(f"the metadata at byte {block} has no byte {offset}")
-
-    def take(self, size: int) -> bytes:
-        taken = self._data[self.offset : self.offset + size]
-        self.offset += len(taken)
-        if len(taken) == size:
-            return taken
-        parts, left = [taken], size - len(taken)
-        while left:
-            self.block, self.offset = self._next, min(left, _BLOCK)
-            self._data, self._next = self._read(self.block)
-            parts.append(self._data[:left])
-            self.offset = len(parts[-1])
-            left -= self.offset
-        return b"".join(parts)
-
-    def record(self, layout: Any) -> Any:
-        """The record that comes next, of one of PySquashfsImage's layouts."""
-        return layout.from_bytes(self.take(sizeof(layout)))
-
-    def unpack(self, form: str) -> tuple[int, ...]:
-        return struct.unpack(form, self.take(struct.calcsize(form)))
-
-
-def _decompressor(compression: int) -> Callable[[bytes, int], bytes]:
-    """What unpacks a block, by the number in the superblock: at most as many bytes as are asked for."""
-    known: dict[int, Callable[[bytes, int], bytes]] = {1: _zlib, 4: _xz, 5: _lz4, 6: zstd.decompress}
-    if compression not in known:
-        raise ValueError(f"its compression {compression} is none of gzip, xz, lz4 and zstd")
-    return known[compression]
-
-
-def _zlib(data: bytes, limit: int) -> bytes:
-    state = zlib.decompressobj()
-    found = state.decompress(data, limit + 1)
-    if not state.eof or len(found) > limit:
-        raise ValueError("a block is damaged, or too large")
-    return found
-
-
-def _xz(data: bytes, limit: int) -> bytes:
-    state = lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=_XZ_MEMORY)
-    found = state.decompress(data, limit + 1)
-    if not state.eof or len(found) > limit:
-        raise ValueError("a block is damaged, or too large")
-    return found
-
-
-def _lz4(data: bytes, limit: int) -> bytes:
-    return bytes(lz4.block.decompress(data, uncompressed_size=limit))

@@ -5,11 +5,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from assembler.errors import Place
+from assembler.lockfile.errors import LockError
 from assembler.lockfile.model import Lock, LockedFile
-from assembler.lockfile.toml import LockError
 from assembler.progress import SILENT, Reporter
+from assembler.store.addresses import printable
+from assembler.store.download import UNKNOWN, MissingError, Want
 from assembler.store.objects import Store
-from assembler.store.transport import UNKNOWN, MissingError, Transport, Want, printable
+from assembler.store.transport import Transport
 
 _VOUCHED = {
     "recipe": "the recipe",

@@ -27,6 +27,7 @@ from assembler.kubernetes.parts import wanted_files, wanted_images
 from assembler.kubernetes.release import release as kubernetes_release
 from assembler.lock.files import lock_files
 from assembler.lock.wanted import Wanted, kernel_files, wanted
+from assembler.lockfile.errors import LockError
 from assembler.lockfile.model import (
     Lock,
     LockedArchive,
@@ -36,7 +37,6 @@ from assembler.lockfile.model import (
     LockedPackage,
     LockedToolbox,
 )
-from assembler.lockfile.toml import LockError
 from assembler.oci.locking import lock_images
 from assembler.progress import SILENT, Reporter
 from assembler.recipe.model import Recipe

@@ -16,8 +16,8 @@ from assembler.debian.sources import Archive, archives, parse_sources
 from assembler.errors import AssembleError, Place, Problems
 from assembler.lock.resolve import Resolved, resolve_packages
 from assembler.lock.wanted import wanted
+from assembler.lockfile.errors import LockError
 from assembler.lockfile.model import Lock, LockedArchive, LockedIndex, LockedPackage
-from assembler.lockfile.toml import LockError
 from assembler.progress import SILENT, Reporter
 from assembler.recipe.model import Recipe
 from assembler.store.objects import Store

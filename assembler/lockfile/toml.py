@@ -13,12 +13,12 @@ import tempfile
 import tomllib
 from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
-from difflib import get_close_matches
 from pathlib import Path
 
 from assembler import tomltext
-from assembler.errors import AssembleError, Place, Problems
+from assembler.errors import Place, Problems
 from assembler.lockfile import former
+from assembler.lockfile.errors import RESTORE, LockError
 from assembler.lockfile.model import (
     FILE_ROLES,
     LEARNED,
@@ -37,20 +37,18 @@ from assembler.lockfile.model import (
     LockedTool,
     LockedToolbox,
 )
-from assembler.lockfile.values import ARCHITECTURE, EPOCH_END, LARGEST, LONGEST, NAME, PATH, SHA256, VERSION
+from assembler.lockfile.table import Table
+from assembler.lockfile.values import ARCHITECTURE, EPOCH_END, NAME, PATH, SHA256, VERSION
 from assembler.reading import MissingError, OutsideError, Reach, UnreadableError, read
 from assembler.recipe.addresses import HINT, login_in
 
 _HEADER = "# Every input of the image. Written by `assemble lock`: change the recipe, not this file."
-_HINT = "the lock is not for editing: restore it, or delete it and run `assemble lock`"
 
 SECRETS = r"(?:[0-9a-f]{2}){1,64}\$[0-9a-f]{64}"
 MAX_LOCK = 8 << 20
 """Bytes; 20 000 packages have room in it."""
 MOST_VALUES = 250_000
 """A package has at most nine."""
-MAX_PROBLEMS = 100
-"""What is wrong in a lock, told at once."""
 
 WORD = r"[A-Za-z0-9][A-Za-z0-9.+_~/-]*"
 URL = r"https?://[!-~]+"
@@ -65,10 +63,6 @@ DATE = r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z"
 
 
 _NO_END = 1 << 62
-
-
-class LockError(AssembleError):
-    """A lock cannot be read or written, or is not for what is being built."""
 
 
 # --- writing -----------------------------------------------------------------------------------------------------
@@ -226,7 +220,7 @@ def read_lock(path: Path, reach: Reach | None = None) -> Lock | None:
     try:
         text = data.decode()
     except UnicodeDecodeError as error:
-        raise LockError("the lock is not text in UTF-8", where=Place(file=str(path)), hint=_HINT) from error
+        raise LockError("the lock is not text in UTF-8", where=Place(file=str(path)), hint=RESTORE) from error
     return parse_lock(text, str(path))
 
 
@@ -249,7 +243,7 @@ def parse_lock(text: str, file: str) -> Lock:
             hint="delete it and run `assemble lock`, or use the version of the assembler that wrote it",
         )
     problems: list[LockError] = []
-    top = _Table(data, "", file, problems)
+    top = Table(data, "", file, problems)
     top.number("schema")
     archives, packages = _read_sources(top, ROLES)
     files = [_read_file(table, key) for key, table in (top.named("files") if "files" in data else ())]
@@ -288,7 +282,7 @@ def parse_lock(text: str, file: str) -> Lock:
 def parse_tools(text: str, file: str) -> LockedToolbox:
     """The tools that `text`, of :func:`format_tools`, stands for. Raises as :func:`parse_lock`."""
     problems: list[LockError] = []
-    top = _Table(_toml(text, file), "", file, problems)
+    top = Table(_toml(text, file), "", file, problems)
     tools = _read_toolbox(top.table("tools"))
     top.close()
     if problems:
@@ -305,125 +299,16 @@ def _toml(text: str, file: str) -> dict[str, object]:
         match = re.search(r"^(.*) \(at line (\d+), column (\d+)\)$", str(error))
         place = Place(file=file, line=int(match[2]), column=int(match[3])) if match else Place(file=file)
         raise LockError(
-            "the lock is not TOML", where=place, why=match[1] if match else str(error), hint=_HINT
+            "the lock is not TOML", where=place, why=match[1] if match else str(error), hint=RESTORE
         ) from error
 
 
-class _Table:
-    """Takes values out of a TOML table, and notes what is wrong with them. Wrong values come back as empty ones."""
-
-    def __init__(self, data: Mapping[str, object], place: str, file: str, problems: list[LockError]) -> None:
-        self._data = data
-        self._place = place
-        self._file = file
-        self._problems = problems
-        self._asked: list[str] = []
-        self._children: list[_Table] = []
-
-    def wrong(self, key: str, what: str, hint: str = _HINT) -> None:
-        name = ".".join(part for part in (self._place, key) if part)
-        if len(self._problems) < MAX_PROBLEMS:
-            self._problems.append(LockError(what, where=Place(file=self._file, key=name), hint=hint))
-
-    def _take(self, key: str) -> object:
-        self._asked.append(key)
-        if key not in self._data:
-            self.wrong(key, "it is missing")
-        return self._data.get(key)
-
-    def __contains__(self, key: str) -> bool:
-        return key in self._data
-
-    def check(self, key: str, value: str, pattern: str) -> str:
-        """`value`, noting when it does not match."""
-        if len(value) > LONGEST or not re.fullmatch(pattern, value):
-            self.wrong(key, f"{value[:LONGEST]!r} is not what belongs here")
-        return value
-
-    def text(self, key: str, pattern: str) -> str:
-        value = self._take(key)
-        if isinstance(value, str):
-            return self.check(key, value, pattern)
-        if value is not None:
-            self.wrong(key, "it is not a string")
-        return ""
-
-    def sha256(self, key: str = "sha256") -> str:
-        return self.text(key, SHA256)
-
-    def number(self, key: str, largest: int = LARGEST) -> int:
-        value = self._take(key)
-        if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
-            if value > largest:
-                self.wrong(key, f"it is larger than {largest}")
-            return value
-        if value is not None:
-            self.wrong(key, "it is not a number from 0 on")
-        return 0
-
-    def _items(self, key: str) -> list[object]:
-        value = self._take(key)
-        if isinstance(value, list):
-            return value
-        if value is not None:
-            self.wrong(key, "it is not a list")
-        return []
-
-    def texts(self, key: str, pattern: str) -> tuple[str, ...]:
-        """A list of strings without repetition."""
-        items = self._items(key)
-        found = [item for item in items if isinstance(item, str)]
-        if len(set(found)) < len(items):
-            self.wrong(key, "it is not a list of different strings")
-        return tuple(self.check(key, item, pattern) for item in found)
-
-    def _child(self, value: object, key: str) -> "_Table":
-        if not isinstance(value, dict):
-            self.wrong(key, "it is not a table")
-        name = ".".join(part for part in (self._place, key) if part)
-        child = _Table(value if isinstance(value, dict) else {}, name, self._file, self._problems)
-        self._children.append(child)
-        return child
-
-    def tables(self, key: str) -> list["_Table"]:
-        return [self._child(item, f"{key}[{number}]") for number, item in enumerate(self._items(key))]
-
-    def table(self, key: str) -> "_Table":
-        return self._child(self._take(key), key)
-
-    def named(self, key: str) -> list[tuple[str, "_Table"]]:
-        """The tables in the table `key`, by name."""
-        value = self._take(key)
-        if not isinstance(value, dict):
-            if value is not None:
-                self.wrong(key, "it is not a table")
-            return []
-        return [(name, self._child(item, f"{key}.{json.dumps(name)}")) for name, item in value.items()]
-
-    def pairs(self, key: str, names: str, values: str) -> list[tuple[str, str]]:
-        """The strings in the table `key`, by name."""
-        value = self._take(key)
-        table = self._child(value, key)
-        found = value if isinstance(value, dict) else {}
-        return [(table.check("its name", name, names), table.text(name, values)) for name in found]
-
-    def close(self) -> None:
-        """Note every key that nobody has asked for."""
-        for key in sorted(set(self._data) - set(self._asked)):
-            if len(self._problems) >= MAX_PROBLEMS:
-                return
-            near = get_close_matches(key, self._asked, 1)
-            self.wrong(key, "this key is not known", f"did you mean {near[0]}?" if near else _HINT)
-        for child in self._children:
-            child.close()
-
-
-def _read_toolbox(table: _Table) -> LockedToolbox:
+def _read_toolbox(table: Table) -> LockedToolbox:
     archives, packages = _read_sources(table, (TOOLS,))
     return LockedToolbox(architecture=table.text("architecture", ARCHITECTURE), archives=archives, packages=packages)
 
 
-def _read_sources(table: _Table, roles: Collection[str]) -> tuple[tuple[LockedArchive, ...], tuple[LockedPackage, ...]]:
+def _read_sources(table: Table, roles: Collection[str]) -> tuple[tuple[LockedArchive, ...], tuple[LockedPackage, ...]]:
     archives = sorted((_read_archive(each) for each in table.tables("archives")), key=lambda item: item.id)
     known = {archive.id for archive in archives}
     if len(known) < len(archives):
@@ -433,7 +318,7 @@ def _read_sources(table: _Table, roles: Collection[str]) -> tuple[tuple[LockedAr
     return tuple(archives), tuple(packages)
 
 
-def _read_archive(table: _Table) -> LockedArchive:
+def _read_archive(table: Table) -> LockedArchive:
     archive = LockedArchive(
         id=table.text("id", WORD),
         root=table.text("root", ROOT),
@@ -459,7 +344,7 @@ def _read_archive(table: _Table) -> LockedArchive:
     return archive
 
 
-def _read_package(table: _Table, key: str, archives: set[str], allowed: Collection[str]) -> LockedPackage:
+def _read_package(table: Table, key: str, archives: set[str], allowed: Collection[str]) -> LockedPackage:
     match = re.fullmatch(rf"({NAME})_({VERSION})_({ARCHITECTURE})", key)
     if not match:
         table.wrong("", "it does not begin with a name, a version and an architecture, as a .deb does")
@@ -484,7 +369,7 @@ def _read_package(table: _Table, key: str, archives: set[str], allowed: Collecti
     return package
 
 
-def _read_file(table: _Table, key: str) -> LockedFile:
+def _read_file(table: Table, key: str) -> LockedFile:
     file = LockedFile(
         name=table.check("its name", key, NAME),
         version=table.text("version", VERSION) if "version" in table else "",
@@ -500,7 +385,7 @@ def _read_file(table: _Table, key: str) -> LockedFile:
     return file
 
 
-def _read_image(table: _Table, key: str) -> LockedImage:
+def _read_image(table: Table, key: str) -> LockedImage:
     return LockedImage(
         name=table.check("its name", key, REFERENCE),
         platform=table.text("platform", PLATFORM),
@@ -511,7 +396,7 @@ def _read_image(table: _Table, key: str) -> LockedImage:
     )
 
 
-def _read_build(table: _Table) -> LockedBuild:
+def _read_build(table: Table) -> LockedBuild:
     outputs = [
         LockedOutput(name=out.check("its name", key, WORD), size=out.number("size"), sha256=out.sha256())
         for key, out in table.named("outputs")

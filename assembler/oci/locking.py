@@ -7,8 +7,9 @@ from assembler.lockfile.model import Lock, LockedImage
 from assembler.oci.reference import parse
 from assembler.oci.registry import Manifest, RegistryError, Repository, manifest_in, parse_manifest
 from assembler.progress import SILENT, Reporter
+from assembler.store.download import OfflineError, Want
 from assembler.store.objects import Store
-from assembler.store.transport import OfflineError, Transport, Want
+from assembler.store.transport import Transport
 
 _HINT = "the registry may have dropped it: run `assemble lock` to take what it has now"
 

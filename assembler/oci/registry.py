@@ -15,7 +15,9 @@ from urllib.parse import urlencode
 
 from assembler.errors import AssembleError
 from assembler.oci.reference import Reference
-from assembler.store.transport import LARGEST, Transport, printable
+from assembler.store.addresses import printable
+from assembler.store.download import LARGEST
+from assembler.store.transport import Transport
 
 INDEXES = ("application/vnd.oci.image.index.v1+json", "application/vnd.docker.distribution.manifest.list.v2+json")
 MANIFESTS = ("application/vnd.oci.image.manifest.v1+json", "application/vnd.docker.distribution.manifest.v2+json")

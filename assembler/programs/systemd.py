@@ -1,10 +1,8 @@
-"""Units on and off: systemctl(1) on a tree that is not running, and deb-systemd-helper(1p).
+"""Units on and off: systemctl(1) on a tree that is not running.
 
 systemctl is a class for one manager, ``Systemctl(tree)`` or ``Systemctl(tree, user=True)`` (``--global``), with a
-method for each verb. deb-systemd-helper is a function that takes its arguments; deb-systemd-invoke(1p) and all that
-talks to a running manager has nothing to do here.
-
-Units are looked up and links made as systemd 257 does. In links to units, the path is the one under ``/usr/lib``.
+method for each verb. Units are looked up and links made as systemd 257 does. In links to units, the path is the one
+under ``/usr/lib``.
 """
 
 import fnmatch
@@ -68,7 +66,7 @@ def template_of(name: str) -> str:
     return name if instance is None else f"{prefix}@{kind}"
 
 
-def _full(name: str) -> str:
+def full_name(name: str) -> str:
     """Add ``.service`` to a name without a type, as systemctl does."""
     if not UNIT_NAME.fullmatch(name):
         name += ".service"
@@ -213,7 +211,7 @@ class Systemctl:
     def _enable(self, names: Sequence[str]) -> list[str]:
         """As :meth:`enable`; gives the templates that lack an instance."""
         refused = []
-        for unit in list(self._closure([_full(name) for name in names])):
+        for unit in list(self._closure([full_name(name) for name in names])):
             for link, target in self._wanted_links(unit):
                 if target:
                     self._link(link, target)
@@ -240,7 +238,7 @@ class Systemctl:
     def disable(self, *names: str) -> None:
         """Remove all links to the units, and to those of Also=, under ``/etc/systemd``. Masked units keep theirs."""
         gone: set[str] = set()
-        for name in map(_full, names):
+        for name in map(full_name, names):
             if self._is_masked(name):
                 continue
             gone.add(name)
@@ -270,7 +268,7 @@ class Systemctl:
 
     def mask(self, *names: str) -> None:
         """Make the units impossible to start: links to ``/dev/null``. Raises UnitError when a file is in the way."""
-        for name in map(_full, names):
+        for name in map(full_name, names):
             path = f"{self.config}/{name}"
             found = self.tree.get(path)
             if found is not None and not (found.kind is Kind.SYMLINK and found.target == "/dev/null"):
@@ -280,7 +278,7 @@ class Systemctl:
 
     def unmask(self, *names: str) -> None:
         """Undo :meth:`mask`."""
-        for name in map(_full, names):
+        for name in map(full_name, names):
             path = f"{self.config}/{name}"
             if self.tree.lexists(path) and is_masked(self.tree, path):
                 self.tree.remove(path)
@@ -293,7 +291,7 @@ class Systemctl:
 
     def is_enabled(self, name: str) -> bool:
         """Whether any link under ``/etc/systemd`` leads to the unit (``systemctl is-enabled``: enabled or alias)."""
-        name = _full(name)
+        name = full_name(name)
         if not self.tree.is_dir(self.config):
             return False
         for path, inode in self.tree.walk(self.config):
@@ -339,7 +337,7 @@ class Systemctl:
         Aliases are passed over. Raises UnitError for a unit that is missing, and for one that shall be enabled but is
         masked.
         """
-        for name in map(_full, names):
+        for name in map(full_name, names):
             if not self._is_masked(name) and self.load(name).name != name:
                 continue
             action, chosen = self.preset_of(name)
@@ -393,206 +391,3 @@ class Systemctl:
         elif verb not in quiet_verbs:
             raise UsageError(f"systemctl {verb} is not known here", why=" ".join(arguments))
         return True
-
-
-# --- deb-systemd-helper ---------------------------------------------------------------------------------------------
-
-
-class _Helper:
-    """The state of deb-systemd-helper for one manager; see :func:`deb_systemd_helper`."""
-
-    def __init__(self, tree: Tree, *, user: bool, has_systemctl: bool) -> None:
-        self.tree = tree
-        self.user = user
-        self.instance = "user" if user else "system"
-        middle = "deb-systemd-user-helper" if user else "deb-systemd-helper"
-        self.enabled = f"/var/lib/systemd/{middle}-enabled"
-        self.masked = f"/var/lib/systemd/{middle}-masked"
-        self.etc = f"/etc/systemd/{self.instance}"
-        self.has_systemctl = has_systemctl
-
-    def find(self, name: str) -> str:
-        for root in ("/etc", "/lib", "/usr/lib"):
-            if self.tree.is_file(f"{root}/systemd/{self.instance}/{name}"):
-                return f"{root}/systemd/{self.instance}/{name}"
-        return name
-
-    def state(self, name: str) -> str:
-        return f"{self.enabled}/{posixpath.basename(name)}.dsh-also"
-
-    def entries(self, name: str) -> list[str]:
-        path = self.state(name)
-        return self.tree.read_text(path).splitlines() if self.tree.is_file(path) else []
-
-    def links(self, path: str, visited: list[str]) -> list[tuple[str, str]]:
-        """The (unit file, link) pairs of a unit and its Also=, in the order of the file.
-
-        Kept from the original is that an unquoted Alias= with several names makes each link from the whole value.
-        """
-        if not self.tree.is_file(path) or not path.startswith("/"):
-            raise UnitError("deb-systemd-helper cannot read the unit", where=Place(path=path))
-        unit = wanted = posixpath.basename(path)
-        links: list[tuple[str, str]] = []
-        directories: list[str] = []
-        for line in self.tree.read_text(path).split("\n"):
-            match = re.match(r"\s*(WantedBy|RequiredBy|Also|Alias)=(.+)$", line, re.IGNORECASE)
-            if match:
-                key, value = match[1].lower(), match[2]
-                for word in re.split(r"\s+", value.rstrip()):
-                    quoted = re.fullmatch(r"([\"'])(.*)\1", word)
-                    name = quoted[2] if quoted else word
-                    if key in {"wantedby", "requiredby"}:
-                        exact = "" if quoted else {"WantedBy": ".wants", "RequiredBy": ".requires"}.get(match[1], "")
-                        directories.append(f"{self.etc}/{name}{exact}")
-                    elif key == "alias" and name != unit:
-                        links.append((path, f"{self.etc}/{quoted[1] if quoted else value}"))
-                    elif key == "also" and name != unit and name not in visited:
-                        visited.append(name)
-                        links += self.links(self.find(name), list(visited))
-            match = re.match(r"\s*DefaultInstance=\s*([\"']?)(.+)\1\s*$", line, re.IGNORECASE)
-            if match:
-                template = re.fullmatch(r"(.*@)(\.\w+)", unit)
-                wanted = f"{template[1]}{match[2]}{template[2]}" if template else unit
-        return links + [(path, f"{directory}/{wanted}") for directory in directories]
-
-    def _is_link(self, path: str) -> bool:
-        inode = self.tree.get(path)
-        return inode is not None and inode.kind is Kind.SYMLINK
-
-    def was_enabled(self, name: str) -> bool:
-        return all(map(self._is_link, self.entries(name)))
-
-    def is_enabled(self, name: str) -> bool:
-        return all(self._is_link(link) for _, link in self.links(self.find(name), []))
-
-    def debian_installed(self, name: str) -> bool:
-        return self.tree.is_file(self.state(name))
-
-    def update_state(self, name: str) -> None:
-        links = self.links(self.find(name), [])
-        self._write_state(name, [link for _, link in links])
-
-    def _write_state(self, name: str, lines: Sequence[str]) -> None:
-        self.tree.write(self.state(name), "".join(f"{line}\n" for line in lines).encode(), parents=True)
-
-    def enable(self, name: str) -> None:
-        create = True
-        if self.has_systemctl:
-            if self.debian_installed(name):
-                create = any(self._is_link(link) for _, link in self.links(self.find(name), []))
-            else:
-                Systemctl(self.tree, user=self.user).preset(name, enable_only=True)
-                create = False
-        self.make_links(name, create=create)
-
-    def make_links(self, name: str, *, create: bool) -> None:
-        for target, link in self.links(self.find(name), []):
-            entries = self.entries(name)
-            if link not in entries:
-                self._write_state(name, [*entries, link])
-            marker = self.enabled + link.removeprefix(self.etc)
-            if self.tree.exists(marker):
-                continue
-            if create and not self._is_link(link):
-                self.tree.symlink(target, link, parents=True)
-            self.tree.write(marker, b"", parents=True)
-
-    def remove_links(self, path: str, *, purge: bool) -> None:
-        """Undo :meth:`make_links` for a unit and those that it names in Also=."""
-        seen: set[str] = set()
-        pending = [path]
-        while pending:
-            path = pending.pop(0)
-            if path in seen:
-                continue
-            seen.add(path)
-            entries = self.entries(path)
-            if purge:
-                self.tree.discard(self.state(path))
-            for link in entries:
-                there = self._is_link(link)
-                if purge or there:
-                    self.tree.discard(self.enabled + link.removeprefix(self.etc))
-                if there:
-                    self.tree.remove(link)
-            if path.startswith("/") and self.tree.is_file(path):
-                text = self.tree.read_text(path)
-                pending += [self.find(name) for name in re.findall(r"(?im)^[ \t]*Also=(.+)$", text)]
-
-    def disable(self, name: str, *, purge: bool) -> None:
-        self.remove_links(self.find(name), purge=purge)
-        for directory in (
-            "/var/lib/systemd/deb-systemd-helper-enabled",
-            "/var/lib/systemd/deb-systemd-user-helper-enabled",
-        ):
-            self._prune(directory)
-        for root in ("/etc/systemd/system", "/etc/systemd/user"):
-            for below in self.tree.names(root):
-                self._prune(f"{root}/{below}")
-
-    def _prune(self, directory: str) -> None:
-        """Remove a directory and those below it, so far as they are empty."""
-        inode = self.tree.get(directory)
-        if inode is None or inode.kind is not Kind.DIR:
-            return
-        for name in self.tree.names(directory):
-            self._prune(f"{directory}/{name}")
-        if not inode.children:
-            self.tree.remove(directory)
-
-    def mask(self, name: str) -> None:
-        name = posixpath.basename(self.find(name))
-        link = f"{self.etc}/{name}"
-        if self.tree.exists(link) or (self.tree.lexists(link) and is_masked(self.tree, link)):
-            return
-        self.tree.symlink("/dev/null", link, parents=True)
-        self.tree.write(f"{self.masked}/{name}", b"", parents=True)
-
-    def unmask(self, name: str) -> None:
-        name = posixpath.basename(self.find(name))
-        link, state = f"{self.etc}/{name}", f"{self.masked}/{name}"
-        inode = self.tree.get(link)
-        if inode is not None and inode.target == "/dev/null" and self.tree.exists(state):
-            self.tree.remove(link)
-            self.tree.remove(state)
-        for directory in (
-            "/var/lib/systemd/deb-systemd-helper-masked",
-            "/var/lib/systemd/deb-systemd-user-helper-masked",
-        ):
-            self._prune(directory)
-
-
-def deb_systemd_helper(tree: Tree, arguments: Sequence[str], *, has_systemctl: bool | None = None) -> bool:
-    """``deb-systemd-helper [--quiet] [--user] ACTION UNIT...``; False is exit status 1 of a question.
-
-    `has_systemctl` is whether systemctl was installed when the package was configured; it decides between presets with
-    targets under ``/usr/lib`` and plain links with targets under ``/lib``. None looks for the program in the tree.
-    Raises UnitError where the program exits with an error, with what it had done until then left in place.
-    """
-    options, words = parse_options(arguments, "quiet user system", program="deb-systemd-helper")
-    action, *names = words or [""]
-    if has_systemctl is None:
-        has_systemctl = tree.exists("/usr/bin/systemctl")
-    helper = _Helper(tree, user="user" in options, has_systemctl=has_systemctl)
-    questions = {
-        "was-enabled": helper.was_enabled, "is-enabled": helper.is_enabled, "debian-installed": helper.debian_installed,
-    }  # fmt: skip
-    if action in questions:
-        return any(questions[action](name) for name in names)
-    for name in names:
-        if action == "enable":
-            helper.enable(name)
-        elif action == "update-state":
-            helper.update_state(name)
-        elif action == "unmask":
-            helper.unmask(name)
-        elif action == "mask":
-            helper.mask(name)
-        elif action in {"disable", "purge"}:
-            helper.disable(name, purge=action == "purge")
-        elif action == "reenable":
-            helper.remove_links(helper.find(name), purge=False)
-            helper.make_links(name, create=True)
-        else:
-            raise UsageError(f"deb-systemd-helper knows no action {action!r}")
-    return True

@@ -3,7 +3,9 @@
 import re
 
 from assembler.programs.accounts import Accounts
-from assembler.shell.syntax import Block, parse, render
+from assembler.shell.canonical import render
+from assembler.shell.grammar import parse
+from assembler.shell.syntax import Block
 from assembler.tree.staging import Tree
 
 STAFF = "/etc/staff-group-for-usr-local"

@@ -111,7 +111,7 @@ def read_bytes(path: Path, *, limit: int, where: Place, what: str, reach: Reach)
         near = did_you_mean(path.name, _names(path.parent, reach))
         raise RecipeError(f"{what} {error.what}", where=where, why=error.why, hint=near) from error
     except UnreadableError as error:
-        raise RecipeError(f"{what} {error.what}", where=where, why=error.why, hint=error.hint) from error
+        raise RecipeError(f"{what} {error.what}", where=where, why=error.why) from error
 
 
 def _outside(error: OutsideError, path: Path, *, where: Place, what: str, reach: Reach) -> OutOfReachError:

@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from assembler.shell.canonical import render
 from assembler.shell.syntax import (
     AndOr,
     Block,
@@ -25,7 +26,6 @@ from assembler.shell.syntax import (
     Simple,
     Statement,
     While,
-    render,
 )
 
 _PARAMETER = r"[A-Za-z_][A-Za-z0-9_]*|[0-9@*#]"

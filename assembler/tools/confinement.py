@@ -173,6 +173,10 @@ class Confinement:
     limits: Limits = LIMITS
 
 
+_PATIENCE = 5
+"""Seconds in which a program has started that is not to start any more."""
+
+
 def start(
     command: Sequence[str],
     confinement: Confinement,
@@ -195,7 +199,13 @@ def start(
     started: list[subprocess.Popen[bytes]] = []
     failed: list[BaseException] = []
     abandoned: list[bool] = []
-    ours = threading.Lock()
+    ours, done = threading.Lock(), threading.Event()
+
+    def attempt(ruleset: int | None) -> None:
+        try:
+            confined(ruleset)
+        finally:
+            done.set()
 
     def confined(ruleset: int | None) -> None:
         try:
@@ -222,19 +232,24 @@ def start(
             if abandoned:
                 kill(process)
 
-    with _ruleset(confinement) as ruleset, _without_collector():
-        thread = threading.Thread(target=confined, args=(ruleset,), name="confined")
-        try:
-            thread.start()
-            thread.join()
-            if started:
-                return started[0]
-        except BaseException:  # Ctrl-C
-            with ours:
-                abandoned.append(True)
-                for process in started:
-                    kill(process)
-            raise
+    try:
+        with _ruleset(confinement) as ruleset, _without_collector():
+            thread = threading.Thread(target=attempt, args=(ruleset,), name="confined")
+            try:
+                thread.start()
+                done.wait()
+            except BaseException:
+                # The collector is not to work in that thread, and the ruleset is still used.
+                done.wait(_PATIENCE)
+                raise
+        if started:
+            return started[0]
+    except BaseException:  # Ctrl-C, even while leaving the block above
+        with ours:
+            abandoned.append(True)
+            for process in started:
+                kill(process)
+        raise
     raise failed[0]
 
 

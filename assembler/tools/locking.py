@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from assembler.lock.resolve import Resolved, resolve_packages
 from assembler.lock.wanted import Wanted
+from assembler.lockfile.errors import LockError
 from assembler.lockfile.model import TOOLS, LockedToolbox
-from assembler.lockfile.toml import LockError
 from assembler.tools.source import ToolSource
 from assembler.tools.supply import Supply
 from assembler.tools.trust import outdated

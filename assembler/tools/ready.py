@@ -7,7 +7,7 @@ from pathlib import Path
 from assembler.debian.fetch import fetch_packages
 from assembler.lockfile.model import LockedToolbox
 from assembler.lockfile.toml import format_tools, parse_tools
-from assembler.store.transport import OfflineError, TransportError
+from assembler.store.download import OfflineError, TransportError
 from assembler.tools.locking import lock_tools
 from assembler.tools.source import ToolSource
 from assembler.tools.supply import Supply

@@ -21,7 +21,6 @@ from assembler.vm.qemu import MEMORY, PLATFORMS, SSH_PORT, Architecture, Drive, 
 
 ISO = "node.iso"
 SEED = "cloud-init-seed.iso"
-STATE = "var.qcow2"
 KERNEL, INITRD = "vmlinuz", "initrd.img"
 STATE_SIZE = 10 << 30
 """Bytes of a new state disk; its file starts with 256 KiB and grows as the disk is written."""

@@ -13,7 +13,6 @@ Firmware = Literal["bios", "uefi", "secure-boot"]
 """``secure-boot`` is UEFI that starts only what Microsoft's keys vouch for."""
 
 FIRMWARE: tuple[Firmware, ...] = get_args(Firmware)
-MEDIA: tuple[Literal["cd", "disk"], ...] = ("cd", "disk")
 
 MEMORY = 2048
 """MiB of a machine's memory unless told otherwise."""

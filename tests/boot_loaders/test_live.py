@@ -5,9 +5,9 @@ import pytest
 from assembler.boot.grub import bios_core, bios_mbr, efi_system_partition
 from assembler.boot.live import LiveBoot, live_boot
 from assembler.errors import AssembleError
-from assembler.formats.fat import read_fat
 from assembler.formats.iso import write_iso
 from assembler.tools.toolbox import Toolbox
+from tests.formats.fat_reader import read_fat
 
 EPOCH = 1_700_000_000
 

@@ -9,9 +9,10 @@ from assembler.cli.configuration import ConfigurationError, read_routes, read_to
 from assembler.errors import AssembleError
 from assembler.lock.files import WantedFile, lock_files
 from assembler.lockfile.toml import format_lock
+from assembler.store.download import TransportError
 from assembler.store.objects import Store
 from assembler.store.routes import NO_ROUTES, Login, Routes
-from assembler.store.transport import Transport, TransportError
+from assembler.store.transport import Transport
 from assembler.tools.source import built_in
 from tests.debian.archives import source
 from tests.http_server import Handler, Server

@@ -100,6 +100,16 @@ def test_a_search_path_that_leads_there_is_not_followed(stranger: Path, tmp_path
     assert (done.returncode, done.stderr) == (0, "")
 
 
+def test_scripts_that_start_a_module_do_not_run_it_either(stranger: Path, tmp_path: Path) -> None:
+    """And the module's exit status is theirs."""
+    done = subprocess.run(
+        [ROOT / "scripts/oracle", "--no-such-option"], cwd=stranger, capture_output=True, text=True, check=False
+    )
+    assert not (tmp_path / "mark").exists(), (tmp_path / "mark").read_text()
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("usage: oracle ")
+
+
 def test_the_traps_work(stranger: Path, tmp_path: Path) -> None:
     """Python as it is by itself runs them."""
     done = subprocess.run([sys.executable, "-m", "assembler", "--help"], cwd=stranger, capture_output=True, check=False)
@@ -113,6 +123,7 @@ def test_no_python_of_ours_has_the_working_directory_on_its_path() -> None:
     sources = [path for path in (ROOT / "scripts").iterdir() if path.is_file()]
     sources += [*(ROOT / "assembler").rglob("*.py"), *(ROOT / ".ci").iterdir(), ROOT / "README.md"]
     sources += (ROOT / "docs").glob("*.md")
+    sources += [path for room in ("fuzz", "measurements", "proofs") for path in (ROOT / "tests" / room).rglob("*.*")]
     found = [
         (path.name, match[0], match[1])
         for path in sources

@@ -6,8 +6,8 @@ import tomllib
 from assembler.configure.caches import MADE_AT_BOOT
 from assembler.configure.engine import Settings, configure
 from assembler.tree.staging import Tree
-from tests.configure.oracle import EXPLAINED
 from tests.configure.packages import package
+from tests.proofs.comparison import EXPLAINED
 
 UNITS = "/usr/lib/systemd/system"
 NO_LIMIT = {"ldconfig.service"}

@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 
 from assembler.configure.calls import Exit, compile_block
-from assembler.programs.commands import Machine
+from assembler.programs.context import Machine
 from assembler.programs.options import UsageError
+from assembler.shell.canonical import render
+from assembler.shell.grammar import parse
 from assembler.shell.residual import own_scope, reduce_script, script_scope
-from assembler.shell.syntax import parse, render
 from assembler.tree.staging import Kind, Tree
 from tests.configure.disk import on_disk, shown, tree_of, write_out
 from tests.host_commands import need

@@ -3,7 +3,7 @@
 import pytest
 
 from assembler.configure.rules.logic import FUNCTIONS, LogicError
-from assembler.programs.commands import Machine
+from assembler.programs.context import Machine
 from tests.configure.disk import shown, tree_of
 
 

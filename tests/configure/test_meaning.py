@@ -6,8 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from assembler.configure.scripts import analyse
+from assembler.shell.canonical import render
+from assembler.shell.grammar import parse
 from assembler.shell.residual import reduce_script, script_scope
-from assembler.shell.syntax import parse, render
 from tests.host_commands import need
 
 PRELUDE = 'maybe() { [ -e /proc ]; }\nnever() { [ -e /nowhere ]; }\neffect() { echo "$*"; }\n'

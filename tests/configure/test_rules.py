@@ -10,7 +10,7 @@ from assembler.configure.rules import built_in, find, read_rules, residual_key
 from assembler.configure.rules.logic import FUNCTIONS
 from assembler.configure.scripts import analyse
 from assembler.errors import AssembleError, Problems
-from assembler.programs.commands import Machine
+from assembler.programs.context import Machine
 from assembler.tree.staging import Tree
 from tests.configure.disk import shown
 from tests.configure.packages import package

@@ -4,7 +4,7 @@ import pytest
 
 from assembler.configure.scripts import analyse
 from assembler.configure.snippets import Snippet, compile_snippet, split
-from assembler.programs.commands import Machine
+from assembler.programs.context import Machine
 from assembler.programs.options import UsageError
 from assembler.shell.residual import script_scope
 from tests.configure.disk import shown, tree_of

@@ -1,13 +1,14 @@
 """Relation fields."""
 
 import time
+from collections.abc import Iterable
 from contextlib import suppress
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assembler.debian.relations import Relation, parse_relations, restrict
+from assembler.debian.relations import Relation, parse_relations
 from assembler.errors import AssembleError
 
 NAMES = st.from_regex(r"[a-z0-9][a-z0-9+.-]{1,6}", fullmatch=True)
@@ -64,6 +65,12 @@ def test_anything_is_read_or_refused(text: str) -> None:
 def test_what_is_no_relation_is_refused_naming_the_package(text: str) -> None:
     with pytest.raises(AssembleError, match=r"^mc: cannot read the package relation"):
         parse_relations(text, package="mc")
+
+
+def restrict(groups: Iterable[tuple[Relation, ...]], architecture: str) -> tuple[tuple[Relation, ...], ...]:
+    """`groups` without what their restriction lists exclude on `architecture`."""
+    kept = (tuple(relation for relation in group if relation.applies_to(architecture)) for group in groups)
+    return tuple(group for group in kept if group)
 
 
 def test_restriction_lists() -> None:

@@ -24,8 +24,9 @@ from assembler.debian.release import (
 )
 from assembler.debian.sources import SourcesError, archives, parse_sources
 from assembler.lockfile.model import LockedArchive
+from assembler.store.download import OfflineError, TransportError
 from assembler.store.objects import Store
-from assembler.store.transport import OfflineError, Transport, TransportError
+from assembler.store.transport import Transport
 from tests.debian.archives import (
     NOW,
     archive,

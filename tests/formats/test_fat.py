@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from assembler.formats.fat import FatError, read_fat, write_fat
+from assembler.formats.fat import FatError, write_fat
 from assembler.tools.toolbox import Toolbox
+from tests.formats.fat_reader import read_fat
 
 EPOCH = 1_700_000_001  # 2023-11-14 22:13:21 UTC
 FILES = {

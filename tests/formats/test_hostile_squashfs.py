@@ -13,7 +13,7 @@ import zstandard
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from assembler.formats import squashfs_reader
+from assembler.formats import squashfs_blocks, squashfs_reader
 from assembler.formats.squashfs_reader import ALLOWANCE, DEPTH, EXPANSION, Squashfs, SquashfsError
 from assembler.tree import digest
 from tests.formats.squashes import DATA, Squash, directory, file, packed, symlink
@@ -131,7 +131,7 @@ def test_many_names_of_many_holes(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 
 def test_more_metadata_than_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(squashfs_reader, "METADATA", 1 << 16)
+    monkeypatch.setattr(squashfs_blocks, "METADATA", 1 << 16)
     made = Squash()
     made.add(b"first", file(2, 0))
     made.names += [(b"%06d" % number, 0, 2) for number in range(5000)]

@@ -15,9 +15,10 @@ from pycdlib.dates import DirectoryRecordDate
 from pycdlib.pycdlib import PyCdlib
 
 from assembler.formats.iso import BIOS_IMAGE, EFI_IMAGE, BootImages, IsoError, write_iso
-from assembler.formats.partitions import EFI_SYSTEM, read_gpt, read_mbr
+from assembler.formats.partitions import EFI_SYSTEM
 from assembler.tools.toolbox import Toolbox
 from assembler.tree.content import Content, Slice
+from tests.formats.partition_reader import read_gpt, read_mbr
 
 EPOCH = 1_700_000_001  # 2023-11-14 22:13:21 UTC
 BOOT = BootImages(bios=bytes(range(256)) * 12 + b"end", mbr=b"\x90" * 512, efi=b"FAT " * 1024)

@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from assembler.formats.partitions import (
     EFI_SYSTEM,
     GPT_SECTORS,
-    LINUX_DATA,
     SECTOR,
     Gpt,
     GptPartition,
@@ -18,10 +17,9 @@ from assembler.formats.partitions import (
     gpt,
     mbr,
     protective,
-    read_gpt,
-    read_mbr,
 )
 from assembler.tools.toolbox import Toolbox
+from tests.formats.partition_reader import LINUX_DATA, read_gpt, read_mbr
 
 DISK = UUID("01234567-89ab-4def-8123-456789abcdef")
 

@@ -12,7 +12,7 @@ from assembler.audit import listing
 from assembler.configure.scripts import SCRIPTS, analyse
 from assembler.debian.deb822 import Deb822Error, paragraphs
 from assembler.debian.index import Universe
-from assembler.debian.relations import parse_relations, restrict
+from assembler.debian.relations import parse_relations
 from assembler.debian.release import check_release, choose_indices, read_release
 from assembler.debian.solver import solve
 from assembler.debian.sources import archives as archives_of
@@ -222,8 +222,9 @@ def _manifests() -> Sequence[bytes]:
 
 def _relations(data: bytes, directory: Path) -> None:  # noqa: ARG001
     text = data.decode("utf-8", "surrogateescape")
-    for group in restrict(parse_relations(text, package="x"), "amd64"):
+    for group in parse_relations(text, package="x"):
         for relation in group:
+            relation.applies_to("amd64")
             satisfies("1:2.3-4", relation.operator, relation.version)
 
 

@@ -13,8 +13,8 @@ from assembler.kernel.source import SourceError
 from assembler.kernel.toolchain import ToolchainError, find
 from assembler.layers import vanilla
 from assembler.layers.inputs import Inputs
+from assembler.lockfile.errors import LockError
 from assembler.lockfile.model import Lock, LockedFile, LockedPackage
-from assembler.lockfile.toml import LockError
 from assembler.recipe.load import load
 from assembler.store.objects import Store
 from assembler.tools.toolbox import Toolbox

@@ -9,8 +9,8 @@ import pytest
 
 from assembler.errors import AssembleError, Problems
 from assembler.lock.check import matches, require
+from assembler.lockfile.errors import LockError
 from assembler.lockfile.model import Lock, LockedFile, LockedImage, LockedPackage
-from assembler.lockfile.toml import LockError
 from assembler.recipe.model import Kernel, Kubernetes, KubernetesPart, Recipe
 from assembler.store.objects import Store
 from assembler.store.transport import Transport

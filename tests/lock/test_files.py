@@ -8,11 +8,12 @@ import pytest
 
 from assembler.lock.files import WantedFile, checksum_in, fetch_files, lock_files
 from assembler.lock.wanted import kernel_files
+from assembler.lockfile.errors import LockError
 from assembler.lockfile.model import Lock, LockedFile
-from assembler.lockfile.toml import LockError
 from assembler.recipe.model import Kernel, Recipe
+from assembler.store.download import OfflineError, TransportError
 from assembler.store.objects import Store
-from assembler.store.transport import OfflineError, Transport, TransportError
+from assembler.store.transport import Transport
 from tests.http_server import Server
 from tests.lockfile.test_toml import LOCK
 

@@ -16,8 +16,9 @@ from assembler.lock.wanted import BOOT, INITRD
 from assembler.lockfile.model import ROLES, Lock
 from assembler.lockfile.toml import format_lock, parse_lock
 from assembler.recipe.model import Debian, Kernel, Recipe, Rootfs
+from assembler.store.download import OfflineError, TransportError
 from assembler.store.objects import Store
-from assembler.store.transport import OfflineError, Transport, TransportError
+from assembler.store.transport import Transport
 from tests.debian.archives import NOW, date, fingerprint, index, laid_out, release, signed, source, stanza
 from tests.http_server import Server
 from tests.lockfile.test_toml import LOCK

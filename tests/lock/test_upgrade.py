@@ -12,11 +12,13 @@ from assembler.errors import AssembleError, Problems
 from assembler.lock.changes import changes, describe
 from assembler.lock.resolve import resolve
 from assembler.lock.trust import prove
+from assembler.lockfile.errors import LockError
 from assembler.lockfile.model import Lock
-from assembler.lockfile.toml import LockError, format_lock, parse_lock
+from assembler.lockfile.toml import format_lock, parse_lock
 from assembler.recipe.model import Recipe
+from assembler.store.download import OfflineError, TransportError
 from assembler.store.objects import Store
-from assembler.store.transport import OfflineError, Transport, TransportError
+from assembler.store.transport import Transport
 from tests.debian.archives import NOW, date
 from tests.http_server import Server
 from tests.lock.test_resolve import base, publish_suite, recipe, where

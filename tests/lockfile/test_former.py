@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from assembler.errors import AssembleError, Problems
-from assembler.lockfile.toml import LockError, format_lock, parse_lock
+from assembler.lockfile.errors import LockError
+from assembler.lockfile.toml import format_lock, parse_lock
 from tests.lockfile.test_toml import LOCK, STATE
 
 BODY = f"""\

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from assembler.errors import AssembleError, Problems
 from assembler.lockfile import toml
+from assembler.lockfile.errors import LockError
 from assembler.lockfile.model import (
     FILE_ROLES,
     ROLES,
@@ -31,7 +32,7 @@ from assembler.lockfile.model import (
     LockedTool,
     LockedToolbox,
 )
-from assembler.lockfile.toml import MAX_LOCK, LockError, format_lock, parse_lock, read_lock, write_lock
+from assembler.lockfile.toml import MAX_LOCK, format_lock, parse_lock, read_lock, write_lock
 from assembler.lockfile.values import EPOCH_END, LARGEST
 
 

@@ -7,9 +7,10 @@ from typing import Literal
 
 import pytest
 
-from assembler.oci.layout import LIST, Image, image, layout
+from assembler.oci.layout import LIST, layout
 from assembler.tree.staging import Tree
 from tests.host_commands import need
+from tests.oci.images import Image, image
 
 NAME = "registry.k8s.io/pause:3.10.2"
 

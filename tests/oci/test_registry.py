@@ -1,97 +1,23 @@
 """Images out of a real registry: found, locked, fetched, whatever happens on the way."""
 
 import dataclasses
-import hashlib
 import json
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Literal
 
 import pytest
 
 from assembler.errors import AssembleError
-from assembler.lockfile.model import LockedImage
-from assembler.oci.layout import Image, image
 from assembler.oci.locking import fetch_images, lock_images, manifest_of
-from assembler.oci.reference import ImageNameError, parse
 from assembler.oci.registry import INDEXES, MANIFESTS, RegistryError, parse_manifest
+from assembler.store.download import OfflineError, TransportError
 from assembler.store.objects import Store
-from assembler.store.routes import Login, Routes
-from assembler.store.transport import OfflineError, Transport, TransportError
-from assembler.store.zones import Zone, zone_of
-from assembler.tree.staging import Tree
-from tests.http_server import Handler, Server, running
+from assembler.store.routes import Login
+from assembler.store.transport import Transport
+from tests.http_server import Handler, Server
 from tests.lockfile.test_toml import LOCK
-from tests.oci.registries import HOST, LOGIN, ask, push, registry
+from tests.oci.registries import HOST, LOGIN, push, registry
+from tests.oci.served import front, one, sample, to
 from tests.oci.test_layout import write
-
-SHARED = "the base that images share " * 20000
-
-
-def sample(text: str, architecture: str = "amd64", compression: Literal["gzip", "zstd"] = "gzip") -> Image:
-    layers = []
-    for content in (SHARED, text):
-        layers.append(Tree(mtime=1))
-        # Of little use to a compressor, so that a transfer can be interrupted.
-        layers[-1].write("/data", b"".join(bytes([ord(c), i % 251, i * 7 % 256]) for i, c in enumerate(content)))
-    return image(layers, architecture=architecture, epoch=1, compression=compression)
-
-
-@pytest.fixture(scope="module")
-def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
-    """A registry with images of several kinds, pushed by skopeo."""
-    directory = tmp_path_factory.mktemp("registry")
-    images = {"gzip": sample("gzip"), "zstd": sample("zstd", compression="zstd"), "arm": sample("arm", "arm64")}
-    layout = write({f"{HOST}/x:{tag}": one for tag, one in images.items()}, directory)
-    add_list(layout, {"arm64": images["arm"], "amd64": images["gzip"]})
-    with registry(directory / "data") as number:
-        push(layout, "gzip", "gzip:1", number)
-        push(layout, "gzip", "docker:1", number, "--format", "v2s2")
-        push(layout, "zstd", "zstd:1", number)
-        push(layout, "arm", "arm:1", number)
-        push(layout, "list", "list:1", number, "--all")
-        yield number
-
-
-def add_list(layout: Path, images: dict[str, Image]) -> None:
-    """Add a list of manifests by architecture to a layout, with the tag "list"."""
-    index = json.loads((layout / "index.json").read_bytes())
-    entries = [
-        {
-            "mediaType": one.manifest.media_type,
-            "digest": f"sha256:{one.manifest.digest}",
-            "size": len(one.manifest.data),
-            "platform": {"os": "linux", "architecture": architecture},
-        }
-        for architecture, one in images.items()
-    ]
-    data = json.dumps({"schemaVersion": 2, "mediaType": index["mediaType"], "manifests": entries}).encode()
-    digest = hashlib.sha256(data).hexdigest()
-    (layout / "blobs/sha256" / digest).write_bytes(data)
-    index["manifests"].append(
-        {
-            "mediaType": index["mediaType"],
-            "digest": f"sha256:{digest}",
-            "size": len(data),
-            "annotations": {"org.opencontainers.image.ref.name": "list"},
-        }
-    )
-    (layout / "index.json").write_text(json.dumps(index))
-
-
-def to(port: int, login: Login | None = None) -> Transport:
-    base = f"http://127.0.0.1:{port}/"
-    routes = Routes(rewrites={f"https://{HOST}/": base}, logins={base: login} if login else {})
-    return Transport(routes=routes, backoff=0.01, attempts=3, stall_timeout=2)
-
-
-def one(name: str, store: Store, transport: Transport, architecture: str = "amd64") -> LockedImage:
-    """Lock and fetch `name`; everything of it is in the store then."""
-    (locked,) = lock_images([f"{HOST}/{name}"], architecture, store=store, transport=transport)
-    fetch_images([locked], store=store, transport=transport)
-    for blob in manifest_of(locked, store).blobs:
-        assert hashlib.sha256(store.get(blob.digest).read_bytes()).hexdigest() == blob.digest
-    return locked
 
 
 @pytest.mark.parametrize(("name", "kind"), [("gzip:1", "+gzip"), ("zstd:1", "+zstd"), ("docker:1", "tar.gzip")])
@@ -160,24 +86,6 @@ def test_layers_are_fetched_once_and_nothing_offline(port: int, server: Server, 
 
 
 # --- on the way ----------------------------------------------------------------------------------------------------
-
-
-def front(server: Server, port: int, spoil: Callable[[Handler, bytes], bool] | None = None) -> list[str]:
-    """Let `server` answer what the registry does, but for blobs that `spoil` answers; returns what is asked for."""
-    seen: list[str] = []
-
-    def answer(handler: Handler) -> None:
-        seen.append(handler.path)
-        status, data, headers = ask(port, handler)
-        if status != 200:
-            handler.reply(status, data)
-        elif "/blobs/" not in handler.path:
-            handler.reply(200, data, headers)
-        elif spoil is None or not spoil(handler, data):
-            handler.file(data)
-
-    server.otherwise = answer
-    return seen
 
 
 def test_interrupted_transfers_go_on(port: int, server: Server, store: Store) -> None:
@@ -282,197 +190,6 @@ def test_tokens(port: int, server: Server, store: Store, login: Login | None) ->
     assert len(issued) >= 2
     assert all(path == "/token?service=test&scope=repository%3Alist%3Apull" for path, _ in issued)
     assert {proof for _, proof in issued} == {login.header if login else ""}
-
-
-@pytest.mark.parametrize(
-    ("text", "full", "base"),
-    [
-        ("alpine", "docker.io/library/alpine:latest", "https://registry-1.docker.io/v2/library/alpine"),
-        ("flannel/flannel:v1", "docker.io/flannel/flannel:v1", "https://registry-1.docker.io/v2/flannel/flannel"),
-        ("registry.k8s.io/pause:3.10", "registry.k8s.io/pause:3.10", "https://registry.k8s.io/v2/pause"),
-        ("localhost/x", "localhost/x:latest", "https://localhost/v2/x"),
-        ("[::1]:5000/x", "[::1]:5000/x:latest", "https://[::1]:5000/v2/x"),
-        ("H.example/a__b/c-d.e_f:V_1", "H.example/a__b/c-d.e_f:V_1", "https://H.example/v2/a__b/c-d.e_f"),
-        ("h:5000/a/b:1@sha256:" + "a" * 64, "h:5000/a/b@sha256:" + "a" * 64, "https://h:5000/v2/a/b"),
-    ],
-)
-def test_names(text: str, full: str, base: str) -> None:
-    reference = parse(text)
-    assert str(reference) == full
-    assert reference.base == base
-    assert parse(full) == dataclasses.replace(reference, tag="" if reference.digest else reference.tag)
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        *("", "x:", "h.example/:1", "x@sha256:abc", "x@md5:" + "a" * 64),
-        *(
-            "h.example/../x:1",
-            "h.example/x/../../y",
-            "h.example//x",
-            "h.example/x/",
-            "h.example/x:1/../2",
-            "h.example/x?y",
-        ),
-        *("h.example\\@evil.example/x", "user:secret@h.example/x", "h.example:/x", "h.example:port/x", "h.example/X"),
-        *("h.example/x y", "h.example/x\n", "h.example /x", "h%2eexample/x", "-h.example/x", "h.example/x#y", "[::1/x"),
-        *("h.example/" + "x" * 256, "h.example/x:" + "1" * 129, "h.example/" + "a-" * 120 + "!"),
-    ],
-)
-def test_what_is_no_name(text: str) -> None:
-    with pytest.raises(ImageNameError):
-        parse(text)
-
-
-# --- token servers -------------------------------------------------------------------------------------------------
-
-
-def challenging(server: Server, port: int, realm: str) -> list[tuple[str, str | None]]:
-    """Let `server` be the registry, which names `realm`; returns what is asked of it with which proof."""
-    front(server, port)
-    through = server.otherwise
-    seen: list[tuple[str, str | None]] = []
-
-    def answer(handler: Handler) -> None:
-        seen.append((handler.path, handler.headers["Authorization"]))
-        if handler.headers["Authorization"] == "Bearer granted":
-            through(handler)
-        else:
-            handler.reply(401, b"", {"WWW-Authenticate": f'Bearer realm="{realm}",service="test"'})
-
-    server.otherwise = answer
-    return seen
-
-
-def granting(server: Server, answer: bytes = b'{"token": "granted"}') -> list[str | None]:
-    """Let `server` be a token server; returns the proofs that it is shown."""
-    seen: list[str | None] = []
-
-    def grant(handler: Handler) -> None:
-        seen.append(handler.headers["Authorization"])
-        handler.reply(200, answer)
-
-    server.otherwise = grant
-    return seen
-
-
-ROBOT = Login(user="robot", password="hunter2")
-
-
-@pytest.fixture
-def elsewhere() -> Iterator[Server]:
-    with running("127.0.0.2") as it:
-        yield it
-
-
-def test_a_login_goes_to_no_token_server_elsewhere(port: int, server: Server, elsewhere: Server, store: Store) -> None:
-    challenging(server, port, elsewhere.url("/token"))
-    shown = granting(elsewhere)
-    with (
-        to(server.server_address[1], ROBOT) as transport,
-        pytest.raises(AssembleError, match=r"wants its login sent elsewhere: .*token_server") as caught,
-    ):
-        one("gzip:1", store, transport)
-    assert shown == [], "not even without it"
-    assert "hunter2" not in str(caught.value)
-    with to(server.server_address[1]) as transport:
-        one("gzip:1", store, transport)
-    assert set(shown) == {None}, "whoever has no login may ask anywhere for what everybody gets"
-
-
-@pytest.fixture
-def netrc(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where the user's netrc is."""
-    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
-    return tmp_path / "netrc"
-
-
-def test_netrc_is_neither_for_a_token_server_elsewhere(
-    port: int, server: Server, elsewhere: Server, store: Store, netrc: Path
-) -> None:
-    netrc.write_text("machine 127.0.0.2 login robot password hunter2\n")
-    challenging(server, port, elsewhere.url("/token"))
-    shown = granting(elsewhere)
-    with to(server.server_address[1]) as transport:
-        one("gzip:1", store, transport)
-    assert set(shown) == {None}
-    netrc.write_text("machine 127.0.0.1 login robot password hunter2\n")
-    with to(server.server_address[1]) as transport, pytest.raises(AssembleError, match="sent elsewhere"):
-        one("gzip:1", store, transport)
-
-
-def test_the_user_may_name_the_token_server(port: int, server: Server, elsewhere: Server, store: Store) -> None:
-    challenging(server, port, elsewhere.url("/token"))
-    shown = granting(elsewhere)
-    base = server.url("/")
-    for allowed in ({base: elsewhere.url("/other/")}, {elsewhere.url("/"): elsewhere.url("/")}):
-        routes = Routes(rewrites={f"https://{HOST}/": base}, logins={base: ROBOT}, token_servers=allowed)
-        with Transport(routes=routes, attempts=1) as transport, pytest.raises(AssembleError, match="sent elsewhere"):
-            one("gzip:1", store, transport)
-    routes = Routes(
-        rewrites={f"https://{HOST}/": base}, logins={base: ROBOT}, token_servers={base: elsewhere.url("/token")}
-    )
-    with Transport(routes=routes, attempts=1) as transport:
-        one("gzip:1", store, transport)
-    assert set(shown) == {ROBOT.header}
-
-
-def test_a_token_server_that_redirects_takes_no_login_along(
-    port: int, server: Server, elsewhere: Server, store: Store
-) -> None:
-    challenging(server, port, server.url("/token"))
-    server.answers["/token?service=test&scope=repository%3Agzip%3Apull"] = lambda handler: handler.reply(
-        302, b"", {"Location": elsewhere.url("/token")}
-    )
-    shown = granting(elsewhere)
-    with to(server.server_address[1], ROBOT) as transport:
-        one("gzip:1", store, transport)
-    assert set(shown) == {None}
-
-
-def test_a_registry_outside_has_us_ask_nobody_inside(
-    port: int, server: Server, elsewhere: Server, store: Store
-) -> None:
-    challenging(elsewhere, port, server.url("/admin?delete=everything"))
-    shown = granting(server)
-    routes = Routes(rewrites={f"https://{HOST}/": elsewhere.url("/")})
-    with (
-        Transport(
-            routes=routes,
-            attempts=1,
-            zone=lambda address: Zone.WORLD if address == "127.0.0.2" else zone_of(address),
-        ) as transport,
-        pytest.raises(AssembleError, match="further inside"),
-    ):
-        one("gzip:1", store, transport)
-    assert shown == []
-
-
-@pytest.mark.parametrize(
-    "answer",
-    [
-        b"[" * 100_000,
-        b"[]",
-        b'"token"',
-        b'{"token": {}}',
-        b'{"token": ""}',
-        b'{"token": "a b"}',
-        b'{"token": "a\\r\\nX-Evil: 1"}',
-        b'{"token": "' + b"x" * (100 << 10) + b'"}',
-        b'{"token": 9' + b"9" * 5000 + b"}",
-        b"\xff\xfe\x00",
-        b" " * (2 << 20),
-    ],
-)
-def test_tokens_that_are_none(port: int, server: Server, elsewhere: Server, store: Store, answer: bytes) -> None:
-    challenging(server, port, elsewhere.url("/token"))
-    granting(elsewhere, answer)
-    with (
-        to(server.server_address[1]) as transport,
-        pytest.raises(AssembleError, match=r"gives no token|is larger than 1048576 bytes"),
-    ):
-        one("gzip:1", store, transport)
 
 
 # --- what a registry says of an image ------------------------------------------------------------------------------

@@ -7,21 +7,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from assembler.programs.accounts import (
-    AccountError,
-    Accounts,
-    addgroup,
-    adduser,
-    base_passwd,
-    groupadd,
-    set_password,
-    shadowconfig,
-    sysusers,
-    useradd,
-    usermod,
-)
+from assembler.programs.accounts import AccountError, Accounts
+from assembler.programs.adduser import addgroup, adduser
 from assembler.programs.options import UsageError
+from assembler.programs.shadow import groupadd, set_password, shadowconfig, useradd, usermod
 from assembler.programs.specifiers import ConfError
+from assembler.programs.sysusers import sysusers
 from assembler.tree.staging import Tree
 from tests.configure.disk import on_disk, tree_of, write_out
 from tests.host_commands import need
@@ -39,6 +30,16 @@ SYSUSERS = {
     "openssh-server.conf": 'u sshd -:nogroup "sshd user" /run/sshd\n',
     "basic.conf": "u root 0 - /root /bin/bash\ng adm 4 -\nu sync 4:65534 - /bin /bin/sync\n",
 }
+
+
+def base_passwd(tree: Tree) -> None:
+    """What base-passwd does on a fresh install: the master files as passwd and group, empty subuid and subgid."""
+    for name in ("passwd", "group"):
+        if not tree.exists(f"/etc/{name}"):
+            tree.write(f"/etc/{name}", tree.read(f"/usr/share/base-passwd/{name}.master"))
+    for name in ("subuid", "subgid"):
+        if not tree.exists(f"/etc/{name}"):
+            tree.write(f"/etc/{name}", b"")
 
 
 def fresh() -> Tree:

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from assembler.programs.deb_systemd_helper import deb_systemd_helper
 from assembler.programs.options import UsageError
-from assembler.programs.systemd import Systemctl, UnitError, deb_systemd_helper
+from assembler.programs.systemd import Systemctl, UnitError
 from assembler.tree.staging import Tree
 from tests.configure.disk import on_disk, shown, tree_of, write_out
 from tests.host_commands import need

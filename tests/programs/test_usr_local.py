@@ -3,7 +3,7 @@
 import pytest
 
 from assembler.programs.usr_local import listed, make
-from assembler.shell.syntax import parse
+from assembler.shell.grammar import parse
 from tests.configure.disk import tree_of
 
 # As debhelper 13.24 writes it.

@@ -7,8 +7,9 @@ import pytest
 
 from assembler.configure.settings import hashed_password
 from assembler.errors import Problems
-from assembler.programs.accounts import AccountError, set_password
+from assembler.programs.accounts import AccountError
 from assembler.programs.sha_crypt import sha512_crypt
+from assembler.programs.shadow import set_password
 from assembler.recipe.load import load
 from assembler.recipe.model import Rootfs
 from assembler.recipe.portable import portable

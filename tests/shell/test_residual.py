@@ -6,8 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from assembler.shell.canonical import render
+from assembler.shell.grammar import parse
 from assembler.shell.residual import constant, reduce_script, script_scope, truth, words
-from assembler.shell.syntax import Simple, parse, render
+from assembler.shell.syntax import Simple
 from tests.host_commands import need
 
 SCOPE = script_scope("pkg", "postinst", "amd64")

@@ -6,7 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assembler.shell.syntax import AndOr, Case, For, Function, Group, If, ParseError, Simple, While, parse, render
+from assembler.shell.canonical import render
+from assembler.shell.grammar import parse
+from assembler.shell.syntax import AndOr, Case, For, Function, Group, If, Simple, While
+from assembler.shell.tokens import ParseError
 from tests.host_commands import need
 
 SCRIPTS = {

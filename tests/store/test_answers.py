@@ -9,7 +9,8 @@ from contextlib import contextmanager, suppress
 
 import pytest
 
-from assembler.store.transport import Transport, TransportError
+from assembler.store.download import TransportError
+from assembler.store.transport import Transport
 
 
 @pytest.fixture(autouse=True)

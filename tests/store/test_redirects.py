@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from assembler.store.download import UNKNOWN, TransportError, Want
 from assembler.store.objects import Store
 from assembler.store.routes import NO_ROUTES, Login, Routes
-from assembler.store.transport import UNKNOWN, Transport, TransportError, Want
+from assembler.store.transport import Transport
 from assembler.store.zones import Zone, zone_of
 from tests.http_server import Handler, Server, running
 

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from assembler.oci.reference import ImageNameError, parse
 from assembler.oci.registry import RegistryError, parse_manifest
+from assembler.store.addresses import printable, same_server
 from assembler.store.token_servers import may_have_login
-from assembler.store.transport import _same_server, printable
 from assembler.store.zones import Zone, zone_of_host
 
 DIGEST = "sha256:" + "5" * 64
@@ -87,4 +87,4 @@ def test_addresses(text: str) -> None:
     ],
 )
 def test_what_one_server_is(one: str, other: str, same: bool) -> None:  # noqa: FBT001  a table
-    assert _same_server(one, other) is same
+    assert same_server(one, other) is same

@@ -11,10 +11,12 @@ from typing import Any
 import pytest
 
 from assembler.errors import AssembleError
+from assembler.lockfile.errors import LockError
 from assembler.lockfile.model import LockedPackage, LockedToolbox
-from assembler.lockfile.toml import LockError, format_tools, parse_tools
+from assembler.lockfile.toml import format_tools, parse_tools
+from assembler.store.download import OfflineError
 from assembler.store.objects import Store
-from assembler.store.transport import OfflineError, Transport
+from assembler.store.transport import Transport
 from assembler.tools.locking import lock_tools
 from assembler.tools.ready import open_pinned, open_tools
 from assembler.tools.source import BUILD, EMULATOR, ToolSource, built_in, of_user

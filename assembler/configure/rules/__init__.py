@@ -22,13 +22,15 @@ from assembler.configure.rules import model
 from assembler.configure.rules.effects import Effect, effects
 from assembler.configure.triggers import generic
 from assembler.errors import AssembleError, Place, Problems
-from assembler.programs.commands import Machine
+from assembler.programs.context import Machine
 from assembler.recipe.document import parse as parse_toml
 from assembler.recipe.document import place, plain
 from assembler.recipe.positions import Path as KeyPath
 from assembler.recipe.validation import explanations
+from assembler.shell.canonical import render
+from assembler.shell.grammar import parse
 from assembler.shell.residual import own_scope, script_scope
-from assembler.shell.syntax import ParseError, parse, render
+from assembler.shell.tokens import ParseError
 
 MULTIARCH = {"amd64": "x86_64-linux-gnu", "arm64": "aarch64-linux-gnu"}
 """GNU triplets of Debian's architectures (dpkg-architecture(1))."""

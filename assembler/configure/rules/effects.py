@@ -4,8 +4,10 @@ from collections.abc import Callable, Iterator
 
 from assembler.configure.rules.model import Alternative, Directory, File, Group, Link, Mode, Rule, Units, User
 from assembler.errors import AssembleError, Place
-from assembler.programs import accounts, alternatives, capabilities
-from assembler.programs.commands import Machine, change_owner
+from assembler.programs import adduser, alternatives, capabilities
+from assembler.programs.accounts import Accounts
+from assembler.programs.context import Machine
+from assembler.programs.permissions import change_owner
 from assembler.programs.systemd import Systemctl
 from assembler.tree.staging import Inode, Kind
 
@@ -40,7 +42,7 @@ def _group(group: Group) -> Effect:
     number = [] if group.gid is None else ["--gid", str(group.gid)]
 
     def run(machine: Machine) -> None:
-        accounts.addgroup(machine.tree, ["--system", *number, group.name])
+        adduser.addgroup(machine.tree, ["--system", *number, group.name])
 
     return run
 
@@ -53,8 +55,8 @@ def _user(user: User) -> Effect:
         arguments += ["--comment", user.comment]
 
     def run(machine: Machine) -> None:
-        accounts.adduser(machine.tree, [*arguments, user.name])
-        table = accounts.Accounts(machine.tree)
+        adduser.adduser(machine.tree, [*arguments, user.name])
+        table = Accounts(machine.tree)
         for name in user.groups:
             table.add_member(name, user.name)
         table.save()

@@ -8,7 +8,7 @@ from email.utils import formatdate
 
 from assembler.errors import AssembleError, Place
 from assembler.programs import alternatives, ca_certificates, ucf
-from assembler.programs.commands import Machine
+from assembler.programs.context import Machine
 from assembler.tree.staging import Kind
 
 

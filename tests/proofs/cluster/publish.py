@@ -15,12 +15,12 @@ from assembler.kubernetes.parts import PARTS
 from assembler.kubernetes.release import Release
 from assembler.layers.rootfs import open_packages
 from assembler.lockfile.model import Lock
-from assembler.oci.layout import Image, image
 from assembler.oci.reference import parse
 from assembler.store.objects import Store
 from assembler.tree.content import Content, Slice
 from assembler.tree.staging import Inode, Kind, Tree
 from tests.http_server import Server
+from tests.oci.images import Image, image
 
 HOSTS = ("dl.k8s.io", "github.com", "registry.k8s.io")
 AGNHOST = "registry.k8s.io/e2e-test-images/agnhost:2.63.0"

@@ -1,0 +1,76 @@
+"""What a command of a script is carried out on, and what each is made of: the ground of all programs here."""
+
+from collections.abc import Callable, Container, Sequence
+from dataclasses import dataclass, field
+
+from assembler.errors import AssembleError
+from assembler.kernel.depmod import depmod
+from assembler.programs.options import UsageError, parse_options
+from assembler.tree.content import Content
+from assembler.tree.staging import Kind, Tree
+
+PATH = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
+"""Where dpkg looks for programs, and scripts with it."""
+
+
+@dataclass(slots=True)
+class Machine:
+    """What actions work on."""
+
+    tree: Tree
+    arch: str
+    package: str = ""
+    """The package whose script is being carried out."""
+    environment: dict[str, str] = field(default_factory=dict)
+    """Variables assigned on the command's own line."""
+    triggers: set[str] = field(default_factory=set)
+    """Triggers activated by dpkg-trigger."""
+    depmod: Callable[[Tree, str], object] = depmod
+    """Indexes the modules of a release (``/lib/modules/RELEASE``)."""
+    exits_on_error: bool = False
+    """Whether the script is under ``set -e``."""
+    tolerant: int = 0
+    """How many conditions, and left sides of && and ||, enclose the command that is carried out."""
+    owners: Callable[[str], Container[str]] = lambda _path: ()
+    """The packages that ship a path."""
+    hidden: frozenset[str] = frozenset()
+    """Programs of packages that are not unpacked yet, by name: the tree has all packages from the start."""
+
+    def program(self, name: str) -> bool:
+        """Whether `name` is found in the image's PATH and may be executed."""
+        return name not in self.hidden and any(_is_executable(self.tree, f"{directory}/{name}") for directory in PATH)
+
+    def write(self, path: str, content: Content) -> None:
+        """Write a file as a shell's ``>`` does under umask 022."""
+        self.tree.write(path, content, 0o644)
+
+
+Action = Callable[[Machine], int]
+Maker = Callable[[list[str]], Action | None]
+
+
+class CommandError(AssembleError):
+    """A command that would have failed."""
+
+
+def known_options(arguments: Sequence[str], specification: str) -> tuple[dict[str, str], list[str]] | None:
+    """Options and operands as :func:`parse_options` gives them; None when one is not understood."""
+    try:
+        return parse_options(arguments, specification, program="")
+    except UsageError:
+        return None
+
+
+def _is_executable(tree: Tree, path: str) -> bool:
+    inode = tree.get(path, follow=True)
+    return inode is not None and inode.kind is Kind.FILE and bool(inode.mode & 0o111)
+
+
+def nothing(_machine: Machine) -> int:
+    """Do nothing, with success."""
+    return 0
+
+
+def failure(_machine: Machine) -> int:
+    """Do nothing, with exit status 1."""
+    return 1

@@ -1,0 +1,110 @@
+"""dpkg-trigger(1), dpkg-statoverride(1) and dpkg-divert(1), with the databases that they keep."""
+
+import re
+from collections.abc import Sequence
+
+from assembler.errors import Place
+from assembler.programs.context import Action, CommandError, Machine, known_options
+from assembler.programs.options import UsageError
+from assembler.programs.permissions import change_owner
+from assembler.tree.staging import Tree
+
+STATOVERRIDE = "/var/lib/dpkg/statoverride"
+DIVERSIONS = "/var/lib/dpkg/diversions"
+
+
+def trigger(arguments: list[str]) -> Action | None:
+    """``dpkg-trigger NAME``: note that the trigger is activated."""
+    names = [argument for argument in arguments if not argument.startswith("-")]
+    if len(names) != 1:
+        return None
+
+    def run(machine: Machine) -> int:
+        machine.triggers.add(names[0])
+        return 0
+
+    return run
+
+
+def statoverride(arguments: list[str]) -> Action | None:
+    """``dpkg-statoverride`` with ``--add`` or ``--list``."""
+    parsed = known_options(arguments, "update add list remove force quiet")
+    if parsed is None:
+        return None
+    options, rest = parsed
+    if set(options) <= {"list", "quiet"} and len(rest) == 1:
+        return lambda machine: 0 if rest[0] in statoverrides(machine.tree) else 1
+    if "add" in options and "remove" not in options and len(rest) == 4 and re.fullmatch("[0-7]{1,4}", rest[2]):
+        user, group, mode, path = rest
+        if any(re.search(r"\s", word) for word in (user, group)) or "\n" in path:
+            return None
+
+        def run(machine: Machine) -> int:
+            entries = statoverrides(machine.tree)
+            entries[path] = f"{user} {group} {int(mode, 8):o} {path}"
+            text = "".join(f"{line}\n" for line in entries.values())
+            machine.tree.write(STATOVERRIDE, text.encode(), parents=True)
+            if "update" in options and machine.tree.exists(path):
+                change_owner(machine.tree, machine.tree.at(path, follow=True), user, group)
+                machine.tree.chmod(path, int(mode, 8))
+            return 0
+
+        return run
+    return None
+
+
+def statoverrides(tree: Tree) -> dict[str, str]:
+    """The lines of dpkg's statoverride database by path."""
+    if not tree.is_file(STATOVERRIDE):
+        return {}
+    lines = tree.read_text(STATOVERRIDE).split("\n")[:-1]
+    if not all(line.count(" ") >= 3 for line in lines):
+        raise CommandError("dpkg's database of overrides is damaged", where=Place(path=STATOVERRIDE))
+    return {line.split(" ", 3)[3]: line for line in lines}
+
+
+def diversions(tree: Tree) -> list[tuple[str, str, str]]:
+    """The diversions of dpkg: (path, diverted to, package or ``:`` for a local one)."""
+    if not tree.is_file(DIVERSIONS):
+        return []
+    lines = tree.read_text(DIVERSIONS).split("\n")[:-1]
+    if len(lines) % 3:
+        raise CommandError("dpkg's database of diversions is damaged", where=Place(path=DIVERSIONS))
+    return list(zip(lines[::3], lines[1::3], lines[2::3], strict=True))
+
+
+def _write_diversions(tree: Tree, entries: Sequence[tuple[str, str, str]]) -> None:
+    tree.write(DIVERSIONS, "".join(f"{line}\n" for entry in entries for line in entry).encode(), parents=True)
+
+
+def divert(arguments: list[str]) -> Action | None:
+    """``dpkg-divert`` with ``--add`` or ``--remove``, and with or without ``--rename``."""
+    parsed = known_options(arguments, "quiet local package= divert= rename no-rename add remove")
+    if parsed is None or len(parsed[1]) != 1:
+        return None
+    options, (path,) = parsed
+    if ("rename" in options) is ("no-rename" in options):
+        return None
+    to = options.get("divert", f"{path}.distrib")
+    if any("\n" in word for word in (path, to, options.get("package", ""))):
+        return None
+
+    def run(machine: Machine) -> int:
+        if "rename" in options and machine.tree.lexists(to):
+            # Whose file that is depends on the order of unpacking, and here all are unpacked.
+            raise UsageError("a file is in the way of a diversion", where=Place(path=to))
+        package = ":" if "local" in options else options.get("package", machine.package)
+        entries = diversions(machine.tree)
+        if "remove" in options:
+            kept = [entry for entry in entries if entry[0] != path]
+            if len(kept) != len(entries):
+                _write_diversions(machine.tree, kept)
+        elif (path, to, package) not in entries:
+            # A package's own files are not diverted. Those of others are unpacked before this script runs here, so that
+            # they are moved whatever the order of unpacking would have made of them.
+            if "rename" in options and machine.tree.lexists(path) and package not in machine.owners(path):
+                machine.tree.rename(path, to)
+            _write_diversions(machine.tree, [*entries, (path, to, package)])
+        return 0
+
+    return run

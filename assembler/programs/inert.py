@@ -1,0 +1,89 @@
+"""Commands that change nothing on an image, whatever or whenever they are asked, and those that are refused."""
+
+import re
+
+from assembler.programs.context import Action, Machine, Maker, failure, nothing
+from assembler.programs.options import UsageError
+
+NOT_RUNNING = (
+    "invoke-rc.d", "deb-systemd-invoke", "udevadm", "restorecon", "service", "telinit", "sync",
+)  # fmt: skip
+"""Talk to a running system; dpkg in an image has none."""
+_LEFT_OUT = (
+    "py3compile",
+    "pypy3compile",
+    "ldconfig",
+    "update-initramfs",
+    "update-menus",
+    "systemd-hwdb",
+    "update-grub",
+)
+"""Make caches that the image leaves out or that a finaliser makes; see facts in docs."""
+_DEBCONF = ("db_version", "db_capb", "db_stop", "db_go", "db_purge", "db_title")
+"""Change no answer of debconf."""
+
+
+def always_nothing(_arguments: list[str]) -> Action:
+    """Any arguments: nothing to do."""
+    return nothing
+
+
+INERT = frozenset({*NOT_RUNNING, *_LEFT_OUT, *_DEBCONF, "echo", "printf"})
+"""Commands that leave nothing behind, whatever their arguments are."""
+QUERIES = frozenset({"status", "is-active", "is-failed"})
+"""Asked of a service, they are answered with failure: nothing is running."""
+
+
+def not_running(arguments: list[str]) -> Action:
+    """Any arguments: nothing to do, and what is asked of a service is answered with failure."""
+    return failure if QUERIES & set(arguments) else nothing
+
+
+def shell_state(arguments: list[str]) -> Action | None:
+    """``set``, ``umask`` and ``export``, with what leaves the other commands' effects as they are."""
+    # Only what changes no effect of the other commands: error handling, the usual umask, the locale.
+    harmless = re.compile(r"[-+][efux]+|022|0022|(LC_ALL|LANG|LANGUAGE)(=.*)?")
+    return nothing if arguments and all(harmless.fullmatch(word) for word in arguments) else None
+
+
+def source_confmodule(arguments: list[str]) -> Action | None:
+    """``.`` of debconf's library."""
+    return nothing if arguments == ["/usr/share/debconf/confmodule"] else None
+
+
+def maintscript_helper(arguments: list[str]) -> Action | None:
+    """``dpkg-maintscript-helper``: nothing, as there was no older version."""
+    # All of these act on what an older version of the package left behind (dpkg-maintscript-helper(1)).
+    known = {"supports", "rm_conffile", "mv_conffile", "symlink_to_dir", "dir_to_symlink"}
+    return nothing if arguments and arguments[0] in known else None
+
+
+def ischroot(arguments: list[str]) -> Action | None:
+    """``ischroot``: an image is taken for one."""
+    return nothing if not arguments else None
+
+
+def not_there(_arguments: list[str]) -> Action:
+    """What asks for a running process or kernel: there is none."""
+    return failure
+
+
+NOT_MADE = (
+    "fc-cache", "glib-compile-schemas", "gtk-update-icon-cache", "update-desktop-database", "update-icon-caches",
+    "update-mime-database",
+)  # fmt: skip
+"""Make caches that nothing else makes, and that the assembler cannot. Scripts call them where they are installed."""
+
+
+def refused(name: str) -> Maker:
+    """Refuses whoever calls `name`."""
+
+    def run(_machine: Machine) -> int:
+        raise UsageError(f"{name} makes a cache that the assembler cannot make")
+
+    return lambda _arguments: run
+
+
+def apparmor_parser(_arguments: list[str]) -> Action:
+    """``apparmor_parser``: there is no kernel to load a profile into."""
+    return nothing

@@ -1,0 +1,114 @@
+"""The parts of a build that are measured, each in a process of its own.
+
+The arguments are the name of one and its parameters, in JSON.
+"""
+
+import json
+import os
+import sys
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from assembler.configure.engine import Settings, configure
+from assembler.debian.mirrors import choose
+from assembler.debian.paths import path_filter
+from assembler.debian.unpack import unpack
+from assembler.formats.iso import write_iso
+from assembler.formats.squashfs import write_squashfs
+from assembler.layers import rootfs
+from assembler.lockfile.model import Lock
+from assembler.lockfile.toml import read_lock
+from assembler.recipe.load import LoadedRecipe, load
+from assembler.recipe.model import Debian
+from assembler.store.objects import Store
+from assembler.store.transport import Transport
+from assembler.tools.ready import open_tools
+from assembler.tools.source import built_in
+from assembler.tools.supply import Supply
+from assembler.tree import tar
+from assembler.tree.content import CHUNK
+from assembler.tree.staging import Tree
+from tests.proofs.reference import in_order
+
+
+def child(task: str, parameters: dict[str, Any]) -> None:
+    """Do one of our own tasks in this process, and leave its peak of memory in ``report.json``."""
+    TASKS[task](**parameters)
+    # Not getrusage(2)'s ru_maxrss, which counts what ran in this process before exec, too.
+    with Path("/proc/self/status").open() as lines:
+        peak = next(int(line.split()[1]) << 10 for line in lines if line.startswith("VmHWM:"))
+    Path(os.environ["TMPDIR"], "report.json").write_text(json.dumps({"memory": peak}))
+
+
+def _assemble(arguments: list[str]) -> None:
+    from assembler.cli.main import call  # noqa: PLC0415  the other tasks need not wait for it
+
+    status = call(arguments)
+    if status:
+        sys.exit(status)
+
+
+def _rootfs(recipe: str, lock: str, store: str, names: list[str], out: str) -> None:
+    """From locked packages in the store, those in `names`, to one tar of the configured system."""
+    loaded, locked = _load(recipe, lock)
+    chosen = set(names)
+    composed = rootfs.compose(
+        loaded.recipe.rootfs,
+        [package for package in locked.role("rootfs") if package.name in chosen],
+        files={name: file.data for name, file in loaded.files.items()},
+        architecture=locked.architecture,
+        epoch=locked.source_date_epoch,
+        store=Store(Path(store)),
+        jobs=len(os.sched_getaffinity(0)),
+    )
+    with Path(out).open("wb") as stream:
+        stream.writelines(tar.write(composed.tree, latest=locked.source_date_epoch))
+
+
+def _configure(recipe: str, lock: str, store: str, out: str) -> None:
+    """Configure the locked packages in the store; the CPU seconds that only this took go into the file `out`."""
+    loaded, locked = _load(recipe, lock)
+    debs = in_order(rootfs.open_packages(Store(Path(store)), locked.role("rootfs")))
+    tree = Tree(mtime=locked.source_date_epoch)
+    paths = path_filter(loaded.recipe.rootfs.exclude, loaded.recipe.rootfs.include)
+    packages = unpack(tree, debs, latest=locked.source_date_epoch, paths=paths)
+    begun = time.process_time()
+    configure(tree, packages, Settings(locked.source_date_epoch, locked.architecture))
+    Path(out).write_text(f"{time.process_time() - begun}")
+
+
+def _squashfs(recipe: str, lock: str, store: str, source: str, out: str) -> None:
+    _, locked = _load(recipe, lock)
+    here = Store(Path(store))
+    with Transport(offline=True) as transport:
+        supply = Supply(transport=transport, store=here, mirrors=choose(Debian()), now=datetime.now(UTC))
+        toolbox = open_tools(locked.tools, built_in(), supply)
+    with Path(source).open("rb") as stream:
+        archive = iter(lambda: stream.read(CHUNK), b"")
+        write_squashfs(archive, Path(out), toolbox, epoch=locked.source_date_epoch)
+
+
+def _iso(files: dict[str, str], out: str) -> None:
+    write_iso(Path(out), {path: Path(name) for path, name in files.items()}, label="K8S_NODE", epoch=0)
+
+
+TASKS: dict[str, Callable[..., None]] = {
+    "assemble": _assemble,
+    "rootfs": _rootfs,
+    "configure": _configure,
+    "squashfs": _squashfs,
+    "iso": _iso,
+}
+
+
+def _load(recipe: str, lock: str) -> tuple[LoadedRecipe, Lock]:
+    locked = read_lock(Path(lock))
+    assert locked is not None, lock
+    return load(Path(recipe)), locked
+
+
+if __name__ == "__main__":
+    child(sys.argv[1], json.loads(sys.argv[2]))

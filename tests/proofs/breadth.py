@@ -1,0 +1,244 @@
+"""Compare our tree with a real dpkg's for the packages in tests/proofs/breadth.toml, one by one on top of a base.
+
+The base is the closure of recipes/livecd.toml, which dpkg installs once; each package is added to a copy of that, so
+that it takes seconds. Needs what scripts/oracle needs, and overlayfs. Writes docs/packages.md, in which rows of
+packages that were not asked for stay. Exit status 1 when a script is unhandled or a difference is not explained.
+
+    scripts/breadth [NAME...] [--store DIR] [--work DIR] [--reuse] [--jobs N] [--verbose]
+"""
+
+import gzip
+import lzma
+import multiprocessing
+import shutil
+import subprocess
+import sys
+import tomllib
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from itertools import starmap
+from pathlib import Path
+
+from assembler.configure.survey import UnhandledScript
+from assembler.debian.deb import Deb, open_package
+from assembler.debian.fetch import fetch_packages
+from assembler.debian.index import Universe
+from assembler.debian.mirrors import choose
+from assembler.debian.package import Candidate
+from assembler.debian.solver import solve
+from assembler.errors import AssembleError, Problems
+from assembler.lock.resolve import locked
+from assembler.lock.wanted import wanted
+from assembler.lockfile.model import Lock
+from assembler.lockfile.toml import parse_lock
+from assembler.recipe.load import load
+from assembler.store.objects import Store
+from assembler.store.transport import Transport
+from tests.proofs.comparison import Entry, contents_of, entries_of_directory, entries_of_tree, judge, overlaid
+from tests.proofs.reference import NoReference, Reference, compute, copy_of, in_order
+from tests.support.command import ROOT, arguments
+
+RECIPE = ROOT / "recipes" / "livecd.toml"
+PACKAGES = Path(__file__).with_name("breadth.toml")
+TABLE = ROOT / "docs" / "packages.md"
+HEAD = """\
+# Packages that were held against dpkg
+
+Each of these packages was added to the base, `recipes/livecd.toml`, by the assembler and, in a chroot, by the real
+dpkg; all paths of the two trees were compared. `scripts/breadth` does that and writes this table.
+
+*Native* means that every maintainer script of the package, and of what it brings along, was carried out over the
+tree; *first boot* that some of them have to run programs of the image, so that dpkg configures these packages, and what
+needs them, when the image boots for the first time. The layers are those of `assembler/configure/`: generated snippets,
+commands understood in full, rules. The explained differences are named with their reasons in
+`tests/proofs/explained.toml`; those of the base do not count.
+
+tcpdump is in the base itself. cri-o is not in Debian. A live ISO with postgresql and
+mariadb-server left to the first boot came up with no failed unit, and both answered queries.
+
+| package | version | packages added | handled | scripts by layer | differences | explained |
+|---|---|---|---|---|---|---|
+"""
+
+
+@dataclass(frozen=True)
+class Wish:
+    """A package to try."""
+
+    name: str
+    without: tuple[str, ...] = ()
+    """Packages that are asked for in the base, but cannot be beside this one."""
+    first_boot: tuple[str, ...] = ()
+    """Packages that are left to dpkg on the image's first boot, and what needs them."""
+
+
+@dataclass(frozen=True)
+class Base:
+    """What packages are added to."""
+
+    debs: Sequence[Deb]
+    files: Mapping[str, Path]
+    root: Path
+    """The reference: the tree that dpkg made."""
+    entries: Mapping[str, Entry]
+    explained: Collection[str]
+    """The explained differences, as lines."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """A row of the table, and what to tell the user besides."""
+
+    wish: Wish
+    version: str
+    added: int
+    handled: str
+    layers: str
+    unexplained: int | None
+    explained: int
+    lines: Sequence[str] = ()
+
+    def row(self) -> str:
+        """The row of the table."""
+        found = "" if self.unexplained is None else str(self.unexplained)
+        cells = (self.wish.name, self.version, self.added, self.handled, self.layers, found, self.explained)
+        return f"| {' | '.join(map(str, cells))} |\n"
+
+
+class Breadth:
+    """The packages of an archive, the bases, and what becomes of a package on top of one."""
+
+    def __init__(self, store: Store, work: Path, *, reuse: bool) -> None:
+        self.store, self.work, self.reuse = store, work, reuse
+        self.recipe = load(RECIPE).recipe
+        path = work / "base.lock.toml"
+        if not (reuse and path.exists()):
+            command = [sys.executable, "-P", "-m", "assembler", "lock", str(RECIPE), "--out", str(path), "-q"]
+            subprocess.run([*command, "--store", str(store.root)], cwd=ROOT, check=True)
+        self.lock: Lock = parse_lock(path.read_text(), str(path))
+        decompress = {"xz": lzma.decompress, "gz": gzip.decompress}
+        self.universe = Universe.from_indices(
+            [
+                (archive.id, decompress[index.path.rpartition(".")[2]](store.path(index.sha256).read_bytes()))
+                for archive in self.lock.archives
+                for index in archive.indices
+            ],
+            self.lock.architecture,
+        )
+
+    def chosen(self, names: Sequence[str]) -> list[Candidate]:
+        """What is to be installed for `names`; its files are in the store then."""
+        found = solve(self.universe, names)
+        packages = [locked(candidate, ["rootfs"]) for candidate in found]
+        with Transport() as transport:
+            mirrors = choose(self.recipe.debian)
+            fetch_packages(packages, self.lock.archives, store=self.store, transport=transport, mirrors=mirrors)
+        return list(found)
+
+    @cache  # noqa: B019  there is one of these, for as long as the process
+    def base(self, without: tuple[str, ...]) -> Base:
+        """The base without the packages named, made by dpkg if need be."""
+        role = next(role for role in wanted(self.recipe) if role.role == "rootfs")
+        found = self.chosen([package for package in role.packages if package not in without])
+        files = {candidate.name: self.store.path(candidate.sha256) for candidate in found}
+        debs = in_order([open_package(self.store, candidate.sha256) for candidate in found])
+        directory = self.work / "-".join(["base", *without])
+        root = directory / "reference"
+        if not (self.reuse and (directory / "made").exists()):
+            shutil.rmtree(directory, ignore_errors=True)
+            directory.mkdir(parents=True)
+            Reference(root, files, directory / "dpkg.log").make(debs)
+            (directory / "made").touch()
+        entries = entries_of_directory(root)
+        tree, _ = compute(debs, self.lock.architecture)
+        _, explained, _ = judge(entries_of_tree(tree), entries, contents_of(tree, root))
+        return Base(debs, files, root, entries, frozenset(explained))
+
+    def attempt(self, wish: Wish) -> Result:
+        """Add the package by dpkg and by the assembler, and compare."""
+        base = self.base(wish.without)
+        first = {deb.name: deb for deb in base.debs}
+        # What the base has stays, even if the package brings another that would do.
+        found = self.chosen([*first, wish.name])
+        if missing := sorted(first.keys() - {candidate.name for candidate in found}):
+            raise NoReference(f"{wish.name} cannot be beside {', '.join(missing)}: say so in {PACKAGES.name}")
+        added = [open_package(self.store, item.sha256) for item in found if item.name not in first]
+        files = {**base.files, **{item.name: self.store.path(item.sha256) for item in found}}
+        version = next((item.version for item in found if item.name == wish.name), "")
+        debs = in_order([*base.debs, *added], first)
+        try:
+            tree, report = compute(debs, self.lock.architecture, frozenset(first), wish.first_boot)
+        except Problems as problems:
+            lines = [line for error in problems.errors for line in (str(error), *error.details, "")]
+            where = sorted({error.where.package for error in problems.errors if isinstance(error, UnhandledScript)})
+            return Result(wish, version, len(added), f"**no**: {', '.join(where) or 'triggers'}", "", None, 0, lines)
+        except AssembleError as error:
+            return Result(wish, version, len(added), "**no**: fails", "", None, 0, [str(error), *error.details])
+        own = [script.handling for script in report.scripts if script.package not in first]
+        layers = ", ".join(f"{own.count(kind)} {kind}" for kind in sorted(set(own)))
+        with copy_of(base.root, self.work / f"try-{wish.name}") as (root, changed):
+            Reference(root, files, root.parent / "dpkg.log").add(debs, first, wish.first_boot)
+            real = overlaid(base.entries, changed, root)
+            unexplained, explained, _ = judge(entries_of_tree(tree), real, contents_of(tree, root))
+        explained = [line for line in explained if line not in base.explained]
+        lines = [*unexplained, *explained]
+        handled = f"first boot: {', '.join(wish.first_boot)}" if wish.first_boot else "native"
+        return Result(wish, version, len(added), handled, layers, len(unexplained), len(explained), lines)
+
+
+def write_table(results: Sequence[Result], order: Sequence[str]) -> None:
+    """Put the rows of `results` into the table, in `order`; other rows stay."""
+    old = TABLE.read_text().splitlines(keepends=True) if TABLE.exists() else []
+    rows = {line.split("|")[1].strip(): line for line in old if line.startswith("| ")}
+    rows.update({result.wish.name: result.row() for result in results})
+    TABLE.write_text(HEAD + "".join(rows[name] for name in order if name in rows))
+
+
+def _attempt(breadth: Breadth, wish: Wish) -> Result:
+    try:
+        return breadth.attempt(wish)
+    except (AssembleError, NoReference) as error:
+        details = error.details if isinstance(error, AssembleError) else ()
+        return Result(wish, "", 0, "**no reference**", "", None, 0, [str(error), *details])
+
+
+def main() -> int:
+    """Try the packages; returns the exit status."""
+    parser = arguments("breadth", __doc__)
+    parser.add_argument("names", nargs="*", help="packages to try instead of all; ones that are not listed do as well")
+    parser.add_argument("--store", type=Path, default=Path("~/.cache/assembler").expanduser())
+    parser.add_argument("--work", type=Path, default=Path("/dev/shm/breadth"))
+    parser.add_argument("--reuse", action="store_true", help="keep the lock and the references of an earlier run")
+    parser.add_argument("--jobs", type=int, default=1)
+    parser.add_argument("--verbose", action="store_true", help="show explained differences too")
+    options = parser.parse_args()
+    tables = tomllib.loads(PACKAGES.read_text())["package"]
+    listed = {
+        table["name"]: Wish(table["name"], tuple(table.get("without", ())), tuple(table.get("first_boot", ())))
+        for table in tables
+    }
+    wishes = [listed.get(name, Wish(name)) for name in options.names or listed]
+    options.work.mkdir(parents=True, exist_ok=True)
+    breadth = Breadth(Store(options.store), options.work, reuse=options.reuse)
+    for wish in wishes:
+        breadth.base(wish.without)  # before the processes split, which then share it
+    results: list[Result] = []
+    tasks = [(breadth, wish) for wish in wishes]
+    if options.jobs > 1:
+        with multiprocessing.get_context("fork").Pool(options.jobs, maxtasksperchild=1) as pool:
+            results = pool.starmap(_attempt, tasks, chunksize=1)
+    else:
+        results = list(starmap(_attempt, tasks))
+    for result in results:
+        print(result.row(), end="")
+        show = None if options.verbose or result.unexplained is None else result.unexplained
+        print("".join(f"    {line}\n" for line in result.lines[:show]), end="")
+    write_table(results, list(listed))
+    bad = [result.wish.name for result in results if result.unexplained != 0]
+    print(f"{len(results) - len(bad)} of {len(results)} native and equal" + (f"; not: {' '.join(bad)}" if bad else ""))
+    return 1 if bad else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

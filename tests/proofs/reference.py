@@ -1,0 +1,143 @@
+"""What the real dpkg leaves for some packages, and what the assembler makes of them.
+
+The reference is made in a chroot (root, Linux, dpkg, tar and unshare), by dpkg and the maintainer scripts, with the
+packages in the order of the assembler. Nothing outside its directory is written to.
+"""
+
+import os
+import shutil
+import stat
+import subprocess
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from assembler.configure.engine import Settings, configure
+from assembler.configure.first_boot import waiting
+from assembler.configure.order import Orderable, configure_order, dependents, stages, unpack_order
+from assembler.configure.report import Report
+from assembler.debian.deb import Deb
+from assembler.debian.unpack import unpack
+from assembler.tree.staging import Tree
+
+EPOCH = 1767225600
+ENVIRONMENT = {
+    "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+    "DEBIAN_FRONTEND": "noninteractive",
+    "DEBCONF_NONINTERACTIVE_SEEN": "true",
+    "LC_ALL": "C.UTF-8",
+    "HOME": "/root",
+}
+
+
+class NoReference(Exception):
+    """dpkg failed; the message names the command and its log."""
+
+
+def in_order(debs: Collection[Deb], first: Collection[str] = ()) -> list[Deb]:
+    """`debs` in the order in which they are unpacked, those that `first` names before the others."""
+    by_name = {deb.name: deb for deb in debs}
+    return [by_name[name] for name in unpack_order(_orderable(debs), first)]
+
+
+def _orderable(debs: Collection[Deb]) -> list[Orderable]:
+    return [Orderable(deb.name, deb.fields, "postinst" in deb.control) for deb in debs]
+
+
+def compute(
+    debs: Sequence[Deb], arch: str, first: frozenset[str] = frozenset(), first_boot: Sequence[str] = ()
+) -> tuple[Tree, Report]:
+    """The tree as the assembler makes it, and what it says of the scripts. Raises AssembleError, Problems."""
+    tree = Tree(EPOCH)
+    packages = unpack(tree, debs, latest=EPOCH)
+    settings = Settings(EPOCH, arch, first=first, first_boot=waiting(packages, first_boot))
+    return tree, configure(tree, packages, settings)
+
+
+class Reference:
+    """A directory in which dpkg installs packages; `files` are their .debs by name, `log` takes what is printed."""
+
+    def __init__(self, root: Path, files: Mapping[str, Path], log: Path) -> None:
+        self.root, self.files, self.log = root, files, log
+
+    def make(self, debs: Sequence[Deb]) -> None:
+        """Install `debs` into the directory, which does not exist yet: essential ones first. Raises NoReference."""
+        root = self.root
+        for directory in ("usr/bin", "usr/sbin", "usr/lib", "usr/lib64", "proc"):
+            (root / directory).mkdir(parents=True)
+        for alias in ("bin", "sbin", "lib", "lib64"):
+            (root / alias).symlink_to(f"usr/{alias}")
+        essential, rest = stages(_orderable(debs))
+        by_name = {deb.name: deb for deb in debs}
+        for name in essential:
+            # Enough to start the dpkg in there, which then installs all of it.
+            options = ["-C", str(root), "--keep-directory-symlink", "--xattrs", "--numeric-owner"]
+            subprocess.run(["tar", *options, "-xpf", str(by_name[name].data)], check=True)
+        for directory in ("info", "updates", "triggers", "alternatives", "parts"):
+            (root / "var/lib/dpkg" / directory).mkdir(parents=True, exist_ok=True)
+        for name in ("status", "available"):
+            (root / "var/lib/dpkg" / name).touch()
+        self.log.unlink(missing_ok=True)
+        order = configure_order(_orderable(debs))
+        self._install(debs, order, set(essential), "--force-depends")
+        self._install(debs, order, set(rest))
+
+    def add(self, debs: Sequence[Deb], first: Collection[str], first_boot: Collection[str] = ()) -> None:
+        """Install those of `debs` that are not in `first`, which has been installed. Raises NoReference.
+
+        What is in `first_boot`, and what needs that, is only unpacked.
+        """
+        packages = _orderable(debs)
+        late = {*first_boot, *dependents(packages, first_boot)}
+        order = [name for name in configure_order(packages, first) if name not in late]
+        self._install(debs, order, {deb.name for deb in debs} - set(first))
+
+    def _install(self, debs: Sequence[Deb], order: Sequence[str], names: Collection[str], *force: str) -> None:
+        policy, directory, null = (self.root / name for name in ("usr/sbin/policy-rc.d", "debs", "dev/null"))
+        # Nothing may start. runit-helper, which starts nothing without runit, would not even make its link when told.
+        policy.write_text("#!/bin/sh\ngrep -qs runit-helper /proc/$PPID/cmdline && exit 0\nexit 101\n")
+        policy.chmod(0o755)
+        directory.mkdir()
+        null.parent.mkdir(exist_ok=True)
+        os.mknod(null, stat.S_IFCHR | 0o666, os.makedev(1, 3))
+        null.chmod(0o666)
+        paths = []
+        for deb in debs:
+            if deb.name in names:
+                shutil.copyfile(self.files[deb.name], directory / f"{deb.name}.deb")
+                paths.append(f"/debs/{deb.name}.deb")
+        # The assembler unpacks all before it configures any, so Pre-Depends are not configured yet.
+        self._in_chroot("dpkg", "--force-depends", "--unpack", *paths)
+        if chosen := [name for name in order if name in names]:
+            self._in_chroot("dpkg", "--configure", *force, *chosen)
+        shutil.rmtree(directory)
+        policy.unlink()
+        null.unlink()
+
+    def _in_chroot(self, *command: str) -> None:
+        root = str(self.root)
+        isolated = ["unshare", "--mount", "--pid", "--fork", "--net", f"--mount-proc={root}/proc", "chroot", root]
+        with self.log.open("a") as log:
+            result = subprocess.run([*isolated, *command], env=ENVIRONMENT, stdout=log, stderr=log, check=False)
+        if result.returncode:
+            raise NoReference(f"{' '.join(command[:3])} failed with status {result.returncode}; see {self.log}")
+
+
+@contextmanager
+def copy_of(root: Path, work: Path) -> Iterator[tuple[Path, Path]]:
+    """A copy of a tree that can be written to, and the directory of what is changed in it; gone afterwards, unless
+    something failed."""
+    shutil.rmtree(work, ignore_errors=True)
+    merged, upper, internal = (work / name for name in ("merged", "upper", "internal"))
+    for directory in (merged, upper, internal):
+        directory.mkdir(parents=True)
+    options = f"lowerdir={root},upperdir={upper},workdir={internal},redirect_dir=off,metacopy=off,index=off"
+    subprocess.run(["mount", "-t", "overlay", "overlay", "-o", options, str(merged)], check=True)
+    failed = True
+    try:
+        yield merged, upper
+        failed = False
+    finally:
+        subprocess.run(["umount", str(merged)], check=True)
+        if not failed:
+            shutil.rmtree(work)

@@ -11,7 +11,8 @@ from datetime import datetime, timedelta
 from itertools import chain
 from pathlib import Path
 
-from assembler.debian.deb822 import Deb822Error, paragraphs
+from assembler.debian.deb822 import Deb822Error
+from assembler.debian.documents import paragraphs
 from assembler.errors import AssembleError
 from assembler.recipe.addresses import without_logins
 from assembler.recipe.model import Debian

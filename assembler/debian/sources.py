@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 
-from assembler.debian.deb822 import Deb822Error, Field, Paragraph, paragraphs
+from assembler.debian.deb822 import Deb822Error, Field, Paragraph
+from assembler.debian.documents import paragraphs
 from assembler.errors import AssembleError, Place, Problems
 from assembler.recipe.addresses import without_logins
 

@@ -11,11 +11,10 @@ import re
 import struct
 from collections.abc import Collection
 from dataclasses import dataclass
-from io import BytesIO
 
 from assembler.errors import AssembleError, Place
 from assembler.kernel.elf import MAGIC, Data, ElfError, layout, sections
-from assembler.tree.compressed import CHUNK, CompressionError, ending_of, expanded
+from assembler.tree.compressed import CompressionError, ending_of, expand
 
 LARGEST = 256 << 20
 """Bytes that a module may have when it is unpacked; Debian's largest has 30 MB."""
@@ -65,24 +64,9 @@ def unpack(data: bytes, where: Place | None = None, packed: Collection[str] = _P
             raise ModuleError("the module cannot be decompressed", where=where, why="it is no packed module")
         return data
     try:
-        return _expand(data, ending, max(SMALL, RATIO * len(data)))
+        return expand(data, ending, LARGEST, most=max(SMALL, RATIO * len(data)))
     except CompressionError as error:
         raise ModuleError("the module cannot be decompressed", where=where, why=str(error)) from error
-
-
-def _expand(data: bytes, ending: str, most: int) -> Data:
-    """What `data` holds, at most `most` bytes: beyond that they are only counted."""
-    result, total = bytearray(), 0
-    with expanded(BytesIO(data), ending) as stream:
-        while piece := stream.read(CHUNK):
-            total += len(piece)
-            if total > LARGEST:
-                raise CompressionError(f"it unpacks to more than {LARGEST} bytes")
-            if total <= most:
-                result += piece
-    if total > most:
-        raise CompressionError(f"{len(data)} bytes unpack to {total}; at most {most} are read")
-    return result
 
 
 def read_module(data: bytes, where: Place | None = None) -> Info:

@@ -12,8 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-OWN_RECIPES = Path(__file__).resolve().parent.parent / "recipes"
-"""The recipes that come with the assembler, with the files that they name."""
+from assembler.carried import RECIPES
 
 LONGEST_NAME = 4096
 """Characters in the name of a file; Linux takes no longer ones (PATH_MAX)."""
@@ -63,7 +62,7 @@ class Reach:
 
     def owns(self, real: Path) -> bool:
         """Whether `real` is the project's own, or comes with the assembler: nobody's secret."""
-        return real.is_relative_to(self.project) or real.is_relative_to(OWN_RECIPES)
+        return real.is_relative_to(self.project) or real.is_relative_to(RECIPES)
 
     def holds(self, real: Path) -> bool:
         """Whether `real`, which has no links, may be read."""

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from assembler.reading import LONGEST_NAME, OWN_RECIPES, MissingError, OutsideError, Reach, UnreadableError, read
+from assembler.carried import RECIPES
+from assembler.reading import LONGEST_NAME, MissingError, OutsideError, Reach, UnreadableError, read
 
 
 @pytest.fixture
@@ -33,7 +34,7 @@ def test_the_own_directory_and_what_is_below(project: Path, monkeypatch: pytest.
 
 
 def test_what_comes_with_the_assembler(project: Path) -> None:
-    data, own = reach(project).read(OWN_RECIPES / "livecd.toml", limit=1 << 20)
+    data, own = reach(project).read(RECIPES / "livecd.toml", limit=1 << 20)
     assert own
     assert b"name" in data
 

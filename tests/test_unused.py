@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
+USERS = ("assembler", "scripts", "tests/proofs", "tests/measurements")
+"""What counts as using something: tests alone do not."""
 FOR_OTHERS: Mapping[str, str] = {}
 """Module-level names that are here for other programs, as ``module.name``, each with its reason."""
 PUBLIC = "assembler.api"
@@ -15,7 +17,7 @@ PUBLIC = "assembler.api"
 def modules() -> dict[str, tuple[ast.Module, bool]]:
     """Every Python file of the assembler and of the scripts, by the name of its module, and whether it is a package."""
     found = {}
-    for path in (path for room in ("assembler", "scripts") for path in (ROOT / room).rglob("*")):
+    for path in (path for room in USERS for path in (ROOT / room).rglob("*")):
         if path.is_file() and path.suffix in {"", ".py"}:
             text = path.read_text(errors="replace")
             if path.suffix == ".py" or "python" in text.partition("\n")[0]:

@@ -45,7 +45,7 @@ ALL = (*BUILD, *INDEPENDENT, "coreutils", "findutils", "grep", "perl-base", "sed
 _ARCHITECTURES: dict[str, Literal["amd64", "arm64"]] = {"x86_64": "amd64", "aarch64": "arm64"}
 
 
-def _cache() -> Path:
+def cache() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "assembler-tests"
 
 
@@ -58,10 +58,10 @@ def locked(
     kernel = Kernel(source="vanilla", package="linux-source-6.12")
     recipe = Recipe(name="tests", arch=architecture, kernel=kernel, rootfs=Rootfs(packages=list(chosen)))
     digest = hashlib.sha256(f"{SCHEMA}{ROLES}{recipe!r}{wanted(recipe)}".encode()).hexdigest()
-    store = Store(_cache())
+    store = Store(cache())
     mirrors = choose(recipe.debian, override=os.environ.get("ASSEMBLE_MIRROR", ""))
     # Checkouts of different versions share the directory, and each may want other packages.
-    path = _cache() / f"tests-{digest[:16]}.lock.toml"
+    path = cache() / f"tests-{digest[:16]}.lock.toml"
 
     def fetch(lock: Lock) -> None:
         fetch_packages(
@@ -103,7 +103,7 @@ def locked(
 def own_tools(names: Sequence[str]) -> Toolbox:
     """The programs of the packages `names`, proved and laid out as those of a build are."""
     mirrors = choose(Debian(), override=os.environ.get("ASSEMBLE_MIRROR", ""))
-    store = Store(_cache())
+    store = Store(cache())
     with Transport() as transport, store.locked("tests"):
         supply = Supply(transport=transport, store=store, mirrors=mirrors, now=datetime.now(UTC))
         return open_pinned(names, _ARCHITECTURES[platform.machine()], built_in(), supply)

@@ -31,6 +31,7 @@ from assembler.lock.trust import prove_packages
 from assembler.lockfile.model import LockedBuild
 from assembler.lockfile.toml import format_lock, write_lock
 from assembler.oci.locking import fetch_images
+from assembler.recipe.builtin import PREFIX
 from assembler.recipe.document import did_you_mean
 from assembler.recipe.given import Arguments
 from assembler.recipe.load import LoadedRecipe, load
@@ -213,7 +214,7 @@ def opened(
 
 def _not_a_command(name: str) -> None:
     """Raise AssembleError when `name` is rather a command's with a typo."""
-    if "/" in name or Path(name).suffix or os.path.exists(name):  # noqa: PTH110  False for a name that is none
+    if "/" in name or name.startswith(PREFIX) or Path(name).suffix or os.path.exists(name):  # noqa: PTH110  False for a name that is none
         return
     context = click.get_current_context().find_root()
     commands = context.command.list_commands(context) if isinstance(context.command, click.Group) else []

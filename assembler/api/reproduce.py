@@ -20,6 +20,7 @@ from assembler.errors import AssembleError
 from assembler.image.manifest import Layers, artifacts, read_layers
 from assembler.image.provenance import text
 from assembler.layers.inputs import Inputs
+from assembler.recipe.builtin import PREFIX
 from assembler.recipe.load import load
 from assembler.tools.trust import hand_on
 
@@ -144,10 +145,13 @@ def _build(inputs: Inputs, here: Surroundings, reach: Sequence[str], args: dict[
     if here.user is not None:
         _give(here.directory, here.user)
     made = here.directory / "out"
+    name = inputs.loaded.path.name
+    # One that comes along has its lock in the working directory.
+    comes_along = str(inputs.loaded.path).startswith(PREFIX)
     command: list[str] = [
         *here.program,
         "build",
-        str(here.recipes / inputs.loaded.path.name),
+        name if comes_along else str(here.recipes / name),
         *reach,
         *_private(here, args),
         *("--out", str(made), "--store", str(here.store), "--offline", "--jobs", str(here.processors)),
@@ -157,7 +161,7 @@ def _build(inputs: Inputs, here: Surroundings, reach: Sequence[str], args: dict[
     with log.open("wb") as stream:
         done = subprocess.run(
             command,
-            cwd=here.directory,
+            cwd=here.recipes if comes_along else here.directory,
             env=_python_path(dict(here.environment)),
             umask=here.umask,
             stdin=subprocess.DEVNULL,

@@ -9,7 +9,7 @@ from assembler.cli.session import network_options, options, recipe_options, sess
 
 
 @click.command(short_help="Build a recipe twice, in other surroundings, and compare.")
-@click.argument("recipe", type=click.Path(dir_okay=False, exists=True, path_type=Path), metavar="RECIPE.toml")
+@click.argument("recipe", type=click.Path(path_type=Path), metavar="RECIPE.toml")
 @click.option(
     "--out",
     type=click.Path(file_okay=False, path_type=Path),

@@ -20,6 +20,8 @@ from assembler.cli.audit import audit
 from assembler.cli.build import build
 from assembler.cli.check import check
 from assembler.cli.diff import diff
+from assembler.cli.init import init
+from assembler.cli.licences import show
 from assembler.cli.lock import lock
 from assembler.cli.rebuild import rebuild
 from assembler.cli.run import run
@@ -64,14 +66,23 @@ class Assemble(click.Group):
     epilog="A recipe whose name is that of a command is given with a directory: assemble ./lock",
 )
 @click.version_option(__version__, message="%(prog)s %(version)s")
+@click.option(
+    "--licences",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=show,
+    help="Show on which terms this goes out, and exit.",
+)
 def cli() -> None:
     """Build a bootable image from a recipe: no root, no containers, the same bytes on every host.
 
-    Begin with: assemble recipes/livecd.toml, then assemble run.
+    Begin with: assemble builtin:livecd.toml, then assemble run; or assemble init, for a recipe of your own.
+    Recipes that come along are builtin:NAME.toml; their locks are in the working directory.
     """
 
 
-for _command in (build, run, lock, check, schema, verify, diff, rebuild, audit, sbom):
+for _command in (init, build, run, lock, check, schema, verify, diff, rebuild, audit, sbom):
     cli.add_command(_command)
 
 

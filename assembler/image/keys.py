@@ -9,16 +9,16 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from assembler.carried import PACKAGE, code
+
 
 @cache
-def code_digest() -> str:
+def code_digest(package: Path = PACKAGE) -> str:
     """SHA-256 over every module and data file of the assembler: another version of it may write other bytes."""
-    package = Path(__file__).parent.parent
     state = hashlib.sha256()
-    for path in sorted(package.rglob("*")):
-        if path.is_file() and path.suffix != ".pyc":
-            state.update(f"{path.relative_to(package)}\0".encode())
-            state.update(hashlib.sha256(path.read_bytes()).digest())
+    for name, path in code(package):
+        state.update(f"{name}\0".encode())
+        state.update(hashlib.sha256(path.read_bytes()).digest())
     return state.hexdigest()
 
 

@@ -85,8 +85,11 @@ class Settings:
 
 
 def read_scripts(directory: Path) -> dict[str, bytes]:
-    """The files of `directory` (``initramfs/``) by path below it, as :func:`compose` takes them."""
-    paths = sorted(path for path in directory.rglob("*") if path.is_file())
+    """The scripts in `directory` (``initramfs/``) by path below it, as :func:`compose` takes them.
+
+    What an editor leaves beside them is none.
+    """
+    paths = sorted(path for path in (directory / "init", *directory.glob("lib/[!.#]*.sh")) if path.is_file())
     if not paths:
         raise InitrdError("the scripts of the initramfs are missing", where=Place(file=str(directory)))
     return {path.relative_to(directory).as_posix(): path.read_bytes() for path in paths}

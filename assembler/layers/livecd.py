@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from assembler.boot.live import live_boot
+from assembler.carried import INITRAMFS
 from assembler.debian.sources import archives, parse_sources
 from assembler.debian.unpack import unpack
 from assembler.errors import AssembleError, Place
@@ -46,17 +47,10 @@ PRIVATE = (
 image was made. Whoever has the ISO itself can read all of it."""
 
 
-def scripts_directory() -> Path:
-    """The directory ``initramfs/``: inside an installed package, or at the top of a checkout."""
-    package = Path(__file__).parent.parent
-    installed = package / "initramfs"
-    return installed if installed.is_dir() else package.parent / "initramfs"
-
-
 def initrd_step(inputs: Inputs, kernel: KernelLayer) -> Step:
     """The initramfs: the packages of the `initrd` role, the files of initramfs/, and modules of `kernel`."""
     recipe, epoch, store = inputs.recipe.livecd, inputs.epoch, inputs.store
-    scripts = initrd.read_scripts(scripts_directory())
+    scripts = initrd.read_scripts(INITRAMFS)
 
     def make(directory: Path) -> None:
         release = facts(kernel.step.result(store))["release"]

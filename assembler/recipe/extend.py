@@ -10,6 +10,7 @@ from typing import Any
 
 from assembler.errors import AssembleError, Place, Problems
 from assembler.reading import Reach, UnreadableError
+from assembler.recipe.builtin import located
 from assembler.recipe.document import MAX_RECIPE, MOST_VALUES, Node, RecipeError, count, parse, read_bytes
 from assembler.recipe.model import Recipe, Strict
 from assembler.recipe.tables import ADD, lists, table_of
@@ -25,7 +26,7 @@ def read_chain(path: Path, reach: Reach, outside: set[str]) -> list[Node]:
     out of reach or no TOML, and every cycle.
     """
     reader = _Reader(reach, outside)
-    reader.visit(path, Place(file=str(path)), ())
+    reader.enter(str(path), Path(), Place(file=str(path)), ())
     if not reader.errors and sum(map(count, reader.chain)) > MOST_VALUES:
         what = f"its files have more than {MOST_VALUES} values together"
         reader.errors.append(RecipeError(what, where=Place(file=str(path))))
@@ -41,6 +42,15 @@ class _Reader:
         self.chain: list[Node] = []
         self.errors: list[AssembleError] = []
         self.seen: set[Path] = set()
+
+    def enter(self, name: str, directory: Path, where: Place, above: tuple[Path, ...]) -> None:
+        """Visit what is called `name` in `directory`."""
+        try:
+            path = located(name, directory, where, recipe=True)
+        except RecipeError as error:
+            self.errors.append(error)
+        else:
+            self.visit(path, where, above)
 
     def visit(self, path: Path, where: Place, above: tuple[Path, ...]) -> None:
         try:
@@ -67,7 +77,7 @@ class _Reader:
             self.errors.append(error)
             return
         for base in self.bases(document):
-            self.visit(path.parent / str(base.value), base.place(), (*above, real))
+            self.enter(str(base.value), path.parent, base.place(), (*above, real))
         self.chain.append(document)
 
     def bases(self, document: Node) -> list[Node]:

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from assembler.errors import AssembleError, Place, Problems
 from assembler.reading import Reach, UnreadableError
 from assembler.recipe import arguments
+from assembler.recipe.builtin import located
 from assembler.recipe.checks import check, named_files
 from assembler.recipe.document import Node, RecipeError, dotted, place, plain, read_bytes
 from assembler.recipe.extend import merge, read_chain
@@ -47,9 +48,9 @@ class LoadedRecipe:
 
     recipe: Recipe
     path: Path
-    """The recipe file, as it was named."""
+    """The recipe file, as it was named: one that comes along has a name in the working directory (see builtin.py)."""
     sources: tuple[Path, ...]
-    """All recipe files that went into it, the most basic first, `path` last."""
+    """All recipe files that went into it, the most basic first, that of `path` last."""
     sha256: str
     """Of the canonical JSON of the recipe after ``extends`` and arguments, without what equals its default: neither
     comments, order, line ends nor a new kind of key change it. The contents of `files` are not part of it."""
@@ -72,7 +73,7 @@ class LoadedRecipe:
 
     @property
     def lock_path(self) -> Path:
-        """Where this recipe's lock is: beside it."""
+        """Where this recipe's lock is: beside it, or in the working directory for one that comes along."""
         return self.path.with_name(f"{self.recipe.name}.lock.toml")
 
 
@@ -203,9 +204,9 @@ def _load(path: Path, args: Mapping[str, str], reach: Reach, outside: set[str], 
     room = MAX_FILES
     for key, name in named_files(data):
         if name and key not in wrong and len(errors) < MAX_ERRORS:
-            file = _at(root, key).file.parent / name
             limit = MAX_SEED if key[0] == "cloudinit" else MAX_FILE
             try:
+                file = located(name, _at(root, key).file.parent, place(root, key))
                 content, own = read_bytes(file, limit=limit, where=place(root, key), what="the file", reach=reach)
             except RecipeError as error:
                 errors.append(error)

@@ -15,7 +15,8 @@ from assembler.recipe.tables import ADD, lists, table_of
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 _EXTENDS = {
-    "description": "Recipes that this one is laid over, relative to this file. Tables merge, everything else is"
+    "description": "Recipes that this one is laid over, relative to this file; builtin:NAME is one that comes with"
+    " the assembler. Tables merge, everything else is"
     " replaced by the later file; LIST_add appends to a list instead.",
     "anyOf": [
         {"type": "string", "minLength": 1},

@@ -9,8 +9,8 @@ from assembler.audit.compare import compare
 from assembler.audit.image import Image, ImageError
 from assembler.audit.rebuild import load_own, take_out
 from assembler.audit.statements import REBUILD, rebuilt
+from assembler.carried import RECIPES
 from assembler.lockfile.toml import read_lock
-from assembler.reading import OWN_RECIPES
 from assembler.recipe.load import load
 from assembler.recipe.portable import portable
 from assembler.store.objects import Store, sha256_of
@@ -64,7 +64,7 @@ def test_files_of_whoever_rebuilds_are_not_taken(tmp_path: Path) -> None:
     (tmp_path / "secret").write_bytes(b"key")
     directory = tmp_path / "taken"
     directory.mkdir()
-    for source in ("../secret", str(tmp_path / "secret"), str(OWN_RECIPES / "livecd.toml")):
+    for source in ("../secret", str(tmp_path / "secret"), str(RECIPES / "livecd.toml")):
         (directory / "recipe.toml").write_text(RECIPE.replace('"motd"', f'"{source}"'))
         with pytest.raises(ImageError, match="names a file that is not on the image"):
             load_own(directory / "recipe.toml")

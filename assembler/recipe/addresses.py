@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import unquote
 
-from assembler.recipe.positions import Path as KeyPath
+from assembler.toml.positions import Path as KeyPath
 
 HINT = "put it into ~/.netrc, or under [login] of the assembler's configuration file, and take it out of the address"
 """Where a login belongs."""

@@ -24,13 +24,13 @@ from assembler.configure.triggers import generic
 from assembler.errors import AssembleError, Place, Problems
 from assembler.programs.context import Machine
 from assembler.recipe.document import parse as parse_toml
-from assembler.recipe.document import place, plain
-from assembler.recipe.positions import Path as KeyPath
 from assembler.recipe.validation import explanations
 from assembler.shell.canonical import render
 from assembler.shell.grammar import parse
 from assembler.shell.residual import own_scope, script_scope
 from assembler.shell.tokens import ParseError
+from assembler.toml.document import place, plain
+from assembler.toml.positions import Path as KeyPath
 
 MULTIARCH = {"amd64": "x86_64-linux-gnu", "arm64": "aarch64-linux-gnu"}
 """GNU triplets of Debian's architectures (dpkg-architecture(1))."""

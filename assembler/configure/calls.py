@@ -11,14 +11,16 @@ from dataclasses import dataclass, replace
 
 from assembler.errors import AssembleError
 from assembler.programs.commands import COMMANDS
-from assembler.programs.context import Machine
+from assembler.programs.context import ExecutionContext
 from assembler.programs.file_tests import file_test
 from assembler.programs.inert import INERT, QUERIES
 from assembler.programs.options import UsageError
-from assembler.shell.residual import Scope, constant, is_duplication, truth, words
-from assembler.shell.syntax import AndOr, Block, Case, For, Function, Group, If, Pipeline, Simple, Statement
+from assembler.shell.conditions import is_duplication, truth
+from assembler.shell.residual import with_assignments
+from assembler.shell.syntax import AndOr, Block, Case, For, Function, GroupCommand, If, Pipeline, Simple, Statement
+from assembler.shell.words import Scope, constant, words
 
-Action = Callable[[Machine], int]
+Action = Callable[[ExecutionContext], int]
 """Carries a statement out on the tree; returns its exit status."""
 
 _MAX_INLINE = 8
@@ -61,14 +63,14 @@ class Budget:
             raise Unknown
 
 
-def _attempt(action: Action, machine: Machine, *, fails: bool = True) -> int:
+def _attempt(action: Action, context: ExecutionContext, *, fails: bool = True) -> int:
     """The status of a command whose failure the script provides for.
 
     Without `fails`, what cannot be carried out is an error all the same.
     """
-    machine.tolerant += 1
+    context.tolerant += 1
     try:
-        return action(machine)
+        return action(context)
     except UsageError:
         raise
     except AssembleError:
@@ -76,7 +78,7 @@ def _attempt(action: Action, machine: Machine, *, fails: bool = True) -> int:
             return 1
         raise
     finally:
-        machine.tolerant -= 1
+        context.tolerant -= 1
 
 
 class _Compiler:
@@ -98,13 +100,13 @@ class _Compiler:
         actions: list[tuple[bool, Action]] = []
         for statement in block:
             actions.append((isinstance(statement, Simple), self.statement(statement, scope)))
-            scope = after(statement, scope)
+            scope = with_assignments(statement, scope)
 
-        def run(machine: Machine) -> int:
+        def run(context: ExecutionContext) -> int:
             status = 0
             for is_command, action in actions:
-                status = action(machine)
-                if status and is_command and machine.exits_on_error and not machine.tolerant:
+                status = action(context)
+                if status and is_command and context.exits_on_error and not context.tolerant:
                     raise Exit(status)
             return status
 
@@ -114,7 +116,7 @@ class _Compiler:
         self.budget.spend()
         known = truth(statement, scope)
         if known is not None:
-            return lambda _machine: 0 if known else 1
+            return lambda _context: 0 if known else 1
         match statement:
             case Simple():
                 return self.simple(statement, scope)
@@ -122,14 +124,14 @@ class _Compiler:
                 left, right = self.statement(statement.left, scope), self.statement(statement.right, scope)
                 wanted = statement.operator == "&&"
 
-                def run_and_or(machine: Machine) -> int:
-                    status = _attempt(left, machine, fails=not wanted)
-                    return right(machine) if (status == 0) is wanted else status
+                def run_and_or(context: ExecutionContext) -> int:
+                    status = _attempt(left, context, fails=not wanted)
+                    return right(context) if (status == 0) is wanted else status
 
                 return run_and_or
             case Pipeline(negated=True, commands=(only,)):
                 inner = self.statement(only, scope)
-                return lambda machine: 0 if _attempt(inner, machine) else 1
+                return lambda context: 0 if _attempt(inner, context) else 1
             case If(redirects=()):
                 branches = []
                 last = statement.otherwise
@@ -142,14 +144,14 @@ class _Compiler:
                         branches.append((self.block(condition, scope), self.block(body, scope)))
                 otherwise = self.block(last, scope)
 
-                def run_if(machine: Machine) -> int:
+                def run_if(context: ExecutionContext) -> int:
                     for condition, body in branches:
-                        if _attempt(condition, machine) == 0:
-                            return body(machine)
-                    return otherwise(machine)
+                        if _attempt(condition, context) == 0:
+                            return body(context)
+                    return otherwise(context)
 
                 return run_if
-            case Group(subshell=False, redirects=()):
+            case GroupCommand(subshell=False, redirects=()):
                 return self.block(statement.body, scope)
             case For(words=tuple() as items, redirects=()):
                 values = [constant(item, scope) for item in items]
@@ -157,12 +159,12 @@ class _Compiler:
                     bodies = [
                         self.block(statement.body, scope.with_variable(statement.name, value or "")) for value in values
                     ]
-                    return lambda machine: [body(machine) for body in bodies][-1] if bodies else 0
+                    return lambda context: [body(context) for body in bodies][-1] if bodies else 0
             case Case(redirects=()):
                 return self.case(statement, scope)
             case Function():
                 self.functions[statement.name] = self._defined(statement)
-                return lambda _machine: 0
+                return lambda _context: 0
             case _:
                 pass
         raise Unknown
@@ -181,7 +183,7 @@ class _Compiler:
                 return self.block(body, scope)
             if any(constant(pattern, scope) is None for pattern in patterns):
                 raise Unknown
-        return lambda _machine: 0
+        return lambda _context: 0
 
     def simple(self, simple: Simple, scope: Scope) -> Action:
         if not simple.words:
@@ -189,9 +191,9 @@ class _Compiler:
         written = self.written(simple, scope)
         looked_up = _looked_up(simple)
         if looked_up and not simple.assignments and written is None:
-            return lambda machine: 0 if machine.program(looked_up) else 1
+            return lambda context: 0 if context.program(looked_up) else 1
         if self.is_inert(simple) and written is None:
-            return lambda _machine: 0
+            return lambda _context: 0
         argv = words(simple, scope)
         if not argv or (simple.assignments and argv[0] != "/usr/lib/runit-helper/runit-helper"):
             raise Unknown
@@ -203,14 +205,14 @@ class _Compiler:
         if name in {"[", "test"}:
             return self.test(argv)
         if argv == ["cat"] and any(redirect.operator in {"<<", "<<-"} for redirect in simple.redirects):
-            return lambda _machine: 0  # a message
+            return lambda _context: 0  # a message
         if name == "return" and not self.depth:
             raise Unknown
         if name in {"exit", "return"} and len(arguments) <= 1 and all(a.isdigit() for a in arguments):
             status = int(arguments[0]) if arguments else 0
             kind = Exit if name == "exit" else _Return
 
-            def leave(_machine: Machine) -> int:
+            def leave(_context: ExecutionContext) -> int:
                 raise kind(status)
 
             return leave
@@ -221,12 +223,12 @@ class _Compiler:
         environment = {key: constant(value, scope, assigned=True) or "" for key, value in simple.assignments}
         if environment:
 
-            def run_in(machine: Machine) -> int:
-                machine.environment = environment
+            def run_in(context: ExecutionContext) -> int:
+                context.environment = environment
                 try:
-                    return action(machine)
+                    return action(context)
                 finally:
-                    machine.environment = {}
+                    context.environment = {}
 
             return run_in
         return action
@@ -250,7 +252,7 @@ class _Compiler:
                 raise Unknown
         if simple.redirects:
             raise Unknown
-        return lambda _machine: 0
+        return lambda _context: 0
 
     def test(self, argv: Sequence[str]) -> Action:
         operands = argv[1:-1] if argv[0] == "[" else argv[1:]
@@ -259,7 +261,7 @@ class _Compiler:
         question = file_test(list(operands))
         if question is None:
             raise Unknown
-        return lambda machine: 0 if question(machine) else 1
+        return lambda context: 0 if question(context) else 1
 
     def function(self, name: str, arguments: Sequence[str], scope: Scope) -> Action:
         if self.depth >= _MAX_INLINE:
@@ -270,9 +272,9 @@ class _Compiler:
             raise Unknown
         body = inner.statement(definition, replace(scope, arguments=tuple(arguments)))
 
-        def run(machine: Machine) -> int:
+        def run(context: ExecutionContext) -> int:
             try:
-                return body(machine)
+                return body(context)
             except _Return as value:
                 return value.status
 
@@ -312,9 +314,9 @@ class _Compiler:
             case _:
                 raise Unknown
 
-        def run(machine: Machine) -> int:
-            before = machine.tree.read(path) if append and machine.tree.is_file(path) else b""
-            machine.write(path, before + data)
+        def run(context: ExecutionContext) -> int:
+            before = context.tree.read(path) if append and context.tree.is_file(path) else b""
+            context.write(path, before + data)
             return 0
 
         return run
@@ -342,16 +344,6 @@ def _looked_up(simple: Simple) -> str:
                         if name.replace("-", "").replace(".", "").isalnum():
                             return name
     return ""
-
-
-def after(statement: Statement, scope: Scope) -> Scope:
-    """The scope behind a statement: what it assigns, once and to a constant, is known from here on."""
-    if isinstance(statement, Simple) and not statement.words:
-        for name, value in statement.assignments:
-            known = constant(value, scope, assigned=True)
-            if name in scope.single and known is not None:
-                scope = scope.with_variable(name, known)
-    return scope
 
 
 def compile_block(block: Block, scope: Scope, budget: Budget | None = None) -> Action | None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 
 from assembler.configure import caches, first_boot, identity, rules, triggers
 from assembler.configure.calls import Action, Exit
-from assembler.configure.not_unpacked import set_aside, shippers
+from assembler.configure.not_unpacked import hidden_until_unpacked, shippers
 from assembler.configure.order import Orderable, configure_order, stages
 from assembler.configure.report import Report
 from assembler.configure.rules import Rule
@@ -19,7 +19,7 @@ from assembler.debian import dpkg_database
 from assembler.debian.package import Unpacked
 from assembler.errors import AssembleError, Place, Problems
 from assembler.kernel.depmod import depmod
-from assembler.programs.context import PATH, Machine
+from assembler.programs.context import PATH, ExecutionContext
 from assembler.progress import SILENT, Reporter
 from assembler.tree.staging import Tree, TreeError
 
@@ -51,20 +51,20 @@ def problems(scripts: Iterable[Script]) -> list[AssembleError]:
     return [script.problem() for script in scripts if script.handling == "unhandled"]
 
 
-def _run(script: Script, machine: Machine) -> None:
+def _run(script: Script, context: ExecutionContext) -> None:
     """Carry a script out."""
     analysis = script.analysis
-    machine.package, machine.exits_on_error = analysis.package, analysis.exits_on_error
+    context.package, context.exits_on_error = analysis.package, analysis.exits_on_error
     actions: list[Action] = list(analysis.before)
     if script.rule is not None:
-        actions.append(rules.action_of(script.rule, analysis.package, machine.arch))
+        actions.append(rules.action_of(script.rule, analysis.package, context.arch))
     actions += analysis.after
     where = Place(package=f"{analysis.package} {analysis.script}")
     if script.rule is not None:
         where = replace(script.rule.position, key="", package=where.package)
     try:
         for action in actions:
-            action(machine)
+            action(context)
     except Exit as end:
         if end.status:
             raise ScriptFailed(
@@ -83,7 +83,7 @@ def configure(tree: Tree, packages: Sequence[Unpacked], settings: Settings, repo
     if unhandled := problems(scripts):
         raise Problems(unhandled)
     digests = dpkg_database.conffile_digests(tree, packages)
-    machine = Machine(
+    context = ExecutionContext(
         tree,
         settings.arch,
         depmod=settings.depmod,
@@ -102,7 +102,7 @@ def configure(tree: Tree, packages: Sequence[Unpacked], settings: Settings, repo
         for stage, names in enumerate(map(set, stages(orderable, settings.first))):
             for name in names:
                 del later[name]
-            machine.hidden = _programs(later.values())
+            context.hidden = _programs(later.values())
             sequence: list[tuple[str, tuple[str, ...]]] = [
                 (package.name, ("preinst",)) for package in packages if package.name in names
             ]
@@ -114,17 +114,17 @@ def configure(tree: Tree, packages: Sequence[Unpacked], settings: Settings, repo
                         pass
                     elif script.analysis.script == "preinst" and stage and script.handling != "nothing":
                         # Essential packages are unpacked before any script can run.
-                        with set_aside(tree, by_name[name], shipped_by):
-                            _run(script, machine)
+                        with hidden_until_unpacked(tree, by_name[name], shipped_by):
+                            _run(script, context)
                     else:
-                        _run(script, machine)
+                        _run(script, context)
                     done.append(script)
                 step.advance()
-    machine.hidden = frozenset()
-    activated = triggers.activated(packages, machine.triggers)
+    context.hidden = frozenset()
+    activated = triggers.activated(packages, context.triggers)
     for script in scripts:
         if activated.intersection(script.triggers):
-            _run(script, machine)
+            _run(script, context)
             done.append(script)
     caches.prepare(tree)
     identity.prepare(tree, by_name)

@@ -20,7 +20,7 @@ def shippers(packages: Sequence[Unpacked]) -> Mapping[str, int]:
 
 
 @contextmanager
-def set_aside(tree: Tree, package: Unpacked, shipped_by: Mapping[str, int]) -> Iterator[None]:
+def hidden_until_unpacked(tree: Tree, package: Unpacked, shipped_by: Mapping[str, int]) -> Iterator[None]:
     """Without what only `package` has brought into `tree`, for as long as the context lasts.
 
     Afterwards its files replace what was made in their places, and directories that were made stay, as when dpkg

@@ -10,13 +10,14 @@ import re
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from assembler.configure.calls import Action, Budget, after, compile_block
+from assembler.configure.calls import Action, Budget, compile_block
 from assembler.configure.snippets import MARKER, Snippet, compile_snippet, marker_index, split
 from assembler.shell.canonical import render
-from assembler.shell.grammar import parse
-from assembler.shell.residual import Scope, own_scope, reduce_script, script_scope
+from assembler.shell.grammar import parse_script
+from assembler.shell.residual import own_scope, reduce_script, with_assignments
 from assembler.shell.syntax import Function, Statement
 from assembler.shell.tokens import ParseError
+from assembler.shell.words import Scope, script_scope
 
 Layer = Literal["nothing", "snippets", "calls", "rule", "unhandled"]
 _ERREXIT = re.compile(r"\A#![^\n]*\s-\w*e|^[ \t]*set -\w*e", re.MULTILINE)
@@ -61,9 +62,9 @@ def analyse(package: str, script: str, text: str, arch: str, trigger: str = "") 
         return _unhandled(package, script, _plain_residual(text))
     stripped, snippets = split(text)
     try:
-        block = reduce_script(parse(stripped), scope)
+        block = reduce_script(parse_script(stripped), scope)
         for snippet in snippets:
-            parse(snippet.body)
+            parse_script(snippet.body)
     except (ParseError, RecursionError):
         return _unhandled(package, script, _plain_residual(text))
     scope = own_scope(scope, render(block))
@@ -110,7 +111,7 @@ class _Analyser:
                 snippet = self.snippets[index]
                 action = compile_snippet(snippet, self.base)
                 if action is None:
-                    unknown_snippets.extend(parse(snippet.body))
+                    unknown_snippets.extend(parse_script(snippet.body))
                     rule_at = len(steps) if rule_at is None else rule_at
                 else:
                     self.tools.append(snippet.tool)
@@ -120,7 +121,7 @@ class _Analyser:
             if isinstance(statement, Function):
                 continue
             action = compile_block((*functions, statement), scope, budget)
-            scope = after(statement, scope)
+            scope = with_assignments(statement, scope)
             if action is None:
                 rule_at = len(steps) if rule_at is None else rule_at
             else:
@@ -142,6 +143,6 @@ class _Analyser:
         if MARKER not in text:
             return block
         for index, snippet in enumerate(self.snippets):
-            body = render(parse(snippet.body))
+            body = render(parse_script(snippet.body))
             text = text.replace(f"{MARKER} {index}\n", body)
-        return list(parse(text))
+        return list(parse_script(text))

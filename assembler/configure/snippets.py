@@ -11,12 +11,13 @@ from functools import partial
 
 from assembler.configure.calls import Action, compile_block
 from assembler.programs import usr_local
-from assembler.programs.context import Machine
+from assembler.programs.context import ExecutionContext
 from assembler.shell.canonical import render
-from assembler.shell.grammar import parse
-from assembler.shell.residual import Scope, own_scope, reduce_script, simple_commands
+from assembler.shell.grammar import parse_script
+from assembler.shell.residual import own_scope, reduce_script, simple_commands
 from assembler.shell.syntax import Simple
 from assembler.shell.tokens import ParseError
+from assembler.shell.words import Scope
 
 _BEGIN = re.compile(r"[ \t]*# Automatically added by (\S{1,80}?)(?:/\S{1,80})?[ \t]*")
 _END = re.compile(r"[ \t]*# End automatically added section[ \t]*")
@@ -86,7 +87,7 @@ def compile_snippet(snippet: Snippet, scope: Scope) -> Action | None:
     if allowed is None:
         return None
     try:
-        block = reduce_script(parse(_plain(snippet.body)), scope)
+        block = reduce_script(parse_script(_plain(snippet.body)), scope)
     except ParseError:
         return None
     if snippet.tool == "dh_usrlocal" and (lines := usr_local.listed(block)) is not None:
@@ -97,8 +98,8 @@ def compile_snippet(snippet: Snippet, scope: Scope) -> Action | None:
     return compile_block(block, own_scope(scope, render(block)))
 
 
-def _make_directories(lines: list[str], machine: Machine) -> int:
-    usr_local.make(machine.tree, lines)
+def _make_directories(lines: list[str], context: ExecutionContext) -> int:
+    usr_local.make(context.tree, lines)
     return 0
 
 

@@ -22,7 +22,8 @@ from typing import IO, BinaryIO, cast
 from assembler.debian import deb822
 from assembler.errors import AssembleError, Place
 from assembler.store.objects import Store
-from assembler.tree.compressed import CHUNK, DAMAGE, ENDINGS, Window, expanded
+from assembler.tree.compressed import DAMAGE, ENDINGS, Window, expanded
+from assembler.tree.content import CHUNK
 from assembler.tree.tar import Limits, Member, index, index_of
 
 _KIND = "unpacked-3"

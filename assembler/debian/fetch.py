@@ -3,9 +3,9 @@
 from collections.abc import Iterable
 from datetime import datetime
 
-from assembler.debian.mirrors import DOUBT, Mirrors, join
+from assembler.debian.mirrors import MISMATCH_HINT, Mirrors, join
 from assembler.lockfile.model import LockedArchive, LockedPackage
-from assembler.store.download import Want
+from assembler.store.download import Download
 from assembler.store.objects import Store
 from assembler.store.transport import Transport
 
@@ -25,17 +25,17 @@ def fetch_packages(
     is full.
     """
     known = {archive.id: archive for archive in archives}
-    transport.download(store, [_want(package, known[package.archive], mirrors) for package in packages])
+    transport.download(store, [_download(package, known[package.archive], mirrors) for package in packages])
 
 
-def _want(package: LockedPackage, archive: LockedArchive, mirrors: Mirrors) -> Want:
+def _download(package: LockedPackage, archive: LockedArchive, mirrors: Mirrors) -> Download:
     bases = (*mirrors.bases(archive.root), *mirrors.snapshot(archive.root, datetime.fromisoformat(archive.date)))
-    return Want(
+    return Download(
         digest=package.sha256,
         size=package.size,
         urls=tuple(join(base, package.path) for base in bases),
         name=package.path.rpartition("/")[2],
         hint="the archive may have dropped this version: run `assemble lock --upgrade` to take what it has now",
-        vouched="the lock",
-        doubt=DOUBT,
+        trusted_by="the lock",
+        mismatch_hint=MISMATCH_HINT,
     )

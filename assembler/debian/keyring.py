@@ -7,7 +7,7 @@ from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
-from assembler.debian.mirrors import DOUBT
+from assembler.debian.mirrors import MISMATCH_HINT
 from assembler.debian.sources import Archive, SourcesError
 from assembler.errors import AssembleError, Place
 
@@ -92,7 +92,7 @@ def verify(data: bytes, certificates: Sequence["Cert"], *, now: datetime, name: 
 
     if place := _unsigned(data):
         raise SignatureError(
-            f"the signature of {name} does not cover all of it", why=f"there is more {place}", hint=DOUBT
+            f"the signature of {name} does not cover all of it", why=f"there is more {place}", hint=MISMATCH_HINT
         )
     if not data.startswith(_CLEARTEXT):  # and so no compressed message, which might grow beyond all bounds
         raise SignatureError(f"{name} is not a signed message", hint="is this address an archive of Debian packages?")

@@ -21,7 +21,7 @@ MAIN, SECURITY = "debian", "debian-security"
 BUILT_IN = {MAIN: "http://ftp.debian.org/debian", SECURITY: "http://security.debian.org/debian-security"}
 SNAPSHOTS = ("http://snapshot.debian.org/archive", "https://snapshot-cloudflare.debian.org/archive")
 """Archives of what Debian's archives once held, in order of preference."""
-DOUBT = (
+MISMATCH_HINT = (
     "do not trust this mirror: it, or something on the way to it, damages or changes files; "
     "ASSEMBLE_MIRROR names another"
 )

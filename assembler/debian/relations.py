@@ -44,17 +44,6 @@ class Relation:
         """What to look up for it on `architecture`: its name, with the qualifier unless that says the same."""
         return self.name if self.qualifier in {"", "native", architecture} else f"{self.name}:{self.qualifier}"
 
-    def applies_to(self, architecture: str) -> bool:
-        """Whether the restriction list, if there is one, lets the relation stand on `architecture`.
-
-        Names are compared as they are; wildcards but ``any`` (``linux-any``) match nothing.
-        """
-        if not self.architectures:
-            return True
-        if self.architectures[0].startswith("!"):
-            return f"!{architecture}" not in self.architectures
-        return architecture in self.architectures or "any" in self.architectures
-
 
 def _relation(text: str) -> Relation:
     match = _RELATION.fullmatch(text)

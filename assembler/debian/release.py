@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING
 
 from assembler.debian import keyring
 from assembler.debian.deb822 import Deb822Error, Paragraph, paragraphs
-from assembler.debian.mirrors import DOUBT, Mirrors, join
+from assembler.debian.mirrors import MISMATCH_HINT, Mirrors, join
 from assembler.debian.sources import Archive
 from assembler.errors import AssembleError, Place
 from assembler.lockfile.model import LockedArchive, LockedIndex
 from assembler.progress import SILENT, Reporter
-from assembler.store.download import OfflineError, TransportError, Want
+from assembler.store.download import Download, OfflineError, TransportError
 from assembler.store.objects import Store
 from assembler.store.transport import Transport
 
@@ -224,7 +224,7 @@ def check_release(release: Release, archive: Archive, *, now: datetime, previous
         raise wrong(
             f"the mirror sent another suite in place of {archive.suite}",
             why=f"it calls itself {release.suite} and {release.codename}",
-            hint=DOUBT,
+            hint=MISMATCH_HINT,
         )
     if release.date > now + FUTURE:
         raise wrong(
@@ -298,7 +298,7 @@ def fetch_indices(
 
     `snapshots`: they may be old, so snapshots of the archives are asked too. Raises TransportError.
     """
-    wants = []
+    downloads = []
     for archive, release, index in wanted:
         directory = index.path.rpartition("/")[0]
         urls = []
@@ -309,18 +309,18 @@ def fetch_indices(
                 urls.append(join(suite, directory, "by-hash/SHA256", index.sha256))
             urls.append(join(suite, index.path))
         hint = "the archive may just be changing; try again in a few minutes"
-        wants.append(
-            Want(
+        downloads.append(
+            Download(
                 index.sha256,
                 index.size,
                 tuple(urls),
                 f"{archive.suite} {index.path}",
                 hint,
-                vouched=f"the signed Release of {archive.suite}",
-                doubt=f"{hint}; if it stays so, {DOUBT}",
+                trusted_by=f"the signed Release of {archive.suite}",
+                mismatch_hint=f"{hint}; if it stays so, {MISMATCH_HINT}",
             )
         )
-    transport.download(store, wants)
+    transport.download(store, downloads)
 
 
 def read_index(store: Store, release: Release, index: LockedIndex) -> bytes:

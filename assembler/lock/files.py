@@ -9,11 +9,11 @@ from assembler.lockfile.errors import LockError
 from assembler.lockfile.model import Lock, LockedFile
 from assembler.progress import SILENT, Reporter
 from assembler.store.addresses import printable
-from assembler.store.download import UNKNOWN, MissingError, Want
+from assembler.store.download import UNKNOWN, Download, NotFoundError
 from assembler.store.objects import Store
 from assembler.store.transport import Transport
 
-_VOUCHED = {
+_TRUSTED_BY = {
     "recipe": "the recipe",
     "known": "the assembler",
     "publisher": "its publisher's checksum file",
@@ -57,20 +57,20 @@ def lock_files(
     """
     old = {file.url: file for file in previous.files} if previous and hold else {}
     asked = [_held(file, old[file.url]) if file.url in old else _ask_publisher(file, transport) for file in wanted]
-    wants = [
-        Want(
+    downloads = [
+        Download(
             digest=file.sha256,
             size=UNKNOWN,
             urls=(file.url,),
             name=file.name,
             hint=f"check {file.key}" if file.key else "",
-            vouched=_VOUCHED[file.learned],
-            doubt=f"check {file.key}" if file.key else "",
+            trusted_by=_TRUSTED_BY[file.learned],
+            mismatch_hint=f"check {file.key}" if file.key else "",
         )
         for file, _ in asked
     ]
     files = []
-    for (file, witness), found in zip(asked, transport.learn(store, wants), strict=True):
+    for (file, witness), found in zip(asked, transport.learn(store, downloads), strict=True):
         locked = LockedFile(
             name=file.name,
             version=file.version,
@@ -95,7 +95,10 @@ def fetch_files(files: Iterable[LockedFile], *, store: Store, transport: Transpo
     hint = "its publisher may have dropped or replaced it: run `assemble lock` to look again"
     transport.download(
         store,
-        [Want(file.sha256, file.size, (file.url,), file.name, hint, vouched="the lock", doubt=hint) for file in files],
+        [
+            Download(file.sha256, file.size, (file.url,), file.name, hint, trusted_by="the lock", mismatch_hint=hint)
+            for file in files
+        ],
     )
 
 
@@ -113,7 +116,7 @@ def _ask_publisher(file: WantedFile, transport: Transport) -> tuple[WantedFile, 
     for url in file.checksums:
         try:
             text = transport.get(url, limit=1 << 20, name=f"the checksums of {file.name}").decode("ascii", "replace")
-        except MissingError:
+        except NotFoundError:
             continue
         digest = checksum_in(text, printable(file.url).rpartition("/")[2])
         if not digest:

@@ -7,7 +7,7 @@ from assembler.lockfile.model import Lock, LockedImage
 from assembler.oci.reference import parse
 from assembler.oci.registry import Manifest, RegistryError, Repository, manifest_in, parse_manifest
 from assembler.progress import SILENT, Reporter
-from assembler.store.download import OfflineError, Want
+from assembler.store.download import Download, OfflineError
 from assembler.store.objects import Store
 from assembler.store.transport import Transport
 
@@ -77,14 +77,14 @@ def fetch_images(images: Iterable[LockedImage], *, store: Store, transport: Tran
     transport.download(
         store,
         [
-            Want(
+            Download(
                 image.manifest,
                 image.size,
                 (repositories[image.name].manifest_url(f"sha256:{image.manifest}"),),
                 image.name,
                 _HINT,
-                vouched="the lock",
-                access=repositories[image.name],
+                trusted_by="the lock",
+                authenticator=repositories[image.name],
             )
             for image in images
         ],
@@ -92,14 +92,14 @@ def fetch_images(images: Iterable[LockedImage], *, store: Store, transport: Tran
     transport.download(
         store,
         [
-            Want(
+            Download(
                 blob.digest,
                 blob.size,
                 (repositories[image.name].blob_url(blob.digest),),
                 f"{image.name} ({blob.digest[:12]})",
                 _HINT,
-                vouched="its manifest",
-                access=repositories[image.name],
+                trusted_by="its manifest",
+                authenticator=repositories[image.name],
             )
             for image in images
             for blob in manifest_of(image, store).blobs

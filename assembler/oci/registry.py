@@ -84,28 +84,28 @@ class Repository:
         self._reference = reference
         self._transport = transport
         self._mutex = threading.Lock()
-        self._proof = ""
+        self._authorization = ""
 
-    # --- the transport's Access ----------------------------------------------------------------------------------
+    # --- the transport's Authenticator ---------------------------------------------------------------------------
 
     def authorization(self, url: str) -> str:  # noqa: ARG002  the protocol's
         """The token, once there is one."""
-        return self._proof
+        return self._authorization
 
     def challenged(self, url: str, challenge: str, refused: str) -> bool:
         """Get the token that `challenge` asks for (Docker's token authentication), or take the login (RFC 7617)."""
         with self._mutex:
-            if self._proof != refused:  # another thread was quicker
+            if self._authorization != refused:  # another thread was quicker
                 return True
             scheme, _, rest = challenge.partition(" ")
             login = self._transport.login(url)
             if scheme.lower() == "basic":
-                proof = login.header if login else ""
+                authorization = login.header if login else ""
             elif scheme.lower() == "bearer":
-                proof = self._token(dict(re.findall(r'(\w+)="([^"]*)"', rest)), url)
+                authorization = self._token(dict(re.findall(r'(\w+)="([^"]*)"', rest)), url)
             else:
                 return False
-            better, self._proof = proof not in {"", refused}, proof
+            better, self._authorization = authorization not in {"", refused}, authorization
             return better
 
     def _token(self, challenge: Mapping[str, str], url: str) -> str:
@@ -126,7 +126,7 @@ class Repository:
             f"{realm}{'&' if '?' in realm else '?'}{urlencode(query)}",
             limit=1 << 20,
             name=f"a token for {self._reference.registry}",
-            access=_Once(login.header) if login else None,
+            authenticator=_Once(login.header) if login else None,
             referrer=url,
         )
         try:
@@ -178,7 +178,7 @@ class Repository:
             name=name,
             hint="check its name and tag; the registry may have dropped it",
             accept=", ".join((*INDEXES, *MANIFESTS)),
-            access=self,
+            authenticator=self,
         )
         if wanted.startswith("sha256:") and hashlib.sha256(data).hexdigest() != wanted.removeprefix("sha256:"):
             raise RegistryError(f"the registry sent another manifest of {name}", why=f"it is not {wanted}")
@@ -192,7 +192,7 @@ class Repository:
         if manifest.config.size > LARGEST_CONFIG:
             raise RegistryError(f"the configuration of {name} is absurdly large", why=f"{manifest.config.size} bytes")
         url = self.blob_url(manifest.config.digest)
-        data = self._transport.get(url, limit=LARGEST_CONFIG, name=f"the configuration of {name}", access=self)
+        data = self._transport.get(url, limit=LARGEST_CONFIG, name=f"the configuration of {name}", authenticator=self)
         if hashlib.sha256(data).hexdigest() != manifest.config.digest:
             raise RegistryError(f"the registry sent another configuration of {name}", why="its digest is not right")
         config = _json(data, name)

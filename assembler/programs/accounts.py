@@ -23,7 +23,7 @@ class AccountError(AssembleError):
 
 
 @dataclass(frozen=True, slots=True)
-class User:
+class PasswdEntry:
     """A line of passwd(5)."""
 
     name: str
@@ -36,7 +36,7 @@ class User:
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class GroupEntry:
     """A line of group(5)."""
 
     name: str
@@ -89,35 +89,35 @@ class Accounts:
 
     # --- looking -------------------------------------------------------------------------------------------------
 
-    def users(self) -> list[User]:
+    def users(self) -> list[PasswdEntry]:
         """All users in the order of the file; lines with numbers that are none are left out."""
         return [
-            User(row[0], row[1], uid, gid, row[4], row[5], row[6])
+            PasswdEntry(row[0], row[1], uid, gid, row[4], row[5], row[6])
             for row in self._passwd
             if (uid := number_of(row[2])) is not None and (gid := number_of(row[3])) is not None
         ]
 
-    def groups(self) -> list[Group]:
+    def groups(self) -> list[GroupEntry]:
         """All groups in the order of the file."""
         return [
-            Group(row[0], row[1], gid, tuple(m for m in row[3].split(",") if m))
+            GroupEntry(row[0], row[1], gid, tuple(m for m in row[3].split(",") if m))
             for row in self._group
             if (gid := number_of(row[2])) is not None
         ]
 
-    def user(self, name: str) -> User | None:
+    def user(self, name: str) -> PasswdEntry | None:
         """The user of that name (getpwnam(3))."""
         return next((user for user in self.users() if user.name == name), None)
 
-    def user_by_id(self, uid: int) -> User | None:
+    def user_by_id(self, uid: int) -> PasswdEntry | None:
         """The first user with that number (getpwuid(3))."""
         return next((user for user in self.users() if user.uid == uid), None)
 
-    def group(self, name: str) -> Group | None:
+    def group(self, name: str) -> GroupEntry | None:
         """The group of that name (getgrnam(3))."""
         return next((group for group in self.groups() if group.name == name), None)
 
-    def group_by_id(self, gid: int) -> Group | None:
+    def group_by_id(self, gid: int) -> GroupEntry | None:
         """The first group with that number (getgrgid(3))."""
         return next((group for group in self.groups() if group.gid == gid), None)
 
@@ -143,7 +143,7 @@ class Accounts:
         if self._gshadow.present:
             self._gshadow.append(name, password, "", "")
 
-    def add_user(self, user: User, shadow: Sequence[str]) -> None:
+    def add_user(self, user: PasswdEntry, shadow: Sequence[str]) -> None:
         """Append a user; `shadow` is fields two to nine of its line in shadow, used when there is such a file."""
         password = "x" if self._shadow.present else shadow[0]
         self._passwd.append(user.name, password, str(user.uid), str(user.gid), user.gecos, user.home, user.shell)

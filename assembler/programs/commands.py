@@ -30,7 +30,7 @@ from assembler.programs import (
     tmpfiles,
     ucf,
 )
-from assembler.programs.context import Action, Machine, Maker
+from assembler.programs.context import Action, ExecutionContext, Maker
 from assembler.programs.shells import update_shells
 from assembler.tree.staging import Tree
 
@@ -39,14 +39,14 @@ def _engine(run: Callable[[Tree, list[str]], object]) -> Maker:
     """A command that a module of its own carries out; a False from it is exit status 1."""
 
     def make(arguments: list[str]) -> Action:
-        return lambda machine: 1 if run(machine.tree, arguments) is False else 0
+        return lambda context: 1 if run(context.tree, arguments) is False else 0
 
     return make
 
 
 def _update_ca_certificates(arguments: list[str]) -> Action | None:
-    def run(machine: Machine) -> int:
-        ca_certificates.update_ca_certificates(machine.tree)
+    def run(context: ExecutionContext) -> int:
+        ca_certificates.update_ca_certificates(context.tree)
         return 0
 
     # With --fresh, links that are there are removed first: in a new tree there are none.
@@ -54,24 +54,24 @@ def _update_ca_certificates(arguments: list[str]) -> Action | None:
 
 
 def _deb_systemd_helper(arguments: list[str]) -> Action:
-    def run(machine: Machine) -> int:
-        has_systemctl = machine.program("systemctl")
-        return 0 if deb_systemd_helper.deb_systemd_helper(machine.tree, arguments, has_systemctl=has_systemctl) else 1
+    def run(context: ExecutionContext) -> int:
+        has_systemctl = context.program("systemctl")
+        return 0 if deb_systemd_helper.deb_systemd_helper(context.tree, arguments, has_systemctl=has_systemctl) else 1
 
     return run
 
 
 def _systemctl(arguments: list[str]) -> Action:
     user = "--global" in arguments or "--user" in arguments
-    return lambda machine: 0 if systemd.Systemctl(machine.tree, user=user).call(arguments) else 1
+    return lambda context: 0 if systemd.Systemctl(context.tree, user=user).call(arguments) else 1
 
 
 def _sysusers(arguments: list[str]) -> Action | None:
     if any(argument.startswith("-") for argument in arguments):
         return None
 
-    def run(machine: Machine) -> int:
-        sysusers.sysusers(machine.tree, arguments)
+    def run(context: ExecutionContext) -> int:
+        sysusers.sysusers(context.tree, arguments)
         return 0
 
     return run
@@ -82,8 +82,8 @@ def _tmpfiles(arguments: list[str]) -> Action | None:
     if set(arguments) - set(names) != {"--create"}:
         return None
 
-    def run(machine: Machine) -> int:
-        tmpfiles.tmpfiles_create(machine.tree, names)
+    def run(context: ExecutionContext) -> int:
+        tmpfiles.tmpfiles_create(context.tree, names)
         return 0
 
     return run
@@ -97,10 +97,10 @@ def _setcap(arguments: list[str]) -> Action | None:
     except capabilities.CapabilityError:
         return None
 
-    def run(machine: Machine) -> int:
-        if not machine.tree.is_file(arguments[1]):
+    def run(context: ExecutionContext) -> int:
+        if not context.tree.is_file(arguments[1]):
             return 1
-        capabilities.setcap(machine.tree, arguments)
+        capabilities.setcap(context.tree, arguments)
         return 0
 
     return run

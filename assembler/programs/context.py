@@ -14,7 +14,7 @@ PATH = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "
 
 
 @dataclass(slots=True)
-class Machine:
+class ExecutionContext:
     """What actions work on."""
 
     tree: Tree
@@ -45,7 +45,7 @@ class Machine:
         self.tree.write(path, content, 0o644)
 
 
-Action = Callable[[Machine], int]
+Action = Callable[[ExecutionContext], int]
 Maker = Callable[[list[str]], Action | None]
 
 
@@ -66,11 +66,11 @@ def _is_executable(tree: Tree, path: str) -> bool:
     return inode is not None and inode.kind is Kind.FILE and bool(inode.mode & 0o111)
 
 
-def nothing(_machine: Machine) -> int:
+def nothing(_context: ExecutionContext) -> int:
     """Do nothing, with success."""
     return 0
 
 
-def failure(_machine: Machine) -> int:
+def failure(_context: ExecutionContext) -> int:
     """Do nothing, with exit status 1."""
     return 1

@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 
 from assembler.errors import Place
-from assembler.programs.context import Action, CommandError, Machine, known_options
+from assembler.programs.context import Action, CommandError, ExecutionContext, known_options
 from assembler.programs.options import UsageError
 from assembler.programs.permissions import change_owner
 from assembler.tree.staging import Tree
@@ -19,8 +19,8 @@ def trigger(arguments: list[str]) -> Action | None:
     if len(names) != 1:
         return None
 
-    def run(machine: Machine) -> int:
-        machine.triggers.add(names[0])
+    def run(context: ExecutionContext) -> int:
+        context.triggers.add(names[0])
         return 0
 
     return run
@@ -33,20 +33,20 @@ def statoverride(arguments: list[str]) -> Action | None:
         return None
     options, rest = parsed
     if set(options) <= {"list", "quiet"} and len(rest) == 1:
-        return lambda machine: 0 if rest[0] in statoverrides(machine.tree) else 1
+        return lambda context: 0 if rest[0] in statoverrides(context.tree) else 1
     if "add" in options and "remove" not in options and len(rest) == 4 and re.fullmatch("[0-7]{1,4}", rest[2]):
         user, group, mode, path = rest
         if any(re.search(r"\s", word) for word in (user, group)) or "\n" in path:
             return None
 
-        def run(machine: Machine) -> int:
-            entries = statoverrides(machine.tree)
+        def run(context: ExecutionContext) -> int:
+            entries = statoverrides(context.tree)
             entries[path] = f"{user} {group} {int(mode, 8):o} {path}"
             text = "".join(f"{line}\n" for line in entries.values())
-            machine.tree.write(STATOVERRIDE, text.encode(), parents=True)
-            if "update" in options and machine.tree.exists(path):
-                change_owner(machine.tree, machine.tree.at(path, follow=True), user, group)
-                machine.tree.chmod(path, int(mode, 8))
+            context.tree.write(STATOVERRIDE, text.encode(), parents=True)
+            if "update" in options and context.tree.exists(path):
+                change_owner(context.tree, context.tree.at(path, follow=True), user, group)
+                context.tree.chmod(path, int(mode, 8))
             return 0
 
         return run
@@ -89,22 +89,22 @@ def divert(arguments: list[str]) -> Action | None:
     if any("\n" in word for word in (path, to, options.get("package", ""))):
         return None
 
-    def run(machine: Machine) -> int:
-        if "rename" in options and machine.tree.lexists(to):
+    def run(context: ExecutionContext) -> int:
+        if "rename" in options and context.tree.lexists(to):
             # Whose file that is depends on the order of unpacking, and here all are unpacked.
             raise UsageError("a file is in the way of a diversion", where=Place(path=to))
-        package = ":" if "local" in options else options.get("package", machine.package)
-        entries = diversions(machine.tree)
+        package = ":" if "local" in options else options.get("package", context.package)
+        entries = diversions(context.tree)
         if "remove" in options:
             kept = [entry for entry in entries if entry[0] != path]
             if len(kept) != len(entries):
-                _write_diversions(machine.tree, kept)
+                _write_diversions(context.tree, kept)
         elif (path, to, package) not in entries:
             # A package's own files are not diverted. Those of others are unpacked before this script runs here, so that
             # they are moved whatever the order of unpacking would have made of them.
-            if "rename" in options and machine.tree.lexists(path) and package not in machine.owners(path):
-                machine.tree.rename(path, to)
-            _write_diversions(machine.tree, [*entries, (path, to, package)])
+            if "rename" in options and context.tree.lexists(path) and package not in context.owners(path):
+                context.tree.rename(path, to)
+            _write_diversions(context.tree, [*entries, (path, to, package)])
         return 0
 
     return run

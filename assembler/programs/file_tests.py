@@ -2,11 +2,11 @@
 
 from collections.abc import Callable
 
-from assembler.programs.context import Machine
+from assembler.programs.context import ExecutionContext
 from assembler.tree.content import size_of
 from assembler.tree.staging import Kind, Tree
 
-Question = Callable[[Machine], bool]
+Question = Callable[[ExecutionContext], bool]
 
 
 def file_test(operands: list[str]) -> Question | None:
@@ -18,23 +18,23 @@ def file_test(operands: list[str]) -> Question | None:
             if left is None or right is None:
                 return None
             if joiner == "-o":
-                return lambda machine: left(machine) or right(machine)
-            return lambda machine: left(machine) and right(machine)
+                return lambda context: left(context) or right(context)
+            return lambda context: left(context) and right(context)
     match operands:
         case ["!", *rest] if rest:
             inner = file_test(rest)
-            return None if inner is None else lambda machine: not inner(machine)
+            return None if inner is None else lambda context: not inner(context)
         case [flag, path] if flag in _FILE_TESTS and path:
             check = _FILE_TESTS[flag]
-            return lambda machine: check(machine.tree, path)
+            return lambda context: check(context.tree, path)
         case ["-n", value]:
-            return lambda _machine: bool(value)
+            return lambda _context: bool(value)
         case ["-z", value]:
-            return lambda _machine: not value
+            return lambda _context: not value
         case [left_text, "=" | "==", right_text]:
-            return lambda _machine: left_text == right_text
+            return lambda _context: left_text == right_text
         case [left_text, "!=", right_text]:
-            return lambda _machine: left_text != right_text
+            return lambda _context: left_text != right_text
         case _:
             return None
 

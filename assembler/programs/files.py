@@ -2,7 +2,7 @@
 
 import posixpath
 
-from assembler.programs.context import Action, Machine, known_options
+from assembler.programs.context import Action, ExecutionContext, known_options
 from assembler.programs.permissions import change_owner, parse_mode
 from assembler.tree.content import Content
 from assembler.tree.staging import Inode, Kind, Tree
@@ -18,11 +18,11 @@ def mkdir(arguments: list[str]) -> Action | None:
     if mode is None:
         return None
 
-    def run(machine: Machine) -> int:
+    def run(context: ExecutionContext) -> int:
         for path in paths:
-            if machine.tree.lexists(path) and ("p" not in options or not machine.tree.is_dir(path)):
+            if context.tree.lexists(path) and ("p" not in options or not context.tree.is_dir(path)):
                 return 1
-            machine.tree.mkdir(path, mode, parents="p" in options)
+            context.tree.mkdir(path, mode, parents="p" in options)
         return 0
 
     return run
@@ -35,12 +35,12 @@ def rmdir(arguments: list[str]) -> Action | None:
         return None
     options, paths = parsed
 
-    def run(machine: Machine) -> int:
+    def run(context: ExecutionContext) -> int:
         for path in paths:
-            inode = machine.tree.get(path)
+            inode = context.tree.get(path)
             if inode is None or inode.kind is not Kind.DIR or inode.children:
                 return 0 if inode is not None and inode.children and options else 1
-            machine.tree.remove(path)
+            context.tree.remove(path)
         return 0
 
     return run
@@ -53,16 +53,16 @@ def rm(arguments: list[str]) -> Action | None:
         return None
     options, paths = parsed
 
-    def run(machine: Machine) -> int:
+    def run(context: ExecutionContext) -> int:
         status = 0
         for path in paths:
-            inode = machine.tree.get(path)
+            inode = context.tree.get(path)
             if inode is None:
                 status = status if "f" in options else 1
             elif inode.kind is Kind.DIR and "r" not in options:
                 status = 1
             else:
-                machine.tree.discard(path)
+                context.tree.discard(path)
         return status
 
     return run
@@ -73,10 +73,10 @@ def touch(arguments: list[str]) -> Action | None:
     if not arguments or any(argument.startswith("-") for argument in arguments):
         return None
 
-    def run(machine: Machine) -> int:
+    def run(context: ExecutionContext) -> int:
         for path in arguments:
-            if not machine.tree.exists(path):
-                machine.write(path, b"")
+            if not context.tree.exists(path):
+                context.write(path, b"")
         return 0
 
     return run
@@ -89,21 +89,21 @@ def ln(arguments: list[str]) -> Action | None:
         return None
     options, (target, path) = parsed
 
-    def run(machine: Machine) -> int:
+    def run(context: ExecutionContext) -> int:
         place = path
-        if "T" not in options and not ("n" in options and not _is_real_dir(machine.tree, path)):
-            place = _into(machine.tree, target, path)
-        found = machine.tree.get(place)
+        if "T" not in options and not ("n" in options and not _is_real_dir(context.tree, path)):
+            place = _into(context.tree, target, path)
+        found = context.tree.get(place)
         if found is not None and ("f" not in options or found.kind is Kind.DIR):
             return 1
         if "s" not in options:
-            machine.tree.link(target, place)
+            context.tree.link(target, place)
             return 0
         text = target
         if "r" in options:
-            directory = machine.tree.resolve(posixpath.dirname(place) or "/", follow=True)
-            text = posixpath.relpath(machine.tree.resolve(target, follow=True), directory)
-        machine.tree.symlink(text, place)
+            directory = context.tree.resolve(posixpath.dirname(place) or "/", follow=True)
+            text = posixpath.relpath(context.tree.resolve(target, follow=True), directory)
+        context.tree.symlink(text, place)
         return 0
 
     return run
@@ -127,17 +127,17 @@ def cp(arguments: list[str]) -> Action | None:
         return None
     options, (source, path) = parsed
 
-    def run(machine: Machine) -> int:
-        inode = machine.tree.get(source, follow="a" not in options and "d" not in options)
+    def run(context: ExecutionContext) -> int:
+        inode = context.tree.get(source, follow="a" not in options and "d" not in options)
         if inode is None or inode.kind is Kind.DIR:
             return 1
-        place = path if "T" in options else _into(machine.tree, source, path)
-        if "n" in options and machine.tree.lexists(place):
+        place = path if "T" in options else _into(context.tree, source, path)
+        if "n" in options and context.tree.lexists(place):
             return 0
         if inode.kind is Kind.SYMLINK:
-            machine.tree.symlink(inode.target, place)
+            context.tree.symlink(inode.target, place)
             return 0
-        new = machine.tree.write(place, inode.content, inode.mode & ~0o022 & 0o777)
+        new = context.tree.write(place, inode.content, inode.mode & ~0o022 & 0o777)
         if "p" in options or "a" in options:
             new.mode, new.uid, new.gid, new.mtime = inode.mode, inode.uid, inode.gid, inode.mtime
         return 0
@@ -152,13 +152,13 @@ def mv(arguments: list[str]) -> Action | None:
         return None
     options, (source, path) = parsed
 
-    def run(machine: Machine) -> int:
-        if not machine.tree.lexists(source):
+    def run(context: ExecutionContext) -> int:
+        if not context.tree.lexists(source):
             return 1
-        place = path if "T" in options else _into(machine.tree, source, path)
-        if "n" in options and machine.tree.lexists(place):
+        place = path if "T" in options else _into(context.tree, source, path)
+        if "n" in options and context.tree.lexists(place):
             return 0
-        machine.tree.rename(source, place)
+        context.tree.rename(source, place)
         return 0
 
     return run
@@ -174,8 +174,8 @@ def install(arguments: list[str]) -> Action | None:
     if mode is None or ("d" not in options and len(paths) != 2):
         return None
 
-    def run(machine: Machine) -> int:
-        tree = machine.tree
+    def run(context: ExecutionContext) -> int:
+        tree = context.tree
         if "d" in options:
             made = [tree.mkdir(path, parents=True) for path in paths]
         else:
@@ -202,9 +202,9 @@ def cmp(arguments: list[str]) -> Action | None:
     if len(names) != 2 or any(name.startswith("-") for name in names):
         return None
 
-    def run(machine: Machine) -> int:
-        if not all(machine.tree.is_file(name) for name in names):
+    def run(context: ExecutionContext) -> int:
+        if not all(context.tree.is_file(name) for name in names):
             return 2
-        return 0 if machine.tree.read(names[0]) == machine.tree.read(names[1]) else 1
+        return 0 if context.tree.read(names[0]) == context.tree.read(names[1]) else 1
 
     return run

@@ -2,7 +2,7 @@
 
 import re
 
-from assembler.programs.context import Action, Machine, Maker, failure, nothing
+from assembler.programs.context import Action, ExecutionContext, Maker, failure, nothing
 from assembler.programs.options import UsageError
 
 NOT_RUNNING = (
@@ -78,7 +78,7 @@ NOT_MADE = (
 def refused(name: str) -> Maker:
     """Refuses whoever calls `name`."""
 
-    def run(_machine: Machine) -> int:
+    def run(_context: ExecutionContext) -> int:
         raise UsageError(f"{name} makes a cache that the assembler cannot make")
 
     return lambda _arguments: run

@@ -11,9 +11,9 @@ def getent(arguments: list[str]) -> Action | None:
     """``getent`` of one user or group."""
     match arguments:
         case ["passwd", name]:
-            return lambda machine: 0 if _has_user(machine.tree, name) else 2
+            return lambda context: 0 if _has_user(context.tree, name) else 2
         case ["group", name]:
-            return lambda machine: 0 if _has_group(machine.tree, name) else 2
+            return lambda context: 0 if _has_group(context.tree, name) else 2
         case _:
             return None
 
@@ -30,6 +30,6 @@ def id_of(arguments: list[str]) -> Action | None:
     """``id`` of one user."""
     match arguments:
         case ["-u" | "-g", name] | [name] if not name.startswith("-"):
-            return lambda machine: 0 if _has_user(machine.tree, name) else 1
+            return lambda context: 0 if _has_user(context.tree, name) else 1
         case _:
             return None

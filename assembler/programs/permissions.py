@@ -6,7 +6,7 @@ from assembler.errors import Place
 from assembler.programs import (
     accounts,
 )
-from assembler.programs.context import Action, CommandError, Machine, Maker, known_options
+from assembler.programs.context import Action, CommandError, ExecutionContext, Maker, known_options
 from assembler.tree.staging import Inode, Kind, Tree
 
 
@@ -61,11 +61,11 @@ def chmod(arguments: list[str]) -> Action | None:
     if len(words) < 2 or parse_mode(words[0], 0) is None or any(word.startswith("-") for word in words[1:]):
         return None
 
-    def run(machine: Machine) -> int:
+    def run(context: ExecutionContext) -> int:
         for path in words[1:]:
-            if not machine.tree.exists(path):
+            if not context.tree.exists(path):
                 return 1
-            for inode in _each(machine.tree, path, recursive=recursive):
+            for inode in _each(context.tree, path, recursive=recursive):
                 inode.mode = parse_mode(words[0], inode.mode) or 0
         return 0
 
@@ -82,16 +82,16 @@ def make_chown(*, group_only: bool) -> Maker:
         options, (owner, *paths) = parsed
         user, separator, group = ("", ":", owner) if group_only else owner.partition(":")
 
-        def run(machine: Machine) -> int:
+        def run(context: ExecutionContext) -> int:
             primary = group
             if separator and not group:
-                entry = accounts.Accounts(machine.tree).user(user)
+                entry = accounts.Accounts(context.tree).user(user)
                 primary = str(entry.gid) if entry is not None else ""
             for path in paths:
-                if not machine.tree.lexists(path):
+                if not context.tree.lexists(path):
                     return 1
-                for inode in _each(machine.tree, path, recursive="R" in options):
-                    change_owner(machine.tree, inode, user, primary)
+                for inode in _each(context.tree, path, recursive="R" in options):
+                    change_owner(context.tree, inode, user, primary)
             return 0
 
         return run

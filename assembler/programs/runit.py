@@ -1,6 +1,6 @@
 """runit-helper, which enables a service of runit."""
 
-from assembler.programs.context import Action, Machine
+from assembler.programs.context import Action, ExecutionContext
 
 
 def runit_helper(arguments: list[str]) -> Action | None:
@@ -8,12 +8,12 @@ def runit_helper(arguments: list[str]) -> Action | None:
     if arguments[:1] != ["postinst"]:
         return None
 
-    def run(machine: Machine) -> int:
-        directory, name = "/etc/runit/runsvdir/default", machine.environment.get("NAME", "")
+    def run(context: ExecutionContext) -> int:
+        directory, name = "/etc/runit/runsvdir/default", context.environment.get("NAME", "")
         links = (f"{directory}/.{name}", f"{directory}/{name}")
-        enabled = machine.environment.get("ENABLE") == "yes" and machine.tree.is_dir(directory)
-        if enabled and not any(machine.tree.lexists(link) for link in links):
-            machine.tree.symlink(f"/etc/sv/{name}", links[1])
+        enabled = context.environment.get("ENABLE") == "yes" and context.tree.is_dir(directory)
+        if enabled and not any(context.tree.lexists(link) for link in links):
+            context.tree.symlink(f"/etc/sv/{name}", links[1])
         return 0
 
     return run

@@ -7,7 +7,15 @@ import re
 from collections.abc import Sequence
 
 from assembler.errors import Place
-from assembler.programs.accounts import AccountError, AccountFile, Accounts, User, day_of, login_defs, parse_number
+from assembler.programs.accounts import (
+    AccountError,
+    AccountFile,
+    Accounts,
+    PasswdEntry,
+    day_of,
+    login_defs,
+    parse_number,
+)
 from assembler.programs.options import parse_options
 from assembler.tree.staging import Kind, Tree
 
@@ -149,7 +157,7 @@ def useradd(tree: Tree, arguments: Sequence[str], *, epoch: int | None = None) -
         gid = 100
     home = options.get("home-dir") or f"{options.get('base-dir') or '/home'}/{name}"
     limits = ["", "", ""] if system else [defs.get(k, "") for k in ("PASS_MIN_DAYS", "PASS_MAX_DAYS", "PASS_WARN_AGE")]
-    user = User(name, "x", uid, gid, options.get("comment", ""), home, options.get("shell", "/bin/sh"))
+    user = PasswdEntry(name, "x", uid, gid, options.get("comment", ""), home, options.get("shell", "/bin/sh"))
     accounts.add_user(
         user,
         [options.get("password", "!"), str(day_of(tree, epoch)), *limits, options.get("inactive", ""), "", ""],
@@ -182,7 +190,7 @@ def _add_subordinate(tree: Tree, path: str, name: str, low: int, count: int) -> 
         table.save()
 
 
-def copy_skeleton(tree: Tree, source: str, home: str, user: User, ignore: str = "$^") -> None:
+def copy_skeleton(tree: Tree, source: str, home: str, user: PasswdEntry, ignore: str = "$^") -> None:
     """Copy the files of `source` into a new home, owned by its user."""
     if not tree.is_dir(source):
         return

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from assembler.errors import Place
-from assembler.programs.accounts import NOLOGIN, AccountError, Accounts, User, check_name, day_of, number_of
+from assembler.programs.accounts import NOLOGIN, AccountError, Accounts, PasswdEntry, check_name, day_of, number_of
 from assembler.programs.specifiers import Specifiers, conf_files, unquote
 from assembler.tree.staging import Tree
 
@@ -139,7 +139,7 @@ class _Allocator:
             uid = self._next(self._uid_is_free, item.name)
         assert item.gid is not None
         root = uid == 0
-        user = User(
+        user = PasswdEntry(
             item.name, "x", uid, item.gid, item.gecos, item.home or ("/root" if root else "/"),
             item.shell or ("/bin/bash" if root else NOLOGIN),
         )  # fmt: skip

@@ -4,7 +4,7 @@ import re
 
 from assembler.programs.accounts import Accounts
 from assembler.shell.canonical import render
-from assembler.shell.grammar import parse
+from assembler.shell.grammar import parse_script
 from assembler.shell.syntax import Block
 from assembler.tree.staging import Tree
 
@@ -43,7 +43,7 @@ done
 @
 DATA
 """
-_BEFORE, _AFTER = render(parse(_SNIPPET)).split("@\n")
+_BEFORE, _AFTER = render(parse_script(_SNIPPET)).split("@\n")
 
 
 def listed(block: Block) -> list[str] | None:

@@ -12,7 +12,7 @@ from assembler.shell.syntax import (
     Case,
     For,
     Function,
-    Group,
+    GroupCommand,
     If,
     Pipeline,
     Redirect,
@@ -86,7 +86,7 @@ def _inline(statement: Statement, documents: list[str]) -> str:
             condition_text, body_text = _nested(statement.condition, documents), _nested(statement.body, documents)
             text = f"{statement.keyword} {condition_text}do\n{body_text}done"
             return text + _redirections(statement.redirects, documents)
-        case Group():
+        case GroupCommand():
             opener, closer = ("(", ")") if statement.subshell else ("{", "}")
             text = f"{opener}\n{_nested(statement.body, documents)}{closer}"
             return text + _redirections(statement.redirects, documents)

@@ -14,7 +14,7 @@ from assembler.shell.syntax import (
     Case,
     For,
     Function,
-    Group,
+    GroupCommand,
     If,
     Pipeline,
     Redirect,
@@ -83,7 +83,7 @@ class _Grammar(Tokens):
 
     def command(self) -> Statement:
         """One command, simple or compound."""
-        compound: dict[str, Callable[[], If | Case | For | While | Group]] = {
+        compound: dict[str, Callable[[], If | Case | For | While | GroupCommand]] = {
             "if": self.if_command,
             "case": self.case_command,
             "for": self.for_command,
@@ -98,7 +98,7 @@ class _Grammar(Tokens):
             self.next()
             body = self.block(frozenset({")"}))
             self.expect(")")
-            return Group(subshell=True, body=body, redirects=self.redirects())
+            return GroupCommand(subshell=True, body=body, redirects=self.redirects())
         return self.simple()
 
     def simple(self) -> Statement:
@@ -235,15 +235,15 @@ class _Grammar(Tokens):
         self.expect("done")
         return While(keyword, condition, body)
 
-    def brace_group(self) -> Group:
+    def brace_group(self) -> GroupCommand:
         """``{ ...; }``."""
         self.next()
         body = self.block(frozenset({"}"}))
         self.expect("}")
-        return Group(subshell=False, body=body)
+        return GroupCommand(subshell=False, body=body)
 
 
-def parse(text: str) -> Block:
+def parse_script(text: str) -> Block:
     """The statements of a script. Raises ParseError."""
     parser = _Grammar(text)
     block = parser.block(frozenset())

@@ -9,256 +9,32 @@ program or on anything else not known here stays. Nothing is run.
 import fnmatch
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from assembler.shell.canonical import render
+from assembler.shell.conditions import truth
 from assembler.shell.syntax import (
     AndOr,
     Block,
     Case,
     For,
     Function,
-    Group,
+    GroupCommand,
     If,
     Pipeline,
-    Redirect,
     Simple,
     Statement,
     While,
 )
+from assembler.shell.words import Scope, constant
 
-_PARAMETER = r"[A-Za-z_][A-Za-z0-9_]*|[0-9@*#]"
-_VARIABLE = re.compile(rf"\$(?:\{{({_PARAMETER})(?:(:?)([-+])([^}}]*))?\}}|({_PARAMETER}))")
-"""``$1``, ``${DPKG_ROOT:-x}``: name, colon, operator, operand; or a bare name."""
 _HARMLESS_OPTIONS = re.compile(r"set (?:[-+][efux]+ ?)+\n")
 _ASSIGNED = re.compile(r"\b([A-Za-z_][A-Za-z0-9_]*)=")
 _OTHERWISE_ASSIGNED = re.compile(r"\b(?:read|for|local|unset|getopts|readonly|export|eval)\b([^\n]*)")
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_LITERAL = re.compile(r"[\w./=:,%@+-]+")
 _ROUNDS = 4
 _NAME = re.compile(r"[\w-]+")
-_MAX_WORD = 1 << 16
-"""Characters of an expanded word; variables made of one another may double with each."""
-_UNSET = frozenset({"DEBCONF_RECONFIGURE"})
-
-
-@dataclass(frozen=True, slots=True)
-class Scope:
-    """What is known where a statement stands: variables and the script's arguments, as strings."""
-
-    variables: Mapping[str, str]
-    arguments: tuple[str, ...] | None
-    """None when they are not known (inside a function, after ``shift``)."""
-    single: frozenset[str] = frozenset()
-    """Variables that the script assigns in exactly one place and in no other way."""
-
-    def value(self, name: str) -> str | None:
-        """The value of ``$name``, None when it is not known."""
-        if name.isdigit() and name != "0":
-            if self.arguments is None:
-                return None
-            return self.arguments[int(name) - 1] if int(name) <= len(self.arguments) else ""
-        return self.variables.get(name)
-
-    def is_set(self, name: str) -> bool:
-        """Whether a variable or argument whose value is known is set at all."""
-        if name.isdigit() and name != "0":
-            return self.arguments is not None and int(name) <= len(self.arguments)
-        return name not in _UNSET
-
-    def with_variable(self, name: str, value: str) -> "Scope":
-        """The scope behind an assignment."""
-        return replace(self, variables={**self.variables, name: value})
-
-
-def script_scope(package: str, script: str, arch: str, trigger: str = "") -> Scope:
-    """What dpkg tells a script that configures (postinst) or installs (preinst) for the first time (dpkg(1)).
-
-    A postinst that is ``triggered`` is told by which `trigger`.
-    """
-    variables = {
-        "DPKG_ROOT": "",
-        "DPKG_ADMINDIR": "/var/lib/dpkg",
-        "DPKG_MAINTSCRIPT_NAME": "preinst" if script == "preinst" else "postinst",
-        "DPKG_MAINTSCRIPT_PACKAGE": package,
-        "DPKG_MAINTSCRIPT_ARCH": arch,
-        **dict.fromkeys(_UNSET, ""),
-    }
-    arguments = {"preinst": ("install",), "postinst": ("configure", ""), "triggered": ("triggered", trigger)}
-    return Scope(variables, arguments[script])
-
-
-def constant(word: str, scope: Scope, *, assigned: bool = False) -> str | None:
-    """The one string that `word` expands to, or None when it is not known or not one string.
-
-    Quotes, backslashes and known parameters are expanded; globs, tildes, substitutions and unquoted parameters that
-    would be split or vanish are not. A value that is `assigned` is neither split nor globbed.
-    """
-    if _LITERAL.fullmatch(word):
-        return word
-    out: list[str] = []
-    position, quoted = 0, False
-    seen_quote = assigned
-    while position < len(word):
-        char = word[position]
-        if char == "'" and not quoted:
-            end = word.index("'", position + 1)
-            out.append(word[position + 1 : end])
-            position, seen_quote = end + 1, True
-        elif char == '"':
-            quoted, seen_quote = not quoted, True
-            position += 1
-        elif char == "\\":
-            following = word[position + 1 : position + 2]
-            out.append(following if not quoted or following in '$`"\\' else "\\" + following)
-            position += 2
-        elif char == "$" and (match := _VARIABLE.match(word, position)):
-            value = _parameter(match, scope)
-            # Unquoted, an empty value is harmless beside other text only, and one with blanks or globs never.
-            if value is None or (not quoted and not value and len(match.group()) == len(word) and not assigned):
-                return None
-            if not quoted and not assigned and re.search(r"[\s*?\[]", value):
-                return None
-            out.append(value)
-            position = match.end()
-        elif char in "$`" or (not quoted and _is_special(word, position)):
-            return None
-        else:
-            out.append(char)
-            position += 1
-    if sum(map(len, out)) > _MAX_WORD:
-        return None
-    return "".join(out) if out or seen_quote else None
-
-
-def _is_special(word: str, position: int) -> bool:
-    """Whether an unquoted character begins a glob or a tilde expansion."""
-    char = word[position]
-    return char in "*?" or (char == "[" and "]" in word[position:]) or (char == "~" and position == 0)
-
-
-def _parameter(match: re.Match[str], scope: Scope) -> str | None:
-    braced, colon, operator, operand, bare = match.groups()
-    value = scope.value(braced or bare)
-    if value is None or operator is None:
-        return value
-    # Without the colon an empty value counts as much as any other, and only one that is not set is replaced.
-    replaced = not value if colon else not scope.is_set(braced)
-    if replaced is (operator == "+"):
-        return value if operator == "-" else ""
-    return constant(operand, scope, assigned=True)
-
-
-def words(simple: Simple, scope: Scope) -> list[str] | None:
-    """The words of a simple command, expanded; None when one is not known. ``"$@"`` gives the arguments."""
-    result: list[str] = []
-    for word in simple.words:
-        if word == '"$@"' and scope.arguments is not None:
-            result.extend(scope.arguments)
-        elif _vanishes(word, scope):
-            continue
-        else:
-            value = constant(word, scope)
-            if value is None:
-                return None
-            result.append(value)
-    return result
-
-
-def _vanishes(word: str, scope: Scope) -> bool:
-    """Whether a word is one unquoted parameter that is known to be empty, which the shell drops."""
-    match = _VARIABLE.fullmatch(word)
-    return match is not None and _parameter(match, scope) == ""
-
-
-# --- deciding ----------------------------------------------------------------------------------------------------
-
-_EMPTY_COMPARISON = {
-    "lt": True, "le": True, "ne": True, "eq": False, "ge": False, "gt": False,
-    "lt-nl": False, "le-nl": False, "ge-nl": True, "gt-nl": True,
-}  # fmt: skip
-"""``dpkg --compare-versions "" OP VERSION``: nothing is earlier than any version, and with -nl later (dpkg(1))."""
-
-
-def truth(statement: Statement, scope: Scope) -> bool | None:
-    """Whether a command without side effects succeeds; None when that is not known or it has effects."""
-    match statement:
-        case Pipeline(negated=True, commands=(only,)):
-            inner = truth(only, scope)
-            return None if inner is None else not inner
-        case AndOr():
-            first = truth(statement.left, scope)
-            if first is (statement.operator == "||"):
-                return first
-            return None if first is None else truth(statement.right, scope)
-        case Simple(assignments=(), words=[_, *_]) if not writes_file(statement):
-            expanded = words(statement, scope)
-            return None if expanded is None else _truth_of(expanded)
-        case Group(subshell=False, body=(only,), redirects=()):
-            return truth(only, scope)
-        case _:
-            return None
-
-
-def writes_file(simple: Simple) -> bool:
-    """Whether a redirection of a command has an effect: all do but those to /dev/null and between descriptors."""
-    return not all(
-        redirect.operator in {"<<", "<<-"} or redirect.target == "/dev/null" or is_duplication(redirect)
-        for redirect in simple.redirects
-    )
-
-
-def is_duplication(redirect: Redirect) -> bool:
-    """Whether a redirection is between descriptors (``2>&1``); bash also takes a file name there."""
-    return redirect.operator in {">&", "<&"} and re.fullmatch(r"[0-9]+|-", redirect.target) is not None
-
-
-def _truth_of(command: Sequence[str]) -> bool | None:
-    match command:
-        case [":" | "true", *_]:
-            return True
-        case ["false"]:
-            return False
-        case ["[", *rest, "]"] | ["test", *rest]:
-            return _test(rest)
-        case ["dpkg", "--compare-versions", *rest]:
-            operands = [word for word in rest if word != "--"]
-            if len(operands) == 3 and not operands[0] and operands[2]:
-                return _EMPTY_COMPARISON.get(operands[1])
-    return None
-
-
-def _test(words: Sequence[str]) -> bool | None:
-    """test(1) on strings alone: -n, -z, =, != and their ! -a -o; None for everything else."""
-    for joiner, decides in (("-o", True), ("-a", False)):
-        if joiner in words[1:-1]:
-            at = list(words).index(joiner, 1)
-            both = (_test(words[:at]), _test(words[at + 1 :]))
-            if decides in both:
-                return decides
-            return None if None in both else not decides
-    match list(words):
-        case []:
-            return False
-        case ["!", *rest] if rest:
-            inner = _test(rest)
-            return None if inner is None else not inner
-        case ["-n", value]:
-            return bool(value)
-        case ["-z", value]:
-            return not value
-        case [value]:
-            return bool(value)  # also one that looks like an operator: `[ -z $2 ]` without a $2
-        case [left, "=" | "==", right]:
-            return left == right
-        case [left, "!=", right]:
-            return left != right
-        case _:
-            return None
-
-
-# --- reducing ----------------------------------------------------------------------------------------------------
 
 
 def reduce_script(block: Block, scope: Scope) -> Block:
@@ -312,13 +88,19 @@ def _reduce(block: Block, scope: Scope) -> tuple[Block, Scope, bool]:
     return tuple(result), scope, False
 
 
-def _scope_after(statement: Statement, scope: Scope) -> Scope:
+def with_assignments(statement: Statement, scope: Scope) -> Scope:
+    """The scope behind a statement: what it assigns, once and to a constant, is known from here on."""
     if isinstance(statement, Simple) and not statement.words:
         for name, value in statement.assignments:
             known = constant(value, scope, assigned=True)
             if name in scope.single and known is not None:
                 scope = scope.with_variable(name, known)
-    elif not isinstance(statement, Function) and scope.arguments is not None and _changes_arguments(statement):
+    return scope
+
+
+def _scope_after(statement: Statement, scope: Scope) -> Scope:
+    scope = with_assignments(statement, scope)
+    if not isinstance(statement, Function) and scope.arguments is not None and _changes_arguments(statement):
         scope = replace(scope, arguments=None)
     return scope
 
@@ -353,9 +135,9 @@ def _reduce_one(statement: Statement, scope: Scope) -> tuple[Block, bool]:
             return _reduce_case(statement, scope)
         case AndOr():
             return _reduce_and_or(statement, scope)
-        case Group(subshell=False, redirects=()):
+        case GroupCommand(subshell=False, redirects=()):
             return statement.body, True
-        case Group(subshell=False):
+        case GroupCommand(subshell=False):
             return (replace(statement, body=_body(statement.body, scope)),), False
         case For():
             return (replace(statement, body=_body(statement.body, scope)),), False
@@ -430,7 +212,7 @@ def _reduce_and_or(statement: AndOr, scope: Scope) -> tuple[Block, bool]:
     if truth(statement.right, scope) is True and statement.operator == "&&" and _is_test(kept):
         return (kept,), False
     right = statement.right
-    if isinstance(right, Group) and not right.redirects and not right.subshell:
+    if isinstance(right, GroupCommand) and not right.redirects and not right.subshell:
         right = replace(right, body=_body(right.body, scope))
     return (replace(statement, left=kept, right=right),), False
 
@@ -458,7 +240,7 @@ def simple_commands(block: Sequence[Statement]) -> Iterator[Simple]:
                     yield from simple_commands(body)
             case While():
                 yield from simple_commands((*statement.condition, *statement.body))
-            case For() | Group():
+            case For() | GroupCommand():
                 yield from simple_commands(statement.body)
             case Function():
                 yield from simple_commands((statement.body,))

@@ -78,7 +78,7 @@ class While:
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class GroupCommand:
     """``{ ...; }`` or, with `subshell`, ``( ... )``."""
 
     subshell: bool
@@ -94,5 +94,5 @@ class Function:
     body: "Statement"
 
 
-Statement = Simple | Pipeline | AndOr | If | Case | For | While | Group | Function
+Statement = Simple | Pipeline | AndOr | If | Case | For | While | GroupCommand | Function
 Block = tuple[Statement, ...]

@@ -15,7 +15,7 @@ class TransportError(AssembleError):
     """Something cannot be fetched."""
 
 
-class MissingError(TransportError):
+class NotFoundError(TransportError):
     """Every server that was asked says that it has no such thing."""
 
 
@@ -23,8 +23,8 @@ class OfflineError(TransportError):
     """Something is wanted from the network, which the user has ruled out."""
 
 
-class Access(Protocol):
-    """How to be let in where each request carries a proof: an OCI registry's tokens. Must be thread-safe."""
+class Authenticator(Protocol):
+    """How to be let in where each request carries an authorization: an OCI registry's tokens. Must be thread-safe."""
 
     def authorization(self, url: str) -> str:
         """The Authorization header for a request; empty for none."""
@@ -34,7 +34,7 @@ class Access(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Want:
+class Download:
     """An object that the store shall hold."""
 
     digest: str
@@ -47,9 +47,9 @@ class Want:
     """What to call it in progress and errors."""
     hint: str = ""
     """What the user can do when no server has it."""
-    vouched: str = ""
+    trusted_by: str = ""
     """Who says what its digest and size are, for errors: ``the lock``."""
-    doubt: str = ""
+    mismatch_hint: str = ""
     """What the user can do when a server has something else in its place."""
-    access: Access | None = field(default=None, repr=False, compare=False)
+    authenticator: Authenticator | None = field(default=None, repr=False, compare=False)
     """How to be let in; None: as the user's routes or netrc say."""

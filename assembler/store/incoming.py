@@ -9,7 +9,7 @@ from typing import BinaryIO
 
 from assembler.progress import Step
 from assembler.store.answer import Answer, body, content_length, continues_at
-from assembler.store.download import LARGEST, UNKNOWN, Want
+from assembler.store.download import LARGEST, UNKNOWN, Download
 from assembler.store.failures import Failure, StoppedError, WrongError
 from assembler.store.objects import CHUNK, Store
 
@@ -17,14 +17,14 @@ from assembler.store.objects import CHUNK, Store
 class Incoming:
     """An object on its way into the store, in a partial file that outlives this process."""
 
-    def __init__(self, store: Store, want: Want, step: Step, stop: threading.Event) -> None:
+    def __init__(self, store: Store, item: Download, step: Step, stop: threading.Event) -> None:
         self._store = store
-        self._want = want
+        self._download = item
         self._step = step
         self._stop = stop
-        self._path: Path = store.root / "downloads" / partial_name(want)
-        self._limit = LARGEST if want.size == UNKNOWN else want.size
-        self._size = want.size
+        self._path: Path = store.root / "downloads" / partial_name(item)
+        self._limit = LARGEST if item.size == UNKNOWN else item.size
+        self._size = item.size
         self._have = 0
         self._state = hashlib.sha256()
         self._counted = 0
@@ -36,7 +36,7 @@ class Incoming:
         so that the same address deserves another try.
         """
         with self._store.writing(), open(self._path, "a+b", opener=self._store.opener) as out:
-            self._size = self._want.size
+            self._size = self._download.size
             self._resume(out)
             resumed = self._have > 0
             try:
@@ -58,12 +58,12 @@ class Incoming:
 
     def _is_complete(self) -> bool:
         """Whether what is here is all, as its digest tells when nobody knows the size."""
-        return self._want.size == UNKNOWN and self._state.hexdigest() == self._want.digest
+        return self._download.size == UNKNOWN and self._state.hexdigest() == self._download.digest
 
     def _resume(self, out: BinaryIO) -> None:
         self._have, self._state = 0, hashlib.sha256()
         out.seek(0)
-        if not self._want.digest:  # the rest could be of another file, and nothing would tell
+        if not self._download.digest:  # the rest could be of another file, and nothing would tell
             self._restart(out)
         while self._have <= self._limit and (chunk := out.read(CHUNK)):
             self._account(chunk)
@@ -83,28 +83,31 @@ class Incoming:
     def _check(self) -> None:
         if self._have < self._size:
             raise Failure(f"it ended after {self._have} of {self._size} bytes")
-        if self._want.digest and self._state.hexdigest() != self._want.digest:
-            named = f" than {self._want.vouched} names" if self._want.vouched else ""
+        if self._download.digest and self._state.hexdigest() != self._download.digest:
+            named = f" than {self._download.trusted_by} names" if self._download.trusted_by else ""
             found = self._state.hexdigest()
             raise WrongError(
-                f"it sent other bytes{named}: their SHA-256 is {found}, not {self._want.digest}", self._want.doubt
+                f"it sent other bytes{named}: their SHA-256 is {found}, not {self._download.digest}",
+                self._download.mismatch_hint,
             )
 
     def _receive(self, out: BinaryIO, answer: Answer) -> None:
         length = content_length(answer.response)
         size = None if length is None else self._have + length
-        if self._want.size == UNKNOWN and size is not None:
+        if self._download.size == UNKNOWN and size is not None:
             self._size = size
         for chunk in body(answer):
             if self._stop.is_set():
                 raise StoppedError
             if self._have + len(chunk) > self._limit or size not in {None, self._size}:
-                named = f", which {self._want.vouched} names" if self._want.vouched else ""
-                raise WrongError(f"it has {size or 'more'} bytes instead of {self._limit}{named}", self._want.doubt)
+                named = f", which {self._download.trusted_by} names" if self._download.trusted_by else ""
+                raise WrongError(
+                    f"it has {size or 'more'} bytes instead of {self._limit}{named}", self._download.mismatch_hint
+                )
             out.write(chunk)
             self._account(chunk)
 
 
-def partial_name(want: Want) -> str:
+def partial_name(item: Download) -> str:
     """Where an object waits for its completion: its digest, or one of where it comes from."""
-    return want.digest or hashlib.sha256(want.urls[0].encode()).hexdigest()
+    return item.digest or hashlib.sha256(item.urls[0].encode()).hexdigest()

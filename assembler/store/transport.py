@@ -1,8 +1,8 @@
 """The only place that opens sockets: fetching bytes over HTTP, whole or not at all.
 
 A download is named by its SHA-256 and size, so it does not matter which server sends it: what arrives is hashed while
-it streams, and only what matches enters the store. Everything else about a server is treated as weather: it may be
-slow, broken, lying or gone, and then the next one is asked.
+it streams, and only what matches enters the store. Everything else about a server is untrusted: it may be slow,
+broken, lying or gone, and then the next one is asked.
 
 Proxies, netrc and certificate authorities are those of requests: ``http_proxy``, ``~/.netrc``, ``REQUESTS_CA_BUNDLE``.
 A site's own mirrors and the logins for them are :class:`~assembler.store.routes.Routes`: an address is rewritten here,
@@ -37,7 +37,7 @@ from assembler.store.addresses import (
     without_login,
 )
 from assembler.store.answer import Answer, body, content_length, expired, redirect_target
-from assembler.store.download import UNKNOWN, Access, MissingError, OfflineError, TransportError, Want
+from assembler.store.download import UNKNOWN, Authenticator, Download, NotFoundError, OfflineError, TransportError
 from assembler.store.failures import Failure, StoppedError, Timeouts, explain, refused
 from assembler.store.incoming import Incoming, partial_name
 from assembler.store.objects import Store
@@ -48,7 +48,7 @@ from assembler.store.zones import Zone, resolve, zone_of
 if TYPE_CHECKING:
     import requests
 
-    from assembler.store.watch import Resolve, Session, Watch
+    from assembler.store.watch import HttpSession, Resolve, Watch
 
 
 T = TypeVar("T")
@@ -99,7 +99,7 @@ class Transport:
         self._backoff = backoff
         self._timeouts = Timeouts(connect_timeout, stall_timeout)
         self._mutex = threading.Lock()
-        self._idle: list[Session] = []
+        self._idle: list[HttpSession] = []
         self._unreachable: set[str] = set()
 
     def __enter__(self) -> Self:
@@ -149,14 +149,14 @@ class Transport:
         name: str = "",
         hint: str = "",
         accept: str = "",
-        access: Access | None = None,
+        authenticator: Authenticator | None = None,
         referrer: str = "",
     ) -> bytes:
         """What `url` holds, at most `limit` bytes, within `LONGEST`; nothing about it is verified.
 
         `name` is for errors, `hint` for that of a file that is not there; `accept` is the header of that name.
         `referrer` is the address, after rewriting, whose server has chosen `url`; empty when that is the user's or the
-        recipe's choice. Raises :class:`TransportError`, and of these :class:`MissingError` when it is not there.
+        recipe's choice. Raises :class:`TransportError`, and of these :class:`NotFoundError` when it is not there.
         """
         name = name or printable(url).rpartition("/")[2] or "a file"
         if self.offline:
@@ -167,7 +167,9 @@ class Transport:
 
         def attempt(url: str) -> bytes:
             began = time.monotonic()
-            with self._answer(url, accept=accept, access=access, referrer=referrer, anywhere=rewritten) as answer:
+            with self._answer(
+                url, accept=accept, authenticator=authenticator, referrer=referrer, anywhere=rewritten
+            ) as answer:
                 data = bytearray()
                 for chunk in body(answer):
                     data += chunk
@@ -182,15 +184,15 @@ class Transport:
 
         return self._persist((url,), name, hint, threading.Event(), attempt)
 
-    def download(self, store: Store, wants: Iterable[Want]) -> None:
-        """See to it that `store` holds everything in `wants`; what it has is not asked for again unless it is damaged.
+    def download(self, store: Store, downloads: Iterable[Download]) -> None:
+        """See to it that `store` holds all `downloads`; what it has is not asked for again unless it is damaged.
 
         Interrupted downloads continue where they stopped, in this process or a later one. When two processes want the
         same object, one fetches it and the other waits. The first that cannot be had ends all; raises
         :class:`TransportError`, or :class:`OfflineError` naming all that is missing or damaged.
         """
-        missing = {want.digest: want for want in wants if not store.sound(want.digest)}
-        damaged = [want for want in missing.values() if store.has(want.digest)]
+        missing = {item.digest: item for item in downloads if not store.sound(item.digest)}
+        damaged = [item for item in missing.values() if store.has(item.digest)]
         if self.offline and missing:
             raise OfflineError(
                 f"{len(missing)} of the files that this build needs are not in the store"
@@ -198,44 +200,44 @@ class Transport:
                 why="the network is ruled out",
                 hint="build once without --offline",
                 details=[
-                    f"{want.name} ({want.size} bytes, sha256 {want.digest})"
-                    + (f" is damaged: {store.path(want.digest)}" if want in damaged else "")
-                    for want in missing.values()
+                    f"{item.name} ({item.size} bytes, sha256 {item.digest})"
+                    + (f" is damaged: {store.path(item.digest)}" if item in damaged else "")
+                    for item in missing.values()
                 ],
             )
-        for want in damaged:
-            self._reporter.warn(f"{want.name} is damaged in the store, and is fetched again: {store.path(want.digest)}")
+        for item in damaged:
+            self._reporter.warn(f"{item.name} is damaged in the store, and is fetched again: {store.path(item.digest)}")
         self._download_all(store, list(missing.values()))
 
-    def learn(self, store: Store, wants: Sequence[Want]) -> list[Want]:
-        """As :meth:`download`, of things whose digest or size nobody knows; returns `wants` with both filled in.
+    def learn(self, store: Store, downloads: Sequence[Download]) -> list[Download]:
+        """As :meth:`download`, of things whose digest or size nobody knows; returns `downloads` with both filled in.
 
         What has no digest is fetched anew, whole, and what arrives is believed.
         """
-        known = {want: _measured(store, want) for want in wants if store.sound(want.digest)}
-        missing = [want for want in dict.fromkeys(wants) if want not in known]
+        known = {item: _measured(store, item) for item in downloads if store.sound(item.digest)}
+        missing = [item for item in dict.fromkeys(downloads) if item not in known]
         if self.offline and missing:
             raise OfflineError(
                 "files must be fetched to lock them",
                 why="the network is ruled out",
                 hint="leave out --offline",
-                details=[want.name for want in missing],
+                details=[item.name for item in missing],
             )
         known |= zip(missing, self._download_all(store, missing), strict=True)
-        return [known[want] for want in wants]
+        return [known[item] for item in downloads]
 
-    def _download_all(self, store: Store, wants: Sequence[Want]) -> list[Want]:
-        if not wants:
+    def _download_all(self, store: Store, downloads: Sequence[Download]) -> list[Download]:
+        if not downloads:
             return []
         with store.writing():
             store.downloads()
-        total = sum(want.size for want in wants if want.size != UNKNOWN)
+        total = sum(item.size for item in downloads if item.size != UNKNOWN)
         stop = threading.Event()
         with (
             self._reporter.step("download", total=total, unit="B") as step,
-            ThreadPoolExecutor(min(self._jobs, len(wants)), "download") as pool,
+            ThreadPoolExecutor(min(self._jobs, len(downloads)), "download") as pool,
         ):
-            futures = [pool.submit(self._download_one, store, want, step, stop) for want in wants]
+            futures = [pool.submit(self._download_one, store, item, step, stop) for item in downloads]
             try:
                 for future in as_completed(futures):
                     future.result()
@@ -247,22 +249,22 @@ class Transport:
 
     # --- one object ----------------------------------------------------------------------------------------------
 
-    def _download_one(self, store: Store, want: Want, step: Step, stop: threading.Event) -> Want:
+    def _download_one(self, store: Store, item: Download, step: Step, stop: threading.Event) -> Download:
         if stop.is_set():
             raise StoppedError
-        with store.locked(f"download-{partial_name(want)}", what=want.name):
-            if store.sound(want.digest):
-                step.advance(max(want.size, 0))
-                return _measured(store, want)
-            step.note(want.name)
-            incoming = Incoming(store, want, step, stop)
+        with store.locked(f"download-{partial_name(item)}", what=item.name):
+            if store.sound(item.digest):
+                step.advance(max(item.size, 0))
+                return _measured(store, item)
+            step.note(item.name)
+            incoming = Incoming(store, item, step, stop)
 
             def attempt(url: str) -> str:
-                ask = partial(self._answer, url, access=want.access)
+                ask = partial(self._answer, url, authenticator=item.authenticator)
                 return incoming.complete(ask) or incoming.complete(ask)
 
-            digest = self._persist(want.urls, want.name, want.hint, stop, attempt)
-            return _measured(store, replace(want, digest=digest))
+            digest = self._persist(item.urls, item.name, item.hint, stop, attempt)
+            return _measured(store, replace(item, digest=digest))
 
     def _persist(
         self, urls: Sequence[str], name: str, hint: str, stop: threading.Event, attempt: Callable[[str], T]
@@ -297,11 +299,11 @@ class Transport:
     # --- one request ---------------------------------------------------------------------------------------------
 
     @contextmanager
-    def _session(self) -> Iterator["Session"]:
-        from assembler.store.watch import Session  # noqa: PLC0415  takes 0.1 s, which a build without downloads saves
+    def _session(self) -> Iterator["HttpSession"]:
+        from assembler.store.watch import HttpSession  # noqa: PLC0415  takes 0.1 s, saved where nothing is fetched
 
         with self._mutex:
-            session = self._idle.pop() if self._idle else Session(resolve=self._resolve, zone=self._zone)
+            session = self._idle.pop() if self._idle else HttpSession(resolve=self._resolve, zone=self._zone)
         try:
             yield session
         finally:
@@ -315,7 +317,7 @@ class Transport:
         start: int = 0,
         *,
         accept: str = "",
-        access: Access | None = None,
+        authenticator: Authenticator | None = None,
         referrer: str = "",
         anywhere: bool = False,
     ) -> Iterator["Answer"]:
@@ -338,11 +340,11 @@ class Transport:
                 require_safe(referrer, asked)
                 login = None
                 limit = limit if anywhere else self._zones.get(origin_of(referrer), Zone.WORLD)
-            elif access is None:
+            elif authenticator is None:
                 login = self.login(asked) or login
             for _ in range(REDIRECTS):
                 session.limit = Zone.LINK if self._routes.may_redirect(asked) else limit
-                with self._ask(session, watch, asked, headers, access or login) as response:
+                with self._ask(session, watch, asked, headers, authenticator or login) as response:
                     limit = min(limit, self._reached(asked, session.reached))
                     target = redirect_target(response)
                     if target is None:
@@ -353,7 +355,7 @@ class Transport:
                     before, asked = asked, redirected(asked, target)
                     # What lets us in at one server is nothing for another, nor when that one sends us back.
                     if not same_server(before, asked):
-                        access = login = None
+                        authenticator = login = None
                     elif login is not None and self._routes.login(asked) != self._routes.login(before):
                         login = None
             raise Failure("it redirects in circles", final=True)
@@ -365,17 +367,22 @@ class Transport:
         return zone
 
     def _ask(
-        self, session: "Session", watch: "Watch", url: str, headers: Mapping[str, str], access: Access | Login | None
+        self,
+        session: "HttpSession",
+        watch: "Watch",
+        url: str,
+        headers: Mapping[str, str],
+        authenticator: Authenticator | Login | None,
     ) -> "requests.Response":
         """The answer to one request, of which the body is not read yet."""
         import requests  # noqa: PLC0415  see _session
 
         from assembler.store.watch import InwardError  # noqa: PLC0415  see _session
 
-        def ask(proof: str) -> requests.Response:
-            def prove(request: requests.PreparedRequest) -> requests.PreparedRequest:
-                if proof:
-                    request.headers["Authorization"] = proof
+        def ask(authorization: str) -> requests.Response:
+            def authorize(request: requests.PreparedRequest) -> requests.PreparedRequest:
+                if authorization:
+                    request.headers["Authorization"] = authorization
                 return request
 
             try:
@@ -384,7 +391,7 @@ class Transport:
                         url,
                         headers=headers,
                         # A function in any case: otherwise requests looks into netrc for itself.
-                        auth=prove,
+                        auth=authorize,
                         stream=True,
                         timeout=(self._timeouts.connect, self._timeouts.stall),
                     )
@@ -401,22 +408,22 @@ class Transport:
                 raise failure
             return response
 
-        if access is None or isinstance(access, Login):
-            return ask(access.header if access else "")
-        proof = access.authorization(url)
-        response = ask(proof)
+        if authenticator is None or isinstance(authenticator, Login):
+            return ask(authenticator.header if authenticator else "")
+        authorization = authenticator.authorization(url)
+        response = ask(authorization)
         if response.status_code == requests.codes.unauthorized:
             self._reached(url, session.reached)
             challenge = response.headers.get("WWW-Authenticate", "")
             response.close()
-            if access.challenged(url, challenge, proof):
-                return ask(access.authorization(url))
+            if authenticator.challenged(url, challenge, authorization):
+                return ask(authenticator.authorization(url))
         return response
 
 
-def _measured(store: Store, want: Want) -> Want:
-    """`want`, which is in the store, with its size."""
-    return replace(want, size=store.path(want.digest).stat().st_size)
+def _measured(store: Store, item: Download) -> Download:
+    """`item`, which is in the store, with its size."""
+    return replace(item, size=store.path(item.digest).stat().st_size)
 
 
 def _gave_up(name: str, hint: str, failures: Mapping[str, Failure]) -> TransportError:
@@ -425,7 +432,7 @@ def _gave_up(name: str, hint: str, failures: Mapping[str, Failure]) -> Transport
         return TransportError(f"{name} cannot be fetched", why="no server is known that may have it", hint=hint)
     url, telling = min(failures.items(), key=lambda item: (item[1].unreachable, item[1].missing, not item[1].final))
     missing = all(failure.missing for failure in failures.values())
-    kind = MissingError if missing else TransportError
+    kind = NotFoundError if missing else TransportError
     return kind(
         f"{name} cannot be fetched",
         why=f"{printable(url)}: {telling.reason}",

@@ -34,7 +34,7 @@ class InwardError(Exception):
     """A server is further inside than this session may reach."""
 
 
-class Session(requests.Session):
+class HttpSession(requests.Session):
     """A session for one thread at a time, whose connections another can break, and which follows no redirects.
 
     `resolve` and `zone` say what a name means and where an address is.
@@ -108,7 +108,7 @@ class _Breakable(io.RawIOBase):
 class _Adapter(HTTPAdapter):
     """Tells its session of every socket that is opened and of every server that is asked."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: HttpSession) -> None:
         self._session = session
         super().__init__()
 
@@ -128,7 +128,7 @@ class _Adapter(HTTPAdapter):
         return pool
 
 
-def _telling(kind: Any, session: Session, *, direct: bool) -> Any:
+def _telling(kind: Any, session: HttpSession, *, direct: bool) -> Any:
     """A kind of connection that tells of its sockets: as opened, for the answer of a proxy, and with TLS on top.
 
     One that is `direct` goes no further inside than its session may, neither when it is opened nor when it is reused.

@@ -20,13 +20,12 @@ from typing import IO, BinaryIO, Protocol, cast
 import zstandard
 
 from assembler.errors import AssembleError, Place
+from assembler.tree.content import CHUNK
 
 MEMORY = 160 << 20
 """Bytes that a decoder of xz or lzma may take."""
 WINDOW = 1 << 27
 """Bytes of the largest window of a zstd frame."""
-CHUNK = 1 << 20
-"""Bytes that are read at a time."""
 _FIRST, _PIECE = 1 << 12, 1 << 20
 """Bytes that a decoder is given at first, as its stream may be short, and later. Threads make small pieces costly."""
 _ZSTD_PIECE = 1 << 11

@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 
 from assembler.configure.calls import Exit, compile_block
-from assembler.programs.context import Machine
+from assembler.programs.context import ExecutionContext
 from assembler.programs.options import UsageError
 from assembler.shell.canonical import render
-from assembler.shell.grammar import parse
-from assembler.shell.residual import own_scope, reduce_script, script_scope
+from assembler.shell.grammar import parse_script
+from assembler.shell.residual import own_scope, reduce_script
+from assembler.shell.words import script_scope
 from assembler.tree.staging import Kind, Tree
 from tests.configure.disk import on_disk, shown, tree_of, write_out
 from tests.host_commands import need
@@ -126,12 +127,12 @@ echo 2 >@/etc/r
 def carry_out(script: str, tree: Tree) -> int | None:
     """The status of the script; None when it is not understood."""
     scope = script_scope("pkg", "postinst", "amd64")
-    block = reduce_script(parse(script), scope)
+    block = reduce_script(parse_script(script), scope)
     action = compile_block(block, own_scope(scope, render(block)))
     if action is None:
         return None
     try:
-        return action(Machine(tree, "amd64"))
+        return action(ExecutionContext(tree, "amd64"))
     except Exit as end:
         return end.status
 
@@ -225,15 +226,15 @@ def test_diversions_that_rename() -> None:
         f"dpkg-divert --package pkg --rename --divert {path}.real --add {path}\n"
         for path in ("/usr/bin/a", "/usr/bin/own", "/usr/bin/none")
     )
-    action = compile_block(parse(script), scope)
+    action = compile_block(parse_script(script), scope)
     assert action is not None
-    action(Machine(tree, "amd64", owners=lambda path: {"pkg"} if path == "/usr/bin/own" else {"other"}))
+    action(ExecutionContext(tree, "amd64", owners=lambda path: {"pkg"} if path == "/usr/bin/own" else {"other"}))
     assert tree.names("/usr/bin") == ["a.real", "own"]
     assert tree.read_text("/var/lib/dpkg/diversions").count("\npkg\n") == 3
-    again = compile_block(parse("dpkg-divert --rename --divert /usr/bin/own --add /usr/bin/b\n"), scope)
+    again = compile_block(parse_script("dpkg-divert --rename --divert /usr/bin/own --add /usr/bin/b\n"), scope)
     assert again is not None
     with pytest.raises(UsageError, match="in the way"):
-        again(Machine(tree, "amd64"))
+        again(ExecutionContext(tree, "amd64"))
 
 
 def test_statoverrides_and_diversions_are_recorded() -> None:

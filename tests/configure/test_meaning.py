@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 
 from assembler.configure.scripts import analyse
 from assembler.shell.canonical import render
-from assembler.shell.grammar import parse
-from assembler.shell.residual import reduce_script, script_scope
+from assembler.shell.grammar import parse_script
+from assembler.shell.residual import reduce_script
+from assembler.shell.words import script_scope
 from tests.host_commands import need
 
 PRELUDE = 'maybe() { [ -e /proc ]; }\nnever() { [ -e /nowhere ]; }\neffect() { echo "$*"; }\n'
@@ -79,7 +80,7 @@ def said(script: str) -> str:
 @settings(deadline=None, max_examples=60)
 @given(_SCRIPTS)
 def test_a_reduced_script_does_the_same(script: str) -> None:
-    block = reduce_script(parse(script), script_scope("pkg", "postinst", "amd64"))
+    block = reduce_script(parse_script(script), script_scope("pkg", "postinst", "amd64"))
     reduced = render(block)
     if script.startswith("#!"):
         reduced = f"set -e\n{reduced}"

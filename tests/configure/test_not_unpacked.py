@@ -2,18 +2,18 @@
 
 import pytest
 
-from assembler.configure.not_unpacked import OverwrittenConffile, set_aside, shippers
+from assembler.configure.not_unpacked import OverwrittenConffile, hidden_until_unpacked, shippers
 from assembler.tree.staging import Tree
 from tests.configure.packages import package
 
 
-def test_only_what_a_package_alone_ships_is_set_aside() -> None:
+def test_only_what_a_package_alone_ships_is_hidden() -> None:
     tree = Tree()
     other = package(tree, "other", files={"/usr/share/both/a": "a"})
     own = package(tree, "own", files={"/usr/share/both/b": "b", "/usr/share/own/c": "c", "/etc/conf/d": "d"})
     tree.write("/etc/conf/local", b"l")
     before = dict(tree.walk())
-    with set_aside(tree, own, shippers([other, own])):
+    with hidden_until_unpacked(tree, own, shippers([other, own])):
         assert [path for path, _ in tree.walk()] == [
             "/", "/etc", "/etc/conf", "/etc/conf/local", "/usr", "/usr/share", "/usr/share/both", "/usr/share/both/a",
         ]  # fmt: skip
@@ -28,7 +28,7 @@ def test_only_what_a_package_alone_ships_is_set_aside() -> None:
 def test_directories_that_were_made_stay_as_they_were_made() -> None:
     tree = Tree()
     own = package(tree, "own", files={"/etc/own/conf": "c"})
-    with set_aside(tree, own, shippers([own])):
+    with hidden_until_unpacked(tree, own, shippers([own])):
         tree.mkdir("/etc/own", 0o700, parents=True)
     assert tree.at("/etc/own").mode == 0o700
     assert tree.read("/etc/own/conf") == b"c"
@@ -37,5 +37,5 @@ def test_directories_that_were_made_stay_as_they_were_made() -> None:
 def test_a_conffile_of_its_own_making_is_an_error() -> None:
     tree = Tree()
     own = package(tree, "own", files={"/etc/own": "c"}, conffiles="/etc/own\n")
-    with pytest.raises(OverwrittenConffile), set_aside(tree, own, shippers([own])):
+    with pytest.raises(OverwrittenConffile), hidden_until_unpacked(tree, own, shippers([own])):
         tree.write("/etc/own", b"mine", parents=True)

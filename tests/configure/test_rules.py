@@ -10,7 +10,7 @@ from assembler.configure.rules import built_in, find, read_rules, residual_key
 from assembler.configure.rules.logic import FUNCTIONS
 from assembler.configure.scripts import analyse
 from assembler.errors import AssembleError, Problems
-from assembler.programs.context import Machine
+from assembler.programs.context import ExecutionContext
 from assembler.tree.staging import Tree
 from tests.configure.disk import shown
 from tests.configure.packages import package
@@ -209,7 +209,7 @@ def test_the_drive_database_without_its_revision() -> None:
     tree = Tree()
     tree.write("/usr/share/smartmontools/drivedb.h", line + b"$Id$ $x$\n", parents=True)
     tree.mkdir("/var/lib/smartmontools/drivedb", parents=True)
-    FUNCTIONS["smart_drivedb"](Machine(tree, "amd64"))
+    FUNCTIONS["smart_drivedb"](ExecutionContext(tree, "amd64"))
     kept = "/var/lib/smartmontools/drivedb/drivedb.h"
     assert tree.read(kept) == line + b"$Id$ $x$\n"
     assert tree.read(f"{kept}.raw") == b'  { "VERSION: 7.3 $Id$",\n$Id$ $x$\n'

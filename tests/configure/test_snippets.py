@@ -4,9 +4,9 @@ import pytest
 
 from assembler.configure.scripts import analyse
 from assembler.configure.snippets import Snippet, compile_snippet, split
-from assembler.programs.context import Machine
+from assembler.programs.context import ExecutionContext
 from assembler.programs.options import UsageError
-from assembler.shell.residual import script_scope
+from assembler.shell.words import script_scope
 from tests.configure.disk import shown, tree_of
 from tests.programs.test_usr_local import SNIPPET as USR_LOCAL
 
@@ -62,7 +62,7 @@ def test_the_effect_of_installsystemd() -> None:
     tree.write("/usr/bin/systemctl", b"", 0o755)
     action = compile_snippet(Snippet("dh_installsystemd", body), SCOPE)
     assert action is not None
-    action(Machine(tree, "amd64"))
+    action(ExecutionContext(tree, "amd64"))
     link = "/etc/systemd/system/multi-user.target.wants/a.service"
     assert shown(tree)[link] == "/usr/lib/systemd/system/a.service"
 
@@ -73,12 +73,12 @@ def test_generated_sysusers_makes_the_user_only_when_configuring() -> None:
                     "/usr/lib/sysusers.d/a.conf": "u alice -\n"})  # fmt: skip
     action = compile_snippet(Snippet("dh_installsysusers", body), SCOPE)
     assert action is not None
-    action(Machine(tree, "amd64"))
+    action(ExecutionContext(tree, "amd64"))
     assert "alice:x:999:" in tree.read_text("/etc/passwd")
     nothing = compile_snippet(Snippet("dh_installsysusers", body), script_scope("pkg", "preinst", "amd64"))
     before = shown(tree)
     assert nothing is not None
-    nothing(Machine(tree, "amd64"))
+    nothing(ExecutionContext(tree, "amd64"))
     assert shown(tree) == before
 
 
@@ -87,7 +87,7 @@ def test_directories_below_usr_local() -> None:
     action = compile_snippet(Snippet("dh_usrlocal", body.replace("@", "/usr/local/share/x default\n")), SCOPE)
     assert action is not None
     tree = tree_of({"/usr/local/share/": "", "/etc/passwd": "root:x:0:0:::\n", "/etc/group": "root:x:0:\n"})
-    action(Machine(tree, "amd64"))
+    action(ExecutionContext(tree, "amd64"))
     assert tree.is_dir("/usr/local/share/x")
     assert compile_snippet(Snippet("dh_usrlocal", body.replace("@", "/etc/x default\n")), SCOPE) is None
 
@@ -97,10 +97,10 @@ def test_icon_caches_are_not_made_without_a_word() -> None:
     action = compile_snippet(Snippet("dh_icons", body), SCOPE)
     assert action is not None
     tree = tree_of({"/usr/bin/": ""})
-    action(Machine(tree, "amd64"))
+    action(ExecutionContext(tree, "amd64"))
     tree.write("/usr/bin/update-icon-caches", b"", 0o755)
     with pytest.raises(UsageError):
-        action(Machine(tree, "amd64"))
+        action(ExecutionContext(tree, "amd64"))
 
 
 @pytest.mark.parametrize("handler", ["exit 1", "init_failed"])
@@ -109,5 +109,5 @@ def test_the_handler_for_services_that_do_not_start(handler: str) -> None:
     tree = tree_of({"/etc/init.d/x": "### BEGIN INIT INFO\n# Default-Start: 2\n### END INIT INFO\n"})
     action = compile_snippet(Snippet("dh_installinit", body), SCOPE)
     assert action is not None
-    action(Machine(tree, "amd64"))
+    action(ExecutionContext(tree, "amd64"))
     assert tree.names("/etc/rc2.d") == ["S01x"]

@@ -67,9 +67,21 @@ def test_what_is_no_relation_is_refused_naming_the_package(text: str) -> None:
         parse_relations(text, package="mc")
 
 
+def applies_to(relation: Relation, architecture: str) -> bool:
+    """Whether the restriction list, if there is one, lets a relation stand on `architecture`.
+
+    Names are compared as they are; wildcards but ``any`` (``linux-any``) match nothing.
+    """
+    if not relation.architectures:
+        return True
+    if relation.architectures[0].startswith("!"):
+        return f"!{architecture}" not in relation.architectures
+    return architecture in relation.architectures or "any" in relation.architectures
+
+
 def restrict(groups: Iterable[tuple[Relation, ...]], architecture: str) -> tuple[tuple[Relation, ...], ...]:
     """`groups` without what their restriction lists exclude on `architecture`."""
-    kept = (tuple(relation for relation in group if relation.applies_to(architecture)) for group in groups)
+    kept = (tuple(relation for relation in group if applies_to(relation, architecture)) for group in groups)
     return tuple(group for group in kept if group)
 
 

@@ -20,7 +20,8 @@ from assembler.kernel import elf
 from assembler.kernel.module import read_module
 from assembler.tools.unpack import lay_out
 from assembler.tree import digest, tar
-from assembler.tree.compressed import CHUNK, CompressionError, ending_of, expanded
+from assembler.tree.compressed import CompressionError, ending_of, expanded
+from assembler.tree.content import CHUNK
 from assembler.tree.extract import extract
 from assembler.tree.staging import Inode, Kind, Tree
 from tests.debian import debs

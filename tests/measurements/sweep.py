@@ -34,7 +34,7 @@ from assembler.debian.release import choose_indices, fetch_indices, fetch_releas
 from assembler.debian.sources import archives, parse_sources
 from assembler.errors import AssembleError, Place
 from assembler.recipe.model import Debian
-from assembler.store.download import Want
+from assembler.store.download import Download
 from assembler.store.objects import Store
 from assembler.store.transport import Transport
 from tests.support.command import ROOT, arguments
@@ -103,8 +103,8 @@ class Archive:
     def scripts(self, candidates: Sequence[Candidate]) -> Iterator[dict[str, str]]:
         """The control files that are scripts, of each package in turn."""
         missing = [candidate for candidate in candidates if not self._path(candidate).exists()]
-        wants = [
-            Want(
+        downloads = [
+            Download(
                 candidate.sha256,
                 candidate.size,
                 tuple(mirrors.join(base, candidate.filename) for base in self._mirrors.bases("debian")),
@@ -112,7 +112,7 @@ class Archive:
             )
             for candidate in missing
         ]
-        self._transport.download(self._store, wants)
+        self._transport.download(self._store, downloads)
         for candidate in missing:
             file = self._store.path(candidate.sha256)
             _, control = read_control(file, Place(package=candidate.name))

@@ -172,13 +172,13 @@ def test_tokens(port: int, server: Server, store: Store, login: Login | None) ->
     uses: dict[str, int] = {}
 
     def answer(handler: Handler) -> None:
-        proof = handler.headers["Authorization"] or ""
+        authorization = handler.headers["Authorization"] or ""
         if handler.path.startswith("/token?"):
-            issued.append((handler.path, proof))
+            issued.append((handler.path, authorization))
             handler.reply(200, json.dumps({"token": f"t{len(issued)}"}).encode())
             return
-        uses[proof] = uses.get(proof, 0) + 1
-        if proof != f"Bearer t{len(issued)}" or uses[proof] > 3:
+        uses[authorization] = uses.get(authorization, 0) + 1
+        if authorization != f"Bearer t{len(issued)}" or uses[authorization] > 3:
             realm = f'Bearer realm="{server.url("/token")}",service="test",scope="repository:list:pull"'
             handler.reply(401, b"", {"WWW-Authenticate": realm})
         else:
@@ -189,7 +189,7 @@ def test_tokens(port: int, server: Server, store: Store, login: Login | None) ->
         one("list:1", store, transport)
     assert len(issued) >= 2
     assert all(path == "/token?service=test&scope=repository%3Alist%3Apull" for path, _ in issued)
-    assert {proof for _, proof in issued} == {login.header if login else ""}
+    assert {authorization for _, authorization in issued} == {login.header if login else ""}
 
 
 # --- what a registry says of an image ------------------------------------------------------------------------------

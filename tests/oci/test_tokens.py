@@ -15,7 +15,7 @@ from tests.oci.served import front, one, to
 
 
 def challenging(server: Server, port: int, realm: str) -> list[tuple[str, str | None]]:
-    """Let `server` be the registry, which names `realm`; returns what is asked of it with which proof."""
+    """Let `server` be the registry, which names `realm`; returns what is asked of it with which authorization."""
     front(server, port)
     through = server.otherwise
     seen: list[tuple[str, str | None]] = []
@@ -32,7 +32,7 @@ def challenging(server: Server, port: int, realm: str) -> list[tuple[str, str | 
 
 
 def granting(server: Server, answer: bytes = b'{"token": "granted"}') -> list[str | None]:
-    """Let `server` be a token server; returns the proofs that it is shown."""
+    """Let `server` be a token server; returns the Authorization headers that it is shown."""
     seen: list[str | None] = []
 
     def grant(handler: Handler) -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from assembler.programs.usr_local import listed, make
-from assembler.shell.grammar import parse
+from assembler.shell.grammar import parse_script
 from tests.configure.disk import tree_of
 
 # As debhelper 13.24 writes it.
@@ -39,7 +39,7 @@ LINES = "/usr/local/share default\n/usr/local/share/x default\n/usr/local/y/z de
 
 
 def test_the_snippet_is_recognised() -> None:
-    assert listed(parse(SNIPPET.replace("@", LINES))) == LINES.splitlines()
+    assert listed(parse_script(SNIPPET.replace("@", LINES))) == LINES.splitlines()
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ def test_the_snippet_is_recognised() -> None:
     ],
 )
 def test_anything_else_is_not(snippet: str) -> None:
-    assert listed(parse(snippet)) is None
+    assert listed(parse_script(snippet)) is None
 
 
 def test_directories_are_made_where_their_parent_is() -> None:

@@ -7,16 +7,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from assembler.shell.canonical import render
-from assembler.shell.grammar import parse
-from assembler.shell.residual import constant, reduce_script, script_scope, truth, words
+from assembler.shell.conditions import truth
+from assembler.shell.grammar import parse_script
+from assembler.shell.residual import reduce_script
 from assembler.shell.syntax import Simple
+from assembler.shell.words import constant, script_scope, words
 from tests.host_commands import need
 
 SCOPE = script_scope("pkg", "postinst", "amd64")
 
 
 def reduced(script: str, name: str = "postinst") -> str:
-    return render(reduce_script(parse(script), script_scope("pkg", name, "amd64")))
+    return render(reduce_script(parse_script(script), script_scope("pkg", name, "amd64")))
 
 
 @pytest.mark.parametrize(
@@ -64,7 +66,7 @@ def test_a_variable_that_is_read_or_exported_elsewhere_is_not_known() -> None:
 def test_an_empty_version_compares_as_dpkg_says(operator: str) -> None:
     command = ["dpkg", "--compare-versions", "", operator, "1.0"]
     expected = subprocess.run([need("dpkg", "dpkg"), *command[1:]], check=False).returncode == 0
-    assert truth(parse(f'dpkg --compare-versions "$2" {operator} 1.0')[0], SCOPE) is expected
+    assert truth(parse_script(f'dpkg --compare-versions "$2" {operator} 1.0')[0], SCOPE) is expected
 
 
 _TESTS = st.recursive(
@@ -83,7 +85,7 @@ _TESTS = st.recursive(
 @settings(deadline=None, max_examples=60)
 @given(_TESTS)
 def test_decided_conditions_are_what_a_shell_says(condition: str) -> None:
-    answer = truth(parse(condition)[0], SCOPE)
+    answer = truth(parse_script(condition)[0], SCOPE)
     run = subprocess.run([need("dash", "dash"), "-c", condition, "x", "configure", ""], check=False)
     assert answer is None or answer is (run.returncode == 0)
 
@@ -91,7 +93,7 @@ def test_decided_conditions_are_what_a_shell_says(condition: str) -> None:
 @given(st.text(alphabet="ab '\"\\$12{}:-*[]~/=", max_size=12))
 def test_constant_words_expand_as_in_a_shell(word: str) -> None:
     try:
-        block = parse(f"c {word}")
+        block = parse_script(f"c {word}")
     except ValueError:
         return
     if len(block) != 1 or not isinstance(block[0], Simple) or block[0].redirects:

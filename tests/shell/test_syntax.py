@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from assembler.shell.canonical import render
-from assembler.shell.grammar import parse
-from assembler.shell.syntax import AndOr, Case, For, Function, Group, If, Simple, While
+from assembler.shell.grammar import parse_script
+from assembler.shell.syntax import AndOr, Case, For, Function, GroupCommand, If, Simple, While
 from assembler.shell.tokens import ParseError
 from tests.host_commands import need
 
@@ -31,8 +31,8 @@ SCRIPTS = {
 
 @pytest.mark.parametrize("script", SCRIPTS.values(), ids=SCRIPTS)
 def test_canonical_text_is_a_fixed_point_and_a_program(script: str) -> None:
-    text = render(parse(script))
-    assert render(parse(text)) == text
+    text = render(parse_script(script))
+    assert render(parse_script(text)) == text
     dash = [need("dash", "dash"), "-n"]
     assert subprocess.run(dash, input=text, text=True, check=False).returncode == 0
 
@@ -53,22 +53,22 @@ def test_canonical_text_does_the_same(script: str) -> None:
     dash = need("dash", "dash")
     outputs = [
         subprocess.run([dash, "-c", text], capture_output=True, text=True, check=False)
-        for text in (script, render(parse(script)))
+        for text in (script, render(parse_script(script)))
     ]
     assert outputs[0].stdout == outputs[1].stdout != ""
     assert outputs[0].returncode == outputs[1].returncode
 
 
 def test_the_tree_has_what_was_written() -> None:
-    block = parse("a=b cmd 'x y' >f\nf() { :; }\nif x; then y; fi\nx && y || z\ncase a in b) ;; esac\n{ x; }\n"
+    block = parse_script("a=b cmd 'x y' >f\nf() { :; }\nif x; then y; fi\nx && y || z\ncase a in b) ;; esac\n{ x; }\n"
                   "for i in 1; do :; done\nwhile x; do y; done\n")  # fmt: skip
-    kinds = [Simple, Function, If, AndOr, Case, Group, For, While]
+    kinds = [Simple, Function, If, AndOr, Case, GroupCommand, For, While]
     assert [type(statement) for statement in block] == kinds
     first = block[0]
     assert isinstance(first, Simple)
     assert (first.assignments, first.words) == ((("a", "b"),), ("cmd", "'x y'"))
     assert first.redirects[0].target == "f"
-    assert parse("x && y || z") == (AndOr("||", AndOr("&&", *parse("x\ny")), *parse("z")),)
+    assert parse_script("x && y || z") == (AndOr("||", AndOr("&&", *parse_script("x\ny")), *parse_script("z")),)
 
 
 @pytest.mark.parametrize(
@@ -78,13 +78,13 @@ def test_the_tree_has_what_was_written() -> None:
 )  # fmt: skip
 def test_what_is_not_understood_is_an_error(script: str) -> None:
     with pytest.raises(ParseError):
-        parse(script)
+        parse_script(script)
 
 
 @given(st.text(alphabet="ab \n\t;&|<>(){}'\"$`\\#=!12EOFifthencasdoulw", max_size=60))
 def test_any_text_parses_to_a_fixed_point_or_is_an_error(text: str) -> None:
     try:
-        canonical = render(parse(text))
+        canonical = render(parse_script(text))
     except ParseError:
         return
-    assert render(parse(canonical)) == canonical
+    assert render(parse_script(canonical)) == canonical

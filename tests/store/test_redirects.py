@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from assembler.store.download import UNKNOWN, TransportError, Want
+from assembler.store.download import UNKNOWN, Download, TransportError
 from assembler.store.objects import Store
 from assembler.store.routes import NO_ROUTES, Login, Routes
 from assembler.store.transport import Transport
@@ -194,13 +194,13 @@ def test_a_blob_and_a_file_that_is_learned_go_the_same_way(
     direct.write_text(NETRC)
     inside, shown = shows(server)
     away, _ = leads(site, inside)
-    want = Want("", UNKNOWN, (away,), "kubelet")
+    item = Download("", UNKNOWN, (away,), "kubelet")
     with Transport(attempts=1, zone=lambda _: Zone.HOST) as transport:
-        (found,) = transport.learn(store, [want])
+        (found,) = transport.learn(store, [item])
     assert store.get(found.digest).read_bytes() == b"found"
     assert shown == [None]
     with to() as transport, pytest.raises(TransportError, match="further inside"):
-        transport.learn(store, [want])
+        transport.learn(store, [item])
     assert shown == [None]
 
 

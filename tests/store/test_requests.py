@@ -57,7 +57,7 @@ def test_what_lets_us_in_at_one_server_is_not_shown_to_another(server: Server, t
     server.answers["/a"] = lambda handler: answer(handler, "/b")
     server.answers["/b"] = lambda handler: answer(handler, server.url("/c").replace("127.0.0.1", "localhost"))
     server.answers["/c"] = answer
-    assert transport.get(server.url("/a"), access=Token()) == b""
+    assert transport.get(server.url("/a"), authenticator=Token()) == b""
     assert shown == {"/a": "Bearer secret", "/b": "Bearer secret", "/c": None}
 
 

@@ -13,7 +13,7 @@ from typing import Self
 import pytest
 
 from assembler.progress import SILENT
-from assembler.store.download import OfflineError, TransportError, Want
+from assembler.store.download import Download, OfflineError, TransportError
 from assembler.store.objects import Store, StoreError
 from assembler.store.transport import Transport
 from tests.http_server import Handler, Server
@@ -23,8 +23,8 @@ DATA = hashlib.shake_256(b"a package").digest(300_000)
 DIGEST = hashlib.sha256(DATA).hexdigest()
 
 
-def want(*urls: str, data: bytes = DATA, hint: str = "") -> Want:
-    return Want(hashlib.sha256(data).hexdigest(), len(data), urls, "hello_1_all.deb", hint)
+def package(*urls: str, data: bytes = DATA, hint: str = "") -> Download:
+    return Download(hashlib.sha256(data).hexdigest(), len(data), urls, "hello_1_all.deb", hint)
 
 
 def held(store: Store) -> bytes:
@@ -68,11 +68,11 @@ class Counter:
 
 def test_downloads_many_at_a_time_and_keeps_them(server: Server, store: Store, transport: Transport) -> None:
     bodies = [DATA[: 1000 * n] for n in range(20)]
-    wants = [want(server.serve(f"/{n}", body), data=body) for n, body in enumerate(bodies)]
-    transport.download(store, [*wants, *wants])
-    assert all(store.path(item.digest).read_bytes() == body for item, body in zip(wants, bodies, strict=True))
+    packages = [package(server.serve(f"/{n}", body), data=body) for n, body in enumerate(bodies)]
+    transport.download(store, [*packages, *packages])
+    assert all(store.path(item.digest).read_bytes() == body for item, body in zip(packages, bodies, strict=True))
     asked = len(server.seen)
-    transport.download(store, wants)
+    transport.download(store, packages)
     assert asked == len(server.seen) == 19, "each was fetched once, and the empty one not at all"
     assert list((store.root / "downloads").iterdir()) == []
 
@@ -89,27 +89,27 @@ def test_several_downloads_run_at_the_same_time(server: Server, store: Store, tr
         server.answers[f"/{len(body)}"] = reply
         return server.url(f"/{len(body)}")
 
-    transport.download(store, [want(answer(body), data=body) for body in bodies])
+    transport.download(store, [package(answer(body), data=body) for body in bodies])
     assert not together.broken
 
 
 def test_truncated_downloads_continue_where_they_stopped(server: Server, store: Store, transport: Transport) -> None:
     server.answers["/x"] = lambda handler: handler.truncated(DATA, 110_000)
-    transport.download(store, [want(server.url("/x"))])
+    transport.download(store, [package(server.url("/x"))])
     assert held(store) == DATA
     assert [wanted for _, wanted in server.seen] == ["", "bytes=110000-", "bytes=220000-"]
 
 
 def test_a_later_process_continues_a_partial_file(server: Server, store: Store, transport: Transport) -> None:
     partial(store).write_bytes(DATA[:123_456])
-    transport.download(store, [want(server.serve("/x", DATA))])
+    transport.download(store, [package(server.serve("/x", DATA))])
     assert held(store) == DATA
     assert server.seen == [("/x", "bytes=123456-")]
 
 
 def test_a_complete_partial_file_needs_no_server(store: Store, transport: Transport) -> None:
     partial(store).write_bytes(DATA)
-    transport.download(store, [want("http://127.0.0.1:9/x")])
+    transport.download(store, [package("http://127.0.0.1:9/x")])
     assert held(store) == DATA
 
 
@@ -118,7 +118,7 @@ def test_a_wrong_partial_file_is_discarded_once(
     server: Server, store: Store, transport: Transport, wrong: bytes
 ) -> None:
     partial(store).write_bytes(wrong)
-    transport.download(store, [want(server.serve("/x", DATA))])
+    transport.download(store, [package(server.serve("/x", DATA))])
     assert held(store) == DATA
     assert server.seen[-1] == ("/x", "")
 
@@ -126,7 +126,7 @@ def test_a_wrong_partial_file_is_discarded_once(
 def test_a_server_may_ignore_range(server: Server, store: Store, transport: Transport) -> None:
     partial(store).write_bytes(DATA[:1000])
     server.answers["/x"] = lambda handler: handler.reply(200, DATA)
-    transport.download(store, [want(server.url("/x"))])
+    transport.download(store, [package(server.url("/x"))])
     assert held(store) == DATA
 
 
@@ -138,7 +138,7 @@ def test_a_server_may_answer_another_range(server: Server, store: Store, transpo
         handler.reply(206, DATA, span)
 
     server.answers["/x"] = liar
-    transport.download(store, [want(server.url("/x"))])
+    transport.download(store, [package(server.url("/x"))])
     assert held(store) == DATA
 
 
@@ -147,7 +147,7 @@ def test_errors_of_the_server_are_retried(server: Server, store: Store) -> None:
     reporter = Counter()
     with Transport(backoff=0.1, reporter=reporter) as transport:
         began = time.monotonic()
-        transport.download(store, [want(server.url("/x"))])
+        transport.download(store, [package(server.url("/x"))])
     assert time.monotonic() - began >= 0.3, "0.1 s and then 0.2 s"
     assert held(store) == DATA
     assert [line.rpartition("; ")[2] for line in reporter.lines] == ["asking again in 0.1 s", "asking again in 0.2 s"]
@@ -162,7 +162,7 @@ def test_retry_after_is_honoured(server: Server, store: Store, transport: Transp
 
     server.answers["/x"] = busy
     began = time.monotonic()
-    transport.download(store, [want(server.url("/x"))])
+    transport.download(store, [package(server.url("/x"))])
     assert time.monotonic() - began >= 1
     assert held(store) == DATA
 
@@ -170,12 +170,12 @@ def test_retry_after_is_honoured(server: Server, store: Store, transport: Transp
 def test_an_endless_retry_after_is_not_waited_for(server: Server, store: Store, transport: Transport) -> None:
     server.answers["/x"] = lambda handler: handler.reply(503, b"", {"Retry-After": "86400"})
     with pytest.raises(TransportError, match="come back in 86400 s"):
-        transport.download(store, [want(server.url("/x"))])
+        transport.download(store, [package(server.url("/x"))])
 
 
 def test_a_stalled_server_is_left_for_the_next(server: Server, store: Store, hasty: Transport) -> None:
     server.answers["/slow"] = lambda handler: handler.stalled(DATA, 5000)
-    hasty.download(store, [want(server.url("/slow"), server.serve("/x", DATA))])
+    hasty.download(store, [package(server.url("/slow"), server.serve("/x", DATA))])
     assert held(store) == DATA
     assert server.seen == [("/slow", ""), ("/x", "bytes=5000-")]
 
@@ -184,13 +184,13 @@ def test_a_dripping_server_is_stalled(server: Server, store: Store, hasty: Trans
     server.answers["/drip"] = lambda handler: handler.dripping(DATA)
     began = time.monotonic()
     with pytest.raises(TransportError, match=r"it stalled: [0-9]+ bytes in"):
-        hasty.download(store, [want(server.url("/drip"))])
+        hasty.download(store, [package(server.url("/drip"))])
     assert time.monotonic() - began < 60
 
 
 def test_wrong_bytes_send_us_to_the_next_server(server: Server, store: Store, transport: Transport) -> None:
     wrong = server.serve("/wrong", b"x" * len(DATA))
-    transport.download(store, [want(wrong, server.serve("/x", DATA))])
+    transport.download(store, [package(wrong, server.serve("/x", DATA))])
     assert held(store) == DATA
 
 
@@ -198,7 +198,7 @@ def test_wrong_bytes_everywhere_are_an_error_and_leave_nothing(
     server: Server, store: Store, transport: Transport
 ) -> None:
     with pytest.raises(TransportError, match=r"hello_1_all.deb cannot be fetched: .*it sent other bytes"):
-        transport.download(store, [want(server.serve("/wrong", b"x" * len(DATA)))])
+        transport.download(store, [package(server.serve("/wrong", b"x" * len(DATA)))])
     assert not store.has(DIGEST)
     assert partial(store).stat().st_size == 0
     assert len(server.seen) == 1, "wrong bytes do not get better"
@@ -213,14 +213,14 @@ def test_never_reads_more_than_was_promised(
 ) -> None:
     server.answers["/bomb"] = lambda handler: handler.endless(DATA, promised=1 << 40 if promise else None)
     with pytest.raises(TransportError, match="bytes instead of 300000"):
-        transport.download(store, [want(server.url("/bomb"))])
+        transport.download(store, [package(server.url("/bomb"))])
     assert partial(store).stat().st_size == 0
 
 
 def test_a_web_page_is_not_a_package(server: Server, store: Store, transport: Transport) -> None:
     page = b"<!DOCTYPE html><title>Please log in</title>"
     with pytest.raises(TransportError, match="it is a web page") as caught:
-        transport.download(store, [want(server.serve("/x", page))])
+        transport.download(store, [package(server.serve("/x", page))])
     assert "login page" in caught.value.hint
     with pytest.raises(TransportError, match="it is a web page"):
         transport.get(server.url("/x"))
@@ -228,7 +228,7 @@ def test_a_web_page_is_not_a_package(server: Server, store: Store, transport: Tr
 
 def test_missing_everywhere_gives_the_hint_of_the_caller(server: Server, store: Store, transport: Transport) -> None:
     with pytest.raises(TransportError, match=r"it is not there .HTTP status 404") as caught:
-        transport.download(store, [want(server.url("/a"), server.url("/b"), hint="run assemble lock")])
+        transport.download(store, [package(server.url("/a"), server.url("/b"), hint="run assemble lock")])
     assert caught.value.hint == "run assemble lock"
     assert len(caught.value.details) == 2
     assert len(server.seen) == 2, "each was asked once"
@@ -236,7 +236,7 @@ def test_missing_everywhere_gives_the_hint_of_the_caller(server: Server, store: 
 
 def test_no_address_at_all(store: Store, transport: Transport) -> None:
     with pytest.raises(TransportError, match="no server is known"):
-        transport.download(store, [want()])
+        transport.download(store, [package()])
 
 
 def test_unknown_names_and_refused_connections(server: Server, store: Store, transport: Transport) -> None:
@@ -249,7 +249,7 @@ def test_unknown_names_and_refused_connections(server: Server, store: Store, tra
         with pytest.raises(TransportError, match="no connection: Connection refused"):
             transport.get(dead)
         began = time.monotonic()
-        transport.download(store, [want(dead, server.serve("/x", DATA))])
+        transport.download(store, [package(dead, server.serve("/x", DATA))])
         with Transport(backoff=60) as patient:
             patient._unreachable.add(dead.removeprefix("http://").removesuffix("/x"))
             with pytest.raises(TransportError, match="no connection"):
@@ -273,17 +273,17 @@ def test_a_server_that_breaks_http_is_asked_again(server: Server, store: Store, 
             handler.wfile.write(b"not http at all\r\n\r\n")
 
     server.answers["/x"] = nonsense
-    transport.download(store, [want(server.url("/x"))])
+    transport.download(store, [package(server.url("/x"))])
     assert held(store) == DATA
 
 
 def test_offline_names_all_that_is_missing(server: Server, store: Store) -> None:
     store.add(DATA)
-    other = want(server.url("/y"), data=b"other")
+    other = package(server.url("/y"), data=b"other")
     with Transport(offline=True) as transport:
-        transport.download(store, [want(server.url("/x"))])
+        transport.download(store, [package(server.url("/x"))])
         with pytest.raises(OfflineError, match="1 of the files") as caught:
-            transport.download(store, [want(server.url("/x")), other])
+            transport.download(store, [package(server.url("/x")), other])
         with pytest.raises(OfflineError, match="InRelease must be fetched"):
             transport.get(server.url("/x"), name="InRelease")
     assert caught.value.details == (f"hello_1_all.deb (5 bytes, sha256 {other.digest})",)
@@ -302,7 +302,7 @@ def test_get_is_bounded_and_whole(server: Server, transport: Transport) -> None:
 
 def test_content_encodings_are_left_alone(server: Server, store: Store, transport: Transport) -> None:
     server.answers["/x"] = lambda handler: handler.reply(200, DATA, {"Content-Encoding": "gzip"})
-    transport.download(store, [want(server.url("/x"))])
+    transport.download(store, [package(server.url("/x"))])
     assert held(store) == DATA
 
 
@@ -311,7 +311,7 @@ def test_progress_counts_every_byte_once(server: Server, store: Store) -> None:
     server.answers["/cut"] = lambda handler: handler.truncated(DATA, 100_000)
     server.answers["/whole"] = lambda handler: handler.reply(200, DATA)
     with Transport(reporter=reporter, backoff=0.01) as transport:
-        transport.download(store, [want(server.url("/cut"), server.url("/whole"))])
+        transport.download(store, [package(server.url("/cut"), server.url("/whole"))])
     assert reporter.done == reporter.total == len(DATA)
 
 
@@ -323,28 +323,28 @@ def test_a_full_disk_is_said_to_be_full(server: Server, store: Store, transport:
     resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))
     try:
         with pytest.raises(StoreError, match="the store cannot be written: File too large"):
-            transport.download(store, [want(server.serve("/x", DATA))])
+            transport.download(store, [package(server.serve("/x", DATA))])
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-    transport.download(store, [want(server.serve("/x", DATA))])
+    transport.download(store, [package(server.serve("/x", DATA))])
     assert server.seen[-1] == ("/x", "bytes=100000-")
     assert held(store) == DATA
 
 
 def test_the_first_failure_ends_the_others(server: Server, store: Store) -> None:
     server.answers["/slow"] = lambda handler: handler.stalled(bytes(1000), 100)
-    wants = [want(server.url("/slow"), data=bytes([n]) * 1000) for n in range(3)]
+    packages = [package(server.url("/slow"), data=bytes([n]) * 1000) for n in range(3)]
     with Transport(stall_timeout=0.5, backoff=30) as transport:
         began = time.monotonic()
         with pytest.raises(TransportError, match="404"):
-            transport.download(store, [*wants, want(server.url("/gone"))])
+            transport.download(store, [*packages, package(server.url("/gone"))])
         assert time.monotonic() - began < 25
 
 
 def _fetch(root: Path, url: str, barrier: Barrier) -> None:
     barrier.wait()
     with Transport(reporter=SILENT) as transport:
-        transport.download(Store(root), [want(url)])
+        transport.download(Store(root), [package(url)])
 
 
 def test_two_processes_fetch_one_object_once(server: Server, store: Store) -> None:
@@ -372,15 +372,15 @@ def test_a_damaged_object_is_named_and_fetched_again_or_refused_offline(
     other = store.add(b"other")
     store.path(DIGEST).chmod(0o644)
     store.path(DIGEST).write_bytes(damaged)
-    wants = [want(server.serve("/x", DATA)), want(server.url("/y"), data=b"other")]
+    packages = [package(server.serve("/x", DATA)), package(server.url("/y"), data=b"other")]
     reporter, again = Recorder(), Store(store.root)
     with Transport(offline=True) as transport, pytest.raises(OfflineError, match=r"1 of .* damaged") as caught:
-        transport.download(again, wants)
+        transport.download(again, packages)
     (detail,) = caught.value.details
     assert detail.startswith("hello_1_all.deb (300000 bytes")
     assert detail.endswith(f"is damaged: {store.path(DIGEST)}")
     with Transport(reporter=reporter) as transport:
-        transport.download(again, wants)
+        transport.download(again, packages)
     assert reporter.warnings == [f"hello_1_all.deb is damaged in the store, and is fetched again: {store.path(DIGEST)}"]
     assert held(store) == DATA
     assert store.path(DIGEST).stat().st_mode & 0o777 == 0o444

@@ -6,7 +6,7 @@ import time
 import pytest
 import urllib3
 
-from assembler.store.watch import Session, Watch
+from assembler.store.watch import HttpSession, Watch
 from tests.http_server import Server
 
 
@@ -25,7 +25,7 @@ def test_only_what_is_waited_for_is_given_up() -> None:
 def test_what_has_arrived_is_not_read_after_giving_up(server: Server) -> None:
     """A server that sends faster than we read would never let us come to an end."""
     url = server.serve("/x", bytes(60_000))
-    with Session() as session, session.get(url, stream=True) as response:
+    with HttpSession() as session, session.get(url, stream=True) as response:
         assert response.raw.read1(10, decode_content=False)
         time.sleep(0.3)  # until all of it waits to be read
         session.abort()

@@ -17,7 +17,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from assembler.errors import AssembleError, Place
-from assembler.tree.compressed import CHUNK, CompressionError, Window, expand, expanded, plain
+from assembler.tree.compressed import CompressionError, Window, expand, expanded, plain
+from assembler.tree.content import CHUNK
 
 PACK: dict[str, Callable[[bytes], bytes]] = {
     ".xz": lambda data: lzma.compress(data, preset=0),

@@ -22,20 +22,21 @@ from assembler.configure.rules import model
 from assembler.configure.rules.effects import Effect, effects
 from assembler.configure.triggers import generic
 from assembler.errors import AssembleError, Place, Problems
-from assembler.programs.context import Machine
+from assembler.programs.context import ExecutionContext
 from assembler.recipe.document import parse as parse_toml
 from assembler.recipe.validation import explanations
 from assembler.shell.canonical import render
-from assembler.shell.grammar import parse
-from assembler.shell.residual import own_scope, script_scope
+from assembler.shell.grammar import parse_script
+from assembler.shell.residual import own_scope
 from assembler.shell.tokens import ParseError
+from assembler.shell.words import script_scope
 from assembler.toml.document import place, plain
 from assembler.toml.positions import Path as KeyPath
 
 MULTIARCH = {"amd64": "x86_64-linux-gnu", "arm64": "aarch64-linux-gnu"}
 """GNU triplets of Debian's architectures (dpkg-architecture(1))."""
 
-Function = Callable[[Machine], None]
+Function = Callable[[ExecutionContext], None]
 
 
 class RuleError(AssembleError):
@@ -124,7 +125,7 @@ def compile_commands(package: str, script: str, text: str, arch: str) -> Action:
     """The action of a rule's `do`. Raises RuleError when it is not understood."""
     scope = script_scope(package, script or "postinst", arch)
     try:
-        block = parse(text)
+        block = parse_script(text)
     except ParseError as error:
         hint = "it is shell, as in maintainer scripts"
         raise RuleError("is no list of commands", why=str(error), hint=hint) from error
@@ -178,12 +179,12 @@ def action_of(rule: Rule, package: str, arch: str) -> Action:
     function: Function | None = _functions()[values.function] if values.function else None
     declared: list[Effect] = list(effects(values))
 
-    def run(machine: Machine) -> int:
-        status = commands(machine)
+    def run(context: ExecutionContext) -> int:
+        status = commands(context)
         if function is not None:
-            function(machine)
+            function(context)
         for effect in declared:
-            effect(machine)
+            effect(context)
         return status
 
     return run

@@ -6,12 +6,12 @@ from assembler.configure.rules.model import Alternative, Directory, File, Group,
 from assembler.errors import AssembleError, Place
 from assembler.programs import adduser, alternatives, capabilities
 from assembler.programs.accounts import Accounts
-from assembler.programs.context import Machine
+from assembler.programs.context import ExecutionContext
 from assembler.programs.permissions import change_owner
 from assembler.programs.systemd import Systemctl
 from assembler.tree.staging import Inode, Kind
 
-Effect = Callable[[Machine], None]
+Effect = Callable[[ExecutionContext], None]
 
 
 class EffectError(AssembleError):
@@ -41,8 +41,8 @@ def effects(rule: Rule) -> Iterator[Effect]:
 def _group(group: Group) -> Effect:
     number = [] if group.gid is None else ["--gid", str(group.gid)]
 
-    def run(machine: Machine) -> None:
-        adduser.addgroup(machine.tree, ["--system", *number, group.name])
+    def run(context: ExecutionContext) -> None:
+        adduser.addgroup(context.tree, ["--system", *number, group.name])
 
     return run
 
@@ -54,9 +54,9 @@ def _user(user: User) -> Effect:
     if user.comment:
         arguments += ["--comment", user.comment]
 
-    def run(machine: Machine) -> None:
-        adduser.adduser(machine.tree, [*arguments, user.name])
-        table = Accounts(machine.tree)
+    def run(context: ExecutionContext) -> None:
+        adduser.adduser(context.tree, [*arguments, user.name])
+        table = Accounts(context.tree)
         for name in user.groups:
             table.add_member(name, user.name)
         table.save()
@@ -65,17 +65,17 @@ def _user(user: User) -> Effect:
 
 
 def _directory(directory: Directory) -> Effect:
-    def run(machine: Machine) -> None:
-        inode = machine.tree.mkdir(directory.path, parents=True)
+    def run(context: ExecutionContext) -> None:
+        inode = context.tree.mkdir(directory.path, parents=True)
         inode.mode = int(directory.mode, 8)
-        change_owner(machine.tree, inode, directory.owner, directory.group)
+        change_owner(context.tree, inode, directory.owner, directory.group)
 
     return run
 
 
 def _file(file: File) -> Effect:
-    def run(machine: Machine) -> None:
-        tree = machine.tree
+    def run(context: ExecutionContext) -> None:
+        tree = context.tree
         found = tree.get(file.path)
         if found is not None and found.kind is Kind.DIR:
             raise EffectError("a directory is in the way of a file", where=Place(path=file.path))
@@ -86,15 +86,15 @@ def _file(file: File) -> Effect:
 
 
 def _link(link: Link) -> Effect:
-    def run(machine: Machine) -> None:
-        machine.tree.symlink(link.target, link.path, parents=True)
+    def run(context: ExecutionContext) -> None:
+        context.tree.symlink(link.target, link.path, parents=True)
 
     return run
 
 
 def _mode(mode: Mode) -> Effect:
-    def run(machine: Machine) -> None:
-        tree = machine.tree
+    def run(context: ExecutionContext) -> None:
+        tree = context.tree
         if not tree.lexists(mode.path):
             hint = "does its package ship it, and does the recipe not exclude it?"
             raise EffectError("the image has no such file", where=Place(path=mode.path), hint=hint)
@@ -112,15 +112,15 @@ def _alternative(alternative: Alternative) -> Effect:
     names = (alternative.link, alternative.name, alternative.path, str(alternative.priority))
     slaves = [word for slave in alternative.slaves for word in ("--slave", slave.link, slave.name, slave.path)]
 
-    def run(machine: Machine) -> None:
-        alternatives.update_alternatives(machine.tree, ["--install", *names, *slaves])
+    def run(context: ExecutionContext) -> None:
+        alternatives.update_alternatives(context.tree, ["--install", *names, *slaves])
 
     return run
 
 
 def _units(units: Units) -> Effect:
-    def run(machine: Machine) -> None:
-        systemctl = Systemctl(machine.tree)
+    def run(context: ExecutionContext) -> None:
+        systemctl = Systemctl(context.tree)
         systemctl.enable(*units.enable)
         systemctl.disable(*units.disable)
         systemctl.mask(*units.mask)

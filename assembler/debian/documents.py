@@ -22,8 +22,8 @@ FAILURES = (ValueError, LookupError, TypeError, AttributeError, AssertionError, 
 """What python-debian may raise for what is none of its formats."""
 MOST_LINES = 20_000
 """Lines of a file. A certificate has up to a thousand."""
-LARGEST_COPYRIGHT, MOST_COPYRIGHT = 8 << 20, 200_000
-"""Bytes and lines of a copyright file; Debian's largest, of Chromium, has 5 MB."""
+LARGEST_COPYRIGHT, MOST_COPYRIGHT = 4 << 20, 100_000
+"""Bytes and lines of a copyright file; of those in a node's image, the largest is perl's, with 110 kB."""
 LARGEST_CHANGELOG = 512 << 10
 """Bytes of a changelog that are looked at, from its begin: the newest entries are the first."""
 LONGEST = 300

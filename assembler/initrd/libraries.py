@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from assembler.architecture import ARCHITECTURES
 from assembler.errors import Place
 from assembler.kernel.elf import ElfError, parse
 from assembler.tree.content import size_of
@@ -10,8 +11,8 @@ from assembler.tree.staging import Tree
 _MAX_SIZE = 256 << 20
 """Bytes that a program or library may have."""
 
-MULTIARCH = {62: "x86_64-linux-gnu", 183: "aarch64-linux-gnu"}
-"""Debian's multiarch triplet by e_machine (EM_X86_64, EM_AARCH64)."""
+MULTIARCH = {each.elf_machine: each.triplet for each in ARCHITECTURES.values()}
+"""Debian's multiarch triplet by e_machine."""
 
 
 def closure(tree: Tree, programs: Iterable[str]) -> tuple[str, ...]:

@@ -118,7 +118,7 @@ def index(
 
     `modules` are module files by path below ``/lib/modules/RELEASE``; `order`, `builtin` and `builtin_modinfo` are the
     contents of ``modules.order``, ``modules.builtin`` and ``modules.builtin.modinfo``. `jobs` threads unpack. Raises
-    ModuleError for a file that is no module, for modules that need each other in a circle, and for more than any kernel
+    ModuleError for a file that is no module, for modules that need each other in a cycle, and for more than any kernel
     has.
     """
     chosen = _choose(modules)
@@ -238,7 +238,7 @@ def _unpacked_name(path: str) -> str:
 
 
 def _link(modules: Sequence[_Module], symbols: Mapping[str, _Module]) -> None:
-    """Fill in `needs`, in the order in which kmod has them. Raises ModuleError for a circle."""
+    """Fill in `needs`, in the order in which kmod has them. Raises ModuleError for a cycle."""
     for module in modules:
         needs: dict[int, _Module] = {}
         for name in module.info.imports:
@@ -261,7 +261,7 @@ def _link(modules: Sequence[_Module], symbols: Mapping[str, _Module]) -> None:
                 roots.append(need)
     if rank < len(modules):
         names = sorted(module.name for module in modules if waiting[module.index])
-        raise ModuleError("modules need each other in a circle", why=", ".join(names[:10]))
+        raise ModuleError("modules need each other in a cycle", why=", ".join(names[:10]))
     for module in modules:
         module.needs.sort(key=lambda need: need.rank)
 

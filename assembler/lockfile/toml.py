@@ -13,6 +13,7 @@ from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
 
+from assembler.addresses import HINT, login_in
 from assembler.errors import Place, Problems
 from assembler.lockfile import former
 from assembler.lockfile.errors import RESTORE, LockError
@@ -37,7 +38,6 @@ from assembler.lockfile.model import (
 from assembler.lockfile.table import Table
 from assembler.lockfile.values import ARCHITECTURE, EPOCH_END, NAME, PATH, SHA256, VERSION
 from assembler.reading import MissingError, OutsideError, Reach, UnreadableError, read
-from assembler.recipe.addresses import HINT, login_in
 from assembler.toml.document import Document
 from assembler.toml.document import read as read_toml
 from assembler.toml.writing import pair as _pair

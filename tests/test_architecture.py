@@ -21,7 +21,7 @@ from assembler.architecture import (
     of_machine,
 )
 from assembler.errors import Problems
-from assembler.initrd.elf import MULTIARCH
+from assembler.initrd.libraries import MULTIARCH
 from assembler.recipe.load import load
 from assembler.recipe.model import Kernel, Recipe
 

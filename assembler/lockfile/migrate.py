@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
-from assembler import tomltext
 from assembler.lockfile import former
 from assembler.lockfile.model import Lock
 from assembler.lockfile.toml import MOST_VALUES, parse_lock
+from assembler.toml import bounds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,7 +22,7 @@ class Migrated:
 def migrate(text: str, file: str) -> Migrated:
     """The lock that `text` stands for; errors as of :func:`parse_lock`, to which `file` names it."""
     lock = parse_lock(text, file)
-    data = tomltext.loads(text, most=MOST_VALUES)
+    data = bounds.loads(text, most=MOST_VALUES)
     schema = data["schema"]
     assert isinstance(schema, int)
     return Migrated(lock=lock, schema=schema, left_out=tuple(former.left_out(data)) if schema in former.READ else ())

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from assembler.recipe.addresses import logins
-from assembler.recipe.positions import Path as KeyPath
 from assembler.releases import DEFAULT
+from assembler.toml.positions import Path as KeyPath
 
 Problem = tuple[KeyPath, str, str]
 """Key path, cause, hint."""

@@ -89,6 +89,15 @@ _ELSEWHERE = frozenset(["rootfs.packages", "rootfs.recommends", "rootfs.rules", 
 secrets."""
 
 
+def _of_tree(recipe: RootfsRecipe) -> RootfsRecipe:
+    """The table without what is in the lock, and with the password as it is in the image.
+
+    Its salt comes from the whole table, so it is hashed before anything is taken out.
+    """
+    hashed = settings.hashed_password(recipe)
+    return recipe.model_copy(update={"root_password": hashed, "packages": [], "recommends": False})
+
+
 def recipe_inputs(recipe: RootfsRecipe) -> dict[str, str]:
     """The keys of the recipe's table as inputs of its tree, but for what is in `recipe_secrets`."""
     files = [
@@ -142,8 +151,7 @@ def layer(context: BuildContext) -> TreeLayer:
     """The recipe's root file system."""
     recipe, files = context.recipe.rootfs, context.files("rootfs")
     declared = _Composed(
-        # What it asks for is in the lock.
-        recipe=recipe.model_copy(update={"packages": [], "recommends": False}),
+        recipe=_of_tree(recipe),
         files={key: data for key, data in files.items() if key not in recipe.private_sources},
         private={key: data for key, data in files.items() if key in recipe.private_sources},
         packages=context.lock.role("rootfs"),

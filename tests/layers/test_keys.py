@@ -4,6 +4,7 @@ A step that uses what it does not declare would make other bytes under the same 
 not use would be made again for nothing. What is not in the table, a new key of the recipe, fails.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
@@ -395,6 +396,27 @@ def test_a_kernel_that_is_compiled(tmp_path: Path) -> None:
     files = project.loaded.files
     fragment = {"kernel.fragments[0]": NamedFile(path=Path("a.config"), data=b"CONFIG_NET=n\n")}
     assert _decided(before, project.steps(files={**files, **fragment})) == {KERNEL, ISO}
+
+
+def test_a_password_in_clear_has_its_salt_from_the_whole_table(tmp_path: Path) -> None:
+    """So all of that decides the root file system, as a secret; nothing else of the recipe does."""
+    clear = re.sub(r'root_password = "[^"]*"', 'root_password = "clear"', RECIPE)
+    (tmp_path / "a").mkdir()
+    project = project_in(tmp_path / "a", clear)
+    recipe, before = project.loaded.recipe, project.steps()
+    for leaf, expected in {
+        "rootfs.packages": {TREE, ISO},
+        "rootfs.recommends": {TREE, ISO},
+        "rootfs.rules": {TREE},
+        "livecd.cmdline": {ISO},
+        "kernel.base": {ISO},
+    }.items():
+        changed = _with(recipe, leaf, DECIDES[leaf][0])
+        after = project.steps(recipe=changed)
+        assert _decided(before, after) == expected, leaf
+        (tmp_path / leaf).mkdir()
+        made = _made(project_in(tmp_path / leaf, clear).steps(recipe=changed)[TREE], tmp_path / leaf / "after")
+        assert (made == _made(before[TREE], tmp_path / leaf / "before")) == (TREE not in expected), leaf
 
 
 MADE = (KERNEL, TREE, "rootfs.tar.zst", K8S, "kubernetes.tar.zst", SBOM, INITRD, SEED)

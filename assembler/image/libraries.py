@@ -1,7 +1,8 @@
-"""The libraries that write bytes of outputs: another version of one may write others.
+"""The libraries that decide bytes of outputs: another version of one may write others.
 
-Those that only read are not among them, nor the tools of the lock, which are pinned by their digests. Of Python itself
-nothing is: its zlib, lzma and bz2 only decompress here, and archives for others are compressed by the lock's pigz.
+Those that only read are not among them, but for the one that finds the licences for the SBOMs; nor are the tools of the
+lock, which are pinned by their digests. Of Python itself nothing is: its zlib, lzma and bz2 only decompress here, and
+archives for others are compressed by the lock's pigz.
 """
 
 from collections.abc import Iterable, Mapping
@@ -16,8 +17,8 @@ ISO = ("pycdlib",)
 """What lays out ISO 9660."""
 PURL = ("packageurl-python",)
 """What writes the names of components in provenance and SBOMs."""
-SBOM = (*PURL, "cyclonedx-python-lib", "license-expression", "py-serializable", "spdx-tools")
-"""What writes SBOMs."""
+SBOM = (*PURL, "cyclonedx-python-lib", "license-expression", "py-serializable", "python-debian", "spdx-tools")
+"""What writes SBOMs, and what reads the licences in them out of copyright files."""
 LIBRARIES = tuple(sorted((*ZSTD, *ISO, *SBOM)))
 
 

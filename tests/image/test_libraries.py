@@ -18,6 +18,8 @@ OTHERS = frozenset({"click", "lz4", "pydantic", "PySquashfsImage", "pysequoia", 
 """What is imported and writes nothing: it reads, checks, fetches or shows."""
 WRITERS: Mapping[str, set[str]] = {
     "cyclonedx": {"image/sbom.py"},
+    # It reads, and what it finds are the licences of the SBOMs.
+    "debian": {"debian/documents.py"},
     "license_expression": {"image/sbom.py"},
     "packageurl": {"image/sbom.py"},
     "pycdlib": {"formats/iso.py"},

@@ -134,6 +134,7 @@ WRITTEN_BY = {
     "cyclonedx-python-lib": SBOM,
     "license-expression": SBOM,
     "py-serializable": SBOM,
+    "python-debian": SBOM,
     "spdx-tools": SBOM,
 }
 """Beside the ISO, whose provenance names them all."""

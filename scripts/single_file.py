@@ -83,7 +83,7 @@ def pack(architecture: str, pythons: Sequence[str], work: Path) -> Path:
             "--python-shebang",
             "/usr/bin/env -S python3 -I",
         ),
-        *("--interpreter-constraint", "CPython>=3.11,<3.15", "--disable-cache", "--output-file", str(made)),
+        *("--disable-cache", "--output-file", str(made)),
         cwd=work,
     )
     return made

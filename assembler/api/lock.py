@@ -4,7 +4,8 @@ import dataclasses
 from collections.abc import Collection
 from pathlib import Path
 
-from assembler.api.tools import lock_build_tools, supply_of, tool_source
+from assembler.api.tools import host, lock_build_tools, supply_of, tool_source
+from assembler.architecture import named
 from assembler.cli.session import Session
 from assembler.debian import mirrors
 from assembler.debian.mirrors import Mirrors
@@ -156,7 +157,7 @@ def _toolchain(current: Session, recipe: Recipe) -> tuple[LockedTool, ...]:
     """What this machine would compile the recipe's kernel with."""
     if recipe.kernel.source != "vanilla":
         return ()
-    return toolchain.find(recipe.arch, current.settings.architecture, current.settings.search).tools
+    return toolchain.find(named(recipe.arch), host(current), current.settings.search).tools
 
 
 def _tell(current: Session, lock: Lock) -> None:

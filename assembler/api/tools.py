@@ -3,6 +3,7 @@
 from collections.abc import Collection
 from datetime import UTC, datetime
 
+from assembler.architecture import ARCHITECTURES, Architecture
 from assembler.cli.configuration import read_tool_source
 from assembler.cli.session import Session
 from assembler.debian.mirrors import Mirrors
@@ -12,11 +13,10 @@ from assembler.store.objects import Store
 from assembler.store.transport import Transport
 from assembler.tools.locking import lock_tools
 from assembler.tools.ready import open_pinned, open_tools
-from assembler.tools.source import BUILD, EMULATOR, ToolSource
+from assembler.tools.source import BUILD, ToolSource
 from assembler.tools.supply import Supply
 from assembler.tools.toolbox import Toolbox
 from assembler.tools.trust import outdated
-from assembler.vm.qemu import Architecture
 
 
 def tool_source(current: Session) -> ToolSource:
@@ -31,6 +31,15 @@ def supply_of(current: Session, *, store: Store, transport: Transport, chosen: M
     return Supply(transport=transport, store=store, mirrors=chosen, now=now, reporter=current.reporter)
 
 
+def host(current: Session) -> Architecture:
+    """What this machine is. Raises AssembleError when tools cannot run on it."""
+    found = ARCHITECTURES.get(current.settings.architecture)
+    if found is None:
+        machines = " or ".join(each.machine for each in ARCHITECTURES.values())
+        raise AssembleError("no tools run on this machine's architecture", hint=f"use a machine of {machines}")
+    return found
+
+
 def lock_build_tools(
     current: Session,
     supply: Supply,
@@ -42,9 +51,7 @@ def lock_build_tools(
 
     `upgrade`: names of packages or source packages; None for all.
     """
-    architecture = current.settings.architecture
-    if not architecture:
-        raise AssembleError("no tools run on this machine's architecture", hint="use an x86_64 or aarch64 machine")
+    architecture = host(current).name
     source = tool_source(current)
     if previous and upgrade is not None and _serves(previous, architecture, source):
         names = {name for package in previous.packages for name in (package.name, package.source)}
@@ -70,4 +77,4 @@ def open_build_tools(current: Session, tools: LockedToolbox, supply: Supply) -> 
 
 def open_emulator(current: Session, architecture: Architecture, supply: Supply) -> Toolbox:
     """QEMU for machines of `architecture`, with its firmware."""
-    return open_pinned(EMULATOR[architecture], current.settings.architecture, tool_source(current), supply)
+    return open_pinned(architecture.emulation.packages, current.settings.architecture, tool_source(current), supply)

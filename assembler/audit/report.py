@@ -271,7 +271,7 @@ def _value(name: str, raw: str) -> str:
 
 def _maps(found: Comparison, packages: Part, old: Sequence[Item] | None, new: Sequence[Item]) -> Iterator[str]:
     compared = old is not None
-    yield "<h2>What takes the room in B</h2>"
+    yield "<h2>What takes the space in B</h2>"
     yield "<p>Rectangles, and names below, lead to what is inside. Sizes are those of files, before compression.</p>"
     if compared and found:
         yield '<p class="legend note"><span>as in A</span><span class="is-other">'

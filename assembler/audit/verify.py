@@ -16,6 +16,7 @@ from assembler.audit import listing
 from assembler.audit.image import INITRD, SQUASHFS, Image
 from assembler.audit.listing import shortened
 from assembler.audit.packages import installed
+from assembler.boot.loaders import unlisted
 from assembler.debian.dpkg_database import ADMINDIR
 from assembler.errors import AssembleError
 from assembler.formats import seal
@@ -100,7 +101,7 @@ def verify(path: Path, lock: Lock | None = None, *, reporter: Reporter = SILENT)
     """
     image = Image(path)
     found = _Found()
-    with reporter.step("seal"):
+    with reporter.step("checksums"):
         found.add(sealed(image))
     if found.first:
         # What is damaged is known; to look into it would only tell the same once more.
@@ -149,7 +150,7 @@ def sealed(image: Image) -> Iterator[Finding]:
 
 
 def _broken(area: Area) -> Finding:
-    return Finding(area.name, "it is not what was sealed", area.offset, area.size)
+    return Finding(area.name, "its checksum is wrong", area.offset, area.size)
 
 
 def _listed(image: Image, broken: list[Area]) -> Mapping[str, listing.Entry]:
@@ -181,7 +182,7 @@ def _blamed(image: Image, broken: list[Area], listed: Mapping[str, listing.Entry
                 done += 1
         yield from map(_broken, broken[done:])
     except SquashfsError as error:
-        what = f"it is not what was sealed, and cannot be read: {error.why}"
+        what = f"its checksum is wrong, and it cannot be read: {error.why}"
         yield from (Finding(SQUASHFS, what, area.offset, area.size) for area in broken[done:])
 
 
@@ -189,7 +190,10 @@ def _blamed_in(squashfs: Squashfs, start: int, area: Area, same: Callable[[str],
     first, last = area.offset - start, area.end - start
     found = [
         Finding(
-            f"{SQUASHFS}!{owner}", f"its bytes from {at} on are not what was sealed", start + extent.offset, extent.size
+            f"{SQUASHFS}!{owner}",
+            f"its bytes from {at} on are not those that its checksum is of",
+            start + extent.offset,
+            extent.size,
         )
         for extent in squashfs.extents
         if extent.offset < last and extent.offset + extent.size > first
@@ -206,7 +210,7 @@ def _tables(squashfs: Squashfs, start: int, first: int, last: int) -> Iterator[F
         begins, ends = start + max(begin, first), start + min(end, last)
         if begins < ends:
             label = "superblock and data" if name == "superblock" else name
-            yield Finding(f"{SQUASHFS}![{label}]", "it is not what was sealed", begins, ends - begins)
+            yield Finding(f"{SQUASHFS}![{label}]", "its checksum is wrong", begins, ends - begins)
 
 
 def _same(squashfs: Squashfs, listed: Mapping[str, listing.Entry], path: str) -> bool:
@@ -254,7 +258,7 @@ def _files(image: Image) -> Iterator[Finding]:
     """Every file on the ISO against its list, and nothing more."""
     listed = {**image.index["files"], contents.INDEX: None}
     # The boot loader's images are written by the ISO writer itself, which the seal speaks for.
-    own = {"/boot/grub/eltorito.img", "/boot/grub/efi.img", "/boot/grub/boot.cat"}
+    own = unlisted()
     for path in sorted(listed.keys() | image.files.keys()):
         if path not in image.files:
             yield Finding(path, "it is missing")

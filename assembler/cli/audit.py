@@ -5,11 +5,12 @@ from typing import Any
 
 import click
 
+from assembler.cli.completion import recipes
 from assembler.cli.session import network_options, options, recipe_options, session
 
 
 @click.command(short_help="Build a recipe twice, in other surroundings, and compare.")
-@click.argument("recipe", type=click.Path(path_type=Path), metavar="RECIPE.toml")
+@click.argument("recipe", type=click.Path(path_type=Path), metavar="RECIPE.toml", shell_complete=recipes)
 @click.option(
     "--out",
     type=click.Path(file_okay=False, path_type=Path),

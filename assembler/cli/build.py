@@ -5,11 +5,12 @@ from typing import Any
 
 import click
 
+from assembler.cli.completion import layers, recipes
 from assembler.cli.session import network_options, options, recipe_options, session
 
 
 @click.command(short_help="Build RECIPE.toml; the same as assemble RECIPE.toml.")
-@click.argument("recipe", metavar="RECIPE.toml")
+@click.argument("recipe", metavar="RECIPE.toml", shell_complete=recipes)
 @click.option(
     "--out",
     type=click.Path(file_okay=False, path_type=Path),
@@ -20,9 +21,19 @@ from assembler.cli.session import network_options, options, recipe_options, sess
 )
 @recipe_options
 @click.option(
-    "--only", multiple=True, metavar="LAYER", help="Bring this layer's files up to date, no others. May be repeated."
+    "--only",
+    multiple=True,
+    metavar="LAYER",
+    shell_complete=layers,
+    help="Bring this layer's files up to date, no others. May be repeated.",
 )
-@click.option("--skip", multiple=True, metavar="LAYER", help="Leave this layer's files alone. May be repeated.")
+@click.option(
+    "--skip",
+    multiple=True,
+    metavar="LAYER",
+    shell_complete=layers,
+    help="Leave this layer's files alone. May be repeated.",
+)
 @click.option("--explain", is_flag=True, help="Say what would be made anew and why; make nothing.")
 @click.option(
     "--locked", is_flag=True, help="Fail rather than make a lock, or make something other than it has recorded."

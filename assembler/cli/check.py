@@ -5,11 +5,12 @@ from typing import Any
 
 import click
 
+from assembler.cli.completion import recipes
 from assembler.cli.session import network_options, options, recipe_options, session
 
 
 @click.command(short_help="Tell how every package's scripts are taken care of.")
-@click.argument("recipe", type=click.Path(path_type=Path), metavar="RECIPE.toml")
+@click.argument("recipe", type=click.Path(path_type=Path), metavar="RECIPE.toml", shell_complete=recipes)
 @recipe_options
 @click.option("--locked", is_flag=True, help="Fail rather than make a lock that is missing.")
 @network_options

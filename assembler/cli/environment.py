@@ -6,11 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from assembler.architecture import of_machine
 from assembler.errors import AssembleError
 from assembler.store.objects import PATIENCE
 
-_ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
-"""Debian's architecture by the kernel's name (uname -m)."""
 _DIGITS = 10
 _SHOWN = 40
 
@@ -55,6 +54,7 @@ def read(store: Path | None = None, environ: Mapping[str, str] | None = None) ->
     Raises AssembleError when there is no home directory to keep the store in, or a number is none.
     """
     values = os.environ if environ is None else environ
+    host = of_machine(platform.machine())
     return Settings(
         # Tools run in other directories, and must find what they are given.
         store=(store or _store(values)).absolute(),
@@ -65,7 +65,7 @@ def read(store: Path | None = None, environ: Mapping[str, str] | None = None) ->
         mirror=values.get("ASSEMBLE_MIRROR", ""),
         snapshots=tuple(values.get("ASSEMBLE_SNAPSHOT", "").split()),
         jobs=len(os.sched_getaffinity(0)),
-        architecture=_ARCHITECTURES.get(platform.machine(), ""),
+        architecture=host.name if host else "",
         search=_absolute(values.get("PATH", os.defpath)),
         color=color(values),
         dumb=values.get("TERM", "dumb") == "dumb",

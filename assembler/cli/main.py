@@ -13,16 +13,19 @@ from types import FrameType
 from typing import Any, NoReturn
 
 import click
+from click.shell_completion import CompletionItem
 
 from assembler import __version__
 from assembler.cli import environment, rendering
 from assembler.cli.audit import audit
 from assembler.cli.build import build
 from assembler.cli.check import check
+from assembler.cli.completion import completion, main_form
 from assembler.cli.diff import diff
 from assembler.cli.init import init
 from assembler.cli.licences import show
 from assembler.cli.lock import lock
+from assembler.cli.manual import manual
 from assembler.cli.rebuild import rebuild
 from assembler.cli.run import run
 from assembler.cli.sbom import sbom
@@ -43,6 +46,13 @@ class Assemble(click.Group):
         if args and args[0] not in self.commands and args[0] not in own:
             args = ["build", *args]
         return super().parse_args(ctx, args)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Commands, and what the main form begins with."""
+        found = {
+            item.value: item for item in (*super().shell_complete(ctx, incomplete), *main_form(self, ctx, incomplete))
+        }
+        return list(found.values())
 
     def format_usage(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Both forms."""
@@ -82,7 +92,7 @@ def cli() -> None:
     """
 
 
-for _command in (init, build, run, lock, check, schema, verify, diff, rebuild, audit, sbom):
+for _command in (init, build, run, lock, check, schema, verify, diff, rebuild, audit, sbom, completion, manual):
     cli.add_command(_command)
 
 

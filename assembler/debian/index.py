@@ -179,7 +179,7 @@ def check(candidate: Candidate) -> None:
 
 def _odd(candidate: Candidate, why: str) -> AssembleError:
     return AssembleError(
-        "the archive offers a package with values that are none",
+        "the archive has a package with values that are not valid",
         where=Place(file=candidate.archive, package=ascii(candidate.name[:80])[1:-1]),
         why=why,
         hint="do not take it from there, and tell whoever keeps the archive",

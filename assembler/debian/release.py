@@ -332,7 +332,7 @@ def read_index(store: Store, release: Release, index: LockedIndex) -> bytes:
     limit = LARGEST_INDEX if promised is None else promised
     data = store.get(index.sha256, what=index.path).read_bytes()
     if hashlib.sha256(data).hexdigest() != index.sha256:  # by somebody who can write to the store
-        raise ReleaseError(f"{index.path} is damaged", hint="build again: it is fetched anew")
+        raise ReleaseError(f"{index.path} is damaged", hint="build again, and it is fetched again")
     try:
         text = _DECOMPRESS[index.path.removeprefix(stem)](data, limit)
     except (lzma.LZMAError, zlib.error) as error:

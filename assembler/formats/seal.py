@@ -23,7 +23,7 @@ from assembler.errors import AssembleError, Place
 BLOCK = 2048
 PIECE = 1 << 20
 """Bytes of the largest area."""
-SEAL = "the seal itself"
+SEAL = "the checksum manifest"
 _MAGIC = b"assembler seal 1\n"
 _HALF = 8
 LARGEST = 16 << 20
@@ -146,7 +146,7 @@ def read(stream: BinaryIO, *, file: str) -> Seal:
         except SealError as error:
             damaged = damaged or error
     raise damaged or SealError(
-        "this image has no seal",
+        "this image has no checksum manifest",
         where=Place(file=file),
         why="it was not made by the assembler, or by an older version of it",
     )
@@ -187,7 +187,7 @@ def _likely(start: bytes) -> bool:
 
 def _read_at(stream: BinaryIO, offset: int, size: int, file: str) -> Seal:
     def damaged(why: str) -> SealError:
-        return SealError("the seal is damaged", where=Place(file=file, path=f"[{SEAL}]"), why=why)
+        return SealError("the checksum manifest is damaged", where=Place(file=file, path=f"[{SEAL}]"), why=why)
 
     stream.seek(offset)
     raw = stream.read(min(LARGEST, size - offset))
@@ -200,7 +200,7 @@ def _read_at(stream: BinaryIO, offset: int, size: int, file: str) -> Seal:
     for line in raw[len(_MAGIC) : last].splitlines():
         found = _LINE.fullmatch(line)
         if not found:
-            raise damaged("it has a line that is none")
+            raise damaged("it has a line that is not valid")
         if not 0 < int(found[2]) <= PIECE:
             raise damaged(f"it has an area of none or of more than {PIECE} bytes")
         areas.append((Area(int(found[1]), int(found[2]), _unescaped(found[4])), found[3].decode()))

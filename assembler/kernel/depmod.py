@@ -108,7 +108,7 @@ def index(
 
     `modules` are module files by path below ``/lib/modules/RELEASE``; `order`, `builtin` and `builtin_modinfo` are the
     contents of ``modules.order``, ``modules.builtin`` and ``modules.builtin.modinfo``. `jobs` threads unpack. Raises
-    ModuleError for a file that is no module, or modules that need each other in a circle.
+    ModuleError for a file that is no module, or modules that need each other in a cycle.
     """
     chosen = _choose(modules)
     ranks = {line.strip(): rank for rank, line in enumerate(order.splitlines())}
@@ -247,7 +247,7 @@ def _link(modules: Sequence[_Module], symbols: Mapping[str, _Module]) -> None:
                 roots.append(need)
     if rank < len(modules):
         names = sorted(module.name for module in modules if waiting[module.index])
-        raise ModuleError("modules need each other in a circle", why=", ".join(names[:10]))
+        raise ModuleError("modules need each other in a cycle", why=", ".join(names[:10]))
     for module in modules:
         module.needs.sort(key=lambda need: need.rank)
 

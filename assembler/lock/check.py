@@ -41,7 +41,7 @@ def require(lock: Lock, recipe: Recipe, recipe_digest: str, *, build_architectur
             "the recipe has changed since it was locked",
             where=Place(file=str(path), key="recipe_sha256"),
             why=f"the recipe's digest is {recipe_digest}, the lock is for {lock.recipe_sha256}",
-            hint="run `assemble lock` to lock it anew",
+            hint="run `assemble lock` to lock it again",
         )
     if lock.build_architecture != build_architecture:
         raise LockError(

@@ -84,7 +84,7 @@ def lock_files(
         _compare(locked, previous, file.key)
         if locked.learned == "first-use":
             reporter.warn(
-                f"nobody vouches for {printable(file.url)}: its SHA-256 {locked.sha256} is trusted on first use"
+                f"{printable(file.url)} has no published checksum: its SHA-256 {locked.sha256} is trusted on first use"
             )
         files.append(locked)
     return tuple(sorted(files, key=lambda file: file.name))

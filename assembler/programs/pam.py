@@ -174,7 +174,7 @@ def _check_unchanged(tree: Tree, before: set[str]) -> None:
         expected = _config(tree.read_text(template), _blocks(profiles, profiles, kind), kind, Place(path=template))
         if before - {"null"} <= set(profiles) and tree.read_text(path) != expected:
             raise PamError(
-                "the file is not as pam-auth-update left it", where=Place(path=path), hint="--force writes it anew"
+                "the file is not as pam-auth-update left it", where=Place(path=path), hint="--force writes it again"
             )
 
 

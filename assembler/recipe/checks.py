@@ -7,6 +7,7 @@ the business of the types and passes over here.
 from collections.abc import Iterator
 from typing import Any
 
+from assembler.debian.releases import DEFAULT
 from assembler.recipe.addresses import logins
 from assembler.recipe.positions import Path as KeyPath
 
@@ -132,7 +133,7 @@ def _kubernetes(table: dict[str, Any]) -> Iterator[Problem]:
         if source != "upstream":
             for key in ("version", "url", "sha256"):
                 if part.get(key):
-                    yield ("kubernetes", name, key), f"has no say with source = '{source}'", "remove one of the two"
+                    yield ("kubernetes", name, key), f"is ignored with source = '{source}'", "remove one of the two"
 
 
 def _kernel(kernel: dict[str, Any]) -> Iterator[Problem]:
@@ -159,7 +160,7 @@ def _kernel(kernel: dict[str, Any]) -> Iterator[Problem]:
         yield (
             where,
             "a kernel is not compiled from a package of binaries",
-            "name a linux-source-* package, or a url",
+            f"name a linux-source-* package, or a url; {DEFAULT.name} has {DEFAULT.kernel_source}",
         )
     for index, name in enumerate(kernel["fragments"] if isinstance(kernel.get("fragments"), list) else []):
         if name == "":

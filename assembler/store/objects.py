@@ -305,7 +305,7 @@ class Store:
             if self.has_derived(kind, key):
                 if sound(final):
                     return final
-                self._reporter.warn(f"a result in the store is damaged, and is made anew: {final}")
+                self._reporter.warn(f"a result in the store is damaged, and is made again: {final}")
                 with self.temporary() as path, self.writing():
                     final.rename(path)
             with self.temporary() as path:

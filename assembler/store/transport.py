@@ -358,7 +358,7 @@ class Transport:
                         authenticator = login = None
                     elif login is not None and self._routes.login(asked) != self._routes.login(before):
                         login = None
-            raise Failure("it redirects in circles", final=True)
+            raise Failure("it redirects in a cycle", final=True)
 
     def _reached(self, url: str, zone: Zone) -> Zone:
         """Remember that the server of `url` was seen in `zone`; returns the least that was seen."""

@@ -70,7 +70,7 @@ def prove(tools: LockedToolbox, source: ToolSource, supply: Supply) -> ProvedToo
                 f"nobody who is trusted has signed {left[0].name} {left[0].version}, which would run on this machine",
                 why=f"nor {len(left) - 1} more of the lock's tools" if left[1:] else "",
                 details=tried,
-                hint=f"run `assemble lock --upgrade-package {BUILD[0]}`, which takes all tools anew; if the lock is "
+                hint=f"run `assemble lock --upgrade-package {BUILD[0]}`, which takes all tools again; if the lock is "
                 "from somebody else, do not trust it",
             )
         path.write_text(json.dumps({"packages": len(tools.packages), "followed": f"{supply.now:%Y-%m-%dT%H:%M:%SZ}"}))

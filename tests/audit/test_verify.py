@@ -117,4 +117,4 @@ def test_what_is_no_image(tmp_path: Path) -> None:
     for data in (b"", b"x" * 100_000):
         path.write_bytes(data)
         (found,) = verify(path).findings
-        assert "no seal" in found.what
+        assert "no checksum manifest" in found.what

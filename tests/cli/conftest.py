@@ -1,4 +1,4 @@
-"""A mirror that lies, for the tests of what it can do, and of locks that nobody made."""
+"""A mirror that lies, for the tests of what it can do, and of locks that nobody made; and the tools."""
 
 from pathlib import Path
 
@@ -7,6 +7,9 @@ import pytest
 from assembler.cli.main import call
 from tests.cli.mirrors import BUILD, LOCK, OUT, Build, Liar, archive, serve, surroundings, tree, write_recipe
 from tests.http_server import Server, running
+from tests.toolboxes import toolbox
+
+__all__ = ["honest", "liar", "toolbox"]
 
 
 @pytest.fixture(scope="session")

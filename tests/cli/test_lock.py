@@ -105,7 +105,7 @@ def test_tools_that_nobody_has_signed_are_taken_anew(recipe: Recipe, capsys: pyt
     assert call(["lock", "r.toml", "--prove"]) == 1
     said = capsys.readouterr().err
     assert "which would run on this machine" in said
-    found = re.search("`assemble lock (.*?)`, which takes all tools anew", said)
+    found = re.search("`assemble lock (.*?)`, which takes all tools again", said)
     assert found
     assert call(["lock", "r.toml", *found[1].split()]) == 0
     assert read_lock(LOCK) == lock

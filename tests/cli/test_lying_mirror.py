@@ -143,8 +143,8 @@ QUICK = [
     Lie("page", lambda handler, _: handler.reply(200, PAGE), "it is a web page\n"),
     Lie("gone", lambda handler, _: handler.reply(404, PAGE), "it is not there .HTTP status 404"),
     Lie("broken", lambda handler, _: handler.reply(500, PAGE), "HTTP status 500"),
-    Lie("circle", lambda handler, _: handler.reply(302, b"", {"Location": handler.path}), "it redirects in circles"),
-    Lie("detour", endless_detour, "it redirects in circles"),
+    Lie("circle", lambda handler, _: handler.reply(302, b"", {"Location": handler.path}), "it redirects in a cycle"),
+    Lie("detour", endless_detour, "it redirects in a cycle"),
     Lie(
         "local",
         lambda handler, _: handler.reply(302, b"", {"Location": "file:///etc/passwd"}),

@@ -201,7 +201,7 @@ def test_values_that_a_lock_may_have() -> None:
     ],
 )  # fmt: skip
 def test_values_that_no_lock_has(odd: dict[str, Any]) -> None:
-    with pytest.raises(AssembleError, match="values that are none") as caught:
+    with pytest.raises(AssembleError, match="values that are not valid") as caught:
         check(replace(GOOD, **odd))
     assert str(caught.value).isprintable()
 

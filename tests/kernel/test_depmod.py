@@ -126,7 +126,7 @@ def test_sections_without_number_take_no_memory() -> None:
 
 def test_circles_are_errors() -> None:
     circle = {"a.ko": module([], ["a_sym"], ["b_sym"]), "b.ko": module([], ["b_sym"], ["a_sym"])}
-    with pytest.raises(ModuleError, match="circle"):
+    with pytest.raises(ModuleError, match="cycle"):
         index(circle)
 
 

@@ -5,6 +5,7 @@ import re
 import sys
 import tomllib
 from collections.abc import Iterator
+from functools import cache
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
@@ -36,23 +37,31 @@ def modules(tree: ast.Module) -> Iterator[str]:
             yield node.module.partition(".")[0]
 
 
+distributions = cache(packages_distributions)
+
+
 def imported(*paths: Path) -> set[str]:
     """The distributions that the Python files at and below `paths` import."""
-    known = packages_distributions()
+    known = distributions()
     found: set[str] = set()
     for path in paths:
         files = [path] if path.is_file() else sorted(path.rglob("*.py"))
         for file in files:
             for name in modules(ast.parse(file.read_text("utf-8"))):
-                if name not in sys.stdlib_module_names and name not in {"assembler", "tests"}:
+                if name not in sys.stdlib_module_names and name not in {"assembler", "scripts", "tests"}:
                     assert name in known, f"{file}: nothing that is installed has a module {name}"
                     found |= {canonical(each) for each in known[name]}
     return found
 
 
 def project() -> dict[str, list[str]]:
-    table = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
-    return {"run": table["dependencies"], "dev": table["optional-dependencies"]["dev"]}
+    document = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    table = document["project"]
+    return {
+        "run": table["dependencies"],
+        "dev": table["optional-dependencies"]["dev"],
+        "docs": document["dependency-groups"]["docs"],
+    }
 
 
 def test_every_distribution_that_is_imported_is_declared_and_no_other() -> None:
@@ -60,13 +69,17 @@ def test_every_distribution_that_is_imported_is_declared_and_no_other() -> None:
 
 
 def test_those_of_tests_and_scripts_too() -> None:
-    others = imported(ROOT / "tests", ROOT / "scripts", ROOT / "hatch_build.py") - declared(project()["run"])
+    others = imported(ROOT / "tests", ROOT / "hatch_build.py", ROOT / "scripts") - declared(project()["run"])
     assert others <= declared(project()["dev"])
     assert declared(project()["dev"]) - others - UNTYPED <= PROGRAMS
 
 
 def test_every_requirement_is_pinned_with_hashes_and_no_address() -> None:
-    for name, wanted in (("requirements.txt", ["run"]), ("requirements-dev.txt", ["run", "dev"])):
+    for name, wanted in (
+        ("requirements.txt", ["run"]),
+        ("requirements-dev.txt", ["run", "dev"]),
+        ("requirements-docs.txt", ["docs"]),
+    ):
         text = (ROOT / name).read_text("ascii")
         assert "://" not in text
         entries = re.findall(PINNED, text, re.MULTILINE)

@@ -76,7 +76,7 @@ def test_units_are_sound(tmp_path: Path) -> None:
     ("key", "part", "message"),
     [
         ("kubelet", 'source = "debian"', "Debian has no kubelet"),
-        ("runc", 'source = "debian", url = "https://example.org/runc"', "has no say with source = 'debian'"),
+        ("runc", 'source = "debian", url = "https://example.org/runc"', "is ignored with source = 'debian'"),
         ("runc", 'sha256 = "ABC"', "'ABC' is not a SHA-256"),
         ("runc", 'version = "v1.4"', "'v1.4' is not a version"),
         ("version", '"1.36-beta"', "is not a version of Kubernetes"),

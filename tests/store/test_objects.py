@@ -147,7 +147,7 @@ def test_a_damaged_result_is_made_anew_by_one_build(tmp_path: Path) -> None:
         assert store.derived("kind-1", "key", make, sound=lambda path: path.read_text() == "done") == path
     assert path.read_text() == "done"
     assert len(made) == 2
-    assert reporter.warnings == [f"a result in the store is damaged, and is made anew: {path}"]
+    assert reporter.warnings == [f"a result in the store is damaged, and is made again: {path}"]
     assert list((store.root / "tmp").iterdir()) == []
 
 

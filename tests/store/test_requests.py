@@ -33,7 +33,7 @@ def test_redirects(server: Server, transport: Transport) -> None:
     server.serve("/b", b"hello")
     assert transport.get(server.url("/a")) == b"hello"
     server.answers["/b"] = lambda handler: handler.reply(302, b"", {"Location": "/a"})
-    with pytest.raises(TransportError, match="it redirects in circles"):
+    with pytest.raises(TransportError, match="it redirects in a cycle"):
         transport.get(server.url("/a"))
 
 

@@ -1,0 +1,157 @@
+"""An example of every key of a recipe, for its reference: pieces of recipes by the name of the type of their table.
+
+Each piece loads when the recipe has a name and the files that it names are there.
+"""
+
+_DIGEST = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+
+EXAMPLES: dict[str, tuple[str, ...]] = {
+    "Recipe": (
+        """\
+name = "edge-node"
+arch = "arm64"
+epoch = 1764374400
+
+[args]
+HOSTNAME = "edge-1"
+
+[kernel]
+package = "linux-image-cloud-arm64"
+
+[rootfs]
+hostname = "${HOSTNAME}"
+""",
+    ),
+    "Debian": (
+        """\
+[debian]
+mirror = "https://mirror.example/debian"
+mirror_security = "https://mirror.example/debian-security"
+sources = '''
+Types: deb
+Suites: trixie trixie-updates
+Components: main
+
+Types: deb
+URIs: https://packages.example/debian
+Suites: stable
+Components: main
+Signed-By: 3AF65F93D6FECA9A4FD5A4C3A1B2C3D4E5F60718
+'''
+""",
+    ),
+    "Kernel": (
+        """\
+[kernel]
+source = "distro"
+package = "linux-image-amd64"
+""",
+        f"""\
+[kernel]
+source = "vanilla"
+url = "https://cdn.kernel.org/pub/linux/kernel/v6.x/linux-6.12.48.tar.xz"
+sha256 = "{_DIGEST}"
+version = "6.12.48"
+base = "defconfig"
+fragments = ["kernel/boot.config", "mine.config"]
+""",
+    ),
+    "Rootfs": (
+        """\
+[rootfs]
+packages = ["systemd-sysv", "openssh-server", "chrony"]
+recommends = false
+first_boot = ["postgresql"]
+rules = ["my-rules.toml"]
+hostname = "node-1.example.org"
+root_password = "!"
+locale = "en_GB.UTF-8"
+timezone = "Europe/Berlin"
+exclude = ["/usr/share/doc/*"]
+include = ["/usr/share/doc/*/copyright"]
+enable = ["ssh.service"]
+disable = ["apt-daily.timer"]
+mask = ["systemd-hwdb-update.service"]
+""",
+    ),
+    "Ids": (
+        """\
+[rootfs.ids]
+users.messagebus = 990
+groups.messagebus = 990
+""",
+    ),
+    "File": (
+        """\
+[[rootfs.files]]
+path = "/etc/motd"
+content = "Welcome.\\n"
+
+[[rootfs.files]]
+path = "/etc/ssl/private/node.key"
+source = "files/node.key"
+mode = "0640"
+owner = "root"
+group = "ssl-cert"
+
+[[rootfs.files]]
+path = "/usr/local/bin/vi"
+link = "/usr/bin/nano"
+""",
+    ),
+    "Artifacts": (
+        """\
+[artifacts]
+formats = ["tar.zst", "qcow2"]
+disk_size = "8G"
+""",
+    ),
+    "Kubernetes": (
+        """\
+[kubernetes]
+version = "1.36"
+images = "kubeadm"
+extra_images = ["quay.io/cilium/cilium:v1.18.0"]
+kubelet = { version = "1.36.1" }
+kubeadm = { version = "1.36.1" }
+kubectl = { source = "none" }
+containerd = { version = "2.2.7" }
+runc = { source = "debian" }
+crictl = { source = "none" }
+nerdctl = { source = "none" }
+cni_plugins = { source = "debian" }
+""",
+    ),
+    "KubernetesPart": (
+        f"""\
+[kubernetes.containerd]
+source = "upstream"
+version = "2.2.7"
+url = "https://mirror.example/containerd-2.2.7-linux-amd64.tar.gz"
+sha256 = "{_DIGEST}"
+""",
+    ),
+    "Livecd": (
+        """\
+[livecd]
+label = "EDGE_NODE"
+state = "LABEL=EDGE_STATE"
+state_label = "EDGE_STATE"
+compression = "zstd"
+compression_level = 19
+medium_size = "900M"
+cmdline = "mitigations=auto net.ifnames=0"
+timeout = 5
+""",
+    ),
+    "CloudInit": (
+        """\
+[cloudinit]
+user_data = "cloud-init/user-data"
+meta_data = "cloud-init/meta-data"
+network_config = "cloud-init/network-config"
+ssh_authorized_keys = ["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGPKSUTyz1HwHReFVvD5obVsALAgJRNarH4TRpNePnAS admin"]
+""",
+    ),
+}
+"""An example shows what a key goes with as well, so each piece is of a whole table."""

@@ -12,6 +12,7 @@ from assembler.debian.mirrors import Mirrors
 from assembler.errors import AssembleError, Place
 from assembler.kernel import toolchain
 from assembler.lock import trust
+from assembler.lock.changelogs import with_changelogs
 from assembler.lock.changes import changes, describe
 from assembler.lock.check import require
 from assembler.lock.resolve import resolve
@@ -53,6 +54,8 @@ def lock_file(
             upgrade=upgrade if previous else None,
         )
     changed = changes(previous, lock)
+    if not write:
+        changed = with_changelogs(changed, lock, current.store())
     if write:
         if previous and not changed:
             lock = dataclasses.replace(lock, build=previous.build)

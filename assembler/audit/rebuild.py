@@ -7,7 +7,7 @@ from pathlib import Path
 
 from assembler.audit.image import LARGEST_LOCK, Image, ImageError
 from assembler.errors import Place, Problems
-from assembler.image import contents
+from assembler.image.names import ISO_RECIPE
 from assembler.recipe.document import OutOfReachError
 from assembler.recipe.load import LoadedRecipe, load
 from assembler.recipe.portable import RECIPE
@@ -25,7 +25,7 @@ def take_out(image: Image, directory: Path) -> Path:
     Only what recipe/portable.py writes is taken: the recipe, and files under their digests. Raises ImageError for an
     image that has no recipe, or anything else in its place, and OSError when they cannot be written.
     """
-    prefix = f"{contents.RECIPE_DIRECTORY}/"
+    prefix = f"{ISO_RECIPE}/"
     held = {path.removeprefix(prefix): path for path in image.files if path.startswith(prefix)}
     if RECIPE not in held:
         raise ImageError("the image does not hold its recipe", where=Place(file=str(image.path), path=prefix + RECIPE))
@@ -61,7 +61,7 @@ def require_no_compiling(loaded: LoadedRecipe, image: Image) -> None:
     if loaded.recipe.kernel.source == "vanilla":
         raise ImageError(
             "building this image again compiles its kernel, which runs programs of the kernel's source here",
-            where=Place(file=str(image.path), path=f"{contents.RECIPE_DIRECTORY}/{RECIPE}", key="kernel.source"),
+            where=Place(file=str(image.path), path=f"{ISO_RECIPE}/{RECIPE}", key="kernel.source"),
             hint="if you trust whoever wrote its recipe and lock, say --allow-compile",
         )
 
@@ -88,7 +88,7 @@ def load_own(path: Path, args: Mapping[str, str] | None = None) -> LoadedRecipe:
 def _names_others(which: str) -> ImageError:
     return ImageError(
         "the image's recipe names a file that is not on the image",
-        where=Place(path=f"{contents.RECIPE_DIRECTORY}/{RECIPE}"),
+        where=Place(path=f"{ISO_RECIPE}/{RECIPE}"),
         why=f"at {which}",
         hint="it was not written by the assembler; do not trust the image",
     )

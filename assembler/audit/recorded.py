@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from assembler import __version__
 from assembler.image.keys import digest
 from assembler.image.manifest import Layers, Made, artifacts
-from assembler.layers.step import CODE
+from assembler.image.names import CODE
 from assembler.lockfile.model import LockedBuild, LockedLayer, LockedOutput
 
 

@@ -5,10 +5,8 @@ one that ends in a rescue shell. Syntax as in the GRUB manual, "Shell-like scrip
 import re
 
 from assembler.errors import AssembleError
+from assembler.image.names import ISO_INITRD, ISO_KERNEL
 
-KERNEL = "/boot/vmlinuz"
-INITRD = "/boot/initrd.img"
-"""Where GRUB finds them on the ISO."""
 CONSOLES = {
     "amd64": ("console=tty0", "console=ttyS0,115200"),
     "arm64": ("console=tty0", "console=ttyAMA0,115200"),
@@ -55,8 +53,8 @@ set timeout={timeout}
 def _entry(name: str, title: str, arguments: list[str]) -> str:
     return (
         f"menuentry {quoted(title)} --id {name} {{\n"
-        f"  linux {KERNEL} {' '.join(map(quoted, arguments))}\n"
-        f"  initrd {INITRD}\n"
+        f"  linux {ISO_KERNEL} {' '.join(map(quoted, arguments))}\n"
+        f"  initrd {ISO_INITRD}\n"
         "}\n"
     )
 

@@ -65,7 +65,7 @@ def recipes(context: click.Context, parameter: click.Parameter | None, incomplet
 
 def layers(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:  # noqa: ARG001  click's
     """Names of layers, for ``shell_complete`` of an option."""
-    from assembler.layers.step import LAYERS  # noqa: PLC0415  no other call needs it this early
+    from assembler.image.names import LAYERS  # noqa: PLC0415  no other call needs it this early
 
     return [CompletionItem(layer) for layer in LAYERS if layer.startswith(incomplete)]
 

@@ -17,7 +17,7 @@ _SHOWN = 40
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """The surroundings of one call, as plain values."""
+    """The environment of one call, as plain values."""
 
     store: Path
     """Root of the content-addressed store, absolute: `ASSEMBLE_STORE`, else ``assembler`` in the user's cache directory

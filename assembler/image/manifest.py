@@ -9,9 +9,8 @@ from typing import Any
 
 from assembler import jsontext
 from assembler.hostfile import HostFileError, read_own
-from assembler.layers.step import LAYERS, LayerName
+from assembler.image.names import LAYERS, MANIFEST, LayerName
 
-FILE = "manifest.json"
 SCHEMA = 3
 """Version of the manifest's format."""
 LARGEST = 16 << 20
@@ -87,7 +86,7 @@ def read_layers(directory: Path, *, name: str, architecture: str) -> Layers:
     None of them when there is no manifest, or one of another image or format: what cannot be told is built again.
     """
     try:
-        document = jsontext.parse(read_own(directory / FILE, LARGEST), limit=LARGEST)
+        document = jsontext.parse(read_own(directory / MANIFEST, LARGEST), limit=LARGEST)
         if (document["schema"], document["name"], document["architecture"]) != (SCHEMA, name, architecture):
             return {}
         layers = document["layers"]

@@ -8,7 +8,7 @@ from pathlib import Path
 from urllib.parse import urljoin
 
 from assembler.kubernetes.release import Release
-from assembler.lock.files import WantedFile
+from assembler.lockfile.wanted import WantedFile
 from assembler.recipe.model import Kubernetes
 
 BIN = "/usr/local/bin"

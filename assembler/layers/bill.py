@@ -5,11 +5,10 @@ from pathlib import Path
 from assembler.image import sbom
 from assembler.image.keys import digest
 from assembler.image.licences import licences
+from assembler.image.names import CYCLONEDX, SPDX
 from assembler.layers.inputs import Inputs
 from assembler.layers.rootfs import TreeLayer
 from assembler.layers.step import Step, of_packages, of_values
-
-CYCLONEDX, SPDX = "sbom.cdx.json", "sbom.spdx.json"
 
 
 def bill_step(inputs: Inputs, system: TreeLayer) -> Step:

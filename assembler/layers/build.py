@@ -1,22 +1,23 @@
 """The build: from a recipe and its lock to the files in the output directory, step by step."""
 
 import hashlib
+import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 
-from assembler.image.manifest import FILE, Layers, Made, Manifest, read_layers
+from assembler.image.manifest import Layers, Made, Manifest, read_layers
+from assembler.image.names import FACTS, MANIFEST, PROVENANCE, LayerName
 from assembler.layers.inputs import Inputs
 from assembler.layers.livecd import built_from
 from assembler.layers.outputs import Outputs, outputs
 from assembler.layers.plan import plan
 from assembler.layers.record import known, remember, still_there, unknown
 from assembler.layers.selection import selected
-from assembler.layers.step import FACTS, LayerName, Published, Step, facts, published
+from assembler.layers.step import Published, Step, facts, published
 from assembler.progress import SILENT, Reporter
 from assembler.store.objects import Store
 
-PROVENANCE = "provenance.json"
-"""What all outputs were built from: see image/provenance.py."""
+_LOG = logging.getLogger(__name__)
 
 
 def build(inputs: Inputs, out: Path, *, only: Collection[str] = (), skip: Collection[str] = ()) -> Manifest:
@@ -62,14 +63,14 @@ def bring_up_to_date(
     done: dict[LayerName, dict[str, Made]] = {layer: dict(steps) for layer, steps in known(left, store).items()}
     if names := unknown(left, done):
         reporter.warn(
-            f"this store has not made {', '.join(names)}, whatever manifest.json says: the manifest leaves them out"
+            f"this store has not made {', '.join(names)}, whatever {MANIFEST} says: the manifest leaves them out"
         )
     with outputs(out) as made:
         for step in steps:
             if step.layer in layers:
                 done.setdefault(step.layer, {})[step.name] = _done(step, told[step.label], made, store)
         result = manifest(done)
-        for name, data in {**also(result), FILE: result.json()}.items():
+        for name, data in {**also(result), MANIFEST: result.json()}.items():
             made.path(name).write_bytes(data)
     return result
 
@@ -82,7 +83,10 @@ def former(inputs: Inputs, out: Path) -> Layers:
 def _done(step: Step, told: Published, made: Outputs, store: Store) -> Made:
     before = still_there(step, told, made.directory, store)
     if before is not None:
+        _LOG.debug("%s, key %s: unchanged in the output directory", step.label, told.key)
         return before
+    # The key that tells nothing of secrets.
+    _LOG.debug("%s, key %s: %s", step.label, told.key, "in the store" if step.cached(store) else "to be made")
     if not step.kept:
         step.make(made.staging)
         contents, about = {}, {}

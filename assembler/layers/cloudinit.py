@@ -19,6 +19,7 @@ from assembler import yamltext
 from assembler.errors import AssembleError, Place, Problems
 from assembler.formats.iso import write_iso
 from assembler.image.keys import digest
+from assembler.image.names import SEED
 from assembler.layers.inputs import Inputs
 from assembler.layers.step import Step, of_values
 from assembler.recipe.document import did_you_mean
@@ -26,7 +27,6 @@ from assembler.recipe.load import LoadedRecipe
 from assembler.recipe.shapes import quoted
 from assembler.yamltext import YamlError
 
-ISO = "cloud-init-seed.iso"
 LABEL = "cidata"
 """Volume label by which cloud-init finds a NoCloud seed."""
 
@@ -72,7 +72,7 @@ def layer(inputs: Inputs) -> Step:
 
     def make(directory: Path) -> None:
         write_iso(
-            directory / ISO,
+            directory / SEED,
             {f"/{name}": data for name, data in files.items()},
             label=LABEL,
             epoch=inputs.epoch,
@@ -84,7 +84,7 @@ def layer(inputs: Inputs) -> Step:
     needed = of_values(epoch=inputs.epoch)
     # They may hold passwords and tokens.
     secrets = {name: digest(data=data) for name, data in files.items()}
-    return Step(layer="cloudinit", name="seed", inputs=needed, secrets=secrets, make=make, outputs=(ISO,), kept=False)
+    return Step(layer="cloudinit", name="seed", inputs=needed, secrets=secrets, make=make, outputs=(SEED,), kept=False)
 
 
 def from_recipe(loaded: LoadedRecipe, ssh_authorized_keys: Sequence[str] = ()) -> dict[str, bytes]:

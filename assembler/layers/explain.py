@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Literal
 
 from assembler.image.manifest import Layers, Made
+from assembler.image.names import CODE, LayerName
 from assembler.layers.record import intact, still_there
-from assembler.layers.step import CODE, LayerName, Published, Step, published
+from assembler.layers.step import Published, Step, published
 from assembler.store.objects import Store
 
 State = Literal["unchanged", "stored", "make", "idle"]

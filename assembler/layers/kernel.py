@@ -12,18 +12,14 @@ from pathlib import Path
 
 from assembler.debian.unpack import unpack
 from assembler.errors import AssembleError, Place
+from assembler.image.names import FACTS, KERNEL, KERNEL_CONFIG
 from assembler.layers.inputs import Inputs
 from assembler.layers.module_indexes import cached_depmod
 from assembler.layers.rootfs import open_packages
-from assembler.layers.step import FACTS, Step, of_packages, of_table, of_values
+from assembler.layers.step import Step, of_packages, of_table, of_values
 from assembler.lockfile.model import LockedPackage
 from assembler.tree.content import Content, chunks
 from assembler.tree.staging import Tree
-
-IMAGE = "vmlinuz"
-"""The bzImage (or arm64's equivalent) in the step's result."""
-CONFIG = "config"
-"""The kernel's .config there."""
 
 _PREFIX = "vmlinuz-"
 
@@ -33,7 +29,7 @@ class KernelLayer:
     """A kernel for the layers after it."""
 
     step: Step
-    """Its result has `IMAGE` and `CONFIG`, and a fact: the ``release``, as ``uname -r`` will say."""
+    """Its result has `KERNEL` and `KERNEL_CONFIG`, and a fact: the ``release``, as ``uname -r`` will say."""
     tree: Callable[[], Tree]
     """A tree with ``/usr/lib/modules/RELEASE``, depmod's indexes in it."""
     apart: bool = False
@@ -70,13 +66,15 @@ def distro_layer(inputs: Inputs) -> KernelLayer:
 
     def make(directory: Path) -> None:
         kernel = distro_kernel(tree(), package)
-        for name, content in ((IMAGE, kernel.image), (CONFIG, kernel.config)):
+        for name, content in ((KERNEL, kernel.image), (KERNEL_CONFIG, kernel.config)):
             with (directory / name).open("wb") as out:
                 out.writelines(chunks(content))
         (directory / FACTS).write_text(json.dumps({"release": kernel.release}), "ascii")
 
     needed = {**of_table("kernel", inputs.recipe.kernel), **of_values(epoch=epoch), **of_packages("package", chosen)}
-    return KernelLayer(Step(layer="kernel", name="image", inputs=needed, make=make, outputs=(IMAGE, CONFIG)), tree)
+    return KernelLayer(
+        Step(layer="kernel", name="image", inputs=needed, make=make, outputs=(KERNEL, KERNEL_CONFIG)), tree
+    )
 
 
 def kernel_packages(package: str, locked: Sequence[LockedPackage]) -> tuple[LockedPackage, ...]:

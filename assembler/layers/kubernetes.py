@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from assembler.errors import Place
+from assembler.image.names import ISO_IMAGES
 from assembler.kubernetes.archive import members
 from assembler.kubernetes.containerd import CONFIG, configuration
 from assembler.kubernetes.parts import CNI_BIN, PARTS
@@ -23,8 +24,6 @@ from assembler.store.objects import Store
 from assembler.tree.content import Content, Slice
 from assembler.tree.staging import Inode, Kind, Tree
 
-IMAGES = "/live/images"
-"""Where the medium has an OCI layout with container images; see recipes/kubernetes/preload-k8s-images."""
 DEBIAN_CNI = "/usr/lib/cni"
 """Where Debian has CNI plugins."""
 
@@ -64,7 +63,7 @@ def images_on_medium(inputs: Inputs) -> dict[str, bytes | Path]:
     inputs.fetch_images(images)
     manifests = {image.name: (manifest_of(image, store), image.platform) for image in images}
     blobs = {blob.digest: store.get(blob.digest) for manifest, _ in manifests.values() for blob in manifest.blobs}
-    return {f"{IMAGES}/{path}": data for path, data in layout.layout(manifests, blobs).items()} if images else {}
+    return {f"{ISO_IMAGES}/{path}": data for path, data in layout.layout(manifests, blobs).items()} if images else {}
 
 
 def programs(files: Sequence[LockedFile], store: Store) -> dict[str, Content]:

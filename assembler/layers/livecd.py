@@ -18,11 +18,26 @@ from assembler.formats.squashfs import write_squashfs
 from assembler.image import contents, provenance
 from assembler.image.contents import TreeListing
 from assembler.image.keys import digest
+from assembler.image.names import (
+    INITRD,
+    ISO,
+    ISO_CONTENTS,
+    ISO_IMAGES,
+    ISO_INITRD,
+    ISO_KERNEL,
+    ISO_PROVENANCE,
+    ISO_RECIPE,
+    ISO_SQUASHFS,
+    ISO_SUMS,
+    KERNEL,
+    SQUASHFS,
+    listing_path,
+    lock_path,
+)
 from assembler.initrd import compose as initrd
-from assembler.layers import kernel as kernels
 from assembler.layers.inputs import Inputs
 from assembler.layers.kernel import KernelLayer
-from assembler.layers.kubernetes import IMAGES, images_on_medium
+from assembler.layers.kubernetes import images_on_medium
 from assembler.layers.rootfs import LISTING, TreeLayer, open_packages
 from assembler.layers.step import Step, facts, of_packages, of_table, of_values
 from assembler.recipe.portable import portable
@@ -31,17 +46,11 @@ from assembler.tree import digest as tree_digest
 from assembler.tree import tar
 from assembler.tree.staging import Tree
 
-INITRD = "initrd.img"
-SQUASHFS = "filesystem.squashfs"
-ISO = "node.iso"
-"""Files of the steps' results."""
-SQUASHFS_PATH = f"live/{SQUASHFS}"
-"""Where the root file system lies on the ISO."""
 PRIVATE = (
-    f"/{SQUASHFS_PATH}",
-    f"{contents.DIRECTORY}/rootfs.zst",
-    f"{contents.RECIPE_DIRECTORY}/",
-    contents.lock_path("*"),
+    ISO_SQUASHFS,
+    listing_path("rootfs"),
+    f"{ISO_RECIPE}/",
+    lock_path("*"),
 )
 """What nobody but root may read where the ISO is mounted: what has private files in it, or digests of them, and how the
 image was made. Whoever has the ISO itself can read all of it."""
@@ -106,16 +115,17 @@ def iso_step(  # noqa: PLR0917  one a part
     recipe, name, epoch = inputs.recipe.livecd, inputs.recipe.name, inputs.epoch
     architecture = inputs.lock.architecture
     extra = {
-        contents.lock_path(name): inputs.lock_text,
-        **{f"{contents.RECIPE_DIRECTORY}/{path}": data for path, data in portable(inputs.loaded).items()},
+        lock_path(name): inputs.lock_text,
+        **{f"{ISO_RECIPE}/{path}": data for path, data in portable(inputs.loaded).items()},
     }
 
     def make(directory: Path) -> None:
         image, ramfs, system = (step.result(inputs.store) for step in (kernel.step, initramfs, squashfs))
+        # Without the slash, as identifiers come of it.
         parts = {
-            "boot/vmlinuz": (image, kernels.IMAGE),
-            "boot/initrd.img": (ramfs, INITRD),
-            SQUASHFS_PATH: (system, SQUASHFS),
+            ISO_KERNEL[1:]: (image, KERNEL),
+            ISO_INITRD[1:]: (ramfs, INITRD),
+            ISO_SQUASHFS[1:]: (system, SQUASHFS),
         }
         digests = {path: result.digests[file] for path, (result, file) in parts.items()}
         # Of contents, not of keys: another version of the assembler that makes the same parts makes the same ISO.
@@ -140,17 +150,17 @@ def iso_step(  # noqa: PLR0917  one a part
         files: dict[str, bytes | Path] = {
             **boot.files,
             **extra,
-            **{f"{contents.DIRECTORY}/{file}": bills.path(file) for file in sbom.outputs},
-            contents.PROVENANCE: built_from(inputs, subjects),
-            contents.SUMS: sums,
+            **{f"{ISO_CONTENTS}/{file}": bills.path(file) for file in sbom.outputs},
+            ISO_PROVENANCE: built_from(inputs, subjects),
+            ISO_SUMS: sums,
             **on_medium,
             **{f"/{path}": result.path(file) for path, (result, file) in parts.items()},
         }
         trees = [
             TreeListing(path=path, name=label, text=result.path(LISTING).read_bytes())
             for path, label, result in (
-                (f"/{SQUASHFS_PATH}", "rootfs", root.step.result(inputs.store)),
-                ("/boot/initrd.img", "initrd", ramfs),
+                (ISO_SQUASHFS, "rootfs", root.step.result(inputs.store)),
+                (ISO_INITRD, "initrd", ramfs),
             )
         ]
         about = {
@@ -207,9 +217,9 @@ def sums_of(squashfs: Path, images: Mapping[str, bytes | Path]) -> bytes:
 
     Without their blobs: these are named by their digests, which containerd compares when it takes them.
     """
-    blobs = f"{IMAGES}/blobs/"
+    blobs = f"{ISO_IMAGES}/blobs/"
     listed = {path: data for path, data in images.items() if not path.startswith(blobs)}
-    return contents.sums({f"/{SQUASHFS_PATH}": squashfs, **listed})
+    return contents.sums({ISO_SQUASHFS: squashfs, **listed})
 
 
 def check_size(size: int, medium: str) -> None:

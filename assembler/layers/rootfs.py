@@ -21,9 +21,10 @@ from assembler.debian.paths import path_filter
 from assembler.debian.unpack import unpack
 from assembler.debian.version import compare
 from assembler.errors import AssembleError, Place, Problems
+from assembler.image.names import FACTS, LayerName
 from assembler.layers.inputs import Inputs
 from assembler.layers.module_indexes import cached_depmod
-from assembler.layers.step import FACTS, LayerName, Step, of_files, of_packages, of_table, of_values
+from assembler.layers.step import Step, of_files, of_packages, of_table, of_values
 from assembler.lockfile.model import LockedPackage
 from assembler.progress import SILENT, Reporter
 from assembler.recipe.document import RecipeError

@@ -8,23 +8,16 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import BaseModel
 
 from assembler.image.keys import code_digest, digest
+from assembler.image.names import CODE, FACTS, LayerName
 from assembler.lockfile.model import LockedPackage
 from assembler.store.objects import Store, sha256_of
 
-LayerName = Literal["kernel", "rootfs", "kubernetes", "livecd", "cloudinit"]
-LAYERS: tuple[LayerName, ...] = ("kernel", "rootfs", "kubernetes", "livecd", "cloudinit")
-"""In the order in which they are built; ``kubernetes`` is there for recipes that have it."""
-
-FACTS = "facts.json"
-"""A file of a result for the manifest: a JSON object with what is worth knowing of it."""
 _DIGESTS = "digests.json"
-CODE = "assembler"
-"""The input that every step has: the assembler's own code, as another version of it may write other bytes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,14 +11,15 @@ from pathlib import Path
 
 from assembler.errors import Place
 from assembler.image.keys import digest
+from assembler.image.names import FACTS, KERNEL, KERNEL_CONFIG, SYSTEM_MAP
 from assembler.kernel import config, toolchain
 from assembler.kernel.source import SourceError, from_file, from_package, release_of
 from assembler.kernel.toolchain import Toolchain, ToolchainError
-from assembler.kernel.vanilla import BUILTIN, CONFIG, IMAGE, RELEASE, SYSTEM_MAP, Wish, build
+from assembler.kernel.vanilla import BUILTIN, RELEASE, Wish, build
 from assembler.layers.inputs import Inputs
 from assembler.layers.kernel import KernelLayer
 from assembler.layers.module_indexes import cached_depmod
-from assembler.layers.step import FACTS, Step, of_packages, of_table, of_values
+from assembler.layers.step import Step, of_packages, of_table, of_values
 from assembler.lockfile.model import LockedFile, LockedPackage
 from assembler.tree.content import whole
 from assembler.tree.staging import Tree
@@ -95,13 +96,13 @@ def layer(inputs: Inputs) -> KernelLayer:
         made.symlink("usr/lib", "/lib")
         for name in BUILTIN:
             made.write(f"{top}/{name}", whole(directory / name))
-        made.write(f"/boot/config-{release}", whole(directory / CONFIG))
+        made.write(f"/boot/config-{release}", whole(directory / KERNEL_CONFIG))
         cached_depmod(store)(made, release)
         return made
 
     def make(directory: Path) -> None:
         source = compiled()
-        for name in (IMAGE, CONFIG, SYSTEM_MAP):
+        for name in (KERNEL, KERNEL_CONFIG, SYSTEM_MAP):
             shutil.copyfile(source / name, directory / name)
         facts = {
             "release": (source / RELEASE).read_text("ascii").strip(),
@@ -109,7 +110,7 @@ def layer(inputs: Inputs) -> KernelLayer:
         }
         (directory / FACTS).write_text(json.dumps(facts), "ascii")
 
-    outputs = (IMAGE, CONFIG, SYSTEM_MAP)
+    outputs = (KERNEL, KERNEL_CONFIG, SYSTEM_MAP)
     return KernelLayer(
         Step(layer="kernel", name="image", inputs=identity, make=make, outputs=outputs), tree, apart=True
     )

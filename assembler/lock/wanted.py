@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from assembler.kubernetes.parts import packages
-from assembler.lock.files import WantedFile
+from assembler.lockfile.wanted import WantedFile
 from assembler.recipe.model import Recipe
 
 INITRD = ("busybox-static", "e2fsprogs", "util-linux")

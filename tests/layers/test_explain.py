@@ -7,9 +7,10 @@ import pytest
 
 from assembler.errors import AssembleError
 from assembler.image.manifest import read_layers
+from assembler.image.names import LAYERS, LayerName
 from assembler.layers.explain import explain
 from assembler.layers.selection import selected
-from assembler.layers.step import LAYERS, LayerName, Step
+from assembler.layers.step import Step
 from assembler.store.objects import Store
 from tests.layers.test_build import run, step
 

@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 
 from assembler.audit.recorded import record, same_inputs
-from assembler.image.manifest import FILE, Layers, Made, read_layers
+from assembler.image.manifest import Layers, Made, read_layers
+from assembler.image.names import LAYERS, MANIFEST
 from assembler.layers.explain import explain
 from assembler.layers.rootfs import recipe_inputs, recipe_secrets
-from assembler.layers.step import LAYERS, Step, published, secrets_sha256
+from assembler.layers.step import Step, published, secrets_sha256
 from assembler.lockfile.toml import format_lock, parse_lock
 from assembler.recipe.model import File, Rootfs
 from assembler.store.objects import Store
@@ -43,7 +44,7 @@ def test_the_manifest_does_not_depend_on_them(kept: bool, tmp_path: Path) -> Non
     for name, secrets in (("a", {"password": "1"}), ("b", {"password": "2"}), ("c", {"password": "1", "file": "3"})):
         steps = image([], secrets, kept=kept)
         run(Store(tmp_path / f"store-{name}"), tmp_path / name, steps)
-        texts.append((tmp_path / name / FILE).read_bytes())
+        texts.append((tmp_path / name / MANIFEST).read_bytes())
         assert not any(step.key.encode() in texts[0] for step in steps[1:]), "keys of steps that they go into"
         assert steps[0].key.encode() in texts[0]
     assert len(set(texts)) == 1
@@ -85,7 +86,7 @@ def test_a_manifest_is_not_believed(store: Store, tmp_path: Path) -> None:
 
     run(Store(tmp_path / "store of another"), other, [*steps[:2], replace(steps[2], make=forge)])
     assert (other / "livecd.img").read_text() == "evil"
-    assert json.loads((other / FILE).read_bytes())["layers"]["livecd"]["image"]["key"] == steps[2].key
+    assert json.loads((other / MANIFEST).read_bytes())["layers"]["livecd"]["image"]["key"] == steps[2].key
     run(store, other, steps)
     assert (other / "livecd.img").read_text() == "iso"
 
@@ -125,7 +126,7 @@ def test_files_with_secrets_are_their_owners_alone(mask: int, store: Store, tmp_
         return {path.name: path.stat().st_mode & 0o777 for path in directory.iterdir()}
 
     public = 0o666 & ~mask
-    names = ("kernel.img", "rootfs.img", "livecd.img", "bill", FILE)
+    names = ("kernel.img", "rootfs.img", "livecd.img", "bill", MANIFEST)
     assert modes({}, tmp_path / "a") == dict.fromkeys(names, public)
     assert modes({"password": "1"}, tmp_path / "b") == {
         **dict.fromkeys(names, public), "rootfs.img": 0o600, "livecd.img": 0o600,

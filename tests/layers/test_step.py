@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from assembler.layers.step import FACTS, Step, facts, of_files, of_packages, of_table
+from assembler.image.names import FACTS
+from assembler.layers.step import Step, facts, of_files, of_packages, of_table
 from assembler.lockfile.model import LockedPackage
 from assembler.recipe.model import Livecd
 from assembler.store.objects import Store

@@ -39,7 +39,7 @@ _PARTS = {
     "Using it": ("docs/install", "docs/building", "docs/recipe", "docs/lock", "docs/live", "docs/command-line"),
     "Parts of an image": ("docs/configuration", "docs/kernel", "docs/kubernetes", "docs/disks"),
     "Trust": ("docs/verifying", "SECURITY", "docs/threats", "docs/secrets", "docs/reproducible"),
-    "Working on it": ("CONTRIBUTING", "docs/architecture", "CHANGELOG"),
+    "Working on it": ("CONTRIBUTING", "docs/architecture", "docs/changing", "CHANGELOG"),
     "Measured": ("docs/comparison", "docs/bench", "docs/packages", "docs/sweep", "docs/fuzzing"),
 }
 

@@ -8,6 +8,7 @@ They are those that the archives have now, so run it before a release. A lock wi
 import sys
 from datetime import UTC, datetime
 
+from assembler.architecture import ARCHITECTURES
 from assembler.cli import environment
 from assembler.debian.mirrors import choose
 from assembler.debian.version import version_key
@@ -15,7 +16,7 @@ from assembler.recipe.model import Debian
 from assembler.store.objects import Store
 from assembler.store.transport import Transport
 from assembler.tools.locking import lock_tools
-from assembler.tools.source import BUILD, EMULATOR, LEAST, built_in
+from assembler.tools.source import BUILD, LEAST, built_in
 from assembler.tools.supply import Supply
 
 HEAD = """\
@@ -37,8 +38,8 @@ def main() -> int:
             mirrors=choose(Debian(), override=settings.mirror),
             now=datetime.now(UTC),
         )
-        for architecture in ("amd64", "arm64"):
-            for names in (BUILD, *EMULATOR.values()):
+        for architecture in ARCHITECTURES:
+            for names in (BUILD, *(each.emulation.packages for each in ARCHITECTURES.values())):
                 tools = lock_tools(names, architecture, built_in(), supply)
                 for package in tools.packages:
                     # Architectures may differ by a rebuild.

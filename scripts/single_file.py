@@ -37,7 +37,7 @@ _TEXTS = ("LICEN", "COPYING", "NOTICE", "AUTHORS")
 
 def main() -> None:
     """Make what is asked for."""
-    parser = argparse.ArgumentParser(description="Make the assembler as one file.")
+    parser = argparse.ArgumentParser("single-file", description="Make the assembler as one file.")
     parser.add_argument("--arch", action="append", choices=MACHINES, help="default: both")
     parser.add_argument("--python", action="append", choices=PYTHONS, help="default: all")
     parser.add_argument("directory", nargs="?", type=Path, default=ROOT / "build/single-file")
@@ -83,7 +83,7 @@ def pack(architecture: str, pythons: Sequence[str], work: Path) -> Path:
             "--python-shebang",
             "/usr/bin/env -S python3 -I",
         ),
-        *("--interpreter-constraint", "CPython>=3.11,<3.15", "--disable-cache", "--output-file", str(made)),
+        *("--disable-cache", "--output-file", str(made)),
         cwd=work,
     )
     return made

@@ -9,10 +9,11 @@ import platform
 from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal
 
 import pytest
 
+from assembler.architecture import of_machine
+from assembler.debian import releases
 from assembler.debian.fetch import fetch_packages
 from assembler.debian.mirrors import choose
 from assembler.errors import AssembleError
@@ -43,7 +44,13 @@ INDEPENDENT = [
 """Packages whose programs the tests call; see scripts/test-tools."""
 ALL = (*BUILD, *INDEPENDENT, "coreutils", "findutils", "grep", "perl-base", "sed", "tar")
 """And those of a build, and what some of them need without saying so, as it is essential."""
-_ARCHITECTURES: dict[str, Literal["amd64", "arm64"]] = {"x86_64": "amd64", "aarch64": "arm64"}
+
+
+def _host() -> str:
+    """Debian's name for this machine's architecture."""
+    host = of_machine(platform.machine())
+    assert host is not None
+    return host.name
 
 
 def cache() -> Path:
@@ -55,8 +62,8 @@ def locked(
 ) -> tuple[Store, Lock]:
     """A store with all packages of `roles` but those in `without`, and their lock. Its role ``rootfs`` is Debian's
     essential packages and the `chosen` ones, its role ``kernel-source`` the source of Linux."""
-    architecture = _ARCHITECTURES[platform.machine()]
-    kernel = Kernel(source="vanilla", package="linux-source-6.12")
+    architecture = _host()
+    kernel = Kernel(source="vanilla", package=releases.DEFAULT.kernel_source)
     recipe = Recipe(name="tests", arch=architecture, kernel=kernel, rootfs=Rootfs(packages=list(chosen)))
     digest = hashlib.sha256(f"{SCHEMA}{ROLES}{recipe!r}{wanted(recipe)}".encode()).hexdigest()
     store = Store(cache())
@@ -107,7 +114,7 @@ def own_tools(names: Sequence[str]) -> Toolbox:
     store = Store(cache())
     with Transport() as transport, store.locked("tests"):
         supply = Supply(transport=transport, store=store, mirrors=mirrors, now=datetime.now(UTC))
-        return open_pinned(names, _ARCHITECTURES[platform.machine()], built_in(), supply)
+        return open_pinned(names, _host(), built_in(), supply)
 
 
 @pytest.fixture(scope="session")

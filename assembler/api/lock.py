@@ -5,8 +5,9 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
-from assembler.api.tools import lock_build_tools
+from assembler.api.tools import host, lock_build_tools
 from assembler.api.workspace import RecipeFile, Workspace
+from assembler.architecture import named
 from assembler.debian.mirrors import Mirrors
 from assembler.errors import AssembleError, Place
 from assembler.kernel import toolchain
@@ -166,7 +167,7 @@ def _toolchain(workspace: Workspace, recipe: Recipe) -> tuple[LockedTool, ...]:
     """What this machine would compile the recipe's kernel with."""
     if recipe.kernel.source != "vanilla":
         return ()
-    return toolchain.find(recipe.arch, workspace.architecture, workspace.search).tools
+    return toolchain.find(named(recipe.arch), host(workspace), workspace.search).tools
 
 
 def _tell(workspace: Workspace, lock: Lock) -> None:

@@ -191,7 +191,7 @@ def _accelerated(emulator: Emulator, node: nodes.Built, accel: Acceleration) -> 
         return emulator
     if accel == "kvm" and not emulator.accelerated:
         raise AssembleError(
-            f"KVM does not work here for {node.architecture}",
+            f"KVM does not work here for {node.architecture.name}",
             hint="it needs /dev/kvm and a processor that virtualises; --accel tcg emulates",
         )
     return dataclasses.replace(emulator, accelerated=accel == "kvm")

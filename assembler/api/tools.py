@@ -3,15 +3,24 @@
 from collections.abc import Collection
 
 from assembler.api.workspace import Workspace
+from assembler.architecture import ARCHITECTURES, Architecture
 from assembler.errors import AssembleError
 from assembler.lockfile.model import LockedToolbox
 from assembler.tools.locking import lock_tools
 from assembler.tools.ready import open_pinned, open_tools
-from assembler.tools.source import BUILD, EMULATOR, ToolSource
+from assembler.tools.source import BUILD, ToolSource
 from assembler.tools.supply import Supply
 from assembler.tools.toolbox import Toolbox
 from assembler.tools.trust import outdated
-from assembler.vm.qemu import Architecture
+
+
+def host(workspace: Workspace) -> Architecture:
+    """What this machine is. Raises AssembleError when tools cannot run on it."""
+    found = ARCHITECTURES.get(workspace.architecture)
+    if found is None:
+        machines = " or ".join(each.machine for each in ARCHITECTURES.values())
+        raise AssembleError("no tools run on this machine's architecture", hint=f"use a machine of {machines}")
+    return found
 
 
 def lock_build_tools(
@@ -25,9 +34,7 @@ def lock_build_tools(
 
     `upgrade`: names of packages or source packages; None for all.
     """
-    architecture = workspace.architecture
-    if not architecture:
-        raise AssembleError("no tools run on this machine's architecture", hint="use an x86_64 or aarch64 machine")
+    architecture = host(workspace).name
     source = workspace.tool_source()
     if previous and upgrade is not None and _serves(previous, architecture, source):
         names = {name for package in previous.packages for name in (package.name, package.source)}
@@ -53,4 +60,4 @@ def open_build_tools(workspace: Workspace, tools: LockedToolbox, supply: Supply)
 
 def open_emulator(workspace: Workspace, architecture: Architecture, supply: Supply) -> Toolbox:
     """QEMU for machines of `architecture`, with its firmware."""
-    return open_pinned(EMULATOR[architecture], workspace.architecture, workspace.tool_source(), supply)
+    return open_pinned(architecture.emulation.packages, workspace.architecture, workspace.tool_source(), supply)

@@ -1,7 +1,6 @@
 """What work is done with: plain values that a caller chooses, and that the command line takes from the environment."""
 
 import os
-import platform
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -9,6 +8,7 @@ from pathlib import Path
 
 from assembler.debian import mirrors
 from assembler.debian.mirrors import Mirrors
+from assembler.machine import host_architecture, processors
 from assembler.progress import SILENT, Reporter
 from assembler.recipe.load import LoadedRecipe, load
 from assembler.recipe.model import Recipe
@@ -17,19 +17,6 @@ from assembler.store.routes import Routes
 from assembler.store.transport import Transport
 from assembler.tools.source import ToolSource, built_in
 from assembler.tools.supply import Supply
-
-_ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
-"""Debian's architecture by the kernel's name (uname -m)."""
-
-
-def processors() -> int:
-    """How many processors this process may use."""
-    return len(os.sched_getaffinity(0))
-
-
-def host_architecture() -> str:
-    """Debian's name for this machine's architecture; empty when tools that run on it cannot be had."""
-    return _ARCHITECTURES.get(platform.machine(), "")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

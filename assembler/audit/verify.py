@@ -16,6 +16,7 @@ from assembler.audit import listing
 from assembler.audit.image import Image
 from assembler.audit.listing import shortened
 from assembler.audit.packages import installed
+from assembler.boot.loaders import unlisted
 from assembler.debian.dpkg_database import ADMINDIR
 from assembler.errors import AssembleError
 from assembler.formats import seal
@@ -258,7 +259,7 @@ def _files(image: Image) -> Iterator[Finding]:
     """Every file on the ISO against its list, and nothing more."""
     listed = {**image.index["files"], ISO_INDEX: None}
     # The boot loader's images are written by the ISO writer itself, which the seal speaks for.
-    own = {"/boot/grub/eltorito.img", "/boot/grub/efi.img", "/boot/grub/boot.cat"}
+    own = unlisted()
     for path in sorted(listed.keys() | image.files.keys()):
         if path not in image.files:
             yield Finding(path, "it is missing")

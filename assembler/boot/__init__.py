@@ -1,1 +1,1 @@
-"""Boot loaders: GRUB images and configuration, the EFI system partition, hybrid boot records."""
+"""Boot loaders behind one seam: which packages they need, and what of these goes onto a medium."""

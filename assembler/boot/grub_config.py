@@ -1,37 +1,22 @@
-"""The grub.cfg of a live ISO: screen and serial console, and entries for a normal start, one without a state disk and
-one that ends in a rescue shell. Syntax as in the GRUB manual, "Shell-like scripting".
+"""The grub.cfg of a live ISO: screen and serial console, and the entries of the menu. Syntax as in the GRUB manual,
+"Shell-like scripting".
 """
 
 import re
 
+from assembler.boot.loader import Entry, Live, entries
 from assembler.errors import AssembleError
 from assembler.image.names import ISO_INITRD, ISO_KERNEL
 
-CONSOLES = {
-    "amd64": ("console=tty0", "console=ttyS0,115200"),
-    "arm64": ("console=tty0", "console=ttyAMA0,115200"),
-}
-"""Kernel parameters by architecture; the last one becomes /dev/console where it exists."""
 
-
-def grub_config(
-    *, title: str, marker: str, medium: str, architecture: str, state: str = "auto", cmdline: str = "", timeout: int = 1
-) -> str:
+def grub_config(live: Live, marker: str) -> str:
     """The text of grub.cfg.
 
-    `marker` is the path of a file that only this image has, by which GRUB finds its own medium; `medium` is the value
-    of ``livecd.medium=``, by which the initrd does (initramfs/lib/medium.sh). `state` is the value of
-    ``livecd.state=`` in the normal entry; `cmdline` holds further kernel parameters, double quotes around those with
-    spaces; `timeout` is in seconds. Raises AssembleError for parameters that GRUB cannot pass on.
+    `marker` is the path of a file that only this image has, by which GRUB finds its own medium; the initrd does by
+    ``livecd.medium=`` (initramfs/lib/medium.sh). Raises AssembleError for parameters that GRUB cannot pass on.
     """
-    common = [f"livecd.medium={medium}", *CONSOLES[architecture], *parameters(cmdline)]
-    entries = (
-        ("normal", title, [f"livecd.state={state}"]),
-        ("no-state", f"{title} (changes are lost at power-off)", ["livecd.state=none"]),
-        ("rescue", f"{title} (rescue shell)", [f"livecd.state={state}", "livecd.rescue"]),
-    )
-    menu = "".join(_entry(name, text, [*own, *common]) for name, text, own in entries)
-    return _HEAD.format(marker=quoted(marker), timeout=timeout) + menu
+    menu = "".join(map(_entry, entries(live, parameters(live.cmdline))))
+    return _HEAD.format(marker=quoted(marker), timeout=live.timeout) + menu
 
 
 _HEAD = """\
@@ -50,10 +35,10 @@ set timeout={timeout}
 """
 
 
-def _entry(name: str, title: str, arguments: list[str]) -> str:
+def _entry(entry: Entry) -> str:
     return (
-        f"menuentry {quoted(title)} --id {name} {{\n"
-        f"  linux {ISO_KERNEL} {' '.join(map(quoted, arguments))}\n"
+        f"menuentry {quoted(entry.title)} --id {entry.name} {{\n"
+        f"  linux {ISO_KERNEL} {' '.join(map(quoted, entry.arguments))}\n"
         f"  initrd {ISO_INITRD}\n"
         "}\n"
     )

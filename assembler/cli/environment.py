@@ -1,16 +1,14 @@
 """What the user's environment says: the only reader of environment variables, apart from what requests reads itself."""
 
 import os
-import platform
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from assembler.errors import AssembleError
+from assembler.machine import host_architecture, processors
 from assembler.store.objects import PATIENCE
 
-_ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
-"""Debian's architecture by the kernel's name (uname -m)."""
 _DIGITS = 10
 _SHOWN = 40
 
@@ -64,8 +62,8 @@ def read(store: Path | None = None, environ: Mapping[str, str] | None = None) ->
         values=values,
         mirror=values.get("ASSEMBLE_MIRROR", ""),
         snapshots=tuple(values.get("ASSEMBLE_SNAPSHOT", "").split()),
-        jobs=len(os.sched_getaffinity(0)),
-        architecture=_ARCHITECTURES.get(platform.machine(), ""),
+        jobs=processors(),
+        architecture=host_architecture(),
         search=_absolute(values.get("PATH", os.defpath)),
         color=color(values),
         dumb=values.get("TERM", "dumb") == "dumb",

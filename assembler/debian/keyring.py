@@ -7,6 +7,7 @@ from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
+from assembler.debian import releases
 from assembler.debian.mirrors import MISMATCH_HINT
 from assembler.debian.sources import Archive, SourcesError
 from assembler.errors import AssembleError, Place
@@ -14,14 +15,7 @@ from assembler.errors import AssembleError, Place
 if TYPE_CHECKING:
     from pysequoia import Cert
 
-SHIPPED = {
-    "B8B80B5B623EAB6AD8775C45B7C5D7D6350947F8": "bookworm-automatic.asc",
-    "05AB90340C0C5E797F44A8C8254CF3B5AEC0A8F0": "bookworm-security-automatic.asc",
-    "4D64FEC119C2029067D6E791F8D2585B8783D481": "bookworm-stable.asc",
-    "04B54C3CDCA79751B16BC6B5225629DF75B188BD": "trixie-automatic.asc",
-    "5E04A1E3223A19A20706E20F9904613D4CCE68C6": "trixie-security-automatic.asc",
-    "41587F7DB8C774BCCF131416762F67A0B2C39DE4": "trixie-stable.asc",
-}
+SHIPPED = releases.keys()
 """Debian's archive certificates by fingerprint; see keys/README.md for their names."""
 
 _CLEARTEXT = b"-----BEGIN PGP SIGNED MESSAGE-----"

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import chain
 from pathlib import Path
+from typing import Protocol
 
+from assembler.addresses import without_logins
 from assembler.debian.deb822 import Deb822Error, paragraphs
 from assembler.errors import AssembleError
-from assembler.recipe.addresses import without_logins
-from assembler.recipe.model import Debian
 
 _LOG = logging.getLogger(__name__)
 
@@ -55,8 +55,22 @@ class Mirrors:
         return tuple(f"{base}/{root}/{date + SNAPSHOT_LAG:%Y%m%dT%H%M%SZ}" for base in self.snapshots)
 
 
+class Wishes(Protocol):
+    """What a recipe says of mirrors: base addresses, or nothing."""
+
+    @property
+    def mirror(self) -> str:
+        """Of the main archive."""
+        ...
+
+    @property
+    def mirror_security(self) -> str:
+        """Of the security archive."""
+        ...
+
+
 def choose(
-    debian: Debian, *, override: str = "", snapshots: Sequence[str] = (), host: Path | None = Path("/")
+    debian: Wishes, *, override: str = "", snapshots: Sequence[str] = (), host: Path | None = Path("/")
 ) -> Mirrors:
     """The mirrors for a recipe.
 

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 
+from assembler.addresses import without_logins
 from assembler.debian.deb822 import Deb822Error, Field, Paragraph, paragraphs
 from assembler.errors import AssembleError, Place, Problems
-from assembler.recipe.addresses import without_logins
 
 _FILE = "debian.sources"
 _FIELDS = ("Types", "URIs", "Suites", "Components", "Architectures", "Signed-By", "Enabled", "Check-Valid-Until")

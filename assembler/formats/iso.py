@@ -1,13 +1,13 @@
 """ISO 9660 images with Rock Ridge, and Joliet on request; bootable ones are hybrids.
 
 A bootable image starts from a CD (El Torito, for BIOS and UEFI) and, written to a disk or a USB stick as it is, from
-there too: its first sectors, which ISO 9660 leaves to the system, hold a master boot record with GRUB's code and a GUID
-partition table with one partition over the EFI system partition's image. Every image ends with a seal over all of it
-(see formats/seal.py).
+there too: its first sectors, which ISO 9660 leaves to the system, hold a master boot record with the boot loader's code
+and a GUID partition table with a partition over each EFI system partition's image. Every image ends with a seal over
+all of it (see formats/seal.py).
 
 pycdlib lays out the file system; what makes it bootable as a disk is written over the result. Follows ECMA-119, the El
-Torito specification 1.0, IEEE P1282 (Rock Ridge), the UEFI Specification 2.10 (chapters 5 and 13.3), and, for what is
-patched into GRUB's images, xorriso's options ``--grub2-mbr`` and ``--grub2-boot-info``.
+Torito specification 1.0, IEEE P1282 (Rock Ridge), and the UEFI Specification 2.10 (chapters 5 and 13.3). The boot
+information table is mkisofs's (``-boot-info-table``).
 """
 
 import fnmatch
@@ -47,10 +47,8 @@ from assembler.tree.content import Content, Slice, chunks, size_of, whole
 
 BLOCK = 2048
 """Bytes of a logical block; addresses in ISO 9660 and El Torito count these."""
-BIOS_IMAGE = "/boot/grub/eltorito.img"
-EFI_IMAGE = "/boot/grub/efi.img"
-BOOT_CATALOG = "/boot/grub/boot.cat"
-"""Where the boot images are in the image's own file system."""
+PC, EFI = 0x00, 0xEF
+"""Platforms of El Torito: 80x86 with a BIOS, and UEFI."""
 
 _DEPTH = 8
 """Levels of directories that ISO 9660 allows, the root included (6.8.2.1)."""
@@ -58,14 +56,12 @@ _PADDING = 150 * BLOCK
 """Zeros at the end of every image: CD drives and kernels read ahead of the last file."""
 _DISK_UNIT = 1 << 20
 """A hybrid's size is a multiple of this, which every disk and hypervisor accepts."""
-_MAX_EFI = 0xFFFF * SECTOR
-"""Bytes of the EFI image: El Torito counts its sectors in 16 bits."""
-
-# Offsets in GRUB's images: the code of the MBR and the core image are told on which sector the core image continues.
+_MOST_LOADED = 0xFFFF
+"""Sectors of a boot image that firmware loads: El Torito counts them in 16 bits."""
 _MBR_CODE = 440
-_MBR_TARGET = 0x1B0
-_CORE_TARGET = 2548
-_CORE_CHECKSUM, _CORE_SUMMED = 20, 64
+"""Bytes of code that a master boot record holds."""
+_TABLE_CHECKSUM, _TABLE_END = 20, 64
+"""Offsets of the boot information table in a boot image: its checksum is over all behind the table."""
 
 
 class IsoError(AssembleError):
@@ -73,15 +69,49 @@ class IsoError(AssembleError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BootImages:
-    """What makes an ISO bootable. Firmware whose image is None cannot start it."""
+class Pointer:
+    """8 bytes of a boot image or of boot code that are told where on a disk an image is."""
 
-    bios: bytes | None = None
-    """GRUB's core image in format ``i386-pc-eltorito``."""
-    mbr: bytes = b""
-    """GRUB's ``boot_hybrid.img``, for a BIOS that starts the image as a disk; needs `bios`."""
-    efi: bytes | None = None
-    """An EFI system partition: a FAT file system with ``/EFI/BOOT``."""
+    offset: int
+    image: str
+    """The path of the image that it leads to."""
+    sectors: int = 0
+    """Sectors behind the first of the image. What is written is their sum, little-endian."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BootImage:
+    """An image that El Torito lists, without emulation."""
+
+    path: str
+    """Where it is in the ISO's own file system."""
+    data: bytes
+    platform: int
+    """`PC` or `EFI`. Of the latter each is an EFI system partition: a FAT file system with ``/EFI/BOOT``."""
+    loaded: int | None = None
+    """Sectors that firmware loads; None for all."""
+    table: bool = False
+    """Whether it gets a boot information table."""
+    pointers: tuple[Pointer, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SystemArea:
+    """Code of the master boot record, for a BIOS that starts the ISO as a disk."""
+
+    code: bytes = b""
+    pointers: tuple[Pointer, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BootImages:
+    """What makes an ISO bootable. Firmware without an image for it cannot start it."""
+
+    catalog: str
+    """The path of El Torito's catalogue in the ISO's own file system."""
+    images: tuple[BootImage, ...]
+    """The first is the one that firmware takes by default."""
+    area: SystemArea = SystemArea()
 
 
 def write_iso(
@@ -110,11 +140,10 @@ def write_iso(
     entries = dict(files)
     if boot is not None:
         _check_boot(boot)
-        images = {BIOS_IMAGE: boot.bios, EFI_IMAGE: boot.efi}
-        for path in (*images, BOOT_CATALOG):
+        for path in (*(image.path for image in boot.images), boot.catalog):
             if path in entries:
                 raise IsoError("a boot image belongs in this place", where=Place(path=path))
-        entries |= {path: image for path, image in images.items() if image is not None}
+        entries |= {image.path: image.data for image in boot.images}
     contents = {_checked(path): _content(entry) for path, entry in sorted(entries.items())}
     if not 1 <= len(label.encode()) <= (16 if joliet else 32) or not label.isascii() or not label.isprintable():
         raise IsoError("not a label for an ISO", why=repr(label), hint="16 or fewer ASCII characters always fit")
@@ -145,8 +174,7 @@ def write_iso(
             image.write_fp(stream, blocksize=_DISK_UNIT, progress_cb=progress)
         blocks = {
             path: image.get_record(iso_path=names[path]).extent_location()
-            for path in (BIOS_IMAGE, EFI_IMAGE)
-            if path in contents
+            for path in (image.path for image in (boot.images if boot else ()))
         }
         known = list(_areas(image))
     with out.open("r+b") as disk:
@@ -159,14 +187,29 @@ def write_iso(
 
 
 def _check_boot(boot: BootImages) -> None:
-    if boot.bios is None and boot.efi is None:
+    if not boot.images:
         raise IsoError("a bootable ISO needs an image for BIOS or for UEFI")
-    if boot.efi is not None and (len(boot.efi) > _MAX_EFI or len(boot.efi) % SECTOR):
-        raise IsoError("the EFI image does not fit El Torito", why=f"{len(boot.efi)} bytes", hint=f"at most {_MAX_EFI}")
-    if boot.bios is not None and len(boot.bios) < _CORE_TARGET + 8:
-        raise IsoError("the BIOS image is no GRUB core image", why=f"it has {len(boot.bios)} bytes")
-    if boot.mbr and (boot.bios is None or len(boot.mbr) < _MBR_CODE):
-        raise IsoError("the boot code for the MBR is no use", why="it needs a BIOS image and 440 bytes")
+    paths = [boot.catalog, *(image.path for image in boot.images)]
+    if len(set(paths)) < len(paths):
+        raise IsoError("two boot images are in the same place", why=", ".join(sorted(paths)))
+    if posixpath.dirname(boot.catalog) not in {posixpath.dirname(image.path) for image in boot.images}:
+        raise IsoError("the boot catalogue belongs beside a boot image", where=Place(path=boot.catalog))
+    for image in boot.images:
+        where, size = Place(path=image.path), len(image.data)
+        if image.loaded is None and (size > _MOST_LOADED * SECTOR or size % SECTOR):
+            most = f"at most {_MOST_LOADED * SECTOR}, in sectors of {SECTOR}"
+            raise IsoError("a boot image does not fit El Torito", where=where, why=f"{size} bytes", hint=most)
+        _check_pointers(boot, image.pointers, size, where, least=_TABLE_END if image.table else 0)
+    if len(boot.area.code) > _MBR_CODE:
+        raise IsoError("the boot code for the MBR is too long", why=f"it has {len(boot.area.code)} bytes")
+    _check_pointers(boot, boot.area.pointers, len(boot.area.code), Place(path="[master boot record]"))
+
+
+def _check_pointers(boot: BootImages, pointers: Sequence[Pointer], size: int, where: Place, *, least: int = 0) -> None:
+    if size < max([least, *(pointer.offset + 8 for pointer in pointers)]):
+        raise IsoError("what a BIOS starts is too short for what it is to be told", where=where, why=f"{size} bytes")
+    if missing := {pointer.image for pointer in pointers} - {image.path for image in boot.images}:
+        raise IsoError("a BIOS is to be led to an image that is not there", where=where, why=min(missing))
 
 
 def _checked(path: str) -> str:
@@ -332,41 +375,40 @@ def _layout(known: Sequence[Area], end: int, *, hybrid: bool) -> tuple[int, list
 
 def _add_boot(image: Any, boot: BootImages, names: Mapping[str, str]) -> None:
     catalog = {
-        "bootcatfile": posixpath.join(names[posixpath.dirname(BOOT_CATALOG)], "BOOT.CAT;1"),
-        "rr_bootcatname": posixpath.basename(BOOT_CATALOG),
+        "bootcatfile": _name(boot.catalog, names, set(names.values()), is_directory=False),
+        "rr_bootcatname": posixpath.basename(boot.catalog),
     }
     if image.has_joliet():
-        catalog["joliet_bootcatfile"] = BOOT_CATALOG
-    if boot.bios is not None:
-        # Four sectors are loaded: the first stage, which finds the rest through the boot information table.
-        image.add_eltorito(names[BIOS_IMAGE], boot_load_size=4, boot_info_table=True, **catalog)
-    if boot.efi is not None:
+        catalog["joliet_bootcatfile"] = boot.catalog
+    for each in boot.images:
         image.add_eltorito(
-            names[EFI_IMAGE], efi=True, platform_id=0xEF, boot_load_size=len(boot.efi) // SECTOR, **catalog
+            names[each.path],
+            efi=each.platform == EFI,
+            platform_id=each.platform,
+            boot_load_size=len(each.data) // SECTOR if each.loaded is None else each.loaded,
+            boot_info_table=each.table,
+            **catalog,
         )
 
 
 def _make_hybrid(stream: BinaryIO, boot: BootImages, blocks: Mapping[str, int], identity: bytes) -> None:
-    """Make a disk of the image: patch GRUB's core image, and write MBR and GPT into the system area."""
+    """Make a disk of the image: tell boot images where they are, and write MBR and GPT into the system area."""
     sectors = stream.seek(0, os.SEEK_END) // SECTOR
-    code = b""
-    if boot.bios is not None:
-        first = blocks[BIOS_IMAGE] * (BLOCK // SECTOR)
-        _patch_core(stream, blocks[BIOS_IMAGE] * BLOCK, len(boot.bios), first)
-        if boot.mbr:
-            code = boot.mbr[:_MBR_TARGET] + struct.pack("<Q", first + 4)
-    partitions = []
-    if boot.efi is not None:
-        first = blocks[EFI_IMAGE] * (BLOCK // SECTOR)
-        partitions.append(
-            GptPartition(
-                type=EFI_SYSTEM,
-                guid=UUID(bytes=identity[16:32], version=4),
-                first=first,
-                last=first + len(boot.efi) // SECTOR - 1,
-                name="EFI system",
-            )
+    first = {path: block * (BLOCK // SECTOR) for path, block in blocks.items()}
+    for image in boot.images:
+        if image.pointers:
+            _patch(stream, image, first)
+    code = _told(boot.area.code, boot.area.pointers, first)
+    partitions = [
+        GptPartition(
+            type=EFI_SYSTEM,
+            guid=UUID(bytes=_guid(identity, number), version=4),
+            first=first[image.path],
+            last=first[image.path] + len(image.data) // SECTOR - 1,
+            name="EFI system",
         )
+        for number, image in enumerate(image for image in boot.images if image.platform == EFI)
+    ]
     disk = UUID(bytes=identity[:16], version=4)
     primary, backup = gpt(Gpt(disk=disk, sectors=sectors, partitions=tuple(partitions)))
     # Some BIOSes start nothing without an active partition, and the protective one must not be it.
@@ -377,15 +419,28 @@ def _make_hybrid(stream: BinaryIO, boot: BootImages, blocks: Mapping[str, int], 
     stream.write(backup)
 
 
-def _patch_core(stream: BinaryIO, offset: int, size: int, sector: int) -> None:
-    """Tell the core image at `offset` where it is on a disk, and correct the checksum of its boot information table."""
+def _guid(identity: bytes, number: int) -> bytes:
+    return identity[16:32] if number == 0 else hashlib.sha256(identity + bytes([number])).digest()[:16]
+
+
+def _told(data: bytes, pointers: Sequence[Pointer], first: Mapping[str, int]) -> bytes:
+    changed = bytearray(data)
+    for pointer in pointers:
+        struct.pack_into("<Q", changed, pointer.offset, first[pointer.image] + pointer.sectors)
+    return bytes(changed)
+
+
+def _patch(stream: BinaryIO, image: BootImage, first: Mapping[str, int]) -> None:
+    """Write the pointers of a boot image, and correct the checksum of its boot information table."""
+    offset = first[image.path] * SECTOR
     stream.seek(offset)
-    core = bytearray(stream.read(size))
-    struct.pack_into("<Q", core, _CORE_TARGET, sector + 5)
-    summed = bytes(core[_CORE_SUMMED:]) + bytes(-len(core) % 4)
-    struct.pack_into("<I", core, _CORE_CHECKSUM, sum(struct.unpack(f"<{len(summed) // 4}I", summed)) & 0xFFFFFFFF)
+    changed = bytearray(_told(stream.read(len(image.data)), image.pointers, first))
+    if image.table:
+        summed = bytes(changed[_TABLE_END:]) + bytes(-len(changed) % 4)
+        total = sum(struct.unpack(f"<{len(summed) // 4}I", summed)) & 0xFFFFFFFF
+        struct.pack_into("<I", changed, _TABLE_CHECKSUM, total)
     stream.seek(offset)
-    stream.write(core)
+    stream.write(changed)
 
 
 def _identity(text: str, label: str, epoch: int, contents: Mapping[str, Content]) -> bytes:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import zstandard
 
+from assembler.architecture import ARCHITECTURES
 from assembler.errors import AssembleError, Place
 from assembler.formats import cpio
 from assembler.initrd.elf import closure
@@ -45,7 +46,7 @@ DRIVERS = (
     # Controllers of servers.
     "megaraid_sas", "mpt3sas", "smartpqi", "hpsa", "aacraid",
     # ext4's checksums, for which it asks by an alias.
-    "crc32c_generic", "crc32c_intel", "crc32c_arm64",
+    "crc32c_generic", *(module for each in ARCHITECTURES.values() for module in each.initrd_modules),
     # A keyboard for the rescue shell.
     "usbhid", "hid_generic", "atkbd", "i8042",
 )  # fmt: skip

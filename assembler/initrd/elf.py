@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 
+from assembler.architecture import ARCHITECTURES
 from assembler.errors import AssembleError, Place
 from assembler.tree.bounds import PATH_MAX
 from assembler.tree.staging import Tree
@@ -25,8 +26,8 @@ _DT_NULL, _DT_NEEDED, _DT_STRTAB, _DT_SONAME, _DT_RPATH, _DT_RUNPATH = 0, 1, 5, 
 _MAX_ENTRIES = 10_000
 """Entries of the longest dynamic section; those of Debian have up to a hundred."""
 
-MULTIARCH = {62: "x86_64-linux-gnu", 183: "aarch64-linux-gnu"}
-"""Debian's multiarch triplet by e_machine (EM_X86_64, EM_AARCH64)."""
+MULTIARCH = {each.elf_machine: each.triplet for each in ARCHITECTURES.values()}
+"""Debian's multiarch triplet by e_machine."""
 
 
 class ElfError(AssembleError):

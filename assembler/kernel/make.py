@@ -10,18 +10,16 @@ import re
 import shutil
 import subprocess
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from assembler.architecture import Architecture
 from assembler.errors import AssembleError, Place
 from assembler.kernel.toolchain import Toolchain
 from assembler.progress import SILENT, Reporter
 from assembler.tools.confinement import HOST, HOST_FILES, Confinement, Limits, finish, kill, start, tell
-
-ARCHITECTURES: Mapping[str, tuple[str, str]] = {"amd64": ("x86_64", "x86"), "arm64": ("arm64", "arm64")}
-"""By Debian architecture: what make calls it (ARCH), and its directory below arch/."""
 
 _WORK = re.compile(r"  ([A-Z][A-Z0-9_+ -]{1,8}?)\s+(\S+)$")
 """A line by which make tells that it begins to make a file."""
@@ -50,8 +48,7 @@ class Make:
     """The source, which is not written to."""
     objects: Path
     """Where everything is made."""
-    architecture: str
-    """Debian's name."""
+    architecture: Architecture
     toolchain: Toolchain
     epoch: int
     """SOURCE_DATE_EPOCH, seconds: the build's time, as the kernel tells it (``uname -v``)."""
@@ -109,7 +106,7 @@ class Make:
             f"--jobs={self.jobs}",
             f"--directory={self.tree}",
             f"O={self.objects}",
-            f"ARCH={ARCHITECTURES[self.architecture][0]}",
+            f"ARCH={self.architecture.kernel.arch}",
             f"CROSS_COMPILE={self.toolchain.prefix}",
             f"CC={before}{self.toolchain.prefix}gcc",
             f"HOSTCC={before}gcc",

@@ -9,17 +9,15 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from assembler.architecture import Architecture
 from assembler.errors import AssembleError, Place
 from assembler.lockfile.model import LockedTool
 from assembler.tools.confinement import HOST, HOST_FILES, Confinement, below, kill, start
-
-PREFIXES: Mapping[str, str] = {"amd64": "x86_64-linux-gnu-", "arm64": "aarch64-linux-gnu-"}
-"""What cross compilers' names begin with, by Debian architecture."""
 
 
 class ToolchainError(AssembleError):
@@ -75,13 +73,13 @@ class Toolchain:
     """The `PATH` that they are found with."""
 
 
-def find(architecture: str, host: str, search: str, *, roots: Sequence[Path] = HOST) -> Toolchain:
-    """The tools for compiling a kernel for `architecture` on `host` (Debian's names), found in the `PATH` `search`.
+def find(architecture: Architecture, host: Architecture, search: str, *, roots: Sequence[Path] = HOST) -> Toolchain:
+    """The tools for compiling a kernel for `architecture` on `host`, found in the `PATH` `search`.
 
     A program of the `PATH` counts when it lies below one of `roots`, links followed. Raises ToolchainError naming
     everything that is missing at once, with the Debian packages that have it.
     """
-    prefix = "" if architecture == host else PREFIXES[architecture]
+    prefix = "" if architecture == host else architecture.prefix
     targeted = [_Tool(f"{prefix}{tool.name}", _package(tool.package, architecture, prefix)) for tool in _COMPILERS]
     wanted = [*targeted, *([_Tool("gcc", "gcc")] if prefix else []), *_TOOLS]
     paths = {tool.name: _which(tool.name, search, roots) for tool in wanted}
@@ -137,11 +135,10 @@ def _which(name: str, search: str, roots: Sequence[Path]) -> str | None:
     return next((path for path in found if path and below(Path(path), roots)), None)
 
 
-def _package(package: str, architecture: str, prefix: str) -> str:
+def _package(package: str, architecture: Architecture, prefix: str) -> str:
     if not prefix:
         return package
-    triplet = PREFIXES[architecture].rstrip("-").replace("_", "-")
-    return f"{package}-{triplet}"
+    return f"{package}-{architecture.triplet.replace('_', '-')}"
 
 
 def _has_header(gcc: str, name: str, search: str, roots: Sequence[Path]) -> bool:

@@ -9,11 +9,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from assembler.architecture import Architecture
 from assembler.image.names import KERNEL, KERNEL_CONFIG, SYSTEM_MAP
 from assembler.kernel import config
 from assembler.kernel.config import Setting
 from assembler.kernel.kconfig import read_symbols
-from assembler.kernel.make import ARCHITECTURES, Make
+from assembler.kernel.make import Make
 from assembler.kernel.source import SourceError, release_of
 from assembler.kernel.toolchain import Toolchain
 from assembler.progress import SILENT, Reporter
@@ -28,13 +29,6 @@ _RELEASE = "include/config/kernel.release"
 _COUNT = "steps"
 """A file with how many files make worked on."""
 
-_IMAGES: Mapping[str, tuple[str, str]] = {
-    "amd64": ("bzImage", "arch/x86/boot/bzImage"),
-    "arm64": ("Image", "arch/arm64/boot/Image"),
-}
-"""By Debian architecture: make's target, and the file that it makes."""
-_ZBOOT = ("vmlinuz.efi", "arch/arm64/boot/vmlinuz.efi")
-"""The same of arm64 with CONFIG_EFI_ZBOOT."""
 _STEPS_BEFORE, _STEPS_BY_SYMBOL = 400, 2.1
 """How many files make works on, roughly: a number, and more for each symbol that is on: 4073 for 1714 symbols."""
 
@@ -45,8 +39,7 @@ class Wish:
 
     tree: Path
     """Its source; see kernel/source.py."""
-    architecture: str
-    """Debian's name."""
+    architecture: Architecture
     base: str
     """The target of make that the configuration begins with: ``defconfig``."""
     fragments: Sequence[tuple[str, bytes]]
@@ -75,9 +68,8 @@ def build(wish: Wish, directory: Path, store: Store, *, kind: str, jobs: int = 2
             lock=lock,
         )
         values = configure(make, wish.base, asked, log, reporter)
-        zboot = wish.architecture == "arm64" and values.get("EFI_ZBOOT") == "y"
-        target, image = _ZBOOT if zboot else _IMAGES[wish.architecture]
-        expected = _last_count(store, kind, wish.architecture) or _estimate(values)
+        target, image = wish.architecture.kernel.made(values)
+        expected = _last_count(store, kind, wish.architecture.name) or _estimate(values)
         done = make.run([target], log, expected=expected, reporter=reporter)
         _check_release((objects / _RELEASE).read_text("utf-8", "replace").strip())
         directory.mkdir()
@@ -90,7 +82,7 @@ def build(wish: Wish, directory: Path, store: Store, *, kind: str, jobs: int = 2
         }
         for name, path in made.items():
             shutil.copyfile(objects / path, directory / name)
-        (directory / _COUNT).write_text(f"{wish.architecture} {done}\n", "ascii")
+        (directory / _COUNT).write_text(f"{wish.architecture.name} {done}\n", "ascii")
     log.unlink()
 
 
@@ -106,7 +98,7 @@ def configure(
     path.write_text(config.apply(path.read_text("utf-8"), asked), "utf-8")
     make.run(["olddefconfig"], log, name="configure", reporter=reporter)
     values = config.read_config(path.read_text("utf-8"))
-    symbols = read_symbols(make.tree, ARCHITECTURES[make.architecture][1])
+    symbols = read_symbols(make.tree, make.architecture.kernel.directory)
     config.check(asked, values, symbols, release_of(make.tree))
     return values
 

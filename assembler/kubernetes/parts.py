@@ -7,6 +7,7 @@ from functools import cache
 from pathlib import Path
 from urllib.parse import urljoin
 
+from assembler.architecture import named
 from assembler.kubernetes.release import Release
 from assembler.lockfile.wanted import WantedFile
 from assembler.recipe.model import Kubernetes
@@ -101,7 +102,7 @@ def wanted_files(recipe: Kubernetes, release: Release, architecture: str) -> tup
         if chosen.source != "upstream":
             continue
         version = chosen.version or release.version_of(part.name)
-        own = part.url.format(version=version, arch=architecture)
+        own = part.url.format(version=version, arch=named(architecture).oci)
         url = chosen.url or own
         known = _known()[part.name].get(architecture, {}).get(version, "") if url == own else ""
         wanted.append(

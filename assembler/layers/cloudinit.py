@@ -18,6 +18,7 @@ from typing import Any
 from assembler import yamltext
 from assembler.errors import AssembleError, Place, Problems
 from assembler.formats.iso import write_iso
+from assembler.image import datasource
 from assembler.image.keys import digest
 from assembler.image.names import SEED
 from assembler.layers.inputs import Inputs
@@ -27,10 +28,11 @@ from assembler.recipe.load import LoadedRecipe
 from assembler.recipe.shapes import quoted
 from assembler.yamltext import YamlError
 
-LABEL = "cidata"
-"""Volume label by which cloud-init finds a NoCloud seed."""
+LABEL = datasource.SEED.label
+"""Volume label by which cloud-init finds the seed."""
 
-USER_DATA, META_DATA, NETWORK_CONFIG = "user-data", "meta-data", "network-config"
+USER_DATA, META_DATA = datasource.SEED.user_data, datasource.SEED.meta_data
+NETWORK_CONFIG = datasource.SEED.network_config
 
 
 class SeedError(AssembleError):

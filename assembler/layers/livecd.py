@@ -1,4 +1,4 @@
-"""The live ISO layer: GRUB -> kernel -> our initrd -> squashfs below an overlay on the state disk -> systemd.
+"""The live ISO layer: boot loader -> kernel -> our initrd -> squashfs below an overlay on the state disk -> systemd.
 
 Three steps. The initrd needs the kernel and its modules, the squashfs needs the root file system and nothing of the
 kernel, and the ISO needs both and the kernel's image.
@@ -8,7 +8,9 @@ import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 
-from assembler.boot.live import live_boot
+from assembler.architecture import named
+from assembler.boot.loader import Live
+from assembler.boot.loaders import LIVE
 from assembler.carried import INITRAMFS
 from assembler.debian.sources import archives, parse_sources
 from assembler.debian.unpack import unpack
@@ -35,6 +37,7 @@ from assembler.image.names import (
     lock_path,
 )
 from assembler.initrd import compose as initrd
+from assembler.layers.boot import live_boot
 from assembler.layers.inputs import Inputs
 from assembler.layers.kernel import KernelLayer
 from assembler.layers.kubernetes import images_on_medium
@@ -133,18 +136,17 @@ def iso_step(  # noqa: PLR0917  one a part
         identity = digest(parts=digests, recipe=recipe, name=name, extra=extra, images=images)
         on_medium = images_on_medium(inputs)
         sums = sums_of(system.path(SQUASHFS), on_medium)
-        boot = live_boot(
-            inputs.toolbox(),
-            inputs.directory_of("boot"),
-            architecture=architecture,
+        live = Live(
+            architecture=named(architecture),
             title=name,
             identity=identity,
             medium=hashlib.sha256(sums).hexdigest(),
-            epoch=epoch,
             state=recipe.state,
             cmdline=recipe.cmdline,
             timeout=recipe.timeout,
+            parts={f"/{path}": parts[path][0].path(parts[path][1]) for path in ("boot/vmlinuz", "boot/initrd.img")},
         )
+        boot = live_boot(LIVE, inputs.toolbox(), inputs.directory_of("boot"), live, epoch=epoch)
         bills = sbom.result(inputs.store)
         subjects = {f"/{path}": value for path, value in digests.items()}
         files: dict[str, bytes | Path] = {

@@ -9,6 +9,7 @@ import shutil
 from functools import cache
 from pathlib import Path
 
+from assembler.architecture import named
 from assembler.errors import Place
 from assembler.image.keys import digest
 from assembler.image.names import FACTS, KERNEL, KERNEL_CONFIG, SYSTEM_MAP
@@ -36,8 +37,8 @@ def layer(inputs: Inputs) -> KernelLayer:
     programs that this machine lacks, Problems for settings that do not take, and what else compiling raises.
     """
     recipe, epoch, store, reporter = inputs.recipe.kernel, inputs.epoch, inputs.store, inputs.reporter
-    named = inputs.loaded.files
-    files = [named[f"kernel.fragments[{number}]"] for number in range(len(recipe.fragments))]
+    given = inputs.loaded.files
+    files = [given[f"kernel.fragments[{number}]"] for number in range(len(recipe.fragments))]
     fragments = [(str(file.path), file.data) for file in files]
     config.merge(fragments)
     tools = _tools(inputs)
@@ -74,7 +75,7 @@ def layer(inputs: Inputs) -> KernelLayer:
             )
         wish = Wish(
             tree=tree,
-            architecture=inputs.lock.architecture,
+            architecture=named(inputs.lock.architecture),
             base=recipe.base,
             fragments=fragments,
             epoch=epoch,
@@ -142,7 +143,7 @@ def _tools(inputs: Inputs) -> Toolchain | ToolchainError:
     """
     lock = inputs.lock
     try:
-        found = toolchain.find(lock.architecture, lock.build_architecture, inputs.search)
+        found = toolchain.find(named(lock.architecture), named(lock.build_architecture), inputs.search)
     except ToolchainError as error:
         return error
     for difference in toolchain.differences(lock.toolchain, found.tools):

@@ -1,21 +1,15 @@
 """Which packages are asked for, and what for. What they depend on comes with them, unless a role says otherwise."""
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from assembler.architecture import named
+from assembler.boot.loaders import LIVE
 from assembler.kubernetes.parts import packages
 from assembler.lockfile.wanted import WantedFile
 from assembler.recipe.model import Recipe
 
 INITRD = ("busybox-static", "e2fsprogs", "util-linux")
 """Of these, and of what they link to, a few files go into the initrd: see initrd/compose.py."""
-
-BOOT: Mapping[str, Sequence[str]] = {
-    "amd64": ("grub-pc-bin", "grub-efi-amd64-signed", "shim-signed", "shim-helpers-amd64-signed"),
-    "arm64": ("grub-efi-arm64-signed", "shim-signed", "shim-helpers-arm64-signed"),
-}
-"""Boot loaders by the architecture of the image: see boot/. Files are taken out of them and nothing in them is run, so
-what they depend on stays away."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +49,8 @@ def wanted(recipe: Recipe) -> tuple[Wanted, ...]:
         rootfs,
         *((source,) if compiled and not kernel.url else ()),
         Wanted(role="initrd", packages=INITRD, architecture=target),
-        Wanted(role="boot", packages=tuple(BOOT[target]), architecture=target, dependencies=False),
+        # Files are taken out of them and nothing in them is run, so what they depend on stays away.
+        Wanted(role="boot", packages=LIVE.packages(named(target)), architecture=target, dependencies=False),
     )
 
 

@@ -16,6 +16,7 @@ from datetime import datetime
 from pathlib import Path
 
 from assembler import tomltext
+from assembler.addresses import HINT, login_in
 from assembler.errors import Place, Problems
 from assembler.lockfile import former
 from assembler.lockfile.errors import RESTORE, LockError
@@ -40,7 +41,6 @@ from assembler.lockfile.model import (
 from assembler.lockfile.table import Table
 from assembler.lockfile.values import ARCHITECTURE, EPOCH_END, NAME, PATH, SHA256, VERSION
 from assembler.reading import MissingError, OutsideError, Reach, UnreadableError, read
-from assembler.recipe.addresses import HINT, login_in
 
 _HEADER = "# Every input of the image. Written by `assemble lock`: change the recipe, not this file."
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
+from assembler.architecture import ARCHITECTURES
 from assembler.errors import AssembleError, Problems
 from assembler.lockfile.model import Lock, LockedImage
 from assembler.oci.reference import parse
@@ -16,7 +17,8 @@ _HINT = "the registry may have dropped it: run `assemble lock` to take what it h
 
 def platform_of(architecture: str) -> str:
     """The platform of the OCI image specification for a Debian architecture."""
-    return f"linux/{architecture}"
+    known = ARCHITECTURES.get(architecture)
+    return known.platform if known else f"linux/{architecture}"
 
 
 def lock_images(

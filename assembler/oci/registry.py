@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
+from assembler.architecture import ARCHITECTURES
 from assembler.errors import AssembleError
 from assembler.oci.reference import Reference
 from assembler.store.addresses import printable
@@ -279,8 +280,8 @@ def _choose(index: Mapping[str, Any], platform: str, name: str) -> str:
         if isinstance(for_, dict):
             parts = [_word(for_[key]) for key in ("os", "architecture", "variant") if for_.get(key)]
             has.setdefault("/".join(parts), _blob(item, name).digest)
-    # arm64 has one variant, which few indexes say.
-    for candidate in (platform, f"{platform}/v8"):
+    own = (each.oci_variants for each in ARCHITECTURES.values() if each.platform == platform)
+    for candidate in (platform, *(f"{platform}/{variant}" for variants in own for variant in variants)):
         if candidate in has:
             return f"sha256:{has[candidate]}"
     known = sorted(key for key in has if not key.startswith(("unknown", "nothing")))

@@ -7,6 +7,7 @@ the business of the types and passes over here.
 from collections.abc import Iterator
 from typing import Any
 
+from assembler.debian.releases import DEFAULT
 from assembler.recipe.addresses import logins
 from assembler.recipe.positions import Path as KeyPath
 
@@ -173,7 +174,7 @@ def _kernel(kernel: dict[str, Any]) -> Iterator[Problem]:
         yield (
             where,
             "a kernel is not compiled from a package of binaries",
-            "name a linux-source-* package, or a url",
+            f"name a linux-source-* package, or a url; {DEFAULT.name} has {DEFAULT.kernel_source}",
         )
     for index, name in enumerate(kernel["fragments"] if isinstance(kernel.get("fragments"), list) else []):
         if name == "":

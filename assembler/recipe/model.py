@@ -3,12 +3,15 @@
 The JSON Schema that ``assemble schema`` prints is generated from these types, their defaults and their docstrings.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from assembler import architecture
+from assembler.debian import releases
 from assembler.recipe.shapes import (
     Account,
+    ArchitectureName,
     ArgumentName,
     FileMode,
     HostName,
@@ -44,15 +47,7 @@ class Strict(BaseModel):
 class Debian(Strict):
     """Where packages come from."""
 
-    sources: str = """\
-Types: deb
-Suites: trixie trixie-updates
-Components: main
-
-Types: deb
-Suites: trixie-security
-Components: main
-"""
+    sources: str = releases.DEFAULT.sources
     """deb822 sources, as in sources.list(5). Without `URIs` the mirror is chosen when fetching; without `Signed-By`
     the archive keys that come with the assembler are trusted, otherwise the fingerprints listed there."""
     mirror: Url = ""
@@ -68,9 +63,9 @@ class Kernel(Strict):
     source: Literal["distro", "vanilla"] = "distro"
     """`distro`: Debian's kernel package. `vanilla`: compiled from source, with nothing as a module; the host then needs
     a compiler and the like."""
-    package: PackageName = "linux-image-cloud-amd64"
-    """The kernel package or metapackage to take. With `vanilla`, the package with the source, `linux-source-VERSION`,
-    unless `url` names a tarball."""
+    package: PackageName = architecture.DEFAULT.kernel_package
+    """The kernel package or metapackage to take; for another architecture the default is its own. With `vanilla`, the
+    package with the source, `linux-source-VERSION`, unless `url` names a tarball."""
     url: Url = ""
     """With `vanilla`: the address of the source's tarball, as `https://cdn.kernel.org/pub/linux/kernel/v6.x/...`."""
     sha256: Sha256 = ""
@@ -233,7 +228,7 @@ class Livecd(Strict):
     cmdline: KernelParameters = ""
     """Further kernel parameters."""
     timeout: Annotated[int, Field(ge=0, le=60)] = 1
-    """Seconds that GRUB shows its menu."""
+    """Seconds that the boot loader shows its menu."""
 
 
 class CloudInit(Strict):
@@ -254,7 +249,7 @@ class Recipe(Strict):
 
     name: ImageName
     """Name of the image; the lock is `NAME.lock.toml` beside the recipe."""
-    arch: Literal["amd64", "arm64"] = "amd64"
+    arch: ArchitectureName = architecture.DEFAULT.name
     """Debian architecture of the image."""
     epoch: Annotated[int, Field(ge=0, lt=2**32)] | None = None
     """SOURCE_DATE_EPOCH, in seconds since 1970; absent: the newest date of the archives, when locking."""
@@ -269,3 +264,14 @@ class Recipe(Strict):
     kubernetes: Kubernetes | None = None
     livecd: Livecd = Livecd()
     cloudinit: CloudInit = CloudInit()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _kernel_of_the_architecture(cls, data: Any) -> Any:
+        """Where the recipe names no kernel package of Debian's, it is the architecture's."""
+        arch = data.get("arch") if isinstance(data, dict) else None
+        kernel = data.get("kernel", {}) if isinstance(data, dict) else None
+        own = architecture.ARCHITECTURES.get(arch) if isinstance(arch, str) else None
+        if own and isinstance(kernel, dict) and kernel.get("source", "distro") == "distro":
+            return {**data, "kernel": {"package": own.kernel_package, **kernel}}
+        return data

@@ -5,13 +5,14 @@ One annotation serves the validation (with an error for people) and the JSON Sch
 
 import re
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import PydanticCustomError, core_schema
 
-from assembler.recipe.addresses import without_logins
+from assembler import architecture
+from assembler.addresses import without_logins
 
 REFERENCE = r"\$\{[A-Z][A-Z0-9_]*\}"
 """A reference to an argument, which the JSON Schema allows in any string; see arguments.py."""
@@ -73,6 +74,12 @@ PackageName = Annotated[
     ),
 ]
 """A binary package name (Debian policy 5.6.7), with an optional architecture."""
+
+if TYPE_CHECKING:
+    ArchitectureName = str
+else:  # which type checkers cannot know
+    ArchitectureName = Literal[architecture.NAMES]
+"""Debian's name of an architecture; see architecture.py."""
 
 Label = Annotated[str, Shape(r"[A-Z0-9_]{1,16}", "a volume label", "1 to 16 of A-Z, 0-9 and _")]
 """A volume label that ISO 9660 and ext4 both hold."""

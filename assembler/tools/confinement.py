@@ -27,6 +27,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from assembler.architecture import SystemCalls, of_machine
 from assembler.errors import AssembleError
 from assembler.progress import Reporter
 
@@ -54,23 +55,10 @@ _OF_FILES = _EXECUTE | _WRITE_FILE | _READ_FILE | _TRUNCATE | _IOCTL_DEV
 """Rights that a rule for something else than a directory may have."""
 _HARMLESS = tuple(map(Path, ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")))
 
-# seccomp: what the kernel calls an architecture, and numbers of its system calls.
-_AUDIT_ARCH = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
-_CALLS: Mapping[str, Mapping[str, int]] = {
-    "x86_64": {"ioctl": 16, "socket": 41, "add_key": 248, "request_key": 249, "keyctl": 250},
-    "aarch64": {"ioctl": 29, "socket": 198, "add_key": 217, "request_key": 218, "keyctl": 219},
-}
-_ATTRIBUTES: Mapping[str, tuple[int, ...]] = {
-    # chmod, fchmod, chown, fchown, lchown, utime, utimes, fchownat, futimesat, fchmodat, utimensat; then those of
-    # extended attributes: set, lset, fset, remove, lremove, fremove.
-    "x86_64": (90, 91, 92, 93, 94, 132, 235, 260, 261, 268, 280, 188, 189, 190, 197, 198, 199),
-    # fchmod, fchmodat, fchownat, fchown, utimensat; the same six.
-    "aarch64": (52, 53, 54, 55, 88, 5, 6, 7, 14, 15, 16),
-}
+# seccomp: see seccomp(2), linux/seccomp.h and linux/filter.h.
 _LATER_ATTRIBUTES = (452, 463, 466, 469)
 """fchmodat2, setxattrat, removexattrat and file_setattr, the same on every architecture."""
 _IO_URING_SETUP = 425
-_X32 = 0x40000000
 _AF_INET, _AF_INET6 = 2, 10
 _TIOCSTI, _TIOCLINUX = 0x5412, 0x541C
 _LOAD, _EQUAL, _AT_LEAST, _RETURN = 0x20, 0x15, 0x35, 0x06
@@ -284,12 +272,18 @@ def landlock() -> int:
         return 0
 
 
+def _calls() -> SystemCalls | None:
+    """The system calls of this machine; None when we do not know them."""
+    host = of_machine(platform.machine())
+    return host.calls if host else None
+
+
 @functools.cache
 def filters() -> bool:
     """Whether this kernel has seccomp's filters."""
     # It looks for the filter before it looks at anything else.
     _libc().prctl(_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, None, 0, 0)
-    return platform.machine() in _AUDIT_ARCH and ctypes.get_errno() == errno.EFAULT
+    return _calls() is not None and ctypes.get_errno() == errno.EFAULT
 
 
 def weakness(version: int, *, filtered: bool) -> str:
@@ -341,8 +335,9 @@ def _confine(ruleset: int | None, confinement: Confinement) -> None:
             raise _failure()
         if ruleset is not None:
             _system_call(_RESTRICT_SELF, ctypes.c_int(ruleset), ctypes.c_uint32(0))
-        if filters():
-            _filter(_instructions(platform.machine(), confinement))
+        calls = _calls()
+        if calls is not None and filters():
+            _filter(_instructions(calls, confinement))
 
 
 @contextlib.contextmanager
@@ -418,9 +413,8 @@ def _filter(instructions: list[bytes]) -> None:
         raise _failure()
 
 
-def _instructions(machine: str, confinement: Confinement) -> list[bytes]:
+def _instructions(calls: SystemCalls, confinement: Confinement) -> list[bytes]:
     """The filter as classic BPF over struct seccomp_data: number at 0, architecture at 4, arguments from 16 on."""
-    calls = _CALLS[machine]
 
     def step(code: int, value: int, true: int = 0, false: int = 0) -> bytes:
         return struct.pack("=HBBI", code, true, false, value)
@@ -429,25 +423,25 @@ def _instructions(machine: str, confinement: Confinement) -> list[bytes]:
         return step(_RETURN, _REFUSE | error)
 
     families = (_AF_INET, _AF_INET6) if confinement.network else ()
-    refused = [calls[name] for name in ("add_key", "request_key", "keyctl")]
+    refused = [*calls.keys]
     if not confinement.attributes:
-        refused += [*_ATTRIBUTES[machine], *_LATER_ATTRIBUTES]
+        refused += [*calls.attributes, *_LATER_ATTRIBUTES]
     return [
         # Other architectures' numbers mean other calls: there are none.
         step(_LOAD, 4),
-        step(_EQUAL, _AUDIT_ARCH[machine], true=1),
+        step(_EQUAL, calls.audit, true=1),
         refuse(errno.ENOSYS),
         step(_LOAD, 0),
-        *((step(_AT_LEAST, _X32, false=1), refuse(errno.ENOSYS)) if machine == "x86_64" else ()),
+        *((step(_AT_LEAST, calls.foreign, false=1), refuse(errno.ENOSYS)) if calls.foreign is not None else ()),
         # Rings make sockets, too; whoever uses them does without.
         step(_EQUAL, _IO_URING_SETUP, false=1),
         refuse(errno.ENOSYS),
         *(part for number in refused for part in (step(_EQUAL, number, false=1), refuse(errno.EPERM))),
-        step(_EQUAL, calls["socket"], false=2 * len(families) + 2),
+        step(_EQUAL, calls.socket, false=2 * len(families) + 2),
         step(_LOAD, 16),
         *(part for family in families for part in (step(_EQUAL, family, false=1), step(_RETURN, _ALLOW))),
         refuse(errno.EACCES),
-        step(_EQUAL, calls["ioctl"], false=5),
+        step(_EQUAL, calls.ioctl, false=5),
         step(_LOAD, 24),
         step(_EQUAL, _TIOCSTI, false=1),
         refuse(errno.EPERM),

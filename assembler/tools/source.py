@@ -10,30 +10,18 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from assembler.boot.loaders import programs
+from assembler.debian import releases
 from assembler.debian.sources import Archive, archives, parse_sources
 
-BUILD = ("squashfs-tools", "e2fsprogs", "libarchive13t64", "pigz", "grub-common", "libc-bin")
+RELEASE = releases.DEFAULT
+"""Debian's release that they come from."""
+BUILD = ("squashfs-tools", "e2fsprogs", RELEASE.libarchive, "pigz", "libc-bin", *programs())
 """Packages whose programs run while building. mke2fs opens libarchive only when it is given a tar, so no dependency
-names it; libc-bin brings the locale C.UTF-8."""
-
-EMULATOR: Mapping[str, tuple[str, ...]] = {
-    "amd64": ("qemu-system-x86", "qemu-utils", "ovmf", "seabios"),
-    "arm64": ("qemu-system-arm", "qemu-utils", "qemu-efi-aarch64"),
-}
-"""QEMU and firmware by the architecture of the machine that it emulates: see vm/."""
+names it; libc-bin brings the locale C.UTF-8. Boot loaders have some of their own."""
 
 LEAST = Path(__file__).with_name("least.toml")
 """The file with the least version of each package; see scripts/least-tools."""
-
-_SOURCES = """\
-Types: deb
-Suites: trixie trixie-updates
-Components: main
-
-Types: deb
-Suites: trixie-security
-Components: main
-"""
 
 
 @dataclass(frozen=True)
@@ -52,8 +40,10 @@ class ToolSource:
 
 
 def built_in() -> ToolSource:
-    """The source that comes with the assembler: Debian 13, and for each package the version that it had at release."""
-    return ToolSource(sources=_SOURCES, least=tomllib.loads(LEAST.read_text("utf-8"))["least"])
+    """The source that comes with the assembler: Debian's own archives, and for each package the version that it had
+    when this was released.
+    """
+    return ToolSource(sources=RELEASE.sources, least=tomllib.loads(LEAST.read_text("utf-8"))["least"])
 
 
 def of_user(sources: str) -> ToolSource:

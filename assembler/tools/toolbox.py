@@ -18,6 +18,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
+from assembler.architecture import ARCHITECTURES
 from assembler.errors import AssembleError, Place
 from assembler.progress import SILENT, Reporter
 from assembler.store.objects import Store
@@ -25,11 +26,6 @@ from assembler.tools.confinement import LIMITS, Confinement, Limits, finish, kil
 from assembler.tools.trust import ProvedTools
 from assembler.tools.unpack import unpacked
 
-_LOADERS = {
-    "amd64": ("x86_64-linux-gnu", "ld-linux-x86-64.so.2"),
-    "arm64": ("aarch64-linux-gnu", "ld-linux-aarch64.so.1"),
-}
-"""By Debian architecture: multiarch triplet and file name of the loader."""
 _LAST_LINES = 20
 """Lines of a failed program's log that its error shows."""
 _TAIL = 16 << 10
@@ -55,16 +51,18 @@ class Toolbox:
     """
 
     def __init__(self, root: Path, architecture: str, logs: Path) -> None:
-        if architecture not in _LOADERS:
-            raise ToolError("no tools run on this architecture", why=architecture, hint="use one of amd64, arm64")
-        triplet, loader = _LOADERS[architecture]
+        host = ARCHITECTURES.get(architecture)
+        if host is None:
+            raise ToolError(
+                "no tools run on this architecture", why=architecture, hint=f"use one of {', '.join(ARCHITECTURES)}"
+            )
         self.root = root
         self.architecture = architecture
         self.logs = logs
         self.reach: tuple[Path, ...] = (root,)
         """What the programs may read and run: links in `root` may lead elsewhere."""
-        self._libraries = root / "usr/lib" / triplet
-        self._loader = self._libraries / loader
+        self._libraries = root / "usr/lib" / host.triplet
+        self._loader = self._libraries / host.loader
         self._checked: set[Path] = set()
         self._lock = threading.Lock()
 

@@ -29,7 +29,7 @@ from typing import Self
 
 from assembler.errors import AssembleError, Place
 from assembler.tools.confinement import HOST_FILES, Confinement, Limits, kill, start
-from assembler.vm.qemu import PLATFORMS, Emulator, Hardware, arguments
+from assembler.vm.qemu import Emulator, Hardware, arguments
 
 TAIL = 25
 """Lines of a log that an error shows."""
@@ -150,11 +150,13 @@ def check(emulator: Emulator, hardware: Hardware) -> None:
             raise MachineError(
                 f"{what} is missing", where=Place(file=str(path)), hint="build it first with `assemble RECIPE.toml`"
             )
-    if hardware.firmware not in PLATFORMS[hardware.architecture].firmware:
-        raise MachineError(f"{hardware.architecture} machines have no {hardware.firmware} firmware")
+    if hardware.firmware not in hardware.architecture.emulation.firmware:
+        raise MachineError(f"{hardware.architecture.name} machines have no {hardware.firmware} firmware")
     if hardware.firmware != "bios" and not hardware.kernel and emulator.flash(hardware) is None:
         what = "UEFI firmware with Secure Boot" if hardware.firmware == "secure-boot" else "UEFI firmware"
-        raise MachineError(f"no {what} was found", hint="install the package ovmf (qemu-efi-aarch64 for arm64)")
+        raise MachineError(
+            f"no {what} was found", hint=f"install the package {hardware.architecture.emulation.uefi_package}"
+        )
     if hardware.ssh_port is not None:
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Literal
 
 from assembler import jsontext
-from assembler.boot.grub_config import CONSOLES
+from assembler.architecture import ARCHITECTURES, Architecture
 from assembler.errors import AssembleError, Place
 from assembler.formats import qcow2
 from assembler.hostfile import HostFileError, open_own, read_own, require_own
 from assembler.image.names import INITRD, ISO, KERNEL, MANIFEST, SEED
-from assembler.vm.qemu import MEMORY, PLATFORMS, SSH_PORT, Architecture, Drive, Firmware, Hardware
+from assembler.vm.qemu import MEMORY, SSH_PORT, Drive, Firmware, Hardware
 
 STATE = "var.qcow2"
 STATE_SIZE = 10 << 30
@@ -72,8 +72,8 @@ def built(directory: Path) -> Built:
         raise AssembleError("there is no build here", where=Place(file=str(manifest)), hint=hint)
     try:
         document = jsontext.parse(read_own(manifest, LARGEST), limit=LARGEST)
-        architecture, name = document["architecture"], document["name"]
-        sound = architecture in PLATFORMS and _NAME.fullmatch(name)
+        architecture, name = ARCHITECTURES[document["architecture"]], document["name"]
+        sound = _NAME.fullmatch(name)
     except (ValueError, KeyError, TypeError):
         sound = None
     if not sound:
@@ -159,12 +159,12 @@ def disk_hardware(
         architecture=node.architecture,
         memory=memory,
         processors=processors,
-        firmware=PLATFORMS[node.architecture].firmware[0],
+        firmware=node.architecture.emulation.firmware[0],
         drives=tuple(drives),
         ssh_port=ssh_port,
         kernel=node.kernel,
         initrd=node.initrd if node.initrd.exists() else None,
-        append=" ".join(("root=/dev/vda", "rw", *CONSOLES[node.architecture])),
+        append=" ".join(("root=/dev/vda", "rw", *node.architecture.consoles)),
     )
 
 
@@ -192,7 +192,7 @@ def hardware(
         architecture=node.architecture,
         memory=memory,
         processors=processors,
-        firmware=firmware or ("bios" if node.architecture == "amd64" else "uefi"),
+        firmware=firmware or node.architecture.emulation.firmware[0],
         drives=tuple(drives),
         ssh_port=ssh_port,
     )

@@ -8,56 +8,16 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, get_args
 
-Architecture = Literal["amd64", "arm64"]
-Firmware = Literal["bios", "uefi", "secure-boot"]
-"""``secure-boot`` is UEFI that starts only what Microsoft's keys vouch for."""
+from assembler import architecture
+from assembler.architecture import DEFAULT, Architecture, Emulation
 
+Firmware = architecture.Firmware
 FIRMWARE: tuple[Firmware, ...] = get_args(Firmware)
 
 MEMORY = 2048
 """MiB of a machine's memory unless told otherwise."""
 SSH_PORT = 2222
 """The host's port that leads to the guest's port 22 unless told otherwise."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Platform:
-    """How QEMU is called for one architecture."""
-
-    program: str
-    machine: str
-    cpu_emulated: str
-    """``-cpu`` under emulation."""
-    cd: str
-    """Device of a CD drive; `{bus}` is the number of its bus."""
-    controllers: tuple[str, ...]
-    """Devices that the CD drives hang on, besides what the machine has itself."""
-    screen: tuple[str, ...]
-    firmware: tuple[Firmware, ...]
-
-
-PLATFORMS: dict[Architecture, Platform] = {
-    "amd64": Platform(
-        program="qemu-system-x86_64",
-        machine="q35",
-        # Under QEMU 7.2 a second processor makes Linux crash at random when it uses cmpxchg16b; LA57 only costs time;
-        # with ERMS and FSRM programs clear and copy by single instructions, which are emulated byte by byte.
-        cpu_emulated="max,-cx16,-la57,-erms,-fsrm",
-        cd="ide-cd,bus=ide.{bus}",
-        controllers=(),
-        screen=("-vga", "std"),
-        firmware=FIRMWARE,
-    ),
-    "arm64": Platform(
-        program="qemu-system-aarch64",
-        machine="virt",
-        cpu_emulated="max,pauth-impdef=on",
-        cd="scsi-cd,bus=scsi.0",
-        controllers=("virtio-scsi-pci,id=scsi",),
-        screen=("-device", "virtio-gpu-pci"),
-        firmware=("uefi",),
-    ),
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +39,7 @@ class Drive:
 class Hardware:
     """A machine as it is bought: nothing here is decided while it runs."""
 
-    architecture: Architecture = "amd64"
+    architecture: Architecture = DEFAULT
     memory: int = MEMORY
     """MiB."""
     processors: int = 1
@@ -158,7 +118,7 @@ def _blockdev(name: str, path: Path, form: str, *, read_only: bool, discard: boo
     return ["-blockdev", _json(options)]
 
 
-def _drives(platform: Platform, drives: tuple[Drive, ...]) -> list[str]:
+def _drives(platform: Emulation, drives: tuple[Drive, ...]) -> list[str]:
     argv: list[str] = []
     cds = 0
     if any(drive.kind == "cd" for drive in drives):
@@ -205,7 +165,7 @@ def arguments(
     of an inherited socket on which QEMU then speaks QMP. `interactive`: standard input is a terminal; QEMU makes it raw
     and takes Ctrl-A as its own escape (Ctrl-A X leaves).
     """
-    platform = PLATFORMS[hardware.architecture]
+    platform = hardware.architecture.emulation
     machine = platform.machine
     argv = [*emulator.command, "-nodefaults", "-no-user-config", "-display", "none"]
     if hardware.firmware != "bios" and hardware.kernel is None:
@@ -224,7 +184,7 @@ def arguments(
         argv += ["-accel", "kvm", "-cpu", "host"]
     else:
         thread = "multi" if emulator.parallel else "single"
-        argv += ["-accel", f"tcg,thread={thread}", "-cpu", platform.cpu_emulated]
+        argv += ["-accel", f"tcg,thread={thread}", "-cpu", platform.cpu]
     argv += ["-m", f"{hardware.memory}M", "-smp", str(hardware.processors), "-rtc", f"base={hardware.clock}"]
     argv += platform.screen
     argv += ["-object", "rng-builtin,id=rng0", "-device", "virtio-rng-pci,rng=rng0"]

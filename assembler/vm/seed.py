@@ -15,9 +15,9 @@ import yaml
 from assembler import yamltext
 from assembler.errors import AssembleError, Place
 from assembler.formats.iso import write_iso
+from assembler.image.datasource import SEED
 from assembler.vm.isofile import read_files
 
-LABEL = "cidata"
 LARGEST_META = 1 << 18
 """Bytes of meta-data at most."""
 _TYPES = ("ssh-", "ecdsa-sha2-", "sk-ssh-", "sk-ecdsa-sha2-")
@@ -47,23 +47,25 @@ def with_keys(seed: Path, keys: Sequence[str], out: Path) -> Path:
 
     Raises SeedError when `seed` is no seed, AssembleError when it is no ISO.
     """
-    files = read_files(seed, [f"/{name}" for name in ("user-data", "meta-data", "network-config", "vendor-data")])
-    if "/user-data" not in files:
+    files = read_files(seed, [f"/{name}" for name in SEED.files])
+    if f"/{SEED.user_data}" not in files:
         raise SeedError("this is no cloud-init seed", where=Place(file=str(seed)), why="it has no user-data")
-    if len(files.get("/meta-data", b"")) > LARGEST_META:
-        raise SeedError(f"meta-data has more than {LARGEST_META} bytes", where=Place(file=str(seed), path="/meta-data"))
+    path = f"/{SEED.meta_data}"
+    where = Place(file=str(seed), path=path)
+    if len(files.get(path, b"")) > LARGEST_META:
+        raise SeedError(f"meta-data has more than {LARGEST_META} bytes", where=where)
     try:
-        meta = yamltext.loads(files.get("/meta-data", b"").decode()) or {}
+        meta = yamltext.loads(files.get(path, b"").decode()) or {}
     except ValueError as error:  # YamlError, or not UTF-8
-        raise SeedError("meta-data is no YAML", where=Place(file=str(seed), path="/meta-data")) from error
+        raise SeedError("meta-data is no YAML", where=where) from error
     if not isinstance(meta, dict):
-        raise SeedError("meta-data is no YAML mapping", where=Place(file=str(seed), path="/meta-data"))
+        raise SeedError("meta-data is no YAML mapping", where=where)
     wanted = "\n".join(keys).splitlines()
     digest = hashlib.sha256("\n".join(wanted).encode()).hexdigest()
     meta["instance-id"] = f"{meta.get('instance-id', 'nocloud')}-{digest[:12]}"
     meta["public-keys"] = _listed(meta.get("public-keys")) + wanted
-    files["/meta-data"] = yaml.safe_dump(meta, sort_keys=True).encode()
-    write_iso(out, files, label=LABEL, epoch=0, joliet=True)
+    files[path] = yaml.safe_dump(meta, sort_keys=True).encode()
+    write_iso(out, files, label=SEED.label, epoch=0, joliet=True)
     return out
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from assembler.tools.source import EMULATOR
+from assembler.architecture import AMD64
 from assembler.vm.finding import in_toolbox
 from assembler.vm.node import Built, built
 from assembler.vm.qemu import Emulator
@@ -37,7 +37,7 @@ def node(tmp_path_factory: pytest.TempPathFactory) -> Built:
 @pytest.fixture(scope="session")
 def emulator() -> Emulator:
     """The assembler's own QEMU, the same everywhere, as `assemble run` has it on a host without one."""
-    return in_toolbox("amd64", own_tools(EMULATOR["amd64"]))
+    return in_toolbox(AMD64, own_tools(AMD64.emulation.packages))
 
 
 @pytest.fixture(scope="session")

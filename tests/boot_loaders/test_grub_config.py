@@ -6,14 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from assembler.architecture import AMD64, ARM64
 from assembler.boot.grub_config import grub_config, parameters, quoted
+from assembler.boot.loader import Live
 from assembler.errors import AssembleError
 from assembler.tools.toolbox import Toolbox
 
 
 def config(**changes: Any) -> str:
-    given = {"title": "node", "marker": "/.disk/id/0123", "medium": "5ea1", "architecture": "amd64"}
-    return grub_config(**given | changes)
+    given: dict[str, Any] = {"title": "node", "identity": "x", "medium": "5ea1", "architecture": AMD64}
+    return grub_config(Live(**given | changes), "/.disk/id/0123")
 
 
 def kernel_lines(text: str) -> dict[str, list[str]]:
@@ -44,7 +46,7 @@ def test_entries() -> None:
         "rescue": ["/boot/vmlinuz", "livecd.state=LABEL=STATE", "livecd.rescue", *common],
     }
     assert "set timeout=7\n" in config(timeout=7)
-    assert kernel_lines(config(architecture="arm64"))["normal"][-1].startswith("console=ttyAMA0")
+    assert kernel_lines(config(architecture=ARM64))["normal"][-1].startswith("console=ttyAMA0")
 
 
 def test_parameters_are_split_as_the_kernel_does() -> None:

@@ -4,6 +4,7 @@ import struct
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -14,14 +15,30 @@ from hypothesis import strategies as st
 from pycdlib.dates import DirectoryRecordDate
 from pycdlib.pycdlib import PyCdlib
 
-from assembler.formats.iso import BIOS_IMAGE, EFI_IMAGE, BootImages, IsoError, write_iso
+from assembler.formats.iso import EFI, PC, BootImage, BootImages, IsoError, Pointer, SystemArea, write_iso
 from assembler.formats.partitions import EFI_SYSTEM
 from assembler.tools.toolbox import Toolbox
 from assembler.tree.content import Content, Slice
 from tests.formats.partition_reader import read_gpt, read_mbr
 
 EPOCH = 1_700_000_001  # 2023-11-14 22:13:21 UTC
-BOOT = BootImages(bios=bytes(range(256)) * 12 + b"end", mbr=b"\x90" * 512, efi=b"FAT " * 1024)
+CATALOG, BIOS_IMAGE, EFI_IMAGE = "/boot/grub/boot.cat", "/boot/grub/eltorito.img", "/boot/grub/efi.img"
+BIOS, MBR, ESP = bytes(range(256)) * 12 + b"end", b"\x90" * 440, b"FAT " * 1024
+
+
+def boot_images(*, bios: bytes | None = None, mbr: bytes = b"", efi: bytes | None = None) -> BootImages:
+    """As GRUB has them, which xorriso knows."""
+    images: list[BootImage] = []
+    if bios is not None:
+        behind = (Pointer(offset=2548, image=BIOS_IMAGE, sectors=5),)
+        images.append(BootImage(path=BIOS_IMAGE, data=bios, platform=PC, loaded=4, table=True, pointers=behind))
+    if efi is not None:
+        images.append(BootImage(path=EFI_IMAGE, data=efi, platform=EFI))
+    pointers = (Pointer(offset=0x1B0, image=BIOS_IMAGE, sectors=4),) if mbr else ()
+    return BootImages(catalog=CATALOG, images=tuple(images), area=SystemArea(code=mbr, pointers=pointers))
+
+
+BOOT = boot_images(bios=BIOS, mbr=MBR, efi=ESP)
 
 
 def example(directory: Path) -> dict[str, Content | Path]:
@@ -72,7 +89,7 @@ def test_an_independent_reader_sees_the_files(
         assert extracted.stat().st_mode & 0o7777 == 0o444
     assert (out / "live").stat().st_mode & 0o7777 == 0o555
     assert "Creation Time: 2023111422132100" in report
-    boot_files = {BIOS_IMAGE, EFI_IMAGE, "/boot/grub/boot.cat"} if bootable else set()
+    boot_files = {BIOS_IMAGE, EFI_IMAGE, CATALOG} if bootable else set()
     found = {f"/{path.relative_to(out)}" for path in out.rglob("*") if path.is_file()}
     assert found == {*files, *boot_files}
     for directory in sorted(out.rglob("*"), reverse=True):
@@ -139,25 +156,24 @@ def test_a_bootable_image_is_a_disk(toolbox: Toolbox, tmp_path: Path) -> None:
     assert 'LABEL="K8S_NODE"' in toolbox.run("blkid", ["-p", iso], reads=[iso])
     (esp,) = read_gpt(iso).partitions
     assert esp.type == EFI_SYSTEM
-    assert data[esp.first * 512 : (esp.last + 1) * 512] == BOOT.efi
+    assert data[esp.first * 512 : (esp.last + 1) * 512] == ESP
     protective, dummy = read_mbr(data[:512])
     assert (protective.type, protective.first, protective.active) == (0xEE, 1, False)
     assert dummy.active
     # The MBR's code and the core image are told where the rest of the core image is, and its checksum holds.
-    assert BOOT.bios is not None
     (core,) = struct.unpack_from("<Q", data, 0x1B0)
     start = (core - 4) * 512
-    assert data[:0x1B0] == BOOT.mbr[:0x1B0]
-    assert data[start : start + 8] == BOOT.bios[:8]
+    assert data[:0x1B0] == MBR[:0x1B0]
+    assert data[start : start + 8] == BIOS[:8]
     assert struct.unpack_from("<Q", data, start + 2548) == (core + 1,)
-    image = data[start : start + len(BOOT.bios)]
+    image = data[start : start + len(BIOS)]
     words = image[64:] + bytes(-len(image) % 4)
     assert struct.unpack_from("<I", image, 20)[0] == sum(struct.unpack(f"<{len(words) // 4}I", words)) & 0xFFFFFFFF
     assert struct.unpack_from("<II", image, 12) == (start // 2048, len(image))
 
 
 def test_one_firmware_is_enough(toolbox: Toolbox, tmp_path: Path) -> None:
-    for boot, platform in ((BootImages(efi=BOOT.efi), "UEFI"), (BootImages(bios=BOOT.bios), "BIOS")):
+    for boot, platform in ((boot_images(efi=ESP), "UEFI"), (boot_images(bios=BIOS), "BIOS")):
         iso = tmp_path / "x.iso"
         write_iso(iso, {"/f": b"x"}, label="L", epoch=EPOCH, boot=boot)
         report = toolbox.run("xorriso", ["-indev", iso, "-report_el_torito", "plain"], reads=[iso])
@@ -168,13 +184,14 @@ def test_one_firmware_is_enough(toolbox: Toolbox, tmp_path: Path) -> None:
 WRITE = """
 import sys
 from pathlib import Path
-from assembler.formats.iso import BootImages, write_iso
+from assembler.formats.iso import write_iso
+from tests.formats.test_iso import boot_images
 directory = Path(sys.argv[1])
 directory.mkdir(parents=True)
 host = directory / "file"
 host.write_bytes(b"on the host")
 files = {"/live/file": host, "/.disk/info": b"x", "/boot/b": b"", "/boot/a": b""}
-boot = BootImages(bios=bytes(4000), mbr=bytes(512), efi=bytes(2048))
+boot = boot_images(bios=bytes(4000), mbr=bytes(440), efi=bytes(2048))
 write_iso(directory / "x.iso", files, label="L", epoch=1700000000, boot=boot, joliet=True, identity="i")
 """
 
@@ -258,11 +275,14 @@ REFUSED: list[tuple[dict[str, bytes], dict[str, Any]]] = [
     ({}, {"label": "x" * 33}),
     ({}, {"label": "x" * 17, "joliet": True}),
     ({}, {"label": "ü"}),
-    ({}, {"boot": BootImages()}),
-    ({}, {"boot": BootImages(efi=bytes(32 << 20))}),
-    ({}, {"boot": BootImages(efi=bytes(511))}),
-    ({}, {"boot": BootImages(bios=b"tiny")}),
-    ({}, {"boot": BootImages(efi=bytes(512), mbr=bytes(512))}),
+    ({}, {"boot": boot_images()}),
+    ({}, {"boot": boot_images(efi=bytes(32 << 20))}),
+    ({}, {"boot": boot_images(efi=bytes(511))}),
+    ({}, {"boot": boot_images(bios=b"tiny")}),
+    ({}, {"boot": boot_images(efi=bytes(512), mbr=bytes(512))}),
+    ({}, {"boot": boot_images(bios=BIOS, mbr=bytes(441))}),
+    ({}, {"boot": replace(BOOT, catalog=EFI_IMAGE)}),
+    ({}, {"boot": replace(BOOT, catalog="/elsewhere/boot.cat")}),
     ({EFI_IMAGE: b""}, {"boot": BOOT}),
     ({BIOS_IMAGE + "/x": b""}, {"boot": BOOT}),
 ]

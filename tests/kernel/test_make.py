@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from assembler.architecture import ARM64
 from assembler.kernel.make import Make, MakeError
 from assembler.kernel.toolchain import Toolchain
 from assembler.kernel.vanilla import cache_of
@@ -49,7 +50,7 @@ def make(directory: Path, *, prefix: str = "", ccache: str = "", search: str = o
     return Make(
         tree=tree,
         objects=objects,
-        architecture="arm64",
+        architecture=ARM64,
         toolchain=Toolchain(prefix=prefix, tools=(), ccache=ccache, search=search),
         epoch=1_000_000_000,
         jobs=2,

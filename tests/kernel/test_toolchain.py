@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from assembler.architecture import AMD64, ARM64
 from assembler.kernel.toolchain import ToolchainError, differences, find
 from assembler.lockfile.model import LockedTool
 from assembler.tools.confinement import HOST
@@ -23,7 +24,7 @@ def without(directory: Path, *names: str) -> str:
 
 
 def test_versions_are_found() -> None:
-    found = find("amd64", "amd64", os.environ["PATH"])
+    found = find(AMD64, AMD64, os.environ["PATH"])
     versions = {tool.name: tool.version for tool in found.tools}
     assert set(versions) >= {"gcc", "ld", "make", "flex", "bison", "bc", "pahole", "perl", "python3", "xz", "zstd"}
     assert all(version[0].isdigit() and "." in version for version in versions.values())
@@ -34,7 +35,7 @@ def test_versions_are_found() -> None:
 def test_everything_that_is_missing_is_told_at_once(tmp_path: Path) -> None:
     search = without(tmp_path / "bin", "flex", "pahole", "bc", "ccache")
     with pytest.raises(ToolchainError, match="lacks what a kernel is compiled with") as caught:
-        find("amd64", "amd64", search)
+        find(AMD64, AMD64, search)
     assert caught.value.why == "no bc (package bc), no flex (package flex), no pahole (package dwarves)"
     assert "apt-get install bc flex dwarves" in caught.value.hint
 
@@ -42,7 +43,7 @@ def test_everything_that_is_missing_is_told_at_once(tmp_path: Path) -> None:
 def test_a_compiler_that_is_missing(tmp_path: Path) -> None:
     search = without(tmp_path / "bin", "gcc")
     with pytest.raises(ToolchainError) as caught:
-        find("amd64", "amd64", search)
+        find(AMD64, AMD64, search)
     assert caught.value.why == "no gcc (package gcc)"
 
 
@@ -53,18 +54,18 @@ def test_headers_that_are_missing(tmp_path: Path) -> None:
     wrapper.write_text(f'#!/bin/sh\nexec {shutil.which("gcc")} -nostdinc "$@"\n')
     wrapper.chmod(0o755)
     with pytest.raises(ToolchainError) as caught:
-        find("amd64", "amd64", search, roots=(*HOST, tmp_path))
+        find(AMD64, AMD64, search, roots=(*HOST, tmp_path))
     for header, package in (("stdio.h", "libc6-dev"), ("libelf.h", "libelf-dev"), ("openssl/evp.h", "libssl-dev")):
         assert f"no {header} (package {package})" in caught.value.why
 
 
 def test_cross_compilers_have_their_own_packages() -> None:
     with pytest.raises(ToolchainError) as caught:
-        find("arm64", "amd64", "/nonexistent")
+        find(ARM64, AMD64, "/nonexistent")
     assert "no aarch64-linux-gnu-gcc (package gcc-aarch64-linux-gnu)" in caught.value.why
     assert "no aarch64-linux-gnu-ld (package binutils-aarch64-linux-gnu)" in caught.value.why
     with pytest.raises(ToolchainError) as caught:
-        find("amd64", "arm64", "/nonexistent")
+        find(AMD64, ARM64, "/nonexistent")
     assert "(package gcc-x86-64-linux-gnu)" in caught.value.why
 
 
@@ -86,10 +87,10 @@ def test_programs_that_make_could_not_reach_are_passed_over(tmp_path: Path) -> N
     for name in ("python3", "ccache"):
         (shims / name).write_text("#!/bin/sh\nexit 1\n")
         (shims / name).chmod(0o755)
-    found = find("amd64", "amd64", f"{shims}:{os.environ['PATH']}")
+    found = find(AMD64, AMD64, f"{shims}:{os.environ['PATH']}")
     assert str(shims) not in found.search.split(":")
     assert found.ccache != str(shims / "ccache")
     with pytest.raises(ToolchainError) as caught:
-        find("amd64", "amd64", str(shims))
+        find(AMD64, AMD64, str(shims))
     assert f"python3: {shims}/python3 is not taken" in caught.value.details
     assert "below /usr, " in caught.value.details[-1]

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from assembler.architecture import AMD64
 from assembler.errors import Problems
 from assembler.image.names import KERNEL, KERNEL_CONFIG, SYSTEM_MAP
 from assembler.kernel.config import read_config
@@ -46,14 +47,14 @@ def source() -> Path:
 
 @pytest.fixture(scope="module")
 def toolchain() -> Toolchain:
-    return find("amd64", "amd64", os.environ["PATH"])
+    return find(AMD64, AMD64, os.environ["PATH"])
 
 
 def wish(source: Path, toolchain: Toolchain, fragment: bytes = FRAGMENT) -> Wish:
     fragments = [("tiny.config", fragment)]
     return Wish(
         tree=source,
-        architecture="amd64",
+        architecture=AMD64,
         base="tinyconfig",
         fragments=fragments,
         epoch=1_700_000_000,

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from assembler.architecture import AMD64
 from assembler.errors import Problems
 from assembler.kernel.source import SourceError
 from assembler.kernel.toolchain import ToolchainError, find
@@ -64,7 +65,7 @@ def lock_of(store: Store) -> Lock:
         roles=("kernel-source",),
         why="requested",
     )
-    tools = find("amd64", "amd64", os.environ["PATH"]).tools
+    tools = find(AMD64, AMD64, os.environ["PATH"]).tools
     return replace(LOCK, architecture="amd64", packages=(package,), toolchain=tools)
 
 

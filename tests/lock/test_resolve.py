@@ -7,12 +7,14 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from assembler.architecture import AMD64, ARCHITECTURES
+from assembler.boot.loaders import LIVE
 from assembler.debian import mirrors
 from assembler.debian.fetch import fetch_packages
 from assembler.debian.release import ReleaseError
 from assembler.errors import AssembleError
 from assembler.lock.resolve import resolve
-from assembler.lock.wanted import BOOT, INITRD
+from assembler.lock.wanted import INITRD
 from assembler.lockfile.model import ROLES, Lock
 from assembler.lockfile.toml import format_lock, parse_lock
 from assembler.recipe.model import Debian, Kernel, Recipe, Rootfs
@@ -23,7 +25,7 @@ from tests.debian.archives import NOW, date, fingerprint, index, laid_out, relea
 from tests.http_server import Server
 from tests.lockfile.test_toml import LOCK
 
-OTHERS = sorted({*INITRD, *(name for names in BOOT.values() for name in names)})
+OTHERS = sorted({*INITRD, *(name for each in ARCHITECTURES.values() for name in LIVE.packages(each))})
 
 
 @pytest.fixture
@@ -112,7 +114,7 @@ def test_roles(server: Server, store: Store, transport: Transport) -> None:
     found = lock(recipe("hello", "e2fsprogs"), server, store, transport)
     assert names(found, "rootfs") == ["e2fsprogs", "hello", "init", "libhello", "linux-image"]
     assert names(found, "initrd") == sorted(INITRD)
-    assert names(found, "boot") == sorted(BOOT["amd64"])
+    assert names(found, "boot") == sorted(LIVE.packages(AMD64))
     (e2fsprogs,) = (package for package in found.packages if package.name == "e2fsprogs")
     assert e2fsprogs.roles == ("initrd", "rootfs")
     assert parse_lock(format_lock(found), "x") == found

@@ -5,6 +5,7 @@ import re
 import sys
 import tomllib
 from collections.abc import Iterator
+from functools import cache
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
@@ -36,15 +37,18 @@ def modules(tree: ast.Module) -> Iterator[str]:
             yield node.module.partition(".")[0]
 
 
+distributions = cache(packages_distributions)
+
+
 def imported(*paths: Path) -> set[str]:
     """The distributions that the Python files at and below `paths` import."""
-    known = packages_distributions()
+    known = distributions()
     found: set[str] = set()
     for path in paths:
         files = [path] if path.is_file() else sorted(path.rglob("*.py"))
         for file in files:
             for name in modules(ast.parse(file.read_text("utf-8"))):
-                if name not in sys.stdlib_module_names and name not in {"assembler", "tests", "own_python"}:
+                if name not in sys.stdlib_module_names and name not in {"assembler", "scripts", "tests"}:
                     assert name in known, f"{file}: nothing that is installed has a module {name}"
                     found |= {canonical(each) for each in known[name]}
     return found

@@ -14,7 +14,6 @@ from pathlib import Path
 from assembler.cli import environment
 from assembler.cli.main import call
 from assembler.errors import AssembleError
-from assembler.tools.source import EMULATOR
 from assembler.vm.finding import in_toolbox
 from assembler.vm.machine import Machine
 from assembler.vm.node import Built, built, hardware, keep_state
@@ -46,7 +45,7 @@ def main() -> int:
 def boot(node: Built, directory: Path, limit: float) -> int:
     """Start `node` with a blank state disk; returns the exit status."""
     settings = environment.read()
-    toolbox = own_tools(EMULATOR[node.architecture])
+    toolbox = own_tools(node.architecture.emulation.packages)
     state = directory / "var.qcow2"
     keep_state(state)
     machine = hardware(node, seed=node.seed, state=state, firmware="uefi", processors=settings.jobs, ssh_port=None)

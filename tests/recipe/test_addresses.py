@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from assembler.addresses import login_in, without_logins
 from assembler.cli.main import call
 from assembler.errors import Problems
 from assembler.lockfile.errors import LockError
 from assembler.lockfile.model import LockedFile
 from assembler.lockfile.toml import format_lock
-from assembler.recipe.addresses import login_in, without_logins
 from assembler.recipe.load import load
 from tests.lockfile.test_toml import LOCK
 

@@ -20,6 +20,7 @@ from types import FrameType
 
 import pytest
 
+from assembler.architecture import AMD64, ARM64, Architecture, of_machine
 from assembler.tools import confinement
 from assembler.tools.confinement import HOST, Confinement, Limits, finish, kill, landlock, start, tell, weakness
 from assembler.tools.toolbox import Toolbox, ToolError
@@ -223,8 +224,10 @@ def test_other_processes_are_out_of_reach(toolbox: Toolbox) -> None:
 
 @pytest.mark.parametrize("call", ["add_key", "request_key", "keyctl", "io_uring_setup", "ioctl"])
 def test_keys_rings_and_other_peoples_terminals_are_refused(toolbox: Toolbox, call: str) -> None:
-    numbers = confinement._CALLS[platform.machine()]
-    number = numbers.get(call, confinement._IO_URING_SETUP)
+    host = of_machine(platform.machine())
+    assert host is not None
+    keys = dict(zip(("add_key", "request_key", "keyctl"), host.calls.keys, strict=True))
+    number = {**keys, "ioctl": host.calls.ioctl}.get(call, confinement._IO_URING_SETUP)
     arguments = "0, 0x5412, my $x = 'x'" if call == "ioctl" else "0, 0, 0, 0, 0"
     why = "Function not implemented" if call == "io_uring_setup" else "Operation not permitted"
     refused(toolbox, f"syscall({number}, {arguments}) >= 0 or die $!", why)
@@ -430,39 +433,41 @@ def verdict(program: list[bytes], architecture: int, number: int, *arguments: in
         position += 1
 
 
-@pytest.mark.parametrize("machine", ["x86_64", "aarch64"])
-def test_the_filter_on_each_architecture(machine: str) -> None:
+@pytest.mark.parametrize(
+    ("host", "other", "chmod"), [(AMD64, ARM64, 268), (ARM64, AMD64, 53)], ids=lambda value: getattr(value, "name", "")
+)
+def test_the_filter_on_each_architecture(host: Architecture, other: Architecture, chmod: int) -> None:
+    """`chmod` is the number of fchmodat."""
     allow, inet, unix = 0x7FFF0000, 2, 1
-    other = {"x86_64": "aarch64", "aarch64": "x86_64"}[machine]
-    architecture, calls = confinement._AUDIT_ARCH[machine], confinement._CALLS[machine]
+    calls = host.calls
+    architecture, keyctl = calls.audit, calls.keys[2]
     plain, network, free = (
-        confinement._instructions(machine, given)
+        confinement._instructions(calls, given)
         for given in (Confinement(), Confinement(network=True), Confinement(attributes=True))
     )
-    chmod = {"x86_64": 268, "aarch64": 53}[machine]  # fchmodat
     for program, number, arguments, allowed in (
         (plain, 0, (), True),
-        (plain, calls["socket"], (inet, 1), False),
-        (plain, calls["socket"], (unix, 1), False),
-        (network, calls["socket"], (inet, 1), True),
-        (network, calls["socket"], (10, 2), True),
-        (network, calls["socket"], (unix, 1), False),
-        (network, calls["socket"], (16, 1), False),
-        (plain, calls["ioctl"], (0, 0x5412), False),
-        (plain, calls["ioctl"], (0, 0x541C), False),
-        (plain, calls["ioctl"], (0, (1 << 32) | 0x5412), False),
-        (plain, calls["ioctl"], (0, 0x5401), True),
-        (plain, calls["keyctl"], (), False),
+        (plain, calls.socket, (inet, 1), False),
+        (plain, calls.socket, (unix, 1), False),
+        (network, calls.socket, (inet, 1), True),
+        (network, calls.socket, (10, 2), True),
+        (network, calls.socket, (unix, 1), False),
+        (network, calls.socket, (16, 1), False),
+        (plain, calls.ioctl, (0, 0x5412), False),
+        (plain, calls.ioctl, (0, 0x541C), False),
+        (plain, calls.ioctl, (0, (1 << 32) | 0x5412), False),
+        (plain, calls.ioctl, (0, 0x5401), True),
+        (plain, keyctl, (), False),
         (plain, 425, (), False),
         (plain, chmod, (), False),
         (plain, 452, (), False),
         (network, chmod, (), False),
         (free, chmod, (), True),
         (free, 452, (), True),
-        (free, calls["keyctl"], (), False),
+        (free, keyctl, (), False),
     ):
         found = verdict(program, architecture, number, *arguments)
         assert (found == allow) is allowed, (number, arguments)
         assert allowed or found & 0xFFFF0000 == 0x00050000
-    assert verdict(plain, confinement._AUDIT_ARCH[other], 0) != allow
-    assert (verdict(plain, architecture, 0x40000000) == allow) is (machine == "aarch64")
+    assert verdict(plain, other.calls.audit, 0) != allow
+    assert (verdict(plain, architecture, 0x40000000) == allow) is (host is ARM64)

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from assembler.architecture import ARCHITECTURES
 from assembler.errors import AssembleError
 from assembler.lockfile.errors import LockError
 from assembler.lockfile.model import LockedPackage, LockedToolbox
@@ -19,7 +20,7 @@ from assembler.store.objects import Store
 from assembler.store.transport import Transport
 from assembler.tools.locking import lock_tools
 from assembler.tools.ready import open_pinned, open_tools
-from assembler.tools.source import BUILD, EMULATOR, ToolSource, built_in, of_user
+from assembler.tools.source import BUILD, ToolSource, built_in, of_user
 from assembler.tools.supply import Supply
 from assembler.tools.toolbox import Toolbox
 from assembler.tools.trust import ProvedTools, ToolTrustError, hand_on, prove
@@ -283,7 +284,11 @@ def test_the_source_that_comes_along() -> None:
         ("debian-security", "trixie-security"),
     }
     assert not any(archive.source.key or archive.source.uris for archive in it.archives), "Debian's own"
-    assert {*BUILD, *(name for names in EMULATOR.values() for name in names), "libc6"} <= it.least.keys()
+    assert {
+        *BUILD,
+        *(name for each in ARCHITECTURES.values() for name in each.emulation.packages),
+        "libc6",
+    } <= it.least.keys()
 
 
 def test_nothing_runs_from_a_store_that_others_can_write_to(house: House) -> None:

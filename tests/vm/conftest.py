@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from assembler.tools.source import EMULATOR
+from assembler.architecture import AMD64
 from assembler.vm.finding import in_toolbox
 from assembler.vm.qemu import Drive, Emulator, Hardware
 from tests.toolboxes import own_tools
@@ -34,7 +34,7 @@ assert len(_CODE) == 64
 @pytest.fixture(scope="session")
 def emulator() -> Emulator:
     """The assembler's own QEMU, the same everywhere, as `assemble run` has it on a host without one."""
-    return in_toolbox("amd64", own_tools(EMULATOR["amd64"]))
+    return in_toolbox(AMD64, own_tools(AMD64.emulation.packages))
 
 
 @pytest.fixture

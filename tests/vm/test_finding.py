@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 
+from assembler.architecture import AMD64, ARM64, named
 from assembler.vm.finding import on_host, parallel, uefi, virtualises
 
 INTEL = "processor\t: 0\nflags\t\t: fpu vme vmx sse\n\nprocessor\t: 1\nflags\t\t: fpu vme vmx sse\n"
@@ -23,30 +24,30 @@ NEITHER = "model name\t: vmx svm\nflags\t\t: fpu vme svm_lock hypervisor\nvmx fl
     ],
 )
 def test_virtualises(cpuinfo: str, architecture: str, machine: str, *, answer: bool) -> None:
-    assert virtualises(cpuinfo, architecture, machine) is answer  # type: ignore[arg-type]  # strings of the table
+    assert virtualises(cpuinfo, named(architecture), machine) is answer
 
 
 def test_uefi_needs_both_files(tmp_path: Path) -> None:
     directory = tmp_path / "usr/share/OVMF"
     directory.mkdir(parents=True)
     (directory / "OVMF_CODE_4M.fd").touch()
-    assert uefi("amd64", tmp_path) is None
+    assert uefi(AMD64, tmp_path) is None
     (directory / "OVMF_VARS_4M.fd").touch()
-    assert uefi("amd64", tmp_path) == (directory / "OVMF_CODE_4M.fd", directory / "OVMF_VARS_4M.fd")
-    assert uefi("arm64", tmp_path) is None
-    assert uefi("amd64", tmp_path, secure_boot=True) is None
+    assert uefi(AMD64, tmp_path) == (directory / "OVMF_CODE_4M.fd", directory / "OVMF_VARS_4M.fd")
+    assert uefi(ARM64, tmp_path) is None
+    assert uefi(AMD64, tmp_path, secure_boot=True) is None
     for name in ("OVMF_CODE_4M.secboot.fd", "OVMF_VARS_4M.ms.fd"):
         (directory / name).touch()
-    found = uefi("amd64", tmp_path, secure_boot=True)
+    found = uefi(AMD64, tmp_path, secure_boot=True)
     assert found == (directory / "OVMF_CODE_4M.secboot.fd", directory / "OVMF_VARS_4M.ms.fd")
 
 
 def test_the_hosts_qemu_is_looked_for_in_the_path_given(tmp_path: Path) -> None:
-    assert on_host("amd64", str(tmp_path)) is None
+    assert on_host(AMD64, str(tmp_path)) is None
     program = tmp_path / "qemu-system-x86_64"
     program.write_text("#!/bin/sh\necho QEMU emulator version 9.2.1\n")
     program.chmod(0o755)
-    found = on_host("amd64", str(tmp_path))
+    found = on_host(AMD64, str(tmp_path))
     assert found is not None
     assert found.command == (str(program),)
     assert found.parallel

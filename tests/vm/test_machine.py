@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from assembler.architecture import ARM64
 from assembler.formats import qcow2
 from assembler.vm.machine import Machine, MachineError, check, confinement
 from assembler.vm.qemu import Drive, Emulator, Hardware
@@ -166,7 +167,7 @@ def test_no_uefi_firmware(emulator: Emulator, hardware: Hardware) -> None:
     ):
         pass
     with pytest.raises(MachineError, match="arm64 machines have no secure-boot firmware"):
-        check(emulator, replace(hardware, architecture="arm64", firmware="secure-boot"))
+        check(emulator, replace(hardware, architecture=ARM64, firmware="secure-boot"))
 
 
 def test_no_descriptor_is_left_open(emulator: Emulator, hardware: Hardware) -> None:

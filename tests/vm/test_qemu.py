@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from assembler.architecture import ARM64
 from assembler.vm.qemu import Drive, Emulator, Hardware, arguments
 
 TCG = Emulator(command=("qemu",), reach=(), uefi=(Path("/code.fd"), Path("/vars.fd")))
@@ -84,7 +85,7 @@ def test_only_the_firmware_writes_the_variables_of_secure_boot() -> None:
 
 def test_arm64() -> None:
     drives = (Drive(path=Path("node.iso"), kind="cd", boot=True),)
-    hardware = Hardware(architecture="arm64", firmware="uefi", drives=drives)
+    hardware = Hardware(architecture=ARM64, firmware="uefi", drives=drives)
     argv = arguments(TCG, hardware, uefi_vars=Path("/mine.fd"))
     assert after(argv, "-machine")[0].startswith("virt,")
     assert "scsi-cd,bus=scsi.0,drive=drive0,bootindex=0" in after(argv, "-device")

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from assembler.architecture import DEFAULT, named
 from assembler.configure.calls import Action, compile_block
 from assembler.configure.rules import model
 from assembler.configure.rules.effects import Effect, effects
@@ -32,9 +33,6 @@ from assembler.shell.grammar import parse_script
 from assembler.shell.residual import own_scope
 from assembler.shell.tokens import ParseError
 from assembler.shell.words import script_scope
-
-MULTIARCH = {"amd64": "x86_64-linux-gnu", "arm64": "aarch64-linux-gnu"}
-"""GNU triplets of Debian's architectures (dpkg-architecture(1))."""
 
 Function = Callable[[ExecutionContext], None]
 
@@ -69,7 +67,7 @@ def residual_key(package: str, pattern: str, residual: str, arch: str) -> str:
         matched = re.fullmatch(re.escape(pattern).replace(r"\*", "(.+)"), package)
         if matched:
             residual = residual.replace(matched.group(1), "*")
-    residual = residual.replace(MULTIARCH.get(arch, "?"), "@MULTIARCH@")
+    residual = residual.replace(named(arch).triplet, "@MULTIARCH@")
     residual = re.sub(rf":{arch}\b", ":@ARCH@", residual)
     return hashlib.sha256(residual.encode("utf-8", "surrogateescape")).hexdigest()
 
@@ -110,7 +108,7 @@ def _check(rule: model.Rule, *, functions: bool) -> Iterator[tuple[KeyPath, str,
     if rule.function is not None and rule.do:
         yield ("function",), "contradicts do", "give one of the two"
     try:
-        compile_commands(rule.package, rule.script, rule.do, "amd64")
+        compile_commands(rule.package, rule.script, rule.do, DEFAULT.name)
     except RuleError as error:
         yield ("do",), f"{error.what}: {error.why}", error.hint
 

@@ -14,7 +14,6 @@ from pathlib import Path
 
 from assembler.errors import AssembleError
 from assembler.kubernetes.release import Release, release
-from assembler.tools.source import EMULATOR
 from assembler.vm.finding import in_toolbox
 from assembler.vm.node import built
 from tests.http_server import Server, running
@@ -85,7 +84,7 @@ def main() -> int:
     state = wishes.work / "var.qcow2"
     state.unlink(missing_ok=True)
     node = built(out)
-    emulator = in_toolbox(node.architecture, own_tools(EMULATOR[node.architecture]))
+    emulator = in_toolbox(node.architecture, own_tools(node.architecture.emulation.packages))
     transcript = Transcript(wishes.transcript, lambda text: print(text, flush=True))
     with (wishes.work / "console.log").open("w") as console:
         try:

@@ -38,6 +38,7 @@ OF_RELEASES = re.compile(r"bookworm|trixie|forky|libarchive\d|linux-source-\d|de
 OTHERS: dict[str, dict[str, str]] = {
     "architecture": {
         "assembler/architecture.py": "it is where they are",
+        "assembler/recipe/examples.py": "an example of a recipe has one",
     },
     "loader": {
         "assembler/boot/": "it is where they are",
@@ -45,6 +46,7 @@ OTHERS: dict[str, dict[str, str]] = {
     },
     "release": {
         "assembler/debian/releases.py": "it is where they are",
+        "assembler/recipe/examples.py": "an example of a recipe has one",
     },
 }
 """Where such names may be, and why."""

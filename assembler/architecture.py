@@ -81,6 +81,10 @@ class Emulation:
     """Code and variable store of UEFI without Secure Boot keys, below a root directory: where distributions have it."""
     secure_boot: tuple[tuple[str, str], ...] = ()
     """The same with Microsoft's keys enrolled."""
+    secure_machine: str = ""
+    """What the machine has besides for these."""
+    secure_options: tuple[str, ...] = ()
+    """Further options for these."""
     cpu_flags: frozenset[str] = frozenset()
     """Flags of /proc/cpuinfo, one of which is there when the processor virtualises; empty where none tells."""
 
@@ -109,6 +113,8 @@ class Architecture:
     """Kernel parameters for the screen and a serial console; the last becomes /dev/console where it exists."""
     kernel_package: str
     """Debian's kernel for virtual machines: a recipe's, when it names none."""
+    kernel_file: str = "vmlinuz"
+    """What Debian's kernel image is called in /boot, before ``-RELEASE``."""
     initrd_modules: tuple[str, ...] = ()
     """Modules that an initrd needs on this one alone: ext4's checksums, for which it asks by an alias."""
     kernel: KernelSource
@@ -180,6 +186,9 @@ AMD64 = Architecture(
             ("usr/share/OVMF/OVMF_CODE_4M.secboot.fd", "usr/share/OVMF/OVMF_VARS_4M.ms.fd"),  # Debian, Ubuntu
             ("usr/share/edk2/ovmf/OVMF_CODE.secboot.fd", "usr/share/edk2/ovmf/OVMF_VARS.secboot.fd"),  # Fedora
         ),
+        # Only the firmware, in system management mode, may write to the variables.
+        secure_machine=",smm=on",
+        secure_options=("-global", "driver=cfi.pflash01,property=secure,value=on"),
         # A /dev/kvm may be there and open although the processor shows neither; guests then hang.
         cpu_flags=frozenset({"vmx", "svm"}),
     ),

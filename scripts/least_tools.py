@@ -15,6 +15,7 @@ from assembler.debian.version import version_key
 from assembler.recipe.model import Debian
 from assembler.store.objects import Store
 from assembler.store.transport import Transport
+from assembler.toml.writing import pair, text
 from assembler.tools.locking import lock_tools
 from assembler.tools.source import BUILD, LEAST, built_in
 from assembler.tools.supply import Supply
@@ -45,7 +46,7 @@ def main() -> int:
                     # Architectures may differ by a rebuild.
                     known = least.setdefault(package.name, package.version)
                     least[package.name] = min(known, package.version, key=version_key)
-    lines = [f'"{name}" = "{version}"\n' for name, version in sorted(least.items())]
+    lines = [f"{pair(text(name), version)}\n" for name, version in sorted(least.items())]
     LEAST.write_text(HEAD + "".join(lines), "utf-8")
     return 0
 

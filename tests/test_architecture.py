@@ -21,7 +21,7 @@ from assembler.architecture import (
     of_machine,
 )
 from assembler.errors import Problems
-from assembler.initrd.elf import MULTIARCH
+from assembler.initrd.libraries import MULTIARCH
 from assembler.recipe.load import load
 from assembler.recipe.model import Kernel, Recipe
 
@@ -38,15 +38,15 @@ OF_RELEASES = re.compile(r"bookworm|trixie|forky|libarchive\d|linux-source-\d|de
 OTHERS: dict[str, dict[str, str]] = {
     "architecture": {
         "assembler/architecture.py": "it is where they are",
-        "assembler/recipe/examples.py": "an example of a recipe has one",
+        "assembler/recipe/examples.py": "a reference for people shows what a recipe may say",
     },
     "loader": {
         "assembler/boot/": "it is where they are",
         "assembler/programs/inert.py": "maintainer scripts call update-grub, whatever starts the image",
     },
     "release": {
-        "assembler/debian/releases.py": "it is where they are",
-        "assembler/recipe/examples.py": "an example of a recipe has one",
+        "assembler/releases.py": "it is where they are",
+        "assembler/recipe/examples.py": "a reference for people shows what a recipe may say",
     },
 }
 """Where such names may be, and why."""

@@ -16,7 +16,8 @@ PACKAGE = Path(__file__).parents[1] / "assembler"
 # --- the tables ------------------------------------------------------------------------------------------------------
 
 RANKS: Sequence[Sequence[str]] = (
-    ("recipe", "store", "tree", "shell"),
+    ("toml", "store", "tree", "shell", "boot"),
+    ("recipe",),
     ("lockfile",),
     ("debian", "kubernetes", "oci"),
     ("lock",),
@@ -24,7 +25,7 @@ RANKS: Sequence[Sequence[str]] = (
     ("formats",),
     ("image",),
     ("kernel",),
-    ("programs", "initrd", "boot"),
+    ("programs", "initrd"),
     ("configure", "vm"),
     ("layers", "audit"),
     ("api",),
@@ -54,6 +55,7 @@ TERMINAL = (
 TERMINAL_RULE: Rule = {
     "cli/": "it is the command line",
     "__init__.py": "the package's logger is silent by a NullHandler, which writes nothing",
+    "debian/documents.py": "another library's logger is silenced by one",
 }
 
 EXIT = ("sys.exit", "exit", "quit", "SystemExit", "os._exit", "os.abort")

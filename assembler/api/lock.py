@@ -12,6 +12,7 @@ from assembler.debian.mirrors import Mirrors
 from assembler.errors import AssembleError, Place
 from assembler.kernel import toolchain
 from assembler.lock import trust
+from assembler.lock.changelogs import with_changelogs
 from assembler.lock.changes import Changes, changes
 from assembler.lock.check import require
 from assembler.lock.resolve import resolve
@@ -90,6 +91,8 @@ def lock(
             upgrade=moving,
         )
     changed = changes(previous, made)
+    if not options.write:
+        changed = with_changelogs(changed, made, workspace.open_store())
     if options.write:
         if previous and not changed:
             made = dataclasses.replace(made, build=previous.build)

@@ -12,8 +12,6 @@ from assembler.tree.staging import Kind, TreeError
 
 LARGEST_STATUS = 16 << 20
 """Bytes of dpkg's status file at most; that of 243 packages has 230,000."""
-MOST_LINES = 1 << 19
-"""Its lines at most, as each of them can be a field; that of 243 packages has 6,000."""
 LARGEST_LISTS = 32 << 20
 """Bytes of all of dpkg's lists of files at most."""
 MOST_FOLLOWED = 16 << 20
@@ -34,8 +32,6 @@ def stanzas(tree: OpenTree) -> tuple[Mapping[str, str], ...]:
     """The packages in dpkg's status file, each with its fields by lower-case name; none when it cannot be read."""
     try:
         text = _bytes(tree, f"{ADMINDIR}/status", LARGEST_STATUS).decode()
-        if text.count("\n") > MOST_LINES:
-            return ()
         return tuple(
             {name: " ".join(field.words) for name, field in paragraph.items()} for paragraph in paragraphs(text)
         )

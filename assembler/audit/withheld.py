@@ -2,13 +2,13 @@
 
 from pathlib import Path
 
-from assembler import tomltext
 from assembler.audit.image import Image, ImageError, OpenTree
 from assembler.errors import Place
 from assembler.image.names import ISO_SQUASHFS
 from assembler.recipe.document import MOST_VALUES
 from assembler.recipe.load import MAX_FILE
 from assembler.recipe.portable import PASSWORD, withheld
+from assembler.toml import bounds
 from assembler.tree.content import size_of
 from assembler.tree.staging import Kind
 
@@ -23,7 +23,7 @@ def give_back(image: Image, recipe: Path) -> dict[str, str]:
     have them, and OSError when they cannot be written.
     """
     try:
-        values = tomltext.loads(recipe.read_text("utf-8"), most=MOST_VALUES)
+        values = bounds.loads(recipe.read_text("utf-8"), most=MOST_VALUES)
     except ValueError:
         return {}  # whoever loads it says so
     files, args = withheld(values), values.get("args")

@@ -23,16 +23,18 @@ Secrets are never in the file, only the names of environment variables that hold
 """
 
 import re
-import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from assembler import tomltext
 from assembler.errors import AssembleError, Place, Problems
 from assembler.recipe.document import did_you_mean
 from assembler.store.routes import Login, Routes
+from assembler.toml.document import Document, decode
+from assembler.toml.document import read as read_toml
+from assembler.toml.positions import Path as KeyPath
+from assembler.toml.writing import key as written
 from assembler.tools.source import ToolSource, built_in, of_user
 
 _KNOWN = ("rewrite", "login", "token_server", "redirects", "tools")
@@ -49,39 +51,51 @@ def read_tool_source(path: Path | None, *, required: bool) -> ToolSource:
 
     Raises ConfigurationError, SourcesError, or Problems with everything that is wrong with the sources.
     """
-    data = _read(path, required=required) if path else {}
-    if "tools" not in data:
+    document = _read(path, required=required) if path else _NOTHING
+    if "tools" not in document.values:
         return built_in()
-    table = data["tools"]
+    table = document.values["tools"]
     if not isinstance(table, dict) or set(table) != {"sources"} or not isinstance(table["sources"], str):
         raise ConfigurationError(
-            "must be a table with the string sources", where=Place(file=str(path), key="tools"), hint="or leave it out"
+            "must be a table with the string sources", where=document.place(("tools",)), hint="or leave it out"
         )
     source = of_user(table["sources"])
     try:
         source.archives  # noqa: B018  it is read to see that it can be
     except AssembleError as found:
         for error in found.errors if isinstance(found, Problems) else (found,):
-            error.where = Place(file=str(path), line=error.where.line, key="tools.sources")
+            error.where = _in_text(document, ("tools", "sources"), error.where.line)
         raise
     return source
 
 
-def _read(path: Path, *, required: bool) -> Mapping[str, Any]:
+def _in_text(document: Document, path: KeyPath, line: int) -> Place:
+    """Where the 1-based `line` of the string at `path` stands: a string of one line has it where it begins."""
+    place = document.place(path)
+    opening = document.text.split("\n")[place.line - 1][place.column - 1 :]
+    if line == 0 or not re.search(r"('''|\"{3})$", opening.rstrip()):
+        return place
+    return Place(place.file, place.line + line, 0, place.key)
+
+
+_NOTHING = Document("", "", {})
+
+
+def _read(path: Path, *, required: bool) -> Document:
     """All of the file at `path`; nothing when there is none, unless it is `required`."""
     place = Place(file=str(path))
     try:
-        return tomltext.loads(path.read_text("utf-8"), most=10_000)
+        data = path.read_bytes()
     except FileNotFoundError as error:
         if not required:
-            return {}
+            return _NOTHING
         raise ConfigurationError("there is no such configuration file", where=place, hint="it is the one in"
                                  " ASSEMBLE_CONFIG") from error  # fmt: skip
     except OSError as error:
         why = error.strerror or str(error)
         raise ConfigurationError("the configuration cannot be read", where=place, why=why) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigurationError("the configuration is not TOML", where=place, why=str(error)) from error
+    text = decode(data, str(path), ConfigurationError)
+    return read_toml(text, str(path), most=10_000, error=ConfigurationError, what="the configuration is not TOML")
 
 
 def read_routes(path: Path, environ: Mapping[str, str], *, required: bool) -> Routes:
@@ -89,54 +103,58 @@ def read_routes(path: Path, environ: Mapping[str, str], *, required: bool) -> Ro
 
     Raises ConfigurationError, or Problems with everything that is wrong in it.
     """
-    data = _read(path, required=required)
+    document = _read(path, required=required)
+    data = document.values
     problems: list[ConfigurationError] = []
 
-    def wrong(key: str, what: str, hint: str = "") -> None:
-        problems.append(ConfigurationError(what, where=Place(file=str(path), key=key), hint=hint))
+    def wrong(where: KeyPath, what: str, hint: str = "") -> None:
+        name = ".".join(written(str(part)) for part in where)
+        problems.append(ConfigurationError(what, where=document.place(where, name), hint=hint))
 
     for key in data:
         if key not in _KNOWN:
-            wrong(key, "unknown key", did_you_mean(key, _KNOWN) or f"known here: {', '.join(_KNOWN)}")
+            wrong((key,), "unknown key", did_you_mean(key, _KNOWN) or f"known here: {', '.join(_KNOWN)}")
     pairs: dict[str, dict[str, str]] = {"rewrite": {}, "token_server": {}}
     for name, found in pairs.items():
         for prefix, target in _entries(data, name, wrong):
             for text in (prefix, target):
                 if not isinstance(text, str) or not _is_prefix(text):
-                    wrong(f'{name}."{prefix}"', *_NO_PREFIX)
+                    wrong((name, prefix), *_NO_PREFIX)
                     break
             else:
                 found[prefix] = target
     for registry, server in pairs["token_server"].items():
         if registry.startswith("https:") and not server.startswith("https:"):
-            wrong(f'token_server."{registry}"', "a login for https would be sent over http", "as https://host/")
+            wrong(("token_server", registry), "a login for https would be sent over http", "as https://host/")
     redirects = data.get("redirects", [])
     if not isinstance(redirects, list) or not all(isinstance(text, str) and _is_prefix(text) for text in redirects):
-        wrong("redirects", "must be a list of beginnings of addresses", _NO_PREFIX[1])
+        wrong(("redirects",), "must be a list of beginnings of addresses", _NO_PREFIX[1])
         redirects = []
     logins: dict[str, Login] = {}
     for prefix, table in _entries(data, "login", wrong):
-        key = f'login."{prefix}"'
+        where = ("login", prefix)
         if not _is_prefix(prefix):
-            wrong(key, *_NO_PREFIX)
+            wrong(where, *_NO_PREFIX)
         elif not isinstance(table, dict) or not all(isinstance(value, str) for value in table.values()):
-            wrong(key, "must be a table of strings")
+            wrong(where, "must be a table of strings")
         elif unknown := sorted(set(table) - set(_LOGIN)):
-            wrong(f"{key}.{unknown[0]}", "unknown key", f"known here: {', '.join(_LOGIN)}; secrets are never in here")
+            wrong((*where, unknown[0]), "unknown key", f"known here: {', '.join(_LOGIN)}; secrets are never in here")
         elif set(table) not in ({"user", "password_env"}, {"token_env"}):
-            wrong(key, "says no login", "give user and password_env, or token_env alone")
+            wrong(where, "says no login", "give user and password_env, or token_env alone")
         else:
             secret = table.get("token_env") or table["password_env"]
             if not environ.get(secret):
-                wrong(key, f"the environment variable {secret} is not set", "set it, or drop this login")
+                wrong(where, f"the environment variable {secret} is not set", "set it, or drop this login")
             elif "token_env" in table and not re.fullmatch(r"[!-~]+", environ[secret]):
                 wrong(
-                    key, f"the environment variable {secret} holds no token", "one is a word of ASCII, as RFC 6750 says"
+                    where,
+                    f"the environment variable {secret} holds no token",
+                    "one is a word of ASCII, as RFC 6750 says",
                 )
             value = environ.get(secret, "")
             logins[prefix] = Login(token=value) if "token_env" in table else Login(user=table["user"], password=value)
     if problems:
-        raise Problems(problems)
+        raise Problems(sorted(problems, key=lambda error: (error.where.line, error.where.column)))
     return Routes(
         rewrites=pairs["rewrite"], logins=logins, token_servers=pairs["token_server"], redirects=tuple(redirects)
     )
@@ -147,7 +165,7 @@ def _entries(data: Mapping[str, Any], name: str, wrong: Any) -> Iterator[tuple[s
     if isinstance(table, dict):
         yield from table.items()
     else:
-        wrong(name, "must be a table")
+        wrong((name,), "must be a table")
 
 
 def _is_prefix(text: str) -> bool:

@@ -32,7 +32,11 @@ if TYPE_CHECKING:
     help="Take this package, and all from its source package, as the archives have it now; all else stays as it is "
     "locked. May be repeated.",
 )
-@click.option("--diff", is_flag=True, help="Show what would change in the lock, and write nothing.")
+@click.option(
+    "--diff",
+    is_flag=True,
+    help="Show what would change in the lock, and the changelogs of packages in the store, and write nothing.",
+)
 @click.option(
     "--check", is_flag=True, help="Fail unless there is a lock that fits the recipe; write nothing, ask nobody."
 )

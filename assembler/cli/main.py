@@ -42,6 +42,10 @@ ALIASES = {"audit": "reproduce"}
 """Former names of commands."""
 
 
+class UnreadError(Exception):
+    """Nobody reads standard output any more."""
+
+
 class Assemble(click.Group):
     """A group of commands whose first argument, when it is none of them, belongs to ``build``."""
 
@@ -60,6 +64,13 @@ class Assemble(click.Group):
             item.value: item for item in (*super().shell_complete(ctx, incomplete), *main_form(self, ctx, incomplete))
         }
         return list(found.values())
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; click would end the process when nobody reads what it prints."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError as error:
+            raise UnreadError from error
 
     def format_usage(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Both forms."""
@@ -114,9 +125,8 @@ def call(arguments: Sequence[str]) -> int:
         return told.ended("interrupted", INTERRUPTED, shown=True)
     except Terminated:
         return told.ended("terminated", TERMINATED)
-    except SystemExit as error:
-        # click ends so when nobody reads what it prints.
-        return told.ended("nobody reads standard output", error.code if isinstance(error.code, int) else 1)
+    except UnreadError:
+        return told.ended("nobody reads standard output", 1)
     except AssembleError as error:
         return told.failed(error)
     except MemoryError:

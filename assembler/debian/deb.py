@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, BinaryIO, cast
 
+from assembler.debian import deb822
 from assembler.errors import AssembleError, Place
 from assembler.store.objects import Store
 from assembler.tree.compressed import DAMAGE, ENDINGS, Window, expanded
@@ -39,17 +40,9 @@ _UNREADABLE = (FileNotFoundError, ValueError, LookupError, TypeError)
 """What reading an unpacked package raises when its files are not whole."""
 _FORMAT = re.compile(rb"2\.[0-9]{1,9}\n")
 _SIZE = re.compile(rb" *([0-9]+) *")
-_FIELD = re.compile(r"([!\"$-,.-9;-~][!-9;-~]*):(.*)", re.DOTALL)
-"""A field's first line: its name does not begin with a number sign or a hyphen."""
 _PACKAGE = re.compile(r"[a-z0-9][a-z0-9+.-]{0,199}")
 _VERSION = re.compile(r"(?:[0-9]{1,9}:[A-Za-z0-9][A-Za-z0-9.+:~-]{0,254}|[A-Za-z0-9][A-Za-z0-9.+~-]{0,254})")
 _ARCHITECTURE = re.compile(r"[a-z0-9][a-z0-9-]{0,99}")
-_FIELDS = (
-    "Package Essential Protected Priority Section Installed-Size Origin Maintainer Bugs Architecture Multi-Arch Source "
-    "Version Replaces Provides Depends Pre-Depends Recommends Suggests Breaks Conflicts Enhances Description"
-)
-_SPELLING = {name.lower(): name for name in _FIELDS.split()}
-"""Fields that dpkg knows, in whatever case they are written."""
 
 
 class DebError(AssembleError):
@@ -149,39 +142,6 @@ def _ending(name: str, known: frozenset[str], where: Place) -> str:
     return ending
 
 
-def paragraph(text: str) -> dict[str, str]:
-    """The fields of a control file, which is one deb822 paragraph, in order (Debian policy 5.1).
-
-    As dpkg does, only the ends of a whole value are trimmed, not those of its lines, and names are matched without
-    regard to case: those that dpkg knows come as policy spells them. Raises ValueError for what dpkg refuses: a second
-    paragraph or a field twice, comments, a file that does not end with its line, NUL and the end of file of MS-DOS.
-    """
-    if not text.endswith("\n"):
-        raise ValueError("the control file's last line does not end")
-    if "\0" in text or "\x1a" in text:
-        raise ValueError("the control file has characters that no text has")
-    fields: dict[str, list[str]] = {}
-    seen: set[str] = set()
-    value: list[str] = []
-    for line in text.strip("\n").split("\n"):
-        if not line:
-            raise ValueError("the control file has more than one paragraph")
-        if line[0] in " \t" and fields:
-            if not line.strip():
-                raise ValueError("the control file has a blank line within a field")
-            value.append(line)
-            continue
-        found = _FIELD.fullmatch(line)
-        if found is None:
-            raise ValueError(f"not a field: {line[:80]!r}")
-        name = _SPELLING.get(found[1].lower(), found[1])
-        if name.lower() in seen:
-            raise ValueError(f"{name} is there twice")
-        seen.add(name.lower())
-        value = fields[name] = [found[2]]
-    return {name: "\n".join(lines).strip() for name, lines in fields.items()}
-
-
 def _control(stream: IO[bytes], where: Place) -> tuple[dict[str, str], dict[str, bytes]]:
     pieces, total = list[bytes](), 0
     while piece := stream.read(CHUNK):
@@ -220,7 +180,7 @@ def _control(stream: IO[bytes], where: Place) -> tuple[dict[str, str], dict[str,
 
 def _checked(control: bytes, where: Place) -> dict[str, str]:
     try:
-        fields = paragraph(control.decode("utf-8", "surrogateescape"))
+        fields = deb822.control(control.decode("utf-8", "surrogateescape"))
     except ValueError as error:
         raise DebError("the package is damaged", where=where, why=str(error)) from None
     for required, what, allowed in (

@@ -10,6 +10,7 @@ from functools import cached_property
 from string import ascii_letters, digits
 from typing import Final
 
+from assembler.debian.deb822 import stanza
 from assembler.debian.package import Candidate
 from assembler.debian.relations import FIELDS, Relation, parse_relations
 from assembler.debian.version import version_key
@@ -134,20 +135,6 @@ class Offer:
                     yield name, relation.version
         if allowed:
             yield f"{self.name}:any", self.version
-
-
-def _parse_stanza(text: str) -> dict[str, str]:
-    fields: dict[str, str] = {}
-    key = ""
-    for line in text.split("\n"):
-        if line[:1] in {" ", "\t"}:
-            if key:
-                fields[key] += "\n" + line
-        else:
-            key, _colon, value = line.partition(":")
-            if key:
-                fields[key] = value.strip()
-    return fields
 
 
 def _size(text: str) -> int:
@@ -394,7 +381,7 @@ class Universe:
 
     def _read_candidate(self, position: Position) -> Candidate:
         try:
-            fields = _parse_stanza(self._stanza(position).rstrip(b"\n").decode())
+            fields = stanza(self._stanza(position).rstrip(b"\n").decode())
             source, _space, rest = fields.get("Source", fields["Package"]).partition(" ")
             return Candidate(
                 name=fields["Package"],

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Protocol
 
 from assembler.addresses import without_logins
-from assembler.debian.deb822 import Deb822Error, paragraphs
+from assembler.debian.deb822 import Deb822Error
+from assembler.debian.documents import paragraphs
 from assembler.errors import AssembleError
 
 _LOG = logging.getLogger(__name__)

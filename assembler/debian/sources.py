@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 
 from assembler.addresses import without_logins
-from assembler.debian.deb822 import Deb822Error, Field, Paragraph, paragraphs
+from assembler.debian.deb822 import Deb822Error, Field, Paragraph
+from assembler.debian.documents import paragraphs
 from assembler.errors import AssembleError, Place, Problems
 
 _FILE = "debian.sources"

@@ -14,7 +14,7 @@ import zstandard
 from assembler.architecture import ARCHITECTURES
 from assembler.errors import AssembleError, Place
 from assembler.formats import cpio
-from assembler.initrd.elf import closure
+from assembler.initrd.libraries import closure
 from assembler.initrd.modules import Kernel
 from assembler.tree.content import read
 from assembler.tree.staging import Inode, Kind, Tree

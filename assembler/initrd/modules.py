@@ -7,18 +7,19 @@ which depmod(8) makes its indexes; a name that is no module is looked up in modu
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from assembler.errors import AssembleError, Place
-from assembler.initrd.elf import section
-from assembler.tree.compressed import CompressionError, expand
+from assembler.errors import Place
+from assembler.kernel import module as reader
+from assembler.kernel.module import Info, ModuleError
+from assembler.tree.content import size_of
 from assembler.tree.staging import Tree
 
-SUFFIXES = (".ko", ".ko.xz", ".ko.zst", ".ko.gz")
-_MAX_SIZE = 256 << 20
-"""Bytes that a module may have after decompression."""
-
-
-class ModuleError(AssembleError):
-    """A module that is needed and not there, or that cannot be read."""
+SUFFIXES = (*reader.SUFFIXES, ".ko.gz")
+"""How the names of module files end: in an initrd they are unpacked, so that kmod does not have to read them."""
+_PACKED = frozenset({".xz", ".zst", ".gz"})
+_LARGEST = 512 << 20
+"""Bytes of all modules that are looked at for one initrd, unpacked; those of Debian's have 40 MB."""
+_DEEPEST = 200
+"""Modules in a row that need each other; Debian's need eight."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,38 +47,6 @@ def _name(path: str) -> str:
     return normal(path.rpartition("/")[2].partition(".ko")[0])
 
 
-def _load(tree: Tree, path: str) -> bytes:
-    raw = tree.read(path)
-    try:
-        return raw if path.endswith(".ko") else expand(raw, "." + path.rpartition(".")[2], _MAX_SIZE)
-    except CompressionError as error:
-        raise ModuleError("a module cannot be decompressed", where=Place(path=path), why=str(error)) from error
-
-
-def information(data: bytes, where: Place) -> dict[str, list[str]]:
-    """The values of each key in a module's .modinfo. Raises ElfError."""
-    result: dict[str, list[str]] = {}
-    for item in section(data, ".modinfo", where).split(b"\0"):
-        key, equals, value = item.decode("utf-8", "surrogateescape").partition("=")
-        if equals:
-            result.setdefault(key, []).append(value)
-    return result
-
-
-def _soft(texts: Iterable[str]) -> tuple[list[str], list[str]]:
-    """The names before and after a module, as modprobe.d(5) writes them: ``pre: a b post: c``."""
-    before: list[str] = []
-    after: list[str] = []
-    for text in texts:
-        into = before
-        for word in text.split():
-            if word in {"pre:", "post:"}:
-                into = before if word == "pre:" else after
-            else:
-                into.append(word)
-    return before, after
-
-
 class Kernel:
     """The modules of one kernel release in a tree. Raises ModuleError when it has none there."""
 
@@ -95,6 +64,7 @@ class Kernel:
                     self._paths[name] = path
         self._builtin = {_name(line) for line in self._lines("modules.builtin")}
         self._aliases: dict[str, list[str]] | None = None
+        self._left = _LARGEST
 
     def _lines(self, name: str) -> list[str]:
         path = f"{self._directory}/{name}"
@@ -122,6 +92,7 @@ class Kernel:
         `optional` ones, and what others only softly depend on, may be missing.
         """
         order: dict[str, Module] = {}
+        self._left = _LARGEST
         for name in required:
             if normal(name) not in self._paths and not self.builtin(name):
                 raise ModuleError(
@@ -134,6 +105,21 @@ class Kernel:
             self._visit(name, order, frozenset())
         return tuple(order.values())
 
+    def _load(self, path: str) -> tuple[bytes, Info]:
+        """A module, unpacked, and what it says of itself."""
+        where = Place(path=path)
+        size = size_of(self._tree.at(path, follow=True).content)
+        if size > reader.LARGEST:
+            why = f"{size} bytes; at most {reader.LARGEST} are read"
+            raise ModuleError("the module is too large", where=where, why=why)
+        elf = reader.unpack(self._tree.read(path), where, _PACKED)
+        self._left -= len(elf)
+        if self._left < 0:
+            raise ModuleError(
+                "the modules for the initrd are too large", where=where, why=f"more than {_LARGEST} bytes"
+            )
+        return bytes(elf), reader.read_object(elf, where)
+
     def _visit(self, name: str, order: dict[str, Module], above: frozenset[str]) -> None:
         """Add `name` and what it needs to `order`. `above` is what is being visited: soft dependencies have cycles."""
         name = normal(name)
@@ -141,20 +127,21 @@ class Kernel:
             return
         path = self._paths[name]
         where = Place(path=path)
-        data = _load(self._tree, path)
-        facts = information(data, where)
-        before, after = _soft(facts.get("softdep", ()))
+        if len(above) > _DEEPEST:
+            raise ModuleError("modules need each other without end", where=where, why=f"more than {_DEEPEST} in a row")
+        data, facts = self._load(path)
+        before, after = reader.softdeps(facts)
         above |= {name}
         for soft in before:
             self._visit_soft(soft, order, above)
         needs: dict[str, None] = {}
-        for needed in map(normal, filter(None, ",".join(facts.get("depends", ())).split(","))):
+        for needed in map(normal, filter(None, ",".join(facts.values("depends")).split(","))):
             if needed in self._paths:
                 self._visit(needed, order, above)
                 needs |= dict.fromkeys((*order[needed].needs, needed))
             elif not self.builtin(needed):
                 raise ModuleError(f"the module {needed} is missing", where=where)
-        order[name] = Module(name, path, data, tuple(needs), tuple(facts.get("alias", ())))
+        order[name] = Module(name, path, data, tuple(needs), tuple(facts.values("alias")))
         for soft in after:
             self._visit_soft(soft, order, above)
 

@@ -15,13 +15,23 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from assembler.errors import Place
-from assembler.kernel.module import SUFFIXES, Info, ModuleError, read_module
-from assembler.tree.content import Content, read
+from assembler.kernel.module import LARGEST, SUFFIXES, Info, ModuleError, read_module, softdeps
+from assembler.tree.content import Content, read, size_of
 from assembler.tree.staging import Kind, Tree
 
 _MAGIC, _VERSION = 0xB007F457, 0x00020001
 _PREFIX, _VALUES, _CHILDREN = 0x80000000, 0x40000000, 0x20000000
 _SYMBOL_BUCKETS = 2048
+_LARGEST_TRIE = 64 << 20
+"""Bytes of an index file; Debian's have 2 MB. An offset has 28 bits."""
+_MOST_MODULES = 20_000
+"""Modules of one kernel; Debian's have 4200."""
+_MOST_WORDS = 2_000_000
+"""Entries of modinfo, exports and imports of all modules; Debian's have 290 000."""
+_MOST_TEXT = 64 << 20
+"""Characters in these, and in what depends on what; Debian's have 6 million."""
+_MOST_STEPS = 20_000_000
+"""From a module to one that it needs, in working out all that each needs; Debian's take 50 000."""
 _SEARCH = ("updates", "")
 """Directories of modules, highest precedence first, when two modules have one name (depmod.d(5), ``search``)."""
 
@@ -108,7 +118,8 @@ def index(
 
     `modules` are module files by path below ``/lib/modules/RELEASE``; `order`, `builtin` and `builtin_modinfo` are the
     contents of ``modules.order``, ``modules.builtin`` and ``modules.builtin.modinfo``. `jobs` threads unpack. Raises
-    ModuleError for a file that is no module, or modules that need each other in a cycle.
+    ModuleError for a file that is no module, for modules that need each other in a cycle, and for more than any kernel
+    has.
     """
     chosen = _choose(modules)
     ranks = {line.strip(): rank for rank, line in enumerate(order.splitlines())}
@@ -116,14 +127,17 @@ def index(
         chosen.values(), key=lambda path: (ranks.get(_unpacked_name(path), len(ranks)), _precedence(path), path)
     )
 
+    if len(paths) > _MOST_MODULES:
+        raise _too_much(f"{_MOST_MODULES} modules")
+
     def inspect(path: str) -> Info:
-        try:
-            return read_module(read(modules[path]))
-        except ModuleError as error:
-            raise ModuleError(error.what, where=Place(path=path), why=error.why) from error
+        where = Place(path=path)
+        if (size := size_of(modules[path])) > LARGEST:
+            raise ModuleError("the module is too large", where=where, why=f"{size} bytes; at most {LARGEST} are read")
+        return read_module(read(modules[path]), where)
 
     with ThreadPoolExecutor(jobs) as pool:
-        infos = list(pool.map(inspect, paths, chunksize=1))
+        infos = list(_bounded(pool.map(inspect, paths)))
     ordered = [
         _Module(module_name(path), path, info, number)
         for number, (path, info) in enumerate(zip(paths, infos, strict=True))
@@ -131,7 +145,7 @@ def index(
     symbols = {name: module for module in ordered for name in module.info.exports}
     _link(ordered, symbols)
     builtin_names = [module_name(line.strip()) for line in builtin.splitlines() if line.strip()]
-    depends = {module.name: _all_needs(module) for module in ordered}
+    depends = _all_depends(ordered)
     files = {
         "modules.dep": _text(_dep_line(module, depends[module.name]) for module in ordered),
         "modules.dep.bin": _trie(
@@ -166,7 +180,7 @@ def index(
     return Modules(
         paths={module.name: module.path for module in ordered},
         depends={name: tuple(need.name for need in needs) for name, needs in depends.items()},
-        softdeps={module.name: soft for module in ordered if (soft := _soft(module.info)) != ((), ())},
+        softdeps={module.name: soft for module in ordered if (soft := softdeps(module.info)) != ((), ())},
         aliases={module.name: tuple(module.info.values("alias")) for module in ordered},
         firmware={module.name: found for module in ordered if (found := tuple(module.info.values("firmware")))},
         builtin=frozenset(builtin_names),
@@ -224,7 +238,7 @@ def _unpacked_name(path: str) -> str:
 
 
 def _link(modules: Sequence[_Module], symbols: Mapping[str, _Module]) -> None:
-    """Fill in `needs`, in the order in which kmod has them. Raises ModuleError for a circle."""
+    """Fill in `needs`, in the order in which kmod has them. Raises ModuleError for a cycle."""
     for module in modules:
         needs: dict[int, _Module] = {}
         for name in module.info.imports:
@@ -252,29 +266,40 @@ def _link(modules: Sequence[_Module], symbols: Mapping[str, _Module]) -> None:
         module.needs.sort(key=lambda need: need.rank)
 
 
-def _all_needs(module: _Module) -> list[_Module]:
-    found: dict[int, _Module] = {}
-    pending = list(module.needs)
-    while pending:
-        need = pending.pop()
-        if need.index not in found:
-            found[need.index] = need
-            pending += need.needs
-    return sorted(found.values(), key=lambda need: need.rank)
+def _all_depends(modules: Sequence[_Module]) -> dict[str, list[_Module]]:
+    """All that each module needs, by its name. Raises ModuleError when that is too much."""
+    steps = text = 0
+    depends: dict[str, list[_Module]] = {}
+    for module in modules:
+        found: dict[int, _Module] = {}
+        pending = list(module.needs)
+        while pending:
+            steps += 1
+            need = pending.pop()
+            if need.index not in found:
+                found[need.index] = need
+                pending += need.needs
+                text += len(need.path)
+                if steps > _MOST_STEPS or text > _MOST_TEXT:
+                    raise _too_much(f"{_MOST_STEPS} steps, or {_MOST_TEXT} characters, in what its modules need")
+        depends[module.name] = sorted(found.values(), key=lambda need: need.rank)
+    return depends
 
 
-def _soft(info: Info) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The ``pre:`` and ``post:`` of modinfo's softdep."""
-    before: list[str] = []
-    after: list[str] = []
-    for text in info.values("softdep"):
-        into: list[str] | None = None
-        for word in text.split():
-            if word in {"pre:", "post:"}:
-                into = before if word == "pre:" else after
-            elif into is not None:
-                into.append(word)
-    return tuple(before), tuple(after)
+def _bounded(infos: Iterable[Info]) -> Iterator[Info]:
+    """`infos` as they come. Raises ModuleError when they are too much together."""
+    words = text = 0
+    for info in infos:
+        words += len(info.modinfo) + len(info.exports) + len(info.imports)
+        text += sum(len(key) + len(value) for key, value in info.modinfo)
+        text += sum(map(len, info.exports)) + sum(map(len, info.imports))
+        if words > _MOST_WORDS or text > _MOST_TEXT:
+            raise _too_much(f"{_MOST_WORDS} entries, or {_MOST_TEXT} characters, in its modules")
+        yield info
+
+
+def _too_much(what: str) -> ModuleError:
+    return ModuleError("the kernel has too many modules for one", why=f"there are more than {what}")
 
 
 def _builtin_aliases(modinfo: bytes) -> Iterator[tuple[str, str]]:
@@ -379,31 +404,28 @@ def _hash(key: bytes) -> int:
 def _trie(entries: Iterable[tuple[str, str, int]]) -> bytes:
     """The index file for (key, value, priority) entries; a key may have several values."""
     values: dict[bytes, list[tuple[int, bytes]]] = {}
-    for key, value, priority in entries:
-        # The newest of equal priority comes first, so collect backwards.
-        values.setdefault(key.encode("utf-8", "surrogateescape"), []).insert(
-            0, (priority, value.encode("utf-8", "surrogateescape") + b"\0")
+    for key, text, priority in entries:
+        values.setdefault(key.encode("utf-8", "surrogateescape"), []).append(
+            (priority, text.encode("utf-8", "surrogateescape") + b"\0")
         )
     for same in values.values():
+        # The newest of equal priority comes first.
+        same.reverse()
         same.sort(key=lambda pair: pair[0])
     keys = sorted(values)
     output = bytearray(struct.pack(">III", _MAGIC, _VERSION, 0))
-
-    def write(low: int, high: int, start: int, depth: int) -> int:
-        """Write the node of keys[low:high], which share their first `depth` bytes; its prefix begins at `start`."""
+    # Ranges of keys which share their first `depth` bytes, and whose node's prefix begins at `start`; and the place of
+    # the node's offset. The root has no prefix, whatever its keys share.
+    pending = [(0, len(keys), 0, 0, 8)]
+    if not keys:
+        struct.pack_into(">I", output, 8, len(output))
+        pending = []
+    while pending:
+        low, high, start, depth, slot = pending.pop()
         first = keys[low]
         own = len(first) == depth
-        groups = []
-        begin = low + own
-        while begin < high:
-            byte = keys[begin][depth]
-            end = begin + 1
-            while end < high and keys[end][depth] == byte:
-                end += 1
-            groups.append((byte, begin, end))
-            begin = end
-        offset = len(output)
-        flags = 0
+        groups = _groups(keys, low + own, high, depth)
+        offset, flags = len(output), 0
         if start < depth:
             output.extend(first[start:depth] + b"\0")
             flags |= _PREFIX
@@ -418,15 +440,27 @@ def _trie(entries: Iterable[tuple[str, str, int]]) -> bytes:
             for priority, value in values[first]:
                 output.extend(struct.pack(">I", priority) + value)
             flags |= _VALUES
-        for byte, begin, end in groups:
-            child = write(begin, end, depth + 1, _shared(keys[begin], keys[end - 1], depth + 1))
-            struct.pack_into(">I", output, slots + 4 * (byte - groups[0][0]), child)
-        return offset | flags
-
-    # The root has no prefix, whatever its keys share.
-    root = write(0, len(keys), 0, 0) if keys else len(output)
-    struct.pack_into(">I", output, 8, root)
+        if len(output) > _LARGEST_TRIE:
+            raise _too_much(f"{_LARGEST_TRIE} bytes in one of its indexes")
+        struct.pack_into(">I", output, slot, offset | flags)
+        for byte, begin, end in reversed(groups):
+            shared = _shared(keys[begin], keys[end - 1], depth + 1)
+            pending.append((begin, end, depth + 1, shared, slots + 4 * (byte - groups[0][0])))
     return bytes(output)
+
+
+def _groups(keys: Sequence[bytes], low: int, high: int, depth: int) -> list[tuple[int, int, int]]:
+    """The ranges of ``keys[low:high]`` with the same byte at `depth`: that byte, begin and end."""
+    groups = []
+    begin = low
+    while begin < high:
+        byte = keys[begin][depth]
+        end = begin + 1
+        while end < high and keys[end][depth] == byte:
+            end += 1
+        groups.append((byte, begin, end))
+        begin = end
+    return groups
 
 
 def _shared(one: bytes, other: bytes, depth: int) -> int:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from assembler.architecture import ARCHITECTURES
 from assembler.debian.unpack import unpack
 from assembler.errors import AssembleError, Place
 from assembler.image.names import FACTS, KERNEL, KERNEL_CONFIG
@@ -21,7 +22,7 @@ from assembler.lockfile.model import LockedPackage
 from assembler.tree.content import Content, chunks
 from assembler.tree.staging import Tree
 
-_PREFIX = "vmlinuz-"
+_PREFIXES = tuple(dict.fromkeys(f"{each.kernel_file}-" for each in ARCHITECTURES.values()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +92,8 @@ def distro_kernel(tree: Tree, package: str) -> Kernel:
     `package` is what the recipe asked for; it is named in the errors, which say that there is no kernel, or more than
     one (AssembleError).
     """
-    releases = [name.removeprefix(_PREFIX) for name in tree.names("/boot") if name.startswith(_PREFIX)]
+    images = {name.partition("-")[2]: name for name in tree.names("/boot") if name.startswith(_PREFIXES)}
+    releases = list(images)
     where = Place(key="kernel.package", package=package)
     if not releases:
         raise AssembleError(
@@ -113,6 +115,6 @@ def distro_kernel(tree: Tree, package: str) -> Kernel:
     config = tree.get(f"/boot/config-{release}", follow=True)
     return Kernel(
         release,
-        tree.at(f"/boot/{_PREFIX}{release}", follow=True).content,
+        tree.at(f"/boot/{images[release]}", follow=True).content,
         config.content if config else b"",
     )

@@ -140,11 +140,13 @@ def iso_step(  # noqa: PLR0917  one a part
             architecture=named(architecture),
             title=name,
             identity=identity,
+            kernel=ISO_KERNEL,
+            initrd=ISO_INITRD,
             medium=hashlib.sha256(sums).hexdigest(),
             state=recipe.state,
             cmdline=recipe.cmdline,
             timeout=recipe.timeout,
-            parts={f"/{path}": parts[path][0].path(parts[path][1]) for path in ("boot/vmlinuz", "boot/initrd.img")},
+            parts={f"/{path}": parts[path][0].path(parts[path][1]) for path in (ISO_KERNEL[1:], ISO_INITRD[1:])},
         )
         boot = live_boot(LIVE, inputs.toolbox(), inputs.directory_of("boot"), live, epoch=epoch)
         bills = sbom.result(inputs.store)

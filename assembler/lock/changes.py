@@ -28,6 +28,8 @@ class SourceChange:
     old: str
     new: str
     packages: tuple[PackageChange, ...]
+    changelog: tuple[str, ...] = ()
+    """Lines of its changelog on the versions between, as far as they are known: see `lock/changelogs.py`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,6 +163,7 @@ def describe(found: Changes) -> list[str]:
             note = "  other bytes, same version!" if package.bytes_only else ""
             why = f"  ({package.why})" if not package.old or not package.new else ""
             lines.append(f"  {package.name}:{package.architecture} {_arrow(package.old, package.new)}{why}{note}")
+        lines += (f"    {line}".rstrip() for line in source.changelog)
     lines += [f"{change.name} {_arrow(change.old, change.new)}" for change in found.files]
     # The digest of the recipe tells people nothing; what follows from it is above.
     lines += [

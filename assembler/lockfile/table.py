@@ -5,9 +5,10 @@ import re
 from collections.abc import Mapping
 from difflib import get_close_matches
 
-from assembler.errors import Place
 from assembler.lockfile.errors import RESTORE, LockError
 from assembler.lockfile.values import LARGEST, LONGEST, SHA256
+from assembler.toml.document import Document
+from assembler.toml.positions import Path as KeyPath
 
 MAX_PROBLEMS = 100
 """What is wrong in a lock, told at once."""
@@ -16,11 +17,20 @@ MAX_PROBLEMS = 100
 class Table:
     """Takes values out of a TOML table, and notes what is wrong with them. Wrong values come back as empty ones."""
 
-    def __init__(self, data: Mapping[str, object], place: str, file: str, problems: list[LockError]) -> None:
+    def __init__(
+        self,
+        data: Mapping[str, object],
+        place: str,
+        document: Document,
+        problems: list[LockError],
+        path: KeyPath = (),
+    ) -> None:
         self._data = data
         self._place = place
-        self._file = file
+        self._document = document
         self._problems = problems
+        self._path = path
+        """Where it is in the document; of a lock of a former schema, where it would be in one of today's."""
         self._asked: list[str] = []
         self._children: list[Table] = []
 
@@ -28,7 +38,8 @@ class Table:
         """Note that something is wrong with `key`; an empty one is the table itself."""
         name = ".".join(part for part in (self._place, key) if part)
         if len(self._problems) < MAX_PROBLEMS:
-            self._problems.append(LockError(what, where=Place(file=self._file, key=name), hint=hint))
+            where = self._document.place((*self._path, key) if key else self._path, name)
+            self._problems.append(LockError(what, where=where, hint=hint))
 
     def _take(self, key: str) -> object:
         self._asked.append(key)
@@ -85,21 +96,22 @@ class Table:
             self.wrong(key, "it is not a list of different strings")
         return tuple(self.check(key, item, pattern) for item in found)
 
-    def _child(self, value: object, key: str) -> "Table":
+    def _child(self, value: object, key: str, *path: str | int) -> "Table":
         if not isinstance(value, dict):
             self.wrong(key, "it is not a table")
         name = ".".join(part for part in (self._place, key) if part)
-        child = Table(value if isinstance(value, dict) else {}, name, self._file, self._problems)
+        data = value if isinstance(value, dict) else {}
+        child = Table(data, name, self._document, self._problems, (*self._path, *path))
         self._children.append(child)
         return child
 
     def tables(self, key: str) -> list["Table"]:
         """The tables in the list `key`."""
-        return [self._child(item, f"{key}[{number}]") for number, item in enumerate(self._items(key))]
+        return [self._child(item, f"{key}[{number}]", key, number) for number, item in enumerate(self._items(key))]
 
     def table(self, key: str) -> "Table":
         """The table `key`."""
-        return self._child(self._take(key), key)
+        return self._child(self._take(key), key, key)
 
     def named(self, key: str) -> list[tuple[str, "Table"]]:
         """The tables in the table `key`, by name."""
@@ -108,12 +120,12 @@ class Table:
             if value is not None:
                 self.wrong(key, "it is not a table")
             return []
-        return [(name, self._child(item, f"{key}.{json.dumps(name)}")) for name, item in value.items()]
+        return [(name, self._child(item, f"{key}.{json.dumps(name)}", key, name)) for name, item in value.items()]
 
     def pairs(self, key: str, names: str, values: str) -> list[tuple[str, str]]:
         """The strings in the table `key`, by name."""
         value = self._take(key)
-        table = self._child(value, key)
+        table = self._child(value, key, key)
         found = value if isinstance(value, dict) else {}
         return [(table.check("its name", name, names), table.text(name, values)) for name in found]
 

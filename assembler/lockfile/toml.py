@@ -6,16 +6,13 @@ that was edited, or merged line by line, from one that was made.
 """
 
 import hashlib
-import json
 import os
 import re
 import tempfile
-import tomllib
 from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
 
-from assembler import tomltext
 from assembler.addresses import HINT, login_in
 from assembler.errors import Place, Problems
 from assembler.lockfile import former
@@ -41,6 +38,11 @@ from assembler.lockfile.model import (
 from assembler.lockfile.table import Table
 from assembler.lockfile.values import ARCHITECTURE, EPOCH_END, NAME, PATH, SHA256, VERSION
 from assembler.reading import MissingError, OutsideError, Reach, UnreadableError, read
+from assembler.toml.document import Document
+from assembler.toml.document import read as read_toml
+from assembler.toml.writing import pair as _pair
+from assembler.toml.writing import text as _text
+from assembler.toml.writing import value as _value
 
 _HEADER = "# Every input of the image. Written by `assemble lock`: change the recipe, not this file."
 
@@ -158,23 +160,6 @@ def _build(build: LockedBuild) -> Iterable[str]:
     yield from (_pair(_text(layer.name), {"sha256": layer.sha256}) for layer in build.layers)
 
 
-def _pair(key: str, value: object) -> str:
-    return f"{key} = {_value(value)}"
-
-
-def _value(value: object) -> str:
-    if isinstance(value, Mapping):
-        return "{ " + ", ".join(_pair(key, item) for key, item in value.items()) + " }"
-    if isinstance(value, tuple):
-        return "[" + ", ".join(_value(item) for item in value) + "]"
-    return _text(value) if isinstance(value, str) else str(value)
-
-
-def _text(text: str) -> str:
-    """A basic string. Every escape of JSON is one of TOML, which wants U+007F escaped too."""
-    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
-
-
 def write_lock(path: Path, lock: Lock) -> None:
     """Put `lock` at `path`, whole or not at all. Raises LockError when that cannot be written."""
     try:
@@ -231,19 +216,20 @@ def parse_lock(text: str, file: str) -> Lock:
     there they do. Raises LockError when it is not TOML or of
     another schema, and Problems holding a LockError for everything else that is wrong.
     """
-    data = _toml(text, file)
+    document = _toml(text, file)
+    data = document.values
     digest = ""
     if data.get("schema") == former.FORMER:
         data, digest = former.as_now(data), former.integrity(text)
     if data.get("schema") != SCHEMA:
         raise LockError(
             f"the lock is of another schema than {SCHEMA}",
-            where=Place(file=file, key="schema"),
+            where=document.place(("schema",)),
             why=f"it says {data.get('schema')!r}",
             hint="delete it and run `assemble lock`, or use the version of the assembler that wrote it",
         )
     problems: list[LockError] = []
-    top = Table(data, "", file, problems)
+    top = Table(data, "", document, problems)
     top.number("schema")
     archives, packages = _read_sources(top, ROLES)
     files = [_read_file(table, key) for key, table in (top.named("files") if "files" in data else ())]
@@ -272,7 +258,7 @@ def parse_lock(text: str, file: str) -> Lock:
     if integrity != (found := digest or _digest(_body(lock))):
         raise LockError(
             "the lock has been edited",
-            where=Place(file=file, key="integrity"),
+            where=document.place(("integrity",)),
             why=f"its digest is {found}, not what `assemble lock` wrote: an edit by hand, or two locks merged",
             hint="restore it, or delete it and run `assemble lock`",
         )
@@ -282,7 +268,8 @@ def parse_lock(text: str, file: str) -> Lock:
 def parse_tools(text: str, file: str) -> LockedToolbox:
     """The tools that `text`, of :func:`format_tools`, stands for. Raises as :func:`parse_lock`."""
     problems: list[LockError] = []
-    top = Table(_toml(text, file), "", file, problems)
+    document = _toml(text, file)
+    top = Table(document.values, "", document, problems)
     tools = _read_toolbox(top.table("tools"))
     top.close()
     if problems:
@@ -290,17 +277,10 @@ def parse_tools(text: str, file: str) -> LockedToolbox:
     return tools
 
 
-def _toml(text: str, file: str) -> dict[str, object]:
+def _toml(text: str, file: str) -> Document:
     if len(text) > MAX_LOCK:
         raise LockError("the lock is too large", where=Place(file=file), why=f"at most {MAX_LOCK} bytes are read")
-    try:
-        return tomltext.loads(text, most=MOST_VALUES)
-    except tomllib.TOMLDecodeError as error:
-        match = re.search(r"^(.*) \(at line (\d+), column (\d+)\)$", str(error))
-        place = Place(file=file, line=int(match[2]), column=int(match[3])) if match else Place(file=file)
-        raise LockError(
-            "the lock is not TOML", where=place, why=match[1] if match else str(error), hint=RESTORE
-        ) from error
+    return read_toml(text, file, most=MOST_VALUES, error=LockError, what="the lock is not TOML", hint=RESTORE)
 
 
 def _read_toolbox(table: Table) -> LockedToolbox:

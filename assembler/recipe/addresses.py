@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from assembler.addresses import HINT, login_in
-from assembler.recipe.positions import Path as KeyPath
+from assembler.toml.positions import Path as KeyPath
 
 _OWN = {("rootfs", "files"), ("args",), ("cloudinit",)}
 """What a recipe says of the inside of files, and what stands elsewhere once more or never leaves the host."""

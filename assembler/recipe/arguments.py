@@ -9,10 +9,11 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 from assembler.errors import Place
-from assembler.recipe.document import Node, RecipeError, did_you_mean
+from assembler.recipe.document import RecipeError, did_you_mean
 from assembler.recipe.given import Arguments
-from assembler.recipe.positions import Path as KeyPath
 from assembler.recipe.shapes import REFERENCE
+from assembler.toml.document import Node
+from assembler.toml.positions import Path as KeyPath
 
 MAX_PROBLEMS = 100
 """References that are told to be wrong, all at once."""

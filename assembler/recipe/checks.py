@@ -7,9 +7,9 @@ the business of the types and passes over here.
 from collections.abc import Iterator
 from typing import Any
 
-from assembler.debian.releases import DEFAULT
 from assembler.recipe.addresses import logins
-from assembler.recipe.positions import Path as KeyPath
+from assembler.releases import DEFAULT
+from assembler.toml.positions import Path as KeyPath
 
 Problem = tuple[KeyPath, str, str]
 """Key path, cause, hint."""

@@ -11,9 +11,10 @@ from typing import Any
 from assembler.errors import AssembleError, Place, Problems
 from assembler.reading import Reach, UnreadableError
 from assembler.recipe.builtin import located
-from assembler.recipe.document import MAX_RECIPE, MOST_VALUES, Node, RecipeError, count, parse, read_bytes
+from assembler.recipe.document import MAX_RECIPE, MOST_VALUES, RecipeError, parse, read_bytes
 from assembler.recipe.model import Recipe, Strict
 from assembler.recipe.tables import ADD, lists, table_of
+from assembler.toml.document import Node, count
 
 MAX_RECIPES = 64
 """Files in one recipe."""

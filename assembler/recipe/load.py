@@ -16,12 +16,13 @@ from assembler.reading import Reach, UnreadableError
 from assembler.recipe import arguments
 from assembler.recipe.builtin import located
 from assembler.recipe.checks import check, named_files
-from assembler.recipe.document import Node, RecipeError, dotted, place, plain, read_bytes
+from assembler.recipe.document import RecipeError, read_bytes
 from assembler.recipe.extend import merge, read_chain
 from assembler.recipe.given import without
 from assembler.recipe.model import Recipe
-from assembler.recipe.positions import Path as KeyPath
 from assembler.recipe.validation import explanations
+from assembler.toml.document import Node, dotted, place, plain
+from assembler.toml.positions import Path as KeyPath
 
 MAX_FILE = 64 << 20
 """Bytes of a file that a recipe names; larger things belong in a package."""

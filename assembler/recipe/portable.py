@@ -9,13 +9,13 @@ other way round.
 """
 
 import hashlib
-import json
 import re
 from collections.abc import Mapping
 from typing import Any
 
 from assembler.recipe.load import LoadedRecipe
 from assembler.recipe.shapes import REFERENCE
+from assembler.toml.writing import key, pair
 
 RECIPE = "recipe.toml"
 """The recipe's name in the directory."""
@@ -49,14 +49,16 @@ def portable(loaded: LoadedRecipe) -> dict[str, bytes]:
         values["args"] = {PASSWORD: "!"}
     for index, one in enumerate(loaded.recipe.rootfs.files):
         if one.private:
-            others = {key: value for key, value in rootfs["files"][index].items() if key not in {"content", "source"}}
+            others = {
+                name: value for name, value in rootfs["files"][index].items() if name not in {"content", "source"}
+            }
             rootfs["files"][index] = {"path": others.pop("path"), "source": f"private/{index}", **others}
     files = {}
-    for key, file in loaded.files.items():
-        if not key.startswith("cloudinit.") and key not in loaded.recipe.rootfs.private_sources:
+    for where, file in loaded.files.items():
+        if not where.startswith("cloudinit.") and where not in loaded.recipe.rootfs.private_sources:
             name = f"files/{hashlib.sha256(file.data).hexdigest()}"
             files[name] = file.data
-            _set(values, key, name)
+            _set(values, where, name)
     return {RECIPE: _toml(values).encode(), **dict(sorted(files.items()))}
 
 
@@ -66,37 +68,31 @@ class _Argument(str):
     __slots__ = ()
 
 
-def _set(values: Any, key: str, value: str) -> None:
-    """Put `value` where the dotted `key` says, as ``rootfs.files[2].source``."""
-    *path, last = (int(part) if part.isdigit() else part for part in re.findall(r"[^.\[\]]+", key))
+def _set(values: Any, where: str, value: str) -> None:
+    """Put `value` where the dotted key `where` says, as ``rootfs.files[2].source``."""
+    *path, last = (int(part) if part.isdigit() else part for part in re.findall(r"[^.\[\]]+", where))
     for part in path:
         values = values[part]
     values[last] = value
 
 
 def _toml(values: Mapping[str, Any]) -> str:
+    values = _written(values)
     lines = ["# As it was built: complete, but for the cloud-init seed and what is private."]
-    lines += [f"{key} = {_value(value)}" for key, value in values.items() if not isinstance(value, dict)]
+    lines += [pair(name, value) for name, value in values.items() if not isinstance(value, dict)]
     for table, entries in values.items():
         if isinstance(entries, dict):
-            lines += ["", f"[{table}]", *(f"{_key(key)} = {_value(value)}" for key, value in entries.items())]
+            lines += ["", f"[{table}]", *(pair(key(name), value) for name, value in entries.items())]
     return "\n".join(lines) + "\n"
 
 
-def _value(value: Any) -> str:
+def _written(value: Any) -> Any:
+    """`value` with the texts that stand for it in a recipe; what is None is left out."""
     if isinstance(value, Mapping):
-        pairs = (f"{_key(key)} = {_value(item)}" for key, item in value.items() if item is not None)
-        return "{ " + ", ".join(pairs) + " }"
+        return {name: _written(item) for name, item in value.items() if item is not None}
     if isinstance(value, list):
-        return "[" + ", ".join(_value(item) for item in value) + "]"
+        return [_written(item) for item in value]
     if isinstance(value, _Argument):
-        return json.dumps(f"${{{value}}}")
-    if isinstance(value, str):
-        # What looks like an argument is none any more.
-        plain = re.sub(REFERENCE, lambda found: f"${found[0]}", value)
-        return json.dumps(plain, ensure_ascii=False).replace("\x7f", "\\u007f")
-    return json.dumps(value)
-
-
-def _key(key: str) -> str:
-    return key if re.fullmatch(r"[A-Za-z0-9_-]+", key) else json.dumps(key)
+        return f"${{{value}}}"
+    # What looks like an argument is none any more.
+    return re.sub(REFERENCE, lambda found: f"${found[0]}", value) if isinstance(value, str) else value

@@ -3,7 +3,7 @@
 from typing import Any, get_args, get_origin
 
 from assembler.recipe.model import Recipe, Strict
-from assembler.recipe.positions import Path as KeyPath
+from assembler.toml.positions import Path as KeyPath
 
 ADD = "_add"
 """What is put after the name of a list to append to what a base recipe has: ``packages_add``."""

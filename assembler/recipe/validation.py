@@ -7,9 +7,9 @@ from pydantic_core import ErrorDetails
 
 from assembler.recipe.document import did_you_mean
 from assembler.recipe.model import Strict
-from assembler.recipe.positions import Path as KeyPath
 from assembler.recipe.shapes import SHAPE_ERROR, quoted
 from assembler.recipe.tables import homes, keys, table_at
+from assembler.toml.positions import Path as KeyPath
 
 _TYPES = {
     "string_type": "a string",

@@ -261,16 +261,23 @@ _MAGIC = {
 }
 
 
-def expand(data: bytes, ending: str, limit: int) -> bytes:
-    """What the compressed `data` holds. Raises CompressionError when it is damaged or holds more than `limit` bytes."""
-    pieces, total = list[bytes](), 0
+def expand(data: bytes, ending: str, limit: int, *, most: int | None = None) -> bytearray:
+    """What the compressed `data` holds. Raises CompressionError when it is damaged or holds more than `limit` bytes.
+
+    It is also raised for more than `most`, if given; beyond these, bytes are only counted and take no memory.
+    """
+    result, total = bytearray(), 0
+    keep = limit if most is None else min(limit, most)
     with expanded(io.BytesIO(data), ending) as stream:
         while piece := stream.read(CHUNK):
             total += len(piece)
             if total > limit:
                 raise CompressionError(f"it unpacks to more than {limit} bytes")
-            pieces.append(piece)
-    return b"".join(pieces)
+            if total <= keep:
+                result += piece
+    if total > keep:
+        raise CompressionError(f"{len(data)} bytes unpack to {total}; at most {keep} are read")
+    return result
 
 
 def plain(stream: IO[bytes] | io.RawIOBase, where: Place) -> IO[bytes]:

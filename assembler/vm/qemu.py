@@ -176,9 +176,8 @@ def arguments(
         argv += _blockdev("variables", uefi_vars, "raw", read_only=False)
         machine += ",pflash0=firmware,pflash1=variables"
         if hardware.firmware == "secure-boot":
-            # Only the firmware, in system management mode, may write to the variables.
-            machine += ",smm=on"
-            argv += ["-global", "driver=cfi.pflash01,property=secure,value=on"]
+            machine += platform.secure_machine
+            argv += platform.secure_options
     argv += ["-machine", machine]
     if emulator.accelerated:
         argv += ["-accel", "kvm", "-cpu", "host"]

@@ -21,6 +21,7 @@ from assembler.audit.packages import installed, owners
 from assembler.audit.rebuild import take_out
 from assembler.audit.verify import FINDINGS, verify
 from assembler.cli.main import call
+from assembler.debian import deb822
 from assembler.debian.dpkg_database import ADMINDIR
 from assembler.formats import cpio, seal
 from assembler.formats.iso import write_iso
@@ -314,7 +315,7 @@ def test_dpkg_says_more_than_is_read(make: Make) -> None:
 
 def test_a_status_file_of_many_short_lines(monkeypatch: pytest.MonkeyPatch) -> None:
     """Small in an image, and a paragraph each in memory."""
-    monkeypatch.setattr(packages, "MOST_LINES", 2100)
+    monkeypatch.setattr(deb822, "MOST_LINES", 2100)
     tree = Tree()
     stanza = b"Package: hello\nVersion: 1\nArchitecture: all\n\n"
     for more, expected in ((1000, {("hello", "all"): "1"}), (1050, {})):

@@ -1,12 +1,13 @@
 """The user's configuration: routes to other servers, and logins that nobody else gets to see."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from assembler.cli.configuration import ConfigurationError, read_routes, read_tool_source
-from assembler.errors import AssembleError
+from assembler.errors import AssembleError, Problems
 from assembler.lock.files import lock_files
 from assembler.lockfile.toml import format_lock
 from assembler.lockfile.wanted import WantedFile
@@ -61,7 +62,7 @@ def test_tools_from_nowhere_are_not_those_of_the_assembler(tmp_path: Path, text:
     path.write_text(text)
     with pytest.raises(AssembleError) as caught:
         read_tool_source(path, required=True)
-    assert f"{path} tools" in str(caught.value)
+    assert re.match(re.escape(str(path)) + r":1:[127] tools", str(caught.value))
 
 
 def test_a_wrong_source_of_tools_is_the_configurations_fault(tmp_path: Path) -> None:
@@ -69,7 +70,30 @@ def test_a_wrong_source_of_tools_is_the_configurations_fault(tmp_path: Path) -> 
     path.write_text(f"tools.sources = '''\n{stanza}\n{stanza}'''")
     with pytest.raises(AssembleError, match="a is there twice") as caught:
         read_tool_source(path, required=True)
-    assert (caught.value.where.file, caught.value.where.key) == (str(path), "tools.sources")
+    where = caught.value.where
+    assert (where.file, where.key) == (str(path), "tools.sources")
+    assert path.read_text().split("\n")[where.line - 1] == stanza.split("\n", maxsplit=1)[0]
+    assert where.line == 6
+
+
+def test_everything_wrong_has_its_line(tmp_path: Path) -> None:
+    text = (
+        'redirects = 1\n\n[rewrite]\n"https://a/" = "https://b/"\n"x" = "y"\n[login."https://a/"]\nuser = "u"\n\n'
+        '[token_server]\n  "https://a/" = "http://b/"\n[rewrites]\n'
+    )
+    with pytest.raises(Problems) as caught:
+        read(tmp_path, text)
+    file = tmp_path / "config.toml"
+    assert [str(error).removeprefix(str(file)).partition(": ")[0] for error in caught.value.errors] == [
+        ":1:1 redirects", ":5:1 rewrite.x", ':6:8 login."https://a/"', ':10:3 token_server."https://a/"',
+        ":11:2 rewrites",
+    ]  # fmt: skip
+    for text, place in (("a = [\n  x]", ":2:3"), ("a = ", ":1:5"), ("a = 1\na = 2", ":2:6")):
+        with pytest.raises(ConfigurationError, match=re.escape(f"{file}{place}: the configuration is not TOML")):
+            read(tmp_path, text)
+    file.write_bytes(b"a = 1\nb = '\xff'")
+    with pytest.raises(ConfigurationError, match=re.escape(f"{file}:2:6: byte 0xff is not UTF-8")):
+        read_routes(file, {}, required=True)
 
 
 def test_the_longest_prefix_counts(tmp_path: Path) -> None:

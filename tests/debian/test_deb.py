@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assembler.debian.deb import DebError, open_package, paragraph, read_control
+from assembler.debian.deb import DebError, open_package, read_control
+from assembler.debian.deb822 import control as paragraph
 from assembler.debian.unpack import replaces
 from assembler.errors import AssembleError, Place
 from assembler.store.objects import Store

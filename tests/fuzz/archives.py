@@ -16,7 +16,7 @@ from assembler.debian.deb import read, unpack
 from assembler.debian.unpack import unpack as unpack_into
 from assembler.errors import AssembleError, Place
 from assembler.formats import cpio, qcow2
-from assembler.initrd import elf
+from assembler.kernel import elf
 from assembler.kernel.module import read_module
 from assembler.tools.unpack import lay_out
 from assembler.tree import digest, tar
@@ -180,7 +180,7 @@ def _elf(data: bytes, directory: Path) -> None:  # noqa: ARG001
     refused: list[AssembleError] = []
     for look in (
         lambda: elf.parse(data, Place()),
-        lambda: elf.section(data, ".modinfo", Place()),
+        lambda: elf.sections(data, {".modinfo": 1 << 20}, Place()),
         lambda: read_module(data),
     ):
         try:

@@ -11,6 +11,7 @@ from pysequoia import Cert, SignatureMode, sign
 from assembler.audit import listing
 from assembler.configure.scripts import SCRIPTS, analyse
 from assembler.debian.deb822 import Deb822Error, paragraphs
+from assembler.debian.documents import changelog_entries
 from assembler.debian.index import Universe
 from assembler.debian.relations import parse_relations
 from assembler.debian.release import check_release, choose_indices, read_release
@@ -19,6 +20,7 @@ from assembler.debian.sources import archives as archives_of
 from assembler.debian.sources import parse_sources
 from assembler.debian.version import satisfies
 from assembler.errors import AssembleError
+from assembler.image.licences import short_names
 from assembler.image.sbom import cyclonedx, parts
 from assembler.layers.cloudinit import seed
 from assembler.lockfile.toml import format_lock, parse_lock
@@ -103,6 +105,32 @@ def _deb822(data: bytes, directory: Path) -> None:  # noqa: ARG001
         raise AssembleError(str(error)) from error
 
 
+def _copyright(data: bytes, directory: Path) -> None:  # noqa: ARG001
+    short_names(data)
+
+
+def _changelog(data: bytes, directory: Path) -> None:  # noqa: ARG001
+    changelog_entries(data, "1", "99")
+
+
+_COPYRIGHT = b"""\
+Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/
+
+Files: *
+Copyright: 2000 Somebody
+License: GPL-2+ with Libtool exception or Expat
+ Text.
+
+License: GPL-3
+ .
+"""
+_CHANGELOG = b"""\
+hello (2.10-5) unstable; urgency=medium
+
+  * Newest.
+
+ -- Some Body <some@example.org>  Mon, 01 Sep 2025 10:00:00 +0200
+"""
 _DEB822 = (
     *(b"\n", b"\n\n", b"\n ", b": ", b" .\n", b"\r", b"\xff", b"\xe2\x80\xa8", b"\t", b"#", b"-", b"\0", b"9" * 5000),
     *(b"Date: ", b"Valid-Until: Sat, 31 Dec 9999 23:59:59 -2359\n", b"Date: Mon, 01 Jan 0001 00:00:00 +2359\n"),
@@ -299,6 +327,14 @@ TARGETS = {
     "packages": Target(run=_packages, seeds=_indices, tokens=_DEB822),
     "sources": Target(run=_sources, seeds=lambda: [archives.source("Architectures: amd64").encode()], tokens=_DEB822),
     "deb822": Target(run=_deb822, seeds=lambda: [*_indices(), *_releases()], tokens=_DEB822),
+    "copyright": Target(
+        run=_copyright, seeds=lambda: [_COPYRIGHT], tokens=(*_DEB822, b"License: ", b"Files: ", b" with ")
+    ),
+    "changelog": Target(
+        run=_changelog,
+        seeds=lambda: [_CHANGELOG * 2],
+        tokens=(*_DEB822, b" -- ", b"  * ", b"; urgency=", b"hello (9) x;", b"Old Changelog:", b"vim:", b" <", b">  "),
+    ),
     "recipe": Target(
         run=_recipe,
         seeds=_recipes,

@@ -4,12 +4,16 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from spdx_tools.spdx.parser.parse_anything import parse_file
 from spdx_tools.spdx.validation.document_validator import validate_full_spdx_document
 
+from assembler.debian.documents import LARGEST_COPYRIGHT
+from assembler.errors import AssembleError
 from assembler.image import provenance, sbom
-from assembler.image.licences import short_names, spdx
+from assembler.image.licences import licences, short_names, spdx
 from assembler.lockfile.model import LockedFile, LockedImage
+from assembler.tree.staging import Tree
 from tests.lockfile.test_toml import LOCK
 
 COPYRIGHT = b"""\
@@ -50,6 +54,19 @@ def test_licences() -> None:
     assert [spdx(name) for name in ("Expat", "GPL-2+", "LGPL-2.1", "odd (licence)")] == [
         "MIT", "GPL-2.0-or-later", "LGPL-2.1-only", "LicenseRef-debian-odd-licence",
     ]  # fmt: skip
+
+
+def test_copyright_files_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    tree = Tree()
+    for name in ("a", "b", "c"):
+        tree.write(f"/usr/share/doc/{name}/copyright", COPYRIGHT, parents=True)
+    tree.write("/usr/share/doc/large/copyright", COPYRIGHT + bytes(LARGEST_COPYRIGHT), parents=True)
+    names = ("Expat", "GPL-2+", "odd (licence)")
+    assert licences(tree, tree.read, ["a", "b", "large", "none"]) == {"a": names, "b": names}
+    monkeypatch.setattr("assembler.image.licences.MOST_LINES", 2 * COPYRIGHT.count(b"\n"))
+    assert len(licences(tree, tree.read, ["a", "b"])) == 2
+    with pytest.raises(AssembleError, match="copyright files are too large"):
+        licences(tree, tree.read, ["a", "b", "c"])
 
 
 def test_every_part_has_its_address_and_digest() -> None:

@@ -7,8 +7,8 @@ import zstandard
 
 from assembler.formats import cpio
 from assembler.initrd.compose import APPLETS, OVER, REQUIRED, InitrdError, Settings, compose, read_scripts, write
-from assembler.initrd.elf import ElfError
-from assembler.initrd.modules import ModuleError
+from assembler.kernel.elf import ElfError
+from assembler.kernel.module import ModuleError
 from assembler.tools.toolbox import Toolbox
 from assembler.tree.staging import Inode, Kind, Tree
 from tests.initrd.elves import library, module, real_tree

@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from assembler.errors import Place
-from assembler.initrd.elf import ElfError, closure, parse, section
+from assembler.initrd.libraries import closure
+from assembler.kernel.elf import ElfError, parse, sections
 from assembler.tools.toolbox import Toolbox
 from assembler.tree.staging import Tree
 from tests.initrd.elves import libraries, library, module, real_tree
@@ -75,9 +76,9 @@ def test_a_missing_program_is_an_error() -> None:
 
 def test_sections() -> None:
     data = module(name="x", alias=["a", "b"])
-    assert section(data, ".modinfo", HERE) == b"name=x\0alias=a\0alias=b\0"
-    assert section(data, ".none", HERE) == b""
-    assert section(library("a.so"), ".modinfo", HERE) == b""
+    assert sections(data, {".modinfo": 99}, HERE) == {".modinfo": b"name=x\0alias=a\0alias=b\0"}
+    assert sections(data, {".none": 99}, HERE) == {}
+    assert sections(library("a.so"), {".modinfo": 99}, HERE) == {}
 
 
 @given(st.data())
@@ -88,4 +89,4 @@ def test_damage_never_is_another_exception(data: st.DataObject) -> None:
     with suppress(ElfError):
         parse(bytes(raw), HERE)
     with suppress(ElfError):
-        section(bytes(raw), ".modinfo", HERE)
+        sections(bytes(raw), {".modinfo": 99}, HERE)

@@ -4,7 +4,8 @@ import lzma
 import pytest
 import zstandard
 
-from assembler.initrd.modules import Kernel, ModuleError
+from assembler.initrd.modules import Kernel
+from assembler.kernel.module import ModuleError
 from assembler.tree.staging import Tree
 from tests.initrd.elves import module
 

@@ -14,7 +14,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from assembler.errors import AssembleError, Problems
-from assembler.lockfile import toml
 from assembler.lockfile.errors import LockError
 from assembler.lockfile.model import (
     FILE_ROLES,
@@ -319,11 +318,6 @@ def test_what_is_written_is_read(lock: Lock) -> None:
     tomllib.loads(written)
     assert parse_lock(written, "x") == lock
     assert parse_lock(written.replace("\n", "\r\n"), "x") == lock
-
-
-@given(st.text(st.characters(codec="utf-8")))
-def test_strings_are_toml(value: str) -> None:
-    assert tomllib.loads(toml._pair("x", value)) == {"x": value}
 
 
 def test_the_text_of_a_lock() -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from assembler.debian.deb import open_package
 from assembler.errors import Place
-from assembler.initrd.elf import parse
+from assembler.kernel.elf import parse
 from assembler.tools.toolbox import Toolbox
 from tests.toolboxes import ALL, INDEPENDENT, locked, own_tools
 

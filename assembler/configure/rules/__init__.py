@@ -25,14 +25,14 @@ from assembler.configure.triggers import generic
 from assembler.errors import AssembleError, Place, Problems
 from assembler.programs.context import ExecutionContext
 from assembler.recipe.document import parse as parse_toml
-from assembler.recipe.document import place, plain
-from assembler.recipe.positions import Path as KeyPath
 from assembler.recipe.validation import explanations
 from assembler.shell.canonical import render
 from assembler.shell.grammar import parse_script
 from assembler.shell.residual import own_scope
 from assembler.shell.tokens import ParseError
 from assembler.shell.words import script_scope
+from assembler.toml.document import place, plain
+from assembler.toml.positions import Path as KeyPath
 
 Function = Callable[[ExecutionContext], None]
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assembler.recipe.positions import Path, Position, positions
+from assembler.toml.positions import Path, Position, positions
 
 
 def paths_of(value: Any, path: Path = ()) -> set[Path]:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assembler.tomltext import DEEPEST, loads
+from assembler.toml.bounds import DEEPEST, loads
 
 
 def test_what_is_fine() -> None:

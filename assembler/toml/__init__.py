@@ -1,0 +1,1 @@
+"""TOML, for recipes, rules, locks and configuration alike: reading within bounds, where each value stands, writing."""

@@ -254,7 +254,7 @@ def parse_lock(text: str, file: str) -> Lock:
     integrity = top.sha256("integrity")
     top.close()
     if problems:
-        raise Problems(problems)
+        raise Problems(sorted(problems, key=lambda error: (error.where.line, error.where.column)))
     if integrity != (found := digest or _digest(_body(lock))):
         raise LockError(
             "the lock has been edited",
@@ -273,7 +273,7 @@ def parse_tools(text: str, file: str) -> LockedToolbox:
     tools = _read_toolbox(top.table("tools"))
     top.close()
     if problems:
-        raise Problems(problems)
+        raise Problems(sorted(problems, key=lambda error: (error.where.line, error.where.column)))
     return tools
 
 

@@ -5,7 +5,6 @@ has accepted, so it checks nothing and only needs to know where things begin and
 """
 
 import re
-from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -23,16 +22,17 @@ class Position:
     """1-based, in characters."""
 
 
-_BLANK = re.compile(r"[ \t\r\n]*(?:#[^\n]*[ \t\r\n]*)*")
+# Nothing is tried twice: going back would take memory for each step.
+_BLANK = re.compile(r"[ \t\r\n]*+(?:#[^\n]*+[ \t\r\n]*+)*+")
 _SPACE = re.compile(r"[ \t]*")
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 _SCALAR = re.compile(r"[^,\]}#\r\n]*")
 # Up to two quotes may stand right before the closing three.
 _STRING = re.compile(
-    r'"""(?:[^"\\]|\\.|"{1,2}(?!"))*?"{3,5}'
-    r"|'''(?:[^']|'{1,2}(?!'))*?'{3,5}"
-    r'|"(?:[^"\\]|\\.)*"'
-    r"|'[^']*'",
+    r'"""(?:[^"\\]++|\\.|""?(?!"))*+"{3,5}'
+    r"|'''(?:[^']++|''?(?!'))*+'{3,5}"
+    r'|"(?:[^"\\]++|\\.)*+"'
+    r"|'[^']*+'",
     re.DOTALL,
 )
 _ESCAPE = re.compile(r"\\(?:u([0-9A-Fa-f]{4})|U([0-9A-Fa-f]{8})|x([0-9A-Fa-f]{2})|(.))", re.DOTALL)
@@ -161,9 +161,11 @@ def positions(text: str) -> Mapping[Path, Position]:
     """
     scanner = _Scanner(text)
     scanner.document()
-    lines = [0, *(match.end() for match in re.finditer("\n", text))]
     result = {}
-    for path, offset in scanner.found.items():
-        line = bisect_right(lines, offset)
-        result[path] = Position(line, offset - lines[line - 1] + 1)
+    line, begin, before = 1, 0, 0
+    for path, offset in sorted(scanner.found.items(), key=lambda item: item[1]):
+        if breaks := text.count("\n", before, offset):
+            line, begin = line + breaks, text.rindex("\n", before, offset) + 1
+        before = offset
+        result[path] = Position(line, offset - begin + 1)
     return result

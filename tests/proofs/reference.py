@@ -126,7 +126,8 @@ class Reference:
 @contextmanager
 def copy_of(root: Path, work: Path) -> Iterator[tuple[Path, Path]]:
     """A copy of a tree that can be written to, and the directory of what is changed in it; gone afterwards, unless
-    something failed."""
+    something failed.
+    """
     shutil.rmtree(work, ignore_errors=True)
     merged, upper, internal = (work / name for name in ("merged", "upper", "internal"))
     for directory in (merged, upper, internal):

@@ -2,6 +2,7 @@
 
 import string
 import tomllib
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -221,3 +222,17 @@ def test_everything_is_found_where_it_was_written(data: st.DataObject) -> None:
     writer.document()
     assert paths_of(tomllib.loads(writer.text)) == set(writer.places)
     assert positions(writer.text) == writer.places
+
+
+@pytest.mark.parametrize(
+    ("unit", "begin", "end"),
+    [("#\n", "", ""), ("''x", "a = '''", "'''"), ('""x', 'a = """', '"""'), ("xx", "a = '", "'"), ("xx", 'a = "', '"')],
+)
+def test_long_texts_take_little_memory(unit: str, begin: str, end: str) -> None:
+    text = begin + unit * 500_000 + end
+    tracemalloc.start()
+    try:
+        positions(text)
+        assert tracemalloc.get_traced_memory()[1] < 20 << 20
+    finally:
+        tracemalloc.stop()

@@ -1,0 +1,1 @@
+"""A node that becomes a cluster of Kubernetes, with commands built from their source."""

@@ -89,7 +89,8 @@ def reproduce() -> None:
 
 def _programs(directory: Path) -> Path:
     """A directory for PATH without ccache, which would not compile anything again, and without what compiling does not
-    reach."""
+    reach.
+    """
     directory.mkdir()
     for place in map(Path, os.get_exec_path()):
         for program in place.iterdir() if place.is_dir() else ():

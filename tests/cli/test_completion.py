@@ -25,7 +25,9 @@ def ask(line: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixtur
     """Kind and text of what may follow `line`."""
     monkeypatch.setenv("_ASSEMBLE_COMPLETE", "bash_complete")
     monkeypatch.setenv("_ASSEMBLE_LINE", line)
-    assert call([]) == 0
+    with pytest.raises(SystemExit) as ended:
+        call([])
+    assert ended.value.code == 0
     out, err = capsys.readouterr()
     assert err == ""
     answers = [tuple(answer.split("\t")) for answer in out.splitlines() if answer]

@@ -17,7 +17,7 @@ from assembler.api.build import BuildOptions, BuildResult, build, explain
 from assembler.api.check import CheckResult, check
 from assembler.api.compare import CompareOptions, CompareResult, compare
 from assembler.api.document import DocumentKind, document
-from assembler.api.lock import CheckedLock, LockOptions, LockResult, check_lock, lock
+from assembler.api.lock import CheckedLock, LockOptions, LockResult, MigratedLock, check_lock, lock, migrate_lock
 from assembler.api.rebuild import RebuildResult, rebuild
 from assembler.api.reproduce import ReproduceResult, reproduce
 from assembler.api.run import MachineOptions, RunResult, run
@@ -47,6 +47,7 @@ __all__ = [
     "Login",
     "MachineOptions",
     "Manifest",
+    "MigratedLock",
     "Place",
     "Problems",
     "RebuildResult",
@@ -67,6 +68,7 @@ __all__ = [
     "document",
     "explain",
     "lock",
+    "migrate_lock",
     "rebuild",
     "reproduce",
     "run",

@@ -9,24 +9,24 @@ from functools import cache
 from pathlib import Path
 
 from assembler import __version__
-from assembler.api.lock import require_lock
+from assembler.api.lock import libraries_here, require_lock
 from assembler.api.tools import open_build_tools
 from assembler.api.workspace import RecipeFile, Workspace
 from assembler.audit.recorded import Mismatch, mismatches, record, same_inputs
 from assembler.debian.fetch import fetch_packages
 from assembler.errors import AssembleError, Place
+from assembler.image import libraries
 from assembler.image.manifest import Artifact, Layers, Manifest
 from assembler.layers import build as layers
+from assembler.layers.context import BuildContext, Means
 from assembler.layers.explain import Explanation
 from assembler.layers.explain import explain as explained_steps
-from assembler.layers.inputs import Inputs
 from assembler.layers.plan import plan
 from assembler.layers.selection import selected
 from assembler.layers.step import secrets_sha256
 from assembler.lock.files import fetch_files
 from assembler.lock.trust import prove_packages
-from assembler.lockfile.model import LockedBuild
-from assembler.lockfile.toml import format_lock, write_lock
+from assembler.lockfile.toml import write_lock
 from assembler.oci.locking import fetch_images
 from assembler.recipe.given import Arguments
 from assembler.recipe.load import LoadedRecipe
@@ -85,15 +85,16 @@ def build(recipe: RecipeFile, out: Path, workspace: Workspace, options: BuildOpt
             hint="leave --no-compile out when you trust whoever wrote the recipe and its lock",
         )
     _warn_of_password(workspace, loaded.recipe, recipe)
-    with open_project(workspace, loaded, make=not (options.locked or workspace.offline)) as inputs:
-        manifest = layers.build(inputs, out, only=options.only, skip=options.skip)
+    with open_project(workspace, loaded, make=not (options.locked or workspace.offline)) as found:
+        # The image holds its lock: with a record, the one that this will be in.
+        context = _with_libraries(found) if options.record else found
+        manifest = layers.build(context, out, only=options.only, skip=options.skip)
     whole = not options.only and not options.skip
     if options.record:
-        write_lock(loaded.lock_path, dataclasses.replace(inputs.lock, build=record(manifest.layers, secrets(inputs))))
-    elif whole and inputs.lock.build is not None:
-        recorded, made = inputs.lock.build, manifest.layers
-        same = same_inputs(recorded, made, secrets(inputs))
-        _compare_recorded(workspace, recorded if same else None, made, loaded.lock_path, strict=options.locked)
+        write_lock(loaded.lock_path, dataclasses.replace(context.lock, build=record(manifest.layers, secrets(context))))
+    elif whole and context.lock.build is not None:
+        same = same_inputs(context.lock.build, manifest.layers, secrets(context))
+        _compare_recorded(workspace, context, manifest.layers, same=same, strict=options.locked)
     return BuildResult(out=out, manifest=manifest)
 
 
@@ -102,10 +103,10 @@ def explain(
 ) -> tuple[Explanation, ...]:
     """What building a `recipe` into `out` would make anew and why. It needs the recipe's lock, and makes nothing."""
     workspace = dataclasses.replace(workspace, offline=True)
-    with open_project(workspace, recipe.load(), make=False) as inputs:
-        steps = plan(inputs)
+    with open_project(workspace, recipe.load(), make=False) as context:
+        steps = plan(context)
         chosen = selected(steps, options.only, options.skip)
-        return explained_steps(steps, layers.former(inputs, out), out, inputs.store, chosen)
+        return explained_steps(steps, layers.previous(context, out), out, context.means.store, chosen)
 
 
 def require_empty(out: Path) -> None:
@@ -118,16 +119,20 @@ def require_empty(out: Path) -> None:
         )
 
 
-def secrets(inputs: Inputs) -> str:
+def secrets(context: BuildContext) -> str:
     """The digest of all secrets that go into a build, for comparing only."""
-    return secrets_sha256(plan(inputs))
+    return secrets_sha256(plan(context))
 
 
-def _compare_recorded(
-    workspace: Workspace, recorded: LockedBuild | None, made: Layers, lock: Path, *, strict: bool
-) -> None:
-    """Tell when a build did not make what the lock has recorded of the same; with `strict`, raise AssembleError."""
-    if recorded is None:
+def _with_libraries(context: BuildContext) -> BuildContext:
+    """`context` with a lock that names the libraries that are here."""
+    return dataclasses.replace(context, lock=dataclasses.replace(context.lock, libraries=libraries_here()))
+
+
+def _compare_recorded(workspace: Workspace, context: BuildContext, made: Layers, *, same: bool, strict: bool) -> None:
+    """Tell when a build did not make what the lock has recorded of the `same`; with `strict`, raise AssembleError."""
+    recorded = context.lock.build
+    if recorded is None or not same:
         workspace.reporter.info("the outputs that the lock has recorded are of another recipe or other arguments")
         return
     found = mismatches(recorded, made)
@@ -137,10 +142,12 @@ def _compare_recorded(
     lines = list(explained(found))
     if recorded.assembler != __version__:
         lines.append(f"recorded by assembler {recorded.assembler}; this is {__version__}")
+    locked = {one.name: one.version for one in context.lock.libraries}
+    lines += libraries.differences(locked, context.libraries, "the lock").values()
     if strict:
         raise AssembleError(
             "what was built is not what the lock has recorded",
-            where=Place(file=str(lock), key="build"),
+            where=Place(file=str(context.loaded.lock_path), key="build"),
             details=lines,
             hint="assemble reproduce tells whether building is at fault; --record takes the new outputs for good",
         )
@@ -162,7 +169,7 @@ def explained(other: Iterable[Mismatch]) -> Iterable[str]:
 @contextmanager
 def open_project(
     workspace: Workspace, loaded: LoadedRecipe, *, make: bool, store: Store | None = None
-) -> Iterator[Inputs]:
+) -> Iterator[BuildContext]:
     """A recipe with its lock, which is made when it is missing and `make` says so.
 
     `store` is by default the workspace's.
@@ -172,35 +179,37 @@ def open_project(
     chosen = workspace.mirrors(loaded.recipe)
     with loaded.discreet(), workspace.transport() as transport:
         lock = require_lock(workspace, loaded, store=store, transport=transport, chosen=chosen, make=make)
-        yield Inputs(
+        yield BuildContext(
             loaded=loaded,
             lock=lock,
-            lock_text=format_lock(dataclasses.replace(lock, build=None)).encode(),
-            store=store,
-            fetch=lambda packages: fetch_packages(
-                packages, lock.archives, store=store, transport=transport, mirrors=chosen
-            ),
-            prove=lambda packages: prove_packages(
-                packages,
-                lock.archives,
-                loaded.recipe,
-                file=str(loaded.lock_path),
-                transport=transport,
+            means=Means(
                 store=store,
-                mirrors=chosen,
-                now=datetime.now(UTC),
+                fetch=lambda packages: fetch_packages(
+                    packages, lock.archives, store=store, transport=transport, mirrors=chosen
+                ),
+                prove=lambda packages: prove_packages(
+                    packages,
+                    lock.archives,
+                    loaded.recipe,
+                    file=str(loaded.lock_path),
+                    transport=transport,
+                    store=store,
+                    mirrors=chosen,
+                    now=datetime.now(UTC),
+                    reporter=reporter,
+                ),
+                toolbox=cache(
+                    lambda tools: open_build_tools(
+                        workspace, tools, workspace.supply(store=store, transport=transport, chosen=chosen)
+                    )
+                ),
+                fetch_files=lambda files: fetch_files(files, store=store, transport=transport),
+                fetch_images=lambda images: fetch_images(images, store=store, transport=transport),
+                jobs=workspace.jobs,
                 reporter=reporter,
             ),
-            toolbox=cache(
-                lambda: open_build_tools(
-                    workspace, lock.tools, workspace.supply(store=store, transport=transport, chosen=chosen)
-                )
-            ),
-            fetch_files=lambda files: fetch_files(files, store=store, transport=transport),
-            fetch_images=lambda images: fetch_images(images, store=store, transport=transport),
+            libraries=libraries.versions(),
             search=workspace.search,
-            jobs=workspace.jobs,
-            reporter=reporter,
         )
 
 

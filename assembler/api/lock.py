@@ -10,14 +10,16 @@ from assembler.api.workspace import RecipeFile, Workspace
 from assembler.architecture import named
 from assembler.debian.mirrors import Mirrors
 from assembler.errors import AssembleError, Place
+from assembler.image import libraries
 from assembler.kernel import toolchain
 from assembler.lock import trust
 from assembler.lock.changelogs import with_changelogs
 from assembler.lock.changes import Changes, changes
 from assembler.lock.check import require
 from assembler.lock.resolve import resolve
-from assembler.lockfile.model import Lock, LockedTool
-from assembler.lockfile.toml import read_lock, write_lock
+from assembler.lockfile.migrate import migrate
+from assembler.lockfile.model import SCHEMA, Lock, LockedTool
+from assembler.lockfile.toml import read_lock, read_text, write_lock
 from assembler.reading import Reach
 from assembler.recipe.load import LoadedRecipe
 from assembler.recipe.model import Recipe
@@ -163,7 +165,44 @@ def _resolved(
         upgrade=upgrade,
         reporter=workspace.reporter,
     )
-    return dataclasses.replace(made, toolchain=compilers)
+    return dataclasses.replace(made, toolchain=compilers, libraries=libraries_here())
+
+
+def libraries_here() -> tuple[LockedTool, ...]:
+    """The libraries that write formats, as a lock names them."""
+    return tuple(LockedTool(name=name, version=version) for name, version in libraries.versions().items())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MigratedLock:
+    """A lock that is of today's schema now."""
+
+    path: Path
+    lock: Lock
+    schema: int
+    """That its file had."""
+    written: bool
+    """Whether it was of an older one, and has been written again."""
+    left_out: tuple[str, ...]
+    """What of the file is not in it, in words."""
+
+
+def migrate_lock(recipe: RecipeFile, *, out: Path | None = None) -> MigratedLock:
+    """Write the lock of a `recipe`, or the one at `out`, as one of today's schema, with every package as it was.
+
+    Nobody is asked. Raises AssembleError when there is none.
+    """
+    loaded = recipe.load()
+    target = out or loaded.lock_path
+    text = read_text(target, None if out else Reach(loaded.reach.project))
+    if text is None:
+        raise _missing(target)
+    found = migrate(text, str(target))
+    written = found.schema != SCHEMA
+    moved = dataclasses.replace(found.lock, libraries=libraries_here()) if written else found.lock
+    if written:
+        write_lock(target, moved)
+    return MigratedLock(path=target, lock=moved, schema=found.schema, written=written, left_out=found.left_out)
 
 
 def _toolchain(workspace: Workspace, recipe: Recipe) -> tuple[LockedTool, ...]:

@@ -6,13 +6,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from assembler import __version__
 from assembler.api.build import open_project, require_empty
 from assembler.api.workspace import Workspace
 from assembler.audit.compare import Comparison, compare
 from assembler.audit.image import Image
-from assembler.audit.rebuild import load_own, require_no_compiling, take_out
+from assembler.audit.rebuild import load_own, made_with, require_no_compiling, take_out
 from assembler.audit.statements import rebuilt
 from assembler.audit.withheld import give_back
+from assembler.image import libraries
 from assembler.image.names import ISO, REBUILT
 from assembler.image.provenance import text
 from assembler.layers.build import build
@@ -51,15 +53,18 @@ def rebuild(image: Path, out: Path, workspace: Workspace, *, allow_compile: bool
         loaded = load_own(recipe, give_back(opened, recipe))
         if not allow_compile:
             require_no_compiling(loaded, opened)
+        there, here = made_with(opened), {"assembler": __version__, **libraries.versions()}
+        if others := libraries.others(there, here):
+            workspace.reporter.warn(f"{image} may come out with other bytes: {others}")
         own = workspace.open_store()
         with (
             own.without_results() as store,
-            open_project(workspace, loaded, make=False, store=store) as inputs,
+            open_project(workspace, loaded, make=False, store=store) as context,
         ):
             hand_on(own, store.results)
-            build(inputs, out, only=("livecd",))
+            build(context, out, only=("livecd",))
     before, after = sha256_of(image), sha256_of(out / ISO)
     found = None if before == after else compare(image, out / ISO, reporter=workspace.reporter)
-    document = rebuilt(opened, before, after, inputs.lock, found)
+    document = rebuilt(opened, before, after, context.lock, found, versions=(there, here))
     (out / REBUILT).write_bytes(text(document))
     return RebuildResult(before=before, after=after, found=found, statement=document)

@@ -21,7 +21,7 @@ from assembler.errors import AssembleError
 from assembler.image.manifest import Layers, read_layers
 from assembler.image.names import REPRODUCED
 from assembler.image.provenance import text
-from assembler.layers.inputs import Inputs
+from assembler.layers.context import BuildContext
 from assembler.lockfile.model import Lock
 from assembler.recipe.builtin import PREFIX
 from assembler.tools.trust import hand_on
@@ -40,7 +40,7 @@ class ReproduceResult:
     found: Comparison
     """How they differ."""
     recorded: tuple[Mismatch, ...] | None
-    """How the first differs from what the lock has recorded; None when it has recorded nothing of the same inputs."""
+    """How the first differs from what the lock has recorded; None when it has recorded nothing of the same context."""
     not_varied: Mapping[str, str]
     """What was the same for both builds, with the reason."""
     statement: Mapping[str, Any] = field(repr=False)
@@ -60,29 +60,29 @@ def reproduce(recipe: RecipeFile, out: Path, workspace: Workspace) -> ReproduceR
     require_empty(out)
     loaded = recipe.load()
     with (
-        open_project(workspace, loaded, make=not workspace.offline) as inputs,
+        open_project(workspace, loaded, make=not workspace.offline) as context,
         tempfile.TemporaryDirectory() as name,
     ):
-        _download(inputs)
+        _download(context)
         work = Path(name)
         # So that a build by another user gets in; each has a directory of its own.
         work.chmod(0o755)
-        first, second, not_varied = _choose(workspace, inputs, work)
+        first, second, not_varied = _choose(workspace, context, work)
         out.mkdir(parents=True, exist_ok=True)
         sides = []
         for label, one in (("first", first), ("second", second)):
             with workspace.reporter.step(f"{label} build"):
-                made = _build(inputs, one, _reach(recipe), recipe.args, label)
+                made = _build(context, one, _reach(recipe), recipe.args, label)
             shutil.move(made, out / label)
             sides.append(out / label)
             shutil.rmtree(one.store)
     found = compare(*sides, reporter=workspace.reporter)
-    built = read_layers(sides[0], name=loaded.recipe.name, architecture=inputs.lock.architecture)
-    recorded = inputs.lock.build
-    other = mismatches(recorded, built) if recorded and same_inputs(recorded, built, secrets(inputs)) else None
+    built = read_layers(sides[0], name=loaded.recipe.name, architecture=context.lock.architecture)
+    recorded = context.lock.build
+    other = mismatches(recorded, built) if recorded and same_inputs(recorded, built, secrets(context)) else None
     document = audited(
         built,
-        inputs.lock,
+        context.lock,
         found,
         varied=environments.differences(first, second),
         not_varied=not_varied,
@@ -92,33 +92,34 @@ def reproduce(recipe: RecipeFile, out: Path, workspace: Workspace) -> ReproduceR
     if not found:
         shutil.rmtree(sides[1])
     return ReproduceResult(
-        built=built, lock=inputs.lock, found=found, recorded=other, not_varied=not_varied, statement=document
+        built=built, lock=context.lock, found=found, recorded=other, not_varied=not_varied, statement=document
     )
 
 
-def _download(inputs: Inputs) -> None:
+def _download(context: BuildContext) -> None:
     """Get everything that the recipe is built from."""
-    inputs.toolbox()
-    inputs.fetch(inputs.lock.packages)
-    if source := inputs.lock.role("kernel-source"):
-        inputs.prove(source)
-    inputs.fetch_files(inputs.lock.files)
-    inputs.fetch_images(inputs.lock.images)
+    means, lock = context.means, context.lock
+    means.toolbox(lock.tools)
+    means.fetch(lock.packages)
+    if source := lock.role("kernel-source"):
+        means.prove(source)
+    means.fetch_files(lock.files)
+    means.fetch_images(lock.images)
 
 
-def _choose(workspace: Workspace, inputs: Inputs, work: Path) -> tuple[Environment, Environment, dict[str, str]]:
+def _choose(workspace: Workspace, context: BuildContext, work: Path) -> tuple[Environment, Environment, dict[str, str]]:
     """Both builds' environments below `work`, and what does not differ between them with the reason."""
     not_varied = {}
-    recipes = inputs.loaded.path.absolute().parent
+    recipes = context.loaded.path.absolute().parent
     elsewhere = work / "by-another-name"
     elsewhere.symlink_to(recipes)
-    compiled = inputs.recipe.kernel.source == "vanilla"
+    compiled = context.recipe.kernel.source == "vanilla"
     if compiled:
         not_varied["programs of the host"] = "as its kernel is compiled with them"
     user: int | None = None
     if os.geteuid() != 0:
         not_varied["user"] = "which only root can change"
-    elif _may_build(environments.NOBODY, inputs):
+    elif _may_build(environments.NOBODY, context):
         user = environments.NOBODY
     else:
         not_varied["user"] = f"as user {environments.NOBODY} may not read the assembler or the recipe"
@@ -136,9 +137,13 @@ def _choose(workspace: Workspace, inputs: Inputs, work: Path) -> tuple[Environme
     )
 
 
-def _may_build(user: int, inputs: Inputs) -> bool:
+def _may_build(user: int, context: BuildContext) -> bool:
     """Whether a user can read the assembler and all files of the recipe."""
-    sources = [*inputs.loaded.sources, *(file.path for file in inputs.loaded.files.values()), inputs.loaded.lock_path]
+    sources = [
+        *context.loaded.sources,
+        *(file.path for file in context.loaded.files.values()),
+        context.loaded.lock_path,
+    ]
     code = "import sys, assembler.cli.build; [open(name, 'rb').close() for name in sys.argv[1:]]"
     command = [sys.executable, "-P", "-c", code, *(str(path.absolute()) for path in sources)]
     try:
@@ -161,20 +166,20 @@ def _reach(recipe: RecipeFile) -> list[str]:
     return words + [word for path in recipe.allow_read for word in ("--allow-read", os.path.realpath(path))]
 
 
-def _build(inputs: Inputs, here: Environment, reach: Sequence[str], args: Mapping[str, str], label: str) -> Path:
+def _build(context: BuildContext, here: Environment, reach: Sequence[str], args: Mapping[str, str], label: str) -> Path:
     """Build in this environment; returns the directory with what was made. Raises AssembleError when that fails."""
     for directory in (here.store, here.directory / "home", here.directory / "tmp"):
         directory.mkdir(parents=True)
     for directory in (here.directory.parent, here.directory):
         directory.chmod(0o755)  # whatever the umask: a store in what others may write to is refused
-    inputs.store.share(here.store)
-    hand_on(inputs.store, here.store / "derived")
+    context.means.store.share(here.store)
+    hand_on(context.means.store, here.store / "derived")
     if here.user is not None:
         _give(here.directory, here.user)
     made = here.directory / "out"
-    name = inputs.loaded.path.name
+    name = context.loaded.path.name
     # One that comes along has its lock in the working directory.
-    comes_along = str(inputs.loaded.path).startswith(PREFIX)
+    comes_along = str(context.loaded.path).startswith(PREFIX)
     command: list[str] = [
         *here.program,
         "build",
@@ -182,7 +187,7 @@ def _build(inputs: Inputs, here: Environment, reach: Sequence[str], args: Mappin
         *reach,
         *_private(here, args),
         *("--out", str(made), "--store", str(here.store), "--offline", "--jobs", str(here.processors)),
-        *(() if inputs.store.trusted else ("--trust-store",)),
+        *(() if context.means.store.trusted else ("--trust-store",)),
     ]
     log = here.directory.parent / f"{here.directory.name}.log"
     with log.open("wb") as stream:
@@ -203,7 +208,7 @@ def _build(inputs: Inputs, here: Environment, reach: Sequence[str], args: Mappin
         raise AssembleError(
             f"the {label} build failed",
             why=f"its exit status is {done.returncode}",
-            hint=f"see whether assemble {inputs.loaded.path} --offline works",
+            hint=f"see whether assemble {context.loaded.path} --offline works",
             details=log.read_text(errors="replace").splitlines()[-_SHOWN:],
         )
     return made

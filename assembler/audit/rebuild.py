@@ -3,11 +3,13 @@
 import hashlib
 import re
 from collections.abc import Mapping
+from itertools import islice
 from pathlib import Path
 
-from assembler.audit.image import LARGEST_LOCK, Image, ImageError
+from assembler import jsontext
+from assembler.audit.image import LARGEST_DOCUMENT, LARGEST_LOCK, Image, ImageError
 from assembler.errors import Place, Problems
-from assembler.image.names import ISO_RECIPE
+from assembler.image.names import ISO_PROVENANCE, ISO_RECIPE
 from assembler.recipe.document import OutOfReachError
 from assembler.recipe.load import LoadedRecipe, load
 from assembler.recipe.portable import RECIPE
@@ -15,6 +17,9 @@ from assembler.tree.content import chunks
 
 LARGEST_RECIPE = 4 << 20
 """Bytes of a recipe at most; the files that it names are apart."""
+_VERSIONS = 64
+"""Of which an image is believed to have been made."""
+_VERSION = re.compile(r"[A-Za-z0-9+.~:-]{1,128}")
 _FILE = re.compile(r"files/([0-9a-f]{64})")
 """The name of a file that a recipe names: its own digest, see recipe/portable.py."""
 
@@ -54,6 +59,20 @@ def _copied(image: Image, path: str, target: Path, sha256: str) -> bool:
             state.update(chunk)
             out.write(chunk)
     return state.hexdigest() == sha256
+
+
+def made_with(image: Image) -> dict[str, str]:
+    """The versions that `image` says it was made with, by name: of the assembler, and of libraries.
+
+    Nothing when it does not say. What it says proves nothing, and is for people.
+    """
+    try:
+        document = jsontext.parse(image.read(ISO_PROVENANCE, LARGEST_DOCUMENT), limit=LARGEST_DOCUMENT)
+        said = document["predicate"]["runDetails"]["builder"]["version"]
+        pairs = [(name, version) for name, version in islice(said.items(), _VERSIONS)]
+    except (ImageError, ValueError, KeyError, TypeError, AttributeError):
+        return {}
+    return {name: version for name, version in pairs if isinstance(version, str) and _VERSION.fullmatch(name + version)}
 
 
 def require_no_compiling(loaded: LoadedRecipe, image: Image) -> None:

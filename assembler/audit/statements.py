@@ -22,10 +22,19 @@ AUDIT = "https://assembler.invalid/audit/v1"
 """What the statements say; names, not addresses. SLSA's verification summary has no place for what differs."""
 
 
-def rebuilt(image: Image, sha256: str, again: str, lock: Lock, found: Comparison | None) -> dict[str, Any]:
+def rebuilt(
+    image: Image,
+    sha256: str,
+    again: str,
+    lock: Lock,
+    found: Comparison | None,
+    *,
+    versions: tuple[Mapping[str, str], Mapping[str, str]] = ({}, {}),
+) -> dict[str, Any]:
     """The statement that the `image` with SHA-256 `sha256` was built again, which made a file with SHA-256 `again`.
 
-    `found` is how the two differ; None when they are the same.
+    `found` is how the two differ; None when they are the same. `versions` are those of the assembler and its libraries
+    that the image says it was made with, and those that made it again.
     """
     listed = image.index["files"]
     inputs = {
@@ -39,6 +48,7 @@ def rebuilt(image: Image, sha256: str, again: str, lock: Lock, found: Comparison
             "result": "identical" if found is None else "different",
             "rebuilt": {"digest": {"sha256": again}},
             "assembler": {"locked": lock.assembler, "rebuilt": __version__},
+            "versions": {"image": dict(versions[0]), "rebuilt": dict(versions[1])},
             **{
                 name: {"name": path, "digest": {"sha256": listed[path]["sha256"]}}
                 for name, path in inputs.items()

@@ -8,6 +8,8 @@ LAYERS: tuple[LayerName, ...] = ("kernel", "rootfs", "kubernetes", "livecd", "cl
 
 CODE = "assembler"
 """The input that every step has: the assembler's own code, as another version of it may write other bytes."""
+LIBRARY = "library"
+"""What names of inputs begin with that are versions of libraries."""
 FACTS = "facts.json"
 """A file of a step's result for the manifest: a JSON object with what is worth knowing of it."""
 

@@ -40,7 +40,7 @@ class Step:
     """Those files of the result that go into the output directory."""
     discreet: bool = False
     """Whether nothing of secrets, in this step or in those that it is made of, is in its outputs."""
-    kept: bool = True
+    cached: bool = True
     """Whether the result stays in the store; otherwise it is made in the output directory, for others do not need
     it."""
 
@@ -61,9 +61,9 @@ class Step:
         """The inputs with the assembler's code among them."""
         return {CODE: code_digest(), **self.inputs}
 
-    def cached(self, store: Store) -> bool:
+    def in_store(self, store: Store) -> bool:
         """Whether the store has the result."""
-        return self.kept and store.has_derived(self._kind, self.key)
+        return self.cached and store.has_derived(self._kind, self.key)
 
     def result(self, store: Store) -> "Result":
         """The result, made when the store does not have it."""
@@ -139,7 +139,7 @@ class Result:
         return self.directory / name
 
 
-def facts(result: Result) -> dict[str, Any]:
+def metadata(result: Result) -> dict[str, Any]:
     """What the step tells of its result in `FACTS`; nothing when it does not."""
     path = result.path(FACTS)
     return dict(json.loads(path.read_bytes())) if path.is_file() else {}

@@ -24,7 +24,7 @@ def told(
 
 def image(made: list[str], inputs: Mapping[str, str] | None = None) -> list[Step]:
     root = step(made, "rootfs", inputs)
-    return [root, step(made, "livecd", kept=False, needs=root), step(made, "cloudinit", kept=False)]
+    return [root, step(made, "livecd", cached=False, needs=root), step(made, "cloudinit", cached=False)]
 
 
 def test_nothing_built_and_everything_built(store: Store, tmp_path: Path) -> None:

@@ -45,7 +45,7 @@ OTHERS: dict[str, dict[str, str]] = {
         "assembler/programs/inert.py": "maintainer scripts call update-grub, whatever starts the image",
     },
     "release": {
-        "assembler/debian/releases.py": "it is where they are",
+        "assembler/releases.py": "it is where they are",
         "assembler/recipe/examples.py": "a reference for people shows what a recipe may say",
     },
 }

@@ -8,11 +8,11 @@ import pytest
 from assembler.architecture import ARCHITECTURES
 from assembler.boot.loaders import LOADERS
 from assembler.cli.main import cli
-from assembler.debian.releases import RELEASES
 from assembler.formats.squashfs import DEFAULT_LEVELS, LEVELS
 from assembler.image.datasource import SEED
 from assembler.recipe.checks import check
 from assembler.recipe.model import Artifacts
+from assembler.releases import RELEASES
 from assembler.tools.source import built_in
 
 ROOT = Path(__file__).parents[1]

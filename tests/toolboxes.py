@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from assembler import releases
 from assembler.architecture import of_machine
-from assembler.debian import releases
 from assembler.debian.fetch import fetch_packages
 from assembler.debian.mirrors import choose
 from assembler.errors import AssembleError

@@ -1,1 +1,77 @@
-"""What the commands do, as functions."""
+"""What other programs call, and the command line, too: one function for each thing that ``assemble`` does.
+
+Options and results are values. Nothing here prints, exits or reads the environment: progress goes to a `Reporter`, what
+fails raises an `AssembleError`, and what a `Workspace` says is all that a function knows of its surroundings.
+
+    from pathlib import Path
+    from assembler.api import RecipeFile, Workspace, build
+
+    workspace = Workspace(store=Path("/var/cache/assembler"))
+    result = build(RecipeFile(path=Path("node.toml")), Path("out"), workspace)
+    names = [file.name for file in result.artifacts]
+
+Everything that is not in `__all__` is private, and may change with every version.
+"""
+
+from assembler.api.build import BuildOptions, BuildResult, build, explain
+from assembler.api.check import CheckResult, check
+from assembler.api.compare import CompareOptions, CompareResult, compare
+from assembler.api.document import DocumentKind, document
+from assembler.api.lock import CheckedLock, LockOptions, LockResult, MigratedLock, check_lock, lock, migrate_lock
+from assembler.api.rebuild import RebuildResult, rebuild
+from assembler.api.reproduce import ReproduceResult, reproduce
+from assembler.api.run import MachineOptions, RunResult, run
+from assembler.api.verify import Verdict, Verification, verify
+from assembler.api.workspace import RecipeFile, Workspace
+from assembler.errors import AssembleError, Place, Problems
+from assembler.image.manifest import Artifact, Manifest
+from assembler.layers.explain import Explanation
+from assembler.progress import Reporter, Step
+from assembler.store.routes import Login, Routes
+from assembler.tools.source import ToolSource
+from assembler.tools.source import of_user as tool_source
+
+__all__ = [
+    "Artifact",
+    "AssembleError",
+    "BuildOptions",
+    "BuildResult",
+    "CheckResult",
+    "CheckedLock",
+    "CompareOptions",
+    "CompareResult",
+    "DocumentKind",
+    "Explanation",
+    "LockOptions",
+    "LockResult",
+    "Login",
+    "MachineOptions",
+    "Manifest",
+    "MigratedLock",
+    "Place",
+    "Problems",
+    "RebuildResult",
+    "RecipeFile",
+    "Reporter",
+    "ReproduceResult",
+    "Routes",
+    "RunResult",
+    "Step",
+    "ToolSource",
+    "Verdict",
+    "Verification",
+    "Workspace",
+    "build",
+    "check",
+    "check_lock",
+    "compare",
+    "document",
+    "explain",
+    "lock",
+    "migrate_lock",
+    "rebuild",
+    "reproduce",
+    "run",
+    "tool_source",
+    "verify",
+]

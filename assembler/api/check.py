@@ -1,31 +1,38 @@
-"""The work of ``assemble check``."""
+"""Telling how the scripts of a recipe's packages are taken care of."""
 
-from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass
 
-from assembler.api.lock import choose_mirrors, require_lock
-from assembler.cli.session import Session
+from assembler.api.lock import require_lock
+from assembler.api.workspace import RecipeFile, Workspace
 from assembler.configure.report import ScriptReport
 from assembler.debian.fetch import fetch_packages
-from assembler.errors import Problems
+from assembler.errors import AssembleError, Problems
 from assembler.layers import rootfs
-from assembler.recipe.load import load
+from assembler.recipe.load import LoadedRecipe
 
 
-def check_recipe(current: Session, path: Path, args: dict[str, str], *, locked: bool, offline: bool) -> None:
-    """Tell how the scripts of the packages in the recipe at `path` are taken care of.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckResult:
+    """What would become of the packages' scripts."""
 
-    Raises Problems with all that would stop a build.
+    packages: tuple[str, ...]
+    """Names of all packages of the root file system, sorted."""
+    scripts: tuple[ScriptReport, ...]
+    problems: tuple[AssembleError, ...]
+    """Everything that would stop a build."""
+
+
+def check(recipe: RecipeFile, workspace: Workspace, *, locked: bool = False) -> CheckResult:
+    """Try everything of a `recipe` up to its finished root file system. With `locked`, it needs a lock.
+
+    Raises AssembleError when there is no lock, or packages cannot be had.
     """
-    loaded = load(path, args, project=current.project, allow_read=current.allow_read)
-    store = current.store()
-    chosen = choose_mirrors(current, loaded.recipe)
-    with loaded.discreet(), current.transport(offline=offline) as transport:
-        make = not (locked or offline)
-        lock = require_lock(current, loaded, store=store, transport=transport, chosen=chosen, make=make)
+    loaded = recipe.load()
+    store = workspace.open_store()
+    chosen = workspace.mirrors(loaded.recipe)
+    with loaded.discreet(), workspace.transport() as transport:
+        make = not (locked or workspace.offline)
+        lock = require_lock(workspace, loaded, store=store, transport=transport, chosen=chosen, make=make)
         packages = lock.role("rootfs")
         fetch_packages(packages, lock.archives, store=store, transport=transport, mirrors=chosen)
     with loaded.discreet():
@@ -36,33 +43,17 @@ def check_recipe(current: Session, path: Path, args: dict[str, str], *, locked: 
             architecture=lock.architecture,
             epoch=lock.source_date_epoch,
             store=store,
-            jobs=current.settings.jobs,
-            reporter=current.reporter,
+            jobs=workspace.jobs,
+            reporter=workspace.reporter,
         )
-    for line in _table(checked.scripts):
-        current.say(line)
-    scripted = {script.package for script in checked.scripts}
-    counts = Counter(script.handling for script in checked.scripts)
-    counted = ", ".join(f"{count} {handling}" for handling, count in sorted(counts.items()))
-    current.say(f"{len(checked.packages)} packages, {len(scripted)} with scripts: {counted}")
-    current.reporter.result(
-        {"packages": sorted(checked.packages), "scripts": [_values(script) for script in checked.scripts]}
-    )
-    if checked.problems:
+    problems = _discreet(loaded, Problems(checked.problems)) if checked.problems else ()
+    return CheckResult(packages=tuple(sorted(checked.packages)), scripts=tuple(checked.scripts), problems=problems)
+
+
+def _discreet(loaded: LoadedRecipe, problems: Problems) -> tuple[AssembleError, ...]:
+    """The problems without what errors do not tell."""
+    try:
         with loaded.discreet():
-            raise Problems(checked.problems)
-
-
-def _table(scripts: Sequence[ScriptReport]) -> Iterator[str]:
-    """A line a script: package, script, handling, how or why."""
-    wide = max((len(script.package) for script in scripts), default=0)
-    for script in sorted(scripts, key=lambda script: script.package):
-        how = f"{script.rule}: {script.reason}" if script.rule else ", ".join(dict.fromkeys(script.tools))
-        if script.triggers:
-            how = f"{how} (by {', '.join(script.triggers)})".lstrip()
-        yield f"{script.package:{wide}}  {script.script:9}  {script.handling:10}  {how}".rstrip()
-
-
-def _values(script: ScriptReport) -> dict[str, Any]:
-    """A script for programs: what is empty is left out."""
-    return {key: value for key, value in asdict(script).items() if value}
+            raise problems
+    except Problems as told:
+        return told.errors

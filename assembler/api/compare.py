@@ -1,19 +1,17 @@
-"""The work of ``assemble diff``."""
+"""Comparing two images, locks or output directories."""
 
-import dataclasses
 import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from types import MappingProxyType
 
-from assembler.audit.compare import Bytes, Change, Comparison, compare
-from assembler.audit.listing import shortened
+from assembler.audit.compare import Bytes, Comparison
+from assembler.audit.compare import compare as look_at
 from assembler.audit.report import page
-from assembler.cli.session import Session
 from assembler.errors import AssembleError, Place
-from assembler.lock.changes import describe
+from assembler.progress import SILENT, Reporter
 from assembler.tools.confinement import Confinement, kill, reach_of, start
 from assembler.tools.confinement import tell as tell_weakness
 
@@ -25,49 +23,51 @@ PATIENCE = 120
 """Seconds for each."""
 
 
-def compare_images(current: Session, old: Path, new: Path, html: Path | None, *, diffoscope: bool) -> bool:
-    """Tell what differs between `old` and `new`; returns whether anything does."""
-    search = current.settings.search
-    scope = _Diffoscope(shutil.which("diffoscope", path=search) if diffoscope else None, search)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompareOptions:
+    """How much is told of a comparison."""
+
+    html: Path | None = None
+    """Where to write a page about it; None for none."""
+    diffoscope: str = ""
+    """Where diffoscope is looked for, as in `PATH`; empty to go without. It opens files that differ with many programs
+    of this machine: for images that are trusted."""
+
+
+_PLAIN = CompareOptions()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompareResult:
+    """What differs; true when anything does."""
+
+    found: Comparison
+    diffoscope: Mapping[str, str] = field(default_factory=dict)
+    """What diffoscope said of files, by path."""
+    html: Path | None = None
+    """The page that was written."""
+
+    def __bool__(self) -> bool:
+        return bool(self.found)
+
+
+def compare(old: Path, new: Path, options: CompareOptions = _PLAIN, *, reporter: Reporter = SILENT) -> CompareResult:
+    """Compare `old` with `new`, both images, locks or output directories.
+
+    Raises AssembleError when one of both cannot be looked into, or the page cannot be written.
+    """
+    search = options.diffoscope
+    scope = _Diffoscope(shutil.which("diffoscope", path=search) if search else None, search)
     if scope.program:
-        tell_weakness(current.reporter)
-    found = compare(old, new, reporter=current.reporter, pair=scope.look if scope.program else None)
-    tell(current, found, scope.said)
-    if html is not None:
+        tell_weakness(reporter)
+    found = look_at(old, new, reporter=reporter, pair=scope.look if scope.program else None)
+    if options.html is not None:
         try:
-            html.write_text(page(found, old, new), "utf-8")
+            options.html.write_text(page(found, old, new), "utf-8")
         except OSError as error:
             why = error.strerror or str(error)
-            raise AssembleError("the page cannot be written", where=Place(file=str(html)), why=why) from error
-        current.reporter.info(f"wrote {html}")
-    current.reporter.result(
-        {"differ": bool(found), **dataclasses.asdict(found), "diffoscope": scope.said, "html": str(html or "")}
-    )
-    return bool(found)
-
-
-def tell(current: Session, found: Comparison, said: Mapping[str, str] = MappingProxyType({})) -> None:
-    """Say what differs, for people; `said` is what else is known of paths."""
-    for line in describe(found.lock):
-        current.say(f"lock: {line}")
-    for package in found.packages:
-        versions = " -> ".join(version or "none" for version in (package.old, package.new))
-        current.say(f"package {package.name}:{package.architecture}: {versions}")
-    for change in found.changes:
-        for line in _lines(change):
-            current.say(line)
-        if change.path in said:
-            current.quote(said[change.path])
-
-
-def _lines(change: Change) -> list[str]:
-    package = f" ({change.package})" if change.package else ""
-    lines = [f"{change.layer}: {change.path}{package}"]
-    if change.offset >= 0:
-        lines.append(f"  bytes: from {change.offset} on; {change.bytes} differ")
-    fields = change.fields.items()
-    lines += [f"  {name}: {shortened(old) or 'none'} -> {shortened(new) or 'none'}" for name, (old, new) in fields]
-    return lines
+            raise AssembleError("the page cannot be written", where=Place(file=str(options.html)), why=why) from error
+    return CompareResult(found=found, diffoscope=scope.said, html=options.html)
 
 
 class _Diffoscope:

@@ -1,106 +1,134 @@
-"""The work of ``assemble lock``, and what ``build`` needs of it."""
+"""Locking a recipe, and looking at its lock."""
 
 import dataclasses
 from collections.abc import Collection
+from dataclasses import dataclass
 from pathlib import Path
 
-from assembler.api.tools import host, lock_build_tools, supply_of, tool_source
+from assembler.api.tools import host, lock_build_tools
+from assembler.api.workspace import RecipeFile, Workspace
 from assembler.architecture import named
-from assembler.cli.session import Session
-from assembler.debian import mirrors
 from assembler.debian.mirrors import Mirrors
 from assembler.errors import AssembleError, Place
+from assembler.image import libraries
 from assembler.kernel import toolchain
 from assembler.lock import trust
 from assembler.lock.changelogs import with_changelogs
-from assembler.lock.changes import changes, describe
+from assembler.lock.changes import Changes, changes
 from assembler.lock.check import require
 from assembler.lock.resolve import resolve
-from assembler.lockfile.model import Lock, LockedTool
-from assembler.lockfile.toml import read_lock, write_lock
+from assembler.lockfile.migrate import migrate
+from assembler.lockfile.model import SCHEMA, Lock, LockedTool
+from assembler.lockfile.toml import read_lock, read_text, write_lock
 from assembler.reading import Reach
-from assembler.recipe.load import LoadedRecipe, load
+from assembler.recipe.load import LoadedRecipe
 from assembler.recipe.model import Recipe
 from assembler.store.objects import Store
 from assembler.store.transport import Transport
 from assembler.tools import trust as tool_trust
 
 
-def lock_file(
-    current: Session,
-    path: Path,
-    args: dict[str, str],
-    out: Path | None,
-    *,
-    upgrade: Collection[str] | None,
-    write: bool,
-    offline: bool,
-) -> None:
-    """Lock the recipe at `path` into `out`, by default beside it, and tell what changes; only tell, unless `write`.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LockOptions:
+    """What of a lock is to change."""
 
-    `upgrade` as in :func:`resolve`, if there is a lock.
+    upgrade: bool = False
+    """Whether everything is taken as the archives have it now."""
+    packages: tuple[str, ...] = ()
+    """Names of packages and source packages that are, when not everything is."""
+    write: bool = True
+    """Whether the lock is written."""
+
+
+_AS_IT_IS = LockOptions()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LockResult:
+    """A recipe locked."""
+
+    path: Path
+    """The lock's file."""
+    lock: Lock
+    previous: Lock | None
+    """The lock that was there before."""
+    changes: Changes
+    written: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckedLock:
+    """A lock that fits its recipe."""
+
+    path: Path
+    lock: Lock
+    proved: int = 0
+    """Packages that were followed up to a signature, tools included."""
+
+    @property
+    def archives(self) -> int:
+        """How many archives its packages come from."""
+        return len(dict.fromkeys((*self.lock.archives, *self.lock.tools.archives)))
+
+
+def lock(
+    recipe: RecipeFile, workspace: Workspace, options: LockOptions = _AS_IT_IS, *, out: Path | None = None
+) -> LockResult:
+    """Lock a `recipe` into the file `out`, by default beside it. What a lock that is there has stays as `options` say.
+
+    Raises AssembleError of many kinds.
     """
-    loaded = load(path, args, project=current.project, allow_read=current.allow_read)
+    loaded = recipe.load()
     target = out or loaded.lock_path
     previous = _read(loaded, out)
-    with loaded.discreet(), current.transport(offline=offline) as transport:
-        lock = _resolved(
-            current,
+    moving = None if options.upgrade or not previous else options.packages
+    with loaded.discreet(), workspace.transport() as transport:
+        made = _resolved(
+            workspace,
             loaded,
-            store=current.store(),
+            store=workspace.open_store(),
             transport=transport,
-            chosen=choose_mirrors(current, loaded.recipe),
+            chosen=workspace.mirrors(loaded.recipe),
             previous=previous,
-            upgrade=upgrade if previous else None,
+            upgrade=moving,
         )
-    changed = changes(previous, lock)
-    if not write:
-        changed = with_changelogs(changed, lock, current.store())
-    if write:
+    changed = changes(previous, made)
+    if not options.write:
+        changed = with_changelogs(changed, made, workspace.open_store())
+    if options.write:
         if previous and not changed:
-            lock = dataclasses.replace(lock, build=previous.build)
-        write_lock(target, lock)
-        _tell(current, lock)
-        current.say(str(target))
-    if previous or not write:
-        for line in describe(changed) or ["nothing changes"]:
-            current.say(line)
-    current.reporter.result(
-        {
-            "lock": str(target),
-            "written": write,
-            "packages": len(lock.packages),
-            "changes": dataclasses.asdict(changed),
-        }
-    )
+            made = dataclasses.replace(made, build=previous.build)
+        write_lock(target, made)
+        _tell(workspace, made)
+    return LockResult(path=target, lock=made, previous=previous, changes=changed, written=options.write)
 
 
-def check_file(
-    current: Session, path: Path, args: dict[str, str], out: Path | None, *, offline: bool, prove: bool
-) -> None:
-    """Raise LockError unless the lock of the recipe at `path` fits it; with `prove`, unless it can be proved, too."""
-    loaded = load(path, args, project=current.project, allow_read=current.allow_read)
+def check_lock(
+    recipe: RecipeFile, workspace: Workspace, *, out: Path | None = None, prove: bool = False
+) -> CheckedLock:
+    """Look at the lock `out` of a `recipe`, by default the one beside it.
+
+    Raises LockError unless it fits the recipe; with `prove`, an AssembleError unless it can be proved, too.
+    """
+    loaded = recipe.load()
     target = out or loaded.lock_path
-    lock = _read(loaded, out)
-    if lock is None:
+    found = _read(loaded, out)
+    if found is None:
         raise _missing(target)
-    require(lock, loaded.recipe, loaded.inputs_sha256, build_architecture=lock.build_architecture, path=target)
+    require(found, loaded.recipe, loaded.inputs_sha256, build_architecture=found.build_architecture, path=target)
     proved = 0
     if prove:
-        with current.transport(offline=offline) as transport:
-            proved = _proved(current, loaded.recipe, lock, target, transport)
-        archives = len(dict.fromkeys((*lock.archives, *lock.tools.archives)))
-        current.say(f"{proved} packages proved up to the signatures of {archives} archives")
-    current.say(f"{target} fits the recipe")
-    current.reporter.result({"lock": str(target), "packages": len(lock.packages), "proved": proved})
+        with workspace.transport() as transport:
+            proved = _proved(workspace, loaded.recipe, found, target, transport)
+    return CheckedLock(path=target, lock=found, proved=proved)
 
 
-def _proved(current: Session, recipe: Recipe, lock: Lock, path: Path, transport: Transport) -> int:
+def _proved(workspace: Workspace, recipe: Recipe, lock: Lock, path: Path, transport: Transport) -> int:
     """How many packages of `lock` are proved, tools included; an AssembleError when one is not."""
-    chosen = choose_mirrors(current, recipe)
-    supply = supply_of(current, store=current.store(), transport=transport, chosen=chosen)
-    proved = trust.prove(lock, recipe, file=str(path), **supply.means, now=supply.now, reporter=current.reporter)
-    tools = tool_trust.prove(lock.tools, tool_source(current), supply)
+    chosen = workspace.mirrors(recipe)
+    supply = workspace.supply(store=workspace.open_store(), transport=transport, chosen=chosen)
+    proved = trust.prove(lock, recipe, file=str(path), **supply.means, now=supply.now, reporter=workspace.reporter)
+    tools = tool_trust.prove(lock.tools, workspace.tool_source(), supply)
     return proved + len(tools.packages)
 
 
@@ -109,24 +137,8 @@ def _read(loaded: LoadedRecipe, out: Path | None = None) -> Lock | None:
     return read_lock(out) if out else read_lock(loaded.lock_path, Reach(loaded.reach.project))
 
 
-def choose_mirrors(current: Session, recipe: Recipe) -> Mirrors:
-    """The mirrors for `recipe` in these surroundings."""
-    settings = current.settings
-    return mirrors.choose(recipe.debian, override=settings.mirror, snapshots=settings.snapshots)
-
-
-def lock_recipe(
-    current: Session, loaded: LoadedRecipe, path: Path, *, store: Store, transport: Transport, chosen: Mirrors
-) -> Lock:
-    """Lock a recipe that has no lock to what its archives offer now, and write that to `path`."""
-    lock = _resolved(current, loaded, store=store, transport=transport, chosen=chosen)
-    write_lock(path, lock)
-    _tell(current, lock)
-    return lock
-
-
 def _resolved(
-    current: Session,
+    workspace: Workspace,
     loaded: LoadedRecipe,
     *,
     store: Store,
@@ -136,14 +148,14 @@ def _resolved(
     upgrade: Collection[str] | None = None,
 ) -> Lock:
     # First, as it is quick to fail.
-    compilers = _toolchain(current, loaded.recipe)
-    supply = supply_of(current, store=store, transport=transport, chosen=chosen)
-    tools = lock_build_tools(current, supply, previous=previous.tools if previous else None, upgrade=upgrade)
+    compilers = _toolchain(workspace, loaded.recipe)
+    supply = workspace.supply(store=store, transport=transport, chosen=chosen)
+    tools = lock_build_tools(workspace, supply, previous=previous.tools if previous else None, upgrade=upgrade)
     if previous and upgrade:
         here = {name for package in previous.packages for name in (package.name, package.source)}
         of_tools = {name for package in tools.packages for name in (package.name, package.source)}
         upgrade = [name for name in upgrade if name in here or name not in of_tools]
-    lock = resolve(
+    made = resolve(
         loaded.recipe,
         loaded.inputs_sha256,
         tools=tools,
@@ -151,20 +163,57 @@ def _resolved(
         now=supply.now,
         previous=previous,
         upgrade=upgrade,
-        reporter=current.reporter,
+        reporter=workspace.reporter,
     )
-    return dataclasses.replace(lock, toolchain=compilers)
+    return dataclasses.replace(made, toolchain=compilers, libraries=libraries_here())
 
 
-def _toolchain(current: Session, recipe: Recipe) -> tuple[LockedTool, ...]:
+def libraries_here() -> tuple[LockedTool, ...]:
+    """The libraries that write formats, as a lock names them."""
+    return tuple(LockedTool(name=name, version=version) for name, version in libraries.versions().items())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MigratedLock:
+    """A lock that is of today's schema now."""
+
+    path: Path
+    lock: Lock
+    schema: int
+    """That its file had."""
+    written: bool
+    """Whether it was of an older one, and has been written again."""
+    left_out: tuple[str, ...]
+    """What of the file is not in it, in words."""
+
+
+def migrate_lock(recipe: RecipeFile, *, out: Path | None = None) -> MigratedLock:
+    """Write the lock of a `recipe`, or the one at `out`, as one of today's schema, with every package as it was.
+
+    Nobody is asked. Raises AssembleError when there is none.
+    """
+    loaded = recipe.load()
+    target = out or loaded.lock_path
+    text = read_text(target, None if out else Reach(loaded.reach.project))
+    if text is None:
+        raise _missing(target)
+    found = migrate(text, str(target))
+    written = found.schema != SCHEMA
+    moved = dataclasses.replace(found.lock, libraries=libraries_here()) if written else found.lock
+    if written:
+        write_lock(target, moved)
+    return MigratedLock(path=target, lock=moved, schema=found.schema, written=written, left_out=found.left_out)
+
+
+def _toolchain(workspace: Workspace, recipe: Recipe) -> tuple[LockedTool, ...]:
     """What this machine would compile the recipe's kernel with."""
     if recipe.kernel.source != "vanilla":
         return ()
-    return toolchain.find(named(recipe.arch), host(current), current.settings.search).tools
+    return toolchain.find(named(recipe.arch), host(workspace), workspace.search).tools
 
 
-def _tell(current: Session, lock: Lock) -> None:
-    current.reporter.info(
+def _tell(workspace: Workspace, lock: Lock) -> None:
+    workspace.reporter.info(
         f"locked {len(lock.role('rootfs'))} packages in the image, "
         f"{len(lock.packages)} in all and {len(lock.tools.packages)} for the tools that build it"
     )
@@ -177,20 +226,22 @@ def _missing(path: Path) -> AssembleError:
 
 
 def require_lock(
-    current: Session, loaded: LoadedRecipe, *, store: Store, transport: Transport, chosen: Mirrors, make: bool
+    workspace: Workspace, loaded: LoadedRecipe, *, store: Store, transport: Transport, chosen: Mirrors, make: bool
 ) -> Lock:
     """The lock beside a recipe, made when it is missing and `make` says so; AssembleError otherwise."""
-    lock = existing(loaded, current.settings.architecture)
-    if lock is None and make:
-        lock = lock_recipe(current, loaded, loaded.lock_path, store=store, transport=transport, chosen=chosen)
-    if lock is None:
+    found = _read(loaded)
+    if found is not None:
+        require(
+            found,
+            loaded.recipe,
+            loaded.inputs_sha256,
+            build_architecture=workspace.architecture,
+            path=loaded.lock_path,
+        )
+        return found
+    if not make:
         raise _missing(loaded.lock_path)
-    return lock
-
-
-def existing(loaded: LoadedRecipe, architecture: str) -> Lock | None:
-    """The lock beside a recipe; None when there is none, LockError when it is not for this recipe and machine."""
-    lock = _read(loaded)
-    if lock is not None:
-        require(lock, loaded.recipe, loaded.inputs_sha256, build_architecture=architecture, path=loaded.lock_path)
-    return lock
+    made = _resolved(workspace, loaded, store=store, transport=transport, chosen=chosen)
+    write_lock(loaded.lock_path, made)
+    _tell(workspace, made)
+    return made

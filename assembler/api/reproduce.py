@@ -1,117 +1,149 @@
-"""The work of ``assemble audit``."""
+"""Building a recipe twice, in other environments: does it give the same bytes everywhere?"""
 
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-from assembler.api.build import explained, opened, require_empty, secrets
-from assembler.api.compare import tell
+from assembler.api.build import open_project, require_empty, secrets
+from assembler.api.workspace import RecipeFile, Workspace
 from assembler.audit import environments
 from assembler.audit.compare import Comparison, compare
-from assembler.audit.environments import Surroundings
+from assembler.audit.environments import Environment
 from assembler.audit.recorded import Mismatch, mismatches, same_inputs
 from assembler.audit.statements import audited
-from assembler.cli.session import Session
 from assembler.errors import AssembleError
-from assembler.image.manifest import Layers, artifacts, read_layers
+from assembler.image.manifest import Layers, read_layers
+from assembler.image.names import REPRODUCED
 from assembler.image.provenance import text
-from assembler.layers.inputs import Inputs
+from assembler.layers.context import BuildContext
+from assembler.lockfile.model import Lock
 from assembler.recipe.builtin import PREFIX
-from assembler.recipe.load import load
 from assembler.tools.trust import hand_on
 
-STATEMENT = "audit.json"
 _SHOWN = 20
 """Lines of a build that failed."""
 
 
-def audit_recipe(current: Session, recipe: Path, args: dict[str, str], out: Path, *, offline: bool) -> bool:
-    """Build the recipe twice into `out`, compare, and tell what differs; returns whether nothing does."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReproduceResult:
+    """Two builds of a recipe from its lock."""
+
+    built: Layers
+    """What the first one made."""
+    lock: Lock
+    found: Comparison
+    """How they differ."""
+    recorded: tuple[Mismatch, ...] | None
+    """How the first differs from what the lock has recorded; None when it has recorded nothing of the same context."""
+    not_varied: Mapping[str, str]
+    """What was the same for both builds, with the reason."""
+    statement: Mapping[str, Any] = field(repr=False)
+    """The in-toto statement of it, which is in the output directory, too."""
+
+    @property
+    def same(self) -> bool:
+        """Whether both builds, and what the lock has recorded, are the same."""
+        return not self.found and not self.recorded
+
+
+def reproduce(recipe: RecipeFile, out: Path, workspace: Workspace) -> ReproduceResult:
+    """Build a `recipe` twice into the empty or missing directory `out`, and compare.
+
+    Both builds are processes of their own. Raises AssembleError when one of them fails.
+    """
     require_empty(out)
-    loaded = load(recipe, args, project=current.project, allow_read=current.allow_read)
-    with opened(current, loaded, offline=offline, make=not offline) as inputs, tempfile.TemporaryDirectory() as name:
-        _download(inputs)
+    loaded = recipe.load()
+    with (
+        open_project(workspace, loaded, make=not workspace.offline) as context,
+        tempfile.TemporaryDirectory() as name,
+    ):
+        _download(context)
         work = Path(name)
         # So that a build by another user gets in; each has a directory of its own.
         work.chmod(0o755)
-        first, second, unvaried = _choose(current, inputs, work)
+        first, second, not_varied = _choose(workspace, context, work)
         out.mkdir(parents=True, exist_ok=True)
         sides = []
         for label, one in (("first", first), ("second", second)):
-            with current.reporter.step(f"{label} build"):
-                made = _build(inputs, one, _reach(current), args, label)
+            with workspace.reporter.step(f"{label} build"):
+                made = _build(context, one, _reach(recipe), recipe.args, label)
             shutil.move(made, out / label)
             sides.append(out / label)
             shutil.rmtree(one.store)
-    found = compare(*sides, reporter=current.reporter)
-    built = read_layers(sides[0], name=loaded.recipe.name, architecture=inputs.lock.architecture)
-    recorded = inputs.lock.build
-    other = mismatches(recorded, built) if recorded and same_inputs(recorded, built, secrets(inputs)) else None
+    found = compare(*sides, reporter=workspace.reporter)
+    built = read_layers(sides[0], name=loaded.recipe.name, architecture=context.lock.architecture)
+    recorded = context.lock.build
+    other = mismatches(recorded, built) if recorded and same_inputs(recorded, built, secrets(context)) else None
     document = audited(
         built,
-        inputs.lock,
+        context.lock,
         found,
         varied=environments.differences(first, second),
-        unvaried=unvaried,
+        not_varied=not_varied,
         recorded=other,
     )
-    (out / STATEMENT).write_bytes(text(document))
-    _tell(current, inputs, built, found, other)
+    (out / REPRODUCED).write_bytes(text(document))
     if not found:
         shutil.rmtree(sides[1])
-    for what, why in unvaried.items():
-        current.reporter.info(f"not varied: {what}, {why}")
-    current.reporter.result(document)
-    return not found and not other
+    return ReproduceResult(
+        built=built, lock=context.lock, found=found, recorded=other, not_varied=not_varied, statement=document
+    )
 
 
-def _download(inputs: Inputs) -> None:
+def _download(context: BuildContext) -> None:
     """Get everything that the recipe is built from."""
-    inputs.toolbox()
-    inputs.fetch(inputs.lock.packages)
-    if source := inputs.lock.role("kernel-source"):
-        inputs.prove(source)
-    inputs.fetch_files(inputs.lock.files)
-    inputs.fetch_images(inputs.lock.images)
+    means, lock = context.means, context.lock
+    means.toolbox(lock.tools)
+    means.fetch(lock.packages)
+    if source := lock.role("kernel-source"):
+        means.prove(source)
+    means.fetch_files(lock.files)
+    means.fetch_images(lock.images)
 
 
-def _choose(current: Session, inputs: Inputs, work: Path) -> tuple[Surroundings, Surroundings, dict[str, str]]:
-    """Both builds' surroundings below `work`, and what does not differ between them with the reason."""
-    unvaried = {}
-    recipes = inputs.loaded.path.absolute().parent
+def _choose(workspace: Workspace, context: BuildContext, work: Path) -> tuple[Environment, Environment, dict[str, str]]:
+    """Both builds' environments below `work`, and what does not differ between them with the reason."""
+    not_varied = {}
+    recipes = context.loaded.path.absolute().parent
     elsewhere = work / "by-another-name"
     elsewhere.symlink_to(recipes)
-    compiled = inputs.recipe.kernel.source == "vanilla"
+    compiled = context.recipe.kernel.source == "vanilla"
     if compiled:
-        unvaried["programs of the host"] = "as its kernel is compiled with them"
+        not_varied["programs of the host"] = "as its kernel is compiled with them"
     user: int | None = None
     if os.geteuid() != 0:
-        unvaried["user"] = "which only root can change"
-    elif _may_build(environments.NOBODY, inputs):
+        not_varied["user"] = "which only root can change"
+    elif _may_build(environments.NOBODY, context):
         user = environments.NOBODY
     else:
-        unvaried["user"] = f"as user {environments.NOBODY} may not read the assembler or the recipe"
-    search = current.settings.search
+        not_varied["user"] = f"as user {environments.NOBODY} may not read the assembler or the recipe"
+    search = workspace.search
     return (
-        environments.plain(work / "a", recipes, python=sys.executable, search=search, processors=current.settings.jobs),
-        environments.disturbed(
+        environments.plain(work / "a", recipes, python=sys.executable, search=search, processors=workspace.jobs),
+        environments.varied(
             work / "another-directory" / "b",
             elsewhere,
             python=sys.executable,
             search=search if compiled else "",
             user=user,
         ),
-        unvaried,
+        not_varied,
     )
 
 
-def _may_build(user: int, inputs: Inputs) -> bool:
+def _may_build(user: int, context: BuildContext) -> bool:
     """Whether a user can read the assembler and all files of the recipe."""
-    sources = [*inputs.loaded.sources, *(file.path for file in inputs.loaded.files.values()), inputs.loaded.lock_path]
+    sources = [
+        *context.loaded.sources,
+        *(file.path for file in context.loaded.files.values()),
+        context.loaded.lock_path,
+    ]
     code = "import sys, assembler.cli.build; [open(name, 'rb').close() for name in sys.argv[1:]]"
     command = [sys.executable, "-P", "-c", code, *(str(path.absolute()) for path in sources)]
     try:
@@ -128,26 +160,26 @@ def _python_path(environment: dict[str, str]) -> dict[str, str]:
     return environment | {"PYTHONPATH": str(Path(__file__).parents[2]), "PYTHONDONTWRITEBYTECODE": "1"}
 
 
-def _reach(current: Session) -> list[str]:
+def _reach(recipe: RecipeFile) -> list[str]:
     """The options that let the recipe read the same in another build, whichever its directory."""
-    words = ["--project", os.path.realpath(current.project)] if current.project else []
-    return words + [word for path in current.allow_read for word in ("--allow-read", os.path.realpath(path))]
+    words = ["--project", os.path.realpath(recipe.project)] if recipe.project else []
+    return words + [word for path in recipe.allow_read for word in ("--allow-read", os.path.realpath(path))]
 
 
-def _build(inputs: Inputs, here: Surroundings, reach: Sequence[str], args: dict[str, str], label: str) -> Path:
-    """Build in these surroundings; returns the directory with what was made. Raises AssembleError when that fails."""
+def _build(context: BuildContext, here: Environment, reach: Sequence[str], args: Mapping[str, str], label: str) -> Path:
+    """Build in this environment; returns the directory with what was made. Raises AssembleError when that fails."""
     for directory in (here.store, here.directory / "home", here.directory / "tmp"):
         directory.mkdir(parents=True)
     for directory in (here.directory.parent, here.directory):
         directory.chmod(0o755)  # whatever the umask: a store in what others may write to is refused
-    inputs.store.share(here.store)
-    hand_on(inputs.store, here.store / "derived")
+    context.means.store.share(here.store)
+    hand_on(context.means.store, here.store / "derived")
     if here.user is not None:
         _give(here.directory, here.user)
     made = here.directory / "out"
-    name = inputs.loaded.path.name
+    name = context.loaded.path.name
     # One that comes along has its lock in the working directory.
-    comes_along = str(inputs.loaded.path).startswith(PREFIX)
+    comes_along = str(context.loaded.path).startswith(PREFIX)
     command: list[str] = [
         *here.program,
         "build",
@@ -155,7 +187,7 @@ def _build(inputs: Inputs, here: Surroundings, reach: Sequence[str], args: dict[
         *reach,
         *_private(here, args),
         *("--out", str(made), "--store", str(here.store), "--offline", "--jobs", str(here.processors)),
-        *(() if inputs.store.trusted else ("--trust-store",)),
+        *(() if context.means.store.trusted else ("--trust-store",)),
     ]
     log = here.directory.parent / f"{here.directory.name}.log"
     with log.open("wb") as stream:
@@ -176,13 +208,13 @@ def _build(inputs: Inputs, here: Surroundings, reach: Sequence[str], args: dict[
         raise AssembleError(
             f"the {label} build failed",
             why=f"its exit status is {done.returncode}",
-            hint=f"see whether assemble {inputs.loaded.path} --offline works",
+            hint=f"see whether assemble {context.loaded.path} --offline works",
             details=log.read_text(errors="replace").splitlines()[-_SHOWN:],
         )
     return made
 
 
-def _private(here: Surroundings, args: dict[str, str]) -> list[str]:
+def _private(here: Environment, args: Mapping[str, str]) -> list[str]:
     """Options that give `args` without showing them to other users of the machine."""
     directory = here.directory / "args"
     directory.mkdir(mode=0o700)
@@ -203,28 +235,3 @@ def _give(directory: Path, user: int) -> None:
     """Let `user` own `directory` and the directories in it; its files are objects, which nobody writes to."""
     for path in (directory, *(path for path in directory.rglob("*") if path.is_dir())):
         os.chown(path, user, user)
-
-
-def _tell(
-    current: Session,
-    inputs: Inputs,
-    built: Layers,
-    found: Comparison,
-    other: Sequence[Mismatch] | None,
-) -> None:
-    """Say how the builds differ, and how the first differs from the record; `other` is None without one of the same."""
-    if found:
-        tell(current, found)
-        current.say(f"{inputs.loaded.path}: two builds from one lock differ")
-    else:
-        for artifact in artifacts(built):
-            current.say(f"{artifact.sha256}  {artifact.name}")
-        current.say(f"{inputs.loaded.path}: built twice, byte by byte the same")
-    for line in explained(other or ()):
-        current.say(line)
-    if inputs.lock.build is None:
-        current.say("the lock has no outputs recorded to compare with (assemble RECIPE.toml --record)")
-    elif other is None:
-        current.say("the outputs that the lock has recorded are of another recipe or other arguments, and not compared")
-    elif not other:
-        current.say("the lock has recorded the same outputs")

@@ -1,4 +1,4 @@
-"""The work of ``assemble run``."""
+"""Running what was built in QEMU."""
 
 import dataclasses
 import re
@@ -7,12 +7,10 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
-import click
-
-from assembler.api.lock import choose_mirrors
-from assembler.api.tools import open_emulator, supply_of
-from assembler.cli.session import Session
+from assembler.api.tools import open_emulator
+from assembler.api.workspace import Workspace
 from assembler.errors import AssembleError
 from assembler.printable import printable_lines
 from assembler.recipe.model import Recipe
@@ -20,52 +18,83 @@ from assembler.tools.confinement import tell
 from assembler.vm import node as nodes
 from assembler.vm.finding import in_toolbox, on_host
 from assembler.vm.machine import Machine, attach
-from assembler.vm.qemu import Emulator, Firmware, Hardware
+from assembler.vm.qemu import MEMORY, SSH_PORT, Emulator, Firmware, Hardware
 from assembler.vm.seed import read_key, with_keys
+
+TIMEOUT = 600.0
+"""Seconds that are waited for what the console is to show when nothing else is said."""
+Acceleration = Literal["auto", "kvm", "tcg"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wishes:
-    """The machine as the user wants it."""
+class MachineOptions:
+    """The machine that an image is run in."""
 
-    out: Path
-    medium: nodes.Medium
-    firmware: Firmware | None
-    memory: int
+    medium: nodes.Medium = "cd"
+    """What the ISO is to the machine."""
+    firmware: Firmware | None = None
+    """None for a BIOS, or UEFI where there is none."""
+    memory: int = MEMORY
     """MiB."""
-    processors: int
-    ssh_port: int
-    ssh_keys: tuple[Path, ...]
-    seed: Path | None
-    disk: Path
-    accel: str
-    """auto, kvm or tcg."""
+    processors: int = 0
+    """0 for as many as the workspace has."""
+    ssh_port: int = SSH_PORT
+    """Port of 127.0.0.1 that leads to the machine's SSH."""
+    ssh_keys: tuple[Path, ...] = ()
+    """Files with public keys that may log in as root."""
+    seed: Path | None = None
+    """The cloud-init seed; None for the one that was built."""
+    disk: Path = Path(nodes.STATE)
+    """The state disk, made when it is missing; or a root file system that was built, which is started itself."""
+    accel: Acceleration = "auto"
+    """tcg emulates; auto takes KVM where it works."""
 
 
-def start(current: Session, wishes: Wishes, expect: re.Pattern[str] | None, timeout: float) -> int:
-    """Run the machine on this terminal, or until its console shows `expect`, at most `timeout` seconds.
+_PLAIN = MachineOptions()
 
-    Returns an exit status. Raises MachineError when `expect` does not come.
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunResult:
+    """A machine that has ended."""
+
+    status: int
+    """The emulator's exit status; 0 for a machine that was ended as its console showed what was waited for."""
+    matched: str | None = None
+    """What the console showed, when something was waited for."""
+
+
+def run(
+    out: Path,
+    workspace: Workspace,
+    options: MachineOptions = _PLAIN,
+    *,
+    expect: re.Pattern[str] | None = None,
+    timeout: float = TIMEOUT,
+    console: Callable[[str], None] = lambda _: None,
+) -> RunResult:
+    """Run what was built into `out`: on this terminal, or until its console shows `expect`, at most `timeout` seconds.
+
+    `console` is called with each line of the console, printable, while something is waited for. Raises MachineError
+    when `expect` does not come.
     """
-    tell(current.reporter)
+    tell(workspace.reporter)
+    options = dataclasses.replace(options, processors=options.processors or workspace.jobs)
     with ExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="assemble-run-")))
-        node = nodes.built(wishes.disk.parent if nodes.root_disk(wishes.disk) else wishes.out)
-        hardware = _hardware(current, node, wishes, directory)
-        emulator = _accelerated(_emulator(current, node, hardware), node, wishes.accel)
+        node = nodes.built(options.disk.parent if nodes.root_disk(options.disk) else out)
+        hardware = _hardware(workspace, node, options, directory)
+        emulator = _accelerated(_emulator(workspace, node, hardware), node, options.accel)
         if expect is None:
-            _greet(current, emulator, wishes)
-            return attach(emulator, hardware)
+            _greet(workspace, emulator, options)
+            return RunResult(status=attach(emulator, hardware))
 
-        # With --json, standard output belongs to events.
-        lines = _Lines(lambda line: click.echo(line, err=current.json))
+        lines = _Lines(console)
         try:
             with Machine(emulator, hardware, echo=lines.feed) as machine:
                 found = machine.expect(expect, timeout)
         finally:
             lines.end()
-    current.reporter.result({"matched": found[0]})
-    return 0
+    return RunResult(status=0, matched=found[0])
 
 
 class _Lines:
@@ -97,68 +126,67 @@ _WIDEST = 4096
 """Characters of a line of the console that are shown as one."""
 
 
-def _hardware(current: Session, node: nodes.Built, wishes: Wishes, directory: Path) -> Hardware:
+def _hardware(workspace: Workspace, node: nodes.Built, options: MachineOptions, directory: Path) -> Hardware:
     """The machine; one that starts a root file system that was built gets a copy of it, below `directory`."""
-    seed = _seed(node, wishes, directory)
-    if nodes.root_disk(wishes.disk):
-        disk = directory / wishes.disk.name
-        nodes.copy_root(wishes.disk, disk)
-        current.reporter.info(f"starting a copy of {wishes.disk}: what changes in it is lost afterwards")
+    seed = _seed(node, options, directory)
+    if nodes.root_disk(options.disk):
+        disk = directory / options.disk.name
+        nodes.copy_root(options.disk, disk)
+        workspace.reporter.info(f"starting a copy of {options.disk}: what changes in it is lost afterwards")
         return nodes.disk_hardware(
             node,
             disk,
             seed=seed,
-            memory=wishes.memory,
-            processors=wishes.processors,
-            ssh_port=wishes.ssh_port,
+            memory=options.memory,
+            processors=options.processors,
+            ssh_port=options.ssh_port,
         )
     hardware = nodes.hardware(
         node,
-        medium=wishes.medium,
+        medium=options.medium,
         seed=seed,
-        state=wishes.disk,
-        firmware=wishes.firmware,
-        memory=wishes.memory,
-        processors=wishes.processors,
-        ssh_port=wishes.ssh_port,
+        state=options.disk,
+        firmware=options.firmware,
+        memory=options.memory,
+        processors=options.processors,
+        ssh_port=options.ssh_port,
     )
-    nodes.keep_state(wishes.disk)
+    nodes.keep_state(options.disk)
     return hardware
 
 
-def _seed(node: nodes.Built, wishes: Wishes, directory: Path) -> Path | None:
-    seed = wishes.seed or (node.seed if node.seed.exists() else None)
-    if not wishes.ssh_keys:
+def _seed(node: nodes.Built, options: MachineOptions, directory: Path) -> Path | None:
+    seed = options.seed or (node.seed if node.seed.exists() else None)
+    if not options.ssh_keys:
         return seed
     if seed is None:
         raise AssembleError("there is no cloud-init seed to put the SSH key into", hint="name one with --seed")
-    return with_keys(seed, [read_key(path) for path in wishes.ssh_keys], directory / "seed.iso")
+    return with_keys(seed, [read_key(path) for path in options.ssh_keys], directory / "seed.iso")
 
 
-def _greet(current: Session, emulator: Emulator, wishes: Wishes) -> None:
+def _greet(workspace: Workspace, emulator: Emulator, options: MachineOptions) -> None:
     """Say what is to be known before the machine has the terminal."""
     patience = "with KVM" if emulator.accelerated else "emulated, as there is no usable KVM: give it some minutes"
-    current.reporter.info(f"starting the machine, {patience}; Ctrl-A X ends it")
-    current.reporter.info(f"to log in over SSH: ssh -p {wishes.ssh_port} root@127.0.0.1")
+    workspace.reporter.info(f"starting the machine, {patience}; Ctrl-A X ends it")
+    workspace.reporter.info(f"to log in over SSH: ssh -p {options.ssh_port} root@127.0.0.1")
 
 
-def _emulator(current: Session, node: nodes.Built, hardware: Hardware) -> Emulator:
+def _emulator(workspace: Workspace, node: nodes.Built, hardware: Hardware) -> Emulator:
     """The host's QEMU or, when it has none or no such firmware, the assembler's own. Never one that the image names."""
-    found = on_host(node.architecture, current.settings.search)
+    found = on_host(node.architecture, workspace.search)
     if found and (hardware.firmware == "bios" or found.flash(hardware)):
         return found
     missing = "UEFI firmware for QEMU" if found else "QEMU"
-    current.reporter.info(f"there is no {missing} on this host: using the assembler's own")
-    store = current.store()
-    chosen = choose_mirrors(current, Recipe(name=node.name))
-    with current.transport(offline=False) as transport:
-        toolbox = open_emulator(
-            current, node.architecture, supply_of(current, store=store, transport=transport, chosen=chosen)
-        )
+    workspace.reporter.info(f"there is no {missing} on this host: using the assembler's own")
+    store = workspace.open_store()
+    chosen = workspace.mirrors(Recipe(name=node.name))
+    with workspace.transport() as transport:
+        supply = workspace.supply(store=store, transport=transport, chosen=chosen)
+        toolbox = open_emulator(workspace, node.architecture, supply)
     return in_toolbox(node.architecture, toolbox)
 
 
-def _accelerated(emulator: Emulator, node: nodes.Built, accel: str) -> Emulator:
+def _accelerated(emulator: Emulator, node: nodes.Built, accel: Acceleration) -> Emulator:
     if accel == "auto":
         return emulator
     if accel == "kvm" and not emulator.accelerated:

@@ -14,20 +14,20 @@ from pathlib import Path
 from typing import TypeVar
 
 from assembler.audit import listing
-from assembler.audit.image import INITRD, LARGEST_LOCK, SQUASHFS, Image, OpenTree, is_iso
+from assembler.audit.image import LARGEST_LOCK, Image, OpenTree, is_iso
 from assembler.audit.packages import installed, owners
 from assembler.errors import AssembleError, Place
 from assembler.formats import seal
 from assembler.formats.seal import SealError
 from assembler.hostfile import open_image, read_named
-from assembler.image import contents
+from assembler.image.names import ISO_INDEX, ISO_INITRD, ISO_KERNEL, ISO_SQUASHFS
 from assembler.lock.changes import Changes, changes
 from assembler.lockfile.toml import parse_lock
 from assembler.progress import SILENT, Reporter
 from assembler.tree.content import Content, chunks, whole
 from assembler.tree.staging import Inode, Kind
 
-LAYERS: Mapping[str, str] = {SQUASHFS: "rootfs", INITRD: "initrd", "/boot/vmlinuz": "kernel"}
+LAYERS: Mapping[str, str] = {ISO_SQUASHFS: "rootfs", ISO_INITRD: "initrd", ISO_KERNEL: "kernel"}
 """Layers by the files on an ISO that hold them; all else is the layer ``iso``."""
 _NOTHING = Changes(archives=(), sources=(), files=(), other={})
 
@@ -172,7 +172,7 @@ def _isos(old: Image, new: Image, reporter: Reporter, pair: Pair | None) -> Comp
             found.append(Change(layer=layer, path=path, package="", fields={"there": there}))
             continue
         outside = list(_bytes(path, layer, _content(before), _content(after), pair if path not in LAYERS else None))
-        if outside and path in {SQUASHFS, INITRD}:
+        if outside and path in {ISO_SQUASHFS, ISO_INITRD}:
             try:
                 with reporter.step(path):
                     inside, versions = _trees(old, new, path, pair)
@@ -186,7 +186,7 @@ def _isos(old: Image, new: Image, reporter: Reporter, pair: Pair | None) -> Comp
     # Boot records, tables and padding; when nothing else differs, they are all that does.
     found += _areas(old, new)
     lock = _NOTHING
-    if contents.INDEX in old.files and contents.INDEX in new.files:
+    if ISO_INDEX in old.files and ISO_INDEX in new.files:
         lock = changes(old.lock, new.lock)
     return Comparison(changes=tuple(found), packages=packages, lock=lock)
 

@@ -1,4 +1,4 @@
-"""In which surroundings ``assemble audit`` builds, and how they differ: pure values."""
+"""In which environments ``assemble reproduce`` builds, and how they differ: pure values."""
 
 import os
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ NOBODY = 65534
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Surroundings:
+class Environment:
     """Where and as what a build runs."""
 
     program: tuple[str, ...]
@@ -28,7 +28,7 @@ class Surroundings:
     """Mode bits that new files lack."""
     processors: int
     user: int | None
-    """User and group; None for those of who audits."""
+    """User and group; None for those of who asks."""
 
     @property
     def store(self) -> Path:
@@ -36,9 +36,9 @@ class Surroundings:
         return self.directory / "store"
 
 
-def plain(directory: Path, recipes: Path, *, python: str, search: str, processors: int) -> Surroundings:
+def plain(directory: Path, recipes: Path, *, python: str, search: str, processors: int) -> Environment:
     """A build as anyone has it; `search` is `PATH`."""
-    return Surroundings(
+    return Environment(
         program=(python, "-P", "-m", "assembler"),
         directory=directory,
         recipes=recipes,
@@ -56,9 +56,9 @@ def plain(directory: Path, recipes: Path, *, python: str, search: str, processor
     )
 
 
-def disturbed(directory: Path, recipes: Path, *, python: str, search: str, user: int | None) -> Surroundings:
+def varied(directory: Path, recipes: Path, *, python: str, search: str, user: int | None) -> Environment:
     """A build in which everything is otherwise that can be; `search` is empty when it needs no program of the host."""
-    return Surroundings(
+    return Environment(
         program=(python, "-P", "-m", "assembler.cli.varied", str(YEAR), str(SEED)),
         directory=directory,
         recipes=recipes,
@@ -77,7 +77,7 @@ def disturbed(directory: Path, recipes: Path, *, python: str, search: str, user:
     )
 
 
-def differences(first: Surroundings, second: Surroundings) -> dict[str, tuple[str, str]]:
+def differences(first: Environment, second: Environment) -> dict[str, tuple[str, str]]:
     """What is otherwise, for people."""
     found = {
         "directory": (str(first.directory), str(second.directory)),
@@ -92,5 +92,5 @@ def differences(first: Surroundings, second: Surroundings) -> dict[str, tuple[st
     return {name: pair for name, pair in found.items() if pair[0] != pair[1]}
 
 
-def _user(one: Surroundings) -> str:
+def _user(one: Environment) -> str:
     return str(os.geteuid() if one.user is None else one.user)

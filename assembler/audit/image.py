@@ -20,6 +20,7 @@ from assembler.formats.seal import Seal
 from assembler.formats.squashfs_reader import PATH_TEXT, PATHS, Squashfs
 from assembler.hostfile import open_image
 from assembler.image import contents
+from assembler.image.names import ISO_INDEX, ISO_INITRD, ISO_SQUASHFS, lock_path
 from assembler.lockfile.model import Lock
 from assembler.lockfile.toml import parse_lock
 from assembler.tree import content as contents_of
@@ -27,7 +28,6 @@ from assembler.tree import digest
 from assembler.tree.content import Content, Slice
 from assembler.tree.staging import Tree
 
-SQUASHFS, INITRD = "/live/filesystem.squashfs", "/boot/initrd.img"
 LARGEST_INITRD = 512 << 20
 """Bytes of an initramfs at most, unpacked."""
 INITRD_EXPANSION, INITRD_ALLOWANCE = 64, 16 << 20
@@ -114,19 +114,19 @@ class Image:
     @cached_property
     def index(self) -> Mapping[str, Any]:
         """What it says of its contents: see image/contents.py."""
-        if contents.INDEX not in self.files:
+        if ISO_INDEX not in self.files:
             raise ImageError(
                 "the image does not list its contents",
-                where=Place(file=str(self.path), path=contents.INDEX),
+                where=Place(file=str(self.path), path=ISO_INDEX),
                 hint="it was not built by the assembler, or is no live ISO",
             )
-        return contents.read_index(self.read(contents.INDEX, contents.LARGEST_INDEX))
+        return contents.read_index(self.read(ISO_INDEX, contents.LARGEST_INDEX))
 
     @property
     def trees(self) -> Mapping[str, Mapping[str, str]]:
         """For each file with a tree in it, the path of its listing and the listing's digest."""
         found = dict(self.index["trees"])
-        if other := found.keys() - {SQUASHFS, INITRD}:
+        if other := found.keys() - {ISO_SQUASHFS, ISO_INITRD}:
             raise ImageError(
                 "the image lists a tree in a file that has none", where=Place(file=str(self.path), path=min(other))
             )
@@ -140,7 +140,7 @@ class Image:
     @property
     def lock_path(self) -> str:
         """Where the lock is that it was built from."""
-        return contents.lock_path(str(self.index["name"]))
+        return lock_path(str(self.index["name"]))
 
     @cached_property
     def lock(self) -> Lock:

@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from assembler.audit.compare import LAYERS
-from assembler.audit.image import INITRD, SQUASHFS, Image
+from assembler.audit.image import Image
 from assembler.audit.packages import owners
+from assembler.image.names import ISO_INITRD, ISO_SQUASHFS
 from assembler.tree.content import size_of
 from assembler.tree.staging import Inode, Kind
 
@@ -32,7 +33,7 @@ def inventory(image: Image) -> Iterator[Item]:
     """Every file on the ISO, and in the trees on it. Raises AssembleError when something cannot be read."""
     for path, content in image.files.items():
         layer = LAYERS.get(path, "iso")
-        if path not in {SQUASHFS, INITRD}:
+        if path not in {ISO_SQUASHFS, ISO_INITRD}:
             yield Item(layer, path, "", size_of(content), "")
             continue
         with image.tree(path) as tree:

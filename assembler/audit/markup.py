@@ -2,7 +2,7 @@
 
 from html import escape
 
-from assembler.audit.image import INITRD, SQUASHFS
+from assembler.image.names import ISO_INITRD, ISO_SQUASHFS
 from assembler.printable import printable
 
 MINUS = "\N{MINUS SIGN}"
@@ -15,7 +15,7 @@ def text(raw: str) -> str:
 
 def path(raw: str) -> str:
     """A path that is broken behind slashes when the line is too short; inside a tree, without the tree's own name."""
-    for tree in (SQUASHFS, INITRD):
+    for tree in (ISO_SQUASHFS, ISO_INITRD):
         raw = raw.removeprefix(f"{tree}!")
     return text(raw).replace("/", "/<wbr>")
 

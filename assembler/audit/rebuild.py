@@ -3,11 +3,13 @@
 import hashlib
 import re
 from collections.abc import Mapping
+from itertools import islice
 from pathlib import Path
 
-from assembler.audit.image import LARGEST_LOCK, Image, ImageError
+from assembler import jsontext
+from assembler.audit.image import LARGEST_DOCUMENT, LARGEST_LOCK, Image, ImageError
 from assembler.errors import Place, Problems
-from assembler.image import contents
+from assembler.image.names import ISO_PROVENANCE, ISO_RECIPE
 from assembler.recipe.document import OutOfReachError
 from assembler.recipe.load import LoadedRecipe, load
 from assembler.recipe.portable import RECIPE
@@ -15,6 +17,9 @@ from assembler.tree.content import chunks
 
 LARGEST_RECIPE = 4 << 20
 """Bytes of a recipe at most; the files that it names are apart."""
+_VERSIONS = 64
+"""Of which an image is believed to have been made."""
+_VERSION = re.compile(r"[A-Za-z0-9+.~:-]{1,128}")
 _FILE = re.compile(r"files/([0-9a-f]{64})")
 """The name of a file that a recipe names: its own digest, see recipe/portable.py."""
 
@@ -25,7 +30,7 @@ def take_out(image: Image, directory: Path) -> Path:
     Only what recipe/portable.py writes is taken: the recipe, and files under their digests. Raises ImageError for an
     image that has no recipe, or anything else in its place, and OSError when they cannot be written.
     """
-    prefix = f"{contents.RECIPE_DIRECTORY}/"
+    prefix = f"{ISO_RECIPE}/"
     held = {path.removeprefix(prefix): path for path in image.files if path.startswith(prefix)}
     if RECIPE not in held:
         raise ImageError("the image does not hold its recipe", where=Place(file=str(image.path), path=prefix + RECIPE))
@@ -56,12 +61,26 @@ def _copied(image: Image, path: str, target: Path, sha256: str) -> bool:
     return state.hexdigest() == sha256
 
 
+def made_with(image: Image) -> dict[str, str]:
+    """The versions that `image` says it was made with, by name: of the assembler, and of libraries.
+
+    Nothing when it does not say. What it says proves nothing, and is for people.
+    """
+    try:
+        document = jsontext.parse(image.read(ISO_PROVENANCE, LARGEST_DOCUMENT), limit=LARGEST_DOCUMENT)
+        said = document["predicate"]["runDetails"]["builder"]["version"]
+        pairs = [(name, version) for name, version in islice(said.items(), _VERSIONS)]
+    except (ImageError, ValueError, KeyError, TypeError, AttributeError):
+        return {}
+    return {name: version for name, version in pairs if isinstance(version, str) and _VERSION.fullmatch(name + version)}
+
+
 def require_no_compiling(loaded: LoadedRecipe, image: Image) -> None:
     """Raise ImageError when the image's kernel is compiled: that runs programs of its source on the host."""
     if loaded.recipe.kernel.source == "vanilla":
         raise ImageError(
             "building this image again compiles its kernel, which runs programs of the kernel's source here",
-            where=Place(file=str(image.path), path=f"{contents.RECIPE_DIRECTORY}/{RECIPE}", key="kernel.source"),
+            where=Place(file=str(image.path), path=f"{ISO_RECIPE}/{RECIPE}", key="kernel.source"),
             hint="if you trust whoever wrote its recipe and lock, say --allow-compile",
         )
 
@@ -88,7 +107,7 @@ def load_own(path: Path, args: Mapping[str, str] | None = None) -> LoadedRecipe:
 def _names_others(which: str) -> ImageError:
     return ImageError(
         "the image's recipe names a file that is not on the image",
-        where=Place(path=f"{contents.RECIPE_DIRECTORY}/{RECIPE}"),
+        where=Place(path=f"{ISO_RECIPE}/{RECIPE}"),
         why=f"at {which}",
         hint="it was not written by the assembler; do not trust the image",
     )

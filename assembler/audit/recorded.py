@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from assembler import __version__
 from assembler.image.keys import digest
-from assembler.image.manifest import Layers, Made, artifacts
-from assembler.layers.step import CODE
+from assembler.image.manifest import Layers, StepResult, artifacts
+from assembler.image.names import CODE, LIBRARY
 from assembler.lockfile.model import LockedBuild, LockedLayer, LockedOutput
 
 
@@ -81,24 +81,28 @@ def mismatches(recorded: LockedBuild, built: Layers) -> tuple[Mismatch, ...]:
     return tuple(sorted(found, key=lambda one: not one.begins))
 
 
-def made_sha256(made: Made) -> str:
+def made_sha256(made: StepResult) -> str:
     """SHA-256 (hex) for what a step made: its file's, or one over those of its files, by name."""
     files = {**made.contents, **{artifact.name: artifact.sha256 for artifact in made.outputs}}
     return next(iter(files.values())) if len(files) == 1 else digest(files=files)
 
 
-def _steps(built: Layers) -> Iterator[tuple[str, Made]]:
+def _steps(built: Layers) -> Iterator[tuple[str, StepResult]]:
     for layer, steps in built.items():
         for step, made in steps.items():
             yield f"{layer}.{step}", made
 
 
-def _inputs(steps: Mapping[str, Made]) -> str:
-    """One digest for what went into all steps but the assembler's code: another version of it may make the same."""
+def _inputs(steps: Mapping[str, StepResult]) -> str:
+    """One digest for what went into all steps but code and libraries: other versions may make the same."""
     derived = {CODE, *steps}
     return digest(
         steps={
-            step: {name: value for name, value in made.inputs.items() if name not in derived}
+            step: {
+                name: value
+                for name, value in made.inputs.items()
+                if name not in derived and not name.startswith(f"{LIBRARY} ")
+            }
             for step, made in steps.items()
         }
     )

@@ -16,6 +16,7 @@ from assembler.audit.markup import count, growth, pair, size, text
 from assembler.audit.notable import notable
 from assembler.audit.treemap import Part
 from assembler.errors import AssembleError
+from assembler.image.names import ISO, ISO_CONTENTS
 from assembler.lock.changes import describe
 from assembler.tree.content import whole
 from assembler.tree.digest import sha256
@@ -33,8 +34,8 @@ _SIGNS = ("", "del", "add")
 """Classes of report.css: a path differs, went, came."""
 _TRIVIAL = (", outside of files", ", its own lists of what is inside")
 """What differs whenever anything does."""
-_ISO, _BESIDE = "node.iso", "beside the ISO"
-"""The live ISO in an output directory, and what the page calls the other files there."""
+_BESIDE = "beside the ISO"
+"""What the page calls the other files in an output directory."""
 _LAYERS = ("kernel", "initrd", "rootfs", "iso")
 
 
@@ -75,7 +76,7 @@ def page(found: Comparison, old: Path, new: Path) -> str:
 
 def _image(path: Path) -> Image | None:
     """The ISO that `path` is or has."""
-    path = path / _ISO if path.is_dir() else path
+    path = path / ISO if path.is_dir() else path
     return Image(path) if path.is_file() and is_iso(path) else None
 
 
@@ -83,7 +84,7 @@ def _of_directories(found: Comparison) -> Comparison:
     """`found` in output directories: paths in the live ISO as if that were all, and everything else a layer of its
     own.
     """
-    start = f"{_ISO}:"
+    start = f"{ISO}:"
     changes = (
         replace(change, path=change.path.removeprefix(start))
         if change.path.startswith(start)
@@ -218,7 +219,7 @@ def _kind(change: Change) -> str:
     if change.layer == "iso":
         if change.path.startswith("["):
             return _TRIVIAL[0]
-        if change.path.startswith("/live/contents/"):
+        if change.path.startswith(f"{ISO_CONTENTS}/"):
             return _TRIVIAL[1]
         return ""
     return ", of no package" if change.layer == "rootfs" else ""

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 from assembler.audit import listing
-from assembler.audit.image import INITRD, SQUASHFS, Image
+from assembler.audit.image import Image
 from assembler.audit.listing import shortened
 from assembler.audit.packages import installed
 from assembler.boot.loaders import unlisted
@@ -24,6 +24,7 @@ from assembler.formats.seal import SEAL, Area, SealError
 from assembler.formats.squashfs_reader import Squashfs, SquashfsError
 from assembler.hostfile import open_image
 from assembler.image import contents
+from assembler.image.names import INITRD, ISO, ISO_INDEX, ISO_INITRD, ISO_KERNEL, ISO_SQUASHFS, KERNEL, listing_path
 from assembler.lock.changes import changes, describe
 from assembler.lockfile.errors import LockError
 from assembler.lockfile.model import Lock, LockedBuild, LockedOutput
@@ -110,7 +111,7 @@ def verify(path: Path, lock: Lock | None = None, *, reporter: Reporter = SILENT)
     areas = len(image.seal.areas)
     try:
         output = _recorded(image, lock)
-        if contents.INDEX in image.files:
+        if ISO_INDEX in image.files:
             return _inside(image, lock, output, found, reporter=reporter)
         # A seed, say: it has nothing inside.
         if output is not None:
@@ -140,8 +141,8 @@ def sealed(image: Image) -> Iterator[Finding]:
         return
     with open_image(image.path) as stream:
         broken = list(seal.broken(stream, found))
-    inside = [area for area in broken if area.name == SQUASHFS]
-    others = [area for area in broken if area.name != SQUASHFS]
+    inside = [area for area in broken if area.name == ISO_SQUASHFS]
+    others = [area for area in broken if area.name != ISO_SQUASHFS]
     before = [area for area in others if inside and area.offset < inside[0].offset]
     yield from map(_broken, before)
     if inside:
@@ -155,7 +156,7 @@ def _broken(area: Area) -> Finding:
 
 def _listed(image: Image, broken: list[Area]) -> Mapping[str, listing.Entry]:
     """The listing of the squashfs, when it is itself as it was sealed; found without the file system."""
-    name = f"{contents.DIRECTORY}/rootfs.zst"
+    name = listing_path("rootfs")
     areas = [area for area, _ in image.seal.areas if area.name == name]
     if any(area.name == name for area in broken) or sum(area.size for area in areas) > _LARGEST_PACKED:
         return {}
@@ -171,7 +172,7 @@ def _blamed(image: Image, broken: list[Area], listed: Mapping[str, listing.Entry
     """For each area of the squashfs that is `broken`: the paths inside whose bytes in it are not as listed; else the
     table that is hit. Areas that it would take too long to look into are told as they are.
     """
-    start = next(area.offset for area, _ in image.seal.areas if area.name == SQUASHFS)
+    start = next(area.offset for area, _ in image.seal.areas if area.name == ISO_SQUASHFS)
     done = 0
     try:
         with Squashfs(image.path, start) as squashfs:
@@ -183,14 +184,14 @@ def _blamed(image: Image, broken: list[Area], listed: Mapping[str, listing.Entry
         yield from map(_broken, broken[done:])
     except SquashfsError as error:
         what = f"its checksum is wrong, and it cannot be read: {error.why}"
-        yield from (Finding(SQUASHFS, what, area.offset, area.size) for area in broken[done:])
+        yield from (Finding(ISO_SQUASHFS, what, area.offset, area.size) for area in broken[done:])
 
 
 def _blamed_in(squashfs: Squashfs, start: int, area: Area, same: Callable[[str], bool]) -> list[Finding]:
     first, last = area.offset - start, area.end - start
     found = [
         Finding(
-            f"{SQUASHFS}!{owner}",
+            f"{ISO_SQUASHFS}!{owner}",
             f"its bytes from {at} on are not those that its checksum is of",
             start + extent.offset,
             extent.size,
@@ -210,7 +211,7 @@ def _tables(squashfs: Squashfs, start: int, first: int, last: int) -> Iterator[F
         begins, ends = start + max(begin, first), start + min(end, last)
         if begins < ends:
             label = "superblock and data" if name == "superblock" else name
-            yield Finding(f"{SQUASHFS}![{label}]", "its checksum is wrong", begins, ends - begins)
+            yield Finding(f"{ISO_SQUASHFS}![{label}]", "its checksum is wrong", begins, ends - begins)
 
 
 def _same(squashfs: Squashfs, listed: Mapping[str, listing.Entry], path: str) -> bool:
@@ -232,7 +233,7 @@ def _inside(
     image: Image, lock: Lock | None, output: LockedOutput | None, found: _Found, *, reporter: Reporter
 ) -> Verified:
     found.add(_files(image))
-    for path in sorted({SQUASHFS, INITRD} & image.files.keys() - image.trees.keys()):
+    for path in sorted({ISO_SQUASHFS, ISO_INITRD} & image.files.keys() - image.trees.keys()):
         found.add([Finding(path, "nothing lists what is in it")])
     paths = len(image.files)
     packages = 0
@@ -241,7 +242,7 @@ def _inside(
             text = tree.listing()
             paths += text.count("\n")
             found.add(_tree(image, path, text))
-            if path == SQUASHFS and tree.tree.is_file(f"{ADMINDIR}/status"):
+            if path == ISO_SQUASHFS and tree.tree.is_file(f"{ADMINDIR}/status"):
                 there = {(name, version, arch) for (name, arch), version in installed(tree).items()}
                 packages = len(there)
                 found.add(_packages(there, image.lock))
@@ -250,13 +251,13 @@ def _inside(
         if output is not None:
             found.add(_against_output(image, output, lock.build))
         elif not packages:
-            found.add([Finding(SQUASHFS, "dpkg knows of no package in it, so it cannot be compared with a lock")])
+            found.add([Finding(ISO_SQUASHFS, "dpkg knows of no package in it, so it cannot be compared with a lock")])
     return found.verified(areas=len(image.seal.areas), paths=paths, packages=packages, compared=_compared(lock, output))
 
 
 def _files(image: Image) -> Iterator[Finding]:
     """Every file on the ISO against its list, and nothing more."""
-    listed = {**image.index["files"], contents.INDEX: None}
+    listed = {**image.index["files"], ISO_INDEX: None}
     # The boot loader's images are written by the ISO writer itself, which the seal speaks for.
     own = unlisted()
     for path in sorted(listed.keys() | image.files.keys()):
@@ -288,7 +289,7 @@ def _tree(image: Image, path: str, text: str) -> Iterator[Finding]:
 def _packages(there: set[tuple[str, str, str]], lock: Lock) -> Iterator[Finding]:
     """Every package that dpkg knows of against the lock, and nothing more."""
     locked = {(package.name, package.version, package.architecture) for package in lock.role("rootfs")}
-    status = f"{SQUASHFS}!{ADMINDIR}/status"
+    status = f"{ISO_SQUASHFS}!{ADMINDIR}/status"
     for name, version, architecture in sorted(locked - there):
         yield Finding(status, f"{name} {version} ({architecture}) is in the lock and not installed")
     for name, version, architecture in sorted(there - locked):
@@ -303,7 +304,7 @@ def _recorded(image: Image, lock: Lock | None) -> LockedOutput | None:
     if lock is None or lock.build is None:
         return None
     recorded = {output.name: output for output in lock.build.outputs}
-    return recorded.get(image.path.name) or recorded.get("node.iso")
+    return recorded.get(image.path.name) or recorded.get(ISO)
 
 
 def _compared(lock: Lock | None, output: LockedOutput | None) -> Compared:
@@ -337,10 +338,10 @@ def _other_parts(image: Image, build: LockedBuild) -> Iterator[str]:
     files = {path: described["sha256"] for path, described in image.index["files"].items()}
     tree = recorded.get("kubernetes.tree", recorded.get("rootfs.tree"))
     for what, wanted, there in (
-        ("its kernel", recorded.get("vmlinuz"), files.get("/boot/vmlinuz")),
-        ("its initrd", recorded.get("initrd.img"), files.get(INITRD)),
-        ("its root file system", tree, image.trees.get(SQUASHFS, {}).get("sha256")),
-        ("its squashfs", recorded.get("livecd.squashfs"), files.get(SQUASHFS)),
+        ("its kernel", recorded.get(KERNEL), files.get(ISO_KERNEL)),
+        ("its initrd", recorded.get(INITRD), files.get(ISO_INITRD)),
+        ("its root file system", tree, image.trees.get(ISO_SQUASHFS, {}).get("sha256")),
+        ("its squashfs", recorded.get("livecd.squashfs"), files.get(ISO_SQUASHFS)),
     ):
         if wanted is not None and wanted != there:
             yield what

@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
-from assembler.audit.image import SQUASHFS, Image, ImageError, OpenTree
+from assembler.audit.image import Image, ImageError, OpenTree
 from assembler.errors import Place
+from assembler.image.names import ISO_SQUASHFS
 from assembler.recipe.document import MOST_VALUES
 from assembler.recipe.load import MAX_FILE
 from assembler.recipe.portable import PASSWORD, withheld
@@ -29,7 +30,7 @@ def give_back(image: Image, recipe: Path) -> dict[str, str]:
     locked = isinstance(args, dict) and PASSWORD in args
     if not files and not locked:
         return {}
-    with image.tree(SQUASHFS) as system:
+    with image.tree(ISO_SQUASHFS) as system:
         for name, path in files.items():
             target = recipe.parent / name
             target.parent.mkdir(mode=0o700, exist_ok=True)
@@ -39,7 +40,7 @@ def give_back(image: Image, recipe: Path) -> dict[str, str]:
 
 
 def _read(image: Image, system: OpenTree, path: str, limit: int) -> bytes:
-    where = Place(file=str(image.path), path=f"{SQUASHFS}!{path}")
+    where = Place(file=str(image.path), path=f"{ISO_SQUASHFS}!{path}")
     found = system.tree.get(path)
     if found is None or found.kind is not Kind.FILE:
         raise ImageError("the image does not have a private file of its recipe", where=where)
@@ -57,4 +58,4 @@ def _password(image: Image, system: OpenTree) -> str:
         name, _, rest = line.partition(b":")
         if name == b"root":
             return rest.partition(b":")[0].decode("ascii", "replace")
-    raise ImageError("the image has no root", where=Place(file=str(image.path), path=f"{SQUASHFS}!{path}"))
+    raise ImageError("the image has no root", where=Place(file=str(image.path), path=f"{ISO_SQUASHFS}!{path}"))

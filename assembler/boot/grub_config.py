@@ -7,10 +7,6 @@ import re
 from assembler.boot.loader import Entry, Live, entries
 from assembler.errors import AssembleError
 
-KERNEL = "/boot/vmlinuz"
-INITRD = "/boot/initrd.img"
-"""Where GRUB finds them on the ISO."""
-
 
 def grub_config(live: Live, marker: str) -> str:
     """The text of grub.cfg.
@@ -18,7 +14,7 @@ def grub_config(live: Live, marker: str) -> str:
     `marker` is the path of a file that only this image has, by which GRUB finds its own medium; the initrd does by
     ``livecd.medium=`` (initramfs/lib/medium.sh). Raises AssembleError for parameters that GRUB cannot pass on.
     """
-    menu = "".join(map(_entry, entries(live, parameters(live.cmdline))))
+    menu = "".join(_entry(live, entry) for entry in entries(live, parameters(live.cmdline)))
     return _HEAD.format(marker=quoted(marker), timeout=live.timeout) + menu
 
 
@@ -38,11 +34,11 @@ set timeout={timeout}
 """
 
 
-def _entry(entry: Entry) -> str:
+def _entry(live: Live, entry: Entry) -> str:
     return (
         f"menuentry {quoted(entry.title)} --id {entry.name} {{\n"
-        f"  linux {KERNEL} {' '.join(map(quoted, entry.arguments))}\n"
-        f"  initrd {INITRD}\n"
+        f"  linux {live.kernel} {' '.join(map(quoted, entry.arguments))}\n"
+        f"  initrd {live.initrd}\n"
         "}\n"
     )
 

@@ -32,6 +32,9 @@ class Live:
     """The image's name, for people."""
     identity: str
     """Any text that differs between images, by custom a digest of all inputs: a loader tells its own medium by it."""
+    kernel: str
+    initrd: str
+    """Where both are on the ISO."""
     medium: str
     """The SHA-256 (hex) by which the initrd tells its medium: the value of ``livecd.medium=``."""
     state: str = "auto"

@@ -1,12 +1,28 @@
 """``assemble RECIPE.toml``: build an image."""
 
+import os
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from assembler.cli.completion import layers, recipes
-from assembler.cli.session import network_options, options, recipe_options, session
+from assembler.cli.session import Session, network_options, options, recipe_options, session
+from assembler.errors import AssembleError
+from assembler.image.names import MANIFEST
+
+if TYPE_CHECKING:
+    from assembler.api import BuildResult, Explanation
+
+_SHOWN = 12
+"""Reasons that are shown for a step."""
+_STATES = {
+    "unchanged": "unchanged",
+    "stored": "taken from the store",
+    "make": "made anew",
+    "idle": "not asked for",
+}
 
 
 @click.command(short_help="Build RECIPE.toml; the same as assemble RECIPE.toml.")
@@ -72,17 +88,50 @@ def build(
     if record and (only or skip or explain):
         raise click.UsageError("--record is for a whole build: leave out --only, --skip and --explain")
     with session(store=store, jobs=jobs, **common) as current:
-        from assembler.api.build import Wishes, build_recipe, explain_recipe  # noqa: PLC0415  slow; --help need not wait
+        from assembler import api  # noqa: PLC0415  slow; --help need not wait
 
-        wishes = Wishes(
-            recipe=recipe,
-            args=args,
-            out=out,
-            only=only,
-            skip=skip,
-            locked=locked,
-            offline=offline,
-            record=record,
-            no_compile=no_compile,
-        )
-        (explain_recipe if explain else build_recipe)(current, wishes)
+        _not_a_command(recipe)
+        named, workspace = current.recipe(Path(recipe), args), current.workspace(offline=offline)
+        wanted = api.BuildOptions(only=only, skip=skip, locked=locked, record=record, allow_compile=not no_compile)
+        if explain:
+            _tell_explained(current, api.explain(named, out, workspace, wanted))
+        else:
+            _tell(current, api.build(named, out, workspace, wanted))
+
+
+def _not_a_command(name: str) -> None:
+    """Raise AssembleError when `name` is rather a command's with a typo."""
+    from assembler.recipe.builtin import PREFIX  # noqa: PLC0415  --help need not wait
+
+    if "/" in name or name.startswith(PREFIX) or Path(name).suffix or os.path.exists(name):  # noqa: PTH110  False for a name that is none
+        return
+    from assembler.recipe.document import did_you_mean  # noqa: PLC0415  --help need not wait
+
+    context = click.get_current_context().find_root()
+    commands = context.command.list_commands(context) if isinstance(context.command, click.Group) else []
+    raise AssembleError(
+        f"there is neither a command nor a recipe {name}",
+        hint=did_you_mean(name, commands) or "assemble --help lists the commands; recipes end in .toml",
+    )
+
+
+def _tell(current: Session, built: "BuildResult") -> None:
+    files: list[dict[str, Any]] = []
+    for artifact in built.artifacts:
+        path = built.out / artifact.name
+        files.append({"path": str(path), "size": artifact.size, "sha256": artifact.sha256})
+        current.say(f"{artifact.sha256}  {path}")
+    current.reporter.result({"files": files, "manifest": str(built.out / MANIFEST)})
+
+
+def _tell_explained(current: Session, found: Sequence["Explanation"]) -> None:
+    width = max(len(one.step.label) for one in found)
+    for one in found:
+        current.say(f"{one.step.label:{width}}  {_STATES[one.state]}")
+        for reason in one.reasons[:_SHOWN]:
+            current.say(f"{'':{width}}    {reason}")
+        if len(one.reasons) > _SHOWN:
+            current.say(f"{'':{width}}    and {len(one.reasons) - _SHOWN} more")
+    current.reporter.result(
+        {"steps": [{"step": one.step.label, "state": one.state, "reasons": one.reasons} for one in found]}
+    )

@@ -12,6 +12,8 @@ from importlib.resources import files
 import click
 from click.shell_completion import CompletionItem, ShellComplete, add_completion_class, split_arg_string
 
+from assembler.image.names import LAYERS
+
 LINE = "_ASSEMBLE_LINE"
 """The variable by which a script says what has been typed, up to the cursor."""
 
@@ -65,8 +67,6 @@ def recipes(context: click.Context, parameter: click.Parameter | None, incomplet
 
 def layers(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:  # noqa: ARG001  click's
     """Names of layers, for ``shell_complete`` of an option."""
-    from assembler.layers.step import LAYERS  # noqa: PLC0415  no other call needs it this early
-
     return [CompletionItem(layer) for layer in LAYERS if layer.startswith(incomplete)]
 
 

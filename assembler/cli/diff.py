@@ -1,9 +1,12 @@
 """``assemble diff``: what differs between two images."""
 
+import dataclasses
 from pathlib import Path
+from typing import Any
 
 import click
 
+from assembler.cli.differences import tell
 from assembler.cli.session import options, session
 
 _PATH = click.Path(exists=True, path_type=Path)
@@ -24,16 +27,26 @@ _PATH = click.Path(exists=True, path_type=Path)
     "images that you trust.",
 )
 @options
-def diff(
-    old: Path, new: Path, html: Path | None, *, diffoscope: bool, as_json: bool, quiet: bool, verbose: bool
-) -> None:
+def diff(old: Path, new: Path, html: Path | None, *, diffoscope: bool, **common: Any) -> None:
     """Tell what B has otherwise than A: layer by layer, path by path, field by field, package by package.
 
     A file inside a squashfs inside an ISO is named with the first byte that differs. The exit status is 0 when they are
     the same, and 1 when they differ.
     """
-    with session(as_json=as_json, quiet=quiet, verbose=verbose) as current:
-        from assembler.api.compare import compare_images  # noqa: PLC0415  half a second that --help need not wait
+    with session(**common) as current:
+        from assembler import api  # noqa: PLC0415  half a second that --help need not wait
 
-        differ = compare_images(current, old, new, html, diffoscope=diffoscope)
-    click.get_current_context().exit(1 if differ else 0)
+        wanted = api.CompareOptions(html=html, diffoscope=current.settings.search if diffoscope else "")
+        result = api.compare(old, new, wanted, reporter=current.reporter)
+        tell(current, result.found, result.diffoscope)
+        if html is not None:
+            current.reporter.info(f"wrote {html}")
+        current.reporter.result(
+            {
+                "differ": bool(result),
+                **dataclasses.asdict(result.found),
+                "diffoscope": dict(result.diffoscope),
+                "html": str(html or ""),
+            }
+        )
+    click.get_current_context().exit(1 if result else 0)

@@ -1,13 +1,12 @@
 """What the user's environment says: the only reader of environment variables, apart from what requests reads itself."""
 
 import os
-import platform
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from assembler.architecture import of_machine
 from assembler.errors import AssembleError
+from assembler.machine import host_architecture, processors
 from assembler.store.objects import PATIENCE
 
 _DIGITS = 10
@@ -16,7 +15,7 @@ _SHOWN = 40
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """The surroundings of one call, as plain values."""
+    """The environment of one call, as plain values."""
 
     store: Path
     """Root of the content-addressed store, absolute: `ASSEMBLE_STORE`, else ``assembler`` in the user's cache directory
@@ -54,7 +53,6 @@ def read(store: Path | None = None, environ: Mapping[str, str] | None = None) ->
     Raises AssembleError when there is no home directory to keep the store in, or a number is none.
     """
     values = os.environ if environ is None else environ
-    host = of_machine(platform.machine())
     return Settings(
         # Tools run in other directories, and must find what they are given.
         store=(store or _store(values)).absolute(),
@@ -64,8 +62,8 @@ def read(store: Path | None = None, environ: Mapping[str, str] | None = None) ->
         values=values,
         mirror=values.get("ASSEMBLE_MIRROR", ""),
         snapshots=tuple(values.get("ASSEMBLE_SNAPSHOT", "").split()),
-        jobs=len(os.sched_getaffinity(0)),
-        architecture=host.name if host else "",
+        jobs=processors(),
+        architecture=host_architecture(),
         search=_absolute(values.get("PATH", os.defpath)),
         color=color(values),
         dumb=values.get("TERM", "dumb") == "dumb",

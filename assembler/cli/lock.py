@@ -1,12 +1,16 @@
 """``assemble lock``: fix what goes into an image."""
 
+import dataclasses
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from assembler.cli.completion import recipes
-from assembler.cli.session import network_options, options, recipe_options, session
+from assembler.cli.session import Session, network_options, options, recipe_options, session
+
+if TYPE_CHECKING:
+    from assembler.api import CheckedLock, LockResult, MigratedLock
 
 
 @click.command(short_help="Lock a recipe to what the archives have now.")
@@ -41,6 +45,11 @@ from assembler.cli.session import network_options, options, recipe_options, sess
     is_flag=True,
     help="Check, and follow each package from the lock through the archive's index up to its signature.",
 )
+@click.option(
+    "--migrate",
+    is_flag=True,
+    help="Rewrite a lock of an older format as one of today's, with every package as it was; ask nobody.",
+)
 @recipe_options
 @network_options
 @options
@@ -54,6 +63,7 @@ def lock(
     diff: bool,
     check: bool,
     prove: bool,
+    migrate: bool,
     offline: bool,
     store: Path | None,
     jobs: int | None,
@@ -70,11 +80,58 @@ def lock(
         )
     if upgrade and packages:
         raise click.UsageError("--upgrade takes all packages, --upgrade-package some: give one of them")
+    if migrate and (check or prove or upgrade or packages or diff):
+        raise click.UsageError("--migrate changes the format of the lock and nothing else: give it alone")
     with session(store=store, jobs=jobs, **common) as current:
-        from assembler.api import lock  # noqa: PLC0415  half a second that --help need not wait
+        from assembler import api  # noqa: PLC0415  half a second that --help need not wait
 
-        if check or prove:
-            lock.check_file(current, recipe, args, out, offline=offline, prove=prove)
+        named, workspace = current.recipe(recipe, args), current.workspace(offline=offline)
+        if migrate:
+            _tell_migrated(current, api.migrate_lock(named, out=out))
+        elif check or prove:
+            _tell_checked(current, api.check_lock(named, workspace, out=out, prove=prove), prove=prove)
         else:
-            moving = None if upgrade else packages
-            lock.lock_file(current, recipe, args, out, upgrade=moving, write=not diff, offline=offline)
+            wanted = api.LockOptions(upgrade=upgrade, packages=packages, write=not diff)
+            _tell(current, api.lock(named, workspace, wanted, out=out))
+
+
+def _tell(current: Session, locked: "LockResult") -> None:
+    from assembler.lock.changes import describe  # noqa: PLC0415  --help need not wait
+
+    if locked.written:
+        current.say(str(locked.path))
+    if locked.previous or not locked.written:
+        for line in describe(locked.changes) or ["nothing changes"]:
+            current.say(line)
+    current.reporter.result(
+        {
+            "lock": str(locked.path),
+            "written": locked.written,
+            "packages": len(locked.lock.packages),
+            "changes": dataclasses.asdict(locked.changes),
+        }
+    )
+
+
+def _tell_checked(current: Session, checked: "CheckedLock", *, prove: bool) -> None:
+    if prove:
+        current.say(f"{checked.proved} packages proved up to the signatures of {checked.archives} archives")
+    current.say(f"{checked.path} fits the recipe")
+    current.reporter.result(
+        {"lock": str(checked.path), "packages": len(checked.lock.packages), "proved": checked.proved}
+    )
+
+
+def _tell_migrated(current: Session, moved: "MigratedLock") -> None:
+    from assembler.lockfile.model import SCHEMA  # noqa: PLC0415  --help need not wait
+
+    if moved.written:
+        count = len(moved.lock.packages)
+        current.say(f"{moved.path}: from schema {moved.schema} to {SCHEMA}, with {count} packages as before")
+    else:
+        current.say(f"{moved.path} is of schema {SCHEMA} already")
+    for what in moved.left_out:
+        current.say(f"left out: {what}")
+    current.reporter.result(
+        {"lock": str(moved.path), "written": moved.written, "schema": moved.schema, "left_out": list(moved.left_out)}
+    )

@@ -5,10 +5,12 @@
 
 import io
 import logging
+import os
 import signal
 import sys
 import warnings
 from collections.abc import Sequence
+from contextlib import suppress
 from types import FrameType
 from typing import Any, NoReturn
 
@@ -17,7 +19,6 @@ from click.shell_completion import CompletionItem
 
 from assembler import __version__
 from assembler.cli import environment, rendering
-from assembler.cli.audit import audit
 from assembler.cli.build import build
 from assembler.cli.check import check
 from assembler.cli.completion import completion, main_form
@@ -26,7 +27,9 @@ from assembler.cli.init import init
 from assembler.cli.licences import show
 from assembler.cli.lock import lock
 from assembler.cli.manual import manual
+from assembler.cli.progress import JsonReporter
 from assembler.cli.rebuild import rebuild
+from assembler.cli.reproduce import reproduce
 from assembler.cli.run import run
 from assembler.cli.sbom import sbom
 from assembler.cli.schema import schema
@@ -35,6 +38,12 @@ from assembler.errors import AssembleError
 from assembler.printable import printable_lines
 
 INTERRUPTED, TERMINATED = 130, 143
+ALIASES = {"audit": "reproduce"}
+"""Former names of commands."""
+
+
+class UnreadError(Exception):
+    """Nobody reads standard output any more."""
 
 
 class Assemble(click.Group):
@@ -42,6 +51,8 @@ class Assemble(click.Group):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Put ``build`` before anything that names no command and asks for nothing of the group."""
+        if args and args[0] in ALIASES:
+            args = [ALIASES[args[0]], *args[1:]]
         own = {name for parameter in self.get_params(ctx) for name in parameter.opts}
         if args and args[0] not in self.commands and args[0] not in own:
             args = ["build", *args]
@@ -53,6 +64,13 @@ class Assemble(click.Group):
             item.value: item for item in (*super().shell_complete(ctx, incomplete), *main_form(self, ctx, incomplete))
         }
         return list(found.values())
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; click would end the process when nobody reads what it prints."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError as error:
+            raise UnreadError from error
 
     def format_usage(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Both forms."""
@@ -92,42 +110,91 @@ def cli() -> None:
     """
 
 
-for _command in (init, build, run, lock, check, schema, verify, diff, rebuild, audit, sbom, completion, manual):
+for _command in (init, build, run, lock, check, schema, verify, diff, rebuild, reproduce, sbom, completion, manual):
     cli.add_command(_command)
 
 
 def call(arguments: Sequence[str]) -> int:
-    """Run one command line; returns its exit status and has told the user everything."""
+    """Run one command line; returns its exit status and has told the user everything, and programs by an event."""
+    told = _Told(_wants_events(arguments))
     try:
         status: Any = cli.main(list(arguments), prog_name="assemble", standalone_mode=False)
     except click.ClickException as error:
-        # It repeats what was given, file names of others included.
-        said = io.StringIO()
-        error.show(said)
-        click.echo("\n".join(printable_lines(said.getvalue())), err=True)
-        return error.exit_code
+        return told.wrong_usage(error)
     except (click.Abort, KeyboardInterrupt):
-        click.echo("interrupted", err=True)
-        return INTERRUPTED
+        return told.ended("interrupted", INTERRUPTED, shown=True)
+    except Terminated:
+        return told.ended("terminated", TERMINATED)
+    except UnreadError:
+        return told.ended("nobody reads standard output", 1)
     except AssembleError as error:
-        return _fail(error)
+        return told.failed(error)
     except MemoryError:
-        return _fail(AssembleError("out of memory", hint="use fewer processors: --jobs 1"))
+        return told.failed(AssembleError("out of memory", hint="use fewer processors: --jobs 1"))
     except OSError as error:
-        return _fail(rendering.from_os_error(error) or rendering.from_defect(error))
+        return told.failed(rendering.from_os_error(error) or rendering.from_defect(error))
     except Exception as error:  # noqa: BLE001  the last resort: whatever it is, it gets explained
-        return _fail(rendering.from_defect(error))
+        return told.failed(rendering.from_defect(error))
     return status if isinstance(status, int) else 0
 
 
-def _fail(error: AssembleError) -> int:
-    click.echo(rendering.text(error), err=True, color=environment.color())
-    return 1
+def _wants_events(arguments: Sequence[str]) -> bool:
+    """Whether a command line, which may be wrong, has ``--json``."""
+    return "--json" in arguments[: arguments.index("--") if "--" in arguments else None]
+
+
+class _Told:
+    """Tells how a command ended other than well: people on standard error, programs by an event."""
+
+    def __init__(self, events: bool) -> None:  # noqa: FBT001  the one thing that it is about
+        self._events = events
+
+    def failed(self, error: AssembleError) -> int:
+        """An error that is explained."""
+        self._event(error)
+        self._show(rendering.text(error))
+        return 1
+
+    def wrong_usage(self, error: click.ClickException) -> int:
+        """Something wrong with the command line itself."""
+        context = getattr(error, "ctx", None)
+        hint = f"{context.command_path} --help tells what there is" if context else ""
+        self._event(AssembleError(error.format_message(), hint=hint))
+        # It repeats what was given, file names of others included.
+        said = io.StringIO()
+        error.show(said)
+        self._show("\n".join(printable_lines(said.getvalue())))
+        return error.exit_code
+
+    def ended(self, what: str, status: int, *, shown: bool = False) -> int:
+        """An end from outside."""
+        self._event(AssembleError(what))
+        if shown:
+            self._show(what)
+        return status
+
+    def _event(self, error: AssembleError) -> None:
+        if self._events:
+            try:
+                JsonReporter(sys.stdout).error(error)
+            except (OSError, ValueError):
+                # Standard output is closed or full: better there than nowhere.
+                with suppress(OSError, ValueError):
+                    JsonReporter(sys.stderr).error(error)
+
+    @staticmethod
+    def _show(text: str) -> None:
+        with suppress(OSError, ValueError):
+            click.echo(text, err=True, color=environment.color())
+
+
+class Terminated(SystemExit):
+    """SIGTERM has come."""
 
 
 def _terminate(number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001  signal(2) gives both
     # As an exception, so that everything on the way out is put away.
-    raise SystemExit(TERMINATED)
+    raise Terminated(TERMINATED)
 
 
 def silence_libraries() -> None:
@@ -141,4 +208,11 @@ def main() -> NoReturn:
     """The program."""
     silence_libraries()
     signal.signal(signal.SIGTERM, _terminate)
-    sys.exit(call(sys.argv[1:]))
+    status = call(sys.argv[1:])
+    try:
+        sys.stdout.flush()
+    except (OSError, ValueError):
+        # What could not be written is not tried once more at the very end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        status = status or 1
+    sys.exit(status)

@@ -9,6 +9,9 @@ A JSON event is one object a line on standard output:
     {"event": "error", "what": "...", "why": "...", "hint": "...", "details": ["..."], "where": {"file": "...", ...}}
     {"event": "result", ...}        what the command made; its keys depend on the command
 
+A command that does not end well ends with error events, whatever the reason: wrong usage, Ctrl-C, a defect, no memory.
+They are on standard error when standard output cannot be written.
+
 `total` is 0 when it is unknown; `unit` is B (bytes), items or steps; of `where` only known fields are given. Steps may
 overlap. At most two progress events a second come for a step, and its end always comes. Texts are as they came, with
 the escapes of JSON; for people, what is not printable is shown as assembler/printable.py does.

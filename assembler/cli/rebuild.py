@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from assembler.cli.differences import tell
 from assembler.cli.session import network_options, options, session
 
 
@@ -41,7 +42,13 @@ def rebuild(
     statement of the result. The exit status is 0 when both images are the same, and 1 when they differ.
     """
     with session(store=store, jobs=jobs, **common) as current:
-        from assembler.api.rebuild import rebuild_image  # noqa: PLC0415  slow; --help need not wait
+        from assembler import api  # noqa: PLC0415  slow; --help need not wait
 
-        same = rebuild_image(current, image, out, offline=offline, allow_compile=allow_compile)
-    click.get_current_context().exit(0 if same else 1)
+        result = api.rebuild(image, out, current.workspace(offline=offline), allow_compile=allow_compile)
+        if result.found is None:
+            current.say(f"{image}: built again, byte by byte the same: {result.after}")
+        else:
+            tell(current, result.found)
+            current.say(f"{image}: built again, it differs: {result.before} -> {result.after}")
+        current.reporter.result(dict(result.statement))
+    click.get_current_context().exit(0 if result.same else 1)

@@ -2,12 +2,16 @@
 
 import re
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from assembler.cli.session import options, session, store_option
 from assembler.vm.qemu import FIRMWARE, Firmware
+
+if TYPE_CHECKING:
+    from assembler.api.run import Acceleration
+    from assembler.vm.node import Medium
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
 _MIB = {"": 1, "M": 1, "G": 1024}
@@ -107,7 +111,7 @@ def _pattern(context: click.Context, parameter: click.Parameter, value: str | No
 @options
 def run(  # noqa: PLR0917  click passes all by keyword
     out: Path,
-    medium: str,
+    medium: "Medium",
     firmware: Firmware | None,
     memory: int,
     cpus: int,
@@ -115,7 +119,7 @@ def run(  # noqa: PLR0917  click passes all by keyword
     ssh_keys: tuple[Path, ...],
     seed: Path | None,
     disk: Path,
-    accel: str,
+    accel: "Acceleration",
     expect: re.Pattern[str] | None,
     timeout: float,
     store: Path | None,
@@ -126,19 +130,28 @@ def run(  # noqa: PLR0917  click passes all by keyword
     Ctrl-A X ends the machine. To log in over SSH: ssh -p 2222 root@127.0.0.1
     """
     with session(store=store, **common) as current:
-        from assembler.api.run import Wishes, start  # noqa: PLC0415  half a second that --help need not wait
+        from assembler import api  # noqa: PLC0415  half a second that --help need not wait
 
-        wishes = Wishes(
-            out=out,
-            medium="disk" if medium == "disk" else "cd",
+        wanted = api.MachineOptions(
+            medium=medium,
             firmware=firmware,
             memory=memory,
-            processors=cpus or current.settings.jobs,
+            processors=cpus,
             ssh_port=ssh_port,
             ssh_keys=ssh_keys,
             seed=seed,
             disk=disk,
             accel=accel,
         )
-        status = start(current, wishes, expect, timeout)
-    click.get_current_context().exit(status)
+        # With --json, standard output belongs to events.
+        ended = api.run(
+            out,
+            current.workspace(),
+            wanted,
+            expect=expect,
+            timeout=timeout,
+            console=lambda line: click.echo(line, err=current.json),
+        )
+        if ended.matched is not None:
+            current.reporter.result({"matched": ended.matched})
+    click.get_current_context().exit(ended.status)

@@ -3,24 +3,30 @@
 import contextlib
 import dataclasses
 import functools
+import logging
+import platform
 import re
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
-from assembler.cli import environment, rendering
-from assembler.cli.configuration import read_routes
+from assembler import __version__
+from assembler.cli import environment
+from assembler.cli.debug import debugging
 from assembler.cli.progress import Base, JsonReporter, LineReporter, TerminalReporter, ascii_json
-from assembler.errors import AssembleError
 from assembler.printable import printable, printable_lines
 from assembler.recipe.given import Arguments
-from assembler.store.objects import Store
-from assembler.store.transport import Transport
+from assembler.store.routes import NO_ROUTES, Routes
+
+if TYPE_CHECKING:
+    from assembler.api import RecipeFile, Workspace
+
+_LOG = logging.getLogger(__name__)
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -36,19 +42,45 @@ class Session:
     project: Path | None = None
     allow_read: tuple[Path, ...] = ()
     """What a recipe may read, as :func:`assembler.recipe.load.load` takes it."""
+    hidden: set[str] = field(default_factory=set, repr=False)
+    """Secrets, as far as they are known: what is logged does not show them."""
 
-    def store(self) -> Store:
-        """The user's store; raises StoreError when others could have changed it, unless the user trusts them."""
-        settings = self.settings
-        return Store(settings.store, reporter=self.reporter, trust=settings.trust_store, patience=settings.lock_timeout)
+    def workspace(self, *, offline: bool = False) -> "Workspace":
+        """What the user's environment and options are to the work."""
+        from assembler.api import Workspace  # noqa: PLC0415  slow; --help need not wait
+        from assembler.cli.configuration import read_routes, read_tool_source  # noqa: PLC0415  the same
 
-    def transport(self, *, offline: bool) -> Transport:
-        """The way to the network, by the user's own routes."""
         settings = self.settings
-        if offline or settings.configuration is None:
-            return Transport(offline=offline, reporter=self.reporter)
-        routes = read_routes(settings.configuration, settings.values, required=settings.configured)
-        return Transport(reporter=self.reporter, routes=routes)
+        path, required = settings.configuration, settings.configured
+
+        def routes() -> Routes:
+            found = read_routes(path, settings.values, required=required) if path else NO_ROUTES
+            self.hidden.update(*((login.password, login.token, login.header) for login in found.logins.values()))
+            self.hidden.discard("")
+            return found
+
+        return Workspace(
+            store=settings.store,
+            trust_store=settings.trust_store,
+            patience=settings.lock_timeout,
+            offline=offline,
+            mirror=settings.mirror,
+            snapshots=settings.snapshots,
+            routes=routes,
+            tool_source=lambda: read_tool_source(path, required=required),
+            search=settings.search,
+            jobs=settings.jobs,
+            architecture=settings.architecture,
+            reporter=self.reporter,
+        )
+
+    def recipe(self, path: Path, args: Mapping[str, str]) -> "RecipeFile":
+        """A recipe with its arguments, and what the user lets it read."""
+        from assembler.api import RecipeFile  # noqa: PLC0415  slow; --help need not wait
+
+        shown = args.open if isinstance(args, Arguments) else frozenset(args)
+        self.hidden.update(value for name, value in args.items() if name not in shown)
+        return RecipeFile(path=path, args=args, project=self.project, allow_read=self.allow_read)
 
     def say(self, text: str) -> None:
         """A line of the command's result, for people; printable, whatever is in it."""
@@ -72,6 +104,9 @@ class Session:
 def options(command: Command) -> Command:
     """Add the options that every command has; they arrive as keyword arguments for `session`."""
     for option in (
+        click.option(
+            "--debug", is_flag=True, help="Log on standard error what is asked, decided and reused; no secrets."
+        ),
         click.option("-v", "--verbose", is_flag=True, help="Also show what is being worked on."),
         click.option("-q", "--quiet", is_flag=True, help="Show warnings and errors only."),
         click.option("--json", "as_json", is_flag=True, help="Print events as JSON, one a line, on standard output."),
@@ -211,37 +246,38 @@ def session(
     as_json: bool,
     quiet: bool,
     verbose: bool,
+    debug: bool = False,
     store: Path | None = None,
     trust_store: bool = False,
     jobs: int | None = None,
     project: Path | None = None,
     allow_read: Sequence[Path] = (),
 ) -> Iterator[Session]:
-    """The surroundings of a command's work; its reporter is told of the error that ends it."""
+    """What a command has around its work; main.py tells of the error that ends it."""
     settings = dataclasses.replace(environment.read(store), trust_store=trust_store)
     if jobs:
         settings = dataclasses.replace(settings, jobs=jobs)
-    with _reporter(settings, as_json=as_json, quiet=quiet, verbose=verbose) as reporter:
-        try:
-            yield Session(
-                settings=settings, reporter=reporter, json=as_json, project=project, allow_read=tuple(allow_read)
-            )
-        except AssembleError as error:
-            reporter.error(error)
-            raise
-        except OSError as error:
-            explained = rendering.from_os_error(error)
-            if explained is None:
-                raise
-            reporter.error(explained)
-            raise explained from error
+    hidden: set[str] = set()
+    with (
+        debugging(hidden, wanted=debug),
+        _reporter(settings, as_json=as_json, quiet=quiet, verbose=verbose, debug=debug) as reporter,
+    ):
+        _LOG.debug("assembler %s, Python %s, store %s", __version__, platform.python_version(), settings.store)
+        yield Session(
+            settings=settings,
+            reporter=reporter,
+            json=as_json,
+            project=project,
+            allow_read=tuple(allow_read),
+            hidden=hidden,
+        )
 
 
-def _reporter(settings: environment.Settings, *, as_json: bool, quiet: bool, verbose: bool) -> Base:
+def _reporter(settings: environment.Settings, *, as_json: bool, quiet: bool, verbose: bool, debug: bool) -> Base:
     if as_json:
         return JsonReporter(sys.stdout)
     terminal = sys.stderr.isatty()
-    if quiet or not terminal or settings.dumb:
+    if quiet or debug or not terminal or settings.dumb:
         color = terminal if settings.color is None else settings.color
         return LineReporter(sys.stderr, quiet=quiet, verbose=verbose, color=color)
     from rich.console import Console  # noqa: PLC0415  a tenth of a second, for terminals only

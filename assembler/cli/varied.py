@@ -1,4 +1,4 @@
-"""A build that is disturbed from inside: the program that ``assemble audit`` starts for its second build.
+"""A build that is varied from inside: the program that ``assemble reproduce`` starts for its second build.
 
     python -P -m assembler.cli.varied SECONDS SEED [ARGUMENTS OF assemble ...]
 
@@ -83,7 +83,7 @@ def shuffle_directories(seed: int) -> None:
 
 
 def main(arguments: list[str]) -> int:
-    """Disturb this process, then be ``assemble``; returns the exit status."""
+    """Vary this process, then be ``assemble``; returns the exit status."""
     seconds, seed, *rest = arguments
     shift_clock(int(seconds))
     shuffle_directories(int(seed))

@@ -1,12 +1,24 @@
 """``assemble verify``: look at a finished image."""
 
+import dataclasses
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from assembler.cli.session import options, session
+from assembler.cli.session import Session, options, session
+from assembler.errors import AssembleError, Place
+
+if TYPE_CHECKING:
+    from assembler.api import Verification
 
 _FILE = click.Path(dir_okay=False, exists=True, path_type=Path)
+_SAID = {
+    "nothing": "",
+    "packages": "; that these are all that was built in, the lock cannot tell",
+    "outputs": ", and all of it is what the lock has recorded",
+}
+"""What else is known of an image in which nothing was found, by what it was compared with."""
 
 
 @click.command(short_help="Verify a finished image, without building.")
@@ -18,7 +30,7 @@ _FILE = click.Path(dir_okay=False, exists=True, path_type=Path)
     help="Be content with a lock that has recorded no outputs: compare the packages, which finds no forgery.",
 )
 @options
-def verify(image: Path, *, lock: Path | None, packages_only: bool, as_json: bool, quiet: bool, verbose: bool) -> None:
+def verify(image: Path, *, lock: Path | None, packages_only: bool, **common: Any) -> None:
     """Hash every byte of IMAGE.iso and look at every path in it, against the image's own seal, contents and lock.
 
     Whatever differs is named, down to files inside the squashfs; the exit status is then 1. Without --lock this finds
@@ -27,7 +39,38 @@ def verify(image: Path, *, lock: Path | None, packages_only: bool, as_json: bool
     """
     if packages_only and lock is None:
         raise click.UsageError("--packages-only is about a lock: name one with --lock")
-    with session(as_json=as_json, quiet=quiet, verbose=verbose) as current:
-        from assembler.api.verify import verify_image  # noqa: PLC0415  half a second that --help need not wait
+    with session(**common) as current:
+        from assembler import api  # noqa: PLC0415  half a second that --help need not wait
 
-        verify_image(current, image, lock, packages_only=packages_only)
+        _tell(current, api.verify(image, lock, reporter=current.reporter), packages_only=packages_only)
+
+
+def _tell(current: Session, verified: "Verification", *, packages_only: bool) -> None:
+    """Tell what was found; raises AssembleError when the image is not known to be as it should be."""
+    image, found = verified.image, verified.found
+    for finding in found.findings:
+        at = f" (bytes {finding.offset} to {finding.offset + finding.size})" if finding.size else ""
+        current.say(f"{finding.path or image}: {finding.what}{at}")
+    if found.more:
+        current.say(f"and {found.more} more")
+    current.reporter.result({"image": str(image), "verdict": verified.verdict, **dataclasses.asdict(found)})
+    if found.findings:
+        count = len(found.findings) + found.more
+        raise AssembleError(
+            "the image is not what it should be",
+            where=Place(file=str(image)),
+            why=f"{count} findings" if count > 1 else "one finding",
+        )
+    if found.compared == "packages" and not packages_only:
+        raise AssembleError(
+            "the lock cannot tell whether this is the image that was built from it",
+            where=Place(file=str(verified.lock)),
+            why=f"it has recorded no such output, and files of a recipe are in no lock; only {found.packages} packages "
+            "were compared, and they are those of the lock",
+            hint="build it where you trust the build with assemble RECIPE.toml --record, and verify with that lock; "
+            "or say --packages-only",
+        )
+    current.say(
+        f"{image}: {found.areas} areas, {found.paths} paths and {found.packages} packages are as they should be"
+        + _SAID[found.compared]
+    )

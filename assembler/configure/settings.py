@@ -39,9 +39,11 @@ def apply(tree: Tree, recipe: Rootfs, files: Mapping[str, bytes], epoch: int) ->
             setting(tree, recipe)
         except AssembleError as error:
             problems.append(_at(key, error))
+    written: dict[str, str] = {}
     for index, file in enumerate(recipe.files):
         key = f"rootfs.files[{index}]"
         try:
+            _require_free(tree, file, key, written)
             _file(tree, file, files, key)
         except AssembleError as error:
             problems.append(_at(key, error))
@@ -145,6 +147,23 @@ def _exclusions(tree: Tree, recipe: Rootfs) -> None:
         lines = [f"path-exclude={pattern}" for pattern in recipe.exclude]
         lines += [f"path-include={pattern}" for pattern in recipe.include]
         _write(tree, "/etc/dpkg/dpkg.cfg.d/image-excludes", "".join(f"{line}\n" for line in lines))
+
+
+def _require_free(tree: Tree, file: File, key: str, written: dict[str, str]) -> None:
+    """Raise SettingError when another file of the recipe is at the same place, by another name; note it otherwise.
+
+    `written` are the keys of the files before it, by their places.
+    """
+    parent, _, name = file.path.rpartition("/")
+    place = f"{tree.resolve(parent or '/', follow=True).rstrip('/')}/{name}"
+    other = written.setdefault(place, key)
+    if other != key:
+        raise SettingError(
+            "two files of the recipe are at the same place",
+            where=Place(path=file.path),
+            why=f"{other} is at {place}, too",
+            hint="remove one of them",
+        )
 
 
 def _file(tree: Tree, file: File, files: Mapping[str, bytes], key: str) -> None:

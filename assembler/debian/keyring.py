@@ -7,7 +7,7 @@ from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
-from assembler.debian import releases
+from assembler import releases
 from assembler.debian.mirrors import MISMATCH_HINT
 from assembler.debian.sources import Archive, SourcesError
 from assembler.errors import AssembleError, Place

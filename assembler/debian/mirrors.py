@@ -4,6 +4,7 @@ In order: the recipe, `ASSEMBLE_MIRROR`, the host's own apt sources, a built-in 
 the next one is asked when one fails: what is fetched is signed or locked, so it does not matter who sends it.
 """
 
+import logging
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ from assembler.addresses import without_logins
 from assembler.debian.deb822 import Deb822Error
 from assembler.debian.documents import paragraphs
 from assembler.errors import AssembleError
+
+_LOG = logging.getLogger(__name__)
 
 MAIN, SECURITY = "debian", "debian-security"
 BUILT_IN = {MAIN: "http://ftp.debian.org/debian", SECURITY: "http://security.debian.org/debian-security"}
@@ -90,10 +93,13 @@ def choose(
     for root, bases in ((MAIN, main), (SECURITY, security)):
         bases += [base for kind, base in on_host if kind == root]
         bases.append(BUILT_IN[root])
-    return Mirrors(
+    found = Mirrors(
         {MAIN: tuple(dict.fromkeys(main)), SECURITY: tuple(dict.fromkeys(security))},
         snapshots=tuple(dict.fromkeys((*(_base(base, "ASSEMBLE_SNAPSHOT") for base in snapshots), *SNAPSHOTS))),
     )
+    for name, known in (*found.roots.items(), ("snapshots", found.snapshots)):
+        _LOG.debug("mirrors of %s, in this order: %s", name, ", ".join(map(without_logins, known)))
+    return found
 
 
 def _base(text: str, name: str) -> str:

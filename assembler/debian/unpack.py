@@ -13,7 +13,7 @@ from assembler.debian.package import Unpacked
 from assembler.debian.paths import PathFilter
 from assembler.debian.relations import parse_relations
 from assembler.debian.version import satisfies
-from assembler.errors import AssembleError, Place
+from assembler.errors import AssembleError, Place, Problems
 from assembler.tree.bounds import MAX_OWNER, unfit
 from assembler.tree.content import Slice, read
 from assembler.tree.staging import Inode, Kind, Tree
@@ -29,6 +29,8 @@ package."""
 MAX_FOLLOWED = 32 << 20
 """Characters of links' targets that finding the directories of all files may go through: one may lead through
 160,000."""
+MAX_CONFLICTS = 100
+"""Paths of several packages that are told, all at once; two versions of one package have all of theirs in common."""
 _KINDS = {"0": Kind.FILE, "1": Kind.FILE, "2": Kind.SYMLINK, "5": Kind.DIR, "6": Kind.FIFO}
 
 
@@ -72,21 +74,22 @@ class Unpacker:
     _taken: dict[str, set[str]] = field(default_factory=dict)
     _directories: dict[str, tuple[str, Inode]] = field(default_factory=dict)
     _followed: int = field(init=False, default=0)
+    _conflicts: list[UnpackError] = field(init=False, default_factory=list)
+    _more: int = field(init=False, default=0)
 
     def __post_init__(self) -> None:
         self._followed = self.tree.followed
 
     def unpack(self, deb: Deb) -> None:
-        """Unpack one package.
+        """Unpack one package. A path that is another's is noted for :meth:`require_no_conflicts`.
 
-        Raises UnpackError for a conflict with another package and for hostile content: device nodes, a path listed
-        twice, a path below a symbolic link of the same package, a hard link to nothing, very many directories that the
-        package does not list, directories that are reached through very long links.
+        Raises UnpackError for hostile content: device nodes, a path listed twice, a path below a symbolic link of the
+        same package, a hard link to nothing, very many directories that the package does not list, directories that
+        are reached through very long links.
         """
         made: dict[str, Inode | Member] = {}
         links: set[str] = set()
         above = {"/", ""}
-        conflicts: list[UnpackError] = []
         for member in deb.members:
             path = member.path
             if path == "/":
@@ -127,14 +130,8 @@ class Unpacker:
                         made[path] = member
                         continue
                     elif there is not None and not is_directory:
-                        conflicts.append(
-                            UnpackError(
-                                "two packages ship the same path",
-                                where=Place(package=deb.name, path=path),
-                                why=f"{other.name} has it too, and neither Replaces the other",
-                                hint="drop one of the two packages",
-                            )
-                        )
+                        self._conflict(deb, path, other)
+                        made[path] = member
                         continue
             if keep:
                 continue
@@ -146,8 +143,28 @@ class Unpacker:
                 )
             parent.children[name] = made[path] = inode
             self._owners[here] = deb
-        if conflicts:
-            raise conflicts[0]
+
+    def _conflict(self, deb: Deb, path: str, other: Deb) -> None:
+        if len(self._conflicts) >= MAX_CONFLICTS:
+            self._more += 1
+            return
+        self._conflicts.append(
+            UnpackError(
+                "two packages ship the same path",
+                where=Place(package=deb.name, path=path),
+                why=f"{other.name} has it too, and neither Replaces the other",
+                hint="drop one of the two packages",
+            )
+        )
+
+    def require_no_conflicts(self) -> None:
+        """Raise UnpackError when two packages ship the same path, and Problems with all of them when several do."""
+        if len(self._conflicts) == 1:
+            raise self._conflicts[0]
+        if self._more:
+            self._conflicts.append(UnpackError(f"packages ship {self._more} more paths of others"))
+        if self._conflicts:
+            raise Problems(self._conflicts)
 
     def _check(
         self, deb: Deb, member: Member, made: Mapping[str, Inode | Member], links: set[str], above: set[str]
@@ -272,12 +289,20 @@ def unpack(
     paths: PathFilter | None = None,
     diversions: Sequence[Diversion] = (),
 ) -> list[Unpacked]:
-    """Unpack `debs` into `tree` in the given order; see :class:`Unpacker`. Raises UnpackError.
+    """Unpack `debs` into `tree` in the given order; see :class:`Unpacker`.
+
+    Raises UnpackError, and Problems with all paths that two packages ship.
 
     Owners' names are those of Debian's static accounts, when base-passwd is among `debs`.
     """
     users, groups = (numbers(debs, path) for path in _ACCOUNTS)
     unpacker = Unpacker(tree, latest, paths or PathFilter(), {item.path: item for item in diversions}, users, groups)
-    for deb in debs:
-        unpacker.unpack(deb)
+    try:
+        for deb in debs:
+            unpacker.unpack(deb)
+    except UnpackError:
+        # It may come of the conflicts before it.
+        unpacker.require_no_conflicts()
+        raise
+    unpacker.require_no_conflicts()
     return unpacker.result(debs)

@@ -1,10 +1,7 @@
 """What an image says of itself, on the image: every file of it by digest, and the trees inside it path by path.
 
-/live/contents/contents.json   every other file on the ISO, and the digests of the trees
-/live/contents/NAME.zst        a tree's listing (see tree/digest.py), zstd
-/live/SHA256SUMS               what the running node takes from the medium, for the initrd to check
-/live/recipe/                  the recipe, so that the image can be built again (see recipe/portable.py)
-/live/NAME.lock.toml           the lock
+An index has every other file on the ISO and the digests of the trees; a listing for each tree (see tree/digest.py),
+zstd, its paths. Where all of that lies, image/names.py says.
 """
 
 import hashlib
@@ -20,13 +17,9 @@ import zstandard
 from assembler import jsontext
 from assembler.errors import AssembleError, Place
 from assembler.formats import zstd
+from assembler.image.names import ISO_INDEX, listing_path
 from assembler.store.objects import sha256_of
 
-DIRECTORY = "/live/contents"
-INDEX = f"{DIRECTORY}/contents.json"
-PROVENANCE = f"{DIRECTORY}/provenance.json"
-RECIPE_DIRECTORY = "/live/recipe"
-SUMS = "/live/SHA256SUMS"
 SCHEMA = 1
 LISTING = 128 << 20
 """Bytes of a listing at most, and as many compressed; that of a node with 11,000 paths has 1.5 million."""
@@ -50,11 +43,6 @@ class TreeListing:
     """See tree/digest.py."""
 
 
-def lock_path(name: str) -> str:
-    """Where the lock of the image `name` is on it."""
-    return f"/live/{name}.lock.toml"
-
-
 def describe(
     files: Mapping[str, bytes | Path], trees: list[TreeListing], *, about: Mapping[str, Any]
 ) -> dict[str, bytes]:
@@ -62,17 +50,17 @@ def describe(
     found: dict[str, bytes] = {}
     for tree in trees:
         compressor = zstandard.ZstdCompressor(level=19, write_checksum=True, write_content_size=True)
-        found[f"{DIRECTORY}/{tree.name}.zst"] = compressor.compress(tree.text)
+        found[listing_path(tree.name)] = compressor.compress(tree.text)
     index = {
         "schema": SCHEMA,
         **about,
         "files": {path: _described(data) for path, data in sorted({**files, **found}.items())},
         "trees": {
-            tree.path: {"listing": f"{DIRECTORY}/{tree.name}.zst", "sha256": hashlib.sha256(tree.text).hexdigest()}
+            tree.path: {"listing": listing_path(tree.name), "sha256": hashlib.sha256(tree.text).hexdigest()}
             for tree in trees
         },
     }
-    found[INDEX] = (json.dumps(index, indent=1, sort_keys=True) + "\n").encode()
+    found[ISO_INDEX] = (json.dumps(index, indent=1, sort_keys=True) + "\n").encode()
     return found
 
 
@@ -107,7 +95,7 @@ def read_index(data: bytes) -> dict[str, Any]:
         why = str(error)
     if why:
         raise AssembleError(
-            "the image's list of contents is damaged, or of another version", where=Place(path=INDEX), why=why
+            "the image's list of contents is damaged, or of another version", where=Place(path=ISO_INDEX), why=why
         )
     return dict(index)
 

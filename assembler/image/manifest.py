@@ -9,9 +9,8 @@ from typing import Any
 
 from assembler import jsontext
 from assembler.hostfile import HostFileError, read_own
-from assembler.layers.step import LAYERS, LayerName
+from assembler.image.names import LAYERS, MANIFEST, LayerName
 
-FILE = "manifest.json"
 SCHEMA = 3
 """Version of the manifest's format."""
 LARGEST = 16 << 20
@@ -31,7 +30,7 @@ class Artifact:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Made:
+class StepResult:
     """One step of a layer, done."""
 
     key: str
@@ -42,12 +41,17 @@ class Made:
     """Its files in the output directory."""
     contents: Mapping[str, str]
     """SHA-256 of the files of a result that stays in the store: ``filesystem.squashfs``."""
-    facts: Mapping[str, Any]
+    metadata: Mapping[str, Any]
     """What else is worth knowing: a kernel's ``release``; ``tree_sha256``, ``paths`` and ``bytes`` of a root file
     system."""
 
+    def document(self) -> dict[str, Any]:
+        """The entry in the manifest."""
+        values = asdict(self)
+        return {"facts": values.pop("metadata"), **values}
 
-Layers = Mapping[LayerName, Mapping[str, Made]]
+
+Layers = Mapping[LayerName, Mapping[str, StepResult]]
 """Steps by layer and name."""
 
 
@@ -77,7 +81,15 @@ class Manifest:
 
     def json(self) -> bytes:
         """The manifest's file: JSON with sorted keys, two spaces, a final line feed."""
-        document = {"schema": SCHEMA, **asdict(self), "artifacts": [asdict(artifact) for artifact in self.artifacts]}
+        layers = {
+            layer: {step: made.document() for step, made in steps.items()} for layer, steps in self.layers.items()
+        }
+        document = {
+            "schema": SCHEMA,
+            **asdict(self),
+            "layers": layers,
+            "artifacts": [asdict(artifact) for artifact in self.artifacts],
+        }
         return (json.dumps(document, indent=2, sort_keys=True) + "\n").encode()
 
 
@@ -87,7 +99,7 @@ def read_layers(directory: Path, *, name: str, architecture: str) -> Layers:
     None of them when there is no manifest, or one of another image or format: what cannot be told is built again.
     """
     try:
-        document = jsontext.parse(read_own(directory / FILE, LARGEST), limit=LARGEST)
+        document = jsontext.parse(read_own(directory / MANIFEST, LARGEST), limit=LARGEST)
         if (document["schema"], document["name"], document["architecture"]) != (SCHEMA, name, architecture):
             return {}
         layers = document["layers"]
@@ -102,14 +114,14 @@ def read_layers(directory: Path, *, name: str, architecture: str) -> Layers:
         return {}
 
 
-def made_of(values: Any) -> Made:
+def made_of(values: Any) -> StepResult:
     """A step's entry from JSON. Raises ValueError, KeyError or TypeError when it is none."""
-    made = Made(
+    made = StepResult(
         key=values["key"],
         inputs=dict(values["inputs"]),
         outputs=tuple(Artifact(**each) for each in values["outputs"]),
         contents=dict(values["contents"]),
-        facts=dict(values["facts"]),
+        metadata=dict(values["facts"]),
     )
     sound = _SHA256.fullmatch(made.key) and all(
         isinstance(text, str) for table in (made.inputs, made.contents) for text in (*table, *table.values())

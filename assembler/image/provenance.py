@@ -5,6 +5,7 @@ Without times, hosts or names of who built: it says what the lock decides, and i
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from assembler import __version__
@@ -26,10 +27,12 @@ def statement(
     recipe_sha256: str,
     lock_sha256: str,
     unexpiring: Sequence[str] = (),
+    libraries: Mapping[str, str] = MappingProxyType({}),
 ) -> dict[str, Any]:
     """The statement that the files `subjects` (SHA-256 by name) were built from a recipe and a lock.
 
-    `unexpiring` are the archives that the recipe takes even after their Valid-Until.
+    `unexpiring` are the archives that the recipe takes even after their Valid-Until, `libraries` the versions of those
+    that wrote the files.
     """
     parameters: dict[str, Any] = {"recipe": {"name": name, "digest": {"sha256": recipe_sha256}}}
     if unexpiring:
@@ -49,7 +52,7 @@ def statement(
                 },
                 "resolvedDependencies": list(_dependencies(lock)),
             },
-            "runDetails": {"builder": {"id": BUILDER, "version": {"assembler": __version__}}},
+            "runDetails": {"builder": {"id": BUILDER, "version": {"assembler": __version__, **libraries}}},
         },
     }
 

@@ -1,4 +1,4 @@
-"""Running the kernel's own make: constant surroundings, progress by what it compiles, errors that say what broke.
+"""Running the kernel's own make: constant environment, progress by what it compiles, errors that say what broke.
 
 It runs programs that come with the source. They are confined, see tools/confinement.py, to the host's programs and
 headers, the source, and the directory that they compile in.

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from assembler.architecture import Architecture
+from assembler.image.names import KERNEL, KERNEL_CONFIG, SYSTEM_MAP
 from assembler.kernel import config
 from assembler.kernel.config import Setting
 from assembler.kernel.kconfig import read_symbols
@@ -19,7 +20,6 @@ from assembler.kernel.toolchain import Toolchain
 from assembler.progress import SILENT, Reporter
 from assembler.store.objects import Store
 
-IMAGE, CONFIG, SYSTEM_MAP = "vmlinuz", "config", "System.map"
 RELEASE = "release"
 """A file with what ``uname -r`` will say."""
 BUILTIN = ("modules.builtin", "modules.builtin.modinfo")
@@ -74,8 +74,8 @@ def build(wish: Wish, directory: Path, store: Store, *, kind: str, jobs: int = 2
         _check_release((objects / _RELEASE).read_text("utf-8", "replace").strip())
         directory.mkdir()
         made = {
-            IMAGE: image,
-            CONFIG: ".config",
+            KERNEL: image,
+            KERNEL_CONFIG: ".config",
             SYSTEM_MAP: "System.map",
             RELEASE: _RELEASE,
             **{name: name for name in BUILTIN},

@@ -54,7 +54,7 @@ def configuration(containerd: str, *, sandbox: str, cni: str) -> str:
 
     `sandbox` is the image of pods' sandboxes, which is never collected as garbage; `cni` the directory of CNI plugins.
     """
-    major, minor = (int(part) for part in re.findall(r"[0-9]+", containerd)[:2])
+    major, minor, *_ = (*map(int, re.findall(r"[0-9]{1,9}", containerd)), 0, 0)
     if major < 2:
         return _HEAD.format(version=2) + _V2.format(sandbox=sandbox, cni=cni)
     # bin_dirs is there from 2.1 on, and bin_dir is on its way out.

@@ -9,7 +9,7 @@ from urllib.parse import urljoin
 
 from assembler.architecture import named
 from assembler.kubernetes.release import Release
-from assembler.lock.files import WantedFile
+from assembler.lockfile.wanted import WantedFile
 from assembler.recipe.model import Kubernetes
 
 BIN = "/usr/local/bin"

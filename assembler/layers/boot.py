@@ -22,7 +22,7 @@ class LiveBoot:
 
 
 def live_boot(loader: Loader, programs: Programs, directory: Path, live: Live, *, epoch: int) -> LiveBoot:
-    """Boot images and files of `loader` for an ISO that starts ``/boot/vmlinuz`` with ``/boot/initrd.img``.
+    """Boot images and files of `loader` for an ISO that starts the kernel of `live` with its initrd.
 
     `directory` has the packages of a lock's `boot` role (see tools/unpack.py). `epoch` (seconds) dates the EFI system
     partition. Raises what :meth:`assembler.boot.loader.Loader.parts` raises.

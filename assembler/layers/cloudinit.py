@@ -11,23 +11,25 @@ import hashlib
 import ipaddress
 import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from assembler import yamltext
 from assembler.errors import AssembleError, Place, Problems
 from assembler.formats.iso import write_iso
-from assembler.image import datasource
+from assembler.image import datasource, libraries
 from assembler.image.keys import digest
-from assembler.layers.inputs import Inputs
-from assembler.layers.step import Step, of_values
+from assembler.image.names import SEED
+from assembler.layers.context import BuildContext, Means
+from assembler.layers.declared import Epoch, Libraries, secret_data, step_of
+from assembler.layers.step import Step
 from assembler.recipe.document import did_you_mean
 from assembler.recipe.load import LoadedRecipe
 from assembler.recipe.shapes import quoted
 from assembler.yamltext import YamlError
 
-ISO = "cloud-init-seed.iso"
 LABEL = datasource.SEED.label
 """Volume label by which cloud-init finds the seed."""
 
@@ -68,25 +70,31 @@ _KEY_TYPES = frozenset(
 )
 
 
-def layer(inputs: Inputs) -> Step:
-    """The recipe's NoCloud seed as an ISO. Raises Problems with everything that cloud-init would stumble over."""
-    files = from_recipe(inputs.loaded)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Seed:
+    """A NoCloud seed as an ISO."""
 
-    def make(directory: Path) -> None:
+    files: Annotated[Mapping[str, bytes], secret_data("{}")]
+    """By name. They may hold passwords and tokens."""
+    epoch: Epoch
+    libraries: Libraries
+
+    def make(self, _: Means, directory: Path) -> None:
         write_iso(
-            directory / ISO,
-            {f"/{name}": data for name, data in files.items()},
+            directory / SEED,
+            {f"/{name}": data for name, data in self.files.items()},
             label=LABEL,
-            epoch=inputs.epoch,
+            epoch=self.epoch,
             joliet=True,
-            identity=digest(seed=files),
+            identity=digest(seed=self.files),
             private=["/*"],
         )
 
-    needed = of_values(epoch=inputs.epoch)
-    # They may hold passwords and tokens.
-    secrets = {name: digest(data=data) for name, data in files.items()}
-    return Step(layer="cloudinit", name="seed", inputs=needed, secrets=secrets, make=make, outputs=(ISO,), kept=False)
+
+def layer(context: BuildContext) -> Step:
+    """The recipe's NoCloud seed as an ISO. Raises Problems with everything that cloud-init would stumble over."""
+    declared = _Seed(files=from_recipe(context.loaded), epoch=context.epoch, libraries=context.writers(*libraries.ISO))
+    return step_of(declared, context.means, layer="cloudinit", name="seed", outputs=(SEED,), cached=False)
 
 
 def from_recipe(loaded: LoadedRecipe, ssh_authorized_keys: Sequence[str] = ()) -> dict[str, bytes]:

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from assembler.image.manifest import Layers, Made
+from assembler.image.manifest import Layers, StepResult
+from assembler.image.names import CODE, LIBRARY, LayerName
 from assembler.layers.record import intact, still_there
-from assembler.layers.step import CODE, LayerName, Published, Step, published
+from assembler.layers.step import Published, Step, published
 from assembler.store.objects import Store
 
 State = Literal["unchanged", "stored", "make", "idle"]
@@ -28,14 +29,14 @@ class Explanation:
 def explain(
     steps: Sequence[Step], before: Layers, out: Path, store: Store, layers: Collection[LayerName]
 ) -> tuple[Explanation, ...]:
-    """What building `layers` into `out` would do with each of `steps`; `before` is what a former build left there."""
+    """What building `layers` into `out` would do with each of `steps`; `before` is what a previous build left there."""
     told = published(steps)
     there = {step.label for step in steps if step.layer in layers and still_there(step, told[step.label], out, store)}
     users: dict[str, list[str]] = {step.label: [] for step in steps}
     explained: list[Explanation] = []
     for step in reversed(steps):
         asked = step.layer in layers and step.label not in there
-        cached = step.cached(store)
+        cached = step.in_store(store)
         if (asked or users[step.label]) and not cached:
             state: State = "make"
             for name in users.keys() & step.inputs.keys():
@@ -51,17 +52,17 @@ def explain(
     return tuple(reversed(explained))
 
 
-def changes(step: Step, told: Published, former: Made | None, out: Path) -> tuple[str, ...]:
-    """How the inputs of `step`, `told` as in a manifest, differ from those that `former` was made of, in words."""
-    if former is None:
+def changes(step: Step, told: Published, previous: StepResult | None, out: Path) -> tuple[str, ...]:
+    """How the inputs of `step`, `told` as in a manifest, differ from those that `previous` was made of, in words."""
+    if previous is None:
         return ("not built into this directory before",)
-    if former.key == told.key:
-        if step.key == told.key or not all(intact(out / artifact.name, artifact) for artifact in former.outputs):
+    if previous.key == told.key:
+        if step.key == told.key or not all(intact(out / artifact.name, artifact) for artifact in previous.outputs):
             return ("its files in this directory are missing, have been changed, or were not made with this store",)
         secrets = ", ".join(sorted(step.secrets)) or "of a step that it is made of"
         return (f"a secret has changed ({secrets}), or it was not made with this store",)
     now = told.inputs
-    texts = [_change(name, former.inputs.get(name), now.get(name)) for name in sorted({*now, *former.inputs})]
+    texts = [_change(name, previous.inputs.get(name), now.get(name)) for name in sorted({*now, *previous.inputs})]
     return tuple(text for text in texts if text)
 
 
@@ -71,5 +72,5 @@ def _change(name: str, old: str | None, new: str | None) -> str:
     shown = "the assembler itself" if name == CODE else name
     if old is None or new is None:
         return f"{shown} is {'new' if old is None else 'gone'}"
-    was, becomes = (text.rpartition(" ")[0] for text in (old, new))
+    was, becomes = (text if name.startswith(f"{LIBRARY} ") else text.rpartition(" ")[0] for text in (old, new))
     return f"{shown} changed" + (f" from {was} to {becomes}" if was != becomes else "")

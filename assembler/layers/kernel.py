@@ -7,24 +7,22 @@ source. They stay in the root file system as well, so that dpkg there knows of t
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
+from typing import Annotated
 
 from assembler.architecture import ARCHITECTURES
 from assembler.debian.unpack import unpack
 from assembler.errors import AssembleError, Place
-from assembler.layers.inputs import Inputs
+from assembler.image.names import FACTS, KERNEL, KERNEL_CONFIG
+from assembler.layers.context import BuildContext, Means
+from assembler.layers.declared import Epoch, Ignored, packages, step_of
 from assembler.layers.module_indexes import cached_depmod
 from assembler.layers.rootfs import open_packages
-from assembler.layers.step import FACTS, Step, of_packages, of_table, of_values
+from assembler.layers.step import Step
 from assembler.lockfile.model import LockedPackage
 from assembler.tree.content import Content, chunks
 from assembler.tree.staging import Tree
-
-IMAGE = "vmlinuz"
-"""The kernel's image in the step's result."""
-CONFIG = "config"
-"""The kernel's .config there."""
 
 _PREFIXES = tuple(dict.fromkeys(f"{each.kernel_file}-" for each in ARCHITECTURES.values()))
 
@@ -34,7 +32,7 @@ class KernelLayer:
     """A kernel for the layers after it."""
 
     step: Step
-    """Its result has `IMAGE` and `CONFIG`, and a fact: the ``release``, as ``uname -r`` will say."""
+    """Its result has `KERNEL` and `KERNEL_CONFIG`, and a fact: the ``release``, as ``uname -r`` will say."""
     tree: Callable[[], Tree]
     """A tree with ``/usr/lib/modules/RELEASE``, depmod's indexes in it."""
     apart: bool = False
@@ -51,33 +49,43 @@ class Kernel:
     config: Content
 
 
-def distro_layer(inputs: Inputs) -> KernelLayer:
-    """The recipe's kernel with `source = "distro"`, out of the locked packages of the root file system.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Distro:
+    """Debian's kernel out of its packages."""
 
-    What is made raises AssembleError when they hold no kernel, or several.
-    """
-    package, epoch = inputs.recipe.kernel.package, inputs.epoch
-    chosen = kernel_packages(package, inputs.lock.role("rootfs"))
+    package: Annotated[str, Ignored("what it brings is among the packages; errors name it")]
+    packages: Annotated[tuple[LockedPackage, ...], packages("package")]
+    epoch: Epoch
 
-    @cache
-    def tree() -> Tree:
-        inputs.fetch(chosen)
-        made = Tree(mtime=epoch)
+    def tree(self, means: Means) -> Tree:
+        """The packages unpacked, with depmod's indexes."""
+        means.fetch(self.packages)
+        made = Tree(mtime=self.epoch)
         made.mkdir("/usr/lib", parents=True)
         made.symlink("usr/lib", "/lib")
-        unpack(made, open_packages(inputs.store, chosen), latest=epoch)
-        cached_depmod(inputs.store)(made, distro_kernel(made, package).release)
+        unpack(made, open_packages(means.store, self.packages), latest=self.epoch)
+        cached_depmod(means.store)(made, distro_kernel(made, self.package).release)
         return made
 
-    def make(directory: Path) -> None:
-        kernel = distro_kernel(tree(), package)
-        for name, content in ((IMAGE, kernel.image), (CONFIG, kernel.config)):
+    def make(self, means: Means, directory: Path) -> None:
+        kernel = distro_kernel(self.tree(means), self.package)
+        for name, content in ((KERNEL, kernel.image), (KERNEL_CONFIG, kernel.config)):
             with (directory / name).open("wb") as out:
                 out.writelines(chunks(content))
         (directory / FACTS).write_text(json.dumps({"release": kernel.release}), "ascii")
 
-    needed = {**of_table("kernel", inputs.recipe.kernel), **of_values(epoch=epoch), **of_packages("package", chosen)}
-    return KernelLayer(Step(layer="kernel", name="image", inputs=needed, make=make, outputs=(IMAGE, CONFIG)), tree)
+
+def distro_layer(context: BuildContext) -> KernelLayer:
+    """The recipe's kernel with `source = "distro"`, out of the locked packages of the root file system.
+
+    What is made raises AssembleError when they hold no kernel, or several.
+    """
+    package = context.recipe.kernel.package
+    declared = _Distro(
+        package=package, packages=kernel_packages(package, context.lock.role("rootfs")), epoch=context.epoch
+    )
+    step = step_of(declared, context.means, layer="kernel", name="image", outputs=(KERNEL, KERNEL_CONFIG))
+    return KernelLayer(step, cache(partial(declared.tree, context.means)))
 
 
 def kernel_packages(package: str, locked: Sequence[LockedPackage]) -> tuple[LockedPackage, ...]:

@@ -5,17 +5,20 @@ the packages of the root file system.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 from assembler.errors import Place
+from assembler.image.names import ISO_IMAGES
 from assembler.kubernetes.archive import members
 from assembler.kubernetes.containerd import CONFIG, configuration
 from assembler.kubernetes.parts import CNI_BIN, PARTS
 from assembler.kubernetes.release import release
-from assembler.layers.inputs import Inputs
+from assembler.layers.context import BuildContext, Means
+from assembler.layers.declared import Counts, Epoch, value
 from assembler.layers.rootfs import TreeLayer, tree_layer
-from assembler.layers.step import of_files, of_values
-from assembler.lockfile.model import Lock, LockedFile
+from assembler.lockfile.model import Lock, LockedFile, LockedImage
 from assembler.oci import layout
 from assembler.oci.locking import manifest_of
 from assembler.recipe.model import Kubernetes
@@ -23,48 +26,58 @@ from assembler.store.objects import Store
 from assembler.tree.content import Content, Slice
 from assembler.tree.staging import Inode, Kind, Tree
 
-IMAGES = "/live/images"
-"""Where the medium has an OCI layout with container images; see recipes/kubernetes/preload-k8s-images."""
 DEBIAN_CNI = "/usr/lib/cni"
 """Where Debian has CNI plugins."""
 
 
-def layer(inputs: Inputs, root: TreeLayer) -> TreeLayer:
-    """`root` with Kubernetes in it; `root` itself for a recipe without a ``[kubernetes]`` table."""
-    recipe = inputs.recipe.kubernetes
-    if recipe is None:
-        return root
-    files = inputs.lock.files_for("kubernetes")
-    written = any(file.path == CONFIG for file in inputs.recipe.rootfs.files)
-    config = "" if written else containerd_configuration(recipe, inputs.lock)
+def _by_version(files: Sequence[LockedFile]) -> dict[str, str]:
+    return {f"file {file.name}": f"{file.version} {file.sha256}" for file in files}
 
-    def make() -> Tree:
-        inputs.fetch_files(files)
-        tree = root.compose().copy()
-        for path, content in programs(files, inputs.store).items():
-            tree.put(path, Inode(Kind.FILE, 0o755, mtime=inputs.epoch, content=content), parents=True)
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Kubernetes:
+    """A root file system with the publishers' programs in it."""
+
+    root: TreeLayer
+    files: Annotated[tuple[LockedFile, ...], Counts(_by_version)]
+    containerd: Annotated[str, value("containerd")]
+    """Its configuration; empty for none."""
+    epoch: Epoch
+
+    def compose(self, means: Means) -> Tree:
+        means.fetch_files(self.files)
+        tree = self.root.compose().copy()
+        for path, content in programs(self.files, means.store).items():
+            tree.put(path, Inode(Kind.FILE, 0o755, mtime=self.epoch, content=content), parents=True)
         # Plugins of whatever network come here when the node runs, so it is there even when it is empty.
         tree.mkdir(CNI_BIN, parents=True)
-        if config:
-            tree.write(CONFIG, config.encode(), parents=True)
+        if self.containerd:
+            tree.write(CONFIG, self.containerd.encode(), parents=True)
         return tree
 
-    needed = {
-        root.step.label: root.step.key,
-        **of_values(epoch=inputs.epoch, containerd=config),
-        **{f"file {file.name}": f"{file.version} {file.sha256}" for file in files},
-        **of_files("kubernetes", inputs.files),
-    }
-    return tree_layer("kubernetes", "rootfs-k8s", needed, make)
+
+def layer(context: BuildContext, root: TreeLayer) -> TreeLayer:
+    """`root` with Kubernetes in it; `root` itself for a recipe without a ``[kubernetes]`` table."""
+    recipe = context.recipe.kubernetes
+    if recipe is None:
+        return root
+    written = any(file.path == CONFIG for file in context.recipe.rootfs.files)
+    declared = _Kubernetes(
+        root=root,
+        files=context.lock.files_for("kubernetes"),
+        containerd="" if written else containerd_configuration(recipe, context.lock),
+        epoch=context.epoch,
+    )
+    return tree_layer("kubernetes", "rootfs-k8s", declared, context.means)
 
 
-def images_on_medium(inputs: Inputs) -> dict[str, bytes | Path]:
-    """The container images of the lock as files for the ISO, fetched, by their absolute path there."""
-    images, store = inputs.lock.images, inputs.store
-    inputs.fetch_images(images)
+def images_on_medium(images: Sequence[LockedImage], means: Means) -> dict[str, bytes | Path]:
+    """Container images as files for the ISO, fetched, by their absolute path there."""
+    store = means.store
+    means.fetch_images(images)
     manifests = {image.name: (manifest_of(image, store), image.platform) for image in images}
     blobs = {blob.digest: store.get(blob.digest) for manifest, _ in manifests.values() for blob in manifest.blobs}
-    return {f"{IMAGES}/{path}": data for path, data in layout.layout(manifests, blobs).items()} if images else {}
+    return {f"{ISO_IMAGES}/{path}": data for path, data in layout.layout(manifests, blobs).items()} if images else {}
 
 
 def programs(files: Sequence[LockedFile], store: Store) -> dict[str, Content]:

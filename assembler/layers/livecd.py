@@ -4,9 +4,13 @@ Three steps. The initrd needs the kernel and its modules, the squashfs needs the
 kernel, and the ISO needs both and the kernel's image.
 """
 
+import dataclasses
 import hashlib
 from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
+from typing import Annotated
 
 from assembler.architecture import named
 from assembler.boot.loader import Live
@@ -17,149 +21,250 @@ from assembler.debian.unpack import unpack
 from assembler.errors import AssembleError, Place
 from assembler.formats.iso import write_iso
 from assembler.formats.squashfs import write_squashfs
-from assembler.image import contents, provenance
+from assembler.image import contents, libraries, provenance
 from assembler.image.contents import TreeListing
 from assembler.image.keys import digest
+from assembler.image.names import (
+    INITRD,
+    ISO,
+    ISO_CONTENTS,
+    ISO_IMAGES,
+    ISO_INITRD,
+    ISO_KERNEL,
+    ISO_PROVENANCE,
+    ISO_RECIPE,
+    ISO_SQUASHFS,
+    ISO_SUMS,
+    KERNEL,
+    SQUASHFS,
+    listing_path,
+    lock_path,
+)
 from assembler.initrd import compose as initrd
-from assembler.layers import kernel as kernels
 from assembler.layers.boot import live_boot
-from assembler.layers.inputs import Inputs
+from assembler.layers.context import BuildContext, Means
+from assembler.layers.declared import PARTS, Counts, Epoch, Libraries, data, packages, step_of, table, value
 from assembler.layers.kernel import KernelLayer
-from assembler.layers.kubernetes import IMAGES, images_on_medium
+from assembler.layers.kubernetes import images_on_medium
 from assembler.layers.rootfs import LISTING, TreeLayer, open_packages
-from assembler.layers.step import Step, facts, of_packages, of_table, of_values
+from assembler.layers.step import Step, metadata, of_packages
+from assembler.lockfile.model import Lock, LockedPackage, LockedToolbox
+from assembler.lockfile.toml import format_lock
+from assembler.recipe.model import Livecd
 from assembler.recipe.portable import portable
 from assembler.recipe.shapes import in_bytes
 from assembler.tree import digest as tree_digest
 from assembler.tree import tar
 from assembler.tree.staging import Tree
 
-INITRD = "initrd.img"
-SQUASHFS = "filesystem.squashfs"
-ISO = "node.iso"
-"""Files of the steps' results."""
-SQUASHFS_PATH = f"live/{SQUASHFS}"
-"""Where the root file system lies on the ISO."""
 PRIVATE = (
-    f"/{SQUASHFS_PATH}",
-    f"{contents.DIRECTORY}/rootfs.zst",
-    f"{contents.RECIPE_DIRECTORY}/",
-    contents.lock_path("*"),
+    ISO_SQUASHFS,
+    listing_path("rootfs"),
+    f"{ISO_RECIPE}/",
+    lock_path("*"),
 )
 """What nobody but root may read where the ISO is mounted: what has private files in it, or digests of them, and how the
 image was made. Whoever has the ISO itself can read all of it."""
 
 
-def initrd_step(inputs: Inputs, kernel: KernelLayer) -> Step:
-    """The initramfs: the packages of the `initrd` role, the files of initramfs/, and modules of `kernel`."""
-    recipe, epoch, store = inputs.recipe.livecd, inputs.epoch, inputs.store
-    scripts = initrd.read_scripts(INITRAMFS)
+def _of_settings(settings: initrd.Settings) -> dict[str, str]:
+    return {f"livecd.{name}": digest(value=one) for name, one in dataclasses.asdict(settings).items()}
 
-    def make(directory: Path) -> None:
-        release = facts(kernel.step.result(store))["release"]
-        programs = inputs.fetched("initrd")
-        with inputs.reporter.step("initrd"):
-            tree = Tree(mtime=epoch)
-            unpack(tree, open_packages(store, programs, jobs=inputs.jobs), latest=epoch)
-            settings = initrd.Settings(label=recipe.label, state=recipe.state, state_label=recipe.state_label)
-            apart = kernel.tree() if kernel.apart else None
-            image = initrd.compose(kernel.tree(), tree, release, scripts, settings, over=apart)
-            initrd.write(image, directory / INITRD, epoch)
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Initrd:
+    """The initramfs: packages, the files of initramfs/, and modules of a kernel."""
+
+    kernel: KernelLayer
+    settings: Annotated[initrd.Settings, Counts(_of_settings)]
+    scripts: Annotated[Mapping[str, bytes], data("initramfs/{}")]
+    packages: Annotated[tuple[LockedPackage, ...], packages("package")]
+    epoch: Epoch
+    libraries: Libraries
+
+    def make(self, means: Means, directory: Path) -> None:
+        release = metadata(self.kernel.step.result(means.store))["release"]
+        means.fetch(self.packages)
+        with means.reporter.step("initrd"):
+            tree = Tree(mtime=self.epoch)
+            unpack(tree, open_packages(means.store, self.packages, jobs=means.jobs), latest=self.epoch)
+            apart = self.kernel.tree() if self.kernel.apart else None
+            image = initrd.compose(self.kernel.tree(), tree, release, self.scripts, self.settings, over=apart)
+            initrd.write(image, directory / INITRD, self.epoch)
             (directory / LISTING).write_text("".join(tree_digest.listing(image)), "ascii")
 
-    needed = {
-        kernel.step.label: kernel.step.key,
-        **of_values(epoch=epoch),
-        **of_table("livecd", recipe, ("label", "state", "state_label")),
-        **{f"initramfs/{name}": digest(data=data) for name, data in scripts.items()},
-        **of_packages("package", inputs.lock.role("initrd")),
-    }
-    return Step(layer="livecd", name="initrd", inputs=needed, make=make, outputs=(INITRD,))
+
+def initrd_step(context: BuildContext, kernel: KernelLayer) -> Step:
+    """The initramfs for a kernel."""
+    recipe = context.recipe.livecd
+    declared = _Initrd(
+        kernel=kernel,
+        settings=initrd.Settings(label=recipe.label, state=recipe.state, state_label=recipe.state_label),
+        scripts=initrd.read_scripts(INITRAMFS),
+        packages=context.lock.role("initrd"),
+        epoch=context.epoch,
+        libraries=context.writers(*libraries.ZSTD),
+    )
+    return step_of(declared, context.means, layer="livecd", name="initrd", outputs=(INITRD,))
 
 
-def squashfs_step(inputs: Inputs, root: TreeLayer) -> Step:
-    """The root file system as a squashfs."""
-    recipe, epoch = inputs.recipe.livecd, inputs.epoch
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Squashfs:
+    """A root file system as a squashfs."""
 
-    def make(directory: Path) -> None:
+    root: TreeLayer
+    compression: Annotated[str, value("livecd.compression")]
+    level: Annotated[int | None, value("livecd.compression_level")]
+    epoch: Epoch
+    tools: LockedToolbox
+
+    def make(self, means: Means, directory: Path) -> None:
         write_squashfs(
-            tar.write(root.compose(), latest=epoch),
+            tar.write(self.root.compose(), latest=self.epoch),
             directory / SQUASHFS,
-            inputs.toolbox(),
-            compression=recipe.compression,
-            level=recipe.compression_level,
-            epoch=epoch,
-            processors=inputs.jobs,
-            reporter=inputs.reporter,
+            means.toolbox(self.tools),
+            compression=self.compression,
+            level=self.level,
+            epoch=self.epoch,
+            processors=means.jobs,
+            reporter=means.reporter,
         )
 
-    needed = {
-        root.step.label: root.step.key,
-        **of_values(epoch=epoch),
-        **of_table("livecd", recipe, ("compression", "compression_level")),
-        **of_packages("tool", inputs.lock.tools.packages),
+
+def squashfs_step(context: BuildContext, root: TreeLayer) -> Step:
+    """The root file system as a squashfs."""
+    declared = _Squashfs(
+        root=root,
+        compression=context.recipe.livecd.compression,
+        level=context.recipe.livecd.compression_level,
+        epoch=context.epoch,
+        tools=context.lock.tools,
+    )
+    return step_of(declared, context.means, layer="livecd", name="squashfs")
+
+
+def _of_lock(lock: Lock) -> dict[str, str]:
+    return {
+        "lock": digest(data=on_medium(lock)),
+        **{f"image {image.name}": image.manifest for image in lock.images},
+        **of_packages("tool", lock.tools.packages),
+        **of_packages("boot loader", lock.role("boot")),
     }
-    return Step(layer="livecd", name="squashfs", inputs=needed, make=make)
 
 
-def iso_step(  # noqa: PLR0917  one a part
-    inputs: Inputs, kernel: KernelLayer, root: TreeLayer, initramfs: Step, squashfs: Step, sbom: Step
-) -> Step:
-    """The hybrid ISO, with its lock, its recipe, bills of materials, and a list of all that is in it."""
-    recipe, name, epoch = inputs.recipe.livecd, inputs.recipe.name, inputs.epoch
-    architecture = inputs.lock.architecture
-    extra = {
-        contents.lock_path(name): inputs.lock_text,
-        **{f"{contents.RECIPE_DIRECTORY}/{path}": data for path, data in portable(inputs.loaded).items()},
-    }
+@lru_cache(4)
+def on_medium(lock: Lock) -> bytes:
+    """The lock's file on the ISO: without what was recorded of builds, which would have to be known before it is."""
+    return format_lock(dataclasses.replace(lock, build=None)).encode()
 
-    def make(directory: Path) -> None:
-        image, ramfs, system = (step.result(inputs.store) for step in (kernel.step, initramfs, squashfs))
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """What an image is built from, for its provenance."""
+
+    name: Annotated[str, value("name")]
+    lock: Annotated[Lock, Counts(_of_lock)]
+    unexpiring: Annotated[tuple[str, ...], value("debian.sources without Valid-Until")]
+    """Archives that are taken even after that."""
+    libraries: Libraries
+    """All that write outputs."""
+
+    @classmethod
+    def of(cls, context: BuildContext) -> "Origin":
+        """What `context` builds from."""
+        taken = archives(parse_sources(context.recipe.debian.sources))
+        return cls(
+            name=context.recipe.name,
+            lock=dataclasses.replace(context.lock, build=None),
+            unexpiring=tuple(each.id for each in taken if not each.source.check_valid_until),
+            libraries=context.libraries,
+        )
+
+    def provenance(self, subjects: Mapping[str, str]) -> bytes:
+        """The provenance of files: `subjects` are their SHA-256 by name."""
+        return provenance.text(
+            provenance.statement(
+                subjects,
+                self.lock,
+                name=self.name,
+                recipe_sha256=self.lock.recipe_sha256,
+                lock_sha256=hashlib.sha256(on_medium(self.lock)).hexdigest(),
+                unexpiring=self.unexpiring,
+                libraries=self.libraries,
+            )
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Iso:
+    """The hybrid ISO, with its lock, its recipe, SBOMs, and a list of all that is in it."""
+
+    kernel: KernelLayer
+    root: TreeLayer
+    initramfs: Step
+    squashfs: Step
+    sbom: Step
+    recipe: Annotated[Livecd, table("livecd")]
+    recipe_files: Annotated[Mapping[str, bytes], data(f"file {ISO_RECIPE}/{{}}")]
+    """The recipe, as a directory of its own."""
+    origin: Annotated[Origin, PARTS]
+
+    def make(self, means: Means, directory: Path) -> None:
+        lock, recipe, name = self.origin.lock, self.recipe, self.origin.name
+        architecture, epoch = lock.architecture, lock.source_date_epoch
+        image, ramfs, system = (step.result(means.store) for step in (self.kernel.step, self.initramfs, self.squashfs))
+        extra = {
+            lock_path(name): on_medium(lock),
+            **{f"{ISO_RECIPE}/{path}": data for path, data in self.recipe_files.items()},
+        }
+        # Without the slash, as identifiers come of it.
         parts = {
-            "boot/vmlinuz": (image, kernels.IMAGE),
-            "boot/initrd.img": (ramfs, INITRD),
-            SQUASHFS_PATH: (system, SQUASHFS),
+            ISO_KERNEL[1:]: (image, KERNEL),
+            ISO_INITRD[1:]: (ramfs, INITRD),
+            ISO_SQUASHFS[1:]: (system, SQUASHFS),
         }
         digests = {path: result.digests[file] for path, (result, file) in parts.items()}
         # Of contents, not of keys: another version of the assembler that makes the same parts makes the same ISO.
-        images = {image.name: image.manifest for image in inputs.lock.images}
+        images = {image.name: image.manifest for image in lock.images}
         identity = digest(parts=digests, recipe=recipe, name=name, extra=extra, images=images)
-        on_medium = images_on_medium(inputs)
-        sums = sums_of(system.path(SQUASHFS), on_medium)
+        images_there = images_on_medium(lock.images, means)
+        sums = sums_of(system.path(SQUASHFS), images_there)
         live = Live(
             architecture=named(architecture),
             title=name,
             identity=identity,
+            kernel=ISO_KERNEL,
+            initrd=ISO_INITRD,
             medium=hashlib.sha256(sums).hexdigest(),
             state=recipe.state,
             cmdline=recipe.cmdline,
             timeout=recipe.timeout,
-            parts={f"/{path}": parts[path][0].path(parts[path][1]) for path in ("boot/vmlinuz", "boot/initrd.img")},
+            parts={ISO_KERNEL: image.path(KERNEL), ISO_INITRD: ramfs.path(INITRD)},
         )
-        boot = live_boot(LIVE, inputs.toolbox(), inputs.directory_of("boot"), live, epoch=epoch)
-        bills = sbom.result(inputs.store)
+        boot = live_boot(LIVE, means.toolbox(lock.tools), means.directory_of(lock.role("boot")), live, epoch=epoch)
+        bills = self.sbom.result(means.store)
         subjects = {f"/{path}": value for path, value in digests.items()}
         files: dict[str, bytes | Path] = {
             **boot.files,
             **extra,
-            **{f"{contents.DIRECTORY}/{file}": bills.path(file) for file in sbom.outputs},
-            contents.PROVENANCE: built_from(inputs, subjects),
-            contents.SUMS: sums,
-            **on_medium,
+            **{f"{ISO_CONTENTS}/{file}": bills.path(file) for file in self.sbom.outputs},
+            ISO_PROVENANCE: self.origin.provenance(subjects),
+            ISO_SUMS: sums,
+            **images_there,
             **{f"/{path}": result.path(file) for path, (result, file) in parts.items()},
         }
         trees = [
             TreeListing(path=path, name=label, text=result.path(LISTING).read_bytes())
             for path, label, result in (
-                (f"/{SQUASHFS_PATH}", "rootfs", root.step.result(inputs.store)),
-                ("/boot/initrd.img", "initrd", ramfs),
+                (ISO_SQUASHFS, "rootfs", self.root.step.result(means.store)),
+                (ISO_INITRD, "initrd", ramfs),
             )
         ]
         about = {
             "name": name,
             "architecture": architecture,
             "source_date_epoch": epoch,
-            "kernel_release": facts(image)["release"],
+            "kernel_release": metadata(image)["release"],
         }
         write_iso(
             directory / ISO,
@@ -169,39 +274,26 @@ def iso_step(  # noqa: PLR0917  one a part
             boot=boot.images,
             identity=identity,
             private=PRIVATE,
-            reporter=inputs.reporter,
+            reporter=means.reporter,
         )
         check_size((directory / ISO).stat().st_size, recipe.medium_size)
 
-    needed = {
-        kernel.step.label: kernel.step.key,
-        root.step.label: root.step.key,
-        initramfs.label: initramfs.key,
-        squashfs.label: squashfs.key,
-        sbom.label: sbom.key,
-        **of_values(name=name, architecture=architecture, epoch=epoch),
-        **of_table("livecd", recipe, ("label", "state", "medium_size", "cmdline", "timeout")),
-        **{f"file {path}": digest(data=data) for path, data in extra.items()},
-        **{f"image {image.name}": image.manifest for image in inputs.lock.images},
-        **of_packages("tool", inputs.lock.tools.packages),
-        **of_packages("boot loader", inputs.lock.role("boot")),
-    }
-    return Step(layer="livecd", name="iso", inputs=needed, make=make, outputs=(ISO,), kept=False)
 
-
-def built_from(inputs: Inputs, subjects: Mapping[str, str]) -> bytes:
-    """The provenance of files: `subjects` are their SHA-256 by name."""
-    taken = archives(parse_sources(inputs.recipe.debian.sources))
-    return provenance.text(
-        provenance.statement(
-            subjects,
-            inputs.lock,
-            name=inputs.recipe.name,
-            recipe_sha256=inputs.lock.recipe_sha256,
-            lock_sha256=hashlib.sha256(inputs.lock_text).hexdigest(),
-            unexpiring=[each.id for each in taken if not each.source.check_valid_until],
-        )
+def iso_step(  # noqa: PLR0917  one a part
+    context: BuildContext, kernel: KernelLayer, root: TreeLayer, initramfs: Step, squashfs: Step, sbom: Step
+) -> Step:
+    """The hybrid ISO."""
+    declared = _Iso(
+        kernel=kernel,
+        root=root,
+        initramfs=initramfs,
+        squashfs=squashfs,
+        sbom=sbom,
+        recipe=context.recipe.livecd,
+        recipe_files=portable(context.loaded),
+        origin=Origin.of(context),
     )
+    return step_of(declared, context.means, layer="livecd", name="iso", outputs=(ISO,), cached=False)
 
 
 def sums_of(squashfs: Path, images: Mapping[str, bytes | Path]) -> bytes:
@@ -209,9 +301,9 @@ def sums_of(squashfs: Path, images: Mapping[str, bytes | Path]) -> bytes:
 
     Without their blobs: these are named by their digests, which containerd compares when it takes them.
     """
-    blobs = f"{IMAGES}/blobs/"
+    blobs = f"{ISO_IMAGES}/blobs/"
     listed = {path: data for path, data in images.items() if not path.startswith(blobs)}
-    return contents.sums({f"/{SQUASHFS_PATH}": squashfs, **listed})
+    return contents.sums({ISO_SQUASHFS: squashfs, **listed})
 
 
 def check_size(size: int, medium: str) -> None:

@@ -18,7 +18,7 @@ from typing import Any
 from assembler import jsontext
 from assembler.hostfile import HostFileError, open_own, read_own
 from assembler.image.keys import digest
-from assembler.image.manifest import Artifact, Layers, Made, made_of
+from assembler.image.manifest import Artifact, Layers, StepResult, made_of
 from assembler.layers.step import Published, Step
 from assembler.store.objects import CHUNK, Store, StoreError
 from assembler.tree.digest import sha256_of
@@ -28,7 +28,7 @@ LARGEST = 4 << 20
 _KEY = re.compile(r"[0-9a-f]{64}")
 
 
-def remember(store: Store, step: Step, made: Made) -> None:
+def remember(store: Store, step: Step, made: StepResult) -> None:
     """Record in `store` what `step` made. A store that cannot be written to knows nothing of it later."""
     data = _data(made)
 
@@ -40,20 +40,20 @@ def remember(store: Store, step: Step, made: Made) -> None:
             store.derived(_kind(step.label), key, make, sound=lambda path: path.read_bytes() == data)
 
 
-def _data(made: Made) -> bytes:
+def _data(made: StepResult) -> bytes:
     document = {
         "outputs": [{"name": one.name, "size": one.size, "sha256": one.sha256} for one in made.outputs],
         "contents": dict(made.contents),
-        "facts": dict(made.facts),
+        "facts": dict(made.metadata),
     }
     return json.dumps(document, sort_keys=True).encode()
 
 
-def _mark(made: Made) -> str:
+def _mark(made: StepResult) -> str:
     return digest(key=made.key, made=_data(made))
 
 
-def recall(store: Store, label: str, key: str, inputs: Mapping[str, str]) -> Made | None:
+def recall(store: Store, label: str, key: str, inputs: Mapping[str, str]) -> StepResult | None:
     """What `store` has recorded of the step `label` with that key, told with `inputs`; None when it has nothing."""
     if not _KEY.fullmatch(key):
         return None
@@ -64,7 +64,7 @@ def recall(store: Store, label: str, key: str, inputs: Mapping[str, str]) -> Mad
         return None
 
 
-def still_there(step: Step, told: Published, out: Path, store: Store) -> Made | None:
+def still_there(step: Step, told: Published, out: Path, store: Store) -> StepResult | None:
     """What was made of the same inputs, when all its files are in `out` and what `store` has recorded of them.
 
     It is as a manifest has it; `told` is how that tells of `step`.
@@ -91,7 +91,7 @@ def known(before: Layers, store: Store) -> Layers:
     return {layer: steps for layer, steps in found.items() if steps}
 
 
-def _recalled(store: Store, label: str, made: Made) -> Made | None:
+def _recalled(store: Store, label: str, made: StepResult) -> StepResult | None:
     """What `store` has recorded of a manifest's entry."""
     for key in (made.key, _mark(made)):
         recalled = recall(store, label, key, made.inputs)
@@ -116,7 +116,7 @@ def intact(path: Path, artifact: Artifact) -> bool:
         return False
 
 
-def unknown(before: Layers, after: Mapping[Any, Mapping[str, Made]]) -> tuple[str, ...]:
+def unknown(before: Layers, after: Mapping[Any, Mapping[str, StepResult]]) -> tuple[str, ...]:
     """The names of files in a manifest that are no longer in it."""
     names = {artifact.name for steps in after.values() for made in steps.values() for artifact in made.outputs}
     gone = {artifact.name for steps in before.values() for made in steps.values() for artifact in made.outputs}

@@ -4,9 +4,9 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
-from types import MappingProxyType
+from typing import Annotated, Any, ClassVar, Protocol
 
 from assembler.configure import ids, settings
 from assembler.configure.engine import Settings, configure, problems
@@ -21,9 +21,11 @@ from assembler.debian.paths import path_filter
 from assembler.debian.unpack import unpack
 from assembler.debian.version import compare
 from assembler.errors import AssembleError, Place, Problems
-from assembler.layers.inputs import Inputs
+from assembler.image.names import FACTS, LayerName
+from assembler.layers.context import BuildContext, Means
+from assembler.layers.declared import Counts, Epoch, counted, packages, value
 from assembler.layers.module_indexes import cached_depmod
-from assembler.layers.step import FACTS, LayerName, Step, of_files, of_packages, of_table, of_values
+from assembler.layers.step import Step, of_files, of_table, of_values
 from assembler.lockfile.model import LockedPackage
 from assembler.progress import SILENT, Reporter
 from assembler.recipe.document import RecipeError
@@ -50,24 +52,28 @@ class TreeLayer:
     """The tree, the same one every time: not to be changed, but for a copy of it."""
 
 
-def tree_layer(
-    layer: LayerName,
-    name: str,
-    inputs: Mapping[str, str],
-    compose: Callable[[], Tree],
-    secrets: Mapping[str, str] = MappingProxyType({}),
-) -> TreeLayer:
-    """The layer whose tree `compose` makes of `inputs` and `secrets`, at most once."""
-    once = cache(compose)
+class DeclaredTree(Protocol):
+    """A frozen dataclass that a tree is declared with: see layers/declared.py."""
 
-    def make(directory: Path) -> None:
-        tree = once()
-        lines = list(digest.listing(tree))
-        (directory / LISTING).write_text("".join(lines), "ascii")
-        (directory / FACTS).write_text(json.dumps({"tree_sha256": digest.digest(lines), **extent(tree)}), "ascii")
+    __dataclass_fields__: ClassVar[Any]
 
-    step = Step(layer=layer, name="tree", inputs=inputs, secrets=secrets, make=make)
+    def compose(self, means: Means) -> Tree:
+        """The tree."""
+
+
+def tree_layer(layer: LayerName, name: str, declared: DeclaredTree, means: Means) -> TreeLayer:
+    """The layer whose tree is declared so, and composed at most once."""
+    once = cache(partial(declared.compose, means))
+    inputs, secrets = counted(declared)
+    step = Step(layer=layer, name="tree", inputs=inputs, secrets=secrets, make=partial(_list, once))
     return TreeLayer(name=name, step=step, compose=once)
+
+
+def _list(compose: Callable[[], Tree], directory: Path) -> None:
+    tree = compose()
+    lines = list(digest.listing(tree))
+    (directory / LISTING).write_text("".join(lines), "ascii")
+    (directory / FACTS).write_text(json.dumps({"tree_sha256": digest.digest(lines), **extent(tree)}), "ascii")
 
 
 def extent(tree: Tree) -> dict[str, int]:
@@ -77,41 +83,30 @@ def extent(tree: Tree) -> dict[str, int]:
     return {"paths": sum(1 for _ in tree.walk()), "bytes": size}
 
 
-def layer(inputs: Inputs) -> TreeLayer:
-    """The recipe's root file system."""
-    recipe, epoch = inputs.recipe.rootfs, inputs.epoch
-    private = recipe.private_sources
+_of_files = partial(of_files, "rootfs")
+_ELSEWHERE = frozenset(["rootfs.packages", "rootfs.recommends", "rootfs.rules", "rootfs.root_password"])
+"""Keys of the table that are no inputs as such: the lock has the packages, files have the rules, and passwords are
+secrets."""
 
-    def make() -> Tree:
-        return compose(
-            recipe,
-            inputs.fetched("rootfs"),
-            files=inputs.files,
-            architecture=inputs.lock.architecture,
-            epoch=epoch,
-            store=inputs.store,
-            jobs=inputs.jobs,
-            reporter=inputs.reporter,
-        ).tree
 
-    needed = {
-        **of_values(architecture=inputs.lock.architecture, epoch=epoch),
-        **recipe_inputs(recipe),
-        **of_files("rootfs", {key: data for key, data in inputs.files.items() if key not in private}),
-        **of_packages("package", inputs.lock.role("rootfs")),
-    }
-    secrets = {
-        **recipe_secrets(recipe),
-        **of_files("rootfs", {key: data for key, data in inputs.files.items() if key in private}),
-    }
-    return tree_layer("rootfs", "rootfs", needed, make, secrets)
+def _of_tree(recipe: RootfsRecipe) -> RootfsRecipe:
+    """The table without what is in the lock, and with the password as it is in the image.
+
+    Its salt comes from the whole table, so it is hashed before anything is taken out.
+    """
+    hashed = settings.hashed_password(recipe)
+    return recipe.model_copy(update={"root_password": hashed, "packages": [], "recommends": False})
 
 
 def recipe_inputs(recipe: RootfsRecipe) -> dict[str, str]:
     """The keys of the recipe's table as inputs of its tree, but for what is in `recipe_secrets`."""
-    files = [file.model_copy(update={"content": ""}) if file.private else file for file in recipe.files]
-    public = of_table("rootfs", recipe.model_copy(update={"files": files}))
-    return {name: value for name, value in public.items() if name != "rootfs.root_password"}
+    files = [
+        # Where a host file is does not matter: what is in it does, and counts by itself.
+        file.model_copy(update={"source": file.source and "", **({"content": ""} if file.private else {})})
+        for file in recipe.files
+    ]
+    dumped = of_table("rootfs", recipe.model_copy(update={"files": files}))
+    return {name: value for name, value in dumped.items() if name not in _ELSEWHERE}
 
 
 def recipe_secrets(recipe: RootfsRecipe) -> dict[str, str]:
@@ -125,6 +120,45 @@ def recipe_secrets(recipe: RootfsRecipe) -> dict[str, str]:
         **(of_values(**{"rootfs.root_password": hashed}) if hashed != "!" else {}),
         **(of_values(**{"rootfs.files": contents}) if contents else {}),
     }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Composed:
+    """The recipe's root file system."""
+
+    recipe: Annotated[RootfsRecipe, Counts(recipe_inputs, secret=recipe_secrets)]
+    files: Annotated[Mapping[str, bytes], Counts(_of_files)]
+    private: Annotated[Mapping[str, bytes], Counts(secret=_of_files)]
+    packages: Annotated[tuple[LockedPackage, ...], packages("package")]
+    architecture: Annotated[str, value("architecture")]
+    epoch: Epoch
+
+    def compose(self, means: Means) -> Tree:
+        means.fetch(self.packages)
+        return compose(
+            self.recipe,
+            self.packages,
+            files={**self.files, **self.private},
+            architecture=self.architecture,
+            epoch=self.epoch,
+            store=means.store,
+            jobs=means.jobs,
+            reporter=means.reporter,
+        ).tree
+
+
+def layer(context: BuildContext) -> TreeLayer:
+    """The recipe's root file system."""
+    recipe, files = context.recipe.rootfs, context.files("rootfs")
+    declared = _Composed(
+        recipe=_of_tree(recipe),
+        files={key: data for key, data in files.items() if key not in recipe.private_sources},
+        private={key: data for key, data in files.items() if key in recipe.private_sources},
+        packages=context.lock.role("rootfs"),
+        architecture=context.lock.architecture,
+        epoch=context.epoch,
+    )
+    return tree_layer("rootfs", "rootfs", declared, context.means)
 
 
 @dataclass(frozen=True, slots=True)

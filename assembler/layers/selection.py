@@ -3,7 +3,8 @@
 from collections.abc import Collection, Sequence
 
 from assembler.errors import AssembleError
-from assembler.layers.step import LAYERS, LayerName, Step
+from assembler.image.names import LAYERS, LayerName
+from assembler.layers.step import Step
 from assembler.recipe.document import did_you_mean
 
 

@@ -8,23 +8,16 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import BaseModel
 
 from assembler.image.keys import code_digest, digest
+from assembler.image.names import CODE, FACTS, LayerName
 from assembler.lockfile.model import LockedPackage
 from assembler.store.objects import Store, sha256_of
 
-LayerName = Literal["kernel", "rootfs", "kubernetes", "livecd", "cloudinit"]
-LAYERS: tuple[LayerName, ...] = ("kernel", "rootfs", "kubernetes", "livecd", "cloudinit")
-"""In the order in which they are built; ``kubernetes`` is there for recipes that have it."""
-
-FACTS = "facts.json"
-"""A file of a result for the manifest: a JSON object with what is worth knowing of it."""
 _DIGESTS = "digests.json"
-CODE = "assembler"
-"""The input that every step has: the assembler's own code, as another version of it may write other bytes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +40,7 @@ class Step:
     """Those files of the result that go into the output directory."""
     discreet: bool = False
     """Whether nothing of secrets, in this step or in those that it is made of, is in its outputs."""
-    kept: bool = True
+    cached: bool = True
     """Whether the result stays in the store; otherwise it is made in the output directory, for others do not need
     it."""
 
@@ -68,9 +61,9 @@ class Step:
         """The inputs with the assembler's code among them."""
         return {CODE: code_digest(), **self.inputs}
 
-    def cached(self, store: Store) -> bool:
+    def in_store(self, store: Store) -> bool:
         """Whether the store has the result."""
-        return self.kept and store.has_derived(self._kind, self.key)
+        return self.cached and store.has_derived(self._kind, self.key)
 
     def result(self, store: Store) -> "Result":
         """The result, made when the store does not have it."""
@@ -146,7 +139,7 @@ class Result:
         return self.directory / name
 
 
-def facts(result: Result) -> dict[str, Any]:
+def metadata(result: Result) -> dict[str, Any]:
     """What the step tells of its result in `FACTS`; nothing when it does not."""
     path = result.path(FACTS)
     return dict(json.loads(path.read_bytes())) if path.is_file() else {}

@@ -5,21 +5,26 @@ system, ``/usr/lib/modules/RELEASE`` and ``/boot/config-RELEASE``, comes with th
 """
 
 import json
+import re
 import shutil
-from functools import cache
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache, partial
 from pathlib import Path
+from typing import Annotated, Literal
 
 from assembler.architecture import named
 from assembler.errors import Place
 from assembler.image.keys import digest
+from assembler.image.names import FACTS, KERNEL, KERNEL_CONFIG, SYSTEM_MAP
 from assembler.kernel import config, toolchain
 from assembler.kernel.source import SourceError, from_file, from_package, release_of
 from assembler.kernel.toolchain import Toolchain, ToolchainError
-from assembler.kernel.vanilla import BUILTIN, CONFIG, IMAGE, RELEASE, SYSTEM_MAP, Wish, build
-from assembler.layers.inputs import Inputs
+from assembler.kernel.vanilla import BUILTIN, RELEASE, Wish, build
+from assembler.layers.context import BuildContext, Means
+from assembler.layers.declared import PARTS, Counts, Epoch, Ignored, counted, packages, step_of, value, versions
 from assembler.layers.kernel import KernelLayer
 from assembler.layers.module_indexes import cached_depmod
-from assembler.layers.step import FACTS, Step, of_packages, of_table, of_values
 from assembler.lockfile.model import LockedFile, LockedPackage
 from assembler.tree.content import whole
 from assembler.tree.staging import Tree
@@ -29,97 +34,135 @@ _KIND = "vanilla-1"
 so long: this changes whenever kernel/vanilla.py makes another kernel of the same."""
 
 
-def layer(inputs: Inputs) -> KernelLayer:
-    """The recipe's kernel, compiled when the store does not have it.
+def _of_fragments(fragments: Sequence[tuple[str, bytes]]) -> dict[str, str]:
+    return {f"kernel.fragments[{number}]": digest(data=data) for number, (_, data) in enumerate(fragments)}
 
-    Raises Problems for fragments that cannot be read or contradict one another. What is made raises ToolchainError for
-    programs that this machine lacks, Problems for settings that do not take, and what else compiling raises.
-    """
-    recipe, epoch, store, reporter = inputs.recipe.kernel, inputs.epoch, inputs.store, inputs.reporter
-    given = inputs.loaded.files
-    files = [given[f"kernel.fragments[{number}]"] for number in range(len(recipe.fragments))]
-    fragments = [(str(file.path), file.data) for file in files]
-    config.merge(fragments)
-    tools = _tools(inputs)
-    versions = inputs.lock.toolchain if isinstance(tools, ToolchainError) else tools.tools
-    packages, tarballs = _sources(inputs)
-    identity = {
-        **of_values(architecture=inputs.lock.architecture, epoch=epoch),
-        **of_table("kernel", recipe, ("base",)),
-        **{f"kernel.fragments[{number}]": digest(data=file.data) for number, file in enumerate(files)},
-        **of_packages("source", packages),
-        **{f"source {file.name}": file.sha256 for file in tarballs},
-        **{f"program {tool.name}": tool.version for tool in versions},
-    }
 
-    def compile_into(directory: Path) -> None:
-        if isinstance(tools, ToolchainError):
-            raise tools
+def _of_tarballs(files: Sequence[LockedFile]) -> dict[str, str]:
+    return {f"source {file.name}": file.sha256 for file in files}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Compiled:
+    """What a kernel is compiled from. Its inputs are also what a compiled one is found by in the store."""
+
+    architecture: Annotated[str, value("architecture")]
+    epoch: Epoch
+    base: Annotated[Literal["defconfig", "tinyconfig"], value("kernel.base")]
+    fragments: Annotated[tuple[tuple[str, bytes], ...], Counts(_of_fragments)]
+    """(name, bytes) each."""
+    packages: Annotated[tuple[LockedPackage, ...], packages("source")]
+    tarballs: Annotated[tuple[LockedFile, ...], Counts(_of_tarballs)]
+    programs: Annotated[Mapping[str, str], versions("program")]
+    toolchain: Annotated[Toolchain | ToolchainError, Ignored("its versions are `programs`; the rest is where they are")]
+    version: Annotated[str, Ignored("the source has one: this is what it is compared with")]
+
+    def compiled(self, means: Means) -> Path:
+        """A directory in the store with what was compiled."""
+        return means.store.derived(_KIND, digest(inputs=counted(self)[0]), partial(self._compile_into, means))
+
+    def _compile_into(self, means: Means, directory: Path) -> None:
+        if isinstance(self.toolchain, ToolchainError):
+            raise self.toolchain
         # The lock's word is not enough for what runs here; a tarball is what the recipe itself says.
-        if packages:
-            inputs.prove(packages)
-        inputs.fetch(packages)
-        inputs.fetch_files(tarballs)
-        if tarballs:
-            tree = from_file(store, tarballs[0].sha256, tarballs[0].url, reporter)
+        if self.packages:
+            means.prove(self.packages)
+        means.fetch(self.packages)
+        means.fetch_files(self.tarballs)
+        if self.tarballs:
+            tree = from_file(means.store, self.tarballs[0].sha256, self.tarballs[0].url, means.reporter)
         else:
-            tree = from_package(store, packages[0].sha256, packages[0].name, reporter)
-        version = release_of(tree)
-        if recipe.version and version != recipe.version:
-            raise SourceError(
-                f"the source is that of Linux {version}",
-                where=Place(key="kernel.version"),
-                why=f"the recipe wants {recipe.version}",
-                hint="change kernel.version, or name another source",
-            )
+            tree = from_package(means.store, self.packages[0].sha256, self.packages[0].name, means.reporter)
+        if self.version and (version := release_of(tree)) != self.version:
+            raise _other_version(version, self.version)
         wish = Wish(
             tree=tree,
-            architecture=named(inputs.lock.architecture),
-            base=recipe.base,
-            fragments=fragments,
-            epoch=epoch,
-            toolchain=tools,
+            architecture=named(self.architecture),
+            base=self.base,
+            fragments=self.fragments,
+            epoch=self.epoch,
+            toolchain=self.toolchain,
         )
-        build(wish, directory, store, kind=_KIND, jobs=inputs.jobs, reporter=reporter)
+        build(wish, directory, means.store, kind=_KIND, jobs=means.jobs, reporter=means.reporter)
 
-    def compiled() -> Path:
-        return store.derived(_KIND, digest(inputs=identity), compile_into)
-
-    @cache
-    def tree() -> Tree:
-        directory = compiled()
+    def tree(self, means: Means) -> Tree:
+        """What names the kernel in a running system, with depmod's indexes."""
+        directory = self.compiled(means)
         release = (directory / RELEASE).read_text("ascii").strip()
-        made = Tree(mtime=epoch)
+        made = Tree(mtime=self.epoch)
         top = f"/usr/lib/modules/{release}"
         made.mkdir(top, parents=True)
         made.mkdir("/boot")
         made.symlink("usr/lib", "/lib")
         for name in BUILTIN:
             made.write(f"{top}/{name}", whole(directory / name))
-        made.write(f"/boot/config-{release}", whole(directory / CONFIG))
-        cached_depmod(store)(made, release)
+        made.write(f"/boot/config-{release}", whole(directory / KERNEL_CONFIG))
+        cached_depmod(means.store)(made, release)
         return made
 
-    def make(directory: Path) -> None:
-        source = compiled()
-        for name in (IMAGE, CONFIG, SYSTEM_MAP):
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Vanilla:
+    """The kernel layer's files of a kernel that is compiled when the store does not have it."""
+
+    kernel: Annotated[_Compiled, PARTS]
+    version: Annotated[str, value("kernel.version")]
+    """That the recipe wants; empty for any."""
+
+    def make(self, means: Means, directory: Path) -> None:
+        source = self.kernel.compiled(means)
+        release = (source / RELEASE).read_text("ascii").strip()
+        # It may have been compiled for a recipe that did not say. What the configuration adds comes after the version.
+        if self.version and not re.match(rf"{re.escape(self.version)}(?![0-9.])", release):
+            raise _other_version(release, self.version)
+        for name in (KERNEL, KERNEL_CONFIG, SYSTEM_MAP):
             shutil.copyfile(source / name, directory / name)
-        facts = {
-            "release": (source / RELEASE).read_text("ascii").strip(),
-            "toolchain": {tool.name: tool.version for tool in versions},
-        }
+        facts = {"release": release, "toolchain": dict(self.kernel.programs)}
         (directory / FACTS).write_text(json.dumps(facts), "ascii")
 
-    outputs = (IMAGE, CONFIG, SYSTEM_MAP)
-    return KernelLayer(
-        Step(layer="kernel", name="image", inputs=identity, make=make, outputs=outputs), tree, apart=True
+
+def layer(context: BuildContext) -> KernelLayer:
+    """The recipe's kernel, compiled when the store does not have it.
+
+    Raises Problems for fragments that cannot be read or contradict one another. What is made raises ToolchainError for
+    programs that this machine lacks, Problems for settings that do not take, and what else compiling raises.
+    """
+    recipe, means, named = context.recipe.kernel, context.means, context.loaded.files
+    files = [named[f"kernel.fragments[{number}]"] for number in range(len(recipe.fragments))]
+    fragments = tuple((str(file.path), file.data) for file in files)
+    config.merge(fragments)
+    tools = _tools(context)
+    found = context.lock.toolchain if isinstance(tools, ToolchainError) else tools.tools
+    source, tarballs = _sources(context)
+    kernel = _Compiled(
+        architecture=context.lock.architecture,
+        epoch=context.epoch,
+        base=recipe.base,
+        fragments=fragments,
+        packages=source,
+        tarballs=tarballs,
+        programs={tool.name: tool.version for tool in found},
+        toolchain=tools,
+        version=recipe.version,
+    )
+    declared = _Vanilla(kernel=kernel, version=recipe.version)
+    step = step_of(declared, means, layer="kernel", name="image", outputs=(KERNEL, KERNEL_CONFIG, SYSTEM_MAP))
+    return KernelLayer(step, cache(partial(kernel.tree, means)), apart=True)
+
+
+def _other_version(version: str, wanted: str) -> SourceError:
+    return SourceError(
+        f"the source is that of Linux {version}",
+        where=Place(key="kernel.version"),
+        why=f"the recipe wants {wanted}",
+        hint="change kernel.version, or name another source",
     )
 
 
-def _sources(inputs: Inputs) -> tuple[tuple[LockedPackage, ...], tuple[LockedFile, ...]]:
+def _sources(context: BuildContext) -> tuple[tuple[LockedPackage, ...], tuple[LockedFile, ...]]:
     """The locked source, a package or a tarball: the one that the recipe names, as what is in it is run."""
-    recipe = inputs.recipe.kernel
-    packages, tarballs = tuple(inputs.lock.role("kernel-source")), tuple(inputs.lock.files_for("kernel"))
+    recipe = context.recipe.kernel
+    packages, tarballs = tuple(context.lock.role("kernel-source")), tuple(context.lock.files_for("kernel"))
     if recipe.url:
         right = not packages and [file.sha256 for file in tarballs] == [recipe.sha256]
     else:
@@ -135,16 +178,16 @@ def _sources(inputs: Inputs) -> tuple[tuple[LockedPackage, ...], tuple[LockedFil
     return packages, tarballs
 
 
-def _tools(inputs: Inputs) -> Toolchain | ToolchainError:
+def _tools(context: BuildContext) -> Toolchain | ToolchainError:
     """The tools of this machine, or what keeps it from compiling, which matters when it comes to that.
 
     Tools that are not those of the lock are told of.
     """
-    lock = inputs.lock
+    lock = context.lock
     try:
-        found = toolchain.find(named(lock.architecture), named(lock.build_architecture), inputs.search)
+        found = toolchain.find(named(lock.architecture), named(lock.build_architecture), context.search)
     except ToolchainError as error:
         return error
     for difference in toolchain.differences(lock.toolchain, found.tools):
-        inputs.reporter.warn(f"the kernel's bytes may be others than when it was locked: {difference}")
+        context.reporter.warn(f"the kernel's bytes may be others than when it was locked: {difference}")
     return found

@@ -68,7 +68,7 @@ class Changes:
 def changes(old: Lock | None, new: Lock) -> Changes:
     """What `new` has otherwise than `old`; everything, when there is no old one.
 
-    Packages are compared by version and bytes. Not compared: roles, reasons, and what was recorded of builds.
+    Packages are compared by version and bytes. Not compared: roles, reasons, compilers, records of builds.
     """
     archives: dict[str, list[tuple[str, str]]] = {}
     for side, lock in enumerate((old, new)):
@@ -80,6 +80,7 @@ def changes(old: Lock | None, new: Lock) -> Changes:
         for field in fields
         if old is None or getattr(old, field) != getattr(new, field)
     }
+    other |= _versions(old, new)
     return Changes(
         archives=tuple(
             ArchiveChange(id=name, old=before[0], new=after[0])
@@ -90,6 +91,18 @@ def changes(old: Lock | None, new: Lock) -> Changes:
         files=_files(old, new),
         other=other,
     )
+
+
+def _versions(old: Lock | None, new: Lock) -> dict[str, tuple[object, object]]:
+    """Libraries whose version differs; an old lock that names none says nothing of them."""
+    if old is None or not old.libraries:
+        return {}
+    before, after = ({one.name: one.version for one in lock.libraries} for lock in (old, new))
+    return {
+        f"library {name}": (before.get(name), after.get(name))
+        for name in sorted({*before, *after})
+        if before.get(name) != after.get(name)
+    }
 
 
 def _files(old: Lock | None, new: Lock) -> tuple[FileChange, ...]:

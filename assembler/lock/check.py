@@ -14,11 +14,11 @@ from assembler.debian.sources import Archive, archives, parse_sources
 from assembler.errors import Place, Problems
 from assembler.kubernetes.parts import wanted_files, wanted_images
 from assembler.kubernetes.release import release as kubernetes_release
-from assembler.lock.files import WantedFile
 from assembler.lock.trust import of_component, source_of
 from assembler.lock.wanted import kernel_files, wanted
 from assembler.lockfile.errors import LockError
 from assembler.lockfile.model import Lock, LockedArchive, LockedFile, LockedImage
+from assembler.lockfile.wanted import WantedFile
 from assembler.oci.locking import platform_of
 from assembler.oci.reference import parse
 from assembler.recipe.model import Recipe

@@ -2,11 +2,12 @@
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from assembler.errors import Place
 from assembler.lockfile.errors import LockError
 from assembler.lockfile.model import Lock, LockedFile
+from assembler.lockfile.wanted import WantedFile
 from assembler.progress import SILENT, Reporter
 from assembler.store.addresses import printable
 from assembler.store.download import UNKNOWN, Download, NotFoundError
@@ -20,24 +21,6 @@ _TRUSTED_BY = {
     "first-use": "the lock",
 }
 """Who says a digest, by how it was learned."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WantedFile:
-    """An upstream file that a recipe asks for; see lockfile/model.py's `LockedFile`."""
-
-    name: str
-    version: str = ""
-    url: str
-    sha256: str = ""
-    """Empty when it is to be learned when locking."""
-    learned: str = "recipe"
-    """Who said `sha256`: ``recipe`` or ``known``."""
-    checksums: tuple[str, ...] = ()
-    """Addresses where the publisher may have a checksum file, which are asked when `sha256` is empty."""
-    role: str
-    key: str = ""
-    """The recipe's key for it, for errors."""
 
 
 def lock_files(

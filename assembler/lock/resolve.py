@@ -1,5 +1,6 @@
 """From a recipe to its lock: signed archives, their indices, and the packages that a solver chooses from them."""
 
+import logging
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -42,6 +43,8 @@ from assembler.progress import SILENT, Reporter
 from assembler.recipe.model import Recipe
 from assembler.store.objects import Store
 from assembler.store.transport import Transport
+
+_LOG = logging.getLogger(__name__)
 
 Indices = Mapping[str, tuple[LockedIndex, ...]]
 """The indices of an archive by the architecture that they are for; one for ``all`` may belong to several."""
@@ -282,6 +285,14 @@ class _Packages:
                 )
             roles.add(role.role)
             causes.append(why[candidate.name])
+            _LOG.debug(
+                "%s: %s %s from %s: %s",
+                role.role,
+                candidate.name,
+                candidate.version,
+                candidate.archive,
+                why[candidate.name],
+            )
 
     def locked(self) -> tuple[LockedPackage, ...]:
         return tuple(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from assembler.architecture import named
 from assembler.boot.loaders import LIVE
 from assembler.kubernetes.parts import packages
-from assembler.lock.files import WantedFile
+from assembler.lockfile.wanted import WantedFile
 from assembler.recipe.model import Recipe
 
 INITRD = ("busybox-static", "e2fsprogs", "util-linux")

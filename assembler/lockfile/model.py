@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-SCHEMA = 3
+SCHEMA = 4
 """Version of the lock's own format."""
 
 ROLES = ("rootfs", "kernel-source", "initrd", "boot")
@@ -126,10 +126,12 @@ class LockedImage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LockedTool:
-    """A program of the machine that locked, which a kernel is compiled with. Only its version is known."""
+    """A program of the machine that locked, which a kernel is compiled with, or a library of the assembler that writes
+    formats. Only its version is known.
+    """
 
     name: str
-    """As it is called: ``aarch64-linux-gnu-gcc``."""
+    """As it is called: ``aarch64-linux-gnu-gcc``; a library as its distribution is: ``zstandard``."""
     version: str
     """As it tells: ``12.2.0-14+deb12u1``."""
 
@@ -189,6 +191,9 @@ class Lock:
     images: tuple[LockedImage, ...] = ()
     toolchain: tuple[LockedTool, ...] = ()
     """What a kernel is compiled with; empty when none is."""
+    libraries: tuple[LockedTool, ...] = ()
+    """The libraries of the assembler that write formats, as they were when the lock was made or its outputs were
+    recorded: see image/libraries.py. Empty in a lock of an older schema, which says nothing of them."""
     build: LockedBuild | None = None
     """What was built from it; None until somebody records that. Not in the copy of the lock that an image holds."""
 

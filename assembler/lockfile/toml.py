@@ -98,6 +98,8 @@ def _body(lock: Lock) -> str:
         lines += ["", "[images]", *(_pair(_text(image.name), _image(image)) for image in lock.images)]
     if lock.toolchain:
         lines += ["", "[toolchain]", *(_pair(_text(tool.name), tool.version) for tool in lock.toolchain)]
+    if lock.libraries:
+        lines += ["", "[libraries]", *(_pair(_text(one.name), one.version) for one in lock.libraries)]
     lines += ["", "# Run on the build machine, from the assembler's own source.", *_tools(lock.tools)]
     if lock.build:
         lines += ["", "[build]", *_build(lock.build)]
@@ -191,6 +193,12 @@ def read_lock(path: Path, reach: Reach | None = None) -> Lock | None:
 
     One that lies beside a recipe, and may be a stranger's as that is, has to be within its `reach`.
     """
+    text = read_text(path, reach)
+    return None if text is None else parse_lock(text, str(path))
+
+
+def read_text(path: Path, reach: Reach | None = None) -> str | None:
+    """The text of the lock at `path`, whatever it is; as :func:`read_lock` otherwise."""
     where = Place(file=str(path))
     try:
         data = reach.read(path, limit=MAX_LOCK)[0] if reach else read(path, limit=MAX_LOCK)
@@ -203,23 +211,22 @@ def read_lock(path: Path, reach: Reach | None = None) -> Lock | None:
     except UnreadableError as error:
         raise LockError(f"the lock {error.what}", where=where, why=error.why) from error
     try:
-        text = data.decode()
+        return data.decode()
     except UnicodeDecodeError as error:
         raise LockError("the lock is not text in UTF-8", where=Place(file=str(path)), hint=RESTORE) from error
-    return parse_lock(text, str(path))
 
 
 def parse_lock(text: str, file: str) -> Lock:
     """The lock that `text` stands for; `file` is its name in errors.
 
-    The order of keys and white space do not matter, everything else does. One of the former schema is read as well, and
+    The order of keys and white space do not matter, everything else does. Those of former schemas are read as well, and
     there they do. Raises LockError when it is not TOML or of
     another schema, and Problems holding a LockError for everything else that is wrong.
     """
     document = _toml(text, file)
     data = document.values
     digest = ""
-    if data.get("schema") == former.FORMER:
+    if data.get("schema") in former.READ:
         data, digest = former.as_now(data), former.integrity(text)
     if data.get("schema") != SCHEMA:
         raise LockError(
@@ -234,10 +241,7 @@ def parse_lock(text: str, file: str) -> Lock:
     archives, packages = _read_sources(top, ROLES)
     files = [_read_file(table, key) for key, table in (top.named("files") if "files" in data else ())]
     images = [_read_image(table, key) for key, table in (top.named("images") if "images" in data else ())]
-    toolchain = [
-        LockedTool(name=name, version=version)
-        for name, version in (top.pairs("toolchain", PROGRAM, VERSION) if "toolchain" in data else ())
-    ]
+    toolchain, libraries = (_read_versions(top, key) if key in data else () for key in ("toolchain", "libraries"))
     lock = Lock(
         assembler=top.text("assembler", VERSION),
         recipe_sha256=top.sha256("recipe_sha256"),
@@ -248,7 +252,8 @@ def parse_lock(text: str, file: str) -> Lock:
         tools=_read_toolbox(top.table("tools")),
         files=tuple(sorted(files, key=lambda item: item.name)),
         images=tuple(sorted(images, key=lambda item: item.name)),
-        toolchain=tuple(sorted(toolchain, key=lambda item: item.name)),
+        toolchain=toolchain,
+        libraries=libraries,
         build=_read_build(top.table("build")) if "build" in data else None,
     )
     integrity = top.sha256("integrity")
@@ -347,6 +352,11 @@ def _read_package(table: Table, key: str, archives: set[str], allowed: Collectio
     if not package.roles:
         table.wrong("roles", "it is wanted for nothing")
     return package
+
+
+def _read_versions(table: Table, key: str) -> tuple[LockedTool, ...]:
+    found = (LockedTool(name=name, version=version) for name, version in table.pairs(key, PROGRAM, VERSION))
+    return tuple(sorted(found, key=lambda item: item.name))
 
 
 def _read_file(table: Table, key: str) -> LockedFile:

@@ -7,8 +7,8 @@ the business of the types and passes over here.
 from collections.abc import Iterator
 from typing import Any
 
-from assembler.debian.releases import DEFAULT
 from assembler.recipe.addresses import logins
+from assembler.releases import DEFAULT
 from assembler.toml.positions import Path as KeyPath
 
 Problem = tuple[KeyPath, str, str]
@@ -103,6 +103,7 @@ def _ids(ids: Any) -> Iterator[Problem]:
 
 def _files(files: list[Any]) -> Iterator[Problem]:
     first: dict[str, int] = {}
+    plain = {file["path"] for file in files if isinstance(file, dict) and _is_plain(file)}
     for index, file in enumerate(files):
         if not isinstance(file, dict):
             continue
@@ -121,6 +122,19 @@ def _files(files: list[Any]) -> Iterator[Problem]:
         name = file.get("path")
         if isinstance(name, str) and first.setdefault(name, index) != index:
             yield (*path, "path"), f"'{name}' is given twice", "remove one of them"
+        if isinstance(name, str) and (above := next((one for one in _above(name) if one in plain), "")):
+            yield (*path, "path"), f"'{name}' is below '{above}', which is a file", "remove one of them"
+
+
+def _is_plain(file: dict[str, Any]) -> bool:
+    """Whether an entry of ``rootfs.files`` makes a regular file."""
+    return isinstance(file.get("path"), str) and file.get("link") is None
+
+
+def _above(path: str) -> Iterator[str]:
+    """The directories that a path lies in, but for the root."""
+    while path := path.rpartition("/")[0]:
+        yield path
 
 
 def _kubernetes(table: dict[str, Any]) -> Iterator[Problem]:

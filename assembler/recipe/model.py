@@ -7,8 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from assembler import architecture
-from assembler.debian import releases
+from assembler import architecture, releases
 from assembler.recipe.shapes import (
     Account,
     ArchitectureName,

@@ -21,6 +21,7 @@ One that its maker has opened for reading stays so: a cache of root's, say, that
 import errno
 import fcntl
 import hashlib
+import logging
 import os
 import shutil
 import stat
@@ -34,6 +35,8 @@ from assembler.errors import AssembleError, Place
 from assembler.progress import SILENT, Reporter
 from assembler.store.ownership import changeable, intruders
 from assembler.store.scratch import scratch
+
+_LOG = logging.getLogger(__name__)
 
 CHUNK = 1 << 20
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
@@ -300,7 +303,10 @@ class Store:
         """
         final = self.results / kind / key
         if self.has_derived(kind, key) and sound(final):
+            _LOG.debug("%s: taken from the store", kind)
             return final
+        # Without its key, which may depend on secrets.
+        _LOG.debug("%s: not in the store, made", kind)
         with self.locked(f"{kind}-{key}", what=kind):
             if self.has_derived(kind, key):
                 if sound(final):

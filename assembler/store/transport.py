@@ -14,6 +14,7 @@ after https; and it lies no further inside than the server that chose it (:mod:`
 user's routes name it.
 """
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -49,6 +50,8 @@ if TYPE_CHECKING:
     import requests
 
     from assembler.store.watch import HttpSession, Resolve, Watch
+
+_LOG = logging.getLogger(__name__)
 
 
 T = TypeVar("T")
@@ -191,7 +194,10 @@ class Transport:
         same object, one fetches it and the other waits. The first that cannot be had ends all; raises
         :class:`TransportError`, or :class:`OfflineError` naming all that is missing or damaged.
         """
-        missing = {item.digest: item for item in downloads if not store.sound(item.digest)}
+        wanted = list(downloads)
+        missing = {item.digest: item for item in wanted if not store.sound(item.digest)}
+        for item in wanted:
+            _LOG.debug("%s: %s", item.name, "to be fetched" if item.digest in missing else "in the store")
         damaged = [item for item in missing.values() if store.has(item.digest)]
         if self.offline and missing:
             raise OfflineError(
@@ -283,12 +289,16 @@ class Transport:
                     raise StoppedError
             for url in sorted(alive, key=lambda url: host_of(url) in self._unreachable):
                 try:
-                    return attempt(url)
+                    found = attempt(url)
                 except Failure as failure:
+                    _LOG.debug("%s: not from %s: %s", name, printable(url), failure.reason)
                     failures[url] = failure
                     if failure.unreachable:
                         with self._mutex:
                             self._unreachable.add(host_of(url))
+                else:
+                    _LOG.debug("%s: from %s", name, printable(url))
+                    return found
             alive = [url for url in alive if not failures[url].final]
             # A server that is not there is asked again only when nobody else is left.
             alive = [url for url in alive if not failures[url].unreachable] or alive
@@ -385,6 +395,7 @@ class Transport:
                     request.headers["Authorization"] = authorization
                 return request
 
+            _LOG.debug("GET %s %s", printable(url), {**headers, **({"Authorization": "…"} if authorization else {})})
             try:
                 with watch.waiting():
                     response = session.get(
@@ -406,6 +417,7 @@ class Transport:
             if failure := expired(watch):
                 response.close()
                 raise failure
+            _LOG.debug("%s: %s %s", printable(url), response.status_code, _shown(response.headers))
             return response
 
         if authenticator is None or isinstance(authenticator, Login):
@@ -419,6 +431,16 @@ class Transport:
             if authenticator.challenged(url, challenge, authorization):
                 return ask(authenticator.authorization(url))
         return response
+
+
+_TOLD = ("Content-Length", "Content-Type", "Content-Range", "ETag", "Last-Modified", "Retry-After", "Server", "Via")
+"""Headers of answers that are logged; others may have secrets."""
+
+
+def _shown(headers: Mapping[str, str]) -> dict[str, str]:
+    """What may be told of the headers of an answer."""
+    shown = {name: headers[name] for name in _TOLD if name in headers}
+    return shown | ({"Location": printable(headers["Location"])} if "Location" in headers else {})
 
 
 def _measured(store: Store, item: Download) -> Download:

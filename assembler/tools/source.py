@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from assembler import releases
 from assembler.boot.loaders import programs
-from assembler.debian import releases
 from assembler.debian.sources import Archive, archives, parse_sources
 
 RELEASE = releases.DEFAULT

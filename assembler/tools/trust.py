@@ -17,6 +17,7 @@ write such notes: one that others can write to proves nothing (:attr:`Store.trus
 """
 
 import json
+import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from hashlib import sha256
@@ -31,6 +32,8 @@ from assembler.lockfile.model import LockedPackage, LockedToolbox
 from assembler.store.objects import Store
 from assembler.tools.source import BUILD, ToolSource
 from assembler.tools.supply import Supply
+
+_LOG = logging.getLogger(__name__)
 
 _KIND = "proved-tools-1"
 
@@ -58,7 +61,11 @@ def prove(tools: LockedToolbox, source: ToolSource, supply: Supply) -> ProvedToo
             "the lock has tools that are too old to be run", details=old, hint="run `assemble lock` to lock newer ones"
         )
 
+    claim = _claim(tools, source)
+    _LOG.debug("tools: %d packages, as %s says", len(tools.packages), claim)
+
     def follow(path: Path) -> None:
+        _LOG.debug("tools: followed up to signatures of %s", ", ".join(each.id for each in source.archives))
         with supply.reporter.step("prove", total=len(tools.packages), unit="items") as step:
             tried, left = _as_locked(tools, source, supply)
             step.advance(len(tools.packages) - len(left))
@@ -66,6 +73,7 @@ def prove(tools: LockedToolbox, source: ToolSource, supply: Supply) -> ProvedToo
                 more, left = _as_signed_now(left, tools.architecture, source, supply)
                 tried += more
         if left:
+            _LOG.debug("tools: not proved: %s", "; ".join(tried))
             raise ToolTrustError(
                 f"nobody who is trusted has signed {left[0].name} {left[0].version}, which would run on this machine",
                 why=f"nor {len(left) - 1} more of the lock's tools" if left[1:] else "",
@@ -77,10 +85,11 @@ def prove(tools: LockedToolbox, source: ToolSource, supply: Supply) -> ProvedToo
 
     store = supply.store
     if store.trusted:
-        store.derived(_KIND, _claim(tools, source), follow)
+        store.derived(_KIND, claim, follow)
     if not store.trusted:  # which may have shown only when the note was looked at
         with store.temporary() as path:
             follow(path)
+    _LOG.debug("tools: trusted")
     return ProvedTools(tools.packages, tools.architecture)
 
 

@@ -17,11 +17,10 @@ from assembler.architecture import ARCHITECTURES, Architecture
 from assembler.errors import AssembleError, Place
 from assembler.formats import qcow2
 from assembler.hostfile import HostFileError, open_own, read_own, require_own
+from assembler.image.names import INITRD, ISO, KERNEL, MANIFEST, SEED
 from assembler.vm.qemu import MEMORY, SSH_PORT, Drive, Firmware, Hardware
 
-ISO = "node.iso"
-SEED = "cloud-init-seed.iso"
-KERNEL, INITRD = "vmlinuz", "initrd.img"
+STATE = "var.qcow2"
 STATE_SIZE = 10 << 30
 """Bytes of a new state disk; its file starts with 256 KiB and grows as the disk is written."""
 
@@ -67,7 +66,7 @@ class Built:
 
 def built(directory: Path) -> Built:
     """The build in `directory`. Raises AssembleError when there is none."""
-    manifest = directory / "manifest.json"
+    manifest = directory / MANIFEST
     hint = "build it first with `assemble RECIPE.toml`, or name the directory with --out"
     if not os.path.lexists(manifest):
         raise AssembleError("there is no build here", where=Place(file=str(manifest)), hint=hint)
@@ -90,7 +89,7 @@ def root_disk(path: Path) -> bool:
     if path.suffix != ".qcow2":
         return False
     try:
-        document = jsontext.parse(read_own(path.parent / "manifest.json", LARGEST), limit=LARGEST)
+        document = jsontext.parse(read_own(path.parent / MANIFEST, LARGEST), limit=LARGEST)
         return any(made["name"] == path.name for made in document["artifacts"])
     except (HostFileError, ValueError, KeyError, TypeError):
         return False

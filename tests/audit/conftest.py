@@ -12,6 +12,7 @@ from assembler.formats.iso import write_iso
 from assembler.formats.squashfs import write_squashfs
 from assembler.image import contents
 from assembler.image.contents import TreeListing
+from assembler.image.names import lock_path
 from assembler.lockfile.model import Lock
 from assembler.lockfile.toml import format_lock
 from assembler.tools.toolbox import Toolbox
@@ -66,7 +67,7 @@ def make(toolbox: Toolbox, tmp_path: Path) -> Make:  # noqa: F811  the fixture
             "/live/filesystem.squashfs": squashfs,
             "/boot/initrd.img": packed,
             "/boot/vmlinuz": b"kernel " * 1000,
-            contents.lock_path("x"): format_lock(replace(lock, build=None)).encode(),
+            lock_path("x"): format_lock(replace(lock, build=None)).encode(),
             **(listed or {}),
         }
         trees = [

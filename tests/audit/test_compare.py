@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from assembler.audit.compare import compare, first_difference
-from assembler.audit.image import SQUASHFS, Image
+from assembler.audit.image import Image
 from assembler.cli.main import call
+from assembler.image.names import ISO_SQUASHFS
 from assembler.lockfile.toml import format_lock
 from tests.audit.conftest import Make, flip, system
 from tests.lockfile.test_toml import LOCK
@@ -33,12 +34,12 @@ def test_one_byte_in_a_file_in_a_squashfs_in_an_iso(make: Make, capsys: pytest.C
     one, two = make("one", system()), make("two", tree)
     found = compare(one, two)
     (change,) = [change for change in found.changes if change.layer == "rootfs"]
-    assert (change.path, change.offset, change.bytes) == (f"{SQUASHFS}!/usr/bin/su", 12345, 1)
+    assert (change.path, change.offset, change.bytes) == (f"{ISO_SQUASHFS}!/usr/bin/su", 12345, 1)
     assert change.fields.keys() == {"content"}
     # What follows from it: the listing, the list of contents and the seal are files and areas of their own.
     assert {change.path for change in found.changes if change.layer == "iso"} >= {"/live/contents/contents.json"}
     assert call(["diff", str(one), str(two)]) == 1
-    assert f"rootfs: {SQUASHFS}!/usr/bin/su\n  bytes: from 12345 on; 1 differ\n" in capsys.readouterr().out
+    assert f"rootfs: {ISO_SQUASHFS}!/usr/bin/su\n  bytes: from 12345 on; 1 differ\n" in capsys.readouterr().out
     assert call(["diff", str(one), str(two), "--json"]) == 1
     result = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert [change["offset"] for change in result["changes"] if change["layer"] == "rootfs"] == [12345]
@@ -73,17 +74,17 @@ def test_boot_areas_and_damage(make: Make, tmp_path: Path) -> None:
     one = make("one", system())
     (change,) = compare(one, flip(one, 100, tmp_path / "two.iso")).changes
     assert (change.layer, change.path) == ("iso", "[system area]")
-    start = Image(one).files[SQUASHFS].offset
+    start = Image(one).files[ISO_SQUASHFS].offset
     bad = flip(one, start + 2, tmp_path / "three.iso")
     (change,) = compare(one, bad).changes
-    assert (change.path, change.offset) == (SQUASHFS, 2), "it cannot be looked into any more"
+    assert (change.path, change.offset) == (ISO_SQUASHFS, 2), "it cannot be looked into any more"
 
 
 def test_a_terminal_is_told_no_more_than_a_name(make: Make, capsys: pytest.CaptureFixture[str]) -> None:
     tree = system()
     tree.write("/etc/\x1b[2Jtwo\nlines\u202e\udcff", b"")
     assert call(["diff", str(make("one", system())), str(make("two", tree))]) == 1
-    assert rf"rootfs: {SQUASHFS}!/etc/\x1b[2Jtwo\nlines\u202e\xff" in capsys.readouterr().out.splitlines()
+    assert rf"rootfs: {ISO_SQUASHFS}!/etc/\x1b[2Jtwo\nlines\u202e\xff" in capsys.readouterr().out.splitlines()
 
 
 def test_directories_locks_and_other_files(tmp_path: Path) -> None:
@@ -118,7 +119,7 @@ def test_images_in_directories(make: Make, tmp_path: Path) -> None:
                 tree.write("/var/lib/dpkg/status", text)
             shutil.move(make(f"{name}-{number}", tree), side / f"{name}.iso")
     found = compare(*sides)
-    status = f"{SQUASHFS}!/var/lib/dpkg/status"
+    status = f"{ISO_SQUASHFS}!/var/lib/dpkg/status"
     assert {f"one.iso:{status}", f"two.iso:{status}"} <= {change.path for change in found.changes}
     assert [(change.name, change.new) for change in found.packages] == [("hello", "2.10-6"), ("libc6", "2.99")]
 

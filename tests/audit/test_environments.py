@@ -1,4 +1,4 @@
-"""The surroundings of the two builds of an audit are as different as they say."""
+"""The environments of the two builds of reproduce are as different as they say."""
 
 import os
 import subprocess
@@ -7,14 +7,14 @@ from dataclasses import fields
 from pathlib import Path
 
 from assembler.audit import environments
-from assembler.audit.environments import YEAR, Surroundings
+from assembler.audit.environments import YEAR, Environment
 
 FIRST = environments.plain(Path("/a"), Path("/r"), python="python", search="/usr/bin", processors=2)
-SECOND = environments.disturbed(Path("/b"), Path("/s"), python="python", search="", user=65534)
+SECOND = environments.varied(Path("/b"), Path("/s"), python="python", search="", user=65534)
 
 
 def test_everything_differs() -> None:
-    for field in fields(Surroundings):
+    for field in fields(Environment):
         assert getattr(FIRST, field.name) != getattr(SECOND, field.name), field.name
     assert FIRST.environment.keys() == SECOND.environment.keys()
     assert all(SECOND.environment[name] != value for name, value in FIRST.environment.items())
@@ -25,7 +25,7 @@ def test_what_differs_is_told() -> None:
     assert found["umask"] == ("022", "077")
     assert found["user"] == (str(os.geteuid()), "65534")
     assert found["TZ"] == ("UTC", "<+1245>-12:45")
-    same = environments.disturbed(Path("/b"), Path("/s"), python="python", search="/usr/bin", user=None)
+    same = environments.varied(Path("/b"), Path("/s"), python="python", search="/usr/bin", user=None)
     assert not {"user", "PATH"} & environments.differences(FIRST, same).keys()
 
 

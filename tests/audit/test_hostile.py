@@ -16,7 +16,7 @@ import zstandard
 from assembler.audit import listing, packages
 from assembler.audit import verify as verifying
 from assembler.audit.compare import compare
-from assembler.audit.image import INITRD, SQUASHFS, Image, ImageError, OpenTree
+from assembler.audit.image import Image, ImageError, OpenTree
 from assembler.audit.packages import installed, owners
 from assembler.audit.rebuild import take_out
 from assembler.audit.verify import FINDINGS, verify
@@ -27,8 +27,7 @@ from assembler.formats import cpio, seal
 from assembler.formats.iso import write_iso
 from assembler.formats.iso_reader import BLOCK, IsoReadError
 from assembler.formats.seal import Area
-from assembler.image import contents
-from assembler.layers import bill
+from assembler.image.names import CYCLONEDX, ISO_CONTENTS, ISO_INDEX, ISO_INITRD, ISO_SQUASHFS
 from assembler.lockfile.model import LockedBuild, LockedOutput
 from assembler.lockfile.toml import format_lock, write_lock
 from assembler.store.objects import sha256_of
@@ -63,7 +62,7 @@ def iso(tmp_path: Path) -> Iso:
     def make(files: Mapping[str, bytes], index: Mapping[str, Any] | bytes) -> Path:
         data = index if isinstance(index, bytes) else json.dumps(index).encode()
         out = tmp_path / "x.iso"
-        write_iso(out, {**files, contents.INDEX: data}, label="X", epoch=0)
+        write_iso(out, {**files, ISO_INDEX: data}, label="X", epoch=0)
         return out
 
     return make
@@ -97,13 +96,13 @@ def of_tree(path: str, packed: bytes, text: bytes | None = None) -> tuple[dict[s
         {**BASE, "files": {"/a": {"size": "1", "sha256": NOTHING}}},
         {**BASE, "files": {"/a": {"size": 1, "sha256": ["0"]}}},
         {**BASE, "files": {"/" + "x" * 5000: {"size": 1, "sha256": NOTHING}}},
-        {**BASE, "trees": {INITRD: {}}},
-        {**BASE, "trees": {INITRD: "x"}},
-        {**BASE, "trees": {INITRD: {"listing": 1, "sha256": NOTHING}}},
-        {**BASE, "trees": {INITRD: {"listing": "/a", "sha256": ""}}},
-        {**BASE, "trees": {INITRD: {"listing": "/a", "sha256": NOTHING}}},
+        {**BASE, "trees": {ISO_INITRD: {}}},
+        {**BASE, "trees": {ISO_INITRD: "x"}},
+        {**BASE, "trees": {ISO_INITRD: {"listing": 1, "sha256": NOTHING}}},
+        {**BASE, "trees": {ISO_INITRD: {"listing": "/a", "sha256": ""}}},
+        {**BASE, "trees": {ISO_INITRD: {"listing": "/a", "sha256": NOTHING}}},
         {**BASE, "trees": {"/a": {"listing": "/a", "sha256": NOTHING}}},
-        {**BASE, "trees": {SQUASHFS: {"listing": "/a", "sha256": NOTHING}}},
+        {**BASE, "trees": {ISO_SQUASHFS: {"listing": "/a", "sha256": NOTHING}}},
     ],
 )
 def test_a_list_of_contents_that_lies(iso: Iso, index: bytes | dict[str, Any]) -> None:
@@ -117,19 +116,19 @@ def test_a_list_of_contents_that_lies(iso: Iso, index: bytes | dict[str, Any]) -
 @pytest.mark.parametrize(
     ("path", "packed", "text", "why"),
     [
-        (INITRD, zstandard.compress(initrd()), zeros(6 << 30, 6 << 30), "more than"),
-        (INITRD, zstandard.compress(initrd()), zeros(1 << 30, 100), "listing of a tree is damaged"),
-        (INITRD, zstandard.compress(initrd()), zstandard.compress(b"not a listing\n"), "not a line of a listing"),
-        (INITRD, zstandard.compress(initrd()), zstandard.compress(b"\xff"), "ascii"),
-        (INITRD, zstandard.compress(initrd()), zstandard.compress(b"a a a a a a a /x\n" * 600_000), "more than"),
-        (INITRD, zstandard.compress(initrd()), b"none", "damaged"),
-        (INITRD, zeros(6 << 30, 6 << 30), None, "initramfs cannot be read"),
-        (INITRD, zeros(1 << 30, 100), None, "initramfs cannot be read"),
-        (INITRD, zeros(128 << 20, 128 << 20), None, "more than"),
-        (INITRD, zstandard.compress(initrd()) + zstandard.compress(initrd()), None, "initramfs cannot be read"),
-        (INITRD, zstandard.compress(initrd() + initrd()), None, "something follows its archive"),
-        (INITRD, zstandard.compress(b"070701" * 600_000), None, "files"),
-        (SQUASHFS, b"hsqs", None, "squashfs is damaged"),
+        (ISO_INITRD, zstandard.compress(initrd()), zeros(6 << 30, 6 << 30), "more than"),
+        (ISO_INITRD, zstandard.compress(initrd()), zeros(1 << 30, 100), "listing of a tree is damaged"),
+        (ISO_INITRD, zstandard.compress(initrd()), zstandard.compress(b"not a listing\n"), "not a line of a listing"),
+        (ISO_INITRD, zstandard.compress(initrd()), zstandard.compress(b"\xff"), "ascii"),
+        (ISO_INITRD, zstandard.compress(initrd()), zstandard.compress(b"a a a a a a a /x\n" * 600_000), "more than"),
+        (ISO_INITRD, zstandard.compress(initrd()), b"none", "damaged"),
+        (ISO_INITRD, zeros(6 << 30, 6 << 30), None, "initramfs cannot be read"),
+        (ISO_INITRD, zeros(1 << 30, 100), None, "initramfs cannot be read"),
+        (ISO_INITRD, zeros(128 << 20, 128 << 20), None, "more than"),
+        (ISO_INITRD, zstandard.compress(initrd()) + zstandard.compress(initrd()), None, "initramfs cannot be read"),
+        (ISO_INITRD, zstandard.compress(initrd() + initrd()), None, "something follows its archive"),
+        (ISO_INITRD, zstandard.compress(b"070701" * 600_000), None, "files"),
+        (ISO_SQUASHFS, b"hsqs", None, "squashfs is damaged"),
     ],
     ids=range(13),
 )
@@ -156,20 +155,20 @@ def test_long_paths_behind_links_in_an_initramfs(iso: Iso) -> None:
         archive += member(link, 0o120777, (here + "/".join(["d" * 250] * 14)).encode())
         here = f"{link}/"
     archive += b"".join(member(f"o/{number}", 0o100644) for number in range(6000)) + member("TRAILER!!!", 0)
-    found = verify(iso(*of_tree(INITRD, zstandard.compress(archive)))).findings[-1]
+    found = verify(iso(*of_tree(ISO_INITRD, zstandard.compress(archive)))).findings[-1]
     assert "its paths have more than" in found.what
 
 
 def test_a_terabyte_of_nothing_in_a_squashfs(iso: Iso, tmp_path: Path) -> None:
     squash = Squash(block=1 << 20)
     squash.add(b"big", file(2, 1 << 40, [0] * 8192))
-    image = iso(*of_tree(SQUASHFS, squash.build()))
+    image = iso(*of_tree(ISO_SQUASHFS, squash.build()))
     (found,) = verify(image).findings[-1:]
     assert "its files have more than" in found.what
     other = tmp_path / "other.iso"
     squash.add(b"more", file(3, 0))
-    files, index = of_tree(SQUASHFS, squash.build())
-    write_iso(other, {**files, contents.INDEX: json.dumps(index).encode()}, label="X", epoch=0)
+    files, index = of_tree(ISO_SQUASHFS, squash.build())
+    write_iso(other, {**files, ISO_INDEX: json.dumps(index).encode()}, label="X", epoch=0)
     assert call(["diff", str(image), str(other)]) == 1
 
 
@@ -178,7 +177,7 @@ def test_a_squashfs_does_not_reach_beyond_its_file(iso: Iso) -> None:
     data = Squash().build()
     (used,) = struct.unpack_from("<Q", data, 40)
     longer = data[:40] + struct.pack("<Q", used + 50_000) + data[48:]
-    assert "bytes, of which" in verify(iso(*of_tree(SQUASHFS, longer))).findings[-1].what
+    assert "bytes, of which" in verify(iso(*of_tree(ISO_SQUASHFS, longer))).findings[-1].what
 
 
 def test_findings_have_a_limit(iso: Iso) -> None:
@@ -194,8 +193,8 @@ def test_damage_is_looked_into_for_some_time_only(tmp_path: Path, monkeypatch: p
     squash.add(b"f", file(2, blocks << 12, [1 | 1 << 24] * blocks))
     packed = squash.build()
     start = 64 * BLOCK
-    inside = [Area(start + number, 1, SQUASHFS) for number in range(areas)]
-    known = [Area(0, start, "[head]"), *inside, Area(start + areas, len(packed) - areas, SQUASHFS)]
+    inside = [Area(start + number, 1, ISO_SQUASHFS) for number in range(areas)]
+    known = [Area(0, start, "[head]"), *inside, Area(start + areas, len(packed) - areas, ISO_SQUASHFS)]
     data = bytearray(start) + packed
     position = -(-len(data) // BLOCK) * BLOCK
     known.append(Area(len(data), position - len(data), "[rest]"))
@@ -208,7 +207,7 @@ def test_damage_is_looked_into_for_some_time_only(tmp_path: Path, monkeypatch: p
         found = verify(path)
         assert len(found.findings) == areas + 3
         # The first bytes of all, before any data, are the superblock.
-        told = [finding for finding in found.findings if finding.path != SQUASHFS]
+        told = [finding for finding in found.findings if finding.path != ISO_SQUASHFS]
         assert len(told) == looked_at + 2
         assert [finding.offset for finding in found.findings] == [area.offset for area in known]
 
@@ -233,7 +232,7 @@ def test_nothing_on_an_image_writes_on_the_terminal(iso: Iso, capsys: pytest.Cap
         assert not [line for line in (said.out + said.err).splitlines() if line.startswith("::")]
 
 
-BILL = f"{contents.DIRECTORY}/{bill.CYCLONEDX}"
+BILL = f"{ISO_CONTENTS}/{CYCLONEDX}"
 
 
 @pytest.mark.parametrize(
@@ -309,7 +308,7 @@ def test_dpkg_says_more_than_is_read(make: Make) -> None:
         tree.write("/etc/motd", b"%d" % number)
     old, new = make("old", trees[0]), make("new", trees[1])
     found = compare(old, new)
-    assert {change.path for change in found.changes} >= {f"{SQUASHFS}!/etc/motd"}
+    assert {change.path for change in found.changes} >= {f"{ISO_SQUASHFS}!/etc/motd"}
     assert found.packages == ()
     assert call(["diff", str(old), str(new), "--html", str(old.parent / "page.html")]) == 1
 
@@ -472,7 +471,7 @@ def test_an_image_cannot_keep_quiet_about_its_packages(make: Make) -> None:
     index = Image(image).index
     bare = {**index, "trees": {}}
     files = {path: Image(image).read(path, 1 << 24) for path in index["files"]}
-    write_iso(image, {**files, contents.INDEX: json.dumps(bare).encode()}, label="X", epoch=0)
+    write_iso(image, {**files, ISO_INDEX: json.dumps(bare).encode()}, label="X", epoch=0)
     found = verify(image, replace(LOCK, build=None))
     assert [each.what for each in found.findings[:2]] == ["nothing lists what is in it"] * 2
 

@@ -3,9 +3,10 @@
 from dataclasses import replace
 
 from assembler.audit.compare import Change, Comparison, PackageChange
-from assembler.audit.image import SQUASHFS, Image
+from assembler.audit.image import Image
 from assembler.audit.inventory import Item, inventory
 from assembler.audit.notable import notable
+from assembler.image.names import ISO_SQUASHFS
 from assembler.lock.changes import changes
 from tests.audit.conftest import Make, system
 from tests.lockfile.test_toml import LOCK
@@ -16,13 +17,13 @@ def comparison(*found: Change, packages: tuple[PackageChange, ...] = ()) -> Comp
 
 
 def change(path: str, package: str = "", **fields: tuple[str, str]) -> Change:
-    return Change(layer="rootfs", path=f"{SQUASHFS}!{path}", package=package, fields=fields)
+    return Change(layer="rootfs", path=f"{ISO_SQUASHFS}!{path}", package=package, fields=fields)
 
 
 def test_what_gives_power_is_found_in_an_image(make: Make) -> None:
     powers = {item.path: item.power for item in inventory(Image(make("one", system()))) if item.power}
     # su and sudo are one file.
-    assert powers == {f"{SQUASHFS}!/usr/bin/ping": "capabilities", f"{SQUASHFS}!/usr/bin/su": "set-user-ID"}
+    assert powers == {f"{ISO_SQUASHFS}!/usr/bin/ping": "capabilities", f"{ISO_SQUASHFS}!/usr/bin/su": "set-user-ID"}
 
 
 def test_new_powers() -> None:

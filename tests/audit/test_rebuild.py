@@ -1,15 +1,20 @@
 """What an image holds is enough to build it again, and the statement says how that went."""
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
+from assembler import __version__
 from assembler.audit.compare import compare
 from assembler.audit.image import Image, ImageError
-from assembler.audit.rebuild import load_own, take_out
+from assembler.audit.rebuild import load_own, made_with, take_out
 from assembler.audit.statements import REBUILD, rebuilt
 from assembler.carried import RECIPES
+from assembler.formats.iso import write_iso
+from assembler.image.names import ISO_PROVENANCE
+from assembler.image.provenance import statement, text
 from assembler.lockfile.toml import read_lock
 from assembler.recipe.load import load
 from assembler.recipe.portable import portable
@@ -86,6 +91,34 @@ def test_the_statement(make: Make) -> None:
     assert (other["result"], other["rebuilt"]["digest"]["sha256"]) == ("different", digests[1])
     changed = {each["path"]: each for each in other["differences"]}["/live/filesystem.squashfs!/etc/passwd"]
     assert (changed["layer"], changed["offset"], changed["bytes"]) == ("rootfs", 24, 1)
+
+
+def test_what_an_image_says_it_was_made_with(tmp_path: Path) -> None:
+    def said(document: object, path: str = ISO_PROVENANCE) -> dict[str, str]:
+        data = document if isinstance(document, bytes) else json.dumps(document).encode()
+        write_iso(tmp_path / "a.iso", {path: data}, label="X", epoch=0)
+        return made_with(Image(tmp_path / "a.iso"))
+
+    versions = {"assembler": "0.1.0", "zstandard": "0.22.0"}
+    whole = statement({}, LOCK, name="x", recipe_sha256="", lock_sha256="", libraries={"zstandard": "0.22.0"})
+    assert said(json.loads(text(whole))) == {"assembler": __version__, "zstandard": "0.22.0"}
+
+    def with_version(value: object) -> object:
+        return {"predicate": {"runDetails": {"builder": {"version": value}}}}
+
+    assert said(with_version(versions)) == versions
+    # It is anybody's: what is no version is left out, and what is no provenance says nothing.
+    assert said(with_version({**versions, "a": 1, "b": "\x1b[2J", "c": "x" * 999, "\n": "1"})) == versions
+    assert len(said(with_version({f"a{number}": "1" for number in range(1000)}))) == 64
+    for other in (with_version(None), with_version([]), [], {"predicate": None}, b"{", b"", b"\xff", b"[" * 99_999):
+        assert said(other) == {}
+    assert said({}, "/other") == {}
+
+
+def test_the_statement_names_both_assemblers(make: Make) -> None:
+    image = Image(make("a", system()))
+    document = rebuilt(image, "0" * 64, "1" * 64, LOCK, None, versions=({"assembler": "0.0.9"}, {"assembler": "0.1.0"}))
+    assert document["predicate"]["versions"] == {"image": {"assembler": "0.0.9"}, "rebuilt": {"assembler": "0.1.0"}}
 
 
 def test_nothing_computed_is_taken_from_the_store(tmp_path: Path) -> None:

@@ -4,18 +4,18 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from assembler.audit.recorded import Mismatch, mismatches, record, same_inputs
-from assembler.image.manifest import Artifact, Layers, Made
+from assembler.image.manifest import Artifact, Layers, StepResult
 from assembler.lockfile.toml import format_lock, parse_lock
 from tests.lockfile.test_toml import LOCK
 
 
-def made(inputs: Mapping[str, str], outputs: Mapping[str, str], contents: Mapping[str, str]) -> Made:
-    return Made(
+def made(inputs: Mapping[str, str], outputs: Mapping[str, str], contents: Mapping[str, str]) -> StepResult:
+    return StepResult(
         key="0" * 64,
         inputs={"assembler": "code", **inputs},
         outputs=tuple(Artifact(name=name, size=1, sha256=sha256) for name, sha256 in outputs.items()),
         contents=contents,
-        facts={},
+        metadata={},
     )
 
 

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from assembler.audit.compare import Change, Comparison, PackageChange, compare
-from assembler.audit.image import SQUASHFS, Image
+from assembler.audit.image import Image
 from assembler.audit.report import SHOWN, page
 from assembler.cli.main import call
+from assembler.image.names import ISO_SQUASHFS
 from assembler.lock.changes import changes
 from assembler.tree.staging import Tree
 from tests.audit.conftest import Make, flip, system
@@ -271,7 +272,7 @@ def test_very_many_changes(browser: Browser, tmp_path: Path) -> None:
     many = [
         Change(
             layer="rootfs",
-            path=f"{SQUASHFS}!/usr/share/{package.name}/{number}",
+            path=f"{ISO_SQUASHFS}!/usr/share/{package.name}/{number}",
             package=package.name,
             fields={"content": content, "mtime": ("0", "1700000000"), "mode": ("0755", "0644")},
             offset=number,
@@ -299,8 +300,8 @@ def test_very_many_changes(browser: Browser, tmp_path: Path) -> None:
 
 def test_an_image_that_cannot_be_looked_into(make: Make, tmp_path: Path) -> None:
     one, html = make("one", node()), tmp_path / "page.html"
-    bad = flip(one, Image(one).files[SQUASHFS].offset + 2, tmp_path / "bad.iso")
+    bad = flip(one, Image(one).files[ISO_SQUASHFS].offset + 2, tmp_path / "bad.iso")
     assert call(["diff", str(one), str(bad), "--html", str(html)]) == 1
     text = html.read_text("utf-8")
-    assert SQUASHFS.replace("/", "/<wbr>") in text
+    assert ISO_SQUASHFS.replace("/", "/<wbr>") in text
     assert "There are no maps of the images" in text

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from assembler.audit.image import SQUASHFS, Image
+from assembler.audit.image import Image
 from assembler.audit.verify import Finding, verify
 from assembler.cli.main import call
 from assembler.formats.squashfs_reader import Squashfs
+from assembler.image.names import ISO_SQUASHFS
 from assembler.lockfile.model import Lock, LockedBuild, LockedLayer, LockedOutput
 from assembler.store.objects import sha256_of
 from tests.audit.conftest import Make, flip, system
@@ -23,7 +24,7 @@ def paths(found: tuple[Finding, ...]) -> set[str]:
 def recorded(image: Path, lock: Lock = LOCK) -> Lock:
     """`lock` with `image` recorded as what it makes."""
     output = LockedOutput(name="node.iso", size=image.stat().st_size, sha256=sha256_of(image))
-    layers = (LockedLayer(name="rootfs.tree", sha256=Image(image).trees[SQUASHFS]["sha256"]),)
+    layers = (LockedLayer(name="rootfs.tree", sha256=Image(image).trees[ISO_SQUASHFS]["sha256"]),)
     return replace(lock, build=LockedBuild(recipe_sha256="0" * 64, assembler="0.1.0", outputs=(output,), layers=layers))
 
 
@@ -36,15 +37,15 @@ def test_a_sound_image(make: Make) -> None:
 
 def test_a_byte_inside_the_squashfs_is_named_by_its_path(make: Make, tmp_path: Path) -> None:
     image = make("sound", system())
-    start = Image(image).files[SQUASHFS].offset
+    start = Image(image).files[ISO_SQUASHFS].offset
     with Squashfs(image, start) as squashfs:
         extents, tables = squashfs.extents, squashfs.tables
     bad = flip(image, start + extents[0].offset + extents[0].size // 2, tmp_path / "bad.iso")
     found = verify(bad).findings
-    assert paths(found) <= {f"{SQUASHFS}!{path}" for path, _ in extents[0].owners}
+    assert paths(found) <= {f"{ISO_SQUASHFS}!{path}" for path, _ in extents[0].owners}
     assert found
     table = flip(image, start + tables["inodes"] + 9, tmp_path / "bad.iso")
-    assert all(finding.path.startswith(SQUASHFS) for finding in verify(table).findings)
+    assert all(finding.path.startswith(ISO_SQUASHFS) for finding in verify(table).findings)
 
 
 def test_any_byte_is_found(make: Make, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The same lock gives the same bytes: ``assemble audit`` builds twice, in surroundings that differ, and finds what is
+"""The same lock gives the same bytes: ``assemble reproduce`` builds twice, in other environments, and finds what is
 not the same. No machine is started, but a whole image is built."""
 
 import json

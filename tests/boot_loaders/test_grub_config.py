@@ -10,11 +10,13 @@ from assembler.architecture import AMD64, ARM64
 from assembler.boot.grub_config import grub_config, parameters, quoted
 from assembler.boot.loader import Live
 from assembler.errors import AssembleError
+from assembler.image.names import ISO_INITRD, ISO_KERNEL
 from assembler.tools.toolbox import Toolbox
 
 
 def config(**changes: Any) -> str:
-    given: dict[str, Any] = {"title": "node", "identity": "x", "medium": "5ea1", "architecture": AMD64}
+    paths = {"kernel": ISO_KERNEL, "initrd": ISO_INITRD}
+    given: dict[str, Any] = {"title": "node", "identity": "x", "medium": "5ea1", "architecture": AMD64, **paths}
     return grub_config(Live(**given | changes), "/.disk/id/0123")
 
 

@@ -8,6 +8,7 @@ from assembler.boot.loader import Live, Loader, Parts, Places, Programs, entries
 from assembler.boot.loaders import LIVE, LOADERS, unlisted
 from assembler.errors import AssembleError
 from assembler.formats.iso import EFI, PC, write_iso
+from assembler.image.names import ISO_INITRD, ISO_KERNEL
 from assembler.layers.boot import LiveBoot, live_boot
 from assembler.tools.source import BUILD
 from assembler.tools.toolbox import Toolbox
@@ -19,7 +20,9 @@ PC_PLATFORM = AMD64.grub_bios
 
 
 def made(toolbox: Toolbox, loaders: Path, identity: str) -> LiveBoot:
-    live = Live(architecture=AMD64, title="node", identity=identity, medium="5ea1")
+    live = Live(
+        architecture=AMD64, title="node", identity=identity, medium="5ea1", kernel=ISO_KERNEL, initrd=ISO_INITRD
+    )
     return live_boot(LIVE, toolbox, loaders, live, epoch=EPOCH)
 
 
@@ -117,6 +120,8 @@ def test_another_loader_needs_nothing_but_the_seam(toolbox: Toolbox, tmp_path: P
         title="node",
         identity="x",
         medium="5ea1",
+        kernel=ISO_KERNEL,
+        initrd=ISO_INITRD,
         cmdline="quiet",
         parts={"/boot/vmlinuz": tmp_path / "vmlinuz"},
     )

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from assembler.cli import session
+from assembler.api import workspace
 from assembler.cli.main import call
 from assembler.store.objects import sha256_of
 from assembler.store.transport import Transport
@@ -111,7 +111,7 @@ class Liar:
         made = functools.partial(
             Transport, attempts=attempts, backoff=0.01, connect_timeout=min(seconds, 0.2), stall_timeout=seconds
         )
-        self._patch.setattr(session, "Transport", made)
+        self._patch.setattr(workspace, "Transport", made)
 
     def lies(self, path: str, manner: Callable[[Handler, bytes], None]) -> None:
         """From now on `path` is answered so; an index is not there under another name."""

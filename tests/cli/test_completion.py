@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from assembler.cli.main import call
-from assembler.layers.step import LAYERS
+from assembler.image.names import LAYERS
 from assembler.tools.toolbox import Toolbox
 from tests.cli.terminal import Terminal, on_terminal
 from tests.host_commands import need

@@ -8,8 +8,9 @@ import pytest
 
 from assembler.cli.configuration import ConfigurationError, read_routes, read_tool_source
 from assembler.errors import AssembleError, Problems
-from assembler.lock.files import WantedFile, lock_files
+from assembler.lock.files import lock_files
 from assembler.lockfile.toml import format_lock
+from assembler.lockfile.wanted import WantedFile
 from assembler.store.download import TransportError
 from assembler.store.objects import Store
 from assembler.store.routes import NO_ROUTES, Login, Routes

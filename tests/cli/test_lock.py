@@ -1,5 +1,6 @@
 """``assemble lock`` as people call it, against a small archive on 127.0.0.1; and what must not go near the network."""
 
+import hashlib
 import json
 import re
 from collections.abc import Callable
@@ -10,7 +11,9 @@ from pathlib import Path
 import pytest
 
 from assembler.cli.main import call
-from assembler.lockfile.toml import read_lock, write_lock
+from assembler.image.libraries import versions
+from assembler.lockfile.model import SCHEMA, LockedBuild
+from assembler.lockfile.toml import format_lock, read_lock, write_lock
 from assembler.tools.source import BUILD
 from tests.debian.archives import date, source
 from tests.http_server import Server
@@ -156,3 +159,60 @@ def test_offline_opens_no_connection(recipe: Recipe, server: Server, capsys: pyt
     assert call(["r.toml", "--locked"]) == 1
     assert "there is no lock" in capsys.readouterr().err
     assert len(server.seen) == asked
+
+
+def as_schema_3(path: Path) -> None:
+    """Write the lock at `path` as the schema before had it."""
+    lock = read_lock(path)
+    assert lock is not None
+    body = format_lock(replace(lock, libraries=())).partition("\nschema")[2].replace(f" = {SCHEMA}", "schema = 3", 1)
+    path.write_text(f'integrity = "{hashlib.sha256(body.encode()).hexdigest()}"\n{body}')
+
+
+@pytest.mark.usefixtures("recipe")
+def test_a_lock_of_an_older_format_is_moved(server: Server, capsys: pytest.CaptureFixture[str]) -> None:
+    assert call(["lock", "r.toml", "--migrate"]) == 1
+    assert "there is no lock" in capsys.readouterr().err
+    assert call(["lock", "r.toml"]) == 0
+    made = read_lock(LOCK)
+    assert made is not None
+    assert {tool.name: tool.version for tool in made.libraries} == versions()
+    as_schema_3(LOCK)
+    old = read_lock(LOCK)
+    assert old == replace(made, libraries=())
+    publish(server, "1.1", age=1)
+    asked = len(server.seen)
+    capsys.readouterr()
+    assert call(["lock", "r.toml", "--migrate"]) == 0
+    assert f"x.lock.toml: from schema 3 to {SCHEMA}, with {len(made.packages)} packages as before" in (
+        capsys.readouterr().out
+    )
+    assert len(server.seen) == asked, "nobody is asked"
+    assert read_lock(LOCK) == made
+    before = LOCK.read_bytes()
+    assert call(["lock", "r.toml", "--migrate"]) == 0
+    assert f"is of schema {SCHEMA} already" in capsys.readouterr().out
+    assert LOCK.read_bytes() == before
+    for other in ("--upgrade", "--check", "--prove", "--diff", "--upgrade-package=hello"):
+        assert call(["lock", "r.toml", "--migrate", other]) == 2
+
+
+@pytest.mark.usefixtures("recipe")
+def test_other_libraries_are_a_change_of_the_lock(capsys: pytest.CaptureFixture[str]) -> None:
+    assert call(["lock", "r.toml"]) == 0
+    lock = read_lock(LOCK)
+    assert lock is not None
+    build = LockedBuild(recipe_sha256="0" * 64, assembler="0.1.0", outputs=(), layers=())
+    write_lock(LOCK, replace(lock, build=build))
+    assert call(["lock", "r.toml"]) == 0
+    same = read_lock(LOCK)
+    assert same is not None
+    assert same.build == build, "nothing changes"
+    older = tuple(replace(tool, version="0.1") if tool.name == "pycdlib" else tool for tool in lock.libraries)
+    write_lock(LOCK, replace(lock, libraries=older, build=build))
+    capsys.readouterr()
+    assert call(["lock", "r.toml"]) == 0
+    assert f"library pycdlib: 0.1 -> {versions()['pycdlib']}" in capsys.readouterr().out
+    new = read_lock(LOCK)
+    assert new is not None
+    assert (new.libraries, new.build) == (lock.libraries, None), "what was recorded was of the other library"

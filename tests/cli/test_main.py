@@ -186,6 +186,16 @@ def test_errors_as_events(capsys: pytest.CaptureFixture[str]) -> None:
     assert captured.err.endswith("2 errors\n")
 
 
+def test_a_former_name_of_a_command(capsys: pytest.CaptureFixture[str]) -> None:
+    assert call(["audit", "--help"]) == call(["reproduce", "--help"]) == 0
+    said = capsys.readouterr().out
+    half = len(said) // 2
+    assert said[:half] == said[half:]
+    assert said.startswith("Usage: assemble reproduce ")
+    assert call(["--help"]) == 0
+    assert "(alias: audit)" in " ".join(capsys.readouterr().out.split())
+
+
 def test_colours(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     call(["zzz.toml"])
     assert "\x1b" not in capsys.readouterr().err

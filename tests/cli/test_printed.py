@@ -189,9 +189,10 @@ def test_there_is_no_other_way_out() -> None:
         "cli/completion.py": 1,  # a script of our own; what it is answered goes through format_completion
         "cli/manual.py": 1,  # a text of our own
         "cli/licences.py": 2,  # files of our own; names and terms, by printable
-        "cli/main.py": 3,  # wrong usage, by printable_lines; a word of our own; errors, by rendering.text
+        "cli/main.py": 4,  # wrong usage and errors, by printable; events, in two places; flushing
         "cli/progress.py": 1,  # lines, by printable
-        "api/run.py": 1,  # a guest's console, by printable_lines
+        "cli/debug.py": 1,  # what is logged, by printable
+        "cli/run.py": 1,  # a guest's console, by printable_lines
         "cli/schema.py": 1,  # a text of our own
         "cli/session.py": 4,  # results, by printable; documents; the streams of the reporters above
     }

@@ -100,6 +100,25 @@ def test_all_that_is_wrong_is_told_at_once() -> None:
     ]  # fmt: skip
 
 
+def test_files_of_one_place_are_told_at_once() -> None:
+    """However they are called: a link of the image leads from one name to the other."""
+    tree = tree_of({**FILES, "/lib": "->usr/lib", "/usr/lib/": ""})
+    files = [File(path=path, content=path) for path in ("/lib/a", "/usr/lib/a", "/x", "/usr/lib/b", "/lib/b")]
+    with pytest.raises(Problems) as caught:
+        apply(tree, Rootfs(files=files), {}, EPOCH)
+    assert [(error.where.key, error.why) for error in caught.value.errors] == [
+        ("rootfs.files[1]", "rootfs.files[0] is at /usr/lib/a, too"),
+        ("rootfs.files[4]", "rootfs.files[3] is at /usr/lib/b, too"),
+    ]
+
+
+def test_files_behind_a_link_of_the_recipe() -> None:
+    files = [File(path="/srv", link="data"), File(path="/srv/a", content="a")]
+    tree = tree_of({**FILES, "/data/": ""})
+    apply(tree, Rootfs(files=files), {}, EPOCH)
+    assert tree.read_text("/data/a") == "a"
+
+
 @settings(deadline=None, max_examples=30)
 @given(
     st.text(alphabet=st.characters(min_codepoint=33, max_codepoint=0x17F), min_size=1, max_size=90),

@@ -5,9 +5,9 @@ from importlib.resources import files
 import pytest
 
 from assembler.debian.keyring import SHIPPED
-from assembler.debian.releases import BOOKWORM, DEFAULT, RELEASES, TESTING, TRIXIE, DebianRelease
 from assembler.debian.sources import archives, parse_sources
 from assembler.recipe.model import Debian
+from assembler.releases import BOOKWORM, DEFAULT, RELEASES, TESTING, TRIXIE, DebianRelease
 from assembler.tools.source import built_in
 
 

@@ -10,6 +10,7 @@ from assembler.debian import unpack as unpacking
 from assembler.debian.deb import Deb
 from assembler.debian.paths import path_filter
 from assembler.debian.unpack import Diversion, UnpackError, unpack
+from assembler.errors import Problems
 from assembler.tree.content import read
 from assembler.tree.staging import Kind, Tree
 from tests.debian.debs import deb, directory, hard, item, link, opened
@@ -79,6 +80,46 @@ def test_the_same_path_in_two_packages_is_a_conflict(make: Make) -> None:
         unpack(Tree(), [make("a", item("./f", b"a")), make("b", item("./f", b"b"))], latest=0)
     assert (caught.value.where.package, caught.value.where.path) == ("b", "/f")
     assert "a has it too" in caught.value.why
+
+
+def test_all_conflicts_are_told_at_once(make: Make) -> None:
+    debs = [
+        make("a", item("./f", b"a"), item("./g"), item("./own")),
+        make("b", item("./f", b"b"), hard("./same", "./f"), item("./h")),
+        make("c", item("./g"), item("./f"), item("./h")),
+    ]
+    tree = Tree()
+    with pytest.raises(Problems) as caught:
+        unpack(tree, debs, latest=0)
+    assert [(error.where.package, error.where.path, error.why.split()[0]) for error in caught.value.errors] == [
+        ("b", "/f", "a"),
+        ("c", "/g", "a"),
+        ("c", "/f", "a"),
+        ("c", "/h", "b"),
+    ]
+    assert all(isinstance(error, UnpackError) for error in caught.value.errors)
+
+
+def test_what_may_come_of_a_conflict_is_not_told(make: Make) -> None:
+    """The third has files behind a link of the second, which is not made as the first has a file there."""
+    debs = [
+        make("a", item("./l")),
+        make("b", directory("./d"), link("./l", "d")),
+        make("c", item("./l/x")),
+    ]
+    with pytest.raises(UnpackError, match="two packages ship the same path") as caught:
+        unpack(Tree(), debs, latest=0)
+    assert caught.value.where.path == "/l"
+    with pytest.raises(UnpackError, match="in a directory that is not there"):
+        unpack(Tree(), debs[2:], latest=0)
+
+
+def test_two_versions_of_one_package_are_not_told_path_by_path(make: Make) -> None:
+    items = [item(f"./{number}") for number in range(unpacking.MAX_CONFLICTS + 7)]
+    with pytest.raises(Problems) as caught:
+        unpack(Tree(), [make("a", *items), make("b", *items)], latest=0)
+    assert len(caught.value.errors) == unpacking.MAX_CONFLICTS + 1
+    assert str(caught.value.errors[-1]) == "packages ship 7 more paths of others"
 
 
 @pytest.mark.parametrize("winner", ["a", "b"])

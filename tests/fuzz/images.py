@@ -18,6 +18,7 @@ from assembler.formats.iso import write_iso
 from assembler.formats.squashfs_reader import Squashfs
 from assembler.image import contents
 from assembler.image.contents import TreeListing
+from assembler.image.names import ISO_INDEX, lock_path
 from assembler.lockfile.toml import format_lock
 from assembler.tree import digest
 from assembler.tree.staging import Tree
@@ -50,7 +51,7 @@ def _isos() -> Sequence[bytes]:
         files: dict[str, bytes | Path] = {
             "/live/filesystem.squashfs": squashfs,
             "/boot/initrd.img": zstandard.compress(b"".join(cpio.write(initramfs))),
-            contents.lock_path("x"): format_lock(LOCK).encode(),
+            lock_path("x"): format_lock(LOCK).encode(),
         }
         trees = [
             TreeListing(path="/live/filesystem.squashfs", name="rootfs", text=text),
@@ -101,8 +102,8 @@ def _contents(data: bytes, directory: Path) -> None:
     files: dict[str, bytes | Path] = {
         "/boot/initrd.img": _cpio(),
         "/l.zst": zstandard.compress(b"dir 0755 0:0 0 - - - /\n"),
-        contents.lock_path("x"): format_lock(LOCK).encode(),
-        contents.INDEX: data,
+        lock_path("x"): format_lock(LOCK).encode(),
+        ISO_INDEX: data,
     }
     file = directory / "x.iso"
     write_iso(file, files, label="X", epoch=_EPOCH)

@@ -10,10 +10,11 @@ import pytest
 
 from assembler.architecture import AMD64
 from assembler.errors import Problems
+from assembler.image.names import KERNEL, KERNEL_CONFIG, SYSTEM_MAP
 from assembler.kernel.config import read_config
 from assembler.kernel.source import from_package, release_of
 from assembler.kernel.toolchain import Toolchain, find
-from assembler.kernel.vanilla import BUILTIN, CONFIG, IMAGE, RELEASE, SYSTEM_MAP, Wish, build
+from assembler.kernel.vanilla import BUILTIN, RELEASE, Wish, build
 from assembler.store.objects import Store
 from tests.reporters import Recorder
 from tests.toolboxes import locked
@@ -73,7 +74,7 @@ def built(source: Path, toolchain: Toolchain, tmp_path_factory: pytest.TempPathF
 
 
 def test_what_is_made(built: Path, source: Path) -> None:
-    image = (built / IMAGE).read_bytes()
+    image = (built / KERNEL).read_bytes()
     assert image[0x202:0x206] == b"HdrS", "no bzImage; see Documentation/arch/x86/boot.rst"
     # The offset of the version's text is relative to the end of the boot sector.
     start = int.from_bytes(image[0x20E:0x210], "little") + 0x200
@@ -84,7 +85,7 @@ def test_what_is_made(built: Path, source: Path) -> None:
         b" T start_kernel\n" in (built / SYSTEM_MAP).read_bytes()
         or b"start_kernel" in (built / SYSTEM_MAP).read_bytes()
     )
-    config = read_config((built / CONFIG).read_text())
+    config = read_config((built / KERNEL_CONFIG).read_text())
     assert config["BLK_DEV_LOOP"] == "y"
     assert "m" not in config.values()
     assert "kernel/drivers/block/loop.ko" in (built / BUILTIN[0]).read_text()

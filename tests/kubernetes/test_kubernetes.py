@@ -95,6 +95,8 @@ def test_images_are_listed_once() -> None:
         ("2.0.5", 3, "io.containerd.cri.v1.runtime", "bin_dir"),
         ("2.2.7", 3, "io.containerd.cri.v1.runtime", "bin_dirs"),
         ("2.3.4", 4, "io.containerd.cri.v1.runtime", "bin_dirs"),
+        # A lock may have any version, of one number, too.
+        ("2", 3, "io.containerd.cri.v1.runtime", "bin_dir"),
     ],
 )
 def test_containerd_is_told_in_its_own_format(version: str, schema: int, plugin: str, bin_key: str) -> None:

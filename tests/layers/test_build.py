@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from assembler.image.manifest import FILE, Manifest, read_layers
+from assembler.image.manifest import Manifest, read_layers
+from assembler.image.names import LAYERS, MANIFEST, LayerName
 from assembler.layers.build import bring_up_to_date
-from assembler.layers.step import LAYERS, LayerName, Step
+from assembler.layers.step import Step
 from assembler.store.objects import Store
 
 
@@ -21,7 +22,7 @@ def step(
     layer: LayerName,
     inputs: Mapping[str, str] | None = None,
     *,
-    kept: bool = True,
+    cached: bool = True,
     needs: Step | None = None,
 ) -> Step:
     def make(directory: Path) -> None:
@@ -29,7 +30,7 @@ def step(
         (directory / f"{layer}.img").write_text(f"{layer} of {inputs}")
 
     all_inputs = {**(inputs or {}), **({needs.label: needs.key} if needs else {})}
-    return Step(layer=layer, name="image", inputs=all_inputs, make=make, outputs=(f"{layer}.img",), kept=kept)
+    return Step(layer=layer, name="image", inputs=all_inputs, make=make, outputs=(f"{layer}.img",), cached=cached)
 
 
 def run(store: Store, out: Path, steps: list[Step], layers: tuple[LayerName, ...] = LAYERS) -> Manifest:
@@ -51,21 +52,21 @@ def run(store: Store, out: Path, steps: list[Step], layers: tuple[LayerName, ...
 def test_what_is_there_stays_and_what_has_changed_is_made(store: Store, tmp_path: Path) -> None:
     out, made = tmp_path / "out", list[str]()
     root = step(made, "rootfs", {"hostname": "a"})
-    iso = step(made, "livecd", kept=False, needs=root)
-    seed = step(made, "cloudinit", {"user-data": "1"}, kept=False)
+    iso = step(made, "livecd", cached=False, needs=root)
+    seed = step(made, "cloudinit", {"user-data": "1"}, cached=False)
     run(store, out, [root, iso, seed])
     assert made == ["rootfs", "livecd", "cloudinit"]
     before = {path.name: path.stat().st_mtime_ns for path in out.iterdir()}
     made.clear()
-    run(store, out, [root, iso, step(made, "cloudinit", {"user-data": "2"}, kept=False)])
+    run(store, out, [root, iso, step(made, "cloudinit", {"user-data": "2"}, cached=False)])
     assert made == ["cloudinit"]
     after = {path.name: path.stat().st_mtime_ns for path in out.iterdir()}
-    assert {name for name in after if after[name] != before[name]} == {"cloudinit.img", FILE}
+    assert {name for name in after if after[name] != before[name]} == {"cloudinit.img", MANIFEST}
 
 
 def test_a_file_that_somebody_changed_is_made_anew(store: Store, tmp_path: Path) -> None:
     made = list[str]()
-    steps = [step(made, "rootfs", {"hostname": "a"}), step(made, "livecd", kept=False)]
+    steps = [step(made, "rootfs", {"hostname": "a"}), step(made, "livecd", cached=False)]
     run(store, tmp_path, steps)
     (tmp_path / "livecd.img").write_text("livecd of NonE")
     (tmp_path / "rootfs.img").unlink()
@@ -93,11 +94,11 @@ def test_layers_that_were_not_asked_for_keep_their_files_and_their_part_of_the_m
 def test_a_manifest_of_something_else_counts_for_nothing(tmp_path: Path) -> None:
     assert read_layers(tmp_path, name="n", architecture="amd64") == {}
     for text in ("", "[]", '{"schema": 3}', '{"schema": 3, "name": "n", "architecture": "amd64", "layers": {"a": 1}}'):
-        (tmp_path / FILE).write_text(text)
+        (tmp_path / MANIFEST).write_text(text)
         assert read_layers(tmp_path, name="n", architecture="amd64") == {}
 
 
-def hang(root: Path, out: Path, kept: bool) -> None:  # noqa: FBT001  the arguments of a process
+def hang(root: Path, out: Path, cached: bool) -> None:  # noqa: FBT001  the arguments of a process
     """Build a layer, and be in the middle of the next for ever."""
 
     def make(directory: Path) -> None:
@@ -105,14 +106,14 @@ def hang(root: Path, out: Path, kept: bool) -> None:  # noqa: FBT001  the argume
         (out / "began").touch()
         time.sleep(1000)
 
-    endless = Step(layer="livecd", name="image", inputs={}, make=make, outputs=("livecd.img",), kept=kept)
+    endless = Step(layer="livecd", name="image", inputs={}, make=make, outputs=("livecd.img",), cached=cached)
     run(Store(root), out, [step([], "rootfs"), endless])
 
 
-@pytest.mark.parametrize("kept", [True, False])
-def test_a_killed_build_is_carried_on_by_the_next(store: Store, tmp_path: Path, kept: bool) -> None:  # noqa: FBT001  a parameter
+@pytest.mark.parametrize("cached", [True, False])
+def test_a_killed_build_is_carried_on_by_the_next(store: Store, tmp_path: Path, cached: bool) -> None:  # noqa: FBT001  a parameter
     out, made = tmp_path / "out", list[str]()
-    process = multiprocessing.get_context("spawn").Process(target=hang, args=(store.root, out, kept))
+    process = multiprocessing.get_context("spawn").Process(target=hang, args=(store.root, out, cached))
     process.start()
     while not (out / "began").exists():
         assert process.is_alive()
@@ -121,10 +122,10 @@ def test_a_killed_build_is_carried_on_by_the_next(store: Store, tmp_path: Path, 
     process.join()
     (out / "began").unlink()
     assert [path.name for path in out.iterdir() if not path.name.startswith(".assemble-")] == []
-    run(store, out, [step(made, "rootfs"), step(made, "livecd", kept=kept)])
+    run(store, out, [step(made, "rootfs"), step(made, "livecd", cached=cached)])
     assert made == ["livecd"]
     assert (out / "livecd.img").read_text() == "livecd of None"
-    assert sorted(path.name for path in out.iterdir()) == ["livecd.img", FILE, "rootfs.img"]
+    assert sorted(path.name for path in out.iterdir()) == ["livecd.img", MANIFEST, "rootfs.img"]
     assert list((store.root / "tmp").iterdir()) == []
 
 
@@ -136,18 +137,18 @@ def plant(out: Path, name: str, data: bytes) -> None:
     """Put another file into an output directory, and what it is into the manifest."""
     (out / name).unlink()
     (out / name).write_bytes(data)
-    manifest = json.loads((out / FILE).read_text())
+    manifest = json.loads((out / MANIFEST).read_text())
     for steps in manifest["layers"].values():
         for made in steps.values():
             for output in made["outputs"]:
                 if output["name"] == name:
                     output |= {"size": len(data), "sha256": hashlib.sha256(data).hexdigest()}
-    (out / FILE).write_text(json.dumps(manifest))
+    (out / MANIFEST).write_text(json.dumps(manifest))
 
 
-@pytest.mark.parametrize("kept", [True, False])
-def test_a_planted_file_is_made_anew(store: Store, tmp_path: Path, kept: bool) -> None:  # noqa: FBT001  a parameter
-    steps = [step([], "cloudinit", kept=kept)]
+@pytest.mark.parametrize("cached", [True, False])
+def test_a_planted_file_is_made_anew(store: Store, tmp_path: Path, cached: bool) -> None:  # noqa: FBT001  a parameter
+    steps = [step([], "cloudinit", cached=cached)]
     before = run(store, tmp_path, steps)
     plant(tmp_path, "cloudinit.img", b"not what was made")
     assert run(store, tmp_path, steps) == before
@@ -157,7 +158,7 @@ def test_a_planted_file_is_made_anew(store: Store, tmp_path: Path, kept: bool) -
 def test_a_planted_file_is_made_anew_with_another_store(store: Store, tmp_path: Path) -> None:
     """A store that knows nothing of the directory believes nothing in it, and not a whole manifest that fits."""
     made = list[str]()
-    steps = [step(made, "rootfs"), step(made, "cloudinit", kept=False)]
+    steps = [step(made, "rootfs"), step(made, "cloudinit", cached=False)]
     first = run(store, tmp_path / "out", steps)
     made.clear()
     assert run(Store(tmp_path / "other"), tmp_path / "out", steps) == first
@@ -173,7 +174,7 @@ def test_what_a_manifest_says_of_other_layers_is_not_believed(store: Store, tmp_
     # The manifest has what the store knows: whoever compares sees that this file is another.
     assert second.layers["rootfs"] == first.layers["rootfs"]
 
-    manifest = json.loads((tmp_path / FILE).read_text())
+    manifest = json.loads((tmp_path / MANIFEST).read_text())
     entry = manifest["layers"]["rootfs"]["image"]
     for other in (
         {**entry, "key": "0" * 64},
@@ -181,7 +182,7 @@ def test_what_a_manifest_says_of_other_layers_is_not_believed(store: Store, tmp_
         {**entry, "key": f"../../{'0' * 58}"},
     ):
         manifest["layers"]["rootfs"]["image"] = other
-        (tmp_path / FILE).write_text(json.dumps(manifest))
+        (tmp_path / MANIFEST).write_text(json.dumps(manifest))
         third = run(store, tmp_path, steps, ("cloudinit",))
         assert "rootfs" not in third.layers
         assert [artifact.name for artifact in third.artifacts] == ["cloudinit.img"]
@@ -204,9 +205,9 @@ def test_a_record_that_is_none_counts_for_nothing(store: Store, tmp_path: Path, 
 def test_facts_are_the_stores(store: Store, tmp_path: Path) -> None:
     steps = [step([], "rootfs")]
     first = run(store, tmp_path, steps)
-    manifest = json.loads((tmp_path / FILE).read_text())
+    manifest = json.loads((tmp_path / MANIFEST).read_text())
     manifest["layers"]["rootfs"]["image"] |= {"facts": {"release": "evil"}, "contents": {"squashfs": "0" * 64}}
-    (tmp_path / FILE).write_text(json.dumps(manifest))
+    (tmp_path / MANIFEST).write_text(json.dumps(manifest))
     assert run(store, tmp_path, steps) == first
 
 
@@ -250,8 +251,8 @@ def test_a_link_or_a_pipe_in_the_place_of_an_output(store: Store, tmp_path: Path
 )
 def test_entries_of_a_manifest_that_are_none(tmp_path: Path, entry: object) -> None:
     document = {"schema": 2, "name": "n", "architecture": "amd64", "layers": {"rootfs": {"image": entry}}}
-    (tmp_path / FILE).write_text(json.dumps(document))
+    (tmp_path / MANIFEST).write_text(json.dumps(document))
     assert read_layers(tmp_path, name="n", architecture="amd64") == {}
     for text in ('{"schema":' + "[" * 100_000, '{"schema": ' + "1" * 9999 + "}"):
-        (tmp_path / FILE).write_text(text)
+        (tmp_path / MANIFEST).write_text(text)
         assert read_layers(tmp_path, name="n", architecture="amd64") == {}

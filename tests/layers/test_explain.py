@@ -7,9 +7,10 @@ import pytest
 
 from assembler.errors import AssembleError
 from assembler.image.manifest import read_layers
+from assembler.image.names import LAYERS, LayerName
 from assembler.layers.explain import explain
 from assembler.layers.selection import selected
-from assembler.layers.step import LAYERS, LayerName, Step
+from assembler.layers.step import Step
 from assembler.store.objects import Store
 from tests.layers.test_build import run, step
 
@@ -23,7 +24,7 @@ def told(
 
 def image(made: list[str], inputs: Mapping[str, str] | None = None) -> list[Step]:
     root = step(made, "rootfs", inputs)
-    return [root, step(made, "livecd", kept=False, needs=root), step(made, "cloudinit", kept=False)]
+    return [root, step(made, "livecd", cached=False, needs=root), step(made, "cloudinit", cached=False)]
 
 
 def test_nothing_built_and_everything_built(store: Store, tmp_path: Path) -> None:

@@ -7,8 +7,8 @@ import pytest
 
 from assembler.errors import AssembleError
 from assembler.formats.iso import is_private
-from assembler.image.contents import INDEX, PROVENANCE, RECIPE_DIRECTORY, lock_path
-from assembler.layers.livecd import PRIVATE, SQUASHFS_PATH, check_size, sums_of
+from assembler.image.names import ISO_INDEX, ISO_PROVENANCE, ISO_RECIPE, ISO_SQUASHFS, lock_path
+from assembler.layers.livecd import PRIVATE, check_size, sums_of
 from assembler.recipe.portable import RECIPE
 
 
@@ -24,12 +24,12 @@ def test_an_iso_that_is_too_large_for_its_medium() -> None:
 def test_what_is_roots_alone_where_the_iso_is_mounted() -> None:
     """The names on the medium of what private files are in, or digests of them, and of how the image was made."""
     names = {
-        f"/{SQUASHFS_PATH}": True,
+        ISO_SQUASHFS: True,
         "/live/contents/rootfs.zst": True,
         lock_path("livecd"): True,
-        **{f"{RECIPE_DIRECTORY}/{name}": True for name in (RECIPE, f"files/{'0' * 64}")},
-        INDEX: False,
-        PROVENANCE: False,
+        **{f"{ISO_RECIPE}/{name}": True for name in (RECIPE, f"files/{'0' * 64}")},
+        ISO_INDEX: False,
+        ISO_PROVENANCE: False,
         "/live/contents/initrd.zst": False,
         "/live/images/index.json": False,
         "/boot/vmlinuz": False,
@@ -41,7 +41,7 @@ def test_what_is_roots_alone_where_the_iso_is_mounted() -> None:
 
 def test_the_sums_of_the_medium(tmp_path: Path) -> None:
     """All that the node takes from the medium, but for what is named by its digest, as sha256sum(1) reads it."""
-    squashfs = tmp_path / SQUASHFS_PATH
+    squashfs = tmp_path / ISO_SQUASHFS[1:]
     index, listed = "live/images/index/0a.json", "live/images/images.txt"
     for path in (squashfs, tmp_path / index):
         path.parent.mkdir(parents=True)
@@ -53,5 +53,5 @@ def test_the_sums_of_the_medium(tmp_path: Path) -> None:
         f"/{listed}": b"0a name\n",
     }
     sums = sums_of(squashfs, images)
-    assert [line.split("  ")[1] for line in sums.decode().splitlines()] == sorted([SQUASHFS_PATH, index, listed])
+    assert [line.split("  ")[1] for line in sums.decode().splitlines()] == sorted([ISO_SQUASHFS[1:], index, listed])
     subprocess.run(["sha256sum", "--check", "--strict"], input=sums, cwd=tmp_path, check=True, capture_output=True)

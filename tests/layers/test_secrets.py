@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 
 from assembler.audit.recorded import record, same_inputs
-from assembler.image.manifest import FILE, Layers, Made, read_layers
+from assembler.image.manifest import Layers, StepResult, read_layers
+from assembler.image.names import LAYERS, MANIFEST
 from assembler.layers.explain import explain
 from assembler.layers.rootfs import recipe_inputs, recipe_secrets
-from assembler.layers.step import LAYERS, Step, published, secrets_sha256
+from assembler.layers.step import Step, published, secrets_sha256
 from assembler.lockfile.toml import format_lock, parse_lock
 from assembler.recipe.model import File, Rootfs
 from assembler.store.objects import Store
@@ -20,7 +21,7 @@ from tests.layers.test_build import run
 from tests.lockfile.test_toml import LOCK
 
 
-def image(made: list[str], secrets: Mapping[str, str], *, kept: bool = True) -> list[Step]:
+def image(made: list[str], secrets: Mapping[str, str], *, cached: bool = True) -> list[Step]:
     """A root file system with secrets, an ISO that is made of it, and a kernel that has nothing to do with them."""
 
     def step(name: str, inputs: Mapping[str, str], text: str, **others: object) -> Step:
@@ -32,35 +33,35 @@ def image(made: list[str], secrets: Mapping[str, str], *, kept: bool = True) -> 
 
     kernel = step("kernel", {"package": "1"}, "kernel")
     # What comes out has the same bytes whatever the secret is: only keys could tell.
-    root = step("rootfs", {"hostname": "a"}, "root", secrets=secrets, kept=kept)
-    iso = step("livecd", {root.label: root.key, kernel.label: kernel.key}, "iso", kept=kept)
+    root = step("rootfs", {"hostname": "a"}, "root", secrets=secrets, cached=cached)
+    iso = step("livecd", {root.label: root.key, kernel.label: kernel.key}, "iso", cached=cached)
     return [kernel, root, iso]
 
 
-@pytest.mark.parametrize("kept", [True, False])
-def test_the_manifest_does_not_depend_on_them(kept: bool, tmp_path: Path) -> None:  # noqa: FBT001  a parameter
+@pytest.mark.parametrize("cached", [True, False])
+def test_the_manifest_does_not_depend_on_them(cached: bool, tmp_path: Path) -> None:  # noqa: FBT001  a parameter
     texts = []
     for name, secrets in (("a", {"password": "1"}), ("b", {"password": "2"}), ("c", {"password": "1", "file": "3"})):
-        steps = image([], secrets, kept=kept)
+        steps = image([], secrets, cached=cached)
         run(Store(tmp_path / f"store-{name}"), tmp_path / name, steps)
-        texts.append((tmp_path / name / FILE).read_bytes())
+        texts.append((tmp_path / name / MANIFEST).read_bytes())
         assert not any(step.key.encode() in texts[0] for step in steps[1:]), "keys of steps that they go into"
         assert steps[0].key.encode() in texts[0]
     assert len(set(texts)) == 1
     assert b"password" not in texts[0]
 
 
-@pytest.mark.parametrize("kept", [True, False])
-def test_they_decide_what_is_made(kept: bool, store: Store, tmp_path: Path) -> None:  # noqa: FBT001  a parameter
+@pytest.mark.parametrize("cached", [True, False])
+def test_they_decide_what_is_made(cached: bool, store: Store, tmp_path: Path) -> None:  # noqa: FBT001  a parameter
     made: list[str] = []
-    run(store, tmp_path, image(made, {"password": "1"}, kept=kept))
+    run(store, tmp_path, image(made, {"password": "1"}, cached=cached))
     assert made == ["kernel", "rootfs", "livecd"]
-    run(store, tmp_path, image(made, {"password": "1"}, kept=kept))
+    run(store, tmp_path, image(made, {"password": "1"}, cached=cached))
     assert made[3:] == []
-    run(store, tmp_path, image(made, {"password": "2"}, kept=kept))
+    run(store, tmp_path, image(made, {"password": "2"}, cached=cached))
     assert made[3:] == ["rootfs", "livecd"]
     reasons = explain(
-        image(made, {"password": "3"}, kept=kept),
+        image(made, {"password": "3"}, cached=cached),
         read_layers(tmp_path, name="n", architecture="amd64"),
         tmp_path,
         store,
@@ -85,7 +86,7 @@ def test_a_manifest_is_not_believed(store: Store, tmp_path: Path) -> None:
 
     run(Store(tmp_path / "store of another"), other, [*steps[:2], replace(steps[2], make=forge)])
     assert (other / "livecd.img").read_text() == "evil"
-    assert json.loads((other / FILE).read_bytes())["layers"]["livecd"]["image"]["key"] == steps[2].key
+    assert json.loads((other / MANIFEST).read_bytes())["layers"]["livecd"]["image"]["key"] == steps[2].key
     run(store, other, steps)
     assert (other / "livecd.img").read_text() == "iso"
 
@@ -93,7 +94,7 @@ def test_a_manifest_is_not_believed(store: Store, tmp_path: Path) -> None:
 def test_a_store_that_cannot_be_written_to(store: Store, tmp_path: Path) -> None:
     """Nothing can be remembered there, so it is made again; that is all."""
     made: list[str] = []
-    steps = [replace(step, kept=False) for step in image(made, {"password": "1"})]
+    steps = [replace(step, cached=False) for step in image(made, {"password": "1"})]
     for step in steps:
         (store.results / f"made-{step.label}-1").parent.mkdir(exist_ok=True)
         (store.results / f"made-{step.label}-1").write_text("no directory")
@@ -102,10 +103,10 @@ def test_a_store_that_cannot_be_written_to(store: Store, tmp_path: Path) -> None
     assert made == ["kernel", "rootfs", "livecd"] * 2
 
 
-@pytest.mark.parametrize("kept", [True, False])
-def test_layers_that_were_not_asked_for_are_known(kept: bool, store: Store, tmp_path: Path) -> None:  # noqa: FBT001
-    first = run(store, tmp_path, image([], {"password": "1"}, kept=kept))
-    steps = image([], {"password": "2"}, kept=kept)
+@pytest.mark.parametrize("cached", [True, False])
+def test_layers_that_were_not_asked_for_are_known(cached: bool, store: Store, tmp_path: Path) -> None:  # noqa: FBT001
+    first = run(store, tmp_path, image([], {"password": "1"}, cached=cached))
+    steps = image([], {"password": "2"}, cached=cached)
     second = run(store, tmp_path, steps, ("kernel",))
     assert second.layers == first.layers
     assert run(Store(tmp_path / "another store"), tmp_path, steps, ("kernel",)).layers.keys() == {"kernel"}
@@ -125,7 +126,7 @@ def test_files_with_secrets_are_their_owners_alone(mask: int, store: Store, tmp_
         return {path.name: path.stat().st_mode & 0o777 for path in directory.iterdir()}
 
     public = 0o666 & ~mask
-    names = ("kernel.img", "rootfs.img", "livecd.img", "bill", FILE)
+    names = ("kernel.img", "rootfs.img", "livecd.img", "bill", MANIFEST)
     assert modes({}, tmp_path / "a") == dict.fromkeys(names, public)
     assert modes({"password": "1"}, tmp_path / "b") == {
         **dict.fromkeys(names, public), "rootfs.img": 0o600, "livecd.img": 0o600,
@@ -182,8 +183,8 @@ def test_a_record_in_the_lock_tells_of_them_to_nobody() -> None:
         assert parse_lock(format_lock(lock), "x") == lock
 
 
-def _made() -> Made:
-    return Made(key="0" * 64, inputs={"hostname": "a"}, outputs=(), contents={}, facts={})
+def _made() -> StepResult:
+    return StepResult(key="0" * 64, inputs={"hostname": "a"}, outputs=(), contents={}, metadata={})
 
 
 def test_published_keys_are_keys_where_nothing_is_secret() -> None:

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from assembler.layers.step import FACTS, Step, facts, of_files, of_packages, of_table
+from assembler.image.names import FACTS
+from assembler.layers.step import Step, metadata, of_files, of_packages, of_table
 from assembler.lockfile.model import LockedPackage
 from assembler.recipe.model import Livecd
 from assembler.store.objects import Store
@@ -24,14 +25,14 @@ def step(made: list[str] | None = None, **inputs: str) -> Step:
 def test_a_result_is_made_once_and_remembers_digests_and_facts(store: Store) -> None:
     made: list[str] = []
     one = step(made, a="1")
-    assert not one.cached(store)
+    assert not one.in_store(store)
     result = one.result(store)
-    assert one.cached(store)
+    assert one.in_store(store)
     assert step(made, a="1").result(store) == result
     assert len(made) == 1
     assert result.digests["image"] == "2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881"
     assert result.path("image").read_bytes() == b"x"
-    assert facts(result) == {"release": "6.12"}
+    assert metadata(result) == {"release": "6.12"}
 
 
 def test_names_and_values_of_inputs_and_the_step_itself_make_the_key() -> None:
@@ -49,7 +50,7 @@ def test_a_failure_leaves_nothing_in_the_store(store: Store) -> None:
     broken = Step(layer="kernel", name="image", inputs={}, make=fail)
     with pytest.raises(Exception, match="full"):
         broken.result(store)
-    assert not broken.cached(store)
+    assert not broken.in_store(store)
     assert list((store.root / "tmp").iterdir()) == []
 
 

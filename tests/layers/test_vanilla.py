@@ -13,9 +13,9 @@ from assembler.errors import Problems
 from assembler.kernel.source import SourceError
 from assembler.kernel.toolchain import ToolchainError, find
 from assembler.layers import vanilla
-from assembler.layers.inputs import Inputs
+from assembler.layers.context import BuildContext, Means
 from assembler.lockfile.errors import LockError
-from assembler.lockfile.model import Lock, LockedFile, LockedPackage
+from assembler.lockfile.model import Lock, LockedFile, LockedPackage, LockedToolbox
 from assembler.recipe.load import load
 from assembler.store.objects import Store
 from assembler.tools.toolbox import Toolbox
@@ -42,7 +42,7 @@ def directory(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def no_tools() -> Toolbox:
+def no_tools(_: LockedToolbox) -> Toolbox:
     raise AssertionError("a kernel is compiled with the host's programs")
 
 
@@ -75,19 +75,21 @@ def inputs(
     lock: Lock | None = None,
     search: str = os.environ["PATH"],
     prove: Callable[[Iterable[object]], None] = nothing,
-) -> Inputs:
-    return Inputs(
+) -> BuildContext:
+    return BuildContext(
         loaded=load(directory / "r.toml"),
         lock=lock or lock_of(store),
-        lock_text=b"",
-        store=store,
-        fetch=nothing,
-        prove=prove,
-        toolbox=no_tools,
-        fetch_files=nothing,
-        fetch_images=nothing,
+        means=Means(
+            store=store,
+            fetch=nothing,
+            prove=prove,
+            toolbox=no_tools,
+            fetch_files=nothing,
+            fetch_images=nothing,
+            reporter=Recorder(),
+        ),
+        libraries={},
         search=search,
-        reporter=Recorder(),
     )
 
 

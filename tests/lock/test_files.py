@@ -6,10 +6,11 @@ from dataclasses import replace
 
 import pytest
 
-from assembler.lock.files import WantedFile, checksum_in, fetch_files, lock_files
+from assembler.lock.files import checksum_in, fetch_files, lock_files
 from assembler.lock.wanted import kernel_files
 from assembler.lockfile.errors import LockError
 from assembler.lockfile.model import Lock, LockedFile
+from assembler.lockfile.wanted import WantedFile
 from assembler.recipe.model import Kernel, Recipe
 from assembler.store.download import OfflineError, TransportError
 from assembler.store.objects import Store

@@ -1,4 +1,4 @@
-"""Locks of the former schema, whose tools were packages of the recipe's archives: read, and no more believed."""
+"""Locks of former schemas: read, no more believed, and moved to this one with every package as it was."""
 
 import hashlib
 from dataclasses import replace
@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 
 from assembler.errors import AssembleError, Problems
 from assembler.lockfile.errors import LockError
+from assembler.lockfile.migrate import migrate
+from assembler.lockfile.model import SCHEMA
 from assembler.lockfile.toml import format_lock, parse_lock
 from tests.lockfile.test_toml import LOCK, STATE
 
@@ -60,7 +62,7 @@ def test_a_program_of_image_and_tools_is_in_both() -> None:
     ("old", "new", "message"),
     [
         ("53040", "53041", "the lock has been edited"),
-        ("schema = 2", "schema = 1", "another schema than 3: it says 1"),
+        ("schema = 2", "schema = 1", "another schema than 4: it says 1"),
         ('build_architecture = "amd64"\n', "", "tools.architecture"),
         ("[packages]", "[[packages]]", "packages"),
         ('roles = ["tools"]', "roles = 1", "roles"),
@@ -84,3 +86,58 @@ def test_damage_never_ends_in_a_traceback(start: int, length: int, instead: str)
     else:
         message = "x"
     assert message.startswith("x")
+
+
+# --- schema 3 --------------------------------------------------------------------------------------------------------
+
+RECORD = f"""
+[build]
+recipe_sha256 = "{"9" * 64}"
+assembler = "0.1.0"
+
+[build.outputs]
+"rootfs.tar.gz" = {{ size = 1, sha256 = "{"8" * 64}" }}
+
+[build.layers]
+"rootfs.tree" = {{ sha256 = "{"7" * 64}" }}
+"""
+"""As a build wrote it that made no ISO."""
+ISO = f'"livecd.iso" = {{ sha256 = "{"6" * 64}" }}\n'
+
+
+def text_of_3(record: str = "") -> str:
+    """A lock as schema 3 had it: this one's but for libraries, of which it has none."""
+    body = format_lock(LOCK).partition("\nschema")[2].replace(f" = {SCHEMA}\n", "schema = 3\n", 1) + record
+    return f'# A comment.\n\nintegrity = "{hashlib.sha256(body.encode()).hexdigest()}"\n{body}'
+
+
+def test_schema_3_is_read_as_it_was() -> None:
+    found = migrate(text_of_3(), "x.lock.toml")
+    assert (found.schema, found.left_out) == (3, ())
+    assert found.lock == LOCK
+    assert parse_lock(text_of_3().replace("\n", "\r\n"), "x") == LOCK
+    now = format_lock(found.lock)
+    assert (migrate(now, "x").schema, migrate(now, "x").lock) == (SCHEMA, LOCK)
+    with pytest.raises(LockError, match="the lock has been edited"):
+        parse_lock(text_of_3().replace("53040", "53041"), "x")
+
+
+def test_a_record_stays_unless_the_image_holds_the_lock() -> None:
+    found = migrate(text_of_3(RECORD), "x")
+    assert found.left_out == ()
+    assert found.lock.build is not None
+    assert [output.name for output in found.lock.build.outputs] == ["rootfs.tar.gz"]
+    assert parse_lock(format_lock(found.lock), "x") == found.lock
+    dropped = migrate(text_of_3(RECORD + ISO), "x")
+    assert dropped.lock == LOCK
+    assert dropped.left_out == ("the record of outputs: the image holds its lock, and becomes another one",)
+
+
+def test_what_schema_2_had_besides() -> None:
+    found = migrate(TEXT, "x")
+    assert found.schema == 2
+    assert found.left_out == (
+        "the record of outputs: the image holds its lock, and becomes another one",
+        "qemu-utils, which no build uses",
+    )
+    assert found.lock == replace(LOCK, files=(), images=())

@@ -166,6 +166,7 @@ def locks(draw: st.DrawFn) -> Lock:
         images=tuple(sorted(draw(st.lists(IMAGES, max_size=2, unique_by=_name)), key=_name)),
         tools=draw(toolboxes()),
         toolchain=draw(TOOLCHAINS),
+        libraries=draw(TOOLCHAINS),
         build=draw(st.none() | BUILDS),
     )
 
@@ -270,7 +271,7 @@ indices = [
 ]
 """
 BODY = f"""\
-schema = 3
+schema = 4
 assembler = "0.1.0"
 recipe_sha256 = "{"a" * 64}"
 source_date_epoch = 1795227046
@@ -334,8 +335,8 @@ def test_the_order_in_the_file_does_not_matter() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("schema = 3", "schema = 1", "another schema than 3: it says 1"),
-        ("schema = 3\n", "", "another schema than 3: it says None"),
+        ("schema = 4", "schema = 1", "another schema than 4: it says 1"),
+        ("schema = 4\n", "", "another schema than 4: it says None"),
         ("\n[packages]", "\n<<<<<<< HEAD", "x.lock.toml:25:1: the lock is not TOML: Invalid statement"),
         ('id = "trixie"', "id = trixie", "x.lock.toml:11:6: the lock is not TOML"),
         (f'"{"a" * 64}"', '"abc"', "recipe_sha256: 'abc' is not what belongs here"),

@@ -13,9 +13,10 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from assembler.audit.image import SQUASHFS, Image
+from assembler.audit.image import Image
 from assembler.audit.verify import Finding, sealed, verify
 from assembler.formats.seal import SEAL, Area
+from assembler.image.names import ISO_SQUASHFS
 from tests.support.command import arguments
 
 
@@ -26,8 +27,8 @@ def expected(areas: list[Area], place: int) -> str:
 
 def right(finding: Finding, name: str, place: int) -> bool:
     """Whether `finding` is about the byte at `place`, which belongs to `name`."""
-    if finding.path.startswith(f"{SQUASHFS}!"):
-        return name == SQUASHFS and finding.offset <= place < finding.offset + finding.size
+    if finding.path.startswith(f"{ISO_SQUASHFS}!"):
+        return name == ISO_SQUASHFS and finding.offset <= place < finding.offset + finding.size
     return finding.path == name
 
 

@@ -6,7 +6,7 @@ Each builder has a clone of this repository, an environment made by one of the -
 and an empty home. They differ in the user (root or nobody), the system clock (a year ahead, by libfaketime, for the
 assembler), the processors (all or one), and where packages come from (the present user's store, or a copy of the mirror
 on 127.0.0.1). Needs root, to be somebody else, libfaketime (Debian: faketime), and Pythons that
-others may run. The exit status is 1 when anything differs. ``assemble audit`` varies further things.
+others may run. The exit status is 1 when anything differs. ``assemble reproduce`` varies further things.
 """
 
 import os

@@ -396,6 +396,10 @@ def test_everything_wrong_at_once() -> None:
             "rootfs.files = [{path = '/a', content = ''}, {path = '/a', content = ''}]",
             "rootfs.files[1].path: '/a' is given twice",
         ),
+        (
+            "rootfs.files = [{path = '/a/b/c', content = ''}, {path = '/a', content = ''}]",
+            "rootfs.files[0].path: '/a/b/c' is below '/a', which is a file",
+        ),
         ("rootfs = {enable = ['a.service'], mask = ['a.service']}", "rootfs.mask[0]: 'a.service' is in enable too"),
         ("livecd = {compression = 'xz', compression_level = 1}", "livecd.compression_level: xz has no levels"),
         ("livecd.compression_level = 23", "livecd.compression_level: 23 is no level of zstd"),

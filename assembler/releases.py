@@ -3,7 +3,7 @@
 One value for each. A recipe may name any archives (``debian.sources``); what is here is what holds when it names none,
 what the assembler's own tools come from, and whose signatures are trusted where a source names no keys.
 
-To add one: its value here and a line in `RELEASES`, and its certificates in keys/; see docs/changing.md.
+To add one: its value here and a line in `RELEASES`, and its certificates in debian/keys/; see docs/changing.md.
 """
 
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ class Key:
     fingerprint: str
     """40 upper-case hex digits."""
     file: str
-    """In keys/."""
+    """In debian/keys/."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,77 @@
+"""What the layers of one build are made of, and the means to make them."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from assembler.lockfile.model import Lock, LockedFile, LockedImage, LockedPackage, LockedToolbox
+from assembler.progress import SILENT, Reporter
+from assembler.recipe.load import LoadedRecipe
+from assembler.recipe.model import Recipe
+from assembler.store.objects import Store
+from assembler.tools.toolbox import Toolbox
+from assembler.tools.unpack import unpacked
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Means:
+    """What steps are made with. It decides no byte: all that can be had through it is asked for by its digest, and
+    digests come from what a step declares.
+    """
+
+    store: Store
+    fetch: Callable[[Iterable[LockedPackage]], None]
+    """Gets packages into the store."""
+    prove: Callable[[Sequence[LockedPackage]], None]
+    """Follows packages up to a signature of the recipe's archives: those of which something is run here."""
+    toolbox: Callable[[LockedToolbox], Toolbox]
+    """Those tools, proved and laid out in the store."""
+    fetch_files: Callable[[Iterable[LockedFile]], None]
+    """Gets upstream files into the store."""
+    fetch_images: Callable[[Iterable[LockedImage]], None]
+    """Gets container images into the store."""
+    jobs: int = 2
+    reporter: Reporter = SILENT
+
+    def directory_of(self, packages: Sequence[LockedPackage]) -> Path:
+        """A directory in the store with `packages`, fetched and laid out."""
+        self.fetch(packages)
+        return unpacked(self.store, packages)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildContext:
+    """A recipe, its lock, and the means to build it. Layers choose of this what each of their steps declares; what
+    makes a step does not see it.
+    """
+
+    loaded: LoadedRecipe
+    lock: Lock
+    means: Means
+    libraries: Mapping[str, str]
+    """Versions of the libraries that write formats here: see image/libraries.py."""
+    search: str = ""
+    """`PATH`, for the compilers of a kernel: the one thing that is not taken from the lock."""
+
+    @property
+    def recipe(self) -> Recipe:
+        """The recipe itself."""
+        return self.loaded.recipe
+
+    @property
+    def epoch(self) -> int:
+        """SOURCE_DATE_EPOCH in seconds."""
+        return self.lock.source_date_epoch
+
+    @property
+    def reporter(self) -> Reporter:
+        """Who is told."""
+        return self.means.reporter
+
+    def files(self, table: str) -> dict[str, bytes]:
+        """The bytes of the files that keys of the recipe's `table` name, by those keys."""
+        return {name: file.data for name, file in self.loaded.files.items() if name.startswith(f"{table}.")}
+
+    def writers(self, *names: str) -> dict[str, str]:
+        """The versions of those libraries."""
+        return {name: self.libraries[name] for name in names}

@@ -1,0 +1,473 @@
+"""Every key of the recipe decides those steps that a table says, and no other: neither a step's key nor its bytes.
+
+A step that uses what it does not declare would make other bytes under the same key, and one that declares what it does
+not use would be made again for nothing. What is not in the table, a new key of the recipe, fails.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
+from pathlib import Path, PurePosixPath
+from types import UnionType
+from typing import Any, get_args, get_origin
+
+import pytest
+from pydantic import BaseModel
+
+from assembler.image.libraries import LIBRARIES
+from assembler.initrd.compose import PROGRAMS, REQUIRED
+from assembler.layers.context import BuildContext, Means
+from assembler.layers.plan import plan
+from assembler.layers.step import Step
+from assembler.lockfile.model import Lock, LockedPackage, LockedToolbox
+from assembler.recipe.load import LoadedRecipe, NamedFile, load
+from assembler.recipe.model import Recipe
+from assembler.store.objects import Store
+from assembler.tools.toolbox import Toolbox
+from tests.debian.debs import deb, directory, item
+from tests.initrd.elves import library, module
+from tests.initrd.test_compose import RELEASE
+from tests.kernel.test_source import FILES as SOURCE
+from tests.kernel.test_source import tarball
+from tests.lockfile.test_toml import LOCK
+
+RECIPE = f"""
+name = "x"
+[kernel]
+package = "linux-image-a"
+[rootfs]
+packages = ["base"]
+hostname = "a"
+root_password = "$6$salt${"a" * 86}"
+rules = ["a-rules.toml"]
+files = [
+  {{ path = "/etc/a", content = "a" }},
+  {{ path = "/etc/named", source = "a-named" }},
+  {{ path = "/etc/private", content = "a", mode = "0600" }},
+  {{ path = "/etc/private-named", source = "a-private", mode = "0600" }},
+  {{ path = "/etc/link", link = "a" }},
+]
+[artifacts]
+formats = ["tar.gz", "tar.zst", "qcow2"]
+[kubernetes]
+version = "1.36"
+[cloudinit]
+user_data = "a-user-data"
+network_config = "a-network-config"
+"""
+VANILLA = """
+name = "x"
+[kernel]
+source = "vanilla"
+package = "linux-source-6.12"
+fragments = ["a.config"]
+"""
+FILES = {
+    "a-rules.toml": "",
+    "a-named": "a",
+    "a-private": "a",
+    "a-user-data": "#cloud-config\n{}\n",
+    "a-network-config": "version: 2\n",
+    "a.config": "CONFIG_NET=y\n",
+}
+
+KERNEL, TREE, SBOM, K8S = "kernel.image", "rootfs.tree", "rootfs.sbom", "kubernetes.tree"
+INITRD, SQUASHFS, ISO, SEED = "livecd.initrd", "livecd.squashfs", "livecd.iso", "cloudinit.seed"
+DISKS = {"rootfs.qcow2", "kubernetes.qcow2"}
+FILE = "rootfs.files[{}].{}"
+
+DECIDES: Mapping[str, tuple[object, set[str]]] = {
+    # The ISO holds the recipe, so nearly everything decides it; the lock has what is installed, and for which time.
+    "name": ("y", {SBOM, ISO}),
+    "arch": ("arm64", {ISO}),
+    "epoch": (5, {ISO}),
+    "args": ({"A": "a"}, set()),
+    "debian.sources": ("Types: deb\nSuites: sid\nComponents: main\n", {ISO}),
+    "debian.mirror": ("https://example.org/", {ISO}),
+    "debian.mirror_security": ("https://example.org/", {ISO}),
+    "kernel.package": ("linux-image-b", {ISO}),
+    "kernel.source": ("vanilla", {KERNEL, ISO}),
+    "kernel.url": ("https://example.org/", {ISO}),
+    "kernel.sha256": ("0" * 64, {ISO}),
+    "kernel.version": ("6.12", {ISO}),
+    "kernel.base": ("tinyconfig", {ISO}),
+    "kernel.fragments": (["a.config"], {ISO}),
+    "rootfs.packages": (["base", "waiting"], {ISO}),
+    "rootfs.recommends": (True, {ISO}),
+    "rootfs.rules": (["b-rules.toml"], set()),
+    "rootfs.first_boot": (["waiting"], {TREE, ISO}),
+    "rootfs.ids.users": ({"daemon": 150}, {TREE, ISO}),
+    "rootfs.ids.groups": ({"daemon": 150}, {TREE, ISO}),
+    "rootfs.hostname": ("b", {TREE, ISO, SEED}),
+    # It is on the medium in the root file system alone.
+    "rootfs.root_password": ("$6$salt$" + "b" * 86, {TREE}),
+    "rootfs.locale": ("C", {TREE, ISO}),
+    "rootfs.timezone": ("Europe/Berlin", {TREE, ISO}),
+    "rootfs.exclude": (["/usr/share/doc/*"], {TREE, ISO}),
+    "rootfs.include": (["/usr/share/doc/*"], {TREE, ISO}),
+    "rootfs.enable": (["a.service"], {TREE, ISO}),
+    "rootfs.disable": (["a.service"], {TREE, ISO}),
+    "rootfs.mask": (["a.service"], {TREE, ISO}),
+    FILE.format(0, "path"): ("/etc/b", {TREE, ISO}),
+    FILE.format(0, "content"): ("b", {TREE, ISO}),
+    FILE.format(0, "mode"): ("0755", {TREE, ISO}),
+    FILE.format(0, "owner"): ("daemon", {TREE, ISO}),
+    FILE.format(0, "group"): ("daemon", {TREE, ISO}),
+    FILE.format(1, "source"): ("b-named", set()),
+    FILE.format(2, "content"): ("b", {TREE}),
+    FILE.format(3, "source"): ("b-private", set()),
+    FILE.format(4, "link"): ("b", {TREE, ISO}),
+    "artifacts.formats": (["qcow2", "tar.gz", "tar.zst"], {ISO}),
+    "artifacts.disk_size": ("1G", {*DISKS, ISO}),
+    "kubernetes.version": ("1.35", {K8S, ISO}),
+    "kubernetes.cni_plugins.source": ("debian", {K8S, ISO}),
+    "kubernetes.*.source": ("debian", {ISO}),
+    "kubernetes.*.version": ("1.2", {ISO}),
+    "kubernetes.*.url": ("https://example.org/", {ISO}),
+    "kubernetes.*.sha256": ("0" * 64, {ISO}),
+    "kubernetes.images": ("kubeadm", {ISO}),
+    "kubernetes.extra_images": (["example.org/a:1"], {ISO}),
+    "livecd.label": ("B", {INITRD, ISO}),
+    "livecd.state": ("none", {INITRD, ISO}),
+    "livecd.state_label": ("B", {INITRD, ISO}),
+    "livecd.compression": ("gzip", {SQUASHFS, ISO}),
+    "livecd.compression_level": (9, {SQUASHFS, ISO}),
+    "livecd.medium_size": ("1G", {ISO}),
+    "livecd.cmdline": ("quiet", {ISO}),
+    "livecd.timeout": (2, {ISO}),
+    "cloudinit.user_data": ("b-user-data", set()),
+    "cloudinit.meta_data": ("", set()),
+    "cloudinit.network_config": ("b-network-config", set()),
+    "cloudinit.ssh_authorized_keys": (
+        ["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f"],
+        {SEED},
+    ),
+}
+"""For each key of the recipe another value, and the steps that it decides by themselves: what is made of these follows.
+Patterns stand for what nothing before them does."""
+NAMED: Mapping[str, tuple[bytes, set[str]]] = {
+    "rootfs.rules[0]": (b'[[rule]]\npackage = "none"\nscript = "postinst"\nreason = "b"\n', {TREE, ISO}),
+    "rootfs.files[1].source": (b"b", {TREE, ISO}),
+    "rootfs.files[3].source": (b"b", {TREE}),
+    "cloudinit.user_data": (b"#cloud-config\n{a: b}\n", {SEED}),
+    "cloudinit.network_config": (b"version: 2\nethernets: {}\n", {SEED}),
+}
+"""The same for what is in the files that keys of the recipe name."""
+COMPILED: Mapping[str, tuple[object, set[str]]] = {
+    "kernel.base": ("tinyconfig", {KERNEL, ISO}),
+    "kernel.version": ("6.12.118", {KERNEL, ISO}),
+    "kernel.sha256": ("0" * 64, {ISO}),
+    "kernel.fragments": (["b.config"], set()),
+}
+"""With a kernel that is compiled."""
+
+
+@dataclass(frozen=True)
+class Project:
+    """A recipe with a lock whose packages are in a store."""
+
+    loaded: LoadedRecipe
+    lock: Lock
+    store: Store
+
+    def context(self, **recipe: Any) -> BuildContext:
+        """What the recipe is built from, or another one."""
+        means = Means(
+            store=self.store,
+            fetch=_nothing,
+            prove=_nothing,
+            toolbox=_no_tools,
+            fetch_files=_nothing,
+            fetch_images=_nothing,
+        )
+        loaded = replace(self.loaded, **recipe)
+        return BuildContext(loaded=loaded, lock=self.lock, means=means, libraries=dict.fromkeys(LIBRARIES, "1"))
+
+    def steps(self, **recipe: Any) -> Mapping[str, Step]:
+        """The steps of that."""
+        return {step.label: step for step in plan(self.context(**recipe))}
+
+
+def _nothing(_: object) -> None:
+    """What a fetcher does whose things are in the store."""
+
+
+def _no_tools(_: LockedToolbox) -> Toolbox:
+    raise AssertionError("no program is run here")
+
+
+def _package(name: str, files: Mapping[str, bytes]) -> bytes:
+    """A package with `files`, and the directories that they are in."""
+    parents = {str(parent) for path in files for parent in PurePosixPath(path).parents} - {"."}
+    return deb(
+        name,
+        *(directory(f"./{path}") for path in sorted(parents)),
+        *(item(f"./{path}", data) for path, data in files.items()),
+        Version="1.7",
+        Architecture="amd64",
+    )
+
+
+def _packages() -> Mapping[str, tuple[str, Mapping[str, bytes]]]:
+    """Role and files of the packages, by name: as few as what is made of them allows."""
+    modules = {f"usr/lib/modules/{RELEASE}/kernel/{name}.ko": module() for name in REQUIRED}
+    return {
+        "base": ("rootfs", {
+            "etc/passwd": b"root:x:0:0::/root:/bin/sh\ndaemon:x:101:101:::\n",
+            "etc/group": b"root:x:0:\ndaemon:x:101:\n",
+            "etc/shadow": b"root:*:1:0:99999:7:::\n",
+            "etc/gshadow": b"root:*::\n",
+            "etc/hosts": b"127.0.0.1\tlocalhost\n",
+            "etc/dpkg/dpkg.cfg.d/x": b"",
+            "usr/bin/x": b"",
+            "usr/share/zoneinfo/Europe/Berlin": b"TZif",
+            "usr/share/zoneinfo/Etc/UTC": b"TZif",
+            "usr/share/doc/base/copyright": b"Format: x\n",
+            "usr/lib/systemd/system/a.service": b"[Install]\nWantedBy=multi-user.target\n",
+            "var/lib/dpkg/x": b"",
+        }),
+        "waiting": ("rootfs", {"usr/share/waiting": b"a"}),
+        "containerd": ("rootfs", {"usr/bin/containerd": b"a"}),
+        "linux-image-a": ("rootfs", {
+            f"boot/vmlinuz-{RELEASE}": b"kernel", f"boot/config-{RELEASE}": b"config", **modules,
+        }),
+        "programs": ("initrd", {
+            "usr/bin/busybox": library(),
+            **{path[1:]: library() for path in PROGRAMS},
+        }),
+        "linux-source-6.12": ("kernel-source", {"usr/src/linux-source-6.12.tar.xz": tarball(SOURCE)}),
+    }  # fmt: skip
+
+
+def _locked(store: Store) -> Lock:
+    packages = [
+        LockedPackage(
+            name=name,
+            version="1.7",
+            architecture="amd64",
+            source="linux" if name.startswith("linux") else name,
+            source_version="1.7",
+            size=len(data),
+            sha256=store.add(data),
+            path=f"pool/{name}.deb",
+            archive="trixie",
+            roles=(role,),
+            why="requested",
+        )
+        for name, (role, files) in _packages().items()
+        for data in [_package(name, files)]
+    ]
+    (kubelet,) = LOCK.files
+    files = (replace(kubelet, size=7, sha256=store.add(b"kubelet")),)
+    return replace(LOCK, packages=tuple(packages), files=files, images=())
+
+
+def project_in(directory: Path, recipe: str = RECIPE) -> Project:
+    for name, text in FILES.items():
+        (directory / name).write_text(text)
+        (directory / name.replace("a", "b", 1)).write_text(text)
+    (directory / "r.toml").write_text(recipe)
+    store = Store(directory / "store")
+    return Project(load(directory / "r.toml"), _locked(store), store)
+
+
+def _leaves(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
+    """Every key of a recipe that has a value of its own; ``[]`` stands for an entry of a list of tables."""
+    for name, field in model.model_fields.items():
+        kinds = get_args(field.annotation) if get_origin(field.annotation) is UnionType else (field.annotation,)
+        for kind in kinds:
+            if isinstance(kind, type) and issubclass(kind, BaseModel):
+                yield from _leaves(kind, f"{prefix}{name}.")
+                break
+            (entry, *_) = (*get_args(kind), None)
+            if isinstance(entry, type) and issubclass(entry, BaseModel):
+                yield from _leaves(entry, f"{prefix}{name}[].")
+                break
+        else:
+            yield f"{prefix}{name}"
+
+
+def _entries(leaf: str) -> list[str]:
+    """What the table says of a leaf: keys for a list's, else the first pattern that fits."""
+    if "[]" in leaf:
+        return [name for name in DECIDES if _without_numbers(name) == leaf]
+    return next(([name] for name in DECIDES if fnmatchcase(leaf, name)), [])
+
+
+def _without_numbers(name: str) -> str:
+    return "".join(letter for letter in name if not letter.isdigit())
+
+
+def _changed(value: Any, keys: list[str], new: object) -> Any:
+    """`value` with what is below `keys` replaced."""
+    if not keys:
+        return new
+    name, _, number = keys[0].rstrip("]").partition("[")
+    inner = getattr(value, name)
+    if number:
+        entry = _changed(inner[int(number)], keys[1:], new)
+        return value.model_copy(update={name: [*inner[: int(number)], entry, *inner[int(number) + 1 :]]})
+    return value.model_copy(update={name: _changed(inner, keys[1:], new)})
+
+
+def _with(recipe: Recipe, leaf: str, new: object) -> Recipe:
+    changed = _changed(recipe, leaf.split("."), new)
+    if leaf == "kernel.source":
+        changed = _changed(changed, ["kernel", "package"], "linux-source-6.12")
+    assert isinstance(changed, Recipe)
+    assert changed != recipe or not new, leaf
+    return changed
+
+
+def _decided(before: Mapping[str, Step], after: Mapping[str, Step]) -> set[str]:
+    """The steps whose own inputs differ; all keys have to differ that are made of these, and no others."""
+    assert before.keys() == after.keys()
+    found: set[str] = set()
+    changed: set[str] = set()
+    for label, old in before.items():
+        new = after[label]
+        own = [
+            ({name: value for name, value in step.inputs.items() if name not in before}, dict(step.secrets))
+            for step in (old, new)
+        ]
+        if own[0] != own[1]:
+            found.add(label)
+        if own[0] != own[1] or not changed.isdisjoint(new.inputs):
+            changed.add(label)
+        assert (old.key != new.key) == (label in changed), label
+    return found
+
+
+@dataclass(frozen=True)
+class Changed:
+    """A recipe with one thing otherwise."""
+
+    key: str
+    new: object
+    steps: Mapping[str, Step]
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    return project_in(tmp_path_factory.mktemp("project"))
+
+
+@pytest.fixture(scope="module")
+def changed(project: Project) -> list[tuple[Changed, set[str]]]:
+    """Each key of the recipe changed, and what the table says of it."""
+    found = []
+    leaves = list(_leaves(Recipe))
+    assert len(leaves) > 80
+    for leaf in leaves:
+        assert _entries(leaf), f"{leaf} is not in the table: which steps does it decide?"
+        for name in _entries(leaf):
+            new, expected = DECIDES[name]
+            key = leaf if "*" in name else name
+            steps = project.steps(recipe=_with(project.loaded.recipe, key, new))
+            found.append((Changed(key, new, steps), expected))
+    used = {name for leaf in leaves for name in _entries(leaf)}
+    assert used == set(DECIDES), "the table speaks of keys that there are not"
+    return found
+
+
+def test_every_key_of_the_recipe_decides_what_the_table_says(
+    project: Project, changed: list[tuple[Changed, set[str]]]
+) -> None:
+    before = project.steps()
+    found = {one.key: _decided(before, one.steps) for one, _ in changed}
+    assert found == {one.key: expected for one, expected in changed}
+
+
+def test_every_file_that_the_recipe_names_decides_what_the_table_says(project: Project) -> None:
+    before = project.steps()
+    files = project.loaded.files
+    assert files.keys() == NAMED.keys()
+    for name, (data, expected) in NAMED.items():
+        after = project.steps(files={**files, name: replace(files[name], data=data)})
+        assert _decided(before, after) == expected, name
+
+
+def test_a_kernel_that_is_compiled(tmp_path: Path) -> None:
+    project = project_in(tmp_path, VANILLA)
+    before = project.steps()
+    for leaf, (new, expected) in COMPILED.items():
+        assert _decided(before, project.steps(recipe=_with(project.loaded.recipe, leaf, new))) == expected, leaf
+    files = project.loaded.files
+    fragment = {"kernel.fragments[0]": NamedFile(path=Path("a.config"), data=b"CONFIG_NET=n\n")}
+    assert _decided(before, project.steps(files={**files, **fragment})) == {KERNEL, ISO}
+
+
+def test_a_password_in_clear_has_its_salt_from_the_whole_table(tmp_path: Path) -> None:
+    """So all of that decides the root file system, as a secret; nothing else of the recipe does."""
+    clear = re.sub(r'root_password = "[^"]*"', 'root_password = "clear"', RECIPE)
+    (tmp_path / "a").mkdir()
+    project = project_in(tmp_path / "a", clear)
+    recipe, before = project.loaded.recipe, project.steps()
+    for leaf, expected in {
+        "rootfs.packages": {TREE, ISO},
+        "rootfs.recommends": {TREE, ISO},
+        "rootfs.rules": {TREE},
+        "livecd.cmdline": {ISO},
+        "kernel.base": {ISO},
+    }.items():
+        changed = _with(recipe, leaf, DECIDES[leaf][0])
+        after = project.steps(recipe=changed)
+        assert _decided(before, after) == expected, leaf
+        (tmp_path / leaf).mkdir()
+        made = _made(project_in(tmp_path / leaf, clear).steps(recipe=changed)[TREE], tmp_path / leaf / "after")
+        assert (made == _made(before[TREE], tmp_path / leaf / "before")) == (TREE not in expected), leaf
+
+
+MADE = (KERNEL, TREE, "rootfs.tar.zst", K8S, "kubernetes.tar.zst", SBOM, INITRD, SEED)
+"""The steps that take no program."""
+
+
+OTHERS = frozenset(["kernel.source", "artifacts.formats", "kubernetes.images", "kubernetes.extra_images"])
+"""Keys with which there are other steps, or that want another lock."""
+
+
+@pytest.mark.parametrize("label", MADE)
+def test_what_does_not_change_a_key_does_not_change_a_byte(
+    project: Project, changed: list[tuple[Changed, set[str]]], label: str, tmp_path: Path
+) -> None:
+    """Everything else in the recipe is another, all at once, and nothing of what was made before is there."""
+    before = project.steps()[label]
+    recipe, files = project.loaded.recipe, dict(project.loaded.files)
+    free = [one for one, _ in changed if one.steps[label].key == before.key and one.key not in OTHERS]
+    assert len(free) > 60
+    for one in free:
+        recipe = _with(recipe, one.key, one.new)
+    for key, (data, _) in NAMED.items():
+        other = {**files, key: replace(files[key], data=data)}
+        if project.steps(files=other)[label].key == before.key:
+            files = other
+    after = project_in(tmp_path).steps(recipe=recipe, files=files)[label]
+    assert after.key == before.key
+    assert _made(after, tmp_path / "after") == _made(before, tmp_path / "before")
+
+
+def _made(step: Step, directory: Path) -> Mapping[str, bytes]:
+    directory.mkdir()
+    step.make(directory)
+    found = {path.name: path.read_bytes() for path in directory.iterdir()}
+    assert found
+    return found
+
+
+def test_what_changes_bytes_changes_the_key(project: Project, tmp_path: Path) -> None:
+    """The table is of what matters: with the changed key, something else is made."""
+    recipe = project.loaded.recipe
+    before = project.steps()
+    for leaf, label in {
+        "rootfs.hostname": TREE,
+        "rootfs.timezone": TREE,
+        "rootfs.files[2].content": TREE,
+        "rootfs.first_boot": TREE,
+        "kubernetes.version": K8S,
+        "livecd.label": INITRD,
+        "cloudinit.ssh_authorized_keys": SEED,
+        "name": SBOM,
+    }.items():
+        after = project.steps(recipe=_with(recipe, leaf, DECIDES[leaf][0]))[label]
+        assert _made(after, tmp_path / f"{leaf} after") != _made(before[label], tmp_path / f"{leaf} before"), leaf

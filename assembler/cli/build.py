@@ -20,7 +20,7 @@ _SHOWN = 12
 _STATES = {
     "unchanged": "unchanged",
     "stored": "taken from the store",
-    "make": "made anew",
+    "make": "made again",
     "idle": "not asked for",
 }
 
@@ -50,7 +50,7 @@ _STATES = {
     shell_complete=layers,
     help="Leave this layer's files alone. May be repeated.",
 )
-@click.option("--explain", is_flag=True, help="Say what would be made anew and why; make nothing.")
+@click.option("--explain", is_flag=True, help="Say what would be made again and why; make nothing.")
 @click.option(
     "--locked", is_flag=True, help="Fail rather than make a lock, or make something other than it has recorded."
 )

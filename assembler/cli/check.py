@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from assembler.configure.report import ScriptReport
 
 
-@click.command(short_help="Tell how every package's scripts are taken care of.")
+@click.command(short_help="Say how every package's scripts are handled.")
 @click.argument("recipe", type=click.Path(path_type=Path), metavar="RECIPE.toml", shell_complete=recipes)
 @recipe_options
 @click.option("--locked", is_flag=True, help="Fail rather than make a lock that is missing.")
@@ -33,7 +33,7 @@ def check(
     jobs: int | None,
     **common: Any,
 ) -> None:
-    """Tell, for each package of RECIPE.toml's image, what is done instead of running its scripts.
+    """Say, for each package of RECIPE.toml's image, what is done instead of running its scripts.
 
     A script is generated snippets, commands that are understood in full, a rule that a person wrote for its text, left
     to the image's first boot, or unhandled: then a build stops, and what has to be read and the rule to fill in are

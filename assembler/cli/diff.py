@@ -12,7 +12,7 @@ from assembler.cli.session import options, session
 _PATH = click.Path(exists=True, path_type=Path)
 
 
-@click.command(short_help="Tell what differs between two images, locks or output directories.")
+@click.command(short_help="Say what differs between two images, locks or output directories.")
 @click.argument("old", type=_PATH, metavar="A")
 @click.argument("new", type=_PATH, metavar="B")
 @click.option(
@@ -28,7 +28,7 @@ _PATH = click.Path(exists=True, path_type=Path)
 )
 @options
 def diff(old: Path, new: Path, html: Path | None, *, diffoscope: bool, **common: Any) -> None:
-    """Tell what B has otherwise than A: layer by layer, path by path, field by field, package by package.
+    """Say how B differs from A: layer by layer, path by path, field by field, package by package.
 
     A file inside a squashfs inside an ISO is named with the first byte that differs. The exit status is 0 when they are
     the same, and 1 when they differ.

@@ -158,7 +158,7 @@ class _Told:
     def wrong_usage(self, error: click.ClickException) -> int:
         """Something wrong with the command line itself."""
         context = getattr(error, "ctx", None)
-        hint = f"{context.command_path} --help tells what there is" if context else ""
+        hint = f"{context.command_path} --help says what there is" if context else ""
         self._event(AssembleError(error.format_message(), hint=hint))
         # It repeats what was given, file names of others included.
         said = io.StringIO()

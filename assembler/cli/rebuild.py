@@ -36,9 +36,9 @@ def rebuild(
     jobs: int | None,
     **common: Any,
 ) -> None:
-    """Take recipe and lock out of IMAGE.iso, build it again, and tell what the new image has otherwise.
+    """Take recipe and lock out of IMAGE.iso, build it again, and say how the new image differs.
 
-    Only downloads are taken from the store: everything is computed anew. DIRECTORY/rebuild.json is an in-toto
+    Only downloads are taken from the store: everything is computed again. DIRECTORY/rebuild.json is an in-toto
     statement of the result. The exit status is 0 when both images are the same, and 1 when they differ.
     """
     with session(store=store, jobs=jobs, **common) as current:

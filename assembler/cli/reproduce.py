@@ -36,9 +36,9 @@ def reproduce(
     jobs: int | None,
     **common: Any,
 ) -> None:
-    """Build RECIPE.toml twice from its lock, and tell what differs, down to bytes of files inside the squashfs.
+    """Build RECIPE.toml twice from its lock, and say what differs, down to bytes of files inside the squashfs.
 
-    Both builds compute everything anew from downloads, without a network. What differs between them: directory, home,
+    Both builds compute everything again from downloads, without a network. What differs between them: directory, home,
     umask, time zone, language, hash seed, processors, order of directories, clock, programs of the host as far as
     none is needed, and the user if root asks for it. The first is then compared with what the lock has recorded
     (--record).

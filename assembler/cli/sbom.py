@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from assembler.api import DocumentKind
 
 
-@click.command(short_help="Print the bill of materials of a finished image.")
+@click.command(short_help="Print the SBOM of a finished image.")
 @click.argument("image", type=click.Path(dir_okay=False, exists=True, path_type=Path), metavar="IMAGE.iso")
 @click.option(
     "--format",
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 )
 @options
 def sbom(image: Path, *, kind: "DocumentKind", **common: Any) -> None:
-    """Print the bill of materials that IMAGE.iso holds: each package, upstream file and container image, by digest.
+    """Print the SBOM that IMAGE.iso holds: each package, upstream file and container image, by digest.
 
-    A build writes both bills beside the image as well, sbom.cdx.json and sbom.spdx.json, and provenance.json.
+    A build writes both SBOMs beside the image as well, sbom.cdx.json and sbom.spdx.json, and provenance.json.
     """
     with session(**common) as current:
         from assembler import api  # noqa: PLC0415  half a second that --help need not wait

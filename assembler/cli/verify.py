@@ -31,7 +31,7 @@ _SAID = {
 )
 @options
 def verify(image: Path, *, lock: Path | None, packages_only: bool, **common: Any) -> None:
-    """Hash every byte of IMAGE.iso and look at every path in it, against the image's own seal, contents and lock.
+    """Hash every byte of IMAGE.iso and look at every path in it, against the image's own checksums, contents and lock.
 
     Whatever differs is named, down to files inside the squashfs; the exit status is then 1. Without --lock this finds
     damage; with a lock that has recorded the outputs (--record) it also finds an image that somebody else made. A lock
@@ -71,6 +71,6 @@ def _tell(current: Session, verified: "Verification", *, packages_only: bool) ->
             "or say --packages-only",
         )
     current.say(
-        f"{image}: {found.areas} areas, {found.paths} paths and {found.packages} packages are as they should be"
+        f"{image}: {found.areas} regions, {found.paths} paths and {found.packages} packages are as they should be"
         + _SAID[found.compared]
     )

@@ -43,7 +43,7 @@ def ask(line: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixtur
         ("assemble lock builtin:k8s.", [("plain", "builtin:k8s.toml"), ("suffix", ".toml")]),
         ("assemble lock x", [("suffix", ".toml")]),
         ("assemble check x", [("suffix", ".toml")]),
-        ("assemble audit x", [("suffix", ".toml")]),
+        ("assemble reproduce x", [("suffix", ".toml")]),
         ("assemble --off", [("plain", "--offline")]),
         ("assemble --vers", [("plain", "--version")]),
         ("assemble x.toml --off", [("plain", "--offline")]),

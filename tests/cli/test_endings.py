@@ -62,7 +62,7 @@ def test_wrong_usage(arguments: list[str], what: str) -> None:
     event, said = ends([*ASSEMBLE, *arguments], 2)
     assert event["what"].startswith(what.partition(":")[0])
     assert what.rpartition(": ")[2][:20] in event["what"]
-    assert event["hint"].endswith(" --help tells what there is")
+    assert event["hint"].endswith(" --help says what there is")
     assert said.startswith("Usage: assemble ")
 
 

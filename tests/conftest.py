@@ -7,7 +7,7 @@ import hypothesis
 import pytest
 
 from assembler.store.objects import Store
-from tests.http_server import Server, running
+from tests.support.http_server import Server, running
 
 # How long an example takes says more about what else the machine is doing than about the code.
 # Every run tries the same examples, so that a change breaks the build and not chance; look for new ones with

@@ -14,7 +14,7 @@ import pytest
 from assembler import api
 from tests.cli.mirrors import archive, serve, write_recipe
 from tests.debian.archives import source
-from tests.http_server import Server, running
+from tests.support.http_server import Server, running
 
 README = Path(__file__).parents[2] / "README.md"
 

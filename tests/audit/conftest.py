@@ -19,7 +19,7 @@ from assembler.tools.toolbox import Toolbox
 from assembler.tree import digest, tar
 from assembler.tree.staging import Tree
 from tests.lockfile.test_toml import LOCK
-from tests.toolboxes import toolbox  # noqa: F401  a fixture
+from tests.support.toolboxes import toolbox  # noqa: F401  a fixture
 
 EPOCH = 1_700_000_000
 Make = Callable[..., Path]

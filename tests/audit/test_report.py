@@ -15,8 +15,8 @@ from assembler.image.names import ISO_SQUASHFS
 from assembler.lock.changes import changes
 from assembler.tree.staging import Tree
 from tests.audit.conftest import Make, flip, system
-from tests.browser import Browser, Tab, running
 from tests.lockfile.test_toml import LOCK
+from tests.support.browser import Browser, Tab, running
 
 PHONE, DESK = 390, 1280
 EVIL = (

@@ -17,7 +17,7 @@ from assembler.architecture import AMD64
 from assembler.vm.finding import in_toolbox
 from assembler.vm.node import Built, built
 from assembler.vm.qemu import Emulator
-from tests.toolboxes import own_tools
+from tests.support.toolboxes import own_tools
 
 REPOSITORY = Path(__file__).parents[2]
 

@@ -17,7 +17,7 @@ from assembler.debian.deb import open_package
 from assembler.vm.machine import Machine
 from assembler.vm.node import Built, built, hardware
 from assembler.vm.qemu import Emulator
-from tests.toolboxes import locked
+from tests.support.toolboxes import locked
 
 pytestmark = pytest.mark.boot
 

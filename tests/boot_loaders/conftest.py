@@ -1,3 +1,3 @@
-from tests.toolboxes import loaders, toolbox
+from tests.support.toolboxes import loaders, toolbox
 
 __all__ = ["loaders", "toolbox"]

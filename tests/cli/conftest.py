@@ -6,8 +6,8 @@ import pytest
 
 from assembler.cli.main import call
 from tests.cli.mirrors import BUILD, LOCK, OUT, Build, Liar, archive, serve, surroundings, tree, write_recipe
-from tests.http_server import Server, running
-from tests.toolboxes import toolbox
+from tests.support.http_server import Server, running
+from tests.support.toolboxes import toolbox
 
 __all__ = ["honest", "liar", "toolbox"]
 

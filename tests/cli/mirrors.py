@@ -21,9 +21,9 @@ from assembler.store.transport import Transport
 from assembler.tools import source as source_of_tools
 from tests.debian import debs
 from tests.debian.archives import date, source
-from tests.http_server import Handler, Server
 from tests.lock.test_resolve import base, suite_files
-from tests.tool_source import take_tools_from
+from tests.support.http_server import Handler, Server
+from tests.support.tool_source import take_tools_from
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 DATE = NOW - timedelta(hours=2)

@@ -9,7 +9,7 @@ import pytest
 from assembler.cli.main import call
 from assembler.lockfile.toml import write_lock
 from assembler.recipe.load import load
-from tests.toolboxes import locked
+from tests.support.toolboxes import locked
 
 RECIPE = """
 name = "checked"

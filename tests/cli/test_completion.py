@@ -14,7 +14,7 @@ from assembler.cli.main import call
 from assembler.image.names import LAYERS
 from assembler.tools.toolbox import Toolbox
 from tests.cli.terminal import Terminal, on_terminal
-from tests.host_commands import need
+from tests.support.host_commands import need
 
 ROOT = Path(__file__).parents[2]
 SCRIPTS = ROOT / "assembler/cli/completions"

@@ -17,8 +17,8 @@ from assembler.store.routes import NO_ROUTES, Login, Routes
 from assembler.store.transport import Transport
 from assembler.tools.source import built_in
 from tests.debian.archives import source
-from tests.http_server import Handler, Server
 from tests.lockfile.test_toml import LOCK
+from tests.support.http_server import Handler, Server
 
 TEXT = """
 redirects = ["https://storage.internal/", "http://10.0.0.9/blobs/"]

@@ -11,8 +11,8 @@ import pytest
 from assembler.cli.main import call
 from tests.cli.mirrors import BUILD, archive, serve, surroundings, write_recipe
 from tests.debian.archives import source
-from tests.http_server import Handler, Server, running
-from tests.tool_source import take_tools_from
+from tests.support.http_server import Handler, Server, running
+from tests.support.tool_source import take_tools_from
 
 SECRET, PASSWORD = "correct-horse-battery", "let-me-in-please"
 LOGIN = base64.b64encode(f"robot:{PASSWORD}".encode()).decode()

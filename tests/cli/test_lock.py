@@ -16,9 +16,9 @@ from assembler.lockfile.model import SCHEMA, LockedBuild
 from assembler.lockfile.toml import format_lock, read_lock, write_lock
 from assembler.tools.source import BUILD
 from tests.debian.archives import date, source
-from tests.http_server import Server
 from tests.lock.test_resolve import base, publish_suite
-from tests.tool_source import take_tools_from
+from tests.support.http_server import Server
+from tests.support.tool_source import take_tools_from
 
 NOW = datetime.now(UTC)
 LOCK = Path("x.lock.toml")

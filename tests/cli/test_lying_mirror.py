@@ -33,8 +33,8 @@ from tests.cli.mirrors import (
     write_recipe,
 )
 from tests.debian.archives import date, source
-from tests.http_server import Handler
-from tests.tool_source import take_tools_from
+from tests.support.http_server import Handler
+from tests.support.tool_source import take_tools_from
 
 # --- how a file is served --------------------------------------------------------------------------------------------
 

@@ -10,7 +10,7 @@ import pytest
 from assembler.cli import environment
 from assembler.cli.main import call, cli
 from assembler.cli.manual import ENVIRONMENT, page
-from tests.host_commands import need
+from tests.support.host_commands import need
 
 ROOT = Path(__file__).parents[2]
 KNOWN = ("STYLE: input text line longer", "WARNING: missing date")

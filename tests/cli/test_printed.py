@@ -21,7 +21,7 @@ from assembler.errors import AssembleError, Place, Problems
 from assembler.printable import printable
 from tests.cli.test_progress import in_terminal
 from tests.debian.archives import source
-from tests.tool_source import take_tools_from
+from tests.support.tool_source import take_tools_from
 
 HOSTILE = (
     "\x1b]0;title\x07\x1b[2J\n::error file=x::written by a stranger\r\n##[add-path]/tmp\u202e\x9b1m\u2028::stop",

@@ -6,7 +6,7 @@ import tomllib
 from assembler.configure.caches import MADE_AT_BOOT
 from assembler.configure.engine import Settings, configure
 from assembler.tree.staging import Tree
-from tests.configure.packages import package
+from tests.debian.unpacked import package
 from tests.proofs.comparison import EXPLAINED
 
 UNITS = "/usr/lib/systemd/system"

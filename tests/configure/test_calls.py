@@ -14,8 +14,8 @@ from assembler.shell.grammar import parse_script
 from assembler.shell.residual import own_scope, reduce_script
 from assembler.shell.words import script_scope
 from assembler.tree.staging import Kind, Tree
-from tests.configure.disk import on_disk, shown, tree_of, write_out
-from tests.host_commands import need
+from tests.support.host_commands import need
+from tests.tree.disk import on_disk, shown, tree_of, write_out
 
 FILES = {"/etc/": "", "/usr/share/p/default": "text\n", "/usr/share/p/list": "a\nb\n", "/etc/link": "->../usr/share/p",
          "/etc/old": "old\n", "/etc/empty/": "", "/var/": "", "/etc/dangling": "->nowhere"}  # fmt: skip

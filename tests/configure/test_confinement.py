@@ -21,7 +21,7 @@ from assembler.configure.engine import Settings, configure
 from assembler.errors import AssembleError
 from assembler.programs.commands import COMMANDS
 from assembler.tree.staging import Tree
-from tests.configure.packages import package
+from tests.debian.unpacked import package
 
 ROOT = Path(assembler.__file__).parent
 ROOMS = sorted(file for name in ("configure", "programs", "shell") for file in (ROOT / name).rglob("*.py"))

@@ -5,7 +5,7 @@ import pytest
 from assembler.configure.engine import ScriptFailed, Settings, configure
 from assembler.errors import Problems
 from assembler.tree.staging import Tree
-from tests.configure.packages import package
+from tests.debian.unpacked import package
 
 SH = "#!/bin/sh\nset -e\n"
 SETTINGS = Settings(86400 * 20000, "amd64")

@@ -10,7 +10,7 @@ from assembler.configure.engine import Settings, configure
 from assembler.configure.first_boot import DIRECTORY, UNIT, FirstBootError, waiting
 from assembler.errors import Problems
 from assembler.tree.staging import Tree
-from tests.configure.packages import package
+from tests.debian.unpacked import package
 
 SH = "#!/bin/sh\nset -e\n"
 

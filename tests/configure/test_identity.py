@@ -9,7 +9,7 @@ import pytest
 from assembler.configure import identity
 from assembler.configure.engine import Settings, configure
 from assembler.tree.staging import Tree
-from tests.configure.packages import package
+from tests.debian.unpacked import package
 
 FIRST_BOOT = Path(identity.__file__).with_name("first-boot")
 WANTED = "/etc/systemd/system/multi-user.target.wants/first-boot.service"

@@ -4,7 +4,7 @@ import pytest
 
 from assembler.configure.rules.logic import FUNCTIONS, LogicError
 from assembler.programs.context import ExecutionContext
-from tests.configure.disk import shown, tree_of
+from tests.tree.disk import shown, tree_of
 
 
 def test_audit_rules_are_put_in_the_order_of_augenrules() -> None:

@@ -10,7 +10,7 @@ from assembler.shell.canonical import render
 from assembler.shell.grammar import parse_script
 from assembler.shell.residual import reduce_script
 from assembler.shell.words import script_scope
-from tests.host_commands import need
+from tests.support.host_commands import need
 
 PRELUDE = 'maybe() { [ -e /proc ]; }\nnever() { [ -e /nowhere ]; }\neffect() { echo "$*"; }\n'
 """What stands for commands that nobody knows; they are no part of what is analysed."""

@@ -4,7 +4,7 @@ import pytest
 
 from assembler.configure.not_unpacked import OverwrittenConffile, hidden_until_unpacked, shippers
 from assembler.tree.staging import Tree
-from tests.configure.packages import package
+from tests.debian.unpacked import package
 
 
 def test_only_what_a_package_alone_ships_is_hidden() -> None:

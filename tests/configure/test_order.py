@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from assembler.configure.order import Orderable, configure_order, relation_names, stages, unpack_order
-from tests.host_commands import need
+from tests.support.host_commands import need
 
 # name: (Depends, has a postinst)
 GRAPHS: dict[str, Mapping[str, tuple[str, bool]]] = {

@@ -12,8 +12,8 @@ from assembler.configure.scripts import analyse
 from assembler.errors import AssembleError, Problems
 from assembler.programs.context import ExecutionContext
 from assembler.tree.staging import Tree
-from tests.configure.disk import shown
-from tests.configure.packages import package
+from tests.debian.unpacked import package
+from tests.tree.disk import shown
 
 SCRIPT = '#!/bin/sh\nset -e\nif [ -n "$2" ]; then exit 0; fi\nfrobnicate --all >/var/x\n'
 DIGEST = "0" * 64

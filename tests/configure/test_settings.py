@@ -11,8 +11,8 @@ from assembler.errors import Problems
 from assembler.programs.sha_crypt import SALT_CHARACTERS, sha512_crypt
 from assembler.recipe.model import File, Rootfs
 from assembler.tree.staging import Tree
-from tests.configure.disk import tree_of
-from tests.host_commands import need
+from tests.support.host_commands import need
+from tests.tree.disk import tree_of
 
 EPOCH = 20000 * 86400
 FILES = {

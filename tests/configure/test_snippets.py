@@ -7,8 +7,8 @@ from assembler.configure.snippets import Snippet, compile_snippet, split
 from assembler.programs.context import ExecutionContext
 from assembler.programs.options import UsageError
 from assembler.shell.words import script_scope
-from tests.configure.disk import shown, tree_of
 from tests.programs.test_usr_local import SNIPPET as USR_LOCAL
+from tests.tree.disk import shown, tree_of
 
 SCOPE = script_scope("pkg", "postinst", "amd64")
 SECTION = "# Automatically added by {tool}/13.24.2\n{body}# End automatically added section\n"

@@ -3,7 +3,7 @@
 from assembler.configure.rules import read_rules
 from assembler.configure.survey import survey
 from assembler.tree.staging import Tree
-from tests.configure.packages import package
+from tests.debian.unpacked import package
 
 SH = "#!/bin/sh\nset -e\n"
 SNIPPET = (

@@ -1,4 +1,4 @@
-"""Small signed archives for tests, served by a server of tests/http_server.py."""
+"""Small signed archives for tests, served by a server of tests/support/http_server.py."""
 
 import hashlib
 import lzma
@@ -10,7 +10,7 @@ from pysequoia import SignatureMode, Tsk, sign
 
 from assembler.debian.mirrors import Mirrors
 from assembler.debian.sources import Archive, archives, parse_sources
-from tests.http_server import Server
+from tests.support.http_server import Server
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from assembler.debian.dpkg_database import conffile_digests, write
 from assembler.tree.staging import Tree
-from tests.configure.disk import write_out
-from tests.configure.packages import package
-from tests.host_commands import need
+from tests.debian.unpacked import package
+from tests.support.host_commands import need
+from tests.tree.disk import write_out
 
 
 def dpkg(root: Path, *arguments: str, program: str = "dpkg") -> str:

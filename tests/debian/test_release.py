@@ -41,7 +41,7 @@ from tests.debian.archives import (
     signed,
     stanza,
 )
-from tests.http_server import Server
+from tests.support.http_server import Server
 
 FILES = index([stanza("hello")])
 SECURITY = Path(__file__).parent / "data/trixie-security.InRelease"

@@ -1,3 +1,3 @@
-from tests.toolboxes import toolbox
+from tests.support.toolboxes import toolbox
 
 __all__ = ["toolbox"]

@@ -23,7 +23,7 @@ from random import Random
 from assembler.errors import AssembleError
 from tests.fuzz.mutation import mutated
 from tests.fuzz.seeds import found
-from tests.tmpfs import tmpfs
+from tests.support.tmpfs import tmpfs
 
 SECONDS = 20
 """That an input may take."""

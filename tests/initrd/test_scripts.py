@@ -27,7 +27,7 @@ from tests.boot.state_disks import (
     xfs_with_our_label,
     zero,
 )
-from tests.host_commands import need
+from tests.support.host_commands import need
 
 SCRIPTS = Path(__file__).parents[2] / "initramfs"
 LARGE = 2 << 30

@@ -18,7 +18,7 @@ from assembler.kernel.make import Make, MakeError
 from assembler.kernel.toolchain import Toolchain
 from assembler.kernel.vanilla import cache_of
 from assembler.store.objects import Store
-from tests.reporters import Recorder
+from tests.support.reporters import Recorder
 
 MAKEFILE = r"""
 good:

@@ -16,8 +16,8 @@ from assembler.kernel.source import from_package, release_of
 from assembler.kernel.toolchain import Toolchain, find
 from assembler.kernel.vanilla import BUILTIN, RELEASE, Wish, build
 from assembler.store.objects import Store
-from tests.reporters import Recorder
-from tests.toolboxes import locked
+from tests.support.reporters import Recorder
+from tests.support.toolboxes import locked
 
 pytestmark = pytest.mark.kernel
 

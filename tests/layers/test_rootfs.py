@@ -13,7 +13,7 @@ from assembler.layers import rootfs
 from assembler.lockfile.model import LockedPackage
 from assembler.recipe.model import Rootfs
 from assembler.store.objects import Store
-from tests.toolboxes import locked
+from tests.support.toolboxes import locked
 
 EPOCH = 1767225600
 

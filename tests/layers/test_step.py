@@ -9,7 +9,7 @@ from assembler.layers.step import Step, metadata, of_files, of_packages, of_tabl
 from assembler.lockfile.model import LockedPackage
 from assembler.recipe.model import Livecd
 from assembler.store.objects import Store
-from tests.reporters import Recorder
+from tests.support.reporters import Recorder
 
 
 def step(made: list[str] | None = None, **inputs: str) -> Step:

@@ -22,7 +22,7 @@ from assembler.tools.toolbox import Toolbox
 from tests.debian.debs import deb, item
 from tests.kernel.test_source import FILES, tarball
 from tests.lockfile.test_toml import LOCK
-from tests.reporters import Recorder
+from tests.support.reporters import Recorder
 
 RECIPE = """
 name = "x"

@@ -15,9 +15,9 @@ from assembler.recipe.model import Kernel, Kubernetes, KubernetesPart, Recipe
 from assembler.store.objects import Store
 from assembler.store.transport import Transport
 from tests.debian.archives import fingerprint, source
-from tests.http_server import Server
 from tests.lock.test_resolve import base, lock, publish_suite, recipe, transport  # noqa: F401  a fixture
 from tests.lockfile.test_toml import LOCK
+from tests.support.http_server import Server
 
 DIGEST = "a" * 64
 PARTS = ("kubeadm", "kubectl", "containerd", "runc", "crictl", "nerdctl", "cni_plugins")

@@ -15,8 +15,8 @@ from assembler.recipe.model import Kernel, Recipe
 from assembler.store.download import OfflineError, TransportError
 from assembler.store.objects import Store
 from assembler.store.transport import Transport
-from tests.http_server import Server
 from tests.lockfile.test_toml import LOCK
+from tests.support.http_server import Server
 
 DATA = b"a program" * 1000
 DIGEST = hashlib.sha256(DATA).hexdigest()

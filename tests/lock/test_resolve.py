@@ -22,8 +22,8 @@ from assembler.store.download import OfflineError, TransportError
 from assembler.store.objects import Store
 from assembler.store.transport import Transport
 from tests.debian.archives import NOW, date, fingerprint, index, laid_out, release, signed, source, stanza
-from tests.http_server import Server
 from tests.lockfile.test_toml import LOCK
+from tests.support.http_server import Server
 
 OTHERS = sorted({*INITRD, *(name for each in ARCHITECTURES.values() for name in LIVE.packages(each))})
 

@@ -20,9 +20,9 @@ from assembler.store.download import OfflineError, TransportError
 from assembler.store.objects import Store
 from assembler.store.transport import Transport
 from tests.debian.archives import NOW, date
-from tests.http_server import Server
 from tests.lock.test_resolve import base, publish_suite, recipe, where
 from tests.lockfile.test_toml import LOCK
+from tests.support.http_server import Server
 
 LATER = NOW + timedelta(hours=6)
 OLD: Mapping[str, Mapping[str, str]] = {

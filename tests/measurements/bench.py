@@ -30,7 +30,7 @@ from assembler.store.objects import Store
 from tests.measurements.cost import Cost, cheapest, measure
 from tests.support.command import ROOT, arguments
 from tests.support.downloads import downloads_of, lock_of, put
-from tests.tmpfs import tmpfs
+from tests.support.tmpfs import tmpfs
 
 PEERS = {"mmdebstrap": "mmdebstrap", "mksquashfs": "squashfs-tools", "xorriso": "xorriso"}
 """Programs to compare with, and their Debian packages."""

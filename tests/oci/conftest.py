@@ -4,10 +4,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.http_server import Server, running
 from tests.oci.registries import HOST, push, registry
 from tests.oci.served import add_list, sample
 from tests.oci.test_layout import write
+from tests.support.http_server import Server, running
 
 
 @pytest.fixture(scope="module")

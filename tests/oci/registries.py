@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.host_commands import need
-from tests.http_server import Handler
+from tests.support.host_commands import need
+from tests.support.http_server import Handler
 
 HOST = "registry.test"
 """What images are called; routes lead it to the real one."""

@@ -12,9 +12,9 @@ from assembler.store.objects import Store
 from assembler.store.routes import Login, Routes
 from assembler.store.transport import Transport
 from assembler.tree.staging import Tree
-from tests.http_server import Handler, Server
 from tests.oci.images import Image, image
 from tests.oci.registries import HOST, ask
+from tests.support.http_server import Handler, Server
 
 SHARED = "the base that images share " * 20000
 

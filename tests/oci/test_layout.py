@@ -9,8 +9,8 @@ import pytest
 
 from assembler.oci.layout import LIST, layout
 from assembler.tree.staging import Tree
-from tests.host_commands import need
 from tests.oci.images import Image, image
+from tests.support.host_commands import need
 
 NAME = "registry.k8s.io/pause:3.10.2"
 

@@ -13,11 +13,11 @@ from assembler.store.download import OfflineError, TransportError
 from assembler.store.objects import Store
 from assembler.store.routes import Login
 from assembler.store.transport import Transport
-from tests.http_server import Handler, Server
 from tests.lockfile.test_toml import LOCK
 from tests.oci.registries import HOST, LOGIN, push, registry
 from tests.oci.served import front, one, sample, to
 from tests.oci.test_layout import write
+from tests.support.http_server import Handler, Server
 
 
 @pytest.mark.parametrize(("name", "kind"), [("gzip:1", "+gzip"), ("zstd:1", "+zstd"), ("docker:1", "tar.gzip")])

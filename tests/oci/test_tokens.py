@@ -9,9 +9,9 @@ from assembler.store.objects import Store
 from assembler.store.routes import Login, Routes
 from assembler.store.transport import Transport
 from assembler.store.zones import Zone, zone_of
-from tests.http_server import Handler, Server
 from tests.oci.registries import HOST
 from tests.oci.served import front, one, to
+from tests.support.http_server import Handler, Server
 
 
 def challenging(server: Server, port: int, realm: str) -> list[tuple[str, str | None]]:

@@ -10,7 +10,7 @@ from assembler.store.objects import Store
 from tests.package import installed
 from tests.package.installed import ROOT, as_user, own, single_file, with_pip, with_uv
 from tests.package.test_declared import canonical
-from tests.toolboxes import cache
+from tests.support.toolboxes import cache
 
 SMALL = """\
 name = "small"
@@ -98,7 +98,7 @@ def test_every_way_to_install_it_builds_what_the_checkout_builds() -> None:
         as_user([uv, "lock", "builtin:livecd.toml", "--check", *store], home, cwd=work)
         for command in (pip, uv):
             said = as_user([command, "builtin:livecd.toml", "--explain", *store], home, cwd=work)
-            assert re.search(r"^livecd.iso +made anew$", said, re.MULTILINE), said
+            assert re.search(r"^livecd.iso +made again$", said, re.MULTILINE), said
         assert "GNU General Public License, version 3 or later" in as_user([file, "--licences"], home, cwd=work)
         with zipfile.ZipFile(file) as archive:
             assert archive.read("NOTICE") == (ROOT / "NOTICE").read_bytes()

@@ -14,8 +14,8 @@ from assembler.programs.shadow import groupadd, set_password, shadowconfig, user
 from assembler.programs.specifiers import ConfError
 from assembler.programs.sysusers import sysusers
 from assembler.tree.staging import Tree
-from tests.configure.disk import on_disk, tree_of, write_out
-from tests.host_commands import need
+from tests.support.host_commands import need
+from tests.tree.disk import on_disk, tree_of, write_out
 
 DATA = Path(__file__).parent / "data" / "accounts"
 EPOCH = 20779 * 86400

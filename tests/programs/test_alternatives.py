@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from assembler.programs.alternatives import AlternativeError, update_alternatives
 from assembler.programs.options import UsageError
 from assembler.tree.staging import Tree
-from tests.configure.disk import on_disk, shown, tree_of, write_out
-from tests.host_commands import need
+from tests.support.host_commands import need
+from tests.tree.disk import on_disk, shown, tree_of, write_out
 
 NAMES = {"editor": "/usr/bin/editor", "pager": "/bin/pager"}
 PATHS = ["/usr/bin/a", "/usr/bin/b", "/opt/c"]

@@ -3,7 +3,7 @@
 import pytest
 
 from assembler.programs.apache import ApacheError, enable
-from tests.configure.disk import shown, tree_of
+from tests.tree.disk import shown, tree_of
 
 FILES = {
     "/etc/apache2/mods-available/a.load": "# Depends: b\nLoadModule a\n",

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from assembler.programs.ca_certificates import update_ca_certificates, write_conf
 from assembler.programs.x509 import CertificateError, certificates, subject_hash
 from assembler.tree.staging import Tree
-from tests.configure.disk import on_disk, shown, tree_of, write_out
-from tests.host_commands import need
+from tests.support.host_commands import need
+from tests.tree.disk import on_disk, shown, tree_of, write_out
 
 SUBJECTS = [
     ("utf8only", "/C=HU/O=NetLock Kft./CN=NetLock Arany (Class Gold) Főtanúsítvány"),

@@ -5,7 +5,7 @@ import pytest
 from assembler.programs.markup_catalogs import update_catalog, update_xmlcatalog
 from assembler.programs.options import UsageError
 from assembler.tree.staging import Tree
-from tests.configure.disk import tree_of
+from tests.tree.disk import tree_of
 
 HEAD, FOOT = '<?xml version="1.0"?>\n<catalog>\n', "</catalog>\n"
 LOCAL = "/usr/share/xml/polkit-1/catalog.xml"

@@ -7,7 +7,7 @@ import pytest
 from assembler.programs.options import UsageError
 from assembler.programs.pam import TYPES, PamError, pam_auth_update, parse_profile
 from assembler.tree.staging import Tree
-from tests.configure.disk import shown, tree_of
+from tests.tree.disk import shown, tree_of
 
 DATA = Path(__file__).parent / "data" / "pam"
 STOCK = ("unix", "mkhomedir")

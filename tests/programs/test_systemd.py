@@ -12,8 +12,8 @@ from assembler.programs.deb_systemd_helper import deb_systemd_helper
 from assembler.programs.options import UsageError
 from assembler.programs.systemd import Systemctl, UnitError
 from assembler.tree.staging import Tree
-from tests.configure.disk import on_disk, shown, tree_of, write_out
-from tests.host_commands import need
+from tests.support.host_commands import need
+from tests.tree.disk import on_disk, shown, tree_of, write_out
 
 LIB = "/usr/lib/systemd/system"
 UNITS = {

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from assembler.programs.options import UsageError
 from assembler.programs.sysv import InitScriptError, update_rcd
-from tests.configure.disk import on_disk, shown, tree_of, write_out
-from tests.host_commands import need
+from tests.support.host_commands import need
+from tests.tree.disk import on_disk, shown, tree_of, write_out
 
 HEADER = "#!/bin/sh\n### BEGIN INIT INFO\n# Provides: {}\n# Default-Start: {}\n# Default-Stop: {}\n### END INIT INFO\n"
 SCRIPTS = {

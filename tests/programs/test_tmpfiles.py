@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from assembler.programs.specifiers import ConfError
 from assembler.programs.tmpfiles import tmpfiles_create
 from assembler.tree.staging import Inode, Kind, Tree
-from tests.configure.disk import on_disk, shown, tree_of, write_out
-from tests.host_commands import need
+from tests.support.host_commands import need
+from tests.tree.disk import on_disk, shown, tree_of, write_out
 
 FILES: dict[str, str | bytes] = {
     "/etc/passwd": "root:x:0:0:root:/root:/bin/bash\nman:x:6:12:man:/var/cache/man:/usr/sbin/nologin\n",

@@ -7,7 +7,7 @@ import pytest
 from assembler.programs.options import UsageError
 from assembler.programs.ucf import UcfError, ucf, ucfr
 from assembler.tree.staging import Tree
-from tests.configure.disk import tree_of
+from tests.tree.disk import tree_of
 
 NEW = "/usr/share/nfs/nfs.conf"
 

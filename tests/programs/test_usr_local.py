@@ -4,7 +4,7 @@ import pytest
 
 from assembler.programs.usr_local import listed, make
 from assembler.shell.grammar import parse_script
-from tests.configure.disk import tree_of
+from tests.tree.disk import tree_of
 
 # As debhelper 13.24 writes it.
 SNIPPET = """\

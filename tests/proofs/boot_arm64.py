@@ -18,7 +18,7 @@ from assembler.vm.finding import in_toolbox
 from assembler.vm.machine import Machine
 from assembler.vm.node import Built, built, hardware, keep_state
 from tests.support.command import ROOT, arguments
-from tests.toolboxes import own_tools
+from tests.support.toolboxes import own_tools
 
 QUESTIONS = ("uname -mr", "systemctl --failed --no-legend --plain", "cat /run/livecd/state", "systemd-analyze time")
 

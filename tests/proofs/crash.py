@@ -31,11 +31,11 @@ from pathlib import Path
 
 from assembler.cli import environment
 from assembler.store.objects import Store, sha256_of
-from tests.http_server import Server, running
 from tests.proofs.processes import adopt, children, kill_orphans, reap, watch
 from tests.support.command import ROOT, arguments
 from tests.support.downloads import downloads_of, lock_of, put, serve_packages
-from tests.tmpfs import tmpfs
+from tests.support.http_server import Server, running
+from tests.support.tmpfs import tmpfs
 
 ROOM = 4 << 30
 """Bytes that a run needs at most."""

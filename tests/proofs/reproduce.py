@@ -21,9 +21,9 @@ from pathlib import Path
 from assembler.audit.environments import NOBODY, YEAR
 from assembler.cli import environment
 from assembler.store.objects import Store, sha256_of
-from tests.http_server import Server, running
 from tests.support.command import ROOT, arguments
 from tests.support.downloads import lock_of, serve_packages
+from tests.support.http_server import Server, running
 
 GIT = "/usr/bin/git"
 FAKETIME = "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1"

@@ -11,7 +11,7 @@ from assembler.errors import AssembleError
 from assembler.kubernetes.parts import PARTS
 from assembler.layers.cloudinit import seed
 from assembler.recipe.load import LoadedRecipe, load
-from tests.host_commands import need
+from tests.support.host_commands import need
 
 RECIPES = Path(__file__).parents[2] / "recipes"
 PINNED = "io.cri-containerd.pinned=pinned"

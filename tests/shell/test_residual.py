@@ -12,7 +12,7 @@ from assembler.shell.grammar import parse_script
 from assembler.shell.residual import reduce_script
 from assembler.shell.syntax import Simple
 from assembler.shell.words import constant, script_scope, words
-from tests.host_commands import need
+from tests.support.host_commands import need
 
 SCOPE = script_scope("pkg", "postinst", "amd64")
 

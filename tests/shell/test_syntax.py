@@ -10,7 +10,7 @@ from assembler.shell.canonical import render
 from assembler.shell.grammar import parse_script
 from assembler.shell.syntax import AndOr, Case, For, Function, GroupCommand, If, Simple, While
 from assembler.shell.tokens import ParseError
-from tests.host_commands import need
+from tests.support.host_commands import need
 
 SCRIPTS = {
     "comments and joined lines": "# one\n\nset  -e # two\nls \\\n  -l   a#b\n",

@@ -19,7 +19,7 @@ import pytest
 
 from assembler.store.objects import Store, StoreError, sha256_of
 from assembler.store.ownership import intruders
-from tests.reporters import Recorder
+from tests.support.reporters import Recorder
 
 
 def files(store: Store) -> list[str]:

@@ -14,7 +14,7 @@ from assembler.store.objects import Store
 from assembler.store.routes import NO_ROUTES, Login, Routes
 from assembler.store.transport import Transport
 from assembler.store.zones import Zone, zone_of
-from tests.http_server import Handler, Server, running
+from tests.support.http_server import Handler, Server, running
 
 WORLD = "127.0.0.2"
 LINK = "127.0.0.4"

@@ -12,7 +12,7 @@ import pytest
 
 from assembler.store.download import TransportError
 from assembler.store.transport import Transport
-from tests.http_server import Handler, Server
+from tests.support.http_server import Handler, Server
 
 
 def test_forbidden(server: Server, transport: Transport) -> None:

@@ -16,8 +16,8 @@ from assembler.progress import SILENT
 from assembler.store.download import Download, OfflineError, TransportError
 from assembler.store.objects import Store, StoreError
 from assembler.store.transport import Transport
-from tests.http_server import Handler, Server
-from tests.reporters import Recorder
+from tests.support.http_server import Handler, Server
+from tests.support.reporters import Recorder
 
 DATA = hashlib.shake_256(b"a package").digest(300_000)
 DIGEST = hashlib.sha256(DATA).hexdigest()

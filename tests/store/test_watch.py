@@ -7,7 +7,7 @@ import pytest
 import urllib3
 
 from assembler.store.watch import HttpSession, Watch
-from tests.http_server import Server
+from tests.support.http_server import Server
 
 
 def test_only_what_is_waited_for_is_given_up() -> None:

@@ -14,7 +14,7 @@ from assembler.debian.deb import open_package
 from assembler.errors import Place
 from assembler.kernel.elf import parse
 from assembler.tools.toolbox import Toolbox
-from tests.toolboxes import ALL, INDEPENDENT, locked, own_tools
+from tests.support.toolboxes import ALL, INDEPENDENT, locked, own_tools
 
 _DIRECTORIES = ("/usr/bin/", "/usr/sbin/", "/bin/", "/sbin/")
 

@@ -9,7 +9,7 @@ from assembler.lockfile.model import Lock
 from assembler.lockfile.toml import read_lock
 from assembler.recipe.load import load
 from assembler.store.objects import Store
-from tests.http_server import Handler, Server
+from tests.support.http_server import Handler, Server
 
 
 def lock_of(recipe: Path) -> Lock:

@@ -24,7 +24,7 @@ from assembler.architecture import AMD64, ARM64, Architecture, of_machine
 from assembler.tools import confinement
 from assembler.tools.confinement import HOST, Confinement, Limits, finish, kill, landlock, start, tell, weakness
 from assembler.tools.toolbox import Toolbox, ToolError
-from tests.reporters import Recorder
+from tests.support.reporters import Recorder
 
 DEEDS = {
     "write": "open my $f, '>', $p or die $!",

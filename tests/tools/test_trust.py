@@ -26,8 +26,8 @@ from assembler.tools.toolbox import Toolbox
 from assembler.tools.trust import ProvedTools, ToolTrustError, hand_on, prove
 from tests.debian import debs
 from tests.debian.archives import NOW, date, index, publish, release, signed, source, stanza
-from tests.http_server import Server
 from tests.lock.test_resolve import suite_files, where
+from tests.support.http_server import Server
 
 DIRECTORIES = (debs.directory("./usr"), debs.directory("./usr/bin"))
 DEBS = {

@@ -16,12 +16,12 @@ from assembler.errors import AssembleError
 from assembler.kubernetes.release import Release, release
 from assembler.vm.finding import in_toolbox
 from assembler.vm.node import built
-from tests.http_server import Server, running
 from tests.proofs.cluster.commands import build
 from tests.proofs.cluster.proof import ProofError, Transcript, prove
 from tests.proofs.cluster.publish import configuration, images, publish_files, publish_images
 from tests.support.command import ROOT, arguments
-from tests.toolboxes import locked, own_tools
+from tests.support.http_server import Server, running
+from tests.support.toolboxes import locked, own_tools
 
 RECIPE = Path(__file__).with_name("cluster.toml")
 VERSION = "1.36"

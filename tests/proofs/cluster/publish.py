@@ -19,8 +19,8 @@ from assembler.oci.reference import parse
 from assembler.store.objects import Store
 from assembler.tree.content import Content, Slice
 from assembler.tree.staging import Inode, Kind, Tree
-from tests.http_server import Server
 from tests.oci.images import Image, image
+from tests.support.http_server import Server
 
 HOSTS = ("dl.k8s.io", "github.com", "registry.k8s.io")
 AGNHOST = "registry.k8s.io/e2e-test-images/agnhost:2.63.0"

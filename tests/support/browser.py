@@ -21,7 +21,7 @@ from typing import Any
 
 from assembler.tools.toolbox import Toolbox
 from assembler.tools.unpack import unpacked
-from tests.toolboxes import locked
+from tests.support.toolboxes import locked
 
 _PACKAGES = ("chromium-headless-shell", "fonts-dejavu-core")
 _WITHOUT = frozenset({"libllvm19", "libz3-4", "mesa-libgallium"})

@@ -32,14 +32,14 @@ def whole(path: Path) -> Slice:
 
 @lru_cache(maxsize=64)
 def _descriptor(file: str) -> "_Handle":
-    return _Handle(file)
+    return _Handle(os.open(file, os.O_RDONLY | os.O_CLOEXEC))
 
 
 class _Handle:
     """An open file that closes itself when the cache drops it."""
 
-    def __init__(self, file: str) -> None:
-        self.number = os.open(file, os.O_RDONLY | os.O_CLOEXEC)
+    def __init__(self, number: int) -> None:
+        self.number = number
 
     def __del__(self) -> None:
         os.close(self.number)

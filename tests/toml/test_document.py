@@ -10,7 +10,7 @@ from assembler.configure.rules import read_rules
 from assembler.errors import AssembleError, Place, Problems
 from assembler.lockfile.toml import format_lock, parse_lock, read_lock
 from assembler.recipe.load import load
-from assembler.toml.document import Document, read
+from assembler.toml.document import Document, Node, count, decode, dotted, place, plain, read
 from tests.lockfile.test_toml import LOCK
 
 KINDS: dict[str, Callable[[Path], object]] = {
@@ -93,3 +93,61 @@ def test_the_nearest_place() -> None:
     assert document.place(("b", "d", "e")) == Place("x", 2, 2, "b.d.e")
     assert document.place(("z",), "its name") == Place("x", 0, 0, "its name")
     assert Document("x", "", {}).place(()) == Place("x")
+
+
+def test_a_text_is_utf8() -> None:
+    assert decode(b"\xef\xbb\xbfa\r\nb\r\xc3\xa9", "x", AssembleError) == "a\nb\ré"
+    for data, line, column, byte in (
+        (b"\xff", 1, 1, "ff"),
+        (b"a\n\xc3\xa9b\xc3", 2, 3, "c3"),
+        (b"\xef\xbb\xbf\n\n\x80", 3, 1, "80"),
+    ):
+        with pytest.raises(AssembleError) as caught:
+            decode(data, "x", AssembleError)
+        assert caught.value.what == f"byte 0x{byte} is not UTF-8"
+        assert caught.value.where == Place(file="x", line=line, column=column)
+        assert caught.value.hint == "save the file as UTF-8"
+
+
+@pytest.mark.parametrize(
+    ("text", "why", "place", "hint"),
+    [
+        ("a = 1\na = 2", "Cannot overwrite a value", (2, 6), "a key or table may be given only once"),
+        ("[a]\n[a]", "Cannot declare ('a',) twice", (2, 3), "a table may be given only once"),
+        (
+            "a = True",
+            "Invalid value",
+            (1, 5),
+            "strings are in quotes, lists in brackets, true and false in lower case",
+        ),
+        ("a = [\n1", "Unclosed array", (2, 2), "see https://toml.io/en/v1.0.0"),
+        ("a = " + "9" * 5000, "A number is too long", (0, 0), "see https://toml.io/en/v1.0.0"),
+        ("a = [1, 2, 3]", "It has more than 4 values", (0, 0), "see https://toml.io/en/v1.0.0"),
+    ],
+)
+def test_what_is_wrong_and_where(text: str, why: str, place: tuple[int, int], hint: str) -> None:
+    with pytest.raises(AssembleError) as caught:
+        read(text, "x", most=4, error=AssembleError)
+    error = caught.value
+    assert (error.what, error.why, error.hint) == ("not valid TOML", why, hint)
+    assert error.where == Place(file="x", line=place[0], column=place[1])
+    with pytest.raises(AssembleError) as caught:
+        read(text, "x", most=4, error=AssembleError, what="no recipe", hint="another")
+    assert (caught.value.what, caught.value.hint) == ("no recipe", "another")
+
+
+def test_nodes_know_their_places() -> None:
+    document = read('a = [1, { "b c" = 2 }]\n[d]\n', "x", most=6, error=AssembleError)
+    nodes = document.nodes()
+    assert plain(nodes) == document.values == {"a": [1, {"b c": 2}], "d": {}}
+    assert count(nodes) == 6
+    assert place(nodes, ("a", 1, "b c")) == Place("x", 1, 11, "a[1].'b c'")
+    assert place(nodes, ("a", 0)) == Place("x", 1, 6, "a[0]")
+    for missing in (("a", 2), ("a", 1, "z"), ("a", -1), ("a", 0, "z"), ("d", "z", 0)):
+        found = place(nodes, missing)
+        assert found.key == dotted(missing)
+        assert found.line == (2 if missing[0] == "d" else 1)
+    assert place(nodes, ("a", -1)).column == 1
+    assert place(nodes, ()) == Place("x", 0, 0, "")
+    assert isinstance(nodes.value, dict)
+    assert isinstance(nodes.value["d"], Node)

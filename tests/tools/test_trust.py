@@ -3,9 +3,11 @@
 import gc
 import json
 import re
+import stat
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,11 +25,12 @@ from assembler.tools.ready import open_pinned, open_tools
 from assembler.tools.source import BUILD, ToolSource, built_in, of_user
 from assembler.tools.supply import Supply
 from assembler.tools.toolbox import Toolbox
-from assembler.tools.trust import ProvedTools, ToolTrustError, hand_on, prove
+from assembler.tools.trust import ProvedTools, ToolTrustError, hand_on, outdated, prove
 from tests.debian import debs
 from tests.debian.archives import NOW, date, index, publish, release, signed, source, stanza
 from tests.lock.test_resolve import suite_files, where
 from tests.support.http_server import Server
+from tests.support.reporters import Recorder
 
 DIRECTORIES = (debs.directory("./usr"), debs.directory("./usr/bin"))
 DEBS = {
@@ -187,6 +190,75 @@ def test_a_package_that_the_archive_has_dropped_is_refused(house: House, empty: 
     with pytest.raises(ToolTrustError, match=r"signed tool 1\.0") as caught:
         house.prove(tools, empty)
     assert "trixie as it is now does not have tool so" in caught.value.details
+
+
+def test_how_many_are_not_proved_is_said(house: House) -> None:
+    tools = house.lock()
+    with pytest.raises(ToolTrustError) as caught:
+        house.prove(forged(tools, sha256="0" * 64))
+    assert caught.value.what == "nobody who is trusted has signed tool 1.0, which would run on this machine"
+    assert caught.value.why == ""
+    both = replace(tools, packages=tuple(replace(each, sha256="0" * 64) for each in tools.packages))
+    with pytest.raises(ToolTrustError) as caught:
+        house.prove(both)
+    assert caught.value.why == "nor 1 more of the lock's tools"
+    assert caught.value.details[-1] == "trixie as it is now does not have libtool, tool so"
+    assert "run `assemble lock --upgrade-package squashfs-tools`" in caught.value.hint
+
+
+def test_a_package_of_no_archive_of_the_lock_counts_when_it_is_signed_now(house: House, empty: Store) -> None:
+    tools = forged(house.lock(), archive="other")
+    assert house.prove(tools).packages == tools.packages
+    with pytest.raises(ToolTrustError) as caught:
+        house.prove(forged(tools, sha256="0" * 64), empty)
+    assert caught.value.details[0] == "tool is of no archive of the lock"
+    assert caught.value.why == ""
+
+
+def test_every_archive_of_the_source_is_asked(house: House, empty: Store) -> None:
+    """One that is not there says so, and the next one has it."""
+    tools = house.lock()
+    elsewhere = source().replace("Suites: trixie", "Suites: gone trixie")
+    assert elsewhere != source()
+    house.source = of_user(elsewhere)
+    moved = replace(tools, archives=())
+    assert house.prove(moved).packages == tools.packages
+    with pytest.raises(ToolTrustError) as caught:
+        house.prove(forged(moved, sha256="0" * 64), empty)
+    of_now = [line.partition(":")[0] for line in caught.value.details if "as it is now" in line]
+    assert of_now == ["gone as it is now", "trixie as it is now does not have tool so"]
+
+
+def test_proving_is_told_and_noted(house: House) -> None:
+    tools, reporter = house.lock(), Recorder()
+    with Transport(attempts=1) as transport:
+        supply = replace(house.supply(transport), reporter=reporter)
+        assert prove(tools, house.source, supply).packages == tools.packages
+        assert (reporter.steps, reporter.advanced) == ([("prove", 2)], 2)
+        prove(tools, house.source, supply)
+    assert reporter.steps == [("prove", 2)], "what was proved is not followed again"
+    (note,) = (house.store.results / "proved-tools-1").iterdir()
+    assert json.loads(note.read_text()) == {"packages": 2, "followed": f"{NOW:%Y-%m-%dT%H:%M:%SZ}"}
+
+
+def test_what_is_handed_on_is_for_its_owner_to_write(house: House, tmp_path: Path) -> None:
+    house.prove(house.lock())
+    hand_on(house.store, tmp_path / "results")
+    hand_on(house.store, tmp_path / "results")
+    (note,) = (tmp_path / "results/proved-tools-1").iterdir()
+    modes = [stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "results", note.parent, note)]
+    assert modes == [0o700, 0o700, 0o644]
+
+
+def test_the_least_version_itself_is_new_enough(house: House) -> None:
+    tools = house.lock()
+    house.source = replace(house.source, least={"libtool": "1.0", "tool": "1.0~", "another": "9"})
+    assert outdated(tools.packages, house.source) == []
+    house.source = replace(house.source, least={"libtool": "1.0+", "tool": "1.0-0+b1"})
+    assert outdated(tools.packages, house.source) == [
+        "libtool 1.0 is older than 1.0+",
+        "tool 1.0 is older than 1.0-0+b1",
+    ]
 
 
 def test_old_versions_are_refused_though_they_are_signed(house: House) -> None:

@@ -1,4 +1,5 @@
 import os
+import stat
 from contextlib import suppress
 from pathlib import Path
 
@@ -6,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from assembler.errors import AssembleError
+from assembler.errors import AssembleError, Place
 from assembler.lockfile.model import LockedPackage
 from assembler.store.objects import Store
-from assembler.tools.unpack import lay_out, unpacked
+from assembler.tools.unpack import lay_out, listing, unpacked
 from tests.debian.debs import deb, directory, hard, item, link, opened
 
 
@@ -127,21 +128,104 @@ def test_contradictions_are_errors(tmp_path: Path, debs: tuple[bytes, ...]) -> N
         laid_out(tmp_path, *debs)
 
 
-def test_the_store_keeps_one_directory_for_a_set_of_packages(store: Store) -> None:
-    def locked(name: str) -> LockedPackage:
-        data = deb(name, item(f"./usr/bin/{name}", name.encode()))
-        fields = {"version": "1", "architecture": "all", "source": name, "source_version": "1", "archive": "test"}
-        return LockedPackage(
-            name=name,
-            size=len(data),
-            sha256=store.add(data),
-            path=f"{name}.deb",
-            roles=("tools",),
-            why="requested",
-            **fields,
+def test_who_contradicts_whom_is_said(tmp_path: Path) -> None:
+    for number, (debs, what, why, where) in enumerate(
+        (
+            (
+                (deb("one", item("./usr/bin/x", b"1")), deb("two", item("./bin/x", b"2"))),
+                "two packages ship the same file",
+                "package0 ships it too",
+                Place(package="package1", path="/usr/bin/x"),
+            ),
+            (
+                (deb("one", hard("./usr/bin/x", "./usr/bin/missing")),),
+                "a package's file cannot be unpacked",
+                "No such file or directory",
+                Place(package="one", path="/usr/bin/x"),
+            ),
         )
+    ):
+        with pytest.raises(AssembleError) as caught:
+            laid_out(tmp_path / str(number), *debs)
+        assert (caught.value.what, caught.value.why, caught.value.where) == (what, why, where)
 
-    one, two = locked("one"), locked("two")
+
+def test_what_no_program_reads_is_left_out(tmp_path: Path) -> None:
+    left = [f"./usr/share/{name}/x" for name in ("doc", "man", "info", "locale")]
+    kept = [f"./usr/share/{name}/x" for name in ("docs", "manual", "zoneinfo")]
+    out = laid_out(tmp_path, deb("one", *(item(name, b"x") for name in (*left, *kept))))
+    assert sorted(path.name for path in (out / "usr/share").iterdir()) == ["docs", "manual", "zoneinfo"]
+
+
+@pytest.mark.parametrize("name", ["bin", "sbin", "lib", "lib32", "lib64", "libx32"])
+def test_every_directory_of_merged_usr_is_below_it(tmp_path: Path, name: str) -> None:
+    out = laid_out(
+        tmp_path,
+        deb("one", item(f"./{name}/x", b"x"), item(f"./{name}x/y", b"y")),
+        deb("two", link(f"./{name}", f"usr/{name}")),
+    )
+    assert (out / "usr" / name / "x").read_bytes() == b"x"
+    assert (out / f"{name}x/y").read_bytes() == b"y"
+    assert sorted(path.name for path in out.iterdir()) == sorted(["usr", f"{name}x"])
+
+
+def test_the_listing_tells_every_change(tmp_path: Path) -> None:
+    out = laid_out(tmp_path, deb("one", item("./usr/bin/x", b"x", mode=0o755), link("./usr/bin/y", "x")))
+    digest = "2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881"
+    directory = f"{stat.S_IFDIR | stat.S_IMODE(out.stat().st_mode):o}"
+    lines = [
+        f"{directory} b'usr' ''\n",
+        f"{directory} b'usr/bin' ''\n",
+        f"100755 b'usr/bin/x' '{digest}'\n",
+        "120777 b'usr/bin/y' 'x'\n",
+    ]
+    assert list(listing(out)) == lines
+    (out / "usr/bin/x").chmod(0o744)
+    assert list(listing(out)) != lines
+
+
+@pytest.mark.parametrize("change", ["content", "mode", "more", "less", "link", "listing"])
+def test_what_is_not_what_was_laid_out_is_made_anew(store: Store, change: str) -> None:
+    data = deb("one", item("./usr/bin/x", b"x", mode=0o755), link("./usr/bin/y", "x"))
+    package = locked(store, "one", data)
+    out = unpacked(store, [package])
+    program = out / "usr/bin/x"
+    match change:
+        case "content":
+            program.write_bytes(b"y")
+        case "mode":
+            program.chmod(0o700)
+        case "more":
+            (out / "usr/bin/z").touch()
+        case "less":
+            program.unlink()
+        case "link":
+            (out / "usr/bin/y").unlink()
+            (out / "usr/bin/y").symlink_to("/bin/sh")
+        case _:
+            (out.parent / "listing").write_bytes(b"\xff")
+    again = unpacked(store, [package])
+    assert again == out
+    assert sorted(path.name for path in (out / "usr/bin").iterdir()) == ["x", "y"]
+    assert (program.read_bytes(), stat.S_IMODE(program.stat().st_mode)) == (b"x", 0o755)
+    assert (out / "usr/bin/y").readlink() == Path("x")
+
+
+def locked(store: Store, name: str, data: bytes) -> LockedPackage:
+    fields = {"version": "1", "architecture": "all", "source": name, "source_version": "1", "archive": "test"}
+    return LockedPackage(
+        name=name,
+        size=len(data),
+        sha256=store.add(data),
+        path=f"{name}.deb",
+        roles=("tools",),
+        why="requested",
+        **fields,
+    )
+
+
+def test_the_store_keeps_one_directory_for_a_set_of_packages(store: Store) -> None:
+    one, two = (locked(store, name, deb(name, item(f"./usr/bin/{name}", name.encode()))) for name in ("one", "two"))
     out = unpacked(store, [one, two])
     assert (out / "usr/bin/two").read_bytes() == b"two"
     assert unpacked(store, [two, one]) == out

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from assembler.errors import Place
-from assembler.tree.extract import extract
-from assembler.tree.tar import TarError, index
+from assembler.tree.extract import extract, lay
+from assembler.tree.tar import TarError, index, index_of
 from tests.debian import debs
 
 Item = tuple[tarfile.TarInfo, bytes]
@@ -70,6 +70,58 @@ def test_what_leads_out_or_contradicts_itself_is_refused(tmp_path: Path, items: 
     with pytest.raises(TarError):
         laid_out(tmp_path, debs.directory("top"), *items)
     assert {path.name for path in (tmp_path / "room").iterdir()} <= {"out"}
+
+
+@pytest.mark.parametrize(
+    ("items", "what", "why"),
+    [
+        (
+            [debs.item("top/x"), debs.item("other/x")],
+            "the archive has more than one directory at its top",
+            "top, other",
+        ),
+        ([debs.item("file")], "the archive has a file at its top", "/file"),
+        ([debs.link("top", "x")], "the archive has a file at its top", "/top"),
+        (
+            [debs.link("top/a/l", "b/../../c")],
+            "a symbolic link leads out of the archive",
+            "/top/a/l leads to b/../../c",
+        ),
+        ([debs.item("top/f"), debs.item("top/f/x")], "the archive contradicts itself", "/top/f/x: File exists"),
+        ([debs.item("top/f"), debs.item("top/f")], "the archive contradicts itself", "/top/f: File exists"),
+        ([debs.directory("top/l"), debs.link("top/l", "a")], "the archive contradicts itself", "/l: File exists"),
+    ],
+)
+def test_what_is_wrong_is_said(tmp_path: Path, items: list[Item], what: str, why: str) -> None:
+    with pytest.raises(TarError) as caught:
+        laid_out(tmp_path, *items)
+    assert (caught.value.what, caught.value.where) == (what, Place(file="x.tar"))
+    assert caught.value.why.endswith(why)
+
+
+def test_modes_and_other_kinds(tmp_path: Path) -> None:
+    """Whether a file can be executed, by anybody, and nothing else of a mode."""
+    modes = {0o600: 0o644, 0o666: 0o644, 0o100: 0o755, 0o010: 0o755, 0o001: 0o755, 0o4755: 0o755}
+    files = [debs.item(f"top/{mode:o}", b"x", mode=mode) for mode in modes]
+    fifo = tarfile.TarInfo("top/fifo")
+    fifo.type = tarfile.FIFOTYPE
+    out = laid_out(tmp_path, *files, (fifo, b""), debs.directory("top/a/b"), debs.directory("top/a"))
+    assert {path.name: path.stat().st_mode & 0o7777 for path in out.iterdir() if path.is_file()} == {
+        f"{mode:o}": laid for mode, laid in modes.items()
+    }
+    assert not (out / "fifo").exists()
+    assert (out / "a/b").is_dir()
+
+
+def test_a_hard_link_to_a_symbolic_one_is_none_through_it(tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    outside.write_text("secret")
+    place, target = tmp_path / "place", tmp_path / "link"
+    target.symlink_to(outside)
+    member = index_of(debs.tar([debs.hard("a", "b")]), Place())[0]
+    lay(member, tmp_path, place, target)
+    assert place.is_symlink()
+    assert outside.stat().st_nlink == 1
 
 
 _NAMES = st.lists(st.sampled_from("abc"), min_size=1, max_size=3).map("/".join)

@@ -5,6 +5,8 @@ from collections.abc import Callable
 
 import pytest
 
+from assembler.errors import Place
+from assembler.tree.digest import listing
 from assembler.tree.staging import Inode, Kind, Tree, TreeError
 
 
@@ -162,3 +164,130 @@ def test_the_root_has_no_entry_to_change() -> None:
     for path in ("/", "", ".", "/a/.."):
         with pytest.raises(TreeError):
             tree.remove(path)
+
+
+def test_as_many_links_as_linux_follows() -> None:
+    tree = Tree()
+    tree.write("/file", b"x")
+    tree.symlink("file", "/1")
+    for number in range(2, 42):
+        tree.symlink(str(number - 1), f"/{number}")
+    assert tree.read("/40") == b"x"
+    assert not tree.exists("/41")
+    with pytest.raises(TreeError, match="too many levels of symbolic links") as caught:
+        tree.resolve("41", follow=True)
+    assert caught.value.where == Place(path="/41")
+
+
+def test_what_was_followed_is_counted() -> None:
+    tree = Tree()
+    tree.mkdir("/directory")
+    tree.symlink("directory", "/link")
+    tree.symlink("/link/x", "/other")
+    assert tree.followed == 0
+    tree.get("/link")
+    assert tree.followed == 0
+    tree.get("/link/x")
+    assert tree.followed == 9
+    tree.get("/other", follow=True)
+    assert tree.followed == 9 + 7 + 9
+
+
+def changes() -> Tree:
+    tree = Tree(mtime=3)
+    tree.write("/file", b"x")
+    tree.write("/d/inside", b"y", parents=True)
+    tree.mkdir("/empty")
+    tree.symlink("d", "/to-d")
+    tree.symlink("nowhere", "/dangling")
+    return tree
+
+
+@pytest.mark.parametrize(
+    ("action", "what", "path"),
+    [
+        (lambda tree: tree.at("gone"), "no such file in the tree", "/gone"),
+        (lambda tree: tree.at("/dangling", follow=True), "no such file in the tree", "/dangling"),
+        (lambda tree: tree.resolve("file/x"), "a component of the path is not a directory", "/file/x"),
+        (lambda tree: tree.read("d"), "not a regular file", "/d"),
+        (lambda tree: tree.write("to-d", b""), "not a regular file", "/d"),
+        (lambda tree: tree.put("gone/x", tree.root), "the parent is not a directory", "/gone/x"),
+        (lambda tree: tree.put("file/x", tree.root), "the parent is not a directory", "/file/x"),
+        (lambda tree: tree.put("..", tree.root), "the path names no entry", ".."),
+        (lambda tree: tree.put("", tree.root), "the path names no entry", "/"),
+        (lambda tree: tree.put("d", Inode(Kind.DIR, 0)), "a directory that is not empty is in the way", "/d"),
+        (lambda tree: tree.mkdir("file"), "a file is in the way of a directory", "/file"),
+        (lambda tree: tree.mkdir("gone/x"), "the parent is not a directory", "/gone/x"),
+        (lambda tree: tree.symlink("x", "empty"), "a directory is in the way of a symbolic link", "/empty"),
+        (lambda tree: tree.link("d", "/e"), "a directory cannot be hard-linked", "/d"),
+        (lambda tree: tree.link("gone", "/e"), "no such file in the tree", "/gone"),
+        (lambda tree: tree.remove("gone"), "no such file in the tree", "/gone"),
+        (lambda tree: tree.remove("d"), "the directory is not empty", "/d"),
+        (lambda tree: tree.rename("gone", "/x"), "no such file in the tree", "/gone"),
+        (lambda tree: tree.rename("file", "/d"), "a directory that is not empty is in the way", "/d"),
+        (lambda tree: tree.rename("file", "/gone/x"), "the parent is not a directory", "/gone/x"),
+    ],
+)
+def test_what_cannot_be_done_is_said_and_changes_nothing(
+    action: Callable[[Tree], object], what: str, path: str
+) -> None:
+    tree = changes()
+    with pytest.raises(TreeError) as caught:
+        action(tree)
+    assert (caught.value.what, caught.value.where) == (what, Place(path=path))
+    assert list(listing(tree)) == list(listing(changes()))
+
+
+def test_what_is_there() -> None:
+    tree = changes()
+    assert [tree.is_dir(path) for path in ("/", "d", "to-d", "file", "dangling", "gone")] == [True] * 3 + [False] * 3
+    assert [tree.is_file(path) for path in ("file", "to-d/inside", "d", "dangling", "gone")] == [True] * 2 + [False] * 3
+    assert tree.names("to-d") == ["inside"]
+    assert tree.names("gone") == tree.names("file") == []
+    assert tree.get("to-d") is not tree.get("to-d", follow=True)
+    assert tree.get("file/x") is None
+    assert tree.resolve("to-d/a/b") == "/d/a/b"
+    assert tree.resolve("to-d") == "/to-d"
+    assert tree.resolve("dangling", follow=True) == "/nowhere"
+    assert tree.read_text("file") == "x"
+    assert repr(tree.at("file")) == "Inode(FILE, 0644, 0:0)"
+
+
+def test_what_is_made_has_the_time_of_the_tree_and_who_it_is_for() -> None:
+    tree = changes()
+    made = [
+        tree.mkdir("/m/n", 0o700, 1, 2, parents=True),
+        tree.write("/p/q", b"", 0o600, 3, 4, parents=True),
+        tree.symlink("x", "/r/s", parents=True),
+        tree.at("/m"),
+        tree.at("/p"),
+    ]
+    assert [(each.kind, each.mode, each.uid, each.gid, each.mtime) for each in made] == [
+        (Kind.DIR, 0o700, 1, 2, 3),
+        (Kind.FILE, 0o600, 3, 4, 3),
+        (Kind.SYMLINK, 0o777, 0, 0, 3),
+        (Kind.DIR, 0o755, 0, 0, 3),
+        (Kind.DIR, 0o755, 0, 0, 3),
+    ]
+    tree.chown("/to-d", 5, 6)
+    tree.chmod("/to-d", 0o711)
+    directory = tree.at("d")
+    assert (directory.uid, directory.gid, directory.mode) == (5, 6, 0o711)
+    assert tree.at("to-d").uid == 0
+
+
+def test_links_are_replaced_and_not_followed_where_the_last_name_is_meant() -> None:
+    tree = changes()
+    tree.symlink("file", "/to-d")
+    assert tree.read("/to-d") == b"x"
+    tree.link("/to-d", "/again")
+    assert tree.at("/again") is tree.at("/to-d")
+    tree.discard("/to-d")
+    assert not tree.lexists("/to-d")
+    assert tree.exists("/d/inside")
+    assert tree.exists("/again")
+    tree.put("/empty", tree.at("/empty"))
+    tree.put("/d", tree.at("/d"))
+    tree.rename("/d", "/empty")
+    assert tree.names("/empty") == ["inside"]
+    assert not tree.lexists("/d")

@@ -303,3 +303,180 @@ def test_what_no_image_can_hold_is_not_written(spoil: dict[str, object]) -> None
     with pytest.raises(tar.TarError) as caught:
         archive(tree)
     assert caught.value.where.path == "/dev/null"
+
+
+def test_the_last_number_of_members_and_texts(tmp_path: Path) -> None:
+    many = b"".join(hostile(f"{number}{'n' * 99}")[:512] for number in range(5)) + bytes(1024)
+    each = len("/0") + 99
+    assert len(members(many, tmp_path, members=5, text=5 * each)) == 5
+    with pytest.raises(tar.TarError, match="too many members") as caught:
+        members(many, tmp_path, members=4)
+    assert caught.value.why == "more than 4"
+    with pytest.raises(tar.TarError, match="absurdly long") as caught:
+        members(many, tmp_path, text=5 * each - 1)
+    assert caught.value.why == f"more than {5 * each - 1} bytes"
+
+
+@pytest.mark.parametrize("kind", [b"L", b"K", b"x", b"g"])
+def test_the_longest_header_extension(tmp_path: Path, kind: bytes) -> None:
+    comment = b"1048576 comment=".ljust((1 << 20) - 1, b"x") + b"\n"
+    data = comment if kind in b"xg" else b"n" + bytes((1 << 20) - 1)
+    begin = hostile("e", kind, data)[: 512 + (1 << 20)]
+    assert len(members(begin + hostile(), tmp_path)) == 1
+    with pytest.raises(tar.TarError, match="a header extension is absurdly long") as caught:
+        members(hostile("e", kind, data + b"\0"), tmp_path)
+    assert caught.value.why == "1048577 bytes"
+    assert len(members(begin + hostile(), tmp_path, text=(1 << 20) + 3)) == 1
+    with pytest.raises(tar.TarError, match="too many header extensions"):
+        members(begin + hostile(), tmp_path, text=(1 << 20) - 1)
+
+
+def test_what_pax_records_say(tmp_path: Path) -> None:
+    def record(text: str) -> bytes:
+        return tar._record(*(part.encode() if number else part for number, part in enumerate(text.split("=", 1))))  # type: ignore[arg-type]
+
+    said = [
+        "path=p/q",
+        "mtime=-5.75",
+        "uid=70000",
+        "gid=4294967294",
+        "uname=us",
+        "gname=root",
+        "SCHILY.xattr.user.a=b=",
+    ]
+    (member,) = members(extended(b"".join(map(record, said))), tmp_path)
+    assert (member.path, member.mtime, member.uid, member.gid) == ("/p/q", -5, 70_000, 0)
+    assert (member.user, member.group, member.xattrs) == ("us", "", {"user.a": "b="})
+    (member,) = members(extended(record("gid=4294967294")), tmp_path)
+    assert (member.gid, member.group, member.uid) == (4_294_967_294, "", 0)
+    (member,) = members(extended(record(f"mtime={'1' * 20}.{'9' * 50}")), tmp_path)
+    assert member.mtime == int("1" * 20)
+    with pytest.raises(tar.TarError, match="pax header") as caught:
+        members(extended(record(f"mtime={'1' * 21}")), tmp_path)
+    assert caught.value.why == f"mtime is {('1' * 21).encode()!r}"
+    # They are those of one member.
+    two = extended(record("path=first"))[:1536] + hostile("second")
+    assert [member.path for member in members(two, tmp_path)] == ["/first", "/second"]
+    link = hostile("p", b"x", record("linkpath=there"))[:1024] + hostile("l", tarfile.SYMTYPE, target="here")
+    assert members(link, tmp_path)[0].target == "there"
+
+
+def test_long_names_are_those_of_one_member(tmp_path: Path) -> None:
+    long = hostile("n" * 150)[:1536] + hostile("s", tarfile.SYMTYPE, target="t" * 150)[:1536]
+    last = hostile("s", tarfile.SYMTYPE, target="u")
+    found = [(member.path, member.target) for member in members(long + last, tmp_path)]
+    assert found == [("/" + "n" * 150, ""), ("/s", "t" * 150), ("/s", "u")]
+
+
+def test_numbers_of_headers(tmp_path: Path) -> None:
+    for place, value, field, number in (
+        (136, b"\xff" * 12, "mtime", -1),
+        (136, b"\x80" + bytes(10) + b"\x07", "mtime", 7),
+        (136, b"\xff" * 11 + b"\x00", "mtime", -256),
+        (136, b"   17 \0 \0  ", "mtime", 15),
+        (136, bytes(12), "mtime", 0),
+        (108, b"\x80\0\0\0\xff\xff\xff\xfe", "uid", (1 << 32) - 2),
+        (116, b"7777777\0", "gid", 0o7777777),
+        (100, b"0107755\0", "mode", 0o7755),
+    ):
+        (member,) = members(changed(place, value), tmp_path)
+        assert getattr(member, field) == number
+    for kind, expected in ((tarfile.CHRTYPE, (4095, 1)), (tarfile.BLKTYPE, (4095, 1)), (tarfile.FIFOTYPE, (0, 0))):
+        (member,) = members(changed(329, b"0007777\x000000001\0", kind=kind), tmp_path)
+        assert member.device == expected
+    (member,) = members(changed(337, b"3777777\0", kind=tarfile.CHRTYPE), tmp_path)
+    assert member.device == (0, (1 << 20) - 1)
+    with pytest.raises(tar.TarError, match="a device's number does not exist") as caught:
+        members(changed(337, b"4000000\0", kind=tarfile.CHRTYPE), tmp_path)
+    assert caught.value.why == "0, 1048576"
+
+
+def test_the_prefix_of_a_name_is_that_of_ustar_alone(tmp_path: Path) -> None:
+    info = tarfile.TarInfo("d" * 90 + "/" + "n" * 90)
+    (member,) = members(info.tobuf(tarfile.USTAR_FORMAT) + bytes(1024), tmp_path)
+    assert member.path == "/" + info.name
+    (member,) = members(changed(345, b"x"), tmp_path)  # in GNU's format, a time
+    assert member.path == "/f"
+
+
+def test_the_longest_names_and_targets(tmp_path: Path) -> None:
+    (member,) = members(hostile("./" * 4095 + "x"), tmp_path)
+    assert member.path == "/x"
+    with pytest.raises(tar.TarError) as caught:
+        members(hostile("./" * 4095 + "xy"), tmp_path)
+    assert (caught.value.what, caught.value.why) == ("a member's name is too long", "more than 4096 bytes")
+    (member,) = members(hostile("s", tarfile.SYMTYPE, target="t" * 4095), tmp_path)
+    assert member.target == "t" * 4095
+    with pytest.raises(tar.TarError, match="leads nowhere"):
+        members(hostile("s", tarfile.SYMTYPE, target="é" * 2048), tmp_path)
+
+
+def test_only_files_have_contents(tmp_path: Path) -> None:
+    """The size that a header of something else states says nothing: the next member comes at once."""
+    for kind in (tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE, tarfile.BLKTYPE, tarfile.DIRTYPE, tarfile.FIFOTYPE):
+        data = bytearray(hostile("x", kind, target="y")[:512])
+        data[124:136] = b"00000001000\0"
+        data[148:156] = b" " * 8
+        data[148:156] = b"%06o\0 " % sum(data)
+        found = members(bytes(data) + hostile("next"), tmp_path)
+        assert [(member.path, member.size) for member in found] == [("/x", 0), ("/next", 0)]
+    for size in (1, 511, 512, 513):
+        begin = hostile("x", data=b"x" * size)[: 512 + (size + 511) // 512 * 512]
+        found = members(begin + hostile("next"), tmp_path)
+        assert [(member.path, member.size, member.offset) for member in found] == [
+            ("/x", size, 512),
+            ("/next", 0, len(begin) + 512),
+        ]
+
+
+def test_what_the_plain_fields_cannot_hold_gets_a_pax_header(tmp_path: Path) -> None:
+    def written(**fields: object) -> bytes:
+        tree = Tree()
+        inode = tree.write("/f", b"")
+        for key, value in fields.items():
+            setattr(inode, key, value)
+        return archive(tree)
+
+    plain, pax = b"./f".ljust(100, b"\0"), b"./PaxHeaders/extended"
+    for fields, extra in (
+        ({"uid": 0o7777777}, False),
+        ({"uid": 0o10000000}, True),
+        ({"gid": 0o7777777}, False),
+        ({"gid": 0o10000000}, True),
+        ({"mtime": 0o77777777777}, False),
+        ({"mtime": 0o100000000000}, True),
+        ({"mtime": 0}, False),
+        ({"mtime": -1}, True),
+    ):
+        data = written(**fields)
+        assert data[512:].startswith(pax if extra else plain), fields
+        (_, member) = members(data, tmp_path)
+        assert {key: getattr(member, key) for key in fields} == fields
+        assert len(data) == tar.RECORD == 10240
+    for length in (97, 98, 99):
+        tree = Tree()
+        tree.write("/" + "n" * length, b"")
+        tree.symlink("t" * (length + 2), "/z")
+        data = archive(tree)
+        assert data.count(pax) == (2 if length == 99 else 0)
+        assert [member.path for member in members(data, tmp_path)] == ["/", "/" + "n" * length, "/z"]
+
+
+def test_a_record_states_its_own_length() -> None:
+    for length in (1, 5, 6, 7, 90, 91, 92, 93, 94, 95, 989, 990, 991, 992):
+        record = tar._record("k", b"v" * length)
+        assert record == b"%d k=%s\n" % (len(record), b"v" * length)
+
+
+def test_the_end_of_an_archive(tmp_path: Path) -> None:
+    """Two empty blocks at least, and whole records of 20."""
+    for blocks, length in ((16, 10240), (17, 20480), (18, 20480)):
+        tree = Tree()
+        tree.write("/f", bytes(blocks * 512))
+        data = archive(tree)
+        assert len(data) == length
+        assert not data[(blocks + 2) * 512 :].strip(b"\0")
+        assert members(data, tmp_path)[-1].size == blocks * 512
+    pieces = list(tar.write(sample(), buffer=4096))
+    assert len(pieces) > 2
+    assert all(len(piece) >= 4096 for piece in pieces[:-1])

@@ -221,3 +221,82 @@ def test_a_size_is_not_believed(tmp_path: Path) -> None:
         assert tracemalloc.get_traced_memory()[1] < 4 << 20
     finally:
         tracemalloc.stop()
+
+
+def test_the_end_of_an_archive() -> None:
+    """Its last member is the same in all archives, and its bytes fill whole blocks."""
+    root, end = archive(Tree())[:112], archive(Tree())[112:]
+    assert root == member(b".", 0o040755, links=2)
+    assert end == member(b"TRAILER!!!", 0, number=0).ljust(512 - 112, b"\0")
+    for size, length in ((164, 512), (165, 1024), (676, 1024), (677, 1536)):
+        tree = Tree()
+        tree.write("f", bytes(size))
+        assert len(archive(tree)) == length
+
+
+def test_names_of_one_file_count_and_share_a_number() -> None:
+    tree = Tree()
+    tree.write("a", b"data")
+    tree.link("a", "b")
+    tree.write("c", b"")
+    data = archive(tree)
+    assert data[112:] == (
+        member(b"a", number=2, links=2)
+        + member(b"b", data=b"data", number=2, links=2)
+        + member(b"c", number=3)
+        + member(b"TRAILER!!!", 0, number=0)
+    ).ljust(1024 - 112, b"\0")
+
+
+def test_only_what_has_more_names_shares_its_number() -> None:
+    """Other programs give every file the number 0, or directories numbers of their own."""
+    end = member(b"TRAILER!!!")
+    tree = read(io.BytesIO(member(b"a", data=b"1") + member(b"b", data=b"2") + end))
+    assert (tree.read("a"), tree.read("b")) == (b"1", b"2")
+    directories = member(b"d", 0o040755, links=2) + member(b"e", 0o040700, links=2)
+    tree = read(io.BytesIO(directories + end))
+    assert (tree.at("d").mode, tree.at("e").mode) == (0o755, 0o700)
+    tree = read(io.BytesIO(member(b"a", data=b"1", links=2) + member(b"b", links=2) + end))
+    assert tree.at("a") is tree.at("b")
+    assert tree.read("b") == b"1"
+    tree = read(io.BytesIO(member(b".", 0o041777) + end))
+    assert tree.root.mode == 0o1777
+
+
+@pytest.mark.parametrize(
+    ("length", "what", "why"),
+    [
+        (b"00000000", "a cpio header is damaged", "a name of 0 bytes before byte 110"),
+        (b"00001001", "a cpio header is damaged", "a name of 4097 bytes before byte 110"),
+        (b"00001000", "a cpio archive ends too early", "at byte 116"),
+    ],
+)
+def test_the_length_of_a_name(length: bytes, what: str, why: str) -> None:
+    header = bytearray(member(b"a", data=b"12")[:116])
+    header[94:102] = length
+    with pytest.raises(CpioError) as caught:
+        read(io.BytesIO(bytes(header)))
+    assert (caught.value.what, caught.value.why) == (what, why)
+
+
+def test_the_longest_link_and_the_largest_numbers() -> None:
+    end = member(b"TRAILER!!!")
+    assert read(io.BytesIO(member(b"l", 0o120777, b"t" * 4095) + end)).at("l").target == "t" * 4095
+    assert read(io.BytesIO(member(b"l", 0o120777, b"t") + end)).at("l").target == "t"
+    tree = Tree()
+    inode = tree.write("f", b"", 0o644, (1 << 32) - 1)
+    assert read(io.BytesIO(archive(tree))).at("f").uid == (1 << 32) - 1
+    for field, value in (("uid", 1 << 32), ("mtime", -1), ("mtime", 1 << 32)):
+        setattr(inode, field, value)
+        with pytest.raises(CpioError, match="a number does not fit into a cpio header"):
+            archive(tree)
+        setattr(inode, field, 0)
+    here = Tree()
+    here.root.children["n" * 4095] = Inode(Kind.FIFO, 0o600)
+    assert archive(here)
+    here.root.children["n" * 4096] = Inode(Kind.FIFO, 0o600)
+    with pytest.raises(CpioError, match="a name cannot be in a cpio archive"):
+        archive(here)
+    with pytest.raises(CpioError) as caught:
+        read(io.BytesIO(member(b"a") + b"x" * 110))
+    assert (caught.value.what, caught.value.why) == ("not a cpio archive in newc format", "at byte 112")

@@ -138,3 +138,60 @@ def test_limits() -> None:
     with pytest.raises(PartitionError):
         mbr([], code=bytes(441))
     assert protective(1 << 40).sectors == 0xFFFFFFFF
+
+
+@pytest.mark.parametrize(
+    ("sector", "address"),
+    [
+        (0, (0, 1, 0)),
+        (62, (0, 63, 0)),
+        (63, (1, 1, 0)),
+        (255 * 63 - 1, (254, 63, 0)),
+        (255 * 63, (0, 1, 1)),
+        (256 * 255 * 63, (0, 0x41, 0)),
+        (1023 * 255 * 63, (0, 0xC1, 0xFF)),
+        (1024 * 255 * 63 - 1, (254, 0xFF, 0xFF)),
+        (1024 * 255 * 63, (0xFF, 0xFF, 0xFF)),
+    ],
+)
+def test_sectors_as_old_firmware_counts_them(sector: int, address: tuple[int, int, int]) -> None:
+    """Head, sector from 1 on with the upper bits of the cylinder, and its lower bits."""
+    entry = mbr([MbrPartition(type=0x83, first=sector, sectors=1)])[446:462]
+    assert entry == bytes((0, *address, 0x83, *address)) + sector.to_bytes(4, "little") + b"\1\0\0\0"
+
+
+def test_every_byte_of_an_mbr() -> None:
+    four = [MbrPartition(type=number, first=number, sectors=1, active=number == 2) for number in range(1, 5)]
+    data = mbr(four, code=b"c" * 440, signature=0x01020304)
+    assert (len(data), data[:440], data[440:446], data[510:]) == (512, b"c" * 440, b"\4\3\2\1\0\0", b"\x55\xaa")
+    assert [data[446 + 16 * number] for number in range(4)] == [0, 0x80, 0, 0]
+    with pytest.raises(PartitionError, match="440 bytes of code and 4 partitions"):
+        mbr([*four, four[0]])
+    assert protective(100) == MbrPartition(type=0xEE, first=1, sectors=99)
+    assert protective(1 << 32).sectors == 0xFFFFFFFF
+    assert protective((1 << 32) - 1).sectors == 0xFFFFFFFE
+
+
+def test_the_first_and_last_sectors_and_as_many_partitions_as_fit() -> None:
+    def disk(sectors: int, *extents: tuple[int, int]) -> Gpt:
+        partitions = (
+            GptPartition(type=LINUX_DATA, guid=UUID(int=number + 1), first=first, last=last)
+            for number, (first, last) in enumerate(extents)
+        )
+        return Gpt(disk=DISK, sectors=sectors, partitions=tuple(partitions))
+
+    assert len(gpt(disk(1000, (34, 966)))[0]) == 33 * 512
+    assert gpt(disk(1000, (35, 35), (34, 34), (36, 966)))
+    assert gpt(disk(68))
+    assert gpt(disk(1000, *((number, number) for number in range(34, 162))))
+    for table, why in (
+        (disk(1000, (33, 40)), "a partition overlaps another or leaves the disk"),
+        (disk(1000, (34, 967)), "a partition overlaps another or leaves the disk"),
+        (disk(1000, (34, 40), (40, 41)), "a partition overlaps another or leaves the disk"),
+        (disk(67), "the disk is too small or has too many partitions"),
+        (disk(1000, *((number, number) for number in range(34, 163))), "too many partitions"),
+    ):
+        with pytest.raises(PartitionError, match=why):
+            gpt(table)
+    name = GptPartition(type=LINUX_DATA, guid=UUID(int=1), first=34, last=34, name="🎉" * 18)
+    assert gpt(Gpt(disk=DISK, sectors=1000, partitions=(name,)))

@@ -9,7 +9,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from assembler.formats.qcow2 import CLUSTER, MAX_SIZE, Qcow2Error, compress, create, empty, read_header
+from assembler.formats.qcow2 import (
+    CLUSTER,
+    MAX_SIZE,
+    Qcow2Error,
+    _Image,
+    compress,
+    create,
+    empty,
+    read_header,
+    require_alone,
+)
 from assembler.store.objects import sha256_of
 
 GIB = 1 << 30
@@ -171,3 +181,132 @@ def test_any_bytes_give_a_header_or_a_clear_error(data: bytes) -> None:
     except Qcow2Error:
         return
     assert header.version in {2, 3}
+
+
+def header(**fields: int) -> bytes:
+    """The first bytes of an image, as of the specification (QEMU, docs/interop/qcow2.rst)."""
+    names = {
+        "version": (4, 4),
+        "backing": (8, 8),
+        "bits": (20, 4),
+        "size": (24, 8),
+        "crypt": (32, 4),
+        "incompatible": (72, 8),
+        "length": (100, 4),
+    }
+    data = bytearray(empty(1 << 20)[:65536])
+    for name, value in fields.items():
+        at, width = names[name]
+        data[at : at + width] = value.to_bytes(width, "big")
+    return bytes(data)
+
+
+def test_what_a_header_says() -> None:
+    found = read_header(io.BytesIO(header()))
+    assert (found.version, found.size, found.cluster_size, found.features) == (3, 1 << 20, CLUSTER, 0)
+    names = ("backing_file", "data_file", "encrypted", "dirty", "corrupt")
+    assert not any(getattr(found, each) for each in names)
+    for fields, name in (
+        ({"backing": 1}, "backing_file"),
+        ({"crypt": 1}, "encrypted"),
+        ({"incompatible": 1}, "dirty"),
+        ({"incompatible": 2}, "corrupt"),
+        ({"incompatible": 4}, "data_file"),
+    ):
+        found = read_header(io.BytesIO(header(**fields)))
+        assert [each for each in names if getattr(found, each)] == [name]
+    for bits in (9, 21):
+        assert read_header(io.BytesIO(header(bits=bits))).cluster_size == 1 << bits
+    old = read_header(io.BytesIO(header(version=2, incompatible=7)[:72]))
+    assert (old.version, old.features, old.dirty) == (2, 0, False)
+
+
+@pytest.mark.parametrize(
+    ("data", "what", "why"),
+    [
+        (b"", "not a qcow2 image", "its first bytes are not QFI\\xfb"),
+        (header()[:71], "not a qcow2 image", "its first bytes are not QFI\\xfb"),
+        (b"QFI\xfa" + header()[4:], "not a qcow2 image", "its first bytes are not QFI\\xfb"),
+        (header(version=1), "a qcow2 image of an unknown version", "version 1"),
+        (header(version=4), "a qcow2 image of an unknown version", "version 4"),
+        (header(bits=8), "a damaged qcow2 header", "clusters of 2^8 bytes"),
+        (header(bits=22), "a damaged qcow2 header", "clusters of 2^22 bytes"),
+        (header()[:103], "a damaged qcow2 header", "it ends too early"),
+    ],
+)
+def test_headers_that_are_none(data: bytes, what: str, why: str) -> None:
+    with pytest.raises(Qcow2Error) as caught:
+        read_header(io.BytesIO(data), file="x")
+    assert (caught.value.what, caught.value.why, caught.value.where.file) == (what, why, "x")
+
+
+@pytest.mark.parametrize(
+    ("fields", "what"),
+    [
+        ({"backing": 1}, "is an overlay over another file of this host"),
+        ({"incompatible": 4}, "has its data in another file of this host"),
+        ({"crypt": 2}, "is encrypted"),
+        ({"incompatible": 1 << 63}, "has unknown features (0x8000000000000000)"),
+        ({"size": 0}, "has 0 bytes, which none has"),
+        ({"size": MAX_SIZE + 1}, f"has {MAX_SIZE + 1} bytes, which none has"),
+    ],
+)
+def test_an_image_that_is_not_alone_is_not_used(fields: dict[str, int], what: str) -> None:
+    with pytest.raises(Qcow2Error) as caught:
+        require_alone(io.BytesIO(header(**fields)), file="x")
+    assert caught.value.what == f"a disk image {what}"
+    assert require_alone(io.BytesIO(header(size=MAX_SIZE)), file="x").size == MAX_SIZE
+    assert require_alone(io.BytesIO(header(size=1)), file="x").size == 1
+
+
+def extensions(*entries: tuple[int, bytes]) -> bytes:
+    """A header with extensions behind it."""
+    data = bytearray(header(length=104))
+    at = 104
+    for kind, content in entries:
+        padded = content + bytes(-len(content) % 8)
+        part = kind.to_bytes(4, "big") + len(content).to_bytes(4, "big") + padded
+        data[at : at + len(part)] = part
+        at += len(part)
+    return bytes(data)
+
+
+def test_a_data_file_that_only_an_extension_names() -> None:
+    named, other = (0x44415441, b"/etc/shadow"), (0x6803F857, b"x" * 9)
+    for entries, found in (
+        ((named,), True),
+        ((other, named), True),
+        ((other, (0, b""), named), False),
+        ((other,), False),
+    ):
+        assert read_header(io.BytesIO(extensions(*entries))).data_file is found
+    for count, found in ((63, False), (64, True)):  # more than anybody writes is not trusted
+        many = extensions(*((0x11111111, b"") for _ in range(count)))
+        assert read_header(io.BytesIO(many)).data_file is found
+
+
+@pytest.mark.parametrize("size", [0, -512, 511, 513, MAX_SIZE + 512])
+def test_sizes_that_no_disk_has(tmp_path: Path, size: int) -> None:
+    with pytest.raises(Qcow2Error, match="a disk of this size cannot be made") as caught:
+        create(tmp_path / "x", size)
+    assert caught.value.why == f"{size} bytes is not a positive multiple of 512, at most {MAX_SIZE}"
+    assert not (tmp_path / "x").exists()
+
+
+def test_an_image_is_its_owners_alone_and_never_replaces_one(tmp_path: Path) -> None:
+    create(tmp_path / "x", 512)
+    assert (tmp_path / "x").stat().st_mode & 0o777 == 0o600
+    with pytest.raises(Qcow2Error, match="the disk image cannot be made") as caught:
+        create(tmp_path / "x", 1024)
+    assert caught.value.why == "File exists"
+    with (tmp_path / "x").open("rb") as stream:
+        assert read_header(stream).size == 512
+
+
+@pytest.mark.parametrize(
+    ("clusters", "extent"),
+    [(1, (1, 1)), (32766, (1, 1)), (32767, (2, 1)), (65533, (2, 1)), (65534, (3, 1)), (268427263, (8192, 1))],
+)
+def test_counts_of_references_count_themselves(clusters: int, extent: tuple[int, int]) -> None:
+    """A block counts 32768 clusters, a cluster of the table names 8192 blocks."""
+    assert _Image._refcount_extent(clusters) == extent

@@ -74,3 +74,46 @@ def test_shared_layers_are_there_once_and_each_image_can_be_taken_out(tmp_path: 
         (entry,) = json.loads((directory / f"index/{digest}.json").read_bytes())["manifests"]
         assert entry["annotations"]["io.containerd.image.name"] == name
         assert entry["digest"] == f"sha256:{digest}"
+
+
+def test_every_file_of_a_layout() -> None:
+    one = made().manifest
+    digest = "sha256:" + "a" * 64
+    names = {NAME: (one, "linux/arm64/v8"), f"h.example:5000/x@{digest}": (one, "linux/amd64")}
+    blobs = {blob.digest: Path("/blobs", blob.digest) for blob in one.blobs}
+    files = layout(names, blobs)
+    assert list(files) == sorted(
+        [
+            "images.txt",
+            "index.json",
+            f"index/{one.digest}.json",
+            "oci-layout",
+            f"blobs/sha256/{one.digest}",
+            *(f"blobs/sha256/{each}" for each in blobs),
+        ]
+    )
+    assert files["oci-layout"] == b'{"imageLayoutVersion":"1.0.0"}'
+    assert files[f"blobs/sha256/{one.digest}"] == one.data
+    assert {files[f"blobs/sha256/{each}"] for each in blobs} == set(blobs.values())
+    content = files["index.json"]
+    assert isinstance(content, bytes)
+    assert json.loads(content) == {
+        "schemaVersion": 2,
+        "mediaType": "application/vnd.oci.image.index.v1+json",
+        "manifests": [
+            {
+                "mediaType": one.media_type,
+                "digest": f"sha256:{one.digest}",
+                "size": len(one.data),
+                "platform": platform,
+                "annotations": {"io.containerd.image.name": name, "org.opencontainers.image.ref.name": short},
+            }
+            for name, short, platform in (
+                (f"h.example:5000/x@{digest}", digest, {"os": "linux", "architecture": "amd64"}),
+                (NAME, "3.10.2", {"os": "linux", "architecture": "arm64", "variant": "v8"}),
+            )
+        ],
+    }
+    assert b": " not in content
+    parts = " ".join(blob.digest for blob in one.blobs)
+    assert files[LIST] == f"{one.digest} h.example:5000/x@{digest} {parts}\n{one.digest} {NAME} {parts}\n".encode()

@@ -46,3 +46,21 @@ def test_names(text: str, full: str, base: str) -> None:
 def test_what_is_no_name(text: str) -> None:
     with pytest.raises(ImageNameError):
         parse(text)
+
+
+def test_the_longest_names() -> None:
+    for text in ("h.example/" + "x" * 255, "h.example/x:" + "1" * 128, "h.example:12345/x", "a" * 252 + ".e/x"):
+        assert parse(text).repository in {"x", "x" * 255}
+    for text in ("h.example:123456/x", "a" * 253 + ".e/x", "h.example/x@sha256:" + "a" * 63, "x@sha256:" + "a" * 65):
+        with pytest.raises(ImageNameError):
+            parse(text)
+    with pytest.raises(ImageNameError) as caught:
+        parse("X" * 300)
+    assert caught.value.what == f"{'X' * 200} is not the name of an image"
+    assert caught.value.hint == "as registry.example/name:tag"
+
+
+def test_a_digest_makes_the_tag_superfluous() -> None:
+    digest = "sha256:" + "a" * 64
+    assert (parse(f"x@{digest}").tag, parse(f"x:1@{digest}").tag, parse("x").tag) == ("", "1", "latest")
+    assert str(parse(f"x:1@{digest}")) == f"docker.io/library/x@{digest}"

@@ -1,14 +1,16 @@
 """Images out of a real registry: found, locked, fetched, whatever happens on the way."""
 
 import dataclasses
+import hashlib
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
 from assembler.errors import AssembleError
-from assembler.oci.locking import fetch_images, lock_images, manifest_of
-from assembler.oci.registry import INDEXES, MANIFESTS, RegistryError, parse_manifest
+from assembler.oci.locking import fetch_images, lock_images, manifest_of, platform_of
+from assembler.oci.registry import INDEXES, MANIFESTS, RegistryError, manifest_in, parse_manifest
 from assembler.store.download import OfflineError, TransportError
 from assembler.store.objects import Store
 from assembler.store.routes import Login
@@ -18,6 +20,7 @@ from tests.oci.registries import HOST, LOGIN, push, registry
 from tests.oci.served import front, one, sample, to
 from tests.oci.test_layout import write
 from tests.support.http_server import Handler, Server
+from tests.support.reporters import Recorder
 
 
 @pytest.mark.parametrize(("name", "kind"), [("gzip:1", "+gzip"), ("zstd:1", "+zstd"), ("docker:1", "tar.gzip")])
@@ -249,3 +252,145 @@ def test_a_registry_that_says_too_much_is_not_repeated(server: Server, store: St
         one("gzip:1", store, transport)
     assert len(str(caught.value)) < 1000
     assert "\x1b" not in str(caught.value)
+
+
+def blob(number: int, size: int) -> dict[str, object]:
+    return {"mediaType": "x/y", "digest": f"sha256:{number:064x}", "size": size}
+
+
+def test_the_largest_image() -> None:
+    """Of 64 GiB, of which no part has more than 16; a layer that comes twice counts once."""
+    most = 16 << 30
+    three = [blob(number, most) for number in range(3)]
+    whole = parse_manifest(manifest(config=blob(9, most - 1), layers=[*three, *three, blob(8, 1)]), "x")
+    assert sum(each.size for each in whole.blobs) == 64 << 30
+    assert [each.digest[-1] for each in whole.blobs] == ["9", "0", "1", "2", "8"]
+    with pytest.raises(RegistryError) as caught:
+        parse_manifest(manifest(config=blob(9, most), layers=[*three, blob(8, 1)]), "x")
+    assert (caught.value.what, caught.value.why) == ("x is too large", "its parts have more than 64 GiB")
+    assert parse_manifest(manifest(config=blob(0, 0)), "x").config.size == 0
+    assert parse_manifest(manifest(layers=[PART | {"mediaType": "x" * 255}]), "x").layers
+
+
+@pytest.mark.parametrize(
+    ("data", "what", "why"),
+    [
+        (manifest(layers={}), "the manifest of x is damaged", "it has no layers"),
+        (manifest(mediaType="a/b"), "the manifest of x is damaged", "its type is a/b"),
+        (manifest(mediaType="x" * 255), "the manifest of x is damaged", f"its type is {'x' * 255}"),
+        (manifest(mediaType="x" * 256), "the manifest of x is damaged", "its type is nothing that we understand"),
+        (manifest(mediaType=7), "the manifest of x is damaged", "its type is nothing that we understand"),
+        (b"[]", "what the registry has as x is no image", ""),
+        *(
+            (manifest(config=PART | part), "the manifest of x is damaged", "a descriptor has no SHA-256, size or type")
+            for part in (
+                {"size": True},
+                {"size": -1},
+                {"size": "1"},
+                {"size": 1.0},
+                {"size": None},
+                {"digest": "sha256:" + "0" * 63},
+                {"digest": "sha256:" + "A" * 64},
+                {"digest": "sha512:" + "0" * 64},
+                {"digest": None},
+                {"mediaType": 5},
+                {"mediaType": "x y"},
+            )
+        ),
+    ],
+)
+def test_what_is_wrong_with_a_manifest_is_said(data: bytes, what: str, why: str) -> None:
+    with pytest.raises(RegistryError) as caught:
+        parse_manifest(data, "x")
+    assert (caught.value.what, caught.value.why) == (what, why)
+
+
+def listed(*platforms: Mapping[str, str]) -> bytes:
+    entries = [blob(number, 1) | {"platform": one} for number, one in enumerate(platforms)]
+    return json.dumps({"mediaType": INDEXES[0], "manifests": [*entries, 5, PART, PART | {"platform": 5}]}).encode()
+
+
+def test_which_of_a_list_is_meant() -> None:
+    arm = {"os": "linux", "architecture": "arm64"}
+    other = {"os": "windows", "architecture": "arm64"}
+    last = [f"{number:064x}" for number in range(4)]
+    assert manifest_in(listed(other, arm, arm), "linux/arm64", "x") == last[1], "the first of the same"
+    assert manifest_in(listed(other, arm | {"variant": "v8"}), "linux/arm64", "x") == last[1]
+    assert manifest_in(listed(arm | {"variant": "v8"}, arm), "linux/arm64", "x") == last[1], "it says no more"
+    assert manifest_in(listed(arm | {"variant": ""}), "linux/arm64", "x") == last[0]
+    assert manifest_in(listed(arm | {"variant": "v9"}), "linux/arm64/v9", "x") == last[0]
+    unknown = {"os": "unknown", "architecture": "unknown"}
+    for platforms, why in (
+        ((arm | {"variant": "v7"}, unknown, {"architecture": "a"}), "it is for a, linux/arm64/v7"),
+        ((unknown, {"os": "\n"}), "it is for nothing that we know"),
+        ((), "it is for nothing that we know"),
+    ):
+        with pytest.raises(RegistryError) as caught:
+            manifest_in(listed(*platforms), "linux/arm64", "x")
+        assert (caught.value.what, caught.value.why) == ("x is not there for linux/arm64", why)
+    with pytest.raises(RegistryError, match="nothing that we know"):
+        manifest_in(b'{"manifests": {}}', "linux/arm64", "x")
+    names = [f"a{number:02}" for number in range(21)]
+    for count, more in ((20, ""), (21, " and 1 more")):
+        with pytest.raises(RegistryError) as caught:
+            manifest_in(listed(*({"os": name} for name in names[:count])), "linux/arm64", "x")
+        assert caught.value.why == f"it is for {', '.join(names[:20])}{more}"
+
+
+def serve(server: Server, documents: Mapping[str, bytes]) -> None:
+    """By the last part of an address."""
+
+    def answer(handler: Handler) -> None:
+        data = documents.get(handler.path.rpartition("/")[2])
+        handler.reply(404, b"") if data is None else handler.reply(200, data)
+
+    server.otherwise = answer
+
+
+def digest_of(data: bytes) -> str:
+    return f"sha256:{hashlib.sha256(data).hexdigest()}"
+
+
+def test_what_does_not_say_its_type_is_known_by_its_content(server: Server, store: Store) -> None:
+    config = b'{"os": "linux", "architecture": "amd64"}'
+    parts = {"config": PART | {"digest": digest_of(config), "size": len(config)}, "layers": []}
+    one = json.dumps(parts).encode()
+    index = json.dumps({"manifests": [PART | {"digest": digest_of(one), "platform": json.loads(config)}]}).encode()
+    other = b'{"mediaType": "text/x", "layers": []}'
+    documents = {"1": one, "2": index, "3": b"{}", "4": other, digest_of(one): one, digest_of(config): config}
+    serve(server, documents)
+    with to(server.server_address[1]) as transport:
+        for tag in ("1", "2"):
+            (locked,) = lock_images([f"{HOST}/x:{tag}"], "amd64", store=store, transport=transport)
+            assert f"sha256:{locked.manifest}" == digest_of(one)
+            assert f"sha256:{locked.index}" == digest_of(documents[tag])
+            assert locked.size == len(one)
+        for tag, why in (("3", "its type is not said"), ("4", "its type is text/x")):
+            with pytest.raises(AssembleError, match=f"x:{tag} is no image: {why}"):
+                lock_images([f"{HOST}/x:{tag}"], "amd64", store=store, transport=transport)
+
+
+@pytest.mark.parametrize(
+    ("size", "why"), [(8 << 20, "is not there"), ((8 << 20) + 1, "is absurdly large: 8388609 bytes")]
+)
+def test_the_largest_configuration(server: Server, store: Store, size: int, why: str) -> None:
+    serve(server, {"1": manifest(config=blob(1, size))})
+    with to(server.server_address[1]) as transport, pytest.raises(AssembleError, match=why):
+        lock_images([f"{HOST}/x:1"], "amd64", store=store, transport=transport)
+
+
+def test_locking_is_told(port: int, store: Store) -> None:
+    reporter = Recorder()
+    names = [f"{HOST}/gzip:1", f"{HOST}/zstd:1"]
+    with to(port) as transport:
+        locked = lock_images(names[::-1], "amd64", store=store, transport=transport, reporter=reporter)
+        assert [image.name for image in locked] == names
+        assert (reporter.steps, reporter.notes, reporter.advanced) == ([("images", 2)], names[::-1], 2)
+        # What was locked for another architecture does not count here.
+        held = dataclasses.replace(LOCK, images=tuple(dataclasses.replace(one, platform="linux/x") for one in locked))
+        assert lock_images(names, "amd64", store=store, transport=transport, held=held) == locked
+        assert lock_images(names, "amd64", store=store, transport=transport, held=dataclasses.replace(LOCK)) == locked
+
+
+def test_platforms() -> None:
+    assert [platform_of(name) for name in ("amd64", "arm64", "x")] == ["linux/amd64", "linux/arm64", "linux/x"]

@@ -328,6 +328,16 @@ def test_what_is_shared_is_nobody_elses(store: Store, tmp_path: Path) -> None:
     assert other.path(digest).samefile(store.path(digest))
 
 
+def test_a_directory_that_is_there_is_closed_before_anything_is_shared(store: Store, tmp_path: Path) -> None:
+    digest = store.add(b"x")
+    root = tmp_path / "other"
+    root.mkdir()
+    root.chmod(0o755)
+    store.share(root)
+    assert stat.S_IMODE(root.stat().st_mode) == 0o700
+    assert (root / "objects" / digest[:2] / digest).samefile(store.path(digest))
+
+
 # --- locks ---------------------------------------------------------------------------------------------------------
 
 HOLD = """

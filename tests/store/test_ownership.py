@@ -98,3 +98,33 @@ def test_further_users_by_an_access_control_list(tmp_path: Path) -> None:
     )
     os.setxattr(directory, "system.posix_acl_access", value)
     assert intruders(directory) == (directory, "others may write to it (mode 0770)")
+
+
+def test_as_many_links_as_the_kernel_follows(tmp_path: Path) -> None:
+    (tmp_path / "0").mkdir()
+    for number in range(1, 42):
+        (tmp_path / str(number)).symlink_to(str(number - 1))
+    extra = sum(path.is_symlink() for path in tmp_path.parents)
+    assert intruders(tmp_path / str(40 - extra)) is None
+    with pytest.raises(OSError, match="too many symbolic links"):
+        intruders(tmp_path / str(41 - extra))
+
+
+def test_who_it_is_is_said(tmp_path: Path) -> None:
+    """By name, or by number where there is no such user."""
+    path = tmp_path / "a"
+    path.touch()
+    assert changeable(path) == ""
+    path.chmod(0o606)
+    assert changeable(path) == "others may write to it (mode 0606)"
+    (tmp_path / "link").symlink_to("a")
+    assert changeable(tmp_path / "link") == "", "its own mode says nothing"
+    if os.geteuid() == 0:
+        path.chmod(0o600)
+        names = {one.pw_uid: one.pw_name for one in pwd.getpwall()}
+        for user in (1, SOMEBODY):
+            os.chown(path, user, 0)
+            assert changeable(path) == f"it belongs to {names.get(user, f'user {user}')}"
+            assert intruders(path) == (path, changeable(path))
+    with pytest.raises(FileNotFoundError):
+        intruders(tmp_path / "missing/x")

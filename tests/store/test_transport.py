@@ -258,6 +258,28 @@ def test_unknown_names_and_refused_connections(server: Server, store: Store, tra
     assert held(store) == DATA
 
 
+def test_a_server_that_was_not_there_is_asked_once() -> None:
+    """And waited for no more in this process."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        host = f"127.0.0.1:{taken.getsockname()[1]}"
+        reporter = Recorder()
+        with Transport(backoff=0.01, attempts=3, reporter=reporter) as transport:
+            for asked in (2, 2, 2):
+                with pytest.raises(TransportError):
+                    transport.get(f"http://{host}/x")
+                assert len(reporter.messages) == asked
+        assert reporter.messages[0] == f"x: {host}: no connection: Connection refused; asking again in 0.01 s"
+
+
+def test_as_much_as_was_allowed_and_no_more(server: Server, transport: Transport) -> None:
+    url = server.serve("/x", b"12345")
+    assert transport.get(url, limit=5) == b"12345"
+    with pytest.raises(TransportError, match="it is larger than 4 bytes"):
+        transport.get(url, limit=4)
+    assert len(server.seen) == 2, "asking again is of no use"
+
+
 def test_a_server_that_breaks_http_is_asked_again(server: Server, store: Store, transport: Transport) -> None:
     def nonsense(handler: Handler) -> None:
         if len(server.seen) == 3:

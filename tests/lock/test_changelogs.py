@@ -70,3 +70,67 @@ def test_long_changelogs_and_large_packages(tmp_path: Path, monkeypatch: pytest.
     assert lines[-1].endswith("lines more")
     monkeypatch.setattr(changelogs, "LARGEST", len(data) - 1)
     assert len(told(data, Store(tmp_path / "store"))) == 2
+
+
+def test_the_largest_package_that_is_opened(tmp_path: Path) -> None:
+    """As its lock says: nobody looks at the file for that."""
+    data, store = package(gzip.compress(CHANGELOG.encode())), Store(tmp_path / "store")
+    old, new = locks(data, store)
+    hello, libc = new.packages
+    for size, more in ((32 << 20, len(ENTRY)), ((32 << 20) + 1, 0)):
+        changed = replace(new, packages=(replace(hello, size=size), libc))
+        assert len(describe(with_changelogs(changes(old, changed), changed, store))) == 2 + more
+
+
+@pytest.mark.parametrize(("others", "more"), [(2, len(ENTRY)), (3, 0)])
+def test_as_many_packages_of_a_source_as_are_opened(others: int, more: int, tmp_path: Path) -> None:
+    """The smallest first; those that are not in the store do not count."""
+    data, store = package(gzip.compress(CHANGELOG.encode())), Store(tmp_path / "store")
+    old, new = locks(data, store)
+    hello, libc = new.packages
+    empty = [
+        replace(hello, name=f"a{number}", size=1, sha256=store.add(b"no package %d" % number))
+        for number in range(others)
+    ]
+    missing = [replace(hello, name=f"b{number}", size=1, sha256=f"{number}" * 64) for number in range(5)]
+    new = replace(new, packages=(*empty, *missing, hello, libc))
+    before = (replace(each, version="2.10-4", source_version="2.10-4") for each in (*empty, *missing))
+    old = replace(old, packages=(*before, *old.packages))
+    told = describe(with_changelogs(changes(old, new), new, store))
+    assert len([line for line in told if line.startswith("    ")]) == more
+
+
+def test_as_many_sources_as_are_looked_at(tmp_path: Path) -> None:
+    data, store = package(gzip.compress(CHANGELOG.encode())), Store(tmp_path / "store")
+    old, new = locks(data, store)
+    (hello,) = changes(old, new).sources
+    other = replace(hello, source="other")
+    for before, told in ((199, True), (200, False)):
+        found = replace(changes(old, new), sources=(*[other] * before, hello))
+        assert bool(with_changelogs(found, new, store).sources[-1].changelog) is told
+
+
+@pytest.mark.parametrize(
+    ("versions", "told"),
+    [
+        (("2.10-4", "2.10-5"), True),
+        (("", "2.10-5"), False),
+        (("2.10-4", ""), False),
+        (("2.10-5", "2.10-5"), False),
+        (("2.10-4, 2.10-3", "2.10-5"), False),
+        (("2.10-4", "2.10-5, 2.10-6"), False),
+    ],
+)
+def test_only_between_one_version_and_another(versions: tuple[str, str], told: bool, tmp_path: Path) -> None:  # noqa: FBT001
+    data, store = package(gzip.compress(CHANGELOG.encode())), Store(tmp_path / "store")
+    old, new = locks(data, store)
+    found = changes(old, new)
+    found = replace(found, sources=(replace(found.sources[0], old=versions[0], new=versions[1]),))
+    assert bool(with_changelogs(found, new, store).sources[0].changelog) is told
+
+
+def test_as_many_lines_as_are_told() -> None:
+    lines = [str(number) for number in range(42)]
+    assert changelogs._cut(lines[:40]) == tuple(lines[:40])
+    assert changelogs._cut(lines[:41]) == (*lines[:40], "... and 1 lines more")
+    assert changelogs._cut(lines) == (*lines[:40], "... and 2 lines more")

@@ -2,7 +2,8 @@
 
 from dataclasses import replace
 
-from assembler.lock.changes import changes, describe
+from assembler.lock.changes import Changes, changes, describe
+from assembler.lockfile.model import LockedFile, LockedImage, LockedTool
 from tests.lockfile.test_toml import LOCK
 
 
@@ -48,3 +49,56 @@ def test_a_first_lock_is_all_new() -> None:
         "glibc 2.41-12 added",
         "  libc6:amd64 2.41-12 added  (for hello)",
     ]
+
+
+LIBRARY = LockedTool(name="a", version="1")
+
+
+def test_everything_else_that_differs() -> None:
+    _, libc = LOCK.packages
+    image = LockedImage(
+        name="r.example/x:1", platform="linux/amd64", index="1" * 64, manifest="2" * 64, size=1, learned="recipe"
+    )
+    file = LockedFile(
+        name="kubelet",
+        version="1",
+        url="https://e/x",
+        size=1,
+        sha256="3" * 64,
+        learned="recipe",
+        witness="",
+        role="kernel",
+    )
+    bare = replace(LOCK, images=(), files=(), archives=(), libraries=(), packages=(libc,))
+    old = replace(bare, images=(image,), files=(file,), libraries=(LIBRARY, replace(LIBRARY, name="b")))
+    new = replace(
+        bare,
+        recipe_sha256="f" * 64,
+        files=(replace(file, version="", sha256="4" * 64),),
+        libraries=(replace(LIBRARY, name="b", version="2"), replace(LIBRARY, name="c", version="3")),
+        tools=replace(LOCK.tools, architecture="arm64"),
+        packages=(libc, replace(libc, architecture="arm64")),
+    )
+    found = changes(old, new)
+    assert found
+    assert describe(found) == [
+        "glibc 2.41-12 -> 2.41-12",
+        "  libc6:arm64 2.41-12 added  (for hello)",
+        f"kubelet 1 sha256:{'3' * 64} -> sha256:{'4' * 64}",
+        f"r.example/x:1 sha256:{'2' * 64} removed",
+        "build architecture: amd64 -> arm64",
+        "library a: 1 -> None",
+        "library b: 1 -> 2",
+        "library c: none -> 3",
+    ]
+    assert found.other["recipe_sha256"] == (LOCK.recipe_sha256, "f" * 64)
+    assert not [line for line in describe(changes(bare, old)) if line.startswith("library")], "it named none"
+    assert describe(changes(bare, replace(bare, images=(image,)))) == [f"r.example/x:1 sha256:{'2' * 64} added"]
+    assert describe(changes(LOCK, replace(LOCK, archives=()))) == [
+        f"archive {each.id}: {each.date} -> no longer used" for each in LOCK.archives
+    ]
+    for part in ("archives", "sources", "files", "other"):
+        only = Changes(
+            **{"archives": (), "sources": (), "files": (), "other": {}} | {part: getattr(changes(None, old), part)}
+        )
+        assert bool(only) is bool(getattr(only, part))

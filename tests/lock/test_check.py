@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from assembler.errors import AssembleError, Problems
-from assembler.lock.check import matches, require
+from assembler.errors import AssembleError, Place, Problems
+from assembler.lock.check import matches, not_allowed, require
 from assembler.lockfile.errors import LockError
 from assembler.lockfile.model import Lock, LockedFile, LockedImage, LockedPackage
 from assembler.recipe.model import Kernel, Kubernetes, KubernetesPart, Recipe
@@ -162,3 +162,127 @@ def test_a_kernel_comes_from_the_package_that_the_recipe_names(honest: Lock) -> 
 def test_wrong_sources_are_the_recipes_fault(honest: Lock) -> None:
     with pytest.raises(AssembleError):
         require(honest, recipe(sources="Types: deb\n"), DIGEST, build_architecture="amd64", path=Path("x"))
+
+
+def wrong(forged: Lock, it: Recipe) -> list[tuple[str, str, str]]:
+    return list(not_allowed(forged, it))
+
+
+def test_what_is_wrong_and_why_is_said(honest: Lock) -> None:
+    """Each by itself, and nothing else."""
+    it = kubernetes()
+    assert wrong(honest, it) == []
+    pinned = replace(IMAGE, name=f"example.org/pause@sha256:{'2' * 64}", learned="recipe")
+    digest = it.kubernetes.model_copy(update={"extra_images": [pinned.name]}) if it.kubernetes else None
+    by_digest = it.model_copy(update={"kubernetes": digest})
+    known = kubernetes(sha256="1" * 64)
+    own = replace(FILE, learned="recipe")
+    latest = honest.source_date_epoch
+    image = 'images."example.org/pause:1"'
+    for forged, recipe_, expected in (
+        (replace(honest, images=(pinned,)), by_digest, []),
+        (replace(honest, files=(own,)), known, []),
+        (
+            replace(honest, images=(replace(pinned, index="4" * 64),)),
+            by_digest,
+            [(f'images."{pinned.name}".index', "the recipe says another digest", f"sha256:{'2' * 64}")],
+        ),
+        (
+            replace(honest, images=(replace(pinned, learned="first-use"),)),
+            by_digest,
+            [(f'images."{pinned.name}".learned', "it is not how its digest was learned", "")],
+        ),
+        (
+            replace(honest, files=(replace(own, sha256="4" * 64),)),
+            known,
+            [("files.kubelet.sha256", "the recipe says another one", "1" * 64)],
+        ),
+        (
+            replace(honest, images=(replace(IMAGE, platform="linux/arm64"),)),
+            it,
+            [(f"{image}.platform", "it is another than the recipe's", "linux/amd64")],
+        ),
+        (replace(honest, images=()), it, [(image, "it is missing", "")]),
+        (replace(honest, files=()), it, [("files.kubelet", "it is missing", "")]),
+        (
+            replace(honest, files=(replace(FILE, version="2"),)),
+            it,
+            [("files.kubelet.version", "it is not the recipe's", "that is 1")],
+        ),
+        (
+            replace(honest, files=(replace(FILE, url="https://evil.example/kubelet"),)),
+            it,
+            [
+                (
+                    "files.kubelet.url",
+                    "it is not where the recipe takes this file from",
+                    "that is https://example.org/kubelet",
+                )
+            ],
+        ),
+        (
+            replace(honest, files=(replace(FILE, role="kernel"),)),
+            it,
+            [("files.kubelet", "the recipe wants no such file", "")],
+        ),
+        (
+            replace(honest, source_date_epoch=latest + 1),
+            it,
+            [("source_date_epoch", "it is not the time of its latest archive", f"that is {latest}")],
+        ),
+        (
+            honest,
+            it.model_copy(update={"epoch": latest + 1}),
+            [("source_date_epoch", "it is not the recipe's", f"that is {latest + 1}")],
+        ),
+        (honest, it.model_copy(update={"epoch": latest}), []),
+        (
+            package(honest, "hello", architecture="arm64"),
+            it,
+            [('packages."hello_1.0_arm64"', "it is for another architecture", "the recipe is for amd64")],
+        ),
+        (package(honest, "hello", architecture="all"), it, []),
+        (
+            package(honest, "hello", roles=("kernel-source", "rootfs")),
+            it,
+            [('packages."hello_1.0_amd64"', "the recipe wants nothing for kernel-source", "")],
+        ),
+        (
+            package(honest, "hello", roles=("boot", "rootfs")),
+            it,
+            [('packages."hello_1.0_amd64"', "the recipe does not want it for boot", "")],
+        ),
+        (package(honest, "shim-signed", roles=("rootfs",)), it, [("packages", "it has no shim-signed for boot", "")]),
+        (
+            replace(honest, archives=(replace(honest.archives[0], components=("main", "contrib")),)),
+            it,
+            [("archives.trixie.components", "they are not the recipe's", "these are main")],
+        ),
+        (
+            replace(honest, archives=(replace(honest.archives[0], signed_by=()),)),
+            it,
+            [("archives.trixie.signed_by", "the recipe does not trust who signed", "nobody")],
+        ),
+        (
+            replace(honest, archives=(replace(honest.archives[0], signed_by=(fingerprint(), "0" * 40)),)),
+            it,
+            [("archives.trixie.signed_by", "the recipe does not trust who signed", f"{fingerprint()}, {'0' * 40}")],
+        ),
+        (
+            replace(honest, archives=(*honest.archives, replace(honest.archives[0], id="sid", suite="sid"))),
+            it,
+            [("archives.sid", "the recipe takes nothing from this archive", f"{honest.archives[0].root} sid")],
+        ),
+    ):
+        assert wrong(forged, recipe_) == expected
+
+
+def test_where_it_is_wrong_is_said(honest: Lock) -> None:
+    path = Path("x.lock.toml")
+    with pytest.raises(LockError) as caught:
+        require(honest, kubernetes(), "b" * 64, build_architecture="amd64", path=path)
+    assert caught.value.where == Place(file="x.lock.toml", key="recipe_sha256")
+    assert caught.value.why == f"the recipe's digest is {'b' * 64}, the lock is for {DIGEST}"
+    with pytest.raises(LockError) as caught:
+        require(honest, kubernetes(), DIGEST, build_architecture="arm64", path=path)
+    assert caught.value.where == Place(file="x.lock.toml", key="tools.architecture")

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from assembler.errors import Place
 from assembler.lock.files import checksum_in, fetch_files, lock_files
 from assembler.lock.wanted import kernel_files
 from assembler.lockfile.errors import LockError
@@ -17,6 +18,7 @@ from assembler.store.objects import Store
 from assembler.store.transport import Transport
 from tests.lockfile.test_toml import LOCK
 from tests.support.http_server import Server
+from tests.support.reporters import Recorder
 
 DATA = b"a program" * 1000
 DIGEST = hashlib.sha256(DATA).hexdigest()
@@ -125,3 +127,48 @@ def test_a_kernel_with_a_wrong_digest(server: Server, store: Store, transport: T
     (found,) = lock_files(kernel_files(Recipe(name="x", kernel=right)), store=store, transport=transport)
     assert (found.name, found.role, found.learned) == ("linux", "kernel", "recipe")
     assert kernel_files(Recipe(name="x")) == []
+
+
+def test_what_is_trusted_on_first_use_is_told(server: Server, store: Store, transport: Transport) -> None:
+    reporter = Recorder()
+    files = [wanted(server.serve("/kubelet", DATA)), wanted(server.serve("/other", DATA), DIGEST)]
+    found = lock_files([replace(files[1], name="zz"), files[0]], store=store, transport=transport, reporter=reporter)
+    assert [(file.name, file.size, file.witness, file.role) for file in found] == [
+        ("kubelet", len(DATA), "", "kubernetes"),
+        ("zz", len(DATA), "", "kubernetes"),
+    ]
+    assert reporter.warnings == [
+        f"{server.url('/kubelet')} has no published checksum: its SHA-256 {DIGEST} is trusted on first use"
+    ]
+
+
+def test_another_file_than_before_is_told_with_both_digests(server: Server, store: Store, transport: Transport) -> None:
+    url = server.serve("/kubelet", DATA)
+    found = one(wanted(url), store, transport)
+    other = replace(found, sha256="0" * 64)
+    with pytest.raises(LockError) as caught:
+        one(wanted(url), store, transport, replace(LOCK, files=(other,)))
+    assert caught.value.what == "kubelet is another file than when it was locked first"
+    assert caught.value.why == f"{url} had SHA-256 {'0' * 64}, and has {DIGEST} now"
+    assert caught.value.where == Place(key="kubernetes")
+    # What is known of another address, or was not just trusted, says nothing of this file.
+    for before in (replace(other, url=f"{url}2"), replace(other, learned="publisher")):
+        assert one(wanted(url), store, transport, replace(LOCK, files=(before,))) == found
+    assert one(wanted(url, DIGEST), store, transport, replace(LOCK, files=(other,))).sha256 == DIGEST
+
+
+def test_what_is_held_stays_unless_the_recipe_says_otherwise(
+    server: Server, store: Store, transport: Transport
+) -> None:
+    url = server.serve("/kubelet", DATA)
+    sums = server.serve("/SHA256SUMS", f"{'0' * 64}  kubelet\n".encode())
+    old = replace(one(wanted(url, DIGEST), store, transport), learned="publisher", witness="https://old.example/")
+    previous = replace(LOCK, files=(old,))
+    for file, learned, witness in (
+        (wanted(url, "", sums), "publisher", "https://old.example/"),
+        (wanted(url, DIGEST), "recipe", ""),
+    ):
+        (found,) = lock_files([file], store=store, transport=transport, previous=previous, hold=True)
+        assert (found.sha256, found.learned, found.witness) == (DIGEST, learned, witness)
+    with pytest.raises(TransportError, match="than its publisher's checksum file names"):
+        lock_files([wanted(url, "", sums)], store=store, transport=transport, previous=previous)

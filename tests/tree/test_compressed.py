@@ -193,3 +193,16 @@ def test_errors_of_the_disk_are_no_damage() -> None:
 
     with pytest.raises(OSError, match="Input/output"), expanded(Broken(), ".bz2") as stream:
         stream.read()
+
+
+def test_as_much_as_is_read_and_as_much_as_is_counted() -> None:
+    data = gzip.compress(b"12345")
+    assert expand(data, ".gz", 5) == expand(data, ".gz", 9, most=5) == b"12345"
+    for limit, most, why in (
+        (4, None, "it unpacks to more than 4 bytes"),
+        (4, 9, "it unpacks to more than 4 bytes"),
+        (5, 4, f"{len(data)} bytes unpack to 5; at most 4 are read"),
+    ):
+        with pytest.raises(CompressionError) as caught:
+            expand(data, ".gz", limit, most=most)
+        assert str(caught.value) == why

@@ -39,7 +39,12 @@ OTHERS = Comparison(
         Change(layer="iso", path="/b", package="", fields={}),
     ),
     packages=(PackageChange(name="hello", architecture="amd64", old="1", new=""),),
-    lock=changes(LOCK, replace(LOCK, packages=(replace(LOCK.packages[0], version="2.10-6"), *LOCK.packages[1:]))),
+    lock=changes(
+        LOCK,
+        replace(
+            LOCK, packages=(replace(LOCK.packages[0], version="2.10-6", source_version="2.10-6"), *LOCK.packages[1:])
+        ),
+    ),
 )
 DIFFER = [
     *("rootfs: /a (hello)", "  bytes: from 0 on; 3 differ", "  mode: 0644 -> 0755", "  there: none -> file"),
@@ -98,7 +103,7 @@ def test_the_same_twice_and_not_what_is_recorded(capsys: pytest.CaptureFixture[s
 def test_two_builds_that_differ(capsys: pytest.CaptureFixture[str]) -> None:
     found = result(OTHERS, lock=RECORDED, recorded=())
     assert not found.same
-    package = ["lock: hello:amd64 2.10-5 -> 2.10-6", "package hello:amd64: 1 -> none"]
+    package = ["lock: hello 2.10-5 -> 2.10-6", "lock:   hello:amd64 2.10-5 -> 2.10-6", "package hello:amd64: 1 -> none"]
     assert told(found, capsys)[0] == [*package, *DIFFER, "the lock has recorded the same outputs"]
 
 

@@ -31,7 +31,7 @@ def whole(path: Path) -> Slice:
 
 
 @lru_cache(maxsize=64)
-def _descriptor(file: str) -> "_Handle":
+def _descriptor(file: str, device: int, inode: int) -> "_Handle":  # noqa: ARG001  another file may get the name
     return _Handle(os.open(file, os.O_RDONLY | os.O_CLOEXEC))
 
 
@@ -55,7 +55,8 @@ def chunks(content: Content) -> Iterator[bytes]:
     if isinstance(content, bytes):
         yield content
         return
-    handle = _descriptor(content.file)
+    status = Path(content.file).stat()
+    handle = _descriptor(content.file, status.st_dev, status.st_ino)
     offset, left = content.offset, content.size
     while left:
         data = os.pread(handle.number, min(left, CHUNK), offset)

@@ -1,6 +1,7 @@
 """The environments of the two builds of reproduce are as different as they say."""
 
 import os
+import pwd
 import subprocess
 import sys
 from dataclasses import fields
@@ -63,3 +64,7 @@ def test_a_disturbed_process(tmp_path: Path) -> None:
     assert sorted(now[0].split()) == sorted(ahead[1].split()) == [f"{number:02}" for number in range(40)]
     assert now[2] == ahead[2] == "40 40"
     assert YEAR <= float(ahead[3]) - float(now[3]) < YEAR + 60
+
+
+def test_nobody_is_the_hosts_nobody() -> None:
+    assert pwd.getpwnam("nobody").pw_uid == environments.NOBODY

@@ -69,3 +69,33 @@ def test_no_seed_for_the_key(run: Callable[..., int], capsys: pytest.CaptureFixt
     assert run("--ssh-key", "k.pub", "--expect", "x") == 1
     assert "there is no cloud-init seed to put the SSH key into" in capsys.readouterr().err
     assert not Path("var.qcow2").exists()
+
+
+@pytest.mark.parametrize(
+    "option",
+    [
+        *(["--memory", size] for size in ("128", "128M", "1G", "2GiB", "512mb", "131072")),
+        *(["--cpus", number] for number in ("all", "1", "999")),
+        *(["--ssh-port", port] for port in ("1", "65535")),
+        *(["--timeout", "0.1"], ["--expect", "x$"], ["--firmware", "uefi"]),
+    ],
+)
+def test_options_that_are_taken(option: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert call(["run", "--out", str(tmp_path), "--store", str(tmp_path / "store"), *option]) == 1
+    assert "there is no build here" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("option", "said"),
+    [
+        *((["--memory", size], "is not a size of at least 128M") for size in ("127M", "0G", "", "2T", "-1G", "1" * 10)),
+        *((["--cpus", number], "is neither a number nor 'all'") for number in ("0", "1000", "-1", "x", "01")),
+        *((["--ssh-port", port], "is not in the range") for port in ("0", "65536")),
+        (["--timeout", "0"], "is not in the range"),
+        (["--expect", "("], "'(' is no regular expression: "),
+        (["--firmware", "none"], "is not one of"),
+    ],
+)
+def test_options_that_are_not(option: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert call(["run", *option]) == 2
+    assert said in " ".join(capsys.readouterr().err.split())

@@ -78,6 +78,20 @@ def test_every_part_has_its_address_and_digest() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("name", "repository"),
+    [
+        ("localhost:5000/pause:1", "localhost:5000/pause"),
+        ("localhost:5000/pause", "localhost:5000/pause"),
+        ("localhost/pause", "localhost/pause"),
+        (f"localhost:5000/pause@sha256:{'3' * 64}", "localhost:5000/pause"),
+    ],
+)
+def test_images_with_and_without_a_tag(name: str, repository: str) -> None:
+    lock = replace(LOCK, packages=(), files=(), images=(replace(LOCK.images[0], name=name),))
+    assert [part.name for part in sbom.parts(lock, {})] == [repository]
+
+
 def test_the_boot_loader_is_in_the_bills_and_the_tools_are_not() -> None:
     hello, libc = LOCK.packages
     grub = replace(hello, name="grub-pc-bin", version="1:2.12-9+deb13u1", roles=("boot",), sha256="7" * 64)

@@ -60,7 +60,7 @@ def reduced(script: str, name: str = "postinst") -> str:
         ('[ -e /x ] && { [ -n "$2" ] && a; b; }\n', "[ -e /x ] && {\nb\n}\n"),
         ('while x; do [ -n "$2" ] && a; b; done\n', "while x\ndo\nb\ndone\n"),
         ('for x in 1 2; do [ -n "$2" ] && a; done\n', "for x in 1 2\ndo\n:\ndone\n"),
-        ('if x; then :; elif [ -n "$2" ]; then b; elif [ -n "$1" ]; then c; else d; fi\n', "if x\nthen\n:\nelse\nc\nfi\n"),
+        ('if x; then :; elif [ -n "$2" ]; then b; elif [ -n "$1" ]; then c; fi\n', "if x\nthen\n:\nelse\nc\nfi\n"),
         ('if x; then a; else [ -n "$2" ] && b; fi\n', "if x\nthen\na\nelse\n:\nfi\n"),
         ("{ a; } >/x\n", "{\na\n} >/x\n"),
         ("umask 022\nset -e\nset -eu\na\n", "a\n"),

@@ -262,6 +262,30 @@ def test_what_is_not_understood_is_not_carried_out(script: str) -> None:
     assert shown(tree) == before
 
 
+@pytest.mark.parametrize(
+    "question",
+    [
+        "command -v {0} >/dev/null",
+        "which {0} >/dev/null 2>&1",
+        '[ -x "$(command -v {0})" ]',
+        '[ -n "$(command -v {0} 2>/dev/null)" ]',
+        '[ -x "$(which {0})" ]',
+        '[ -x "`which {0}`" ]',
+        '[ -n "`command -v {0}`" ]',
+        '[ -x "$DPKG_ROOT$(command -v {0})" ]',
+        '[ -x "$DPKG_ROOT`which {0}`" ]',
+    ],
+)
+def test_whether_there_is_a_program(question: str) -> None:
+    tree = tree_of({"/usr/bin/a-b.c": "", "/usr/bin/text": "", "/usr/bin/dir/": "", "/opt/bin/far": ""})
+    tree.chmod("/usr/bin/a-b.c", 0o755)
+    tree.chmod("/opt/bin/far", 0o755)
+    found = {name: carry_out(question.format(name), tree) for name in ("a-b.c", "text", "dir", "far", "none")}
+    assert found == {"a-b.c": 0, "text": 1, "dir": 1, "far": 1, "none": 1}
+    for odd in ("x;rm", "$y", "a b"):
+        assert carry_out(question.format(odd), tree) is None, odd
+
+
 def test_failures_that_a_script_provides_for() -> None:
     tree = tree_of({"/etc/passwd": "", "/etc/group": ""})
     assert carry_out("update-alternatives --auto nothing || true\n", tree) == 0

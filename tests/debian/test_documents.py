@@ -86,6 +86,19 @@ def test_sources_are_bounded(text: str) -> None:
         parse_sources(text)
 
 
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("Package: a\npackage: b\n", "Package is there twice"),
+        ("Package: a\n x\n \n y\n", "a blank line within a field"),
+        ("Package a\n", "not a field: 'Package a'"),
+    ],
+)
+def test_control_files_that_are_refused(text: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        control(text)
+
+
 def test_a_document_of_all_that_is_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(documents, "MOST_LINES", 3)
     monkeypatch.setattr(documents, "LARGEST", 12)

@@ -263,3 +263,14 @@ def test_a_rule_that_fails_is_named_and_the_command_that_is_not_understood_is_sh
     assert str(caught.value.where) == "own.toml:1:1 odd besides"
     with pytest.raises(Problems, match="not understood: frobnicate"):
         read_rules(GOOD.replace('"r"', '"r"\ndo = "mkdir /a\\nfrobnicate\\nwget x"').encode(), "x.toml")
+
+
+def test_units_are_disabled() -> None:
+    tree = Tree()
+    unit = {"/usr/lib/systemd/system/odd.service": "[Install]\nWantedBy=multi-user.target\n"}
+    odd = package(tree, "odd", files=unit)
+    link = "/etc/systemd/system/multi-user.target.wants/odd.service"
+    for units, enabled in (("enable", True), ("disable", False)):
+        text = f'[[rule]]\npackage = "odd"\nreason = "r"\nunits = {{ {units} = ["odd.service"] }}\n'
+        configure(tree, [odd], Settings(0, "amd64", rules=tuple(read_rules(text.encode(), "own.toml"))))
+        assert tree.lexists(link) is enabled

@@ -120,6 +120,14 @@ def test_dpkg_in_the_image_leaves_out_what_the_recipe_does() -> None:
         assert not tree.exists(path)
 
 
+def test_the_name_of_the_host_stands_right_behind_localhost() -> None:
+    tree = tree_of({**FILES, "/etc/hosts": "# mine\n127.0.0.1\tlocalhost\n::1\tlocalhost\n127.0.1.1\told\n"})
+    apply(tree, Rootfs(hostname="node.example.org"), {}, EPOCH)
+    assert tree.read_text("/etc/hosts") == (
+        "# mine\n127.0.0.1\tlocalhost\n127.0.1.1\tnode.example.org node\n::1\tlocalhost\n"
+    )
+
+
 def test_an_image_without_accounts_has_no_password_to_set() -> None:
     tree = tree_of(FILES)
     tree.remove("/etc/passwd")

@@ -38,6 +38,7 @@ def check(data: dict[str, Any]) -> Iterator[Problem]:
     yield from logins(data)
     yield from _units(data)
     yield from _files(_list(data, "rootfs", "files"))
+    yield from _empty(("rootfs", "rules"), _list(data, "rootfs", "rules"))
     yield from _kernel(_table(data, "kernel"))
     yield from _ids(_table(data, "rootfs").get("ids"))
     yield from _compression(_table(data, "livecd"))
@@ -176,9 +177,13 @@ def _kernel(kernel: dict[str, Any]) -> Iterator[Problem]:
             "a kernel is not compiled from a package of binaries",
             f"name a linux-source-* package, or a url; {DEFAULT.name} has {DEFAULT.kernel_source}",
         )
-    for index, name in enumerate(kernel["fragments"] if isinstance(kernel.get("fragments"), list) else []):
+    yield from _empty(("kernel", "fragments"), kernel["fragments"] if isinstance(kernel.get("fragments"), list) else [])
+
+
+def _empty(path: KeyPath, names: list[Any]) -> Iterator[Problem]:
+    for index, name in enumerate(names):
         if name == "":
-            yield ("kernel", "fragments", index), "is empty", "name a file"
+            yield (*path, index), "is empty", "name a file"
 
 
 def _compression(livecd: dict[str, Any]) -> Iterator[Problem]:

@@ -124,7 +124,7 @@ echo 2 >@/etc/r
 }
 
 
-def carry_out(script: str, tree: Tree) -> int | None:
+def carry_out(script: str, tree: Tree, *, exits_on_error: bool = False) -> int | None:
     """The status of the script; None when it is not understood."""
     scope = script_scope("pkg", "postinst", "amd64")
     block = reduce_script(parse_script(script), scope)
@@ -132,7 +132,7 @@ def carry_out(script: str, tree: Tree) -> int | None:
     if action is None:
         return None
     try:
-        return action(ExecutionContext(tree, "amd64"))
+        return action(ExecutionContext(tree, "amd64", exits_on_error=exits_on_error))
     except Exit as end:
         return end.status
 
@@ -151,6 +151,75 @@ def test_as_a_shell_would(script: str, tmp_path: Path) -> None:
     for path, inode in tree.walk():
         if inode.kind is not Kind.SYMLINK and path != "/":
             assert oct(inode.mode) == oct((root / path[1:]).stat().st_mode & 0o7777), path
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "f() { return; }\nf\n",
+        "f() { return 3; }\nf\n",
+        "f() { exit; }\nf\n",
+        "f() { : >@/etc/x; return 2; : >@/etc/y; }\nf\n[ -e @/etc/y ]\n",
+        "f() { exit 3; }\n",
+        "cat <<EOF\na message\nEOF\n",
+        "! [ -e @/etc/old ]\n",
+        "! [ -e @/etc/none ]\n",
+        "[ -e @/etc/none ]\n",
+        "test -e @/etc/none\n",
+        "test -e @/etc/old && [ -e @/etc/none ]\n",
+        "[ -e @/etc/none ] || [ -e @/etc/old ]\n",
+        "for f in none old; do [ -e @/etc/$f ]; done\n",
+        "for f in old none; do [ -e @/etc/$f ]; done\n",
+        "for f in a b; do case $f in c | d) : >@/etc/$f;; b | e) [ -e @/etc/none ];; *) : >@/etc/all;; esac; done\n",
+        "for f in a b; do case $f in b) [ -e @/etc/none ];; esac; done\n",
+        "for f in b a; do case $f in b) [ -e @/etc/none ];; esac; done\n",
+        "if [ -e @/etc/none ]; [ -e @/etc/old ]; then : >@/etc/both; else exit 4; fi\n",
+        "if [ -e @/etc/none ]; then exit 4; elif [ -e @/etc/old ]; then exit 5; fi\n",
+        "if [ -e @/etc/none ]; then exit 4; fi\n",
+        "{ [ -e @/etc/old ]; [ -e @/etc/none ]; }\n",
+        "! [ -e @/etc/old ]\n: message >/dev/null\n",
+        "echo x 2>&1 >@/etc/x\n",
+        ": >>@/etc/old\necho x >>@/etc/old\necho y >>@/etc/none\n",
+        'f() { echo "$1" >@/etc/$2; }\nf a b\nf c d\n',
+        'f() { g "$1"; }\ng() { [ -e @/etc/$1 ]; }\nf none\n',
+    ],
+)
+@pytest.mark.parametrize("exits_on_error", [False, True])
+def test_the_status_is_that_of_a_shell(script: str, tmp_path: Path, *, exits_on_error: bool) -> None:
+    same_as_dash(script, tmp_path, exits_on_error=exits_on_error)
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "[ -e @/etc/none ]\n: >@/etc/after\n",
+        "[ -e @/etc/none ] && : >@/etc/x\n: >@/etc/after\n",
+        "[ -e @/etc/none ] || [ -e @/etc/neither ] || :\n: >@/etc/after\n",
+        "! [ -e @/etc/old ]\n: >@/etc/after\n",
+        "if [ -e @/etc/none ]; then :; fi\n: >@/etc/after\n",
+        "f() { [ -e @/etc/none ]; : >@/etc/in; }\nf || :\n: >@/etc/after\n",
+        "f() { [ -e @/etc/none ]; : >@/etc/in; }\nf\n: >@/etc/after\n",
+        "f() { [ -e @/etc/none ]; : >@/etc/in; }\nif f; then : >@/etc/yes; fi\n: >@/etc/after\n",
+        "f() { [ -e @/etc/none ]; : >@/etc/in; }\n! f\n: >@/etc/after\n",
+        "f() { [ -e @/etc/none ]; : >@/etc/in; }\nif f; then : >@/etc/yes; fi\nf\n: >@/etc/after\n",
+        "if [ -e @/etc/old ]; then [ -e @/etc/none ]; : >@/etc/in; fi\n: >@/etc/after\n",
+        "for f in none old; do [ -e @/etc/$f ]; : >@/etc/in-$f; done\n: >@/etc/after\n",
+    ],
+)
+def test_an_error_ends_a_script_where_it_does_in_a_shell(script: str, tmp_path: Path) -> None:
+    for exits_on_error in (True, False):
+        same_as_dash(script, tmp_path, exits_on_error=exits_on_error)
+
+
+def same_as_dash(script: str, tmp_path: Path, *, exits_on_error: bool) -> None:
+    script = script.replace("@", '"$DPKG_ROOT"')
+    tree = tree_of(FILES)
+    root = write_out(tree, tmp_path / "root")
+    status = carry_out(script, tree, exits_on_error=exits_on_error)
+    command = [need("dash", "dash"), "-ec" if exits_on_error else "-c", script, "postinst", "configure", ""]
+    environment = {"DPKG_ROOT": str(root), "PATH": os.environ["PATH"]}
+    real = subprocess.run(command, env=environment, check=False, stdout=subprocess.DEVNULL)
+    assert (status, shown(tree)) == (real.returncode, on_disk(root))
 
 
 @pytest.mark.parametrize(
@@ -191,6 +260,30 @@ def test_what_is_not_understood_is_not_carried_out(script: str) -> None:
     before = shown(tree)
     assert carry_out("mkdir /etc/first\n" + script, tree) is None
     assert shown(tree) == before
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "command -v {0} >/dev/null",
+        "which {0} >/dev/null 2>&1",
+        '[ -x "$(command -v {0})" ]',
+        '[ -n "$(command -v {0} 2>/dev/null)" ]',
+        '[ -x "$(which {0})" ]',
+        '[ -x "`which {0}`" ]',
+        '[ -n "`command -v {0}`" ]',
+        '[ -x "$DPKG_ROOT$(command -v {0})" ]',
+        '[ -x "$DPKG_ROOT`which {0}`" ]',
+    ],
+)
+def test_whether_there_is_a_program(question: str) -> None:
+    tree = tree_of({"/usr/bin/a-b.c": "", "/usr/bin/text": "", "/usr/bin/dir/": "", "/opt/bin/far": ""})
+    tree.chmod("/usr/bin/a-b.c", 0o755)
+    tree.chmod("/opt/bin/far", 0o755)
+    found = {name: carry_out(question.format(name), tree) for name in ("a-b.c", "text", "dir", "far", "none")}
+    assert found == {"a-b.c": 0, "text": 1, "dir": 1, "far": 1, "none": 1}
+    for odd in ("x;rm", "$y", "a b"):
+        assert carry_out(question.format(odd), tree) is None, odd
 
 
 def test_failures_that_a_script_provides_for() -> None:

@@ -213,3 +213,64 @@ def test_the_drive_database_without_its_revision() -> None:
     kept = "/var/lib/smartmontools/drivedb/drivedb.h"
     assert tree.read(kept) == line + b"$Id$ $x$\n"
     assert tree.read(f"{kept}.raw") == b'  { "VERSION: 7.3 $Id$",\n$Id$ $x$\n'
+
+
+def test_a_directory_is_not_replaced_by_a_file() -> None:
+    tree = Tree()
+    text = '[[rule]]\npackage = "odd"\nreason = "r"\nfiles = [{ path = "/etc/odd", content = "x" }]\n'
+    odd = package(tree, "odd", files={"/etc/odd/kept": "kept"})
+    with pytest.raises(ScriptFailed, match="a directory is in the way of a file") as caught:
+        configure(tree, [odd], Settings(0, "amd64", rules=tuple(read_rules(text.encode(), "own.toml"))))
+    assert str(caught.value.where) == "own.toml:1:1 odd besides"
+    assert tree.read_text("/etc/odd/kept") == "kept"
+
+
+def test_a_link_is_replaced_by_a_file_and_not_followed() -> None:
+    tree = Tree()
+    text = '[[rule]]\npackage = "odd"\nreason = "r"\nfiles = [{ path = "/etc/odd", content = "x" }]\n'
+    odd = package(tree, "odd", files={"/usr/share/odd": "kept"})
+    tree.write("/etc/passwd", b"root:x:0:0:root:/root:/bin/sh\n", parents=True)
+    tree.write("/etc/group", b"root:x:0:\n")
+    tree.symlink("/usr/share/odd", "/etc/odd", parents=True)
+    configure(tree, [odd], Settings(0, "amd64", rules=tuple(read_rules(text.encode(), "own.toml"))))
+    assert (tree.read_text("/etc/odd"), tree.read_text("/usr/share/odd")) == ("x", "kept")
+
+
+def test_a_rule_that_stands_for_a_script_is_not_carried_out_besides() -> None:
+    (rule,) = read_rules(GOOD.encode(), "x")
+    (other,) = read_rules(b'[[rule]]\npackage = "pk*"\nreason = "r"\n', "x")
+    assert rules.besides((rule, other), "pkg") == [other]
+    assert rules.besides((rule, other), "other") == []
+
+
+@pytest.mark.parametrize(("functions", "hint"), [(True, ""), (False, "say what there is to do in do, files, links")])
+def test_a_function_that_is_none_is_told(functions: bool, hint: str) -> None:  # noqa: FBT001  a parameter
+    text = GOOD.replace('"r"', '"r"\nfunction = "nothing"').encode()
+    with pytest.raises(Problems) as caught:
+        read_rules(text, "x.toml", functions=functions)
+    (error,) = caught.value.errors
+    assert error.hint.startswith(hint)
+    assert bool(error.hint) is bool(hint)
+
+
+def test_a_rule_that_fails_is_named_and_the_command_that_is_not_understood_is_shown() -> None:
+    tree = Tree()
+    text = '[[rule]]\npackage = "odd"\nreason = "r"\ndo = "false || exit 7"\n'
+    with pytest.raises(ScriptFailed, match="it exits with status 7") as caught:
+        configure(
+            tree, [package(tree, "odd")], Settings(0, "amd64", rules=tuple(read_rules(text.encode(), "own.toml")))
+        )
+    assert str(caught.value.where) == "own.toml:1:1 odd besides"
+    with pytest.raises(Problems, match="not understood: frobnicate"):
+        read_rules(GOOD.replace('"r"', '"r"\ndo = "mkdir /a\\nfrobnicate\\nwget x"').encode(), "x.toml")
+
+
+def test_units_are_disabled() -> None:
+    tree = Tree()
+    unit = {"/usr/lib/systemd/system/odd.service": "[Install]\nWantedBy=multi-user.target\n"}
+    odd = package(tree, "odd", files=unit)
+    link = "/etc/systemd/system/multi-user.target.wants/odd.service"
+    for units, enabled in (("enable", True), ("disable", False)):
+        text = f'[[rule]]\npackage = "odd"\nreason = "r"\nunits = {{ {units} = ["odd.service"] }}\n'
+        configure(tree, [odd], Settings(0, "amd64", rules=tuple(read_rules(text.encode(), "own.toml"))))
+        assert tree.lexists(link) is enabled

@@ -10,7 +10,7 @@ from assembler.configure.settings import apply
 from assembler.errors import Problems
 from assembler.programs.sha_crypt import SALT_CHARACTERS, sha512_crypt
 from assembler.recipe.model import File, Rootfs
-from assembler.tree.staging import Tree
+from assembler.tree.staging import Kind, Tree
 from tests.support.host_commands import need
 from tests.tree.disk import tree_of
 
@@ -98,6 +98,42 @@ def test_all_that_is_wrong_is_told_at_once() -> None:
     assert [error.where.key for error in caught.value.errors] == [
         "rootfs.locale", "rootfs.timezone", "rootfs.files[0]", "rootfs.files[1]", "rootfs.enable[0]",
     ]  # fmt: skip
+
+
+def test_what_is_written_does_not_follow_links_of_the_image() -> None:
+    tree = tree_of({**FILES, "/srv/mine": "kept\n", "/etc/hostname": "->/srv/mine", "/etc/timezone": "->/srv/mine"})
+    apply(tree, Rootfs(hostname="node-7"), {}, EPOCH)
+    assert (tree.read_text("/etc/hostname"), tree.read_text("/srv/mine")) == ("node-7\n", "kept\n")
+    assert tree.at("/etc/hostname").kind is Kind.FILE
+
+
+def test_dpkg_in_the_image_leaves_out_what_the_recipe_does() -> None:
+    recipe = Rootfs(exclude=["/usr/share/doc/*"], include=["/usr/share/doc/*/copyright"])
+    path = "/etc/dpkg/dpkg.cfg.d/image-excludes"
+    tree = tree_of(FILES)
+    apply(tree, recipe, {}, EPOCH)
+    assert tree.read_text(path) == "path-exclude=/usr/share/doc/*\npath-include=/usr/share/doc/*/copyright\n"
+    without = {name: text for name, text in FILES.items() if "dpkg" not in name}
+    for files, wanted in ((without, recipe), (FILES, Rootfs())):
+        tree = tree_of(files)
+        apply(tree, wanted, {}, EPOCH)
+        assert not tree.exists(path)
+
+
+def test_the_name_of_the_host_stands_right_behind_localhost() -> None:
+    tree = tree_of({**FILES, "/etc/hosts": "# mine\n127.0.0.1\tlocalhost\n::1\tlocalhost\n127.0.1.1\told\n"})
+    apply(tree, Rootfs(hostname="node.example.org"), {}, EPOCH)
+    assert tree.read_text("/etc/hosts") == (
+        "# mine\n127.0.0.1\tlocalhost\n127.0.1.1\tnode.example.org node\n::1\tlocalhost\n"
+    )
+
+
+def test_an_image_without_accounts_has_no_password_to_set() -> None:
+    tree = tree_of(FILES)
+    tree.remove("/etc/passwd")
+    with pytest.raises(Problems) as caught:
+        apply(tree, Rootfs(), {}, EPOCH)
+    assert [error.what for error in caught.value.errors] == ["the image has no /etc/passwd"]
 
 
 def test_files_of_one_place_are_told_at_once() -> None:

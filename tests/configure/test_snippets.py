@@ -21,6 +21,14 @@ def test_split_leaves_a_marker_for_each() -> None:
     assert snippets == [Snippet("dh_x", "b\n"), Snippet("dh_y", "d\ne\n")]
 
 
+def test_an_end_without_a_beginning_is_a_comment() -> None:
+    end = "# End automatically added section\n"
+    text = "a\n" + end + SECTION.format(tool="dh_x", body="b\n") + end + "c\n# Automatically added by dh_y/1\nd\n"
+    rest, snippets = split(text)
+    assert rest == f"a\n{end}__generated_part 0\n{end}c\n# Automatically added by dh_y/1\nd\n"
+    assert snippets == [Snippet("dh_x", "b\n")]
+
+
 @pytest.mark.parametrize(
     ("tool", "body"),
     [

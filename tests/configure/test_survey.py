@@ -2,6 +2,7 @@
 
 from assembler.configure.rules import read_rules
 from assembler.configure.survey import survey
+from assembler.configure.triggers import activated, possible
 from assembler.tree.staging import Tree
 from tests.debian.unpacked import package
 
@@ -57,3 +58,29 @@ def test_triggers_of_one_text_are_one_script_and_one_rule() -> None:
     fewer = report.stanza.replace(', "named"', "")
     partly = survey(packages, "amd64", read_rules(fewer.encode(), "own.toml"))
     assert [script.handling for script in partly][-2:] == ["rule", "unhandled"]
+
+
+def test_a_path_of_a_trigger_is_activated_by_what_is_at_or_below_it() -> None:
+    tree = Tree()
+    watched = ["/usr/share/things", "/usr/share/file", "/usr/share/thing", "/usr/share/none", "name", "other", "told"]
+    watcher = package(tree, "watcher", triggers="".join(f"interest {trigger}\n" for trigger in watched))
+    files = {"/usr/share/things/one": "", "/usr/share/file": "", "/usr/share/thing-2/x": "", "/usr/share/thin": ""}
+    supplier = package(tree, "supplier", files=files, triggers="activate-noawait name\nactivate nobody\n")
+    packages = [watcher, supplier]
+    assert activated(packages, {"told", "unknown"}) == {"/usr/share/things", "/usr/share/file", "name", "told"}
+    assert possible(packages) == {"/usr/share/things", "/usr/share/file", "name", "other", "told"}
+
+
+def test_what_is_shown_of_a_script_that_waits() -> None:
+    rule = read_rules(b'[[rule]]\npackage = "pp"\nreason = "more of it"\n', "own.toml")
+    packages = [package(Tree(), "pp", postinst=SH + "frobnicate\n"), package(Tree(), "q", postinst=SH)]
+    waits, besides, other = survey(packages, "amd64", rule, {"pp": "because"})
+    report = waits.report()
+    assert (report.package, report.script, report.handling) == ("pp", "postinst", "first boot")
+    assert (report.rule, report.reason, report.residual, report.stanza) == ("", "because", "", "")
+    assert (besides.report().handling, besides.report().rule, besides.report().reason) == (
+        "rule",
+        "own.toml",
+        "more of it",
+    )
+    assert (other.report().package, other.report().handling) == ("q", "nothing")

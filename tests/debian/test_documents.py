@@ -86,6 +86,32 @@ def test_sources_are_bounded(text: str) -> None:
         parse_sources(text)
 
 
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("Package: a\npackage: b\n", "Package is there twice"),
+        ("Package: a\n x\n \n y\n", "a blank line within a field"),
+        ("Package a\n", "not a field: 'Package a'"),
+    ],
+)
+def test_control_files_that_are_refused(text: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        control(text)
+
+
+def test_a_document_of_all_that_is_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(documents, "MOST_LINES", 3)
+    monkeypatch.setattr(documents, "LARGEST", 12)
+    for text in ("A: b\nC: d\n\n", "A: 3456789\n\n"):
+        assert len(list(documents.paragraphs(text))) == 1
+        with pytest.raises(Deb822Error, match="more than 12 characters or 3 lines"):
+            list(documents.paragraphs(text + "\n"))
+    monkeypatch.setattr(deb822, "MOST_LINES", 3)
+    assert len(list(deb822.paragraphs("A: b\nC: d\n\n"))) == 1
+    with pytest.raises(Deb822Error, match="more than 3 lines"):
+        list(deb822.paragraphs("A: b\nC: d\n\n\n"))
+
+
 def test_what_is_fetched_is_bounded() -> None:
     with pytest.raises(Deb822Error, match="lines"):
         list(deb822.paragraphs("a:\n\n" * deb822.MOST_LINES))
@@ -131,8 +157,12 @@ def test_a_copyright_file_is_bounded(monkeypatch: pytest.MonkeyPatch, capfd: pyt
     text = f"{FORMAT.replace('https', 'http')}Files: *\nLicense: ISC\n".encode()
     assert copyright_licences(text) == ["ISC"]
     assert copyright_licences(text + bytes(documents.LARGEST_COPYRIGHT)) is None
-    monkeypatch.setattr(documents, "MOST_COPYRIGHT", 3)
-    assert copyright_licences(text) is None
+    for limit, most in (("LARGEST_COPYRIGHT", len(text)), ("MOST_COPYRIGHT", 4)):
+        monkeypatch.setattr(documents, limit, most)
+        assert copyright_licences(text) == ["ISC"]
+        monkeypatch.setattr(documents, limit, most - 1)
+        assert copyright_licences(text) is None
+        monkeypatch.setattr(documents, limit, most)
     # It warns of the address, which nobody has asked for.
     assert capfd.readouterr().err == ""
 

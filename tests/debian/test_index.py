@@ -206,6 +206,26 @@ def test_values_that_no_lock_has(odd: dict[str, Any]) -> None:
     assert str(caught.value).isprintable()
 
 
+def test_values_at_their_limits() -> None:
+    check(replace(GOOD, size=1))
+    check(replace(GOOD, size=1 << 40))
+    check(replace(GOOD, name="a" * 1024, filename="a" * 1024))
+    for odd in ({"size": (1 << 40) + 1}, {"name": "a" * 1025}, {"filename": "a" * 1025}):
+        with pytest.raises(AssembleError):
+            check(replace(GOOD, **odd))
+
+
+def test_of_an_odd_value_eighty_characters_are_shown() -> None:
+    with pytest.raises(AssembleError) as caught:
+        check(replace(GOOD, name="b" * 90, version="!" + "1" * 100))
+    error = caught.value
+    assert (error.where.file, error.where.package) == (GOOD.archive, "b" * 80)
+    assert error.why == f"its Version is '!{'1' * 79}'"
+    with pytest.raises(AssembleError) as caught:
+        check(replace(GOOD, size=0))
+    assert caught.value.why == "its Size is 0"
+
+
 def test_an_empty_index_is_an_empty_universe() -> None:
     assert Universe.from_indices([("trixie", b"")], "amd64").names == ()
 

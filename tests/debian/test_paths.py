@@ -42,6 +42,20 @@ def test_the_last_match_decides() -> None:
     assert filters.skips("/a/bcd", directory_or_link=False)
 
 
+@pytest.mark.parametrize(
+    ("pattern", "matching", "others"),
+    [
+        ("/[a-c]", "abc", "d-/"), ("/[!a-c]", "d-!", "abc"), ("/[^a-c]", "d-^", "abc"), ("/[c-a]", "", "abc-"),
+        ("/[]a]", "]a", "b["), ("/[!]a]", "b[", "]a"), ("/[a-]", "a-", "b"), ("/[\\]a]", "]a", "\\b"),
+        ("/[a\\-c]", "a-c", "b\\"), ("/[[:digit:]x]", "07x", "a:"), ("/[![:digit:]]", "ax", "07"),
+        ("/[[:none:]]", "", "none:["), ("/[![:none:]]", "", "none:["), ("/\\*", "*", "a\\"),
+    ],
+)  # fmt: skip
+def test_which_characters_a_bracket_matches(pattern: str, matching: str, others: str) -> None:
+    found = "".join(char for char in matching + others if pattern_to_regex(pattern).match(f"/{char}"))
+    assert found == matching
+
+
 _libc = ctypes.CDLL(None)
 
 

@@ -195,6 +195,61 @@ def test_useradd_and_usermod() -> None:
     assert f"x:$y$j9T$abc$def:{EPOCH // 86400}:::::1:" in lines(tree, "shadow")
 
 
+def test_a_password_is_locked_once_and_unlocked() -> None:
+    tree = fresh()
+    shadowconfig(tree, epoch=EPOCH)
+    set_password(tree, "daemon", "$y$j9T$abc$def", epoch=EPOCH)
+    day = EPOCH // 86400
+    for options, password in ((["-L"], "!$y$j9T$abc$def"), (["-L"], "!$y$j9T$abc$def"), (["-U"], "$y$j9T$abc$def")):
+        usermod(tree, [*options, "daemon"], epoch=EPOCH)
+        assert any(line.startswith(f"daemon:{password}:{day}:") for line in lines(tree, "shadow"))
+
+
+def test_the_group_of_a_user_is_its_own_unless_told_otherwise() -> None:
+    tree = fresh()
+    shadowconfig(tree, epoch=EPOCH)
+    groupadd(tree, ["-g", "999", "taken"])
+    groupadd(tree, ["-g", "1000", "people"])
+    useradd(tree, ["-r", "one"], epoch=EPOCH)
+    useradd(tree, ["-r", "-N", "two"], epoch=EPOCH)
+    useradd(tree, ["three"], epoch=EPOCH)
+    useradd(tree, ["-o", "-u", "0", "-g", "0", "-M", "four"], epoch=EPOCH)
+    numbers = [line.split(":")[:4] for line in lines(tree, "passwd")[-4:]]
+    assert numbers == [
+        ["one", "x", "999", "998"], ["two", "x", "998", "100"], ["three", "x", "1000", "1001"], ["four", "x", "0", "0"],
+    ]  # fmt: skip
+    assert [line for line in lines(tree, "group") if line.split(":")[0] in {"one", "two", "three"}] == [
+        "one:x:998:", "three:x:1001:",
+    ]  # fmt: skip
+    tree.write("/etc/login.defs", LOGIN_DEFS.replace("ENAB yes", "ENAB no").encode())
+    useradd(tree, ["-r", "five"], epoch=EPOCH)
+    useradd(tree, ["-r", "-U", "six"], epoch=EPOCH)
+    assert [line.split(":")[3] for line in lines(tree, "passwd")[-2:]] == ["100", "996"]
+
+
+def test_groups_with_a_number_of_their_own() -> None:
+    tree = fresh()
+    groupadd(tree, ["-f", "-g", "4", "other"])
+    groupadd(tree, ["-f", "adm"])
+    groupadd(tree, ["-o", "-g", "4", "same"])
+    groupadd(tree, ["-r", "system"])
+    groupadd(tree, ["person"])
+    wanted = ("other", "same", "system", "person", "adm")
+    assert {row[0]: row[2] for row in (line.split(":") for line in lines(tree, "group")) if row[0] in wanted} == {
+        "adm": "4", "other": "1000", "same": "4", "system": "999", "person": "1001",
+    }  # fmt: skip
+
+
+def test_a_home_that_is_there_stays_as_it_is() -> None:
+    tree = fresh()
+    tree.write("/etc/skel/.bashrc", b"hello\n", parents=True)
+    tree.mkdir("/srv/home", 0o711, parents=True)
+    useradd(tree, ["-m", "-d", "/srv/home", "ann"], epoch=EPOCH)
+    useradd(tree, ["-m", "-b", "/srv", "ben"], epoch=EPOCH)
+    assert (tree.at("/srv/home").mode, tree.at("/srv/home").uid, tree.names("/srv/home")) == (0o711, 0, [])
+    assert (tree.at("/srv/ben").mode, tree.at("/srv/ben").uid, tree.names("/srv/ben")) == (0o755, 1001, [".bashrc"])
+
+
 def test_numbers_that_systemd_takes_from_a_path_and_nis_lines_stay_last() -> None:
     tree = fresh()
     tree.write("/etc/passwd", tree.read("/etc/passwd") + b"+::::::\n")

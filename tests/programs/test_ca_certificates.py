@@ -23,14 +23,17 @@ SUBJECTS = [
     ("utf8only", "/CN=TWIN"),
 ]
 
+# From 128 and 256 bytes on, lengths are written in another way.
+LONG = ["/" + "+".join(f"OU={'x' * size}" for size in sizes) for sizes in ((60, 49), (60, 50), (64,) * 3, (64,) * 4)]
+
 
 @pytest.fixture(scope="module")
 def pems(tmp_path_factory: pytest.TempPathFactory) -> list[bytes]:
-    """Self-signed certificates with the subjects above."""
+    """Self-signed certificates with the subjects above, the long ones last."""
     program = need("openssl", "openssl")
     directory = tmp_path_factory.mktemp("certificates")
     made = []
-    for number, (mask, subject) in enumerate(SUBJECTS):
+    for number, (mask, subject) in enumerate([*SUBJECTS, *(("utf8only", subject) for subject in LONG)]):
         conf = directory / f"{number}.cnf"
         conf.write_text(f"[req]\ndistinguished_name=dn\nstring_mask={mask}\n[dn]\n")
         out = directory / f"{number}.pem"
@@ -53,7 +56,7 @@ def test_hashes_are_those_of_openssl(pems: list[bytes]) -> None:
 
 def filled(pems: list[bytes]) -> Tree:
     names = ["m/A (1).crt", "m/B, two.crt", "m/C_three.crt", "m/D.crt", "m/E.crt", "m/F.crt"]
-    files = {f"/usr/share/ca-certificates/{name}": pem for name, pem in zip(names, pems, strict=True)}
+    files = {f"/usr/share/ca-certificates/{name}": pem for name, pem in zip(names, pems[: len(SUBJECTS)], strict=True)}
     return tree_of({**files, "/etc/ssl/certs/": "", "/usr/local/share/ca-certificates/own.crt": pems[0].rstrip(b"\n")})
 
 
@@ -62,7 +65,7 @@ def test_a_fresh_installation(pems: list[bytes], tmp_path: Path) -> None:
     write_conf(tree)
     update_ca_certificates(tree)
     bundle = tree.read("/etc/ssl/certs/ca-certificates.crt")
-    assert bundle == b"".join([*pems, pems[0]])
+    assert bundle == b"".join([*pems[: len(SUBJECTS)], pems[0]])
     links = {
         name: tree.at(f"/etc/ssl/certs/{name}").target for name in tree.names("/etc/ssl/certs") if name.endswith("pem")
     }

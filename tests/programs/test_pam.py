@@ -76,6 +76,23 @@ def test_changes_by_hand_are_not_lost() -> None:
     with pytest.raises(PamError) as caught:
         pam_auth_update(tree, ["--package"])
     assert caught.value.where.path == "/etc/pam.d/common-auth"
+    pam_auth_update(tree, ["--force", "--package"])
+    assert tree.read("/etc/pam.d/common-auth") == (DATA / "stock" / "common-auth").read_bytes()
+
+
+def test_what_an_editor_leaves_is_no_profile() -> None:
+    tree = fresh(*STOCK)
+    profile = b"Name: x\nDefault: yes\nPriority: 900\nAuth-Type: Primary\nAuth:\n\trequired pam_evil.so\n"
+    for name in ("unix~", "#unix#"):
+        tree.write(f"/usr/share/pam-configs/{name}", profile)
+    tally = profile.replace(b"pam_evil", b"pam_tally")
+    tree.write("/usr/share/pam-configs/tally", tally)
+    pam_auth_update(tree, ["--package", "--force"])
+    assert tree.read("/var/lib/pam/seen") == b"unix\nmkhomedir\n"
+    assert "pam_evil" not in tree.read_text("/etc/pam.d/common-auth")
+    tree.write("/usr/share/pam-configs/##", profile)
+    pam_auth_update(tree, ["--package", "--force"])
+    assert "pam_evil" in tree.read_text("/etc/pam.d/common-auth")
 
 
 @pytest.mark.parametrize(

@@ -163,3 +163,50 @@ def test_broken_lines_are_problems_not_crashes(line: str) -> None:
     tree = tree_of({**FILES, "/usr/lib/tmpfiles.d/t.conf": f"{line}\n"})
     assert len(tmpfiles_create(tree)) == 1
     assert tree.names("/srv") == []
+
+
+def test_what_is_below_a_directory_is_adjusted_with_it() -> None:
+    files = {"/srv/z/d/f": "", "/srv/z/d/x": "", "/srv/z/l": "->d", "/srv/other": ""}
+    tree = tree_of(
+        {**FILES, **files, "/usr/lib/tmpfiles.d/t.conf": "Z /srv/z ~2770 man adm\nT /srv/z/d - - - - user.a=b\n"}
+    )
+    tree.chmod("/srv/z/d/f", 0o444)
+    tree.chmod("/srv/z/d/x", 0o755)
+    assert tmpfiles_create(tree) == []
+    kept = {path: (tree.at(path).mode, tree.at(path).uid, tree.at(path).gid) for path in ("/srv/z", "/srv/z/d", *files)}
+    assert kept == {
+        "/srv/z": (0o2770, 6, 4), "/srv/z/d": (0o2770, 6, 4), "/srv/z/d/f": (0o440, 6, 4), "/srv/z/d/x": (0o770, 6, 4),
+        "/srv/z/l": (tree.at("/srv/z/l").mode, 6, 4), "/srv/other": (0o644, 0, 0),
+    }  # fmt: skip
+    assert [tree.at(path).xattrs for path in ("/srv/z", "/srv/z/d", "/srv/z/d/f")] == [
+        {},
+        {"user.a": b"b"},
+        {"user.a": b"b"},
+    ]
+
+
+def test_what_is_in_the_way_goes_only_when_the_line_says_so() -> None:
+    tree = tree_of(
+        {**FILES, "/srv/a/x": "", "/srv/b/x": "", "/usr/lib/tmpfiles.d/t.conf": "f /srv/a\nf= /srv/b - - - - text\n"}
+    )
+    tmpfiles_create(tree)
+    assert tree.names("/srv/a") == ["x"]
+    assert tree.read("/srv/b") == b"text"
+
+
+@pytest.mark.parametrize(
+    ("escape", "data"),
+    [("\\x41", b"A"), ("\\xff", b"\xff"), ("\\101", b"A"), ("\\377", b"\xff"), ("\\u00fc", "ü".encode()),
+     ("\\U0010ffff", "\U0010ffff".encode()), ("\\ud7ff", "\ud7ff".encode()), ("\\ue000", "\ue000".encode())],
+)  # fmt: skip
+def test_characters_by_number(escape: str, data: bytes) -> None:
+    tree = tree_of({**FILES, "/usr/lib/tmpfiles.d/t.conf": f"f /srv/x - - - - {escape}\n"})
+    assert tmpfiles_create(tree) == []
+    assert tree.read("/srv/x") == data
+
+
+@pytest.mark.parametrize("escape", ["\\ud800", "\\udfff", "\\U00110000", "\\400"])
+def test_numbers_of_no_character(escape: str) -> None:
+    tree = tree_of({**FILES, "/usr/lib/tmpfiles.d/t.conf": f"f /srv/x - - - - {escape}\n"})
+    assert len(tmpfiles_create(tree)) == 1
+    assert not tree.exists("/srv/x")

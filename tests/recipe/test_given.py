@@ -29,3 +29,20 @@ def test_in_quotes() -> None:
     value = "two\nlines \x1b"
     for text in (value, repr(value), quoted(value), f"a {value!r} b"):
         assert "lines" not in without(text, {value})
+
+
+def test_short_values_are_parts_of_ordinary_words() -> None:
+    assert without("hunt hunter2", {"hunt"}) == "hunt hunter2"
+    assert without("hunte hunter2", {"hunte"}) == "… …r2"
+
+
+def test_nothing_of_a_value_stays_around_it() -> None:
+    for value in ("\nabcdef\n", "\x1babcdef\x1b", "it's \n'x'", "'abcdef'"):
+        assert without(f"<{value!r}>", {value}).replace("'", "").replace('"', "") == "<…>"
+        assert without(f"<{value}>", {value}) == "<…>"
+
+
+def test_one_that_is_cut_off_is_hidden_from_its_eighth_character() -> None:
+    assert without(f"<{TOKEN[:8]}", {TOKEN}) == "<…"
+    assert without(f"<{TOKEN[:7]}", {TOKEN}) == f"<{TOKEN[:7]}"
+    assert without(f"<{TOKEN[:8]}>", {TOKEN}) == f"<{TOKEN[:8]}>"

@@ -8,6 +8,8 @@ import pytest
 from assembler.cli.main import call
 from assembler.errors import Problems
 from assembler.layers.cloudinit import from_recipe
+from assembler.recipe import extend
+from assembler.recipe import load as load_module
 from assembler.recipe.document import MAX_RECIPE, OutOfReachError
 from assembler.recipe.extend import MAX_RECIPES
 from assembler.recipe.load import MAX_ERRORS, load
@@ -202,11 +204,28 @@ def test_how_many_files() -> None:
     assert f"at most {MAX_RECIPES} files" in refused_text(write("r.toml", f"extends = [{names}]"))
 
 
+def test_values_of_files_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(extend, "MOST_VALUES", 100)
+    write("base.toml", "[rootfs]\npackages = [" + "'aa'," * 60 + "]")
+    text = "extends = 'base.toml'\nname = 'x'\n[rootfs]\npackages = [" + "'aa'," * 60 + "]"
+    assert "its files have more than 100 values together" in refused_text(write("r.toml", text))
+
+
 def test_files_together(project: Path) -> None:
     with (project / "large").open("wb") as stream:
         stream.truncate(60 << 20)
     files = "\n".join(f"[[rootfs.files]]\npath = '/{number}'\nsource = 'large'" for number in range(9))
     assert "at most 512 MiB together" in refused_text(write("r.toml", f"name = 'x'\n{files}"))
+
+
+def test_files_of_all_that_is_allowed_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(load_module, "MAX_FILES", 3 << 20)
+    write("one", "x" * (1 << 20))
+    three = "".join(f"[[rootfs.files]]\npath = '/{number}'\nsource = 'one'\n" for number in range(3))
+    assert len(load(write("r.toml", f"name = 'x'\n{three}")).files) == 3
+    write("more", "x")
+    text = f"name = 'x'\n{three}[[rootfs.files]]\npath = '/more'\nsource = 'more'\n"
+    assert "at most 3 MiB together" in refused_text(write("r.toml", text))
 
 
 def test_a_recipe_that_is_too_long() -> None:
@@ -226,6 +245,14 @@ def test_a_recipe_that_is_too_long() -> None:
 def test_thousands_of_mistakes(text: str) -> None:
     found = refused_text(write("r.toml", f"name = 'x'\n{text}")).split("\n")
     assert 0 < len(found) <= MAX_ERRORS + 1
+
+
+@pytest.mark.parametrize("count", [MAX_ERRORS - 1, MAX_ERRORS, MAX_ERRORS + 1])
+def test_all_mistakes_are_told_up_to_a_hundred(count: int) -> None:
+    text = "name = 'x'\n[rootfs]\npackages = [" + "'A'," * count + "]"
+    with pytest.raises(Problems) as caught:
+        load(write("r.toml", text))
+    assert len(caught.value.errors) == min(count, MAX_ERRORS)
 
 
 def test_arguments_do_not_grow_without_end() -> None:

@@ -72,3 +72,9 @@ def test_bad(shape: Any, value: str) -> None:
 def test_what_is_shown_of_a_wrong_value() -> None:
     assert shapes.quoted("a\nb\x1b[31m\x00") == "'a\\nb\\x1b[31m\\x00'"
     assert shapes.quoted("x" * 100) == f"'{'x' * 60}…'"
+    assert shapes.quoted("x" * 60) == f"'{'x' * 60}'"
+    assert shapes.quoted("x" * 61) == f"'{'x' * 60}…'"
+
+
+def test_sizes_are_in_powers_of_two() -> None:
+    assert [shapes.in_bytes(size) for size in ("1M", "512M", "3G", "2T")] == [1 << 20, 512 << 20, 3 << 30, 2 << 40]

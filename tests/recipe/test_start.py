@@ -82,3 +82,13 @@ def test_what_cannot_be_a_directory_is_told(directory: Path, capsys: pytest.Capt
         told = capsys.readouterr().err
         assert "cannot be written" in told or "a file is where a directory should be" in told
         assert "defect" not in told
+
+
+def test_what_the_system_says_of_it_is_told(directory: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (directory / "file").write_text("x")
+    assert call(["init", "file/below"]) == 1
+    told = capsys.readouterr().err
+    assert "file/below" in told
+    assert "Not a directory" in told
+    assert "None" not in told
+    assert "Errno" not in told

@@ -88,3 +88,42 @@ def test_any_text_parses_to_a_fixed_point_or_is_an_error(text: str) -> None:
     except ParseError:
         return
     assert render(parse_script(canonical)) == canonical
+
+
+@pytest.mark.parametrize(
+    ("script", "message"),
+    [
+        ("'", "a single quote without an end"),
+        ('"', 'no closing "'),
+        ("`", "no closing `"),
+        ("$(", "no closing )"),
+        ("$(a", "no closing )"),
+        ("${a", "no closing }"),
+        ("a\\", "a backslash at the end"),
+        ("`\\`", "no closing `"),
+        ("f()", "unexpected '' at byte 3"),
+        ("(a", "expected ')', found '' at byte 2"),
+        ("a)", "unexpected ')' at byte 2"),
+        ("a;;", "unexpected ';;' at byte 3"),
+        ("if", "expected 'then', found '' at byte 2"),
+        ("if a; then b", "expected 'fi', found '' at byte 12"),
+        ("case a in b", "expected ')', found '' at byte 11"),
+        ("a &&", "unexpected '' at byte 4"),
+        ("a |", "unexpected '' at byte 3"),
+        ("cat <<EOF\nx", "a here-document without an end"),
+        ("cat <<EOF", "a here-document without an end"),
+        ("`a", "no closing `"),
+        ('"`a"', "no closing `"),
+        ("1x() { a; }", "'1x' is no name for a function"),
+        ("for i in a", "expected 'do', found '' at byte 10"),
+        ("while a; do", "expected 'done', found '' at byte 11"),
+        ("{ a;", "expected '}', found '' at byte 4"),
+        ("a <", "a redirection to ''"),
+        ("!", "unexpected '' at byte 1"),
+        ("a\n\n&& b", "unexpected '&&' at byte 5"),
+    ],
+)
+def test_what_is_no_script_is_told(script: str, message: str) -> None:
+    with pytest.raises(ParseError) as caught:
+        parse_script(script)
+    assert str(caught.value) == message

@@ -11,9 +11,10 @@ from typing import Any
 DEEPEST = 32
 """Parts of a key, brackets in brackets, and tables in tables; recipes and locks need six."""
 
+# A lookahead in a possessive group fails in Python before 3.11.4.
 _TOKEN = re.compile(
-    r'"""(?:[^"\\]|\\.|""?(?!"))*+"{3,5}'
-    r"|'''(?:[^']|''?(?!'))*+'{3,5}"
+    r'"""(?:""?(?:[^"\\]|\\.)|[^"\\]|\\.)*+"{3,5}'
+    r"|'''(?:''?[^']|[^'])*+'{3,5}"
     r'|"""[\s\S]*+'  # it does not end
     r"|'''[\s\S]*+"
     r'|"(?:[^"\\\n]|\\.)*+"'

@@ -27,10 +27,11 @@ _BLANK = re.compile(r"[ \t\r\n]*+(?:#[^\n]*+[ \t\r\n]*+)*+")
 _SPACE = re.compile(r"[ \t]*")
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 _SCALAR = re.compile(r"[^,\]}#\r\n]*")
-# Up to two quotes may stand right before the closing three.
+# Up to two quotes may stand right before the closing three. A lookahead in a possessive group
+# fails in Python before 3.11.4.
 _STRING = re.compile(
-    r'"""(?:[^"\\]++|\\.|""?(?!"))*+"{3,5}'
-    r"|'''(?:[^']++|''?(?!'))*+'{3,5}"
+    r'"""(?:""?(?:[^"\\]|\\.)|[^"\\]|\\.)*+"{3,5}'
+    r"|'''(?:''?[^']|[^'])*+'{3,5}"
     r'|"(?:[^"\\]++|\\.)*+"'
     r"|'[^']*+'",
     re.DOTALL,

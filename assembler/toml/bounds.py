@@ -8,15 +8,13 @@ import re
 import tomllib
 from typing import Any
 
+from assembler.toml.strings import MULTILINE, end_of_multiline
+
 DEEPEST = 32
 """Parts of a key, brackets in brackets, and tables in tables; recipes and locks need six."""
 
-# A lookahead in a possessive group fails in Python before 3.11.4.
 _TOKEN = re.compile(
-    r'"""(?:""?(?:[^"\\]|\\.)|[^"\\]|\\.)*+"{3,5}'
-    r"|'''(?:''?[^']|[^'])*+'{3,5}"
-    r'|"""[\s\S]*+'  # it does not end
-    r"|'''[\s\S]*+"
+    r"\"\"\"|'''"
     r'|"(?:[^"\\\n]|\\.)*+"'
     r"|'[^'\n]*+'"
     r"|[\"'][^\n]*+"  # it does not end
@@ -48,9 +46,14 @@ def loads(text: str, *, most: int) -> dict[str, Any]:
 
 def _check_nesting(text: str) -> None:
     open_brackets = dots = 0
-    for match in _TOKEN.finditer(text):
-        found = match[0]
-        if found == ".":
+    at = 0
+    while match := _TOKEN.search(text, at):
+        found, at = match[0], match.end()
+        if found in MULTILINE:
+            at = end_of_multiline(text, match.start())
+            if at < 0:
+                return
+        elif found == ".":
             dots += 1
         elif found in "[{":
             open_brackets, dots = open_brackets + 1, 0

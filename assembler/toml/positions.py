@@ -8,6 +8,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from assembler.toml.strings import MULTILINE, end_of_multiline
+
 Path = tuple[str | int, ...]
 """Keys and array indices from the root of the document, as ``("rootfs", "packages", 3)``."""
 
@@ -27,15 +29,7 @@ _BLANK = re.compile(r"[ \t\r\n]*+(?:#[^\n]*+[ \t\r\n]*+)*+")
 _SPACE = re.compile(r"[ \t]*")
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 _SCALAR = re.compile(r"[^,\]}#\r\n]*")
-# Up to two quotes may stand right before the closing three. A lookahead in a possessive group
-# fails in Python before 3.11.4.
-_STRING = re.compile(
-    r'"""(?:""?(?:[^"\\]|\\.)|[^"\\]|\\.)*+"{3,5}'
-    r"|'''(?:''?[^']|[^'])*+'{3,5}"
-    r'|"(?:[^"\\]++|\\.)*+"'
-    r"|'[^']*+'",
-    re.DOTALL,
-)
+_STRING = re.compile(r'"(?:[^"\\]++|\\.)*+"' r"|'[^']*+'", re.DOTALL)
 _ESCAPE = re.compile(r"\\(?:u([0-9A-Fa-f]{4})|U([0-9A-Fa-f]{8})|x([0-9A-Fa-f]{2})|(.))", re.DOTALL)
 _ESCAPED = {"b": "\b", "t": "\t", "n": "\n", "f": "\f", "r": "\r", "e": "\x1b", '"': '"', "\\": "\\"}
 
@@ -125,6 +119,8 @@ class _Scanner:
             self.array(path)
         elif self.here("{"):
             self.inline_table(path)
+        elif self.text.startswith(MULTILINE, self.at):
+            self.at = end_of_multiline(self.text, self.at)
         elif not self.skip(_STRING):
             self.skip(_SCALAR)
 

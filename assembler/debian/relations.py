@@ -12,13 +12,16 @@ FIELDS = ("Pre-Depends", "Depends", "Conflicts", "Breaks", "Recommends", "Sugges
 """The fields that choosing packages looks at, in the order in which apt does."""
 
 _RELATION = re.compile(
-    r"""\s*+ (?P<name>[A-Za-z0-9][A-Za-z0-9+.-]*+) (?: : (?P<qualifier>[a-z0-9-]++) )?+
-        \s*+ (?: \( \s*+ (?P<operator><<|<=|=|>=|>>|<|>) \s*+ (?P<version>[^\s()=<>]++) \s*+ \) )?+
-        \s*+ (?: \[ (?P<architectures>[^][]*+) \] )?+
-        \s*+ (?: <[^<>]*+> \s*+ )*+ """,
+    r"""\s*+ (?P<name>[A-Za-z0-9][A-Za-z0-9+.-]*+) (?> (?: : (?P<qualifier>[a-z0-9-]++) )? )
+        \s*+ (?> (?: \( \s*+ (?P<operator><<|<=|=|>=|>>|<|>) \s*+ (?P<version>[^\s()=<>]++) \s*+ \) )? )
+        \s*+ (?> (?: \[ (?P<architectures>[^][]*+) \] )? )
+        \s*+ (?> (?: <[^<>]*+> \s*+ )* ) """,
     re.VERBOSE,
 )
-"""Nothing in it is tried a second time: many blanks would take a power of their number."""
+"""Nothing in it is tried a second time: many blanks would take a power of their number.
+
+Groups are atomic: possessive ones are wrong in Python before 3.11.4 when a round fails.
+"""
 # Old forms that dpkg and apt still read; they include equality in spite of their looks.
 _OLD_OPERATORS = {"<": "<=", ">": ">="}
 

@@ -61,7 +61,9 @@ def test_anything_is_read_or_refused(text: str) -> None:
         assert all(relation.name for group in parse_relations(text) for relation in group)
 
 
-@pytest.mark.parametrize("text", ["foo (>= )", "foo (>=1", "foo bar", "foo (~ 1)", "| foo", "_", "foo [amd64"])
+@pytest.mark.parametrize(
+    "text", ["foo (>= )", "foo (>=1", "foo bar", "foo (~ 1)", "| foo", "_", "foo [amd64", "foo<", "foo:[", "foo:"]
+)
 def test_what_is_no_relation_is_refused_naming_the_package(text: str) -> None:
     with pytest.raises(AssembleError, match=r"^mc: cannot read the package relation"):
         parse_relations(text, package="mc")

@@ -50,7 +50,9 @@ def imported(*paths: Path) -> set[str]:
             for name in modules(ast.parse(file.read_text("utf-8"))):
                 if name not in sys.stdlib_module_names and name not in {"assembler", "scripts", "tests"}:
                     assert name in known, f"{file}: nothing that is installed has a module {name}"
-                    found |= {canonical(each) for each in known[name]}
+                    owners = {canonical(each) for each in known[name]}
+                    # Debian's, which makes environments, claims the directory of its packaging.
+                    found |= owners - {"setuptools"} or owners
     return found
 
 

@@ -18,6 +18,7 @@ from assembler import jsontext
 from assembler.errors import AssembleError, Place
 from assembler.formats import zstd
 from assembler.image.names import ISO_INDEX, listing_path
+from assembler.lockfile.values import SHA256
 from assembler.store.objects import sha256_of
 
 SCHEMA = 1
@@ -28,7 +29,7 @@ LARGEST_INDEX = 16 << 20
 _LONGEST = 4096
 """Characters of a path at most, as in Linux."""
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,127}")
-_SHA256 = re.compile(r"[0-9a-f]{64}")
+_SHA256 = re.compile(SHA256)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,12 +10,13 @@ from typing import Any
 from assembler import jsontext
 from assembler.hostfile import HostFileError, read_own
 from assembler.image.names import LAYERS, MANIFEST, LayerName
+from assembler.lockfile.values import SHA256
 
 SCHEMA = 3
 """Version of the manifest's format."""
 LARGEST = 16 << 20
 """Bytes of a manifest at most; that of a node with 243 packages has 145,000."""
-_SHA256 = re.compile(r"[0-9a-f]{64}")
+_SHA256 = re.compile(SHA256)
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+-]{0,254}")
 
 

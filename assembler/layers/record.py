@@ -20,12 +20,13 @@ from assembler.hostfile import HostFileError, open_own, read_own
 from assembler.image.keys import digest
 from assembler.image.manifest import Artifact, Layers, StepResult, made_of
 from assembler.layers.step import Published, Step
+from assembler.lockfile.values import SHA256
 from assembler.store.objects import CHUNK, Store, StoreError
 from assembler.tree.digest import sha256_of
 
 LARGEST = 4 << 20
 """Bytes of a record at most."""
-_KEY = re.compile(r"[0-9a-f]{64}")
+_KEY = re.compile(SHA256)
 
 
 def remember(store: Store, step: Step, made: StepResult) -> None:

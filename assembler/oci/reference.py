@@ -4,9 +4,10 @@ import re
 from dataclasses import dataclass
 
 from assembler.errors import AssembleError
+from assembler.lockfile.values import SHA256
 
 _DOCKER = "docker.io"
-_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+DIGEST = re.compile(rf"sha256:{SHA256}")
 _REGISTRY = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9.-]{0,252}[A-Za-z0-9])?|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?")
 _REPOSITORY = re.compile(
     r"(?=.{1,255}$)[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*)*"
@@ -55,7 +56,7 @@ def parse(text: str) -> Reference:
         not _REGISTRY.fullmatch(first)
         or not _REPOSITORY.fullmatch(repository)
         or (colon and not _TAG.fullmatch(tag))
-        or (digest and not _DIGEST.fullmatch(digest))
+        or (digest and not DIGEST.fullmatch(digest))
     ):
         raise ImageNameError(f"{text[:_SHOWN]} is not the name of an image", hint="as registry.example/name:tag")
     return Reference(registry=first, repository=repository, tag=tag or ("" if digest else "latest"), digest=digest)

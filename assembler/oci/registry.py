@@ -15,7 +15,7 @@ from urllib.parse import urlencode
 
 from assembler.architecture import ARCHITECTURES
 from assembler.errors import AssembleError
-from assembler.oci.reference import Reference
+from assembler.oci.reference import DIGEST, Reference
 from assembler.store.addresses import printable
 from assembler.store.download import LARGEST
 from assembler.store.transport import Transport
@@ -259,7 +259,7 @@ def _blob(descriptor: Any, name: str) -> Blob:
         digest, size, kind = (descriptor.get(key) for key in ("digest", "size", "mediaType"))
         if (
             isinstance(digest, str)
-            and re.fullmatch(r"sha256:[0-9a-f]{64}", digest)
+            and DIGEST.fullmatch(digest)
             and isinstance(size, int)
             and not isinstance(size, bool)
             and 0 <= size <= LARGEST

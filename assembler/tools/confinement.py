@@ -189,12 +189,6 @@ def start(
     abandoned: list[bool] = []
     ours, done = threading.Lock(), threading.Event()
 
-    def attempt(ruleset: int | None) -> None:
-        try:
-            confined(ruleset)
-        finally:
-            done.set()
-
     def confined(ruleset: int | None) -> None:
         try:
             _confine(ruleset, confinement)
@@ -214,15 +208,17 @@ def start(
             _limit(process.pid, confinement.limits)
         except BaseException as error:  # noqa: BLE001  it is raised where it belongs
             failed.append(error)
-            return
-        with ours:
-            started.append(process)
-            if abandoned:
-                kill(process)
+        else:
+            with ours:
+                started.append(process)
+                if abandoned:
+                    kill(process)
+        finally:
+            done.set()
 
     try:
         with _ruleset(confinement) as ruleset, _without_collector():
-            thread = threading.Thread(target=attempt, args=(ruleset,), name="confined")
+            thread = threading.Thread(target=confined, args=(ruleset,), name="confined")
             try:
                 thread.start()
                 done.wait()

@@ -17,6 +17,7 @@ from assembler.architecture import ARCHITECTURES, Architecture
 from assembler.errors import AssembleError, Place
 from assembler.formats import qcow2
 from assembler.hostfile import HostFileError, open_own, read_own, require_own
+from assembler.image.manifest import LARGEST
 from assembler.image.names import INITRD, ISO, KERNEL, MANIFEST, SEED
 from assembler.vm.qemu import MEMORY, SSH_PORT, Drive, Firmware, Hardware
 
@@ -24,8 +25,6 @@ STATE = "var.qcow2"
 STATE_SIZE = 10 << 30
 """Bytes of a new state disk; its file starts with 256 KiB and grows as the disk is written."""
 
-LARGEST = 16 << 20
-"""Bytes of a manifest at most."""
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,127}")
 _PIECE = 1 << 20
 _OUTSIDE = "QEMU shows its bytes to the machine, and what is in the directory of a build leads nowhere else"

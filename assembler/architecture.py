@@ -90,6 +90,22 @@ class Emulation:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CountedMachine:
+    """How QEMU is called for a machine that counts its instructions: see guest/hardware.py. All of it decides bytes."""
+
+    machine: str
+    """``-machine``, with memory that stays (NVDIMM)."""
+    cpu: str
+    """A model without wide vectors, which cost more to emulate than they save."""
+    console: str
+    """What the kernel calls the serial port."""
+    firmware: str = ""
+    """The UEFI image below a root directory that announces the memory (ACPI); empty where QEMU's own BIOS does."""
+    package: str = ""
+    """Debian's package with that."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Architecture:
     """One architecture."""
 
@@ -120,6 +136,7 @@ class Architecture:
     kernel: KernelSource
     calls: SystemCalls
     emulation: Emulation
+    counted: CountedMachine
     grub_efi: str
     """GRUB's platform for EFI; Debian's directory of its signed image is called so."""
     grub_bios: str = ""
@@ -192,6 +209,7 @@ AMD64 = Architecture(
         # A /dev/kvm may be there and open although the processor shows neither; guests then hang.
         cpu_flags=frozenset({"vmx", "svm"}),
     ),
+    counted=CountedMachine(machine="q35,nvdimm=on", cpu="Westmere,+rdrand", console="ttyS0"),
     grub_efi="x86_64-efi",
     grub_bios="i386-pc",
 )
@@ -240,6 +258,13 @@ ARM64 = Architecture(
             ("usr/share/qemu/edk2-aarch64-code.fd", "usr/share/qemu/edk2-arm-vars.fd"),
         ),
         # Nothing in cpuinfo tells; the kernel makes /dev/kvm only when it was started at EL2.
+    ),
+    counted=CountedMachine(
+        machine="virt,nvdimm=on",
+        cpu="cortex-a57",
+        console="ttyAMA0",
+        firmware="usr/share/qemu-efi-aarch64/QEMU_EFI.fd",
+        package="qemu-efi-aarch64",
     ),
     grub_efi="arm64-efi",
 )

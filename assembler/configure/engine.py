@@ -8,8 +8,10 @@ configuration; at last triggers, and the database of dpkg.
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from assembler.configure import caches, first_boot, identity, rules, triggers
+from assembler.configure import caches, first_boot, identity, leftovers, rules, triggers
 from assembler.configure.calls import Action, Exit
+from assembler.configure.executed import Execution
+from assembler.configure.executed import job as executed_job
 from assembler.configure.not_unpacked import hidden_until_unpacked, shippers
 from assembler.configure.order import Orderable, configure_order, stages
 from assembler.configure.report import Report
@@ -42,6 +44,8 @@ class Settings:
     """Indexes the modules of a kernel release; a caller that keeps results may have its own."""
     first_boot: Mapping[str, str] = field(default_factory=dict)
     """Packages that stay unpacked, to be configured by dpkg on the image's first boot, with the reasons."""
+    execution: Execution | None = None
+    """Packages that dpkg configures in a machine; None when all have to be computed."""
     first: frozenset[str] = frozenset()
     """Packages that are configured before any other is unpacked, as on a system that had them already."""
 
@@ -77,17 +81,23 @@ def _run(script: Script, context: ExecutionContext) -> None:
 def configure(tree: Tree, packages: Sequence[Unpacked], settings: Settings, reporter: Reporter = SILENT) -> Report:
     """Configure `packages` (in the order in which they were unpacked) in `tree`.
 
-    Raises Problems when scripts are unhandled, and then nothing has been changed; ScriptFailed when one would fail.
+    Those that dpkg is to unpack in a machine are among them, and not in the tree, unless dpkg needs them itself.
+    Raises Problems when scripts are unhandled, and then nothing has been changed; ScriptFailed when one would fail, and
+    what the machine raises.
     """
-    scripts = survey(packages, settings.arch, settings.rules, settings.first_boot)
+    execution = settings.execution
+    executed = execution.names if execution else {}
+    unpacked_there = {deb.name for deb in execution.unpack} if execution else set()
+    scripts = survey(packages, settings.arch, settings.rules, settings.first_boot, executed, unpacked_there)
     if unhandled := problems(scripts):
         raise Problems(unhandled)
-    digests = dpkg_database.conffile_digests(tree, packages)
+    there = [package for package in packages if package.name not in unpacked_there]
+    digests = dpkg_database.conffile_digests(tree, there)
     context = ExecutionContext(
         tree,
         settings.arch,
         depmod=settings.depmod,
-        owners=lambda path: {package.name for package in packages if path in package.paths},
+        owners=lambda path: {package.name for package in there if path in package.paths},
     )
     orderable = [Orderable(package.name, package.fields, "postinst" in package.control) for package in packages]
     order = configure_order(orderable, settings.first)
@@ -110,7 +120,7 @@ def configure(tree: Tree, packages: Sequence[Unpacked], settings: Settings, repo
             for name, kinds in sequence:
                 for script in [script for kind in kinds for script in by_key.get((name, kind), ())]:
                     step.note(name)
-                    if script.first_boot:
+                    if script.left:
                         pass
                     elif script.analysis.script == "preinst" and stage and script.handling != "nothing":
                         # Essential packages are unpacked before any script can run.
@@ -121,21 +131,29 @@ def configure(tree: Tree, packages: Sequence[Unpacked], settings: Settings, repo
                     done.append(script)
                 step.advance()
     context.hidden = frozenset()
-    activated = triggers.activated(packages, context.triggers)
+    activated = triggers.activated(there, context.triggers)
     for script in scripts:
         if activated.intersection(script.triggers):
             _run(script, context)
             done.append(script)
-    caches.prepare(tree)
-    identity.prepare(tree, by_name)
+    late = {**settings.first_boot, **executed}
     if settings.first_boot:
         waiting = [script.analysis for script in scripts if script.first_boot]
         preinst = [analysis.package for analysis in waiting if analysis.script == "preinst"]
         first_boot.prepare(tree, packages, settings.first_boot, preinst)
+    for package in there:
+        if package.name in late:
+            first_boot.set_back(tree, package)
     try:
-        dpkg_database.write(tree, packages, digests, settings.arch, unpacked=settings.first_boot)
+        dpkg_database.write(tree, there, digests, settings.arch, unpacked=late)
     except TreeError as error:
         raise ScriptFailed("dpkg's database cannot be written", why=str(error)) from error
+    if execution and executed:
+        early = frozenset(stages(orderable, settings.first)[0])
+        job = executed_job(execution, packages, order, early, settings.epoch)
+        leftovers.without(execution.execute(tree, job)).apply(tree)
+    caches.prepare(tree)
+    identity.prepare(tree, by_name)
     return Report(tuple(script.report() for script in done), tuple(order), tuple(sorted(activated)))
 
 

@@ -3,7 +3,7 @@
 Triggers count as scripts: what ``postinst triggered`` does for one that may be activated is analysed like the rest.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -33,13 +33,22 @@ class Script:
     """What triggers it; all of them are one run of dpkg's."""
     first_boot: str = ""
     """Why it waits for the image's first boot, when it does."""
+    executed: str = ""
+    """Why dpkg carries it out in a machine, when it does."""
 
     @property
     def handling(self) -> Handling:
         """How it is taken care of."""
         if self.first_boot:
             return "first boot"
+        if self.executed:
+            return "executed"
         return "rule" if self.rule is not None else self.analysis.layer
+
+    @property
+    def left(self) -> str:
+        """Why it is left to dpkg, when it is."""
+        return self.first_boot or self.executed
 
     def report(self) -> ScriptReport:
         """All about it in plain values."""
@@ -50,8 +59,8 @@ class Script:
             analysis.script,
             self.handling,
             analysis.tools,
-            rule.source if rule and not self.first_boot else "",
-            self.first_boot or (rule.reason if rule else ""),
+            rule.source if rule and not self.left else "",
+            self.left or (rule.reason if rule else ""),
             self.triggers,
             analysis.residual if unhandled else "",
             self._stanza() if unhandled else "",
@@ -86,24 +95,34 @@ class Script:
         return "".join(f"{line}\n" for line in lines)
 
 
+_NONE: Mapping[str, str] = {}
+
+
 def survey(
-    packages: Sequence[Unpacked], arch: str, own: Sequence[Rule] = (), first_boot: Mapping[str, str] | None = None
+    packages: Sequence[Unpacked],
+    arch: str,
+    own: Sequence[Rule] = (),
+    first_boot: Mapping[str, str] = _NONE,
+    executed: Mapping[str, str] = _NONE,
+    unpacked: Collection[str] = (),
 ) -> list[Script]:
     """Every script of `packages`, in their order: preinst, postinst, rules besides, then what triggers may have it do.
 
-    `own` are rules that come before the built-in ones; scripts of packages in `first_boot`, which has the reasons, are
-    left to dpkg.
+    `own` are rules that come before the built-in ones; scripts of packages in `first_boot` and `executed`, which have
+    the reasons, are left to dpkg, on the first boot or in a machine, where it also unpacks those in `unpacked`.
     """
     known = (*own, *rules.built_in())
     possible = triggers.possible(packages)
     found: list[Script] = []
     for package in packages:
-        later = (first_boot or {}).get(package.name, "")
+        later, real = first_boot.get(package.name, ""), executed.get(package.name, "")
         for name in SCRIPTS:
             for script in _script(package, name, "", known, arch):
                 # dpkg runs preinst before it unpacks. One that is not understood has to wait too.
-                deferred = name != "preinst" or script.handling == "unhandled"
-                found.append(replace(script, first_boot=later if deferred else ""))
+                deferred = name != "preinst" or script.handling == "unhandled" or package.name in unpacked
+                found.append(replace(script, first_boot=later, executed=real) if deferred else script)
+        if real:
+            continue
         empty = Analysis(package.name, BESIDES, "nothing", (), (), (), "")
         found += [Script(empty, rule, arch) for rule in rules.besides(known, package.name)]
         merged: dict[tuple[str, Place | None], Script] = {}

@@ -6,7 +6,7 @@ version 1.47.
 
 import hashlib
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from assembler.errors import AssembleError, Place
@@ -22,6 +22,8 @@ BLOCK = 4096
 _UNIT = 16 << 20
 """Bytes that a size chosen here is a multiple of."""
 _BYTES_PER_INODE = 16384
+_PASSING_INODES = 100_000
+"""Further inodes of a file system for a machine."""
 _ATTRIBUTES = frozenset({"security.capability"})
 """Extended attributes that mke2fs takes out of a tar archive."""
 _FULL = "Could not allocate"
@@ -57,6 +59,37 @@ def write_ext4(
 
     Raises AssembleError when the tree does not fit or has extended attributes that mke2fs would drop, and ToolError.
     """
+    paths = len(_inodes(tree))
+    options = ["-L", label, "-N", str(max(size // _BYTES_PER_INODE, paths + paths // 2 + 1024))]
+    options += _extended("lazy_itable_init=0,lazy_journal_init=0", identity)
+    _make(tree, out, toolbox, options, size=size, epoch=epoch, reporter=reporter)
+
+
+def write_passing(tree: Tree, out: Path, toolbox: Toolbox, *, size: int, epoch: int, reporter: Reporter) -> None:
+    """As :func:`write_ext4`, for a machine that uses it once: what it needs after a crash, or to be seen as damaged, is
+    left out. Every inode's change time is zero.
+    """
+    features = "^has_journal,^resize_inode,^metadata_csum,^64bit,^huge_file,uninit_bg"
+    options = ["-O", features, "-I", "256", "-m", "0", "-N", str(_PASSING_INODES + len(_inodes(tree)))]
+    options += _extended("lazy_itable_init=1", "passing")
+    _make(tree, out, toolbox, options, size=size, epoch=epoch, reporter=reporter)
+
+
+def _extended(options: str, identity: str) -> list[str]:
+    """Extended options, of which mke2fs takes the last ones only, and what derives from `identity`."""
+    return ["-U", _uuid(identity), "-E", f"hash_seed={_uuid(identity + ' folders')},{options},root_owner=0:0"]
+
+
+def _make(
+    tree: Tree,
+    out: Path,
+    toolbox: Toolbox,
+    options: Sequence[str],
+    *,
+    size: int,
+    epoch: int,
+    reporter: Reporter,
+) -> None:
     for path, inode in tree.walk():
         if not _ATTRIBUTES.issuperset(inode.xattrs):
             raise AssembleError(
@@ -64,11 +97,6 @@ def write_ext4(
                 where=Place(path=path),
                 why=f"mke2fs takes none but {', '.join(sorted(_ATTRIBUTES))}: {', '.join(sorted(inode.xattrs))}",
             )
-    paths = len(_inodes(tree))
-    unique = _uuid(identity)
-    extended = f"hash_seed={_uuid(identity + ' folders')},lazy_itable_init=0,lazy_journal_init=0,root_owner=0:0"
-    options = ["-q", "-F", "-t", "ext4", "-b", str(BLOCK), "-L", label, "-U", unique, "-E", extended]
-    options += ["-N", str(max(size // _BYTES_PER_INODE, paths + paths // 2 + 1024)), "-d", "-"]
     # It may write to this file alone, which therefore has to be there.
     out.unlink(missing_ok=True)
     out.touch()
@@ -76,7 +104,7 @@ def write_ext4(
         with reporter.step("ext4", unit="B") as step:
             toolbox.run(
                 "mke2fs",
-                [*options, out.absolute(), f"{size // 1024}k"],
+                ["-q", "-F", "-t", "ext4", "-b", str(BLOCK), *options, "-d", "-", out.absolute(), f"{size // 1024}k"],
                 writes=[out],
                 limits=Limits(file=size),
                 stdin=_counted(tar.write(tree, latest=epoch), step),

@@ -1,16 +1,18 @@
 """The root file system layer: packages unpacked, configured, and what the recipe adds."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, partial
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Protocol
 
-from assembler.configure import ids, settings
+from assembler.configure import executed, ids, settings
 from assembler.configure.engine import Settings, configure, problems
+from assembler.configure.executed import Execution
 from assembler.configure.first_boot import waiting
+from assembler.configure.job import Execute
 from assembler.configure.order import Orderable, unpack_order
 from assembler.configure.report import Report, ScriptReport
 from assembler.configure.rules import Rule, read_rules
@@ -144,6 +146,7 @@ class _Composed:
             store=means.store,
             jobs=means.jobs,
             reporter=means.reporter,
+            execute=means.execute,
         ).tree
 
 
@@ -219,6 +222,7 @@ def compose(
     store: Store,
     jobs: int = 2,
     reporter: Reporter = SILENT,
+    execute: Execute | None = None,
 ) -> Rootfs:
     """The tree that the locked `packages` and the recipe make.
 
@@ -226,8 +230,13 @@ def compose(
     that is made here and the latest that anything has. Raises DebError, UnpackError, and Problems for scripts that
     nobody has vouched for.
     """
-    tree, unpacked = _unpack(recipe, packages, epoch=epoch, store=store, jobs=jobs, reporter=reporter)
+    debs = _ordered(packages, store=store, jobs=jobs, reporter=reporter)
+    tree, unpacked = _unpack(recipe, debs, epoch=epoch, reporter=reporter)
     configuration = _configuration(recipe, unpacked, files, architecture=architecture, epoch=epoch, store=store)
+    if execute and (execution := _execution(recipe, debs, unpacked, configuration, execute)):
+        configuration = replace(configuration, execution=execution)
+        if execution.unpack:
+            tree, _ = _unpack(recipe, _laid_out(debs, execution), epoch=epoch, reporter=reporter)
     report = configure(tree, unpacked, configuration, reporter)
     ids.fix(tree, recipe.ids)
     settings.apply(tree, recipe, files, epoch)
@@ -246,7 +255,8 @@ def check(
     reporter: Reporter = SILENT,
 ) -> Checked:
     """What :func:`compose` would come to, with every problem instead of the first; the arguments are the same."""
-    tree, unpacked = _unpack(recipe, packages, epoch=epoch, store=store, jobs=jobs, reporter=reporter)
+    debs = _ordered(packages, store=store, jobs=jobs, reporter=reporter)
+    tree, unpacked = _unpack(recipe, debs, epoch=epoch, reporter=reporter)
     configuration = _configuration(recipe, unpacked, files, architecture=architecture, epoch=epoch, store=store)
     scripts = survey(unpacked, architecture, configuration.rules, configuration.first_boot)
     reports = tuple(script.report() for script in scripts)
@@ -263,28 +273,46 @@ def check(
     return Checked(tuple(package.name for package in unpacked), reports, tuple(errors))
 
 
-def _unpack(
-    recipe: RootfsRecipe,
-    packages: Sequence[LockedPackage],
-    *,
-    epoch: int,
-    store: Store,
-    jobs: int,
-    reporter: Reporter,
-) -> tuple[Tree, list[Unpacked]]:
-    """A tree with the files of `packages`, and these in the order of unpacking."""
+def _ordered(packages: Sequence[LockedPackage], *, store: Store, jobs: int, reporter: Reporter) -> list[Deb]:
+    """The packages in the order of unpacking."""
     debs = {deb.name: deb for deb in open_packages(store, packages, jobs=jobs, reporter=reporter)}
-    order = unpack_order([Orderable(deb.name, deb.fields, "postinst" in deb.control) for deb in debs.values()])
-    ordered = [debs[name] for name in order]
+    return [debs[name] for name in unpack_order(_orderable(debs.values()))]
+
+
+def _orderable(debs: Iterable[Deb]) -> list[Orderable]:
+    return [Orderable(deb.name, deb.fields, "postinst" in deb.control) for deb in debs]
+
+
+def _unpack(
+    recipe: RootfsRecipe, debs: Sequence[Deb], *, epoch: int, reporter: Reporter
+) -> tuple[Tree, list[Unpacked]]:
+    """A tree with the files of packages, which are in the order of unpacking."""
     tree = Tree(mtime=epoch)
     with reporter.step("compose"):
-        unpacked = unpack(
-            tree,
-            ordered,
-            latest=epoch,
-            paths=path_filter(recipe.exclude, recipe.include),
-        )
-    return tree, unpacked
+        return tree, unpack(tree, debs, latest=epoch, paths=path_filter(recipe.exclude, recipe.include))
+
+
+def _execution(
+    recipe: RootfsRecipe, debs: Sequence[Deb], packages: Sequence[Unpacked], settings: Settings, execute: Execute
+) -> Execution | None:
+    """What dpkg configures in a machine; None when nothing is left to it."""
+    names, early = executed.chosen(packages, settings.arch, settings.rules, settings.first_boot, "auto")
+    if not names:
+        return None
+    filters = [f"--path-exclude={pattern}" for pattern in recipe.exclude]
+    filters += [f"--path-include={pattern}" for pattern in recipe.include]
+    return Execution(
+        execute=execute,
+        names=names,
+        unpack=tuple(deb for deb in debs if deb.name in early),
+        filters=tuple(filters),
+    )
+
+
+def _laid_out(debs: Sequence[Deb], execution: Execution) -> list[Deb]:
+    """Those of `debs` that are not unpacked in the machine, and those without which dpkg could not do that."""
+    there = {deb.name for deb in execution.unpack} - executed.essential(_orderable(debs))
+    return [deb for deb in debs if deb.name not in there]
 
 
 def _configuration(

@@ -63,6 +63,14 @@ def waiting(packages: Sequence[Unpacked], wanted: Sequence[str]) -> dict[str, st
     return found
 
 
+def set_back(tree: Tree, package: Unpacked) -> None:
+    """Call the conffiles of `package` in `tree` as ``dpkg --unpack`` leaves them: for ``--configure`` to put in place."""
+    for path, flag in dpkg_database.conffiles(package):
+        inode = tree.get(path)
+        if not flag and inode is not None and inode.kind is not Kind.DIR:
+            tree.rename(path, f"{path}.dpkg-new")
+
+
 def prepare(tree: Tree, packages: Sequence[Unpacked], names: Mapping[str, str], preinst: Iterable[str]) -> None:
     """Make `tree`, where `packages` are unpacked, configure those in `names` on its first boot.
 
@@ -79,10 +87,6 @@ def prepare(tree: Tree, packages: Sequence[Unpacked], names: Mapping[str, str], 
     for package in packages:
         if package.name not in names:
             continue
-        for path, flag in dpkg_database.conffiles(package):
-            inode = tree.get(path)
-            if not flag and inode is not None and inode.kind is not Kind.DIR:
-                tree.rename(path, f"{path}.dpkg-new")
         lines.append(dpkg_database.info_name(package) + (" preinst" if package.name in late else "") + "\n")
     program = resources.files(__name__) / "configure-packages"
     tree.mkdir(DIRECTORY, parents=True)

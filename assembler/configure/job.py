@@ -1,0 +1,75 @@
+"""What a machine is to do with a tree, as plain values."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from assembler.debian.deb import Deb
+from assembler.tree.changes import Changes
+from assembler.tree.content import Content
+from assembler.tree.staging import Tree
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unpack:
+    """Have dpkg unpack packages, which carries out their preinst scripts."""
+
+    packages: tuple[Deb, ...]
+    """In this order."""
+    filters: tuple[str, ...] = ()
+    """Options of dpkg(1): ``--path-exclude=...``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Configure:
+    """Have dpkg configure packages that are unpacked."""
+
+    names: tuple[str, ...]
+    """As dpkg names them, with an architecture where packages are co-installable; in this order as far as dependencies
+    allow."""
+    force: bool = False
+    """Whether dependencies do not matter."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """Give answers to debconf's questions before packages ask them."""
+
+    selections: str
+    """As debconf-set-selections(1) reads them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """Run a script of the recipe's."""
+
+    name: str
+    """For people."""
+    script: bytes
+    environment: Mapping[str, str] = field(default_factory=dict)
+    files: Mapping[str, Content] = field(default_factory=dict)
+    """What it finds in the directory that ASSEMBLE_FILES names, by path below that."""
+
+
+Step = Unpack | Configure | Answer | Run
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """Steps, one after the other; the first that fails ends it."""
+
+    steps: tuple[Step, ...]
+    epoch: int
+    """SOURCE_DATE_EPOCH: when the machine's clock starts, in seconds."""
+
+
+
+    def packages(self) -> int:
+        """How many packages it unpacks and configures, counted for each."""
+        return sum(
+            len(step.packages) if isinstance(step, Unpack) else len(step.names) if isinstance(step, Configure) else 0
+            for step in self.steps
+        )
+
+
+Execute = Callable[[Tree, Job], Changes]
+"""Has a job done on a tree, and tells what came of it."""

@@ -1,0 +1,1 @@
+"""The deterministic machine: what is not computed runs there, and comes out the same everywhere."""

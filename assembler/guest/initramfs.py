@@ -1,0 +1,69 @@
+"""What the machine starts with: a kernel, and an initramfs with busybox, a few modules and our init.
+
+All of it is Debian's: the kernel for virtual machines, which has ext4 built in, and the static busybox, both from the
+archives of the assembler's own tools.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import resources
+
+from assembler.architecture import Architecture
+from assembler.debian.deb import Deb
+from assembler.debian.unpack import unpack
+from assembler.formats import cpio
+from assembler.guest.machine import GuestError
+from assembler.initrd.compose import BUSYBOX
+from assembler.initrd.modules import Kernel
+from assembler.tree.content import Content
+from assembler.tree.staging import Inode, Kind, Tree
+
+MODULES = ("nfit", "nd_pmem")
+"""For the disk, which is memory that stays (ACPI's NFIT)."""
+APPLETS = (
+    "cat", "chmod", "chroot", "env", "head", "insmod", "ln", "mkdir", "mknod", "mount", "poweroff", "rm", "sh", "sleep",
+    "timeout", "umount",
+)  # fmt: skip
+LARGEST_LOG = 16 << 20
+"""Bytes that are kept of what a step prints."""
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """What QEMU is given."""
+
+    kernel: Content
+    initrd: bytes
+
+
+def packages(architecture: Architecture) -> tuple[str, ...]:
+    """The packages that :func:`compose` takes files from; what they depend on is not needed."""
+    return (architecture.kernel_package, "busybox-static")
+
+
+def compose(debs: Sequence[Deb], epoch: int) -> Start:
+    """Kernel and initramfs out of packages, of which one is a kernel's.
+
+    Raises GuestError, ModuleError or TreeError for what they lack.
+    """
+    programs = Tree(mtime=epoch)
+    unpack(programs, debs, latest=epoch)
+    releases = programs.names("/usr/lib/modules")
+    if len(releases) != 1:
+        raise GuestError("the machine's packages have not one kernel", why=", ".join(releases) or "they have none")
+    tree = Tree(mtime=epoch)
+    for directory in ("bin", "dev", "disk", "modules", "proc", "sys"):
+        tree.mkdir(directory)
+    # The kernel opens it for /init before there is a devtmpfs.
+    tree.put("dev/console", Inode(Kind.CHAR, 0o600, mtime=epoch, device=(5, 1)))
+    tree.write("bin/busybox", programs.at(BUSYBOX, follow=True).content, 0o755)
+    for applet in APPLETS:
+        tree.symlink("busybox", f"bin/{applet}")
+    modules = Kernel(programs, releases[0]).closure(MODULES)
+    for module in modules:
+        tree.write(f"modules/{module.name}.ko", module.data)
+    names = " ".join(module.name for module in modules)
+    tree.write("settings", f"epoch={epoch} largest={LARGEST_LOG} modules='{names}'\n".encode())
+    tree.write("init", (resources.files(__package__) / "init").read_bytes(), 0o755)
+    kernel = programs.at(f"/boot/vmlinuz-{releases[0]}", follow=True).content
+    return Start(kernel, b"".join(cpio.write(tree)))

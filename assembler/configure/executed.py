@@ -68,7 +68,9 @@ def essential(packages: Sequence[Orderable]) -> frozenset[str]:
     return frozenset(stages(packages)[0])
 
 
-def job(execution: Execution, packages: Sequence[Unpacked], order: Sequence[str], first: frozenset[str], epoch: int) -> Job:
+def job(
+    execution: Execution, packages: Sequence[Unpacked], order: Sequence[str], first: frozenset[str], epoch: int
+) -> Job:
     """What the machine does: `packages` are all of the image's, `order` is that of configuration, and those of `first`
     are dealt with before the others.
     """
@@ -78,9 +80,7 @@ def job(execution: Execution, packages: Sequence[Unpacked], order: Sequence[str]
         steps.append(Answer(selections=execution.selections))
     for stage in (True, False):
         unpack = tuple(deb for deb in execution.unpack if (deb.name in first) is stage)
-        configure = tuple(
-            names[name] for name in order if name in execution.names and (name in first) is stage
-        )
+        configure = tuple(names[name] for name in order if name in execution.names and (name in first) is stage)
         if unpack:
             steps.append(Unpack(packages=unpack, filters=execution.filters))
         if configure:

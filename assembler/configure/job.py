@@ -61,8 +61,6 @@ class Job:
     epoch: int
     """SOURCE_DATE_EPOCH: when the machine's clock starts, in seconds."""
 
-
-
     def packages(self) -> int:
         """How many packages it unpacks and configures, counted for each."""
         return sum(

@@ -46,7 +46,7 @@ def compare(
             entry = replace(entry, mtime=was.mtime)
         if found.kind is Kind.FILE:
             entry = replace(entry, content=content(path, found))
-        if was is None or not _same(was, entry) or found.links > 1:
+        if was is None or not _same(was, entry) or (found.links > 1 and found.kind is not Kind.DIR):
             put[path] = entry
     removed += _gone(known, seen)
     return Changes(removed=tuple(sorted(removed)), put=put, links=links)

@@ -21,7 +21,7 @@ from assembler.tree.staging import Inode, Kind, Tree
 MODULES = ("nfit", "nd_pmem")
 """For the disk, which is memory that stays (ACPI's NFIT)."""
 APPLETS = (
-    "cat", "chmod", "chroot", "env", "head", "insmod", "ln", "mkdir", "mknod", "mount", "poweroff", "rm", "sh", "sleep",
+    "cat", "chmod", "chroot", "env", "head", "hostname", "insmod", "ip", "ln", "mkdir", "mknod", "mount", "poweroff", "rm", "sh", "sleep",
     "timeout", "umount",
 )  # fmt: skip
 LARGEST_LOG = 16 << 20

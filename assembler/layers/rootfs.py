@@ -25,6 +25,7 @@ from assembler.image.names import FACTS, LayerName
 from assembler.layers.context import BuildContext, Means
 from assembler.layers.declared import Counts, Epoch, counted, packages, value
 from assembler.layers.module_indexes import cached_depmod
+from assembler.layers.not_executed import require_none
 from assembler.layers.step import Step, of_files, of_table, of_values
 from assembler.lockfile.model import LockedPackage
 from assembler.progress import SILENT, Reporter
@@ -105,7 +106,13 @@ def recipe_inputs(recipe: RootfsRecipe) -> dict[str, str]:
         file.model_copy(update={"source": file.source and "", **({"content": ""} if file.private else {})})
         for file in recipe.files
     ]
-    dumped = of_table("rootfs", recipe.model_copy(update={"files": files}))
+    steps = [
+        # What a step brings along counts by itself, with its place.
+        step.model_copy(update={"file": step.file and "", "files": {}})
+        for step in recipe.run
+    ]
+    debconf = recipe.debconf.open
+    dumped = of_table("rootfs", recipe.model_copy(update={"files": files, "run": steps, "debconf": debconf}))
     return {name: value for name, value in dumped.items() if name not in _ELSEWHERE}
 
 
@@ -116,9 +123,11 @@ def recipe_secrets(recipe: RootfsRecipe) -> dict[str, str]:
     """
     contents = {file.path: file.content for file in recipe.files if file.private and file.content is not None}
     hashed = settings.hashed_password(recipe)
+    passwords = [(*where, answer.value) for *where, answer in recipe.debconf.listed() if answer.private]
     return {
         **(of_values(**{"rootfs.root_password": hashed}) if hashed != "!" else {}),
         **(of_values(**{"rootfs.files": contents}) if contents else {}),
+        **(of_values(**{"rootfs.debconf.answers": passwords}) if passwords else {}),
     }
 
 
@@ -226,6 +235,7 @@ def compose(
     that is made here and the latest that anything has. Raises DebError, UnpackError, and Problems for scripts that
     nobody has vouched for.
     """
+    require_none(recipe)
     tree, unpacked = _unpack(recipe, packages, epoch=epoch, store=store, jobs=jobs, reporter=reporter)
     configuration = _configuration(recipe, unpacked, files, architecture=architecture, epoch=epoch, store=store)
     report = configure(tree, unpacked, configuration, reporter)
@@ -246,6 +256,7 @@ def check(
     reporter: Reporter = SILENT,
 ) -> Checked:
     """What :func:`compose` would come to, with every problem instead of the first; the arguments are the same."""
+    require_none(recipe)
     tree, unpacked = _unpack(recipe, packages, epoch=epoch, store=store, jobs=jobs, reporter=reporter)
     configuration = _configuration(recipe, unpacked, files, architecture=architecture, epoch=epoch, store=store)
     scripts = survey(unpacked, architecture, configuration.rules, configuration.first_boot)

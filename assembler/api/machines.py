@@ -6,7 +6,6 @@ from assembler.architecture import named
 from assembler.debian.deb import open_package
 from assembler.guest.execute import Executor, Parts
 from assembler.guest.initramfs import compose, packages
-from assembler.tools.ready import open_pinned
 from assembler.tools.supply import Supply
 from assembler.tools.toolbox import Toolbox
 from assembler.vm.finding import in_toolbox
@@ -17,8 +16,13 @@ def open_executor(workspace: Workspace, architecture: str, toolbox: Toolbox, sup
     target = named(architecture)
     emulators = open_emulator(workspace, target, supply)
     from assembler.tools.ready import guest_packages
+
     locked = guest_packages(packages(target), architecture, workspace.tool_source(), supply)
-    debs = [open_package(supply.store, package.sha256, package.name) for package in locked if package.name == "busybox-static" or package.name.startswith("linux-image-6")]
+    debs = [
+        open_package(supply.store, package.sha256, package.name)
+        for package in locked
+        if package.name == "busybox-static" or package.name.startswith("linux-image-6")
+    ]
     firmware = emulators.root / target.counted.firmware if target.counted.firmware else None
     return Executor(
         parts=Parts(

@@ -72,7 +72,7 @@ def reproduce(recipe: RecipeFile, out: Path, workspace: Workspace) -> ReproduceR
         sides = []
         for label, one in (("first", first), ("second", second)):
             with workspace.reporter.step(f"{label} build"):
-                made = _build(context, one, _reach(recipe), recipe.args, label)
+                made = _build(context, one, _options(recipe), recipe.args, label)
             shutil.move(made, out / label)
             sides.append(out / label)
             shutil.rmtree(one.store)
@@ -166,7 +166,14 @@ def _reach(recipe: RecipeFile) -> list[str]:
     return words + [word for path in recipe.allow_read for word in ("--allow-read", os.path.realpath(path))]
 
 
-def _build(context: BuildContext, here: Environment, reach: Sequence[str], args: Mapping[str, str], label: str) -> Path:
+def _options(recipe: RecipeFile) -> list[str]:
+    """The options with which another build takes the recipe as this one does."""
+    return _reach(recipe) + (["--scripts", recipe.scripts] if recipe.scripts else [])
+
+
+def _build(
+    context: BuildContext, here: Environment, options: Sequence[str], args: Mapping[str, str], label: str
+) -> Path:
     """Build in this environment; returns the directory with what was made. Raises AssembleError when that fails."""
     for directory in (here.store, here.directory / "home", here.directory / "tmp"):
         directory.mkdir(parents=True)
@@ -184,7 +191,7 @@ def _build(context: BuildContext, here: Environment, reach: Sequence[str], args:
         *here.program,
         "build",
         name if comes_along else str(here.recipes / name),
-        *reach,
+        *options,
         *_private(here, args),
         *("--out", str(made), "--store", str(here.store), "--offline", "--jobs", str(here.processors)),
         *(() if context.means.store.trusted else ("--trust-store",)),

@@ -11,7 +11,7 @@ from assembler.debian.mirrors import Mirrors
 from assembler.machine import host_architecture, processors
 from assembler.progress import SILENT, Reporter
 from assembler.recipe.load import LoadedRecipe, load
-from assembler.recipe.model import Recipe
+from assembler.recipe.model import Recipe, Scripts
 from assembler.store.objects import PATIENCE, Store
 from assembler.store.routes import Routes
 from assembler.store.transport import Transport
@@ -80,7 +80,9 @@ class RecipeFile:
     """The directory below which it may read files; None for the one that it is in."""
     allow_read: tuple[Path, ...] = ()
     """Files and directories that it may read, too."""
+    scripts: Scripts | None = None
+    """What becomes of maintainer scripts, as if the recipe's ``rootfs.scripts`` said so; None for what it says."""
 
     def load(self) -> LoadedRecipe:
         """The recipe, complete. Raises Problems with everything that is wrong in it."""
-        return load(self.path, self.args, project=self.project, allow_read=self.allow_read)
+        return load(self.path, self.args, project=self.project, allow_read=self.allow_read, scripts=self.scripts)

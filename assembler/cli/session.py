@@ -25,6 +25,7 @@ from assembler.store.routes import NO_ROUTES, Routes
 
 if TYPE_CHECKING:
     from assembler.api import RecipeFile, Workspace
+    from assembler.recipe.model import Scripts
 
 _LOG = logging.getLogger(__name__)
 
@@ -42,6 +43,8 @@ class Session:
     project: Path | None = None
     allow_read: tuple[Path, ...] = ()
     """What a recipe may read, as :func:`assembler.recipe.load.load` takes it."""
+    scripts: "Scripts | None" = None
+    """What becomes of maintainer scripts instead of what the recipe says."""
     hidden: set[str] = field(default_factory=set, repr=False)
     """Secrets, as far as they are known: what is logged does not show them."""
 
@@ -80,7 +83,7 @@ class Session:
 
         shown = args.open if isinstance(args, Arguments) else frozenset(args)
         self.hidden.update(value for name, value in args.items() if name not in shown)
-        return RecipeFile(path=path, args=args, project=self.project, allow_read=self.allow_read)
+        return RecipeFile(path=path, args=args, project=self.project, allow_read=self.allow_read, scripts=self.scripts)
 
     def say(self, text: str) -> None:
         """A line of the command's result, for people; printable, whatever is in it."""
@@ -189,11 +192,13 @@ def recipe_options(command: Command) -> Command:
     """Add what commands that take a recipe have in common.
 
     ``--arg NAME=VALUE`` and ``--arg-file NAME=PATH`` arrive together as `args`, `Arguments`, and what the recipe may
-    read as keyword arguments for `session`.
+    read as keyword arguments for `session`; so does ``--scripts``, when it is given.
     """
 
     @functools.wraps(command)
-    def with_arguments(*positional: Any, args: dict[str, str], arg_files: dict[str, str], **others: Any) -> Any:
+    def with_arguments(
+        *positional: Any, args: dict[str, str], arg_files: dict[str, str], scripts: str | None, **others: Any
+    ) -> Any:
         given = Arguments(args)
         given.open = frozenset(args)
         if list(arg_files.values()).count("-") > 1:
@@ -202,9 +207,14 @@ def recipe_options(command: Command) -> Command:
             if name in args:
                 raise click.UsageError(f"{name} is given both with --arg and with --arg-file")
             given[name] = _read_argument(name, path)
-        return command(*positional, args=given, **others)
+        return command(*positional, args=given, **others, **({"scripts": scripts} if scripts else {}))
 
     for option in (
+        click.option(
+            "--scripts",
+            type=click.Choice(["auto", "computed", "executed"]),
+            help="Do with packages' maintainer scripts as if the recipe's rootfs.scripts said so.",
+        ),
         click.option(
             "--allow-read",
             multiple=True,
@@ -252,6 +262,7 @@ def session(
     jobs: int | None = None,
     project: Path | None = None,
     allow_read: Sequence[Path] = (),
+    scripts: "Scripts | None" = None,
 ) -> Iterator[Session]:
     """What a command has around its work; main.py tells of the error that ends it."""
     settings = dataclasses.replace(environment.read(store), trust_store=trust_store)
@@ -269,6 +280,7 @@ def session(
             json=as_json,
             project=project,
             allow_read=tuple(allow_read),
+            scripts=scripts,
             hidden=hidden,
         )
 

@@ -11,7 +11,7 @@ from typing import Literal
 from assembler.configure.job import Answer, Configure, Execute, Job, Step, Unpack
 from assembler.configure.order import Orderable, dependents, stages
 from assembler.configure.rules import Rule
-from assembler.configure.survey import Script, survey
+from assembler.configure.survey import survey
 from assembler.debian.deb import Deb
 from assembler.debian.dpkg_database import info_name
 from assembler.debian.package import Unpacked

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from assembler.debian.deb import Deb
+from assembler.errors import AssembleError
 from assembler.tree.changes import Changes
 from assembler.tree.content import Content
 from assembler.tree.staging import Tree
@@ -71,3 +72,12 @@ class Job:
 
 Execute = Callable[[Tree, Job], Changes]
 """Has a job done on a tree, and tells what came of it."""
+
+
+class NoMachineError(AssembleError):
+    """Something that is to be executed where nothing is."""
+
+
+def refuse(_tree: Tree, _job: Job) -> Changes:
+    """Has nothing done. Raises NoMachineError."""
+    raise NoMachineError("something is to be executed, and there is no machine for it")

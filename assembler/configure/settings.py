@@ -13,6 +13,8 @@ from assembler.recipe.model import File, Rootfs
 from assembler.tree.staging import Inode, Kind, Tree, TreeError
 
 _LOCALES = "/usr/lib/locale"
+_LATER_KEYS = ("scripts", "debconf", "run")
+"""Keys that came after the salt of passwords was defined: without them, images have the salt that they had before."""
 
 
 class SettingError(AssembleError):
@@ -94,12 +96,13 @@ def hashed_password(recipe: Rootfs) -> str:
     """Root's field of shadow(5): a crypt(5) hash, and ``!`` for none, are taken as they are; all else is a password in
     clear, which is hashed here.
 
-    The salt comes from the rest of the recipe, so that a rebuild gives the same bytes. It must not come from the
-    password: a salt made from it by one round of a hash would spare whoever guesses all the rounds of SHA-crypt.
+    The salt comes from the rest of the recipe, so that a rebuild gives the same bytes; but not from `_LATER_KEYS`. It
+    must not come from the password: a salt made from it by one round of a hash would spare whoever guesses all the
+    rounds of SHA-crypt.
     """
     hashed = recipe.root_password
     if hashed != "!" and not hashed.startswith("$"):
-        seed = recipe.model_dump_json(exclude={"root_password"}).encode()
+        seed = recipe.model_dump_json(exclude={"root_password", *_LATER_KEYS}).encode()
         digest = hashlib.sha512(b"root password salt\0" + seed).digest()
         hashed = sha512_crypt(hashed.encode(), "".join(SALT_CHARACTERS[byte % 64] for byte in digest[:16]))
     return hashed

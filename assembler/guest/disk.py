@@ -10,8 +10,8 @@ import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
-from assembler.debian.deb import Deb
 from assembler.configure.job import Answer, Configure, Job, Run, Step, Unpack
+from assembler.debian.deb import Deb
 from assembler.tree import tar
 from assembler.tree.content import CHUNK, Content, chunks, size_of, whole
 from assembler.tree.staging import Tree
@@ -65,10 +65,10 @@ def _files(number: int, step: Step, epoch: int, scratch: Path) -> Iterator[tuple
         case Unpack():
             names = []
             for deb in step.packages:
-                path = scratch / f"{deb.name}.deb"
-                write_package(deb, path, epoch)
-                names.append(f"{here}/{path.name}")
-                yield path.name, whole(path), 0o644
+                package = scratch / f"{deb.name}.deb"
+                write_package(deb, package, epoch)
+                names.append(f"{here}/{package.name}")
+                yield package.name, whole(package), 0o644
             yield "script", _script(*_DPKG, *step.filters, "--force-depends", "--unpack", *names), 0o644
         case Configure():
             forced = ("--force-depends",) if step.force else ()
@@ -79,16 +79,11 @@ def _files(number: int, step: Step, epoch: int, scratch: Path) -> Iterator[tuple
         case Run():
             yield "run", step.script, 0o755
             for path, content in step.files.items():
-                yield f"files/{path}", content, 0o755 if _start(content) == b"#!" else 0o644
+                yield f"files/{path}", content, 0o755
             variables = {"ASSEMBLE_FILES": f"{here}/files", **step.environment}
             exported = (f"{name}={value}" for name, value in variables.items())
             program = () if step.script.startswith(b"#!") else ("/bin/sh", "-e")
             yield "script", _script("exec", "env", *exported, *program, f"{here}/run"), 0o644
-
-
-def _start(content: Content) -> bytes:
-    """The first two bytes of a file."""
-    return next(chunks(content), b"")[:2]
 
 
 def _script(*words: str) -> bytes:

@@ -6,7 +6,6 @@ import subprocess
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from tempfile import TemporaryFile
 
 from assembler.errors import AssembleError

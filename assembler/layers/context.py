@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from assembler.configure.job import Execute
+from assembler.configure.job import Execute, refuse
 from assembler.lockfile.model import Lock, LockedFile, LockedImage, LockedPackage, LockedToolbox
 from assembler.progress import SILENT, Reporter
 from assembler.recipe.load import LoadedRecipe
@@ -31,7 +31,7 @@ class Means:
     """Gets upstream files into the store."""
     fetch_images: Callable[[Iterable[LockedImage]], None]
     """Gets container images into the store."""
-    execute: Execute | None = None
+    execute: Execute = refuse
     """Has packages configured in a machine."""
     jobs: int = 2
     reporter: Reporter = SILENT

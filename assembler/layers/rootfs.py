@@ -8,11 +8,11 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Protocol
 
-from assembler.configure import executed, ids, settings
+from assembler.configure import executed, ids, leftovers, settings
 from assembler.configure.engine import Settings, configure, problems
 from assembler.configure.executed import Execution
 from assembler.configure.first_boot import waiting
-from assembler.configure.job import Execute
+from assembler.configure.job import Execute, Job, Run, refuse
 from assembler.configure.order import Orderable, unpack_order
 from assembler.configure.report import Report, ScriptReport
 from assembler.configure.rules import Rule, read_rules
@@ -30,10 +30,12 @@ from assembler.layers.module_indexes import cached_depmod
 from assembler.layers.step import Step, of_files, of_table, of_values
 from assembler.lockfile.model import LockedPackage
 from assembler.progress import SILENT, Reporter
+from assembler.recipe import brought
 from assembler.recipe.document import RecipeError
 from assembler.recipe.model import Rootfs as RootfsRecipe
 from assembler.store.objects import Store
 from assembler.tree import digest
+from assembler.tree.changes import Changes
 from assembler.tree.content import size_of
 from assembler.tree.staging import Kind, Tree
 
@@ -107,7 +109,13 @@ def recipe_inputs(recipe: RootfsRecipe) -> dict[str, str]:
         file.model_copy(update={"source": file.source and "", **({"content": ""} if file.private else {})})
         for file in recipe.files
     ]
-    dumped = of_table("rootfs", recipe.model_copy(update={"files": files}))
+    steps = [
+        # What a step brings along counts by itself, with its place.
+        step.model_copy(update={"file": step.file and "", "files": {}})
+        for step in recipe.run
+    ]
+    debconf = recipe.debconf.open
+    dumped = of_table("rootfs", recipe.model_copy(update={"files": files, "run": steps, "debconf": debconf}))
     return {name: value for name, value in dumped.items() if name not in _ELSEWHERE}
 
 
@@ -118,9 +126,11 @@ def recipe_secrets(recipe: RootfsRecipe) -> dict[str, str]:
     """
     contents = {file.path: file.content for file in recipe.files if file.private and file.content is not None}
     hashed = settings.hashed_password(recipe)
+    passwords = [(*where, answer.value) for *where, answer in recipe.debconf.listed() if answer.private]
     return {
         **(of_values(**{"rootfs.root_password": hashed}) if hashed != "!" else {}),
         **(of_values(**{"rootfs.files": contents}) if contents else {}),
+        **(of_values(**{"rootfs.debconf.answers": passwords}) if passwords else {}),
     }
 
 
@@ -222,7 +232,7 @@ def compose(
     store: Store,
     jobs: int = 2,
     reporter: Reporter = SILENT,
-    execute: Execute | None = None,
+    execute: Execute = refuse,
 ) -> Rootfs:
     """The tree that the locked `packages` and the recipe make.
 
@@ -233,14 +243,29 @@ def compose(
     debs = _ordered(packages, store=store, jobs=jobs, reporter=reporter)
     tree, unpacked = _unpack(recipe, debs, epoch=epoch, reporter=reporter)
     configuration = _configuration(recipe, unpacked, files, architecture=architecture, epoch=epoch, store=store)
-    if execute and (execution := _execution(recipe, debs, unpacked, configuration, execute)):
+    if execution := _execution(recipe, debs, unpacked, configuration, execute):
         configuration = replace(configuration, execution=execution)
         if execution.unpack:
             tree, _ = _unpack(recipe, _laid_out(debs, execution), epoch=epoch, reporter=reporter)
     report = configure(tree, unpacked, configuration, reporter)
     ids.fix(tree, recipe.ids)
     settings.apply(tree, recipe, files, epoch)
+    if recipe.run:
+        leftovers.without(execute(tree, Job(steps=_steps(recipe, files), epoch=epoch))).apply(tree)
     return Rootfs(tree, tuple(unpacked), report)
+
+
+def _steps(recipe: RootfsRecipe, files: Mapping[str, bytes]) -> tuple[Run, ...]:
+    """The recipe's own steps, with the bytes of what they name."""
+    return tuple(
+        Run(
+            name=step.label(index),
+            script=files[f"rootfs.run[{index}].file"] if step.script is None else step.script.encode(),
+            environment=step.environment,
+            files=brought.of_step(files, index),
+        )
+        for index, step in enumerate(recipe.run)
+    )
 
 
 def check(
@@ -258,14 +283,27 @@ def check(
     debs = _ordered(packages, store=store, jobs=jobs, reporter=reporter)
     tree, unpacked = _unpack(recipe, debs, epoch=epoch, reporter=reporter)
     configuration = _configuration(recipe, unpacked, files, architecture=architecture, epoch=epoch, store=store)
-    scripts = survey(unpacked, architecture, configuration.rules, configuration.first_boot)
+    execution = _execution(recipe, debs, unpacked, configuration, lambda _tree, _job: Changes())
+    configuration = replace(configuration, execution=execution)
+    scripts = survey(
+        unpacked,
+        architecture,
+        configuration.rules,
+        configuration.first_boot,
+        execution.names if execution else {},
+        {deb.name for deb in execution.unpack} if execution else (),
+    )
     reports = tuple(script.report() for script in scripts)
     errors = problems(scripts)
     if not errors:
+        if execution and execution.unpack:
+            tree, _ = _unpack(recipe, _laid_out(debs, execution), epoch=epoch, reporter=reporter)
         try:
             configure(tree, unpacked, configuration, reporter)
-            ids.fix(tree, recipe.ids)
-            settings.apply(tree, recipe, files, epoch)
+            if not execution:
+                # Scripts that were not executed have not made their accounts, nor what units need.
+                ids.fix(tree, recipe.ids)
+                settings.apply(tree, recipe, files, epoch)
         except Problems as found:
             errors = list(found.errors)
         except AssembleError as error:
@@ -296,7 +334,7 @@ def _execution(
     recipe: RootfsRecipe, debs: Sequence[Deb], packages: Sequence[Unpacked], settings: Settings, execute: Execute
 ) -> Execution | None:
     """What dpkg configures in a machine; None when nothing is left to it."""
-    names, early = executed.chosen(packages, settings.arch, settings.rules, settings.first_boot, "auto")
+    names, early = executed.chosen(packages, settings.arch, settings.rules, settings.first_boot, recipe.scripts)
     if not names:
         return None
     filters = [f"--path-exclude={pattern}" for pattern in recipe.exclude]

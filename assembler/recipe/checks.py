@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from assembler.recipe.addresses import logins
+from assembler.recipe.short import brought
 from assembler.releases import DEFAULT
 from assembler.toml.positions import Path as KeyPath
 
@@ -39,6 +40,9 @@ def check(data: dict[str, Any]) -> Iterator[Problem]:
     yield from _units(data)
     yield from _files(_list(data, "rootfs", "files"))
     yield from _empty(("rootfs", "rules"), _list(data, "rootfs", "rules"))
+    yield from _run(_list(data, "rootfs", "run"))
+    yield from _preseed(_preseeds(data))
+    yield from _answers(_table(data, "rootfs").get("debconf"))
     yield from _kernel(_table(data, "kernel"))
     yield from _ids(_table(data, "rootfs").get("ids"))
     yield from _compression(_table(data, "livecd"))
@@ -46,13 +50,19 @@ def check(data: dict[str, Any]) -> Iterator[Problem]:
 
 
 def named_files(data: dict[str, Any]) -> Iterator[tuple[KeyPath, str]]:
-    """The key path and name of every host file that a recipe names."""
+    """The key path and name of every host file that a recipe names, but for those in :func:`named_trees`."""
     for index, file in enumerate(_list(data, "rootfs", "files")):
         if isinstance(file, dict) and isinstance(file.get("source"), str):
             yield ("rootfs", "files", index, "source"), file["source"]
     for index, name in enumerate(_list(data, "rootfs", "rules")):
         if isinstance(name, str) and name:
             yield ("rootfs", "rules", index), name
+    for index, name in enumerate(_preseeds(data)):
+        if isinstance(name, str) and name:
+            yield ("rootfs", "debconf", "preseed", index), name
+    for index, step in enumerate(_list(data, "rootfs", "run")):
+        if isinstance(step, dict) and isinstance(step.get("file"), str) and step["file"]:
+            yield ("rootfs", "run", index, "file"), step["file"]
     for index, name in enumerate(_list(data, "kernel", "fragments")):
         if isinstance(name, str):
             yield ("kernel", "fragments", index), name
@@ -60,6 +70,61 @@ def named_files(data: dict[str, Any]) -> Iterator[tuple[KeyPath, str]]:
     for key in ("user_data", "meta_data", "network_config"):
         if isinstance(cloudinit.get(key), str) and cloudinit[key]:
             yield ("cloudinit", key), cloudinit[key]
+
+
+def named_trees(data: dict[str, Any]) -> Iterator[tuple[KeyPath, str, str]]:
+    """Every host file or directory that a step brings along: key path, the step's place for it, and its name."""
+    for index, step in enumerate(_list(data, "rootfs", "run")):
+        for key, target, name in brought(step.get("files")) if isinstance(step, dict) else ():
+            yield ("rootfs", "run", index, "files", key), target, name
+
+
+def _preseeds(data: dict[str, Any]) -> list[Any]:
+    debconf = _table(data, "rootfs").get("debconf")
+    return _list({"debconf": debconf}, "debconf", "preseed")
+
+
+def _preseed(names: list[Any]) -> Iterator[Problem]:
+    yield from _duplicates(("rootfs", "debconf", "preseed"), names)
+    yield from _empty(("rootfs", "debconf", "preseed"), names)
+
+
+def _answers(debconf: Any) -> Iterator[Problem]:
+    answers = debconf.get("answers") if isinstance(debconf, dict) else None
+    for package, questions in answers.items() if isinstance(answers, dict) else ():
+        for question, answer in questions.items() if isinstance(questions, dict) else ():
+            if isinstance(answer, dict) and answer.get("type") == "password" and answer.get("value") == "":
+                path = ("rootfs", "debconf", "answers", package, question, "value")
+                yield path, "the password is empty", "give it by an argument: --arg-file NAME=PATH"
+
+
+def _run(steps: list[Any]) -> Iterator[Problem]:
+    for index, step in enumerate(steps):
+        if not isinstance(step, dict):
+            continue
+        path = ("rootfs", "run", index)
+        if step.get("script") is None and step.get("file") is None:
+            yield path, "says nothing of what is executed", "give script or file"
+        elif step.get("script") is not None and step.get("file") is not None:
+            yield (*path, "file"), "contradicts script", "give exactly one of script and file"
+        if step.get("file") == "":
+            yield (*path, "file"), "is empty", "name a file"
+        yield from _brought((*path, "files"), step.get("files"))
+
+
+def _brought(path: KeyPath, files: Any) -> Iterator[Problem]:
+    named = list(brought(files))
+    targets = {target for _, target, _ in named}
+    seen: set[str] = set()
+    for key, target, name in named:
+        if not name or not target:
+            yield (*path, key), "names no file", "name a file or directory below the project"
+        elif target in seen:
+            hint = 'give one of them another name, as { "name" = "file" }'
+            yield (*path, key), f"'{target}' is brought twice", hint
+        elif above := next((one for one in _above(f"/{target}") if one[1:] in targets), ""):
+            yield (*path, key), f"'{target}' is below '{above[1:]}', which is brought, too", "give it another name"
+        seen.add(target)
 
 
 def _table(data: dict[str, Any], name: str) -> dict[str, Any]:

@@ -61,6 +61,7 @@ fragments = ["kernel/boot.config", "mine.config"]
 [rootfs]
 packages = ["systemd-sysv", "openssh-server", "chrony"]
 recommends = false
+scripts = "auto"
 first_boot = ["postgresql"]
 rules = ["my-rules.toml"]
 hostname = "node-1.example.org"
@@ -72,6 +73,51 @@ include = ["/usr/share/doc/*/copyright"]
 enable = ["ssh.service"]
 disable = ["apt-daily.timer"]
 mask = ["systemd-hwdb-update.service"]
+""",
+    ),
+    "Answer": (
+        """\
+[args]
+ADMIN_PASSWORD = "change-me"
+
+[rootfs.debconf.answers.postfix]
+"postfix/main_mailer_type" = "Internet Site"
+"postfix/destinations" = { type = "string", value = "node-1, localhost" }
+
+[rootfs.debconf.answers.unattended-upgrades]
+"unattended-upgrades/enable_auto_updates" = true
+
+[rootfs.debconf.answers.locales]
+"locales/locales_to_be_generated" = ["en_GB.UTF-8 UTF-8", "de_DE.UTF-8 UTF-8"]
+
+[rootfs.debconf.answers.slapd]
+"slapd/password1" = { type = "password", value = "${ADMIN_PASSWORD}" }
+""",
+    ),
+    "Debconf": (
+        """\
+[rootfs.debconf]
+preseed = ["files/answers.preseed"]
+
+[rootfs.debconf.answers.tzdata]
+"tzdata/Areas" = "Europe"
+"tzdata/Zones/Europe" = "Berlin"
+""",
+    ),
+    "Run": (
+        """\
+[[rootfs.run]]
+name = "certificates of our own"
+script = '''
+install -D -m 0644 -t /usr/local/share/ca-certificates "$ASSEMBLE_FILES"/authorities/*.crt
+update-ca-certificates
+'''
+files = ["files/authorities"]
+
+[[rootfs.run]]
+file = "scripts/prepare-database"
+environment = { PGDATA = "/var/lib/postgresql/17/main" }
+files = { "schema.sql" = "files/schema-3.sql" }
 """,
     ),
     "Ids": (

@@ -13,13 +13,13 @@ from pydantic import ValidationError
 
 from assembler.errors import AssembleError, Place, Problems
 from assembler.reading import Reach, UnreadableError
-from assembler.recipe import arguments
+from assembler.recipe import arguments, brought
 from assembler.recipe.builtin import located
-from assembler.recipe.checks import check, named_files
+from assembler.recipe.checks import check, named_files, named_trees
 from assembler.recipe.document import RecipeError, read_bytes
 from assembler.recipe.extend import merge, read_chain
 from assembler.recipe.given import without
-from assembler.recipe.model import Recipe
+from assembler.recipe.model import Recipe, Scripts
 from assembler.recipe.validation import explanations
 from assembler.toml.document import Node, dotted, place, plain
 from assembler.toml.positions import Path as KeyPath
@@ -84,6 +84,9 @@ _NO_INPUTS: dict[str, Any] = {
     "rootfs": {
         "first_boot",
         "rules",
+        "scripts",
+        "debconf",
+        "run",
         "ids",
         "hostname",
         "root_password",
@@ -156,9 +159,14 @@ def _discreet(error: AssembleError, outside: Collection[str]) -> AssembleError:
 
 
 def load(
-    path: Path, args: Mapping[str, str] | None = None, *, project: Path | None = None, allow_read: Sequence[Path] = ()
+    path: Path,
+    args: Mapping[str, str] | None = None,
+    *,
+    project: Path | None = None,
+    allow_read: Sequence[Path] = (),
+    scripts: Scripts | None = None,
 ) -> LoadedRecipe:
-    """The recipe in the file `path`, with `args` in place of its arguments' defaults.
+    """The recipe in the file `path`, with `args` in place of its arguments' defaults, and as if it said `scripts`.
 
     It reads only files below its `project`, by default the directory that it is in, and recipes that come with the
     assembler; and what is below `allow_read`. Raises Problems with everything that is wrong in it at once, each with
@@ -173,13 +181,31 @@ def load(
     outside: set[str] = set()
     hidden: set[str] = set()
     with discreet(outside, hidden):
-        return _load(path, args or {}, reach, outside, hidden)
+        return _load(path, args or {}, reach, outside, hidden, scripts=scripts)
 
 
-def _load(path: Path, args: Mapping[str, str], reach: Reach, outside: set[str], hidden: set[str]) -> LoadedRecipe:
+def _say(root: Node, scripts: Scripts) -> None:
+    """Put `scripts` into the document `root`, in the place of what it says of them."""
+    if isinstance(root.value, dict):
+        rootfs = root.value.setdefault("rootfs", Node({}, root.file, ("rootfs",), root.position))
+        if isinstance(rootfs.value, dict):
+            rootfs.value["scripts"] = Node(scripts, root.file, ("rootfs", "scripts"), root.position)
+
+
+def _load(
+    path: Path,
+    args: Mapping[str, str],
+    reach: Reach,
+    outside: set[str],
+    hidden: set[str],
+    *,
+    scripts: Scripts | None,
+) -> LoadedRecipe:
     """Load; the names of files outside of the project are added to `outside`, what errors must not show to `hidden`."""
     chain = read_chain(path, reach, outside)
     root, found = merge(chain)
+    if scripts:
+        _say(root, scripts)
     errors: list[AssembleError] = [*found, *arguments.override(root, args)]
     hidden |= arguments.hidden(root, args, outside)
     wrong: set[KeyPath] = set()
@@ -201,25 +227,25 @@ def _load(path: Path, args: Mapping[str, str], reach: Reach, outside: set[str], 
             problem(*each)
     for each in check(data):
         problem(*each)
-    files = {}
+    files: dict[str, NamedFile] = {}
     room = MAX_FILES
-    for key, name in named_files(data):
-        if name and key not in wrong and len(errors) < MAX_ERRORS:
-            limit = MAX_SEED if key[0] == "cloudinit" else MAX_FILE
-            try:
-                file = located(name, _at(root, key).file.parent, place(root, key))
-                content, own = read_bytes(file, limit=limit, where=place(root, key), what="the file", reach=reach)
-            except RecipeError as error:
-                errors.append(error)
-                continue
-            room -= len(content)
-            if room < 0:
-                why = f"the files that a recipe names have at most {MAX_FILES >> 20} MiB together"
-                errors.append(RecipeError("the file is too much", where=place(root, key), why=why))
-                break
-            files[dotted(key)] = NamedFile(path=file, data=content)
-            if not own:
-                outside |= {str(file), name}  # errors call it by either
+    for key, called, name in _named(data):
+        if key in wrong or len(errors) >= MAX_ERRORS:
+            continue
+        try:
+            for full, file, content, own in _read(root, key, called, name, reach):
+                room -= len(content)
+                if room < 0:
+                    why = f"the files that a recipe names have at most {MAX_FILES >> 20} MiB together"
+                    errors.append(RecipeError("the file is too much", where=place(root, key), why=why))
+                    break
+                files[full] = NamedFile(path=file, data=content)
+                if not own:
+                    outside |= {str(file), name}  # errors call it by either
+        except RecipeError as error:
+            errors.append(error)
+        if room < 0:
+            break
     if errors or recipe is None:
         raise Problems(sorted(errors, key=lambda error: (error.where.file, error.where.line, error.where.column)))
     return LoadedRecipe(
@@ -233,6 +259,28 @@ def _load(path: Path, args: Mapping[str, str], reach: Reach, outside: set[str], 
         outside=frozenset(outside),
         hidden=frozenset(hidden),
     )
+
+
+def _named(data: dict[str, Any]) -> Iterator[tuple[KeyPath, str, str]]:
+    """Every host file or directory that a recipe names: its key path, what its files are called, and its name."""
+    for key, name in named_files(data):
+        if name:
+            yield key, dotted(key), name
+    for key, target, name in named_trees(data):
+        if name and target and isinstance(key[2], int):
+            yield key, brought.key(key[2], target), name
+
+
+def _read(root: Node, key: KeyPath, called: str, name: str, reach: Reach) -> Iterator[tuple[str, Path, bytes, bool]]:
+    """The files of what the recipe names at `key`: what each is called, its path, its bytes, whether it is its own."""
+    where = place(root, key)
+    file = located(name, _at(root, key).file.parent, where)
+    if key[:2] == ("rootfs", "run") and "files" in key:
+        yield from brought.read(file, called, where, reach=reach, limit=MAX_FILE)
+        return
+    limit = MAX_SEED if key[0] == "cloudinit" else MAX_FILE
+    content, own = read_bytes(file, limit=limit, where=where, what="the file", reach=reach)
+    yield called, file, content, own
 
 
 def _at(root: Node, path: KeyPath) -> Node:

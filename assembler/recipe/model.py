@@ -3,6 +3,7 @@
 The JSON Schema that ``assemble schema`` prints is generated from these types, their defaults and their docstrings.
 """
 
+from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -10,8 +11,12 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from assembler import architecture, releases
 from assembler.recipe.shapes import (
     Account,
+    Answered,
     ArchitectureName,
     ArgumentName,
+    BroughtPath,
+    EnvironmentName,
+    EnvironmentValue,
     FileMode,
     HostName,
     ImageName,
@@ -22,17 +27,22 @@ from assembler.recipe.shapes import (
     Label,
     Locale,
     PackageName,
+    PackageOfImage,
     Password,
     PathPattern,
     PublicKey,
+    Question,
+    ScriptText,
     Sha256,
     Size,
     StateDisk,
+    StepName,
     TimeZone,
     UnitName,
     UpstreamVersion,
     Url,
 )
+from assembler.recipe.short import AnswerText, ByOwnName, OrValue
 
 
 class Strict(BaseModel):
@@ -116,6 +126,81 @@ class Ids(Strict):
     """The same for groups."""
 
 
+Scripts = Literal["auto", "computed", "executed"]
+"""What becomes of maintainer scripts; see `Rootfs.scripts`."""
+
+
+class Answer(Strict):
+    """The answer to one debconf question. The value alone, without a table, is an answer of the template's type."""
+
+    value: Annotated[Answered, AnswerText()] = Field(repr=False)
+    """What is answered: text; `true` or `false`; an array of strings for a multiselect. Of a select and a multiselect
+    it is the untranslated choice."""
+    type: Literal["string", "boolean", "select", "multiselect", "password", "note", "text"] | None = None
+    """The question's type. Absent: its template's. A `password` has to be named as such, as it is a secret then."""
+
+    @property
+    def private(self) -> bool:
+        """Whether it is a secret: then nothing but the image itself has what is made of it."""
+        return self.type == "password"
+
+
+class Debconf(Strict):
+    """Answers to what packages ask when they are configured, which nobody is there to answer."""
+
+    preseed: list[str] = []
+    """Files of answers as debconf-set-selections(1) reads them, relative to the recipe file that says so. Of two
+    answers to a question the later one counts. Passwords belong in `answers`, as these files go onto the medium."""
+    answers: dict[PackageOfImage, dict[Question, Annotated[Answer, OrValue()]]] = {}
+    """Answers by package and question, in the place of those in `preseed`. A question that no package of the image asks
+    is a warning, and a value that the question's template does not allow an error."""
+
+    def listed(self) -> Iterator[tuple[str, str, Answer]]:
+        """Package, question and answer, of all `answers`."""
+        for package, questions in self.answers.items():
+            for question, answer in questions.items():
+                yield package, question, answer
+
+    @property
+    def open(self) -> "Debconf":
+        """What of the answers is no secret, without the names of files."""
+        answers = {
+            package: {
+                question: answer.model_copy(update={"value": ""}) if answer.private else answer
+                for question, answer in questions.items()
+            }
+            for package, questions in self.answers.items()
+        }
+        return self.model_copy(update={"preseed": [], "answers": answers})
+
+
+class Run(Strict):
+    """One step of the recipe's own: a script, executed once in a machine that has the image's tree as its root.
+
+    That is after all packages are configured and the recipe's files are there. The machine is emulated, has no network
+    and nothing of the host, and gives the same bytes everywhere. An exit status other than 0 stops the build. Scripts,
+    environment and files are no secrets: they go onto the medium with the recipe.
+    """
+
+    script: ScriptText | None = None
+    """Text of the script. Exactly one of `script` and `file` says what is executed. What begins with `#!` is executed
+    by the interpreter that it names, which the image must have; anything else by `/bin/sh -e`."""
+    file: str | None = None
+    """A host file that holds the script, relative to the recipe file that says so."""
+    name: StepName = ""
+    """What messages call the step. Empty: its number, and the name of `file`."""
+    environment: dict[EnvironmentName, EnvironmentValue] = {}
+    """Variables of the script's environment."""
+    files: Annotated[dict[BroughtPath, str], ByOwnName()] = {}
+    """Host files and directories to bring along, relative to the recipe file that says so, by their path in the
+    directory that the variable `ASSEMBLE_FILES` names; an array has each under its own name. Nothing of them stays in
+    the image. Symbolic links and empty directories are refused, and every file is executable there."""
+
+    def label(self, index: int) -> str:
+        """What messages call the step, which is number `index` from 0."""
+        return self.name or f"step {index + 1}" + (f" ({self.file})" if self.file else "")
+
+
 class Rootfs(Strict):
     """The root file system layer."""
 
@@ -126,6 +211,14 @@ class Rootfs(Strict):
     first_boot: list[PackageName] = []
     """Packages that stay unpacked in the image, with all that depends on them: dpkg itself configures them on the
     image's first boot, before services start. For those with a script that no rule matches."""
+    scripts: Scripts = "auto"
+    """What becomes of packages' maintainer scripts. `auto`: they are computed, and what cannot be is executed by the
+    image's own dpkg in an emulated machine. `computed`: what cannot be computed stops the build. `executed`: all are
+    executed. `--scripts` says so for one build."""
+    debconf: Debconf = Debconf()
+    """Answers to the questions of packages."""
+    run: list[Run] = []
+    """Steps of the recipe's own, in their order."""
     rules: list[str] = []
     """Files of rules for scripts that are not computed, relative to the recipe file that says so; before the
     assembler's own rules."""

@@ -3,9 +3,9 @@
 ``extends`` and arguments are resolved, and the files that it names are beside it under their digests. What is private
 is withheld, for it is in the root file system with its mode, and shall be nowhere else: root's password is an argument,
 and private files are named as those below ``private/``, which are not there, nor are their digests. Whoever has the
-image can give them back from its root file system (audit/withheld.py). The cloud-init seed, which is no part of the
-image and may hold tokens, is left out. What is made of such a recipe is made of the one that it came from, and the
-other way round.
+image can give them back from its root file system (audit/withheld.py). Passwords that answer debconf are arguments,
+too. The cloud-init seed, which is no part of the image and may hold tokens, is left out. What is made of such a recipe
+is made of the one that it came from, and the other way round.
 """
 
 import hashlib
@@ -13,7 +13,9 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from assembler.recipe import brought
 from assembler.recipe.load import LoadedRecipe
+from assembler.recipe.model import Debconf
 from assembler.recipe.shapes import REFERENCE
 from assembler.toml.writing import key, pair
 
@@ -21,6 +23,9 @@ RECIPE = "recipe.toml"
 """The recipe's name in the directory."""
 
 
+ANSWER = "DEBCONF_PASSWORD_"
+"""Begins the names of the arguments for answers that are secrets, which have a number from 1. They must be given: the
+image has such an answer only where a package keeps it."""
 PASSWORD = "ROOT_PASSWORD"  # noqa: S105  a name
 """The argument with root's password; its default is for none."""
 _PRIVATE = re.compile(r"private/(0|[1-9][0-9]{0,5})")
@@ -47,19 +52,35 @@ def portable(loaded: LoadedRecipe) -> dict[str, bytes]:
     if "root_password" in rootfs:
         rootfs["root_password"] = _Argument(PASSWORD)
         values["args"] = {PASSWORD: "!"}
+    _withhold_answers(values, loaded.recipe.rootfs.debconf)
     for index, one in enumerate(loaded.recipe.rootfs.files):
         if one.private:
             others = {
                 name: value for name, value in rootfs["files"][index].items() if name not in {"content", "source"}
             }
             rootfs["files"][index] = {"path": others.pop("path"), "source": f"private/{index}", **others}
-    files = {}
-    for where, file in loaded.files.items():
-        if not where.startswith("cloudinit.") and where not in loaded.recipe.rootfs.private_sources:
-            name = f"files/{hashlib.sha256(file.data).hexdigest()}"
-            files[name] = file.data
-            _set(values, where, name)
+    carried = {
+        where: file.data
+        for where, file in loaded.files.items()
+        if not where.startswith("cloudinit.") and where not in loaded.recipe.rootfs.private_sources
+    }
+    files = {f"files/{hashlib.sha256(data).hexdigest()}": data for data in carried.values()}
+    steps = rootfs.get("run", ())
+    for index, step in enumerate(steps):
+        if own := brought.of_step(carried, index):
+            step["files"] = {name: f"files/{hashlib.sha256(data).hexdigest()}" for name, data in own.items()}
+            carried = {where: data for where, data in carried.items() if not where.startswith(brought.key(index))}
+    for where, data in carried.items():
+        _set(values, where, f"files/{hashlib.sha256(data).hexdigest()}")
     return {RECIPE: _toml(values).encode(), **dict(sorted(files.items()))}
+
+
+def _withhold_answers(values: dict[str, Any], debconf: Debconf) -> None:
+    """Put an argument in the place of each answer that is a secret."""
+    secrets = [(package, question) for package, question, answer in debconf.listed() if answer.private]
+    for number, (package, question) in enumerate(secrets, 1):
+        values["rootfs"]["debconf"]["answers"][package][question]["value"] = _Argument(f"{ANSWER}{number}")
+        values.setdefault("args", {})[f"{ANSWER}{number}"] = ""
 
 
 class _Argument(str):

@@ -82,6 +82,7 @@ A recipe names files relative to the recipe file that says so. They lie below it
 - Exactly one of `content`, `source` and `link` says what a file is. No path is given twice. A link has neither mode
   nor owner.
 - A unit is in one of `enable`, `disable` and `mask` at most. No list names anything twice.
+- Exactly one of `script` and `file` says what a step executes. Nothing that it brings along has the place of another.
 - No two users, and no two groups, get the same number from `rootfs.ids`.
 - With `kernel.source = "distro"`, the keys of a compiled kernel are errors: `url`, `sha256`, `version`, `base` and
   `fragments`. With `"vanilla"` either `url` and `sha256` are given, or `package` names a package of source.
@@ -131,10 +132,19 @@ def _tables() -> list[_Table]:
         for name, info in table.model_fields.items():
             inner = table_of(info.annotation)
             if inner is not None:
-                visit(inner, f"{path}.{name}".removeprefix("."), array=get_origin(info.annotation) is list)
+                at = ".".join(filter(None, (path, name, *_any_keys(info.annotation))))
+                visit(inner, at, array=get_origin(info.annotation) is list)
 
     visit(Recipe, "", array=False)
     return list(found.values())
+
+
+def _any_keys(annotation: Any) -> Iterator[str]:
+    """What stands in a path for the keys of tables that have any keys, as ``PACKAGE`` for "a package"."""
+    if get_origin(annotation) is dict:
+        of_keys, of_values = get_args(annotation)
+        yield next(_shapes(of_keys, list(of_keys.__metadata__))).name.split()[-1].upper()
+        yield from _any_keys(of_values)
 
 
 def _paths() -> dict[str, list[str]]:
@@ -144,10 +154,12 @@ def _paths() -> dict[str, list[str]]:
 def _values(document: dict[str, Any], paths: list[str]) -> Iterator[dict[str, Any]]:
     """The tables at `paths` of a recipe's piece."""
     for path in paths or [""]:
-        value: Any = document
+        found: list[Any] = [document]
         for part in filter(None, path.split(".")):
-            value = value.get(part, {})
-        yield from value if isinstance(value, list) else [value]
+            inside = [each.values() if part.isupper() else [each.get(part, {})] for each in found]
+            found = [each for values in inside for each in values if isinstance(each, dict | list)]
+        for value in found:
+            yield from value if isinstance(value, list) else [value]
 
 
 def _section(table: _Table) -> Iterator[str]:

@@ -82,4 +82,7 @@ def _tidy(value: dict[str, Any]) -> dict[str, Any]:
         value["anyOf"] = [{"enum": value.pop("enum")}, {"pattern": REFERENCE}]
     if "patternProperties" in value:
         value["additionalProperties"] = False
+        for inner in value["patternProperties"].values():
+            if "patternProperties" in inner:
+                inner["additionalProperties"] = False
     return value

@@ -81,6 +81,70 @@ else:  # which type checkers cannot know
     ArchitectureName = Literal[architecture.NAMES]
 """Debian's name of an architecture; see architecture.py."""
 
+PackageOfImage = Annotated[
+    str,
+    Shape(
+        r"[a-z0-9][a-z0-9+.-]+",
+        "a package",
+        "a package's name alone: lower-case letters, digits and + - . only, at least two characters",
+    ),
+]
+"""A binary package's name without an architecture, as debconf knows the owners of questions."""
+
+Question = Annotated[
+    str,
+    Shape(
+        r"(?!#)[!-~]{1,200}", "a question", "a debconf question's name without spaces, as 'postfix/main_mailer_type'"
+    ),
+]
+"""Name of a debconf question (debconf-devel(7))."""
+
+Answered = Annotated[
+    str,
+    Shape(
+        r"(?:[^\x00-\x1f\x7f]{0,4095}[^\x00-\x1f\x7f\\])?",
+        "an answer",
+        "one line of at most 4096 characters, as debconf-set-selections(1) takes it, which does not end in a backslash",
+        secret=True,
+    ),
+]
+"""A value of a debconf question as text."""
+
+EnvironmentName = Annotated[
+    str,
+    Shape(
+        r"(?!ASSEMBLE_|SOURCE_DATE_EPOCH$)[A-Za-z_][A-Za-z0-9_]{0,199}",
+        "a variable of one's own",
+        "letters, digits and underscores; SOURCE_DATE_EPOCH and names that begin with ASSEMBLE_ are set by the build",
+    ),
+]
+"""Name of an environment variable that a recipe sets."""
+
+EnvironmentValue = Annotated[
+    str, Shape(r"[^\x00]{0,32767}", "a variable's value", "text of at most 32767 characters, without NUL")
+]
+"""Value of an environment variable; Linux takes strings of up to 128 KiB (MAX_ARG_STRLEN)."""
+
+StepName = Annotated[
+    str, Shape(r"|[^\x00-\x1f\x7f]{1,100}", "a name for messages", "one line of at most 100 characters")
+]
+"""What messages call a step of a recipe, or nothing."""
+
+ScriptText = Annotated[
+    str, Shape(r"[^\x00]*[^\x00\s][^\x00]*", "a script", "text with at least one command, without NUL")
+]
+"""Text of a script."""
+
+BroughtPath = Annotated[
+    str,
+    Shape(
+        r"(?!/)(?:(?:^|/)(?!\.{1,2}(?:/|$))[^/\x00-\x1f\x7f]{1,255}){1,100}",
+        "a relative path",
+        "names separated by /, without . and .. and empty ones",
+    ),
+]
+"""Where a file is that a step of a recipe brings along, below `ASSEMBLE_FILES`."""
+
 Label = Annotated[str, Shape(r"[A-Z0-9_]{1,16}", "a volume label", "1 to 16 of A-Z, 0-9 and _")]
 """A volume label that ISO 9660 and ext4 both hold."""
 

@@ -1,6 +1,6 @@
 """Looking up the types of a recipe by key path, for messages, merging and the schema."""
 
-from typing import Any, get_args, get_origin
+from typing import Annotated, Any, get_args, get_origin
 
 from assembler.recipe.model import Recipe, Strict
 from assembler.toml.positions import Path as KeyPath
@@ -17,13 +17,28 @@ def table_of(annotation: Any) -> type[Strict] | None:
 
 
 def table_at(path: KeyPath, root: type[Strict] = Recipe) -> type[Strict] | None:
-    """The type of the table at `path` of a document of the type `root`; None where no table is."""
-    table: type[Strict] | None = root
+    """The type of the table at `path` of a document of the type `root`; None where no table with known keys is."""
+    annotation: Any = root
     for part in path:
         if isinstance(part, str):
-            field = table.model_fields.get(part) if table else None
-            table = table_of(field.annotation) if field else None
-    return table
+            annotation = _below(annotation, part)
+    return None if _values_of(annotation) else table_of(annotation)
+
+
+def _below(annotation: Any, key: str) -> Any:
+    """The type of what is at `key` of a table, or of a table in an array."""
+    if values := _values_of(annotation):
+        return values[1]
+    table = table_of(annotation)
+    field = table.model_fields.get(key) if table else None
+    return field.annotation if field else None
+
+
+def _values_of(annotation: Any) -> tuple[Any, ...]:
+    """The types of the keys and values of a table that has any keys; nothing for other types."""
+    if get_origin(annotation) is Annotated:
+        annotation = get_args(annotation)[0]
+    return get_args(annotation) if get_origin(annotation) is dict else ()
 
 
 def lists(table: type[Strict]) -> list[str]:

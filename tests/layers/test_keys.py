@@ -22,7 +22,7 @@ from assembler.layers.plan import plan
 from assembler.layers.step import Step
 from assembler.lockfile.model import Lock, LockedPackage, LockedToolbox
 from assembler.recipe.load import LoadedRecipe, NamedFile, load
-from assembler.recipe.model import Recipe
+from assembler.recipe.model import Answer, Recipe
 from assembler.store.objects import Store
 from assembler.tools.toolbox import Toolbox
 from tests.debian.debs import deb, directory, item
@@ -63,7 +63,21 @@ source = "vanilla"
 package = "linux-source-6.12"
 fragments = ["a.config"]
 """
+EXECUTING = """
+[rootfs.debconf]
+preseed = ["a-preseed"]
+[rootfs.debconf.answers.base]
+"a/a" = "a"
+"a/secret" = { type = "password", value = "a" }
+[[rootfs.run]]
+script = "a"
+[[rootfs.run]]
+file = "a-script"
+files = ["a-named", "tree"]
+"""
 FILES = {
+    "a-preseed": "",
+    "a-script": "a",
     "a-rules.toml": "",
     "a-named": "a",
     "a-private": "a",
@@ -95,6 +109,7 @@ DECIDES: Mapping[str, tuple[object, set[str]]] = {
     "kernel.fragments": (["a.config"], {ISO}),
     "rootfs.packages": (["base", "waiting"], {ISO}),
     "rootfs.recommends": (True, {ISO}),
+    "rootfs.scripts": ("computed", {TREE, ISO}),
     "rootfs.rules": (["b-rules.toml"], set()),
     "rootfs.first_boot": (["waiting"], {TREE, ISO}),
     "rootfs.ids.users": ({"daemon": 150}, {TREE, ISO}),
@@ -154,6 +169,24 @@ NAMED: Mapping[str, tuple[bytes, set[str]]] = {
     "cloudinit.network_config": (b"version: 2\nethernets: {}\n", {SEED}),
 }
 """The same for what is in the files that keys of the recipe name."""
+STEP = "rootfs.run[{}].{}"
+EXECUTED: Mapping[str, tuple[object, set[str]]] = {
+    "rootfs.debconf.preseed": (["b-preseed"], set()),
+    "rootfs.debconf.answers": ({"base": {"a/a": Answer(value="b")}}, {TREE, ISO}),
+    STEP.format(0, "script"): ("b", {TREE, ISO}),
+    STEP.format(0, "name"): ("b", {TREE, ISO}),
+    STEP.format(0, "environment"): ({"B": "b"}, {TREE, ISO}),
+    STEP.format(1, "file"): ("b-script", set()),
+    STEP.format(1, "files"): ({"b": "a-named"}, set()),
+}
+"""The same for what is executed, in a recipe that has it."""
+BROUGHT: Mapping[str, set[str]] = {
+    "rootfs.debconf.preseed[0]": {TREE, ISO},
+    "rootfs.run[1].file": {TREE, ISO},
+    "rootfs.run[1].files/a-named": {TREE, ISO},
+    "rootfs.run[1].files/tree/below": {TREE, ISO},
+}
+"""The same for other bytes of the files that go with it."""
 COMPILED: Mapping[str, tuple[object, set[str]]] = {
     "kernel.base": ("tinyconfig", {KERNEL, ISO}),
     "kernel.version": ("6.12.118", {KERNEL, ISO}),
@@ -267,6 +300,8 @@ def project_in(directory: Path, recipe: str = RECIPE) -> Project:
     for name, text in FILES.items():
         (directory / name).write_text(text)
         (directory / name.replace("a", "b", 1)).write_text(text)
+    (directory / "tree").mkdir(exist_ok=True)
+    (directory / "tree/below").write_text("a")
     (directory / "r.toml").write_text(recipe)
     store = Store(directory / "store")
     return Project(load(directory / "r.toml"), _locked(store), store)
@@ -357,7 +392,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
 def changed(project: Project) -> list[tuple[Changed, set[str]]]:
     """Each key of the recipe changed, and what the table says of it."""
     found = []
-    leaves = list(_leaves(Recipe))
+    leaves = [leaf for leaf in _leaves(Recipe) if leaf not in {_without_numbers(name) for name in EXECUTED}]
     assert len(leaves) > 80
     for leaf in leaves:
         assert _entries(leaf), f"{leaf} is not in the table: which steps does it decide?"
@@ -386,6 +421,29 @@ def test_every_file_that_the_recipe_names_decides_what_the_table_says(project: P
     for name, (data, expected) in NAMED.items():
         after = project.steps(files={**files, name: replace(files[name], data=data)})
         assert _decided(before, after) == expected, name
+
+
+def test_what_is_executed(tmp_path: Path) -> None:
+    project = project_in(tmp_path, RECIPE + EXECUTING)
+    before, recipe, files = project.steps(), project.loaded.recipe, project.loaded.files
+    for leaf, (new, expected) in EXECUTED.items():
+        assert _decided(before, project.steps(recipe=_with(recipe, leaf, new))) == expected, leaf
+    assert files.keys() - NAMED.keys() == BROUGHT.keys()
+    for name, expected in BROUGHT.items():
+        changed = {**files, name: replace(files[name], data=b"b")}
+        assert _decided(before, project.steps(files=changed)) == expected, name
+    moved = {name.replace("below", "beside"): file for name, file in files.items()}
+    assert _decided(before, project.steps(files=moved)) == {TREE, ISO}
+
+
+def test_an_answer_that_is_a_secret_is_in_the_root_file_system_alone(tmp_path: Path) -> None:
+    project = project_in(tmp_path, RECIPE + EXECUTING)
+    before, recipe = project.steps(), project.loaded.recipe
+    answers = {"base": {"a/a": Answer(value="a"), "a/secret": Answer(value="b", type="password")}}
+    after = project.steps(recipe=_with(recipe, "rootfs.debconf.answers", answers))
+    assert _decided(before, after) == {TREE}
+    assert before[TREE].inputs == after[TREE].inputs
+    assert before[TREE].secrets != after[TREE].secrets
 
 
 def test_a_kernel_that_is_compiled(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from assembler.debian.sources import parse_sources
 from assembler.recipe import reference
-from assembler.recipe.checks import named_files
+from assembler.recipe.checks import named_files, named_trees
 from assembler.recipe.examples import EXAMPLES
 from assembler.recipe.load import load
 from assembler.recipe.model import Livecd, Recipe, Strict
@@ -35,7 +35,7 @@ def test_the_published_page_is_current() -> None:
 @pytest.mark.parametrize(("name", "text"), PIECES, ids=[name for name, _ in PIECES])
 def test_examples_load(name: str, text: str, tmp_path: Path) -> None:
     data = tomllib.loads(text)
-    for _, file in named_files(data):
+    for file in (*(name for _, name in named_files(data)), *(name for _, _, name in named_trees(data))):
         (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / file).write_text("")
     path = tmp_path / "recipe.toml"

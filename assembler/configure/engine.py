@@ -158,7 +158,10 @@ def configure(tree: Tree, packages: Sequence[Unpacked], settings: Settings, repo
     if execution and executed:
         early = frozenset(stages(orderable, settings.first)[0])
         job = executed_job(execution, packages, order, early, settings.epoch)
-        leftovers.without(execution.execute(tree, job)).apply(tree)
+        changes = leftovers.without(execution.execute(tree, job))
+        if keys := list(identity.shared_keys(changes, {path for package in packages for path in package.paths})):
+            raise Problems(keys)
+        changes.apply(tree)
     caches.prepare(tree)
     identity.prepare(tree, by_name)
     return Report(tuple(script.report() for script in done), tuple(order), tuple(sorted(activated)))

@@ -7,13 +7,9 @@ systemd makes when it boots.
 import re
 from fnmatch import translate
 
+from assembler.configure.identity import MADE_ON_NODE
 from assembler.tree.changes import Changes, Entry
 
-NODE = (
-    "/etc/ssh/ssh_host_*", "/etc/iscsi/initiatorname.iscsi", "/etc/machine-id", "/var/lib/dbus/machine-id",
-    "/etc/bind/rndc.key",
-)  # fmt: skip
-"""What the node makes for itself."""
 VOLATILE = ("/run/*", "/dev/*", "/proc/*", "/sys/*", "/boot/initrd.img-*")
 """What is hidden or made anew when the node boots; the image has an initramfs of its own."""
 CACHES = (
@@ -32,7 +28,8 @@ BACKUPS = (
 )  # fmt: skip
 """The state before the last change."""
 
-_ANY = re.compile("|".join(map(translate, (*NODE, *VOLATILE, *CACHES, *LOGS, *LOCKS, *BACKUPS))))
+_CERTIFICATE = "ssl-cert-snakeoil.pem"
+_ANY = re.compile("|".join(map(translate, (*MADE_ON_NODE, *VOLATILE, *CACHES, *LOGS, *LOCKS, *BACKUPS))))
 
 
 def left_over(path: str) -> bool:
@@ -42,7 +39,12 @@ def left_over(path: str) -> bool:
 
 def without(changes: Changes) -> Changes:
     """`changes` but for what no image has."""
-    put: dict[str, Entry] = {path: entry for path, entry in changes.put.items() if not left_over(path)}
+    put: dict[str, Entry] = {
+        path: entry
+        for path, entry in changes.put.items()
+        # Links by the hash of a certificate go with it.
+        if not left_over(path) and not entry.target.endswith(_CERTIFICATE)
+    }
     links: dict[str, str] = {}
     stand_ins: dict[str, str] = {}
     for path, first in changes.links.items():

@@ -141,6 +141,16 @@ def test_a_group_that_lies(tmp_path: Path, hand: Hand, at: int, block: int) -> N
         refused(tmp_path, hand, f"group 0 says that block {'[0-9]+' if at >= 32 else block} is its own", "")
 
 
+def test_tables_that_share_blocks(tmp_path: Path, hand: Hand) -> None:
+    """An inode would have two numbers, and a directory would be two."""
+    blocks, inodes = struct.unpack_from("<II", hand.data, 2 * BLOCK)
+    for at, block in ((0, hand.table), (4, hand.table + 15), (0, inodes), (4, blocks), (8, blocks), (8, inodes - 15)):
+        before = bytes(hand.data)
+        hand.put(2 * BLOCK + at, "<I", block)
+        refused(tmp_path, hand, "is in two of its tables", "")
+        hand.data[:] = before
+
+
 @pytest.mark.parametrize("size", [0, 1, 1024, 2000, 2048, 3000, 100_000, 256 * BLOCK - 1])
 def test_an_image_that_is_cut(tmp_path: Path, hand: Hand, size: int) -> None:
     del hand.data[size:]

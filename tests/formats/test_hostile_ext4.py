@@ -388,7 +388,11 @@ def attributes(hand: Hand) -> int:
     [
         *(((0, "<B", 255), "with a name of 255 bytes"), ((1, "<B", 0), "of kind 0"), ((1, "<B", 9), "of kind 9")),
         *(((1, "<B", 2), "of kind 2"), ((2, "<H", 0xFFFF), "has 4 bytes elsewhere"), ((8, "<I", HUGE), "elsewhere")),
-        *(((4, "<I", 20), "whose value is an inode"), ((16, "<B", 0), "has an odd name")),
+        *(
+            ((4, "<I", 20), "whose value is an inode"),
+            ((0, "<B", 0), "with a name of 0 bytes"),
+            ((16, "<B", 0), "has an odd name"),
+        ),
     ],
 )
 def test_attributes_that_lie(tmp_path: Path, hand: Hand, change: tuple[int, str, int], why: str) -> None:

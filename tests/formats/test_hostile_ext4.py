@@ -1,5 +1,6 @@
 """An ext4 file system of a stranger ends in an explained error, soon and in little memory, whatever is in it."""
 
+import os
 import struct
 import tracemalloc
 from collections.abc import Callable
@@ -155,6 +156,15 @@ def test_tables_that_share_blocks(tmp_path: Path, hand: Hand) -> None:
 def test_an_image_that_is_cut(tmp_path: Path, hand: Hand, size: int) -> None:
     del hand.data[size:]
     refused(tmp_path, hand, "ends before byte|256 blocks of 1024 bytes, and", "")
+
+
+def test_an_image_that_shrinks_while_it_is_read(tmp_path: Path, sound: bytes) -> None:
+    image = tmp_path / "image"
+    image.write_bytes(sound)
+    with Ext4(image) as ext4:
+        os.truncate(image, 4096)
+        with pytest.raises(Ext4Error, match="it ends before byte"):
+            list(ext4.entries())
 
 
 # --- directories ------------------------------------------------------------------------------------------------------

@@ -22,10 +22,11 @@ from assembler.debian.unpack import unpack
 from assembler.debian.version import compare
 from assembler.errors import AssembleError, Place, Problems
 from assembler.image.names import FACTS, LayerName
+from assembler.layers import executed
 from assembler.layers.context import BuildContext, Means
-from assembler.layers.declared import Counts, Epoch, counted, packages, value
+from assembler.layers.declared import Counts, Epoch, Ignored, counted, packages, value
+from assembler.layers.executed import Told, unchanged
 from assembler.layers.module_indexes import cached_depmod
-from assembler.layers.not_executed import require_none
 from assembler.layers.step import Step, of_files, of_table, of_values
 from assembler.lockfile.model import LockedPackage
 from assembler.progress import SILENT, Reporter
@@ -107,8 +108,8 @@ def recipe_inputs(recipe: RootfsRecipe) -> dict[str, str]:
         for file in recipe.files
     ]
     steps = [
-        # What a step brings along counts by itself, with its place.
-        step.model_copy(update={"file": step.file and "", "files": {}})
+        # What a step brings along counts by itself, with its place; its name is for messages.
+        step.model_copy(update={"name": "", "file": step.file and "", "files": {}})
         for step in recipe.run
     ]
     debconf = recipe.debconf.open
@@ -141,6 +142,7 @@ class _Composed:
     packages: Annotated[tuple[LockedPackage, ...], packages("package")]
     architecture: Annotated[str, value("architecture")]
     epoch: Epoch
+    told: Annotated[Told, Ignored("what is told of it is no part of it")]
 
     def compose(self, means: Means) -> Tree:
         means.fetch(self.packages)
@@ -152,6 +154,7 @@ class _Composed:
             epoch=self.epoch,
             store=means.store,
             jobs=means.jobs,
+            told=self.told,
             reporter=means.reporter,
         ).tree
 
@@ -166,6 +169,7 @@ def layer(context: BuildContext) -> TreeLayer:
         packages=context.lock.role("rootfs"),
         architecture=context.lock.architecture,
         epoch=context.epoch,
+        told=context.loaded.told,
     )
     return tree_layer("rootfs", "rootfs", declared, context.means)
 
@@ -227,16 +231,18 @@ def compose(
     epoch: int,
     store: Store,
     jobs: int = 2,
+    told: Told = unchanged,
     reporter: Reporter = SILENT,
 ) -> Rootfs:
     """The tree that the locked `packages` and the recipe make.
 
     `files` holds the bytes of the files that the recipe names; `epoch` (SOURCE_DATE_EPOCH, seconds) is the time of all
-    that is made here and the latest that anything has. Raises DebError, UnpackError, and Problems for scripts that
-    nobody has vouched for.
+    that is made here and the latest that anything has; `told` says what is told of a warning. Raises DebError,
+    UnpackError, and Problems for scripts that nobody has vouched for.
     """
-    require_none(recipe)
     tree, unpacked = _unpack(recipe, packages, epoch=epoch, store=store, jobs=jobs, reporter=reporter)
+    if errors := executed.problems(recipe, files, unpacked, told=told, reporter=reporter):
+        raise Problems(errors)
     configuration = _configuration(recipe, unpacked, files, architecture=architecture, epoch=epoch, store=store)
     report = configure(tree, unpacked, configuration, reporter)
     ids.fix(tree, recipe.ids)
@@ -253,15 +259,18 @@ def check(
     epoch: int,
     store: Store,
     jobs: int = 2,
+    told: Told = unchanged,
     reporter: Reporter = SILENT,
 ) -> Checked:
     """What :func:`compose` would come to, with every problem instead of the first; the arguments are the same."""
-    require_none(recipe)
     tree, unpacked = _unpack(recipe, packages, epoch=epoch, store=store, jobs=jobs, reporter=reporter)
+    if errors := executed.problems(recipe, files, unpacked, told=told, reporter=reporter):
+        raise Problems(errors)
     configuration = _configuration(recipe, unpacked, files, architecture=architecture, epoch=epoch, store=store)
     scripts = survey(unpacked, architecture, configuration.rules, configuration.first_boot)
     reports = tuple(script.report() for script in scripts)
     errors = problems(scripts)
+    errors += executed.problems(recipe, files, unpacked, told=told, reporter=reporter)
     if not errors:
         try:
             configure(tree, unpacked, configuration, reporter)

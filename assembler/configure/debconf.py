@@ -85,18 +85,18 @@ def templates_of(packages: Sequence[Unpacked]) -> tuple[Templates, list[Assemble
     return found, problems
 
 
-def wrong_value(template: Template, value: str) -> tuple[str, Sequence[str]]:
-    """Why `value` is no answer to what `template` asks; empty when it is one or cannot be judged. And what were some.
+def wrong_value(template: Template, value: str) -> tuple[str, str]:
+    """What of `value` is no answer to what `template` asks, and why; empty texts when it is one or cannot be judged.
 
     An empty one is none for a boolean only: where there are choices, debconf takes it for no answer.
     """
     if template.type == "boolean" and value not in {"true", "false"}:
-        return f"{quoted(value)} is neither true nor false", ()
+        return value, f"{quoted(value)} is neither true nor false"
     if template.type not in {"select", "multiselect"} or not template.choices or not value:
-        return "", ()
+        return "", ""
     chosen = elements(value) if template.type == "multiselect" else (value,)
     wrong = next((one for one in chosen if one not in template.choices), None)
-    return ("", ()) if wrong is None else (f"{quoted(wrong)} is not one of the choices", template.choices)
+    return ("", "") if wrong is None else (wrong, f"{quoted(wrong)} is not one of the choices")
 
 
 def _listed(choices: Sequence[str]) -> str:
@@ -172,12 +172,11 @@ class _Judge:
                 what = f"the type is {quoted(template.type)}, not {quoted(selection.type)}"
                 found = found or DebconfError(what, where=where, why="the package's template says so")
                 continue
-            what, choices = wrong_value(template, selection.value)
+            wrong, what = wrong_value(template, selection.value)
             if not what:
                 return None
             if found is None:
-                hint = self._near(selection.value, choices) or (f"they are: {_listed(choices)}" if choices else "")
-                found = DebconfError(what, where=where, hint=hint)
+                found = DebconfError(what, where=where, hint=self._choice(wrong, template.choices or ()))
         return found
 
     def _mark(self, selection: Selection, where: Place) -> list[DebconfError]:
@@ -199,6 +198,9 @@ class _Judge:
     def _stranger(self, owner: str, where: Place, count: int) -> DebconfError:
         what = f"{quoted(owner)} is no package of the image, and has {count} answer{'s' if count > 1 else ''}"
         return DebconfError(what, where=where, hint=self._near(owner, tuple(self.packages)))
+
+    def _choice(self, wrong: str, choices: Sequence[str]) -> str:
+        return self._near(wrong, choices) or (f"they are: {_listed(choices)}" if choices else "")
 
     def _near(self, word: str, candidates: Sequence[str]) -> str:
         """A question for the candidate nearest to `word`, while not many have been asked."""

@@ -1,9 +1,7 @@
 """Templates and files of answers are read as debconf reads them, which is asked in each case."""
 
-import os
 import random
 import re
-import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -27,7 +25,7 @@ from assembler.debian.debconf import (
     read_templates,
 )
 from assembler.errors import Place
-from tests.support.host_commands import need
+from tests.support.debconf import Debconf
 from tests.support.toolboxes import locked
 
 WHERE = Place(package="aa templates")
@@ -41,38 +39,6 @@ def real() -> dict[str, bytes]:
     store, lock = locked({"rootfs"})
     packages = [package for package in lock.role("rootfs") if package.name in PACKAGES]
     return {package.name: open_package(store, package.sha256).control["templates"] for package in packages}
-
-
-class Debconf:
-    """The real one, with a database of its own."""
-
-    def __init__(self, directory: Path) -> None:
-        self.directory = directory
-        stanzas = [
-            f"Name: {name}\nDriver: File\nFilename: {directory}/{name}.dat\n" for name in ("configdb", "templatedb")
-        ]
-        (directory / "rc").write_text("\n".join(["Config: configdb\nTemplates: templatedb\n", *stanzas]))
-        self.environment = {
-            "PATH": os.environ["PATH"],
-            "DEBCONF_SYSTEMRC": str(directory / "rc"),
-            "DEBIAN_FRONTEND": "noninteractive",
-            "LC_ALL": "C.UTF-8",
-        }
-
-    def __call__(self, program: str, *arguments: str, text: bytes = b"") -> tuple[str, str, int]:
-        """Output, errors and exit status of one of debconf's programs."""
-        done = subprocess.run(
-            [need(program, "debconf"), *arguments], input=text, env=self.environment, capture_output=True, check=False
-        )
-        return done.stdout.decode(), done.stderr.decode(), done.returncode
-
-    def ask(self, *commands: str) -> list[str]:
-        """Its answers to commands of debconf-devel(7), without their status 0, or 1 for text with escapes."""
-        output, said, _ = self("debconf-communicate", text="\n".join(["CAPB escape", *commands, ""]).encode())
-        lines = output.split("\n")[1:-1]
-        assert len(lines) == len(commands), said
-        unescape = {"\\n": "\n", "\\\\": "\\"}
-        return [re.sub(r"\\[n\\]", lambda found: unescape[found[0]], line[2:]) for line in lines if line[0] in "01"]
 
 
 @pytest.fixture

@@ -4,8 +4,17 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from assembler.recipe.model import Answer, Recipe
+import pytest
+
+from assembler.errors import Problems
+from assembler.layers.executed import problems, unchanged
+from assembler.progress import SILENT
+from assembler.recipe.load import load
+from assembler.recipe.model import Answer, Debconf, Recipe, Rootfs, Run
+from assembler.tree.staging import Tree
+from tests.debian.unpacked import package
 from tests.layers.test_keys import ISO, NAMED, RECIPE, TREE, decided, leaves_of, project_in, with_other, without_numbers
+from tests.support.reporters import Recorder
 
 EXECUTING = """
 [rootfs.debconf]
@@ -65,3 +74,52 @@ def test_an_answer_that_is_a_secret_is_in_the_root_file_system_alone(tmp_path: P
     assert decided(before, after) == {TREE}
     assert before[TREE].inputs == after[TREE].inputs
     assert before[TREE].secrets != after[TREE].secrets
+
+
+PACKAGES = [package(Tree(), "aa", templates="Template: aa/b\nType: boolean\nDescription: b\n")]
+WRONG = """
+name = "x"
+[rootfs.debconf]
+preseed = ["../secret"]
+[rootfs.debconf.answers]
+aa."aa/b" = "yes"
+bb."bb/b" = { type = "string", value = "b" }
+"""
+
+
+def test_answers_are_judged_and_told_where_they_stand(tmp_path: Path) -> None:
+    """And of a file that is not of the project, nothing is told but where."""
+    (tmp_path / "secret").write_text("aa aa/hidden string x\naa aa/b boolean hidden\nhidden\n")
+    (tmp_path / "project").mkdir()
+    (tmp_path / "project/r.toml").write_text(WRONG)
+    loaded = load(tmp_path / "project/r.toml", allow_read=[tmp_path / "secret"])
+    reporter = Recorder()
+    files = {name: file.data for name, file in loaded.files.items()}
+    found = problems(loaded.recipe.rootfs, files, PACKAGES, told=loaded.told, reporter=reporter)
+    with pytest.raises(Problems) as caught, loaded.discreet():
+        raise Problems(found)
+    told = [*reporter.warnings, *map(str, caught.value.errors)]
+    outside = "something is wrong in a file outside of the recipe's project (what it holds is shown only where it is"
+    recipe = tmp_path / "project/r.toml"
+    assert [each.partition(" of the project (--project)")[0] for each in told] == [
+        f"../secret:1: {outside}",
+        f"{recipe}:7:1 rootfs.debconf.answers.bb: 'bb' is no package of the image, and has 1 answer",
+        f"../secret:3: {outside}",
+        f"../secret:2: {outside}",
+        f"{recipe}:6:4 rootfs.debconf.answers.aa.'aa/b': 'yes' is neither true nor false",
+        f"{recipe}:3:9 rootfs.debconf: this is not executed yet (leave it out)",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("recipe", "keys"),
+    [
+        (Rootfs(), []),
+        (Rootfs(scripts="computed"), []),
+        (Rootfs(scripts="executed", run=[Run(script="a")]), ["rootfs.scripts", "rootfs.run"]),
+        (Rootfs(debconf=Debconf(answers={"aa": {"aa/b": Answer(value="true")}})), ["rootfs.debconf"]),
+    ],
+)
+def test_what_is_not_executed_yet_is_refused(recipe: Rootfs, keys: list[str]) -> None:
+    found = problems(recipe, {}, PACKAGES, told=unchanged, reporter=SILENT)
+    assert [error.where.key for error in found] == keys

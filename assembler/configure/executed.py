@@ -4,7 +4,7 @@ Those with a script that cannot be vouched for, and those that have to be config
 computed before. A package is unpacked here as ever, unless its preinst has to be executed: then dpkg unpacks it, too.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from assembler.configure.job import Answer, Configure, Execute, Job, Step, Unpack
@@ -44,6 +44,8 @@ def chosen(
     rules: Sequence[Rule],
     first_boot: Mapping[str, str],
     mode: Scripts,
+    *,
+    asking: Collection[str] = (),
 ) -> tuple[dict[str, str], list[str]]:
     """The packages to be configured by dpkg, with the reasons, and those to be unpacked by it, in the order given."""
     if mode == "computed":
@@ -57,6 +59,9 @@ def chosen(
     found: dict[str, str] = {}
     for script in unhandled:
         found.setdefault(script.analysis.package, _reason(script, control[script.analysis.package]))
+    for name in sorted(asking):
+        if name not in first_boot:
+            found.setdefault(name, "the recipe answers its questions")
     orderable = [Orderable(package.name, package.fields, "postinst" in package.control) for package in packages]
     for name in list(found):
         for other in dependents(orderable, [name]):

@@ -4,7 +4,7 @@ Those with a script that cannot be vouched for, and those that have to be config
 computed before. A package is unpacked here as ever, unless its preinst has to be executed: then dpkg unpacks it, too.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -63,9 +63,12 @@ def chosen(
     return found, [package.name for package in packages if package.name in early]
 
 
-def essential(packages: Sequence[Orderable]) -> frozenset[str]:
-    """The packages that dpkg itself needs in order to run, with all that they need."""
-    return frozenset(stages(packages)[0])
+def laid_out(debs: Sequence[Deb], unpack: Collection[str]) -> list[Deb]:
+    """Those of `debs` that are in the tree when the machine starts: all but those that dpkg is to `unpack` there, but
+    with the essential ones and what they need, without which it could not.
+    """
+    needed = stages([Orderable(deb.name, deb.fields, "postinst" in deb.control) for deb in debs])[0]
+    return [deb for deb in debs if deb.name not in unpack or deb.name in needed]
 
 
 def job(

@@ -99,10 +99,10 @@ class CountedMachine:
     """A model without wide vectors, which cost more to emulate than they save."""
     console: str
     """What the kernel calls the serial port."""
+    packages: tuple[str, ...]
+    """Debian packages of QEMU and of firmware."""
     firmware: str = ""
     """The UEFI image below a root directory that announces the memory (ACPI); empty where QEMU's own BIOS does."""
-    package: str = ""
-    """Debian's package with that."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -209,7 +209,12 @@ AMD64 = Architecture(
         # A /dev/kvm may be there and open although the processor shows neither; guests then hang.
         cpu_flags=frozenset({"vmx", "svm"}),
     ),
-    counted=CountedMachine(machine="q35,nvdimm=on", cpu="Westmere,+rdrand", console="ttyS0"),
+    counted=CountedMachine(
+        machine="q35,nvdimm=on",
+        cpu="Westmere,+rdrand",
+        console="ttyS0",
+        packages=("qemu-system-x86", "seabios"),
+    ),
     grub_efi="x86_64-efi",
     grub_bios="i386-pc",
 )
@@ -263,8 +268,8 @@ ARM64 = Architecture(
         machine="virt,nvdimm=on",
         cpu="cortex-a57",
         console="ttyAMA0",
+        packages=("qemu-system-arm", "qemu-efi-aarch64"),
         firmware="usr/share/qemu-efi-aarch64/QEMU_EFI.fd",
-        package="qemu-efi-aarch64",
     ),
     grub_efi="arm64-efi",
 )

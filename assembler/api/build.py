@@ -10,7 +10,7 @@ from pathlib import Path
 
 from assembler import __version__
 from assembler.api.lock import libraries_here, require_lock
-from assembler.api.machines import open_executor
+from assembler.api.machines import executor
 from assembler.api.tools import open_build_tools
 from assembler.api.workspace import RecipeFile, Workspace
 from assembler.audit.recorded import Mismatch, mismatches, record, same_inputs
@@ -205,15 +205,9 @@ def open_project(
                     )
                 ),
                 fetch_files=lambda files: fetch_files(files, store=store, transport=transport),
-                execute=lambda tree, job: open_executor(
-                    workspace,
-                    lock.architecture,
-                    open_build_tools(
-                        workspace, lock.tools, workspace.supply(store=store, transport=transport, chosen=chosen)
-                    ),
-                    workspace.supply(store=store, transport=transport, chosen=chosen),
-                    lock.source_date_epoch,
-                )(tree, job),
+                execute=lambda machine: executor(
+                    workspace, machine, workspace.supply(store=store, transport=transport, chosen=chosen)
+                ),
                 fetch_images=lambda images: fetch_images(images, store=store, transport=transport),
                 jobs=workspace.jobs,
                 reporter=reporter,

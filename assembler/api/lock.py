@@ -68,7 +68,7 @@ class CheckedLock:
     @property
     def archives(self) -> int:
         """How many archives its packages come from."""
-        return len(dict.fromkeys((*self.lock.archives, *self.lock.tools.archives)))
+        return len(dict.fromkeys(archive for box in (self.lock, *self.lock.toolboxes) for archive in box.archives))
 
 
 def lock(
@@ -150,10 +150,11 @@ def _resolved(
     # First, as it is quick to fail.
     compilers = _toolchain(workspace, loaded.recipe)
     supply = workspace.supply(store=store, transport=transport, chosen=chosen)
-    tools = lock_build_tools(workspace, supply, previous=previous.tools if previous else None, upgrade=upgrade)
+    tools, machine = lock_build_tools(workspace, supply, loaded.recipe, previous=previous, upgrade=upgrade)
     if previous and upgrade:
         here = {name for package in previous.packages for name in (package.name, package.source)}
-        of_tools = {name for package in tools.packages for name in (package.name, package.source)}
+        boxes = (tools, *((machine.emulator, machine.guest) if machine else ()))
+        of_tools = {name for box in boxes for package in box.packages for name in (package.name, package.source)}
         upgrade = [name for name in upgrade if name in here or name not in of_tools]
     made = resolve(
         loaded.recipe,
@@ -165,7 +166,7 @@ def _resolved(
         upgrade=upgrade,
         reporter=workspace.reporter,
     )
-    return dataclasses.replace(made, toolchain=compilers, libraries=libraries_here())
+    return dataclasses.replace(made, machine=machine, toolchain=compilers, libraries=libraries_here())
 
 
 def libraries_here() -> tuple[LockedTool, ...]:

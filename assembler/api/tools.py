@@ -1,12 +1,16 @@
 """The assembler's own tools for a workspace: pinned, proved, and laid out to be run."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from itertools import repeat
 
 from assembler.api.workspace import Workspace
-from assembler.architecture import ARCHITECTURES, Architecture
+from assembler.architecture import ARCHITECTURES, Architecture, named
+from assembler.configure.executed import may_execute
 from assembler.errors import AssembleError
-from assembler.lockfile.model import LockedToolbox
-from assembler.tools.locking import lock_tools
+from assembler.guest.initramfs import PARTS, packages
+from assembler.lockfile.model import Lock, LockedMachine, LockedToolbox
+from assembler.recipe.model import Recipe
+from assembler.tools.locking import Box, lock_boxes
 from assembler.tools.ready import open_pinned, open_tools
 from assembler.tools.source import BUILD, ToolSource
 from assembler.tools.supply import Supply
@@ -26,29 +30,41 @@ def host(workspace: Workspace) -> Architecture:
 def lock_build_tools(
     workspace: Workspace,
     supply: Supply,
+    recipe: Recipe,
     *,
-    previous: LockedToolbox | None = None,
+    previous: Lock | None = None,
     upgrade: Collection[str] | None = None,
-) -> LockedToolbox:
-    """The tools for building on this machine; those of `previous` while they serve and `upgrade` names none of them.
+) -> tuple[LockedToolbox, LockedMachine | None]:
+    """The tools for building `recipe` on this machine, and the machine in which scripts are executed, when any may be.
 
+    They are those of `previous` while they serve and `upgrade` names none of them.
     `upgrade`: names of packages or source packages; None for all.
     """
-    architecture = host(workspace).name
     source = workspace.tool_source()
-    if previous and upgrade is not None and _serves(previous, architecture, source):
-        names = {name for package in previous.packages for name in (package.name, package.source)}
-        if names.isdisjoint(upgrade):
-            return previous
-    return lock_tools(BUILD, architecture, source, supply, previous=previous)
+    boxes = [Box(names=BUILD, architecture=host(workspace).name)]
+    if may_execute(recipe.rootfs):
+        target = named(recipe.arch)
+        boxes.append(Box(names=target.counted.packages, architecture=host(workspace).name))
+        boxes.append(Box(names=packages(target), architecture=target.name, kept=PARTS))
+    known = previous.toolboxes if previous else ()
+    if upgrade is not None and len(known) == len(boxes) and all(map(_serves, known, boxes, repeat(source))):
+        found = {name for box in known for package in box.packages for name in (package.name, package.source)}
+        if found.isdisjoint(upgrade):
+            return _as_locked(known)
+    return _as_locked(lock_boxes(boxes, source, supply, previous=known))
 
 
-def _serves(tools: LockedToolbox, architecture: str, source: ToolSource) -> bool:
+def _as_locked(boxes: Sequence[LockedToolbox]) -> tuple[LockedToolbox, LockedMachine | None]:
+    tools, *machine = boxes
+    return tools, LockedMachine(emulator=machine[0], guest=machine[1]) if machine else None
+
+
+def _serves(tools: LockedToolbox, box: Box, source: ToolSource) -> bool:
     known = {(archive.root, archive.suite) for archive in source.archives}
     return (
-        tools.architecture == architecture
+        tools.architecture == box.architecture
         and {(archive.root, archive.suite) for archive in tools.archives} <= known
-        and set(BUILD) <= {package.name for package in tools.packages}
+        and set(box.names) <= {package.name for package in tools.packages}
         and not outdated(tools.packages, source)
     )
 

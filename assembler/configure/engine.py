@@ -88,7 +88,14 @@ def configure(tree: Tree, packages: Sequence[Unpacked], settings: Settings, repo
     execution = settings.execution
     executed = execution.names if execution else {}
     unpacked_there = {deb.name for deb in execution.unpack} if execution else set()
-    scripts = survey(packages, settings.arch, settings.rules, settings.first_boot, executed, unpacked_there)
+    scripts = survey(
+        packages,
+        settings.arch,
+        settings.rules,
+        settings.first_boot,
+        executed=executed,
+        unpacked=unpacked_there,
+    )
     if unhandled := problems(scripts):
         raise Problems(unhandled)
     there = [package for package in packages if package.name not in unpacked_there]

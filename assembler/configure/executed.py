@@ -6,7 +6,6 @@ computed before. A package is unpacked here as ever, unless its preinst has to b
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 from assembler.configure.job import Answer, Configure, Execute, Job, Step, Unpack
 from assembler.configure.order import Orderable, dependents, stages
@@ -15,10 +14,7 @@ from assembler.configure.survey import survey
 from assembler.debian.deb import Deb
 from assembler.debian.dpkg_database import info_name
 from assembler.debian.package import Unpacked
-
-Mode = Literal["auto", "computed", "executed"]
-"""How maintainer scripts are taken care of: what is understood is computed and the rest executed, what is not understood
-is refused, or all are executed."""
+from assembler.recipe.model import Rootfs, Scripts
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +32,17 @@ class Execution:
     """Answers to debconf's questions."""
 
 
+def may_execute(recipe: Rootfs) -> bool:
+    """Whether anything of a recipe may have to be executed."""
+    return recipe.scripts != "computed" or bool(recipe.run)
+
+
 def chosen(
     packages: Sequence[Unpacked],
     arch: str,
     rules: Sequence[Rule],
     first_boot: Mapping[str, str],
-    mode: Mode,
+    mode: Scripts,
 ) -> tuple[dict[str, str], list[str]]:
     """The packages to be configured by dpkg, with the reasons, and those to be unpacked by it, in the order given."""
     if mode == "computed":

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 Handling = Literal["nothing", "snippets", "calls", "rule", "executed", "first boot", "unhandled"]
-"""How a script is taken care of: nothing in it applies to a fresh install; generated snippets; commands understood in
-full; a rule; executed by dpkg in a machine; left to dpkg on the image's first boot; or nobody has vouched for it, which stops a build."""
+"""How a script is taken care of: nothing in it applies to a fresh installation; generated snippets; commands understood
+in full; a rule; executed by dpkg in a machine; left to dpkg on the image's first boot; or nobody has vouched for it,
+which stops a build."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -103,6 +103,7 @@ def survey(
     arch: str,
     own: Sequence[Rule] = (),
     first_boot: Mapping[str, str] = _NONE,
+    *,
     executed: Mapping[str, str] = _NONE,
     unpacked: Collection[str] = (),
 ) -> list[Script]:

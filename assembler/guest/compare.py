@@ -14,7 +14,7 @@ from assembler.tree.staging import Inode, Kind, Tree
 
 
 def compare(
-    before: Tree, after: Iterable[tuple[str, Found]], *, latest: int, content: Callable[[str, Found], Content]
+    before: Tree, after: Iterable[tuple[str, Found]], *, latest: int, content: Callable[[Found], Content]
 ) -> Changes:
     """How `after` differs from `before`, whose file system it was when the machine started.
 
@@ -45,7 +45,7 @@ def compare(
             # Its time changes with every name that comes or goes, as little as it does where trees are computed.
             entry = replace(entry, mtime=was.mtime)
         if found.kind is Kind.FILE:
-            entry = replace(entry, content=content(path, found))
+            entry = replace(entry, content=content(found))
         if was is None or not _same(was, entry) or (found.links > 1 and found.kind is not Kind.DIR):
             put[path] = entry
     removed += _gone(known, seen)

@@ -114,7 +114,7 @@ class Executor:
             if said.last != "done" or report.get("status", b"").strip() != b"done":
                 raise _failure(job, report, said.tail)
 
-            def content(path: str, entry: Entry) -> Content:
+            def content(entry: Entry) -> Content:
                 kept = scratch / "content" / str(entry.number)
                 kept.parent.mkdir(exist_ok=True)
                 with kept.open("wb") as out:

@@ -21,9 +21,11 @@ from assembler.tree.staging import Inode, Kind, Tree
 MODULES = ("nfit", "nd_pmem")
 """For the disk, which is memory that stays (ACPI's NFIT)."""
 APPLETS = (
-    "cat", "chmod", "chroot", "env", "head", "hostname", "insmod", "ip", "ln", "mkdir", "mknod", "mount", "poweroff", "rm", "sh", "sleep",
-    "timeout", "umount",
+    "cat", "chmod", "chroot", "env", "head", "hostname", "insmod", "ip", "ln", "mkdir", "mknod", "mount", "poweroff",
+    "rm", "sh", "sleep", "timeout", "umount",
 )  # fmt: skip
+PARTS = ("linux-image-", "busybox-static")
+"""What the names of the packages begin with that files are taken from."""
 LARGEST_LOG = 16 << 20
 """Bytes that are kept of what a step prints."""
 

@@ -60,10 +60,10 @@ def statement(
 def _dependencies(lock: Lock) -> Iterator[dict[str, Any]]:
     for part in parts(lock, {}):
         yield {"uri": part.purl, "digest": {"sha256": part.sha256}}
-    for package in lock.tools.packages:
+    for package in dict.fromkeys(package for box in lock.toolboxes for package in box.packages):
         annotations = {"roles": list(package.roles)}
         yield {"uri": package_url(package), "digest": {"sha256": package.sha256}, "annotations": annotations}
-    for archive in dict.fromkeys((*lock.archives, *lock.tools.archives)):
+    for archive in dict.fromkeys((*lock.archives, *(archive for box in lock.toolboxes for archive in box.archives))):
         uri = f"{archive.root}/dists/{archive.suite}/InRelease"
         signers = {"signedBy": list(archive.signed_by), "date": archive.date}
         yield {"uri": uri, "digest": {"sha256": archive.inrelease_sha256}, "annotations": signers}

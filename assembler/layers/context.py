@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from assembler.configure.job import Execute, refuse
-from assembler.lockfile.model import Lock, LockedFile, LockedImage, LockedPackage, LockedToolbox
+from assembler.lockfile.model import Lock, LockedFile, LockedImage, LockedMachine, LockedPackage, LockedToolbox
 from assembler.progress import SILENT, Reporter
 from assembler.recipe.load import LoadedRecipe
 from assembler.recipe.model import Recipe
@@ -31,8 +31,8 @@ class Means:
     """Gets upstream files into the store."""
     fetch_images: Callable[[Iterable[LockedImage]], None]
     """Gets container images into the store."""
-    execute: Execute = refuse
-    """Has packages configured in a machine."""
+    execute: Callable[[tuple[LockedToolbox, LockedMachine] | None], Execute] = lambda _: refuse
+    """What has packages configured and scripts run in that machine, whose disk is made with those tools."""
     jobs: int = 2
     reporter: Reporter = SILENT
 

@@ -27,8 +27,8 @@ from assembler.image.names import FACTS, LayerName
 from assembler.layers.context import BuildContext, Means
 from assembler.layers.declared import Counts, Epoch, counted, packages, value
 from assembler.layers.module_indexes import cached_depmod
-from assembler.layers.step import Step, of_files, of_table, of_values
-from assembler.lockfile.model import LockedPackage
+from assembler.layers.step import Step, of_files, of_packages, of_table, of_values
+from assembler.lockfile.model import LockedMachine, LockedPackage, LockedToolbox
 from assembler.progress import SILENT, Reporter
 from assembler.recipe import brought
 from assembler.recipe.document import RecipeError
@@ -134,6 +134,17 @@ def recipe_secrets(recipe: RootfsRecipe) -> dict[str, str]:
     }
 
 
+def _of_machine(given: tuple[LockedToolbox, LockedMachine] | None) -> dict[str, str]:
+    if given is None:
+        return {}
+    tools, machine = given
+    made_with = sorted(package.sha256 for package in tools.packages)
+    return {
+        **of_packages("machine", (*machine.emulator.packages, *machine.guest.packages)),
+        **of_values(**{"machine tools": made_with}),
+    }
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Composed:
     """The recipe's root file system."""
@@ -144,6 +155,8 @@ class _Composed:
     packages: Annotated[tuple[LockedPackage, ...], packages("package")]
     architecture: Annotated[str, value("architecture")]
     epoch: Epoch
+    machine: Annotated[tuple[LockedToolbox, LockedMachine] | None, Counts(_of_machine)]
+    """Where scripts are executed, and the tools that make its disk; None when there is none."""
 
     def compose(self, means: Means) -> Tree:
         means.fetch(self.packages)
@@ -156,7 +169,7 @@ class _Composed:
             store=means.store,
             jobs=means.jobs,
             reporter=means.reporter,
-            execute=means.execute,
+            execute=means.execute(self.machine),
         ).tree
 
 
@@ -170,6 +183,9 @@ def layer(context: BuildContext) -> TreeLayer:
         packages=context.lock.role("rootfs"),
         architecture=context.lock.architecture,
         epoch=context.epoch,
+        machine=(context.lock.tools, context.lock.machine)
+        if context.lock.machine and executed.may_execute(recipe)
+        else None,
     )
     return tree_layer("rootfs", "rootfs", declared, context.means)
 
@@ -290,8 +306,8 @@ def check(
         architecture,
         configuration.rules,
         configuration.first_boot,
-        execution.names if execution else {},
-        {deb.name for deb in execution.unpack} if execution else (),
+        executed=execution.names if execution else {},
+        unpacked={deb.name for deb in execution.unpack} if execution else (),
     )
     reports = tuple(script.report() for script in scripts)
     errors = problems(scripts)

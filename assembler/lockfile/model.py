@@ -86,6 +86,16 @@ class LockedToolbox:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LockedMachine:
+    """What the machine is made of in which scripts are executed, from the source of the tools."""
+
+    emulator: LockedToolbox
+    """Run on the build machine."""
+    guest: LockedToolbox
+    """A kernel and busybox for the image's architecture, run in there alone."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LockedFile:
     """A file from its publisher: a program, or an archive of some, or source code."""
 
@@ -187,6 +197,8 @@ class Lock:
     packages: tuple[LockedPackage, ...]
     """Of the image."""
     tools: LockedToolbox
+    machine: LockedMachine | None = None
+    """None when nothing of the image may be executed, and in older locks."""
     files: tuple[LockedFile, ...] = ()
     images: tuple[LockedImage, ...] = ()
     toolchain: tuple[LockedTool, ...] = ()
@@ -201,6 +213,11 @@ class Lock:
     def build_architecture(self) -> str:
         """Debian architecture of the machine that builds."""
         return self.tools.architecture
+
+    @property
+    def toolboxes(self) -> tuple[LockedToolbox, ...]:
+        """All that comes from the source of the tools."""
+        return (self.tools, *((self.machine.emulator, self.machine.guest) if self.machine else ()))
 
     def role(self, role: str) -> tuple[LockedPackage, ...]:
         """The packages wanted for `role`."""

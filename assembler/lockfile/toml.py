@@ -30,6 +30,7 @@ from assembler.lockfile.model import (
     LockedImage,
     LockedIndex,
     LockedLayer,
+    LockedMachine,
     LockedOutput,
     LockedPackage,
     LockedTool,
@@ -101,6 +102,9 @@ def _body(lock: Lock) -> str:
     if lock.libraries:
         lines += ["", "[libraries]", *(_pair(_text(one.name), one.version) for one in lock.libraries)]
     lines += ["", "# Run on the build machine, from the assembler's own source.", *_tools(lock.tools)]
+    if lock.machine:
+        lines += ["", "# The machine in which scripts are executed."]
+        lines += [*_tools(lock.machine.emulator, "machine.emulator"), *_tools(lock.machine.guest, "machine.guest")]
     if lock.build:
         lines += ["", "[build]", *_build(lock.build)]
     return "\n".join(lines) + "\n"
@@ -111,9 +115,9 @@ def format_tools(tools: LockedToolbox) -> str:
     return "\n".join(_tools(tools)) + "\n"
 
 
-def _tools(tools: LockedToolbox) -> Iterable[str]:
-    yield from ("[tools]", _pair("architecture", tools.architecture))
-    yield from _sources("tools.", tools.archives, tools.packages)
+def _tools(tools: LockedToolbox, name: str = "tools") -> Iterable[str]:
+    yield from (f"[{name}]", _pair("architecture", tools.architecture))
+    yield from _sources(f"{name}.", tools.archives, tools.packages)
 
 
 def _sources(prefix: str, archives: Iterable[LockedArchive], packages: Iterable[LockedPackage]) -> Iterable[str]:
@@ -250,6 +254,7 @@ def parse_lock(text: str, file: str) -> Lock:
         archives=archives,
         packages=packages,
         tools=_read_toolbox(top.table("tools")),
+        machine=_read_machine(top.table("machine")) if "machine" in data else None,
         files=tuple(sorted(files, key=lambda item: item.name)),
         images=tuple(sorted(images, key=lambda item: item.name)),
         toolchain=toolchain,
@@ -286,6 +291,13 @@ def _toml(text: str, file: str) -> Document:
     if len(text) > MAX_LOCK:
         raise LockError("the lock is too large", where=Place(file=file), why=f"at most {MAX_LOCK} bytes are read")
     return read_toml(text, file, most=MOST_VALUES, error=LockError, what="the lock is not TOML", hint=RESTORE)
+
+
+def _read_machine(table: Table) -> LockedMachine:
+    return LockedMachine(
+        emulator=_read_toolbox(table.table("emulator")),
+        guest=_read_toolbox(table.table("guest")),
+    )
 
 
 def _read_toolbox(table: Table) -> LockedToolbox:

@@ -53,23 +53,3 @@ def open_pinned(names: Sequence[str], architecture: str, source: ToolSource, sup
             raise
         (store.results / _KIND / key).unlink(missing_ok=True)
         return opened()
-
-
-def guest_packages(names, architecture, source, supply):
-    store = supply.store
-    key = sha256(
-        repr((source.sources, sorted(source.least.items()), tuple(names), architecture, "guest")).encode()
-    ).hexdigest()
-
-    def pin(path: Path) -> None:
-        path.write_text(format_tools(lock_tools(names, architecture, source, supply)), "utf-8")
-
-    path = store.derived(_KIND, key, pin)
-    tools = parse_tools(path.read_text("utf-8"), str(path))
-    proved = prove(tools, source, supply)
-    fetch_packages(
-        [p for p in proved.packages if p.name == "busybox-static" or p.name.startswith("linux-image-6")],
-        tools.archives,
-        **supply.means,
-    )
-    return proved.packages

@@ -4,12 +4,15 @@ from dataclasses import dataclass
 
 from assembler.api.build import open_project
 from assembler.api.lock import require_lock
+from assembler.api.tools import lock_build_tools
 from assembler.api.workspace import RecipeFile, Workspace
 from assembler.audit.judge import Difference, judge, side_of
 from assembler.configure.report import ScriptReport
 from assembler.debian.fetch import fetch_packages
 from assembler.errors import AssembleError, Problems
 from assembler.layers import rootfs
+from assembler.layers.context import BuildContext
+from assembler.lockfile.model import LockedMachine
 from assembler.recipe.load import LoadedRecipe
 
 
@@ -80,6 +83,7 @@ def check_against_dpkg(recipe: RecipeFile, workspace: Workspace, *, locked: bool
     with open_project(workspace, loaded, make=not (locked or workspace.offline)) as project:
         means, packages = project.means, project.lock.role("rootfs")
         means.fetch(packages)
+        execute = means.execute((project.lock.tools, _machine(workspace, project)))
         own, executed = (
             rootfs.compose(
                 loaded.recipe.rootfs.model_copy(update={"run": [], **scripts}),
@@ -90,7 +94,7 @@ def check_against_dpkg(recipe: RecipeFile, workspace: Workspace, *, locked: bool
                 store=means.store,
                 jobs=means.jobs,
                 reporter=means.reporter,
-                execute=means.execute,
+                execute=execute,
             )
             for scripts in ({}, {"scripts": "executed"})
         )
@@ -104,6 +108,20 @@ def check_against_dpkg(recipe: RecipeFile, workspace: Workspace, *, locked: bool
         scripts=own.report.scripts,
         differences=tuple(found),
     )
+
+
+def _machine(workspace: Workspace, project: BuildContext) -> LockedMachine:
+    """The lock's machine; one as a lock would have it now, when nothing of the recipe is executed otherwise."""
+    if project.lock.machine:
+        return project.lock.machine
+    rootfs = project.recipe.rootfs.model_copy(update={"scripts": "executed"})
+    recipe = project.recipe.model_copy(update={"rootfs": rootfs})
+    with workspace.transport() as transport:
+        chosen = workspace.mirrors(recipe)
+        supply = workspace.supply(store=project.means.store, transport=transport, chosen=chosen)
+        _, machine = lock_build_tools(workspace, supply, recipe)
+    assert machine is not None
+    return machine
 
 
 def _discreet(loaded: LoadedRecipe, problems: Problems) -> tuple[AssembleError, ...]:

@@ -154,7 +154,7 @@ def configure(tree: Tree, packages: Sequence[Unpacked], settings: Settings, repo
     if execution and executed:
         early = frozenset(stages(orderable, settings.first)[0])
         job = executed_job(execution, packages, order, early, settings.epoch)
-        leftovers.without(execution.execute(tree, job)).apply(tree)
+        leftovers.without(execution.execute(tree, job), shipped_by).apply(tree)
     if settings.first_boot:
         waiting = [script.analysis for script in scripts if script.first_boot]
         preinst = [one.package for one in waiting if one.script == "preinst" and one.package not in unpacked_there]

@@ -6,7 +6,7 @@ judge has besides.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import translate
 
@@ -87,6 +87,7 @@ LEFTOVERS: Sequence[Leftover] = (
 )  # fmt: skip
 
 _ANY = re.compile("|".join(translate(path) for each in LEFTOVERS for path in each.paths))
+_RUN = "/run/"
 _JOURNAL = "/var/log/journal"
 """systemd-tmpfiles gives it its access control list at every boot; no image holds one."""
 _MACHINE_ID = "/etc/machine-id"
@@ -99,19 +100,28 @@ def left_over(path: str) -> bool:
     return _ANY.match(path) is not None
 
 
-def without(changes: Changes) -> Changes:
-    """`changes` but for what no image has.
+def without(changes: Changes, shipped: Collection[str] = ()) -> Changes:
+    """`changes` but for what no image has; what is `shipped` by packages, by path, it has, and directories below /run,
+    which computed trees have as well where scripts are known to make them.
 
     The identity of the machine becomes the empty file that systemd fills on each node, and D-Bus's the link to it.
     """
-    put: dict[str, Entry] = {path: _nobodys(path, entry) for path, entry in changes.put.items() if not left_over(path)}
+
+    def dropped(path: str) -> bool:
+        return left_over(path) and path not in shipped
+
+    put: dict[str, Entry] = {
+        path: _nobodys(path, entry)
+        for path, entry in changes.put.items()
+        if not dropped(path) or (entry.kind is Kind.DIR and path.startswith(_RUN))
+    }
     if _JOURNAL in put:
         kept = {name: value for name, value in put[_JOURNAL].xattrs.items() if not name.startswith(_ACL)}
         put[_JOURNAL] = replace(put[_JOURNAL], xattrs=kept)
     links: dict[str, str] = {}
     stand_ins: dict[str, str] = {}
     for path, first in changes.links.items():
-        if left_over(path):
+        if dropped(path):
             continue
         now = first if first in put else stand_ins.get(first, "")
         if path in {_MACHINE_ID, _DBUS_ID}:
@@ -122,7 +132,7 @@ def without(changes: Changes) -> Changes:
             # The name under which it was to be made is left out.
             put[path] = changes.put[first]
             stand_ins[first] = path
-    return Changes(removed=tuple(path for path in changes.removed if not left_over(path)), put=put, links=links)
+    return Changes(removed=tuple(path for path in changes.removed if not dropped(path)), put=put, links=links)
 
 
 def _nobodys(path: str, entry: Entry) -> Entry:

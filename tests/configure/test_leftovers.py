@@ -49,6 +49,18 @@ def test_a_file_whose_first_name_is_left_out_has_the_next() -> None:
     assert changes == Changes(put={"/srv/b": entry(b"kept")}, links={"/srv/c": "/srv/b"})
 
 
+def test_what_packages_ship_is_not_left_over() -> None:
+    """Computed trees have it as well."""
+    put = {"/usr/lib/a/__pycache__": entry(kind=Kind.DIR), "/usr/lib/b/__pycache__": entry(kind=Kind.DIR)}
+    changes = without(Changes(put=put, removed=tuple(put)), ["/usr/lib/a/__pycache__"])
+    assert (list(changes.put), changes.removed) == (["/usr/lib/a/__pycache__"], ("/usr/lib/a/__pycache__",))
+
+
+def test_directories_of_run_are_kept_and_nothing_else_of_it() -> None:
+    put = {"/run/a": entry(kind=Kind.DIR), "/run/a/b": entry(b"pid"), "/dev/shm": entry(kind=Kind.DIR)}
+    assert list(without(Changes(put=put)).put) == ["/run/a"]
+
+
 def test_the_journal_has_no_access_control_list() -> None:
     """No image holds one, and systemd-tmpfiles sets it at every boot; what else has one keeps it, and is refused."""
     xattrs = {"system.posix_acl_access": b"a", "system.posix_acl_default": b"d", "user.x": b"y"}

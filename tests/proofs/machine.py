@@ -16,4 +16,5 @@ def executing(store: Path) -> Iterator[Execute]:
     workspace = Workspace(store=store)
     recipe = RecipeFile(path=ROOT / "recipes" / "livecd.toml").load()
     with open_project(workspace, recipe, make=True) as context:
-        yield context.means.execute
+        assert context.lock.machine is not None
+        yield context.means.execute((context.lock.tools, context.lock.machine))

@@ -18,12 +18,12 @@ from pathlib import Path
 
 from assembler.audit.judge import Side, judge, reasons, side_of, unexplained
 from assembler.cli import environment
-from assembler.configure.executed import Mode
 from assembler.configure.job import Execute
 from assembler.debian.deb import Deb, open_package
 from assembler.errors import AssembleError, Problems
 from assembler.lockfile.toml import parse_lock
 from assembler.recipe.load import load as load_recipe
+from assembler.recipe.model import Scripts
 from assembler.store.objects import Store, sha256_of
 from tests.proofs.comparison import side_of_directory
 from tests.proofs.machine import executing
@@ -59,7 +59,7 @@ def _adopted(file: Path, store: Store) -> str:
     return digest
 
 
-def _made(debs: list[Deb], arch: str, mode: Mode, execute: Execute) -> Side:
+def _made(debs: list[Deb], arch: str, mode: Scripts, execute: Execute) -> Side:
     """A tree of the assembler's; what it took and how scripts were handled is printed."""
     start = time.monotonic(), time.process_time()
     tree, report = compute(debs, arch, mode=mode, execute=execute)

@@ -15,13 +15,14 @@ from pathlib import Path
 
 from assembler.configure import leftovers
 from assembler.configure.engine import Settings, configure
-from assembler.configure.executed import Execution, Mode, chosen, laid_out
+from assembler.configure.executed import Execution, chosen, laid_out
 from assembler.configure.first_boot import waiting
 from assembler.configure.job import Configure, Execute, Job, Unpack, refuse
 from assembler.configure.order import Orderable, configure_order, dependents, stages, unpack_order
 from assembler.configure.report import Report
 from assembler.debian.deb import Deb
 from assembler.debian.unpack import unpack
+from assembler.recipe.model import Scripts
 from assembler.tree.staging import Tree
 
 EPOCH = 1767225600
@@ -56,7 +57,7 @@ def compute(
     first: frozenset[str] = frozenset(),
     first_boot: Sequence[str] = (),
     *,
-    mode: Mode = "computed",
+    mode: Scripts = "computed",
     execute: Execute = refuse,
 ) -> tuple[Tree, Report]:
     """The tree as the assembler makes it, and what it says of the scripts. `execute` has a machine do what `mode` does
@@ -84,10 +85,9 @@ def added(
     """
     unpacked = tuple(deb for deb in debs if deb.name not in first)
     order = tuple(name for name in _configured(debs, first, first_boot) if name not in first)
+    changes = execute(base, Job(steps=(Unpack(packages=unpacked), Configure(names=order)), epoch=EPOCH))
     tree = base.copy()
-    leftovers.without(execute(tree, Job(steps=(Unpack(packages=unpacked), Configure(names=order)), epoch=EPOCH))).apply(
-        tree
-    )
+    leftovers.without(changes, {member.path for deb in unpacked for member in deb.members}).apply(tree)
     return tree
 
 

@@ -82,9 +82,12 @@ def _reason(script: Script, control: Mapping[str, bytes]) -> str:
     return f"its {file}{line}: {analysis.unknown}"
 
 
-def essential(packages: Sequence[Orderable]) -> frozenset[str]:
-    """The packages that dpkg itself needs in order to run, with all that they need."""
-    return frozenset(stages(packages)[0])
+def laid_out(debs: Sequence[Deb], unpack: Collection[str]) -> list[Deb]:
+    """Those of `debs` that are in the tree when the machine starts: all but those that dpkg is to `unpack` there, but
+    with the essential ones and what they need, without which it could not.
+    """
+    needed = stages([Orderable(deb.name, deb.fields, "postinst" in deb.control) for deb in debs])[0]
+    return [deb for deb in debs if deb.name not in unpack or deb.name in needed]
 
 
 def job(

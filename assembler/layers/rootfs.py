@@ -272,7 +272,7 @@ def compose(
     if execution := _execution(recipe, debs, unpacked, configuration, answers=answers, execute=execute):
         configuration = replace(configuration, execution=execution)
         if execution.unpack:
-            tree, _ = _unpack(recipe, _laid_out(debs, execution), epoch=epoch, reporter=reporter)
+            tree, _ = _unpack(recipe, _left_here(debs, execution), epoch=epoch, reporter=reporter)
     report = configure(tree, unpacked, configuration, reporter)
     ids.fix(tree, recipe.ids)
     settings.apply(tree, recipe, files, epoch)
@@ -327,7 +327,7 @@ def check(
     errors = [*problems(scripts), *answers.problems]
     if not errors:
         if execution and execution.unpack:
-            tree, _ = _unpack(recipe, _laid_out(debs, execution), epoch=epoch, reporter=reporter)
+            tree, _ = _unpack(recipe, _left_here(debs, execution), epoch=epoch, reporter=reporter)
         try:
             configure(tree, unpacked, configuration, reporter)
             if not execution:
@@ -407,10 +407,8 @@ def _execution(
     )
 
 
-def _laid_out(debs: Sequence[Deb], execution: Execution) -> list[Deb]:
-    """Those of `debs` that are not unpacked in the machine, and those without which dpkg could not do that."""
-    there = {deb.name for deb in execution.unpack} - executed.essential(_orderable(debs))
-    return [deb for deb in debs if deb.name not in there]
+def _left_here(debs: Sequence[Deb], execution: Execution) -> list[Deb]:
+    return executed.laid_out(debs, {deb.name for deb in execution.unpack})
 
 
 def _configuration(

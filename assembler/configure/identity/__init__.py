@@ -29,8 +29,6 @@ MADE_ON_NODE = (
     "/etc/iscsi/initiatorname.iscsi",
     "/etc/nvme/hostnqn",
     "/etc/nvme/hostid",
-    "/etc/machine-id",
-    "/var/lib/dbus/machine-id",
     "/etc/bind/rndc.key",
     "/etc/ssl/certs/ssl-cert-snakeoil.pem",
     "/etc/ssl/private/ssl-cert-snakeoil.key",

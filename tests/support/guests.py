@@ -4,10 +4,8 @@ import os
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import cache
-from pathlib import Path
 
 from assembler.architecture import Architecture, named
-from assembler.debian import dpkg_database
 from assembler.debian.deb import open_package
 from assembler.debian.fetch import fetch_packages
 from assembler.debian.mirrors import choose
@@ -29,12 +27,12 @@ from tests.support import toolboxes
 
 EPOCH = 1767225600
 """2026-01-01 00:00:00 UTC."""
-_DPKG = ("dpkg", "dash", "coreutils", "debconf", "perl-base", "sed", "grep", "tar", "findutils", "diffutils")
-_NEEDED = (
-    "libc6", "libacl1", "libattr1", "libselinux1", "libpcre2-8-0", "libgmp10", "libssl3t64", "libcap2", "libmd0",
-    "libzstd1", "zlib1g", "liblzma5", "libbz2-1.0", "libcrypt1", "libsystemd0", "base-files", "base-passwd", "gcc-14-base",
-    "libgcc-s1", "libdb5.3t64", "libaudit1", "libcap-ng0",
+APPLETS = (
+    "cat", "chmod", "chroot", "cp", "date", "dd", "env", "find", "halt", "head", "kill", "ln", "ls", "mkdir", "mke2fs",
+    "mkfifo", "mknod", "mktemp", "mount", "mv", "nsenter", "poweroff", "reboot", "rm", "rmdir", "setsid", "sh", "sleep",
+    "sync", "tail", "tr", "truncate", "umount", "yes",
 )  # fmt: skip
+"""What small trees have of busybox."""
 
 
 @cache
@@ -63,20 +61,20 @@ def parts(architecture: str = "", epoch: int = EPOCH) -> Parts:
     )
 
 
-def busybox(applets: Sequence[str]) -> Tree:
+def busybox(applets: Sequence[str] = APPLETS) -> Tree:
     """A tree with a static busybox, and nothing else than links to it and a few directories."""
     store, lock = toolboxes.locked({"rootfs"})
     [locked] = [package for package in lock.role("rootfs") if package.name == "busybox-static"]
     programs = Tree(mtime=EPOCH)
     unpack(programs, [open_package(store, locked.sha256, locked.name)], latest=EPOCH)
     tree = Tree(mtime=EPOCH)
-    for directory in ("dev", "etc", "proc", "root", "run", "sys", "usr", "usr/bin", "usr/sbin", "var"):
+    for directory in ("dev", "etc", "mnt", "proc", "root", "run", "sys", "usr", "usr/bin", "usr/sbin", "var"):
         tree.mkdir(directory)
     tree.mkdir("tmp", 0o1777)
     tree.symlink("usr/bin", "bin")
     tree.symlink("usr/sbin", "sbin")
     tree.write("etc/passwd", b"root:x:0:0:root:/root:/bin/sh\n")
     tree.write("usr/bin/busybox", programs.at("/usr/bin/busybox", follow=True).content, 0o755)
-    for applet in ("sh", "env", *applets):
+    for applet in applets:
         tree.symlink("busybox", f"usr/bin/{applet}")
     return tree

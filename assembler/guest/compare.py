@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from assembler.formats.ext4_reader import Entry as Found
 from assembler.tree.changes import Changes, Entry
-from assembler.tree.content import Content, chunks, read, size_of
+from assembler.tree.content import Content, equal
 from assembler.tree.staging import Inode, Kind, Tree
 
 
@@ -78,16 +78,7 @@ def _same(was: Inode, now: Entry) -> bool:
         return False
     if (was.target, was.device, was.xattrs) != (now.target, now.device, dict(now.xattrs)):
         return False
-    return was.kind is not Kind.FILE or _equal(was.content, now.content)
-
-
-def _equal(one: Content, other: Content) -> bool:
-    """Whether two contents are the same bytes; either may be larger than memory."""
-    if size_of(one) != size_of(other):
-        return False
-    if isinstance(one, bytes) or isinstance(other, bytes):
-        return read(one) == read(other)
-    return all(map(bytes.__eq__, chunks(one), chunks(other)))
+    return was.kind is not Kind.FILE or equal(was.content, now.content)
 
 
 def _gone(known: Mapping[str, Inode], seen: Collection[str]) -> list[str]:

@@ -66,6 +66,8 @@ class Executor:
     store: Store
     reporter: Reporter = SILENT
     seed: int = SEED
+    later: int = 0
+    """How many seconds after a job's epoch its clock starts."""
 
     def __call__(self, tree: Tree, job: Job) -> Changes:
         """What `job` makes of `tree`, which stays as it is. Raises GuestError when a step of it fails."""
@@ -87,7 +89,7 @@ class Executor:
             kernel=trees.sha256(parts.start.kernel),
             initrd=parts.start.initrd,
             emulator=dict(parts.identity),
-            hardware=described(parts.architecture, clock=job.epoch, seed=self.seed),
+            hardware=described(parts.architecture, clock=job.epoch + self.later, seed=self.seed),
         )
 
     def _make(self, tree: Tree, job: Job, disk: Tree, scratch: Path, directory: Path) -> None:
@@ -104,7 +106,7 @@ class Executor:
             initrd=initrd,
             disk=image,
             size=size,
-            clock=job.epoch,
+            clock=job.epoch + self.later,
             seed=self.seed,
             firmware=self.parts.firmware,
         )

@@ -20,6 +20,8 @@ MEMORY = 1024
 DISK_UNIT = 2 << 20
 """Bytes that the disk's size is a multiple of."""
 _SLOTS = "slots=2,maxmem=64G"
+_TRANSLATED = 256
+"""MiB of translated code that are kept. QEMU's own choice depends on the host's memory."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +72,14 @@ def arguments(emulator: Emulator, hardware: CountedHardware) -> list[str]:
         *("-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"),
         *("-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"),
         *("-machine", counted.machine, "-cpu", counted.cpu, "-smp", "1"),
-        *("-accel", "tcg,thread=single", "-icount", "shift=0,sleep=off", "-seed", str(hardware.seed)),
+        *(
+            "-accel",
+            f"tcg,thread=single,tb-size={_TRANSLATED}",
+            "-icount",
+            "shift=0,sleep=off",
+            "-seed",
+            str(hardware.seed),
+        ),
         *("-rtc", f"base={start},clock=vm", "-m", f"{hardware.memory}M,{_SLOTS}"),
         *("-object", memory, "-device", "nvdimm,id=nv,memdev=disk"),
         *("-chardev", "stdio,id=console,signal=off", "-serial", "chardev:console"),

@@ -1,7 +1,7 @@
 """The kernel in a bzImage: what would unpack itself first, as its own ELF file.
 
-Specification: the Linux/x86 boot protocol (Documentation/arch/x86/boot.rst), 2.08 and later, and for starting an ELF file
-the x86/HVM direct boot ABI (Xen), which QEMU follows.
+Specification: the Linux/x86 boot protocol (Documentation/arch/x86/boot.rst), 2.08 and later, and for starting an ELF
+file the x86/HVM direct boot ABI (Xen), which QEMU follows.
 """
 
 import struct

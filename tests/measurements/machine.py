@@ -1,4 +1,4 @@
-"""Measure what executing scripts in the machine costs: tiny.toml's step that does nothing, and four daemons.
+"""Measure what executing scripts in the machine costs: a step that does nothing, a mail server, four daemons.
 
     scripts/machine-cost [--only CASE] [--repeat]
 
@@ -18,7 +18,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Self
+from typing import Any
 
 from assembler.api.machines import Machine
 from assembler.api.workspace import Workspace
@@ -28,6 +28,7 @@ from assembler.configure.job import Job
 from assembler.debian.fetch import fetch_packages
 from assembler.guest import execute
 from assembler.guest.execute import Executor
+from assembler.guest.machine import Said, run
 from assembler.layers import rootfs
 from assembler.lockfile.toml import read_lock
 from assembler.progress import Unit
@@ -38,6 +39,7 @@ from assembler.tree.digest import digest, listing
 from assembler.tree.staging import Tree
 from tests.measurements.cost import Cost, measure
 from tests.support.command import arguments
+from tests.support.reporters import Recorder
 
 CASES = {
     "tiny": ("livecd", (), True),
@@ -50,32 +52,20 @@ _UPTIME = re.compile(r"\[ *(\d+\.\d+)\] reboot: ")
 """The kernel's last line; its clock begins with the machine's."""
 
 
-class Clock:
+class Clock(Recorder):
     """A reporter that knows what the steps of a build took, by name: CPU seconds, and seconds."""
 
     def __init__(self) -> None:
-        self.steps: dict[str, tuple[float, float]] = {}
-        self._begun: list[tuple[str, float, float]] = []
+        super().__init__()
+        self.took: dict[str, tuple[float, float]] = {}
 
-    def step(self, name: str, *, total: int = 0, unit: Unit = "steps") -> Self:  # noqa: ARG002  the protocol's
-        self._begun.append((name, _cpu(), time.monotonic()))
-        return self
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        name, cpu, wall = self._begun.pop()
-        before = self.steps.get(name, (0.0, 0.0))
-        self.steps[name] = (before[0] + _cpu() - cpu, before[1] + time.monotonic() - wall)
-
-    def advance(self, amount: int = 1) -> None: ...
-
-    def note(self, text: str) -> None: ...
-
-    def info(self, text: str) -> None: ...
-
-    def warn(self, text: str) -> None: ...
+    @contextmanager
+    def step(self, name: str, *, total: int = 0, unit: Unit = "steps") -> Iterator[Recorder]:  # type: ignore[override]
+        """A step that is timed."""
+        cpu, wall = _cpu(), time.monotonic()
+        yield super().step(name, total=total, unit=unit)
+        before = self.took.get(name, (0.0, 0.0))
+        self.took[name] = (before[0] + _cpu() - cpu, before[1] + time.monotonic() - wall)
 
 
 class Fresh(Machine):
@@ -83,6 +73,10 @@ class Fresh(Machine):
 
     kept: Store
     clock: Clock
+
+    def prepare(self, epoch: int) -> None:
+        """Fetch what it is made of."""
+        self._parts(epoch)
 
     def _executor(self, job: Job) -> Executor:
         return Executor(parts=self._parts(job.epoch), store=self.kept, reporter=self.clock)
@@ -132,11 +126,9 @@ def _case(name: str, directory: Path) -> str:
     return str(told["digest"])
 
 
-def _print(name: str, cost: Cost, told: dict[str, object], kept: Cost) -> None:
+def _print(name: str, cost: Cost, told: dict[str, Any], kept: Cost) -> None:
     print(f"{name}: {told['virtual']} s of the machine's")
-    steps = told["steps"]
-    assert isinstance(steps, dict)
-    for step, (cpu, wall) in steps.items():
+    for step, (cpu, wall) in told["steps"].items():
         print(f"    {step:20} {cpu:6.2f} CPU s {wall:7.1f} s")
     print(f"    {'whole':20} {cost.cpu:6.2f} CPU s {cost.wall:7.1f} s")
     print(f"    {'whole, kept':20} {kept.cpu:6.2f} CPU s {kept.wall:7.1f} s")
@@ -157,7 +149,7 @@ def _child(recipe: Path, kept: Path) -> None:
         fetch_packages(lock.role("rootfs"), lock.archives, **supply.means)
         machine = Fresh(workspace, (lock.tools, lock.machine), supply)
         if kept.name == "nothing":
-            machine._parts(lock.source_date_epoch)
+            machine.prepare(lock.source_date_epoch)
             rootfs.open_packages(store, lock.role("rootfs"))
             return
         machine.kept, machine.clock = Store(kept), clock
@@ -173,8 +165,8 @@ def _child(recipe: Path, kept: Path) -> None:
         )
     told = {
         "virtual": sum(virtual),
-        "steps": clock.steps,
-        "own": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10,
+        "steps": clock.took,
+        "own": _peak(),
         "machine": resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss >> 10,
         "digest": digest(listing(composed.tree)),
     }
@@ -185,18 +177,24 @@ def _child(recipe: Path, kept: Path) -> None:
 def _uptimes() -> Iterator[list[float]]:
     """How many seconds of their own the machines took that end meanwhile."""
     found: list[float] = []
-    run = execute.run
+    names = vars(execute)
 
-    def listened(*given: object, **named: object) -> execute.Said:
-        said: execute.Said = run(*given, **named)  # type: ignore[arg-type]
+    def listened(*given: Any, **named: Any) -> Said:
+        said = run(*given, **named)
         found.extend(float(match[1]) for line in said.tail if (match := _UPTIME.match(line)))
         return said
 
-    execute.run = listened
+    names["run"] = listened
     try:
         yield found
     finally:
-        execute.run = run
+        names["run"] = run
+
+
+def _peak() -> int:
+    """MiB that this process itself had at most."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) >> 10 for line in lines if line.startswith("VmHWM:"))
 
 
 def _cpu() -> float:

@@ -1,4 +1,6 @@
-"""Files and directories that a step of a recipe brings along, read within the reach of the recipe.
+"""What a step of a recipe is executed with: its script, and files and directories that it brings along.
+
+These are read within the reach of the recipe.
 
 Which directory entries there are is looked at first, and each file is then read like any other file that a recipe
 names. What another machine could have otherwise decides nothing: modes, times, owners, order. So links are refused.
@@ -12,7 +14,10 @@ from pathlib import Path
 from assembler.errors import Place
 from assembler.reading import Reach, UnreadableError, is_of_kernel
 from assembler.recipe.document import RecipeError, read_bytes
+from assembler.recipe.model import Run
 
+INTERPRETER = b"#!/bin/sh -e\n"
+"""What comes before a script that names no interpreter."""
 MAX_ENTRIES = 10_000
 """Files and directories in a directory that a step brings along."""
 MAX_DEPTH = 50
@@ -36,6 +41,12 @@ def of_step(files: Mapping[str, bytes], index: int) -> dict[str, bytes]:
     """
     prefix = key(index)
     return {name.removeprefix(prefix): files[name] for name in sorted(files) if name.startswith(prefix)}
+
+
+def script(step: Run, files: Mapping[str, bytes], index: int) -> bytes:
+    """The script of step `index`, which begins with its interpreter; `files` as in :func:`of_step`."""
+    text = step.script.encode() if step.script is not None else files[f"rootfs.run[{index}].file"]
+    return text if text.startswith(b"#!") else INTERPRETER + text
 
 
 def paths(path: Path, where: Place, reach: Reach) -> list[tuple[str, Path]]:

@@ -153,7 +153,11 @@ def test_steps() -> None:
     steps = found.recipe.rootfs.run
     assert steps[0] == Run(script="true", environment={"A": "b c"})
     assert [step.label(index) for index, step in enumerate(steps)] == ["step 1", "step 2 (one.sh)", "the last"]
-    assert found.files["rootfs.run[1].file"].data == b"#!/bin/bash\ntrue\n"
+    files = {name: file.data for name, file in found.files.items()}
+    assert [brought.script(step, files, index) for index, step in enumerate(steps)] == [
+        b"#!/bin/sh -e\ntrue",
+        *[b"#!/bin/bash\ntrue\n"] * 2,
+    ]
 
 
 def test_steps_are_added_to_those_of_the_base() -> None:

@@ -10,6 +10,7 @@ from assembler.configure.settings import hashed_password
 from assembler.errors import Problems
 from assembler.recipe import brought
 from assembler.recipe.brought import MAX_DEPTH
+from assembler.recipe.checks import MAX_STEPS
 from assembler.recipe.load import LoadedRecipe, load
 from assembler.recipe.model import Answer, Debconf, Rootfs, Run
 from assembler.recipe.portable import portable
@@ -166,6 +167,13 @@ def test_steps_are_added_to_those_of_the_base() -> None:
     assert [step.script for step in found.recipe.rootfs.run] == ["first", "second"]
 
 
+def test_more_steps_than_there_may_be() -> None:
+    step = "[[rootfs.run]]\nscript = 'a'\n"
+    assert len(loaded(step * MAX_STEPS).recipe.rootfs.run) == MAX_STEPS
+    (error,) = refused(step * (MAX_STEPS + 1))
+    assert error == "202:1 rootfs.run[100]: a recipe has at most 100 steps (do more in one of them)"
+
+
 def test_files_that_a_step_brings_along(project: Path) -> None:
     (project / "tree/a").chmod(0o700)
     text = "files = ['tree', 'one.sh']\n[[rootfs.run]]\nscript = 'b'\nfiles = { 'x/y' = 'tree', z = 'one.sh' }\n"
@@ -255,6 +263,16 @@ def test_a_directory_with_too_much(project: Path, monkeypatch: pytest.MonkeyPatc
     (project / "tree/c").touch()
     (error,) = refused(text)
     assert "more than 3 files and directories" in error
+
+
+def test_more_files_than_the_recipe_on_a_medium_lists(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = "[[rootfs.run]]\nscript = 'a'\nfiles = ['tree']\n"
+    exactly = sum(len(name) + 80 for name in ("rootfs.run[0].files/tree/a", "rootfs.run[0].files/tree/sub/b"))
+    monkeypatch.setattr(brought, "MAX_LISTED", exactly)
+    assert len(loaded(text).files) == 2
+    (project / "tree/c").touch()
+    (error,) = refused(text)
+    assert "2:10 rootfs.run: steps bring along 3 files, which is too many" in error
 
 
 def test_a_directory_that_a_link_leads_to_is_the_projects_own(project: Path, tmp_path: Path) -> None:

@@ -3,12 +3,14 @@
 Nothing is executed yet. So what a recipe wants executed is refused rather than passed over: see `_not_yet`.
 """
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from assembler.configure.debconf import selections
 from assembler.debian.package import Unpacked
 from assembler.errors import AssembleError, Place
 from assembler.progress import Reporter
+from assembler.recipe import brought
 from assembler.recipe.model import Rootfs
 
 Told = Callable[[AssembleError], AssembleError]
@@ -18,6 +20,11 @@ Told = Callable[[AssembleError], AssembleError]
 def unchanged(error: AssembleError) -> AssembleError:
     """All of it."""
     return error
+
+
+_INTERPRETER = re.compile(rb"#![ \t]*/[^\s\0]+(?:[ \t][^\r\0]*)?")
+_LONGEST = 255
+"""Bytes of the line that names an interpreter (BINPRM_BUF_SIZE, less one)."""
 
 
 class ExecutedError(AssembleError):
@@ -39,7 +46,18 @@ def problems(
     answered = selections(recipe.debconf, files, packages)
     for warning in answered.warnings:
         reporter.warn(str(told(warning)))
-    return [*answered.problems, *_not_yet(recipe)]
+    return [*answered.problems, *_interpreters(recipe, files), *_not_yet(recipe)]
+
+
+def _interpreters(recipe: Rootfs, files: Mapping[str, bytes]) -> Iterator[ExecutedError]:
+    """Steps whose first line names an interpreter that Linux would not find, wherever it is."""
+    for index, step in enumerate(recipe.run):
+        line = brought.script(step, files, index).split(b"\n", 1)[0]
+        if len(line) > _LONGEST or not _INTERPRETER.fullmatch(line):
+            key = f"rootfs.run[{index}].{'script' if step.file is None else 'file'}"
+            hint = "carriage returns are at the ends of its lines" if line.endswith(b"\r") else "as #!/bin/bash -e"
+            what = "the first line names no interpreter by an absolute path"
+            yield ExecutedError(what, where=Place(key=key), hint=hint)
 
 
 def _not_yet(recipe: Rootfs) -> Iterator[ExecutedError]:

@@ -123,3 +123,24 @@ def test_answers_are_judged_and_told_where_they_stand(tmp_path: Path) -> None:
 def test_what_is_not_executed_yet_is_refused(recipe: Rootfs, keys: list[str]) -> None:
     found = problems(recipe, {}, PACKAGES, told=unchanged, reporter=SILENT)
     assert [error.where.key for error in found] == keys
+
+
+@pytest.mark.parametrize(
+    ("script", "hint"),
+    [
+        ("true", ""),
+        ("#!/bin/sh", ""),
+        ("#! /usr/bin/env -S python3 -P\nprint()\n", ""),
+        ("#!" + "/" * 253, ""),
+        ("#!" + "/" * 254, "as #!/bin/bash -e"),
+        ("#!python3\n", "as #!/bin/bash -e"),
+        ("#!\n/bin/sh\n", "as #!/bin/bash -e"),
+        ("#!/bin/sh\r\ntrue\r\n", "carriage returns are at the ends of its lines"),
+    ],
+)
+def test_interpreters_of_steps(script: str, hint: str) -> None:
+    recipe = Rootfs(run=[Run(script="true"), Run(script=script), Run(file="f")])
+    files = {"rootfs.run[2].file": script.encode()}
+    found = problems(recipe, files, PACKAGES, told=unchanged, reporter=SILENT)
+    told = [(error.where.key, error.hint) for error in found if error.where.key != "rootfs.run"]
+    assert told == ([("rootfs.run[1].script", hint), ("rootfs.run[2].file", hint)] if hint else [])

@@ -46,6 +46,7 @@ class Run:
     name: str
     """For people."""
     script: bytes
+    """It begins with its interpreter."""
     environment: Mapping[str, str] = field(default_factory=dict)
     files: Mapping[str, Content] = field(default_factory=dict)
     """What it finds in the directory that ASSEMBLE_FILES names, by path below that."""

@@ -272,7 +272,7 @@ ARM64 = Architecture(
     ),
     counted=CountedMachine(
         machine="virt,nvdimm=on",
-        # With an instruction for random numbers, which -seed decides: without one, it would decide nothing, and Linux look
+        # With an instruction for random numbers, which -seed decides: without one it decides nothing, and Linux looks
         # for randomness in the clock for 2 s. Signed pointers take half as long again.
         cpu="max,pauth=off,sve=off,sme=off",
         console="ttyAMA0",

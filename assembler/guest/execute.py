@@ -24,6 +24,7 @@ from assembler.guest.hardware import DISK_UNIT, SEED, CountedHardware, described
 from assembler.guest.initramfs import LARGEST_LOG, Start, known
 from assembler.guest.machine import GuestError, Said, attach, run
 from assembler.image.keys import digest
+from assembler.kernel.bzimage import startable
 from assembler.progress import SILENT, Reporter
 from assembler.store.objects import Store
 from assembler.tools.toolbox import Toolbox
@@ -115,7 +116,7 @@ class Executor:
         size = -(-(fitting_size(disk) + FREE) // DISK_UNIT) * DISK_UNIT
         write_passing(disk, image, self.parts.toolbox, size=size, epoch=job.epoch, reporter=self.reporter)
         kernel, initrd = scratch / "kernel", scratch / "initrd"
-        kernel.write_bytes(b"".join(chunks(self.parts.start.kernel)))
+        kernel.write_bytes(startable(b"".join(chunks(self.parts.start.kernel))))
         initrd.write_bytes(self.parts.start.initrd + known(word))
         return CountedHardware(
             architecture=self.parts.architecture,

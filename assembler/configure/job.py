@@ -69,11 +69,8 @@ class Job:
     """SOURCE_DATE_EPOCH: when the machine's clock starts, in seconds."""
 
     def packages(self) -> int:
-        """How many packages it unpacks and configures, counted for each."""
-        return sum(
-            len(step.packages) if isinstance(step, Unpack) else len(step.names) if isinstance(step, Configure) else 0
-            for step in self.steps
-        )
+        """How many packages it configures."""
+        return sum(len(step.names) for step in self.steps if isinstance(step, Configure))
 
 
 Execute = Callable[[Tree, Job], Changes]

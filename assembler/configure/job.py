@@ -72,6 +72,10 @@ class Job:
         """How many packages it configures."""
         return sum(len(step.names) for step in self.steps if isinstance(step, Configure))
 
+    def turns(self) -> int:
+        """How often dpkg turns to a package, but for triggers."""
+        return self.packages() + sum(len(step.packages) for step in self.steps if isinstance(step, Unpack))
+
 
 Execute = Callable[[Tree, Job], Changes]
 """Has a job done on a tree, and tells what came of it."""

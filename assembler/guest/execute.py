@@ -137,7 +137,7 @@ class Executor:
         hardware = self._put_together(job, disk, scratch, word)
         image = hardware.disk
         limit = _SLOWEST * (_START + sum(map(seconds, job.steps)))
-        with self.reporter.step("execute", total=2 * job.packages(), unit="items") as step:
+        with self.reporter.step("execute", total=job.turns(), unit="items") as step:
 
             def told(name: str) -> None:
                 step.note(name)

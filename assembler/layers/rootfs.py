@@ -8,7 +8,7 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Protocol
 
-from assembler.configure import executed, ids, leftovers, settings
+from assembler.configure import executed, identity, ids, leftovers, settings
 from assembler.configure.debconf import Selections
 from assembler.configure.engine import Settings, configure, problems
 from assembler.configure.executed import Execution
@@ -278,7 +278,11 @@ def compose(
     ids.fix(tree, recipe.ids)
     settings.apply(tree, recipe, files, epoch)
     if recipe.run:
-        leftovers.without(execute(tree, Job(steps=steps(recipe, files), epoch=epoch))).apply(tree)
+        changes = leftovers.without(execute(tree, Job(steps=steps(recipe, files), epoch=epoch)))
+        for key in identity.shared_keys(changes, ()):
+            # It may be meant so.
+            reporter.warn(str(key))
+        changes.apply(tree)
     return Rootfs(tree, tuple(unpacked), report)
 
 

@@ -13,7 +13,8 @@ from tests.tree.disk import tree_of, write_out
 
 FILES = {"/f": "x", "/none": "", "/d/": "", "/run": "", "/l": "->f", "/ld": "->d", "/dangling": "->nowhere"}
 QUESTIONS = [
-    *(f"-{letter} @/{name}" for letter in "efdLhsxrwS" for name in ("f", "d", "run", "l", "ld", "dangling", "no", "none")),
+    *(f"-{letter} @/{name}" for letter in "efdLhsxrwS" for name in ("f", "d", "run", "l", "ld", "dangling", "no",
+      "none")),
     "! -e @/f", "! -e @/no", "-n x", "-n ''", "-z x", "-z ''", "a = a", "a = b", "a != a", "a != b",
     "-e @/f -a -d @/d", "-e @/f -a -d @/f", "-e @/no -a -d @/d", "-e @/no -o -d @/d", "-e @/no -o -d @/f",
     "-e @/f -o -e @/no -a -e @/no", "-e @/f -o -d @/f",

@@ -29,12 +29,14 @@ def status(tree: Tree, command: str, **context: str) -> int | None:
 @pytest.mark.parametrize(
     "command",
     ["mkdir", "mkdir -p", "mkdir -m q /x", "mkdir -Z /x", "rmdir -p /etc/empty", "rmdir -x /etc/empty", "rm", "rm -f",
-     "rm -i /etc/a", "rm -rf /", "rm -rf /etc/a //", "rm -rf /.", "rm -rf /..", "touch", "touch -d x /etc/a", "ln /etc/a",
+     "rm -i /etc/a", "rm -rf /", "rm -rf /etc/a //", "rm -rf /.", "rm -rf /..", "touch", "touch -d x /etc/a",
+     "ln /etc/a",
      "ln /etc/a /etc/b /etc/d", "ln -b /etc/a /x", "cp /etc/a", "cp -r /etc/d /x", "cp /etc/a /etc/b /etc/d",
      "mv /etc/a", "mv -b /etc/a /x", "mv /etc/a /etc/b /etc/d", "install /etc/a", "install /etc/a /etc/b /etc/d",
      "install -d", "install -m q /etc/a /x", "install -b /etc/a /x", "cmp /etc/a", "cmp -l /etc/a /etc/b",
      "cmp /etc/a /etc/b /etc/d", "chmod 755", "chmod q /etc/a", "chmod 755 -v /etc/a", "chmod -R 755", "chown root",
-     "chown -v root /etc/a", "chgrp root", "setcap cap_net_raw+ep", "setcap -r /etc/a /etc/b", "setcap nothing=ep /etc/a",
+     "chown -v root /etc/a", "chgrp root", "setcap cap_net_raw+ep", "setcap -r /etc/a /etc/b",
+     "setcap nothing=ep /etc/a",
      "set", "set -C", "set -o pipefail", "umask 077", "export PATH=/tmp", "export", ". /etc/a", "ischroot -t",
      "dpkg-maintscript-helper", "dpkg-maintscript-helper frob x", "systemd-tmpfiles --remove", "systemd-tmpfiles",
      "systemd-tmpfiles --create --boot", "systemd-tmpfiles --remove --create x.conf", "systemd-sysusers --replace=x",
@@ -59,13 +61,15 @@ def test_calls_that_are_not_understood(command: str) -> None:
 
 @pytest.mark.parametrize(
     ("command", "expected"),
-    [("mkdir /etc/a", 1), ("mkdir /etc/d", 1), ("mkdir -p /etc/a", 1), ("mkdir -p /etc/d", 0), ("mkdir /etc/n /etc/a", 1),
+    [("mkdir /etc/a", 1), ("mkdir /etc/d", 1), ("mkdir -p /etc/a", 1), ("mkdir -p /etc/d", 0),
+     ("mkdir /etc/n /etc/a", 1),
      ("rmdir /etc/empty", 0), ("rmdir /etc/d", 1), ("rmdir --ignore-fail-on-non-empty /etc/d", 0), ("rmdir /etc/a", 1),
      ("rmdir /etc/none", 1), ("rmdir --ignore-fail-on-non-empty /etc/none", 1),
      ("rm /etc/none", 1), ("rm -f /etc/none", 0), ("rm /etc/d", 1), ("rm /etc/d /etc/a", 1), ("rm /etc/none /etc/a", 1),
      ("rm -f /etc/d /etc/none", 1), ("rm -rf /etc/d", 0), ("rm -rf /etc/.a /etc/a", 0),
      ("ln /etc/a /etc/b", 1), ("ln -s x /etc/b", 1), ("ln -sfT x /etc/empty", 1),
-     ("cp /etc/none /x", 1), ("cp /etc/d /x", 1), ("cp -n /etc/a /etc/b", 0), ("mv /etc/none /x", 1), ("mv -n /etc/a /etc/b", 0),
+     ("cp /etc/none /x", 1), ("cp /etc/d /x", 1), ("cp -n /etc/a /etc/b", 0), ("mv /etc/none /x", 1),
+     ("mv -n /etc/a /etc/b", 0),
      ("mv -n /etc/a /x", 0), ("install /etc/none /x", 1), ("install /etc/d /x", 1),
      ("cmp /etc/a /etc/same", 0), ("cmp -s /etc/a /etc/b", 1), ("cmp --quiet /etc/a /etc/none", 2),
      ("cmp --silent /etc/d /etc/a", 2), ("chmod 600 /etc/none", 1), ("chown root /etc/none", 1),
@@ -74,7 +78,8 @@ def test_calls_that_are_not_understood(command: str) -> None:
      (". /usr/share/debconf/confmodule", 0), ("ischroot", 0), ("pidof x", 1), ("pkill x", 1), ("aa-enabled", 1),
      ("service x status", 1), ("service x start", 0), ("apparmor_parser -r x", 0), ("echo x", 0),
      ("dpkg-maintscript-helper rm_conffile /x", 0), ("getent passwd nobody", 2), ("getent group nobody", 2),
-     ("id nobody", 1), ("id -u nobody", 1), ("dpkg-statoverride --list /x", 1), ("dpkg-statoverride --quiet --list /x", 1)],
+     ("id nobody", 1), ("id -u nobody", 1), ("dpkg-statoverride --list /x", 1),
+     ("dpkg-statoverride --quiet --list /x", 1)],
 )  # fmt: skip
 def test_statuses(command: str, expected: int) -> None:
     assert status(tree_of(FILES), command) == expected
@@ -116,7 +121,8 @@ def test_a_copy_has_the_mode_of_its_source_under_the_umask_and_all_of_it_with_p(
     source.mode, source.uid, source.gid, source.mtime = 0o4777, 3, 4, 5
     tree.mtime = 99
     for command in ("cp /etc/a /etc/b", "cp -p /etc/a /etc/c", "cp -a /etc/a /etc/d", "install /etc/a /etc/e",
-                    "install -D -m 4750 -o ann -g mail /etc/a /srv/x/f", "install -d -m 2770 -o 9 /srv/y/z"):  # fmt: skip
+                    "install -D -m 4750 -o ann -g mail /etc/a /srv/x/f",
+                    "install -d -m 2770 -o 9 /srv/y/z"):  # fmt: skip
         assert status(tree, command) == 0, command
     made = [tree.at(path) for path in ("/etc/b", "/etc/c", "/etc/d", "/etc/e", "/srv/x/f", "/srv/y/z")]
     assert [(inode.mode, inode.uid, inode.gid, inode.mtime) for inode in made[:5]] == [

@@ -174,7 +174,7 @@ def test_who_is_asked_for_a_token(
 
 
 def test_a_login_is_shown_where_it_is_asked_for(server: Server, store: Store) -> None:
-    login, shown = Login(user="robot", password="hunter2"), list[str | None]()  # noqa: S106  nobody's
+    login, shown = Login(user="robot", password="hunter2"), list[str | None]()
 
     def reply(handler: Handler) -> None:
         shown.append(handler.headers["Authorization"])

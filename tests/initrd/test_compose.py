@@ -1,8 +1,8 @@
-import dataclasses
 import hashlib
 import io
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 import zstandard
@@ -189,8 +189,9 @@ def test_which_files_are_scripts(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["label", "state", "state_label"])
 def test_settings_are_words(rootfs: Tree, programs: Tree, name: str) -> None:
     for value in ("", "a b", "a\n", "\x7f"):
+        odd: dict[str, Any] = {name: value}
         with pytest.raises(InitrdError) as caught:
-            compose(rootfs, programs, RELEASE, SCRIPTS, dataclasses.replace(Settings(), **{name: value}))
+            compose(rootfs, programs, RELEASE, SCRIPTS, Settings(**odd))
         assert caught.value.what == f"livecd.{name} cannot be {value!r}"
         assert caught.value.why == "it is one word on the kernel command line"
 

@@ -107,8 +107,9 @@ TIME, DATE = 22 << 11 | 13 << 5 | 10, 43 << 9 | 11 << 5 | 14
 """22:13:20 of 14 November 2023, as the format has it."""
 
 
-def entry(name: bytes, attributes: int, first: int, size: int, time: int = TIME, date: int = DATE) -> bytes:
+def entry(name: bytes, attributes: int, first: int, size: int, when: tuple[int, int] = (TIME, DATE)) -> bytes:
     """An entry of a directory, byte by byte; created, read and written at once."""
+    time, date = when
     times = struct.pack("<HHHHHH", time, date, date, 0, time, date)
     return name.ljust(11) + bytes([attributes, 0, 0]) + times + struct.pack("<HI", first, size)
 
@@ -126,7 +127,6 @@ def test_every_byte_of_a_small_image() -> None:
     )
     boot += bytes([0x80, 0, 0x29]) + struct.pack("<I", serial) + b"LABEL      FAT16   "
     table = struct.pack("<7H", 0xFFF8, 0xFFFF, 0xFFFF, 4, 0xFFFF, 0xFFFF, 0).ljust(table_sectors * 512, b"\0")
-    root = entry(b"LABEL", 8, 0, 0)
     root = b"LABEL".ljust(11) + b"\x08" + bytes(10) + struct.pack("<HHHI", TIME, DATE, 0, 0)
     root += entry(b"DIR", 0x10, 2, 0) + entry(b"B", 0x20, 5, 2) + entry(b"EMPTY", 0x20, 0, 0)
     inside = entry(b".", 0x10, 2, 0) + entry(b"..", 0x10, 0, 0) + entry(b"FILE    TXT", 0x20, 3, 513)
@@ -180,7 +180,7 @@ def test_a_directory_takes_as_many_clusters_as_its_entries() -> None:
 def test_times_are_of_1980_to_2107(epoch: int, time: int, date: int) -> None:
     image = write_fat({"/A": b""}, label="X", epoch=epoch)
     root = (1 + 2 * 16) * 512
-    assert image[root + 32 : root + 64] == entry(b"A", 0x20, 0, 0, time, date)
+    assert image[root + 32 : root + 64] == entry(b"A", 0x20, 0, 0, (time, date))
 
 
 def test_what_is_said_of_what_does_not_fit() -> None:

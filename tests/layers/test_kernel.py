@@ -1,10 +1,13 @@
 """Finding the kernel that the packages brought."""
 
+from dataclasses import replace
+
 import pytest
 
 from assembler.errors import AssembleError
-from assembler.layers.kernel import distro_kernel
+from assembler.layers.kernel import distro_kernel, kernel_packages
 from assembler.tree.staging import Tree
+from tests.lockfile.test_toml import LOCK
 
 
 def with_kernels(*releases: str) -> Tree:
@@ -32,3 +35,27 @@ def test_a_kernel_without_modules_is_an_error() -> None:
     tree.discard("/usr/lib/modules/1")
     with pytest.raises(AssembleError, match="modules are missing"):
         distro_kernel(tree, "linux-image-amd64")
+
+
+def test_the_kernel_of_another_architecture_and_its_configuration() -> None:
+    """Of arm64 it is called vmlinux in some images; a link in /boot is followed."""
+    tree = with_kernels("1")
+    assert distro_kernel(tree, "x").config == b""
+    tree.write("/usr/lib/config", b"CONFIG_X=y\n")
+    tree.symlink("../usr/lib/config", "/boot/config-1")
+    tree.write("/usr/lib/image", b"image")
+    tree.discard("/boot/vmlinuz-1")
+    tree.symlink("/usr/lib/image", "/boot/vmlinuz-1")
+    kernel = distro_kernel(tree, "x")
+    assert (kernel.release, kernel.image, kernel.config) == ("1", b"image", b"CONFIG_X=y\n")
+
+
+def test_what_a_kernel_may_be_in() -> None:
+    """What comes of the source of the package that the recipe names, and whatever is called like a kernel."""
+    hello = LOCK.packages[0]
+    names = {"linux-image-amd64": "linux-signed", "linux-image-6.1": "linux", "modules": "linux-signed", "bash": "bash"}
+    locked = [replace(hello, name=name, source=source) for name, source in names.items()]
+    for package in ("linux-image-amd64", "linux-image-amd64:amd64"):
+        found = kernel_packages(package, locked)
+        assert [each.name for each in found] == ["linux-image-amd64", "linux-image-6.1", "modules"]
+    assert [each.name for each in kernel_packages("bash", locked)] == ["linux-image-amd64", "linux-image-6.1", "bash"]

@@ -143,7 +143,17 @@ def test_what_options_and_environment_come_to(tmp_path: Path, monkeypatch: pytes
 
 @pytest.mark.parametrize(
     ("text", "seconds"),
-    [("", PATIENCE), ("0", 0), ("3600", 3600), ("x", None), ("-1", None), ("²", None), ("1.5", None)],
+    [
+        ("", PATIENCE),
+        ("0", 0),
+        ("3600", 3600),
+        ("9" * 9, 999_999_999),
+        ("9" * 10, None),
+        ("x", None),
+        ("-1", None),
+        ("²", None),
+        ("1.5", None),
+    ],
 )
 def test_seconds(text: str, seconds: float | None) -> None:
     environ = {"HOME": "/h", "ASSEMBLE_LOCK_TIMEOUT": text}

@@ -154,6 +154,7 @@ def test_the_iso(project: Project, toolbox: Toolbox, tmp_path: Path) -> None:
     assert iso.name == ISO
     assert verify(iso).findings == ()
     image = Image(iso)
+    assert read(image.files[ISO_KERNEL]) == b"kernel"
     parts = {ISO_KERNEL: "kernel.image", ISO_INITRD: "livecd.initrd", ISO_SQUASHFS: "livecd.squashfs"}
     results = {step.label: step.result(project.store) for step in plan(wanted) if step.label in parts.values()}
     for path, label in parts.items():

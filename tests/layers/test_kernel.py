@@ -1,12 +1,17 @@
 """Finding the kernel that the packages brought."""
 
+import json
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from assembler.errors import AssembleError
-from assembler.layers.kernel import distro_kernel, kernel_packages
+from assembler.initrd.compose import REQUIRED
+from assembler.layers.kernel import distro_kernel, distro_layer, kernel_packages
 from assembler.tree.staging import Tree
+from tests.initrd.test_compose import RELEASE
+from tests.layers.test_keys import project_in
 from tests.lockfile.test_toml import LOCK
 
 
@@ -59,3 +64,18 @@ def test_what_a_kernel_may_be_in() -> None:
         found = kernel_packages(package, locked)
         assert [each.name for each in found] == ["linux-image-amd64", "linux-image-6.1", "modules"]
     assert [each.name for each in kernel_packages("bash", locked)] == ["linux-image-amd64", "linux-image-6.1", "bash"]
+
+
+def test_the_kernel_of_a_recipe(tmp_path: Path) -> None:
+    """Its files and its release; and a tree with the indexes of its modules."""
+    layer = distro_layer(project_in(tmp_path).context())
+    (tmp_path / "out").mkdir()
+    layer.step.make(tmp_path / "out")
+    files = {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()}
+    assert json.loads(files.pop("facts.json")) == {"release": RELEASE}
+    assert files == {"vmlinuz": b"kernel", "config": b"config"}
+    assert layer.step.outputs == ("vmlinuz", "config")
+    assert not layer.apart
+    tree = layer.tree()
+    assert layer.tree() is tree
+    assert tree.read(f"/lib/modules/{RELEASE}/modules.dep").count(b".ko:") == len(REQUIRED)

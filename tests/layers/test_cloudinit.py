@@ -284,6 +284,7 @@ def test_nothing_ends_in_a_traceback(name: str, text: str) -> None:
 def test_binary_user_data() -> None:
     for data, expected in (
         (b"#cloud-config\na: \xff", "user-data:2: byte 0xff is not UTF-8"),
+        (b"\n#cloud-config\na: \xff", "user-data:3: byte 0xff is not UTF-8"),
         (b"\x1f\x8b", "compressed"),
     ):
         with pytest.raises(Problems, match=expected):

@@ -108,6 +108,7 @@ def test_the_archive_is_the_same_however_many_processors_there_are(
         assert max(each.mtime for each in archive) <= project.lock.source_date_epoch
     other = make(wanted, "rootfs.tar.zst", tmp_path / "zst").read_bytes()
     assert zstandard.ZstdDecompressor().decompress(other, max_output_size=1 << 24) == plain
+    assert wanted.reporter.advanced >= 2 * len(plain)
 
 
 @pytest.mark.parametrize(("size", "virtual"), [("", 112 << 20), ("64M", 64 << 20)])

@@ -392,7 +392,7 @@ def test_indices_may_be_packed_with_gzip_or_not_at_all(store: Store) -> None:
                     packed(store, path, data, size)
     for path in ("main/binary-amd64/Packages.gz", "main/binary-amd64/Packages.xz"):
         with pytest.raises(ReleaseError, match="cannot be decompressed"):
-            packed(store, path, b"neither", 7)
+            packed(store, path, b"neither" * 9, 7)
 
 
 def test_an_index_that_was_changed_in_the_store_is_refused(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -129,7 +129,9 @@ def test_the_usual_levels(toolbox: Toolbox, tmp_path: Path, compression: str, le
     tree.write("/text", b"".join(b"%d words of a text that packs well\n" % number for number in range(20_000)))
     usual = written(toolbox, tree, tmp_path / "usual", compression=compression, reporter=reporter)
     assert reporter.steps == [("squashfs", 0)]
-    assert reporter.advanced == sum(map(len, tar.write(tree)))
+    sizes = list(map(len, tar.write(tree)))
+    # mksquashfs may end before it has read all of the zeros at the archive's end.
+    assert reporter.advanced in {sum(sizes), sum(sizes[:-1])}
     same = written(toolbox, tree, tmp_path / "same", compression=compression, level=level)
     other = written(toolbox, tree, tmp_path / "other", compression=compression, level=level - 1)
     assert usual.read_bytes() == same.read_bytes() != other.read_bytes()

@@ -185,8 +185,8 @@ class Breadth:
             entries = entries_of_directory(root)
         base = Base(debs, files, frozenset(), root, entries, executed)
         ours = executed if self.judges.executed and executed else compute(debs, self.lock.architecture)[0]
-        found = judge(side_of(ours, "ours"), self._dpkgs(base))
-        return replace(base, explained=frozenset(str(one) for one in found if one.reason))
+        judged = judge(side_of(ours, "ours"), self._dpkgs(base))
+        return replace(base, explained=frozenset(str(one) for one in judged if one.reason))
 
     def _dpkgs(self, base: Base) -> Side:
         """The base as dpkg made it."""
@@ -214,15 +214,15 @@ class Breadth:
                 tree, report = compute(debs, self.lock.architecture, frozenset(first), wish.first_boot)
                 own = [script.handling for script in report.scripts if script.package not in first]
                 layers = ", ".join(f"{own.count(kind)} {kind}" for kind in sorted(set(own)))
-            found = self._judged(tree, base, debs, files, wish)
+            judged = self._judged(tree, base, debs, files, wish)
         except Problems as problems:
             lines = [line for error in problems.errors for line in (str(error), *error.details, "")]
             where = sorted({error.where.package for error in problems.errors if isinstance(error, UnhandledScript)})
             return Result(wish, version, len(more), f"**no**: {', '.join(where) or 'triggers'}", "", None, 0, lines)
         except AssembleError as error:
             return Result(wish, version, len(more), "**no**: fails", "", None, 0, [str(error), *error.details])
-        bad = [str(one) for one in unexplained(found)]
-        explained = [line for one in found if one.reason and (line := str(one)) not in base.explained]
+        bad = [str(one) for one in unexplained(judged)]
+        explained = [line for one in judged if one.reason and (line := str(one)) not in base.explained]
         return Result(wish, version, len(more), handled, layers, len(bad), len(explained), [*bad, *explained])
 
     def _executed(self, base: Base, debs: Sequence[Deb], wish: Wish) -> Tree:

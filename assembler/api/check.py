@@ -65,6 +65,7 @@ def check(recipe: RecipeFile, workspace: Workspace, *, locked: bool = False) -> 
             epoch=lock.source_date_epoch,
             store=store,
             jobs=workspace.jobs,
+            told=loaded.told,
             reporter=workspace.reporter,
         )
     problems = _discreet(loaded, Problems(checked.problems)) if checked.problems else ()

@@ -40,12 +40,13 @@ def check(
     jobs: int | None,
     **common: Any,
 ) -> None:
-    """Say, for each package of RECIPE.toml's image, what is done instead of running its scripts.
+    """Say, for each package of RECIPE.toml's image, what becomes of its scripts.
 
-    A script is generated snippets, commands that are understood in full, a rule that a person wrote for its text, left
-    to the image's first boot, or unhandled: then a build stops, and what has to be read and the rule to fill in are
-    shown. Nothing is built, but everything up to the finished root file system is tried. The exit status is 1 when a
-    build would stop.
+    A script is generated snippets, commands that are understood in full, or a rule that a person wrote for its text:
+    then it is computed. Or it is executed in an emulated machine, with the line that is not understood; left to the
+    image's first boot; or, with scripts = "computed", unhandled: then a build stops, and what has to be read and the
+    rule to fill in are shown. Nothing is built and nothing executed, but everything else up to the finished root file
+    system is tried. The exit status is 1 when a build would stop.
     """
     with session(store=store, jobs=jobs, **common) as current:
         from assembler import api  # noqa: PLC0415  half a second that --help need not wait
@@ -106,7 +107,8 @@ def _table(scripts: Sequence["ScriptReport"]) -> Iterator[str]:
     """A line a script: package, script, handling, how or why."""
     wide = max((len(script.package) for script in scripts), default=0)
     for script in sorted(scripts, key=lambda script: script.package):
-        how = f"{script.rule}: {script.reason}" if script.rule else ", ".join(dict.fromkeys(script.tools))
+        how = f"{script.rule}: {script.reason}" if script.rule else script.reason
+        how = how or ", ".join(dict.fromkeys(script.tools))
         if script.triggers:
             how = f"{how} (by {', '.join(script.triggers)})".lstrip()
         yield f"{script.package:{wide}}  {script.script:9}  {script.handling:10}  {how}".rstrip()

@@ -154,7 +154,10 @@ def configure(tree: Tree, packages: Sequence[Unpacked], settings: Settings, repo
     if execution and executed:
         early = frozenset(stages(orderable, settings.first)[0])
         job = executed_job(execution, packages, order, early, settings.epoch)
-        leftovers.without(execution.execute(tree, job), shipped_by).apply(tree)
+        changes = leftovers.without(execution.execute(tree, job), shipped_by)
+        if keys := list(identity.shared_keys(changes, shipped_by)):
+            raise Problems(keys)
+        changes.apply(tree)
     if settings.first_boot:
         waiting = [script.analysis for script in scripts if script.first_boot]
         preinst = [one.package for one in waiting if one.script == "preinst" and one.package not in unpacked_there]

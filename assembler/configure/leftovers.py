@@ -10,6 +10,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import translate
 
+from assembler.configure.identity import MADE_ON_NODE
 from assembler.tree.changes import Changes, Entry
 from assembler.tree.staging import Kind
 
@@ -29,16 +30,8 @@ LEFTOVERS: Sequence[Leftover] = (
         "byte code is left out; Python makes it where it may write",
     ),
     Leftover(
-        ("/etc/ssh/ssh_host_*",),
-        "random: first-boot.service makes host keys on the machine's first boot",
-    ),
-    Leftover(
-        ("/etc/iscsi/initiatorname.iscsi",),
-        "random: first-boot.service makes the initiator name on the machine's first boot",
-    ),
-    Leftover(
-        ("/etc/bind/rndc.key",),
-        "random: the key of rndc is made when named first starts",
+        MADE_ON_NODE,
+        "random: a unit makes it when the node first starts",
     ),
     Leftover(
         ("/run/*",),
@@ -87,6 +80,7 @@ LEFTOVERS: Sequence[Leftover] = (
 )  # fmt: skip
 
 _ANY = re.compile("|".join(translate(path) for each in LEFTOVERS for path in each.paths))
+_CERTIFICATE = "ssl-cert-snakeoil.pem"
 _RUN = "/run/"
 _JOURNAL = "/var/log/journal"
 """systemd-tmpfiles gives it its access control list at every boot; no image holds one."""
@@ -113,7 +107,9 @@ def without(changes: Changes, shipped: Collection[str] = ()) -> Changes:
     put: dict[str, Entry] = {
         path: _nobodys(path, entry)
         for path, entry in changes.put.items()
-        if not dropped(path) or (entry.kind is Kind.DIR and path.startswith(_RUN))
+        if (not dropped(path) or (entry.kind is Kind.DIR and path.startswith(_RUN)))
+        # Links by the hash of a certificate go with it.
+        and not entry.target.endswith(_CERTIFICATE)
     }
     if _JOURNAL in put:
         kept = {name: value for name, value in put[_JOURNAL].xattrs.items() if not name.startswith(_ACL)}

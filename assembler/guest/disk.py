@@ -1,9 +1,9 @@
 """The machine's disk: what goes in with it, and where.
 
 ``/tree`` is the root file system. ``/job/steps`` has a line for each step with its number and how many seconds of the
-machine's it may take, and ``/job/N/script`` is the script of step N, beside which lies what it needs. In ``/report`` the
-machine leaves ``status`` and ``N.log``. Scripts are run by the tree's /bin/sh, in the tree, from where they see the disk
-through the root of process 1.
+machine's it may take, and ``/job/N/script`` is the script of step N, with what it needs beside it. In ``/report`` are
+``status`` and ``N.log``, at the end. Scripts are run by the tree's /bin/sh, in the tree, and see the disk through the
+root of process 1.
 """
 
 import shlex

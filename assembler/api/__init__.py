@@ -21,6 +21,7 @@ from assembler.api.lock import CheckedLock, LockOptions, LockResult, MigratedLoc
 from assembler.api.rebuild import RebuildResult, rebuild
 from assembler.api.reproduce import ReproduceResult, reproduce
 from assembler.api.run import MachineOptions, RunResult, run
+from assembler.api.shell import ShellOptions, shell
 from assembler.api.verify import Verdict, Verification, verify
 from assembler.api.workspace import RecipeFile, Workspace
 from assembler.errors import AssembleError, Place, Problems
@@ -57,6 +58,7 @@ __all__ = [
     "ReproduceResult",
     "Routes",
     "RunResult",
+    "ShellOptions",
     "Step",
     "ToolSource",
     "Verdict",
@@ -74,6 +76,7 @@ __all__ = [
     "rebuild",
     "reproduce",
     "run",
+    "shell",
     "tool_source",
     "verify",
 ]

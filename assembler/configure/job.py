@@ -51,7 +51,12 @@ class Run:
     """What it finds in the directory that ASSEMBLE_FILES names, by path below that."""
 
 
-Step = Unpack | Configure | Answer | Run
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shell:
+    """Give a person a shell on the console; always the last step, and nothing of what it does is kept."""
+
+
+Step = Unpack | Configure | Answer | Run | Shell
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from assembler.formats.ext4_reader import Entry as Found
 from assembler.tree.changes import Changes, Entry
-from assembler.tree.content import Content, chunks
+from assembler.tree.content import Content, equal
 from assembler.tree.staging import Inode, Kind, Tree
 
 
@@ -18,8 +18,8 @@ def compare(
 ) -> Changes:
     """How `after` differs from `before`, whose file system it was when the machine started.
 
-    `after` has every path with what is there, parents first. Times are at most `latest` (seconds). `content` gives the
-    bytes of a changed file. Sockets are left out: nothing listens at them any more.
+    `after` has every path with what is there, parents first; nothing else is believed of it. Times are at most `latest`
+    (seconds). `content` gives the bytes of a changed file. Sockets are left out: nothing listens at them any more.
     """
     known = dict(before.walk())
     first: dict[int, str] = {}
@@ -27,25 +27,31 @@ def compare(
     removed: list[str] = []
     put: dict[str, Entry] = {}
     links: dict[str, str] = {}
+
+    def made(found: Found) -> Entry:
+        entry = _entry(found, latest)
+        return replace(entry, content=content(found)) if found.kind is Kind.FILE else entry
+
     for path, found in after:
         if found.kind is None:
             continue
         seen.add(path)
         was = known.get(path)
-        if found.kind is not Kind.DIR and first.setdefault(found.number, path) != path:
-            if first[found.number] in put:
-                links[path] = first[found.number]
-            continue
-        if was is not None and not found.ctime:
-            continue
-        entry = _entry(found, latest)
         if was is not None and Kind.DIR in {was.kind, found.kind} and was.kind is not found.kind:
             removed.append(path)
+        if found.kind is not Kind.DIR and (one := first.setdefault(found.number, path)) != path:
+            if one not in put and (was is None or known.get(one) is not was):
+                # Nothing is known to have changed but that it has another name.
+                put[one] = made(found)
+            if one in put:
+                links[path] = one
+            continue
+        if was is not None and was.kind is found.kind and not found.ctime:
+            continue
+        entry = made(found)
         if found.kind is Kind.DIR and was is not None and was.kind is Kind.DIR:
             # Its time changes with every name that comes or goes, as little as it does where trees are computed.
             entry = replace(entry, mtime=was.mtime)
-        if found.kind is Kind.FILE:
-            entry = replace(entry, content=content(found))
         if was is None or not _same(was, entry) or (found.links > 1 and found.kind is not Kind.DIR):
             put[path] = entry
     removed += _gone(known, seen)
@@ -72,7 +78,7 @@ def _same(was: Inode, now: Entry) -> bool:
         return False
     if (was.target, was.device, was.xattrs) != (now.target, now.device, dict(now.xattrs)):
         return False
-    return was.kind is not Kind.FILE or b"".join(chunks(was.content)) == b"".join(chunks(now.content))
+    return was.kind is not Kind.FILE or equal(was.content, now.content)
 
 
 def _gone(known: Mapping[str, Inode], seen: Collection[str]) -> list[str]:

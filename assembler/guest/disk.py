@@ -1,16 +1,16 @@
 """The machine's disk: what goes in with it, and where.
 
 ``/tree`` is the root file system. ``/job/steps`` has a line for each step with its number and how many seconds of the
-machine's it may take, and ``/job/N/script`` is the script of step N, with what it needs beside it. In ``/report`` are
-``status`` and ``N.log``, at the end. Scripts are run by the tree's /bin/sh, in the tree, and see the disk through the
-root of process 1.
+machine's it may take, and ``/job/N/script`` is the script of step N, beside which lies what it needs. In ``/report``
+the machine leaves what step N printed as ``N``. Scripts are run by the tree's /bin/sh, in the tree, from where they see
+the job through the root of process 1.
 """
 
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
-from assembler.configure.job import Answer, Configure, Job, Run, Step, Unpack
+from assembler.configure.job import Answer, Configure, Job, Run, Shell, Step, Unpack
 from assembler.debian.deb import Deb
 from assembler.tree import tar
 from assembler.tree.content import CHUNK, Content, chunks, size_of, whole
@@ -20,11 +20,17 @@ TREE, JOB, REPORT = "tree", "job", "report"
 """Directories of the disk."""
 SEEN = "/proc/1/root/disk/job"
 """Where scripts see the job."""
-_SECONDS, _EACH = 300, 10
+_SECONDS, _EACH = 120, 10
 """Seconds of the machine's that a step may take, and more for each package. Two databases, a web and a mail server, 57
 packages, take 18 in all; a second of the machine's takes four to six."""
 _DPKG = ("exec", "dpkg", "--status-fd", "3", "--force-unsafe-io")
 """dpkg tells the console what it is doing. What is not written when a machine ends is lost anyway."""
+_SHELL = b"""\
+cd /root
+export TERM=linux PS1='in the machine: \\w # '
+[ -x /bin/bash ] && exec /bin/bash --norc -i
+exec /bin/sh -i
+"""
 _EXECUTABLE = frozenset({"preinst", "postinst", "prerm", "postrm", "config"})
 
 
@@ -76,6 +82,9 @@ def _files(number: int, step: Step, epoch: int, scratch: Path) -> Iterator[tuple
         case Answer():
             yield "selections", step.selections.encode(), 0o644
             yield "script", _script("exec", "debconf-set-selections", f"{here}/selections"), 0o644
+        case Shell():
+            yield "terminal", b"", 0o644
+            yield "script", _SHELL, 0o644
         case Run():
             yield "run", step.script, 0o755
             for path, content in step.files.items():
@@ -83,7 +92,8 @@ def _files(number: int, step: Step, epoch: int, scratch: Path) -> Iterator[tuple
             variables = {"ASSEMBLE_FILES": f"{here}/files", **step.environment}
             exported = (f"{name}={value}" for name, value in variables.items())
             program = () if step.script.startswith(b"#!") else ("/bin/sh", "-e")
-            yield "script", _script("exec", "env", *exported, *program, f"{here}/run"), 0o644
+            # dpkg's way to the console is none of its business.
+            yield "script", b"exec 3>&-\n" + _script("exec", "env", *exported, *program, f"{here}/run"), 0o644
 
 
 def _script(*words: str) -> bytes:

@@ -4,38 +4,44 @@ The answer is a stranger's. Scripts run as root in there, so that anything on th
 bounds, and what comes of it are changes of the tree.
 """
 
+import os
+import secrets
+import tempfile
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from assembler.architecture import Architecture
-from assembler.configure.job import Answer, Configure, Job, Run, Step, Unpack
+from assembler.configure.job import Job
+from assembler.errors import Place
 from assembler.formats.ext4 import fitting_size, write_passing
-from assembler.formats.ext4_reader import Entry, Ext4
+from assembler.formats.ext4_reader import Bounds, Entry, Ext4, Ext4Error
 from assembler.guest.compare import compare
 from assembler.guest.disk import REPORT, TREE, lay_out, seconds
+from assembler.guest.failure import failure
 from assembler.guest.hardware import DISK_UNIT, SEED, CountedHardware, described
-from assembler.guest.initramfs import Start
-from assembler.guest.machine import GuestError, run
+from assembler.guest.initramfs import LARGEST_LOG, Start, known
+from assembler.guest.machine import GuestError, Said, attach, run
 from assembler.image.keys import digest
 from assembler.progress import SILENT, Reporter
 from assembler.store.objects import Store
 from assembler.tools.toolbox import Toolbox
 from assembler.tree import digest as trees
 from assembler.tree.changes import Changes, load, save
-from assembler.tree.content import Content, chunks, whole
+from assembler.tree.content import CHUNK, Content, chunks, whole
 from assembler.tree.staging import Tree
 from assembler.vm.qemu import Emulator
 
-_KIND = "executed-1"
+_KIND = "executed-2"
 FREE = 4 << 30
 """Bytes that are free on the disk; of the image file they take nothing until they are used."""
 _SLOWEST = 20
 """Seconds of a processor of the host's that a second of the machine's may take; four to eight were seen."""
 _START = 60
 """Seconds of the machine's for all that is no step."""
-_LINES = 25
-_LARGEST_LOG = 64 << 20
+_BOUNDS = Bounds(passes=1)
+"""What comes back of files is at most as much as the disk has, and a GiB of holes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +66,8 @@ class Executor:
     store: Store
     reporter: Reporter = SILENT
     seed: int = SEED
+    later: int = 0
+    """How many seconds after a job's epoch its clock starts."""
 
     def __call__(self, tree: Tree, job: Job) -> Changes:
         """What `job` makes of `tree`, which stays as it is. Raises GuestError when a step of it fails."""
@@ -81,26 +89,50 @@ class Executor:
             kernel=trees.sha256(parts.start.kernel),
             initrd=parts.start.initrd,
             emulator=dict(parts.identity),
-            hardware=described(parts.architecture, clock=job.epoch, seed=self.seed),
+            hardware=described(parts.architecture, clock=job.epoch + self.later, seed=self.seed),
         )
 
-    def _make(self, tree: Tree, job: Job, disk: Tree, scratch: Path, directory: Path) -> None:
+    def attach(self, tree: Tree, job: Job) -> None:
+        """Have `job` done on `tree` with this process's terminal as the machine's console; nothing of it is kept."""
+        with self.store.temporary() as scratch:
+            scratch.mkdir()
+            hardware = self._put_together(job, lay_out(tree, job, scratch), scratch, "nothing")
+            attach(self.parts.emulator, hardware)
+
+    def printed(self, tree: Tree, job: Job) -> bytes:
+        """What the last step of `job` prints in `tree`, or the end of it; nothing else is kept.
+
+        Raises GuestError when a step fails.
+        """
+        with self.store.temporary() as scratch:
+            scratch.mkdir()
+            image = self._done(job, lay_out(tree, job, scratch), scratch)
+            return _logs(image).get(len(job.steps) - 1, b"")
+
+    def _put_together(self, job: Job, disk: Tree, scratch: Path, word: str) -> CountedHardware:
+        """A machine whose files are in `scratch`."""
         image = scratch / "disk"
         size = -(-(fitting_size(disk) + FREE) // DISK_UNIT) * DISK_UNIT
         write_passing(disk, image, self.parts.toolbox, size=size, epoch=job.epoch, reporter=self.reporter)
         kernel, initrd = scratch / "kernel", scratch / "initrd"
         kernel.write_bytes(b"".join(chunks(self.parts.start.kernel)))
-        initrd.write_bytes(self.parts.start.initrd)
-        hardware = CountedHardware(
+        initrd.write_bytes(self.parts.start.initrd + known(word))
+        return CountedHardware(
             architecture=self.parts.architecture,
             kernel=kernel,
             initrd=initrd,
             disk=image,
             size=size,
-            clock=job.epoch,
+            clock=job.epoch + self.later,
             seed=self.seed,
             firmware=self.parts.firmware,
         )
+
+    def _done(self, job: Job, disk: Tree, scratch: Path) -> Path:
+        """The disk's image after the job. Raises GuestError when a step of it fails."""
+        word = secrets.token_hex(16)
+        hardware = self._put_together(job, disk, scratch, word)
+        image = hardware.disk
         limit = _SLOWEST * (_START + sum(map(seconds, job.steps)))
         with self.reporter.step("execute", total=2 * job.packages(), unit="items") as step:
 
@@ -108,49 +140,75 @@ class Executor:
                 step.note(name)
                 step.advance()
 
-            said = run(self.parts.emulator, hardware, seconds=limit, told=told)
-        with Ext4(image) as found:
-            report = dict(_report(found))
-            if said.last != "done" or report.get("status", b"").strip() != b"done":
-                raise _failure(job, report, said.tail)
+            said = run(self.parts.emulator, hardware, word=word, seconds=limit, told=told)
+        if said.result != "done":
+            logs = _logs(image)
+            raise failure(job, said, logs, _kept(self.parts.toolbox.logs, job, said, logs))
+        return image
+
+    def _make(self, tree: Tree, job: Job, disk: Tree, scratch: Path, directory: Path) -> None:
+        image = self._done(job, disk, scratch)
+        with _explained(), Ext4(image, bounds=_BOUNDS) as found:
+            (scratch / "content").mkdir()
 
             def content(entry: Entry) -> Content:
                 kept = scratch / "content" / str(entry.number)
-                kept.parent.mkdir(exist_ok=True)
-                with kept.open("wb") as out:
-                    out.writelines(found.chunks(entry))
+                _write(kept, found.chunks(entry))
                 return whole(kept)
 
-            save(compare(tree, found.entries(f"/{TREE}"), latest=job.epoch, content=content), directory)
+            changes = compare(tree, found.entries(f"/{TREE}"), latest=job.epoch, content=content)
+        save(changes, directory)
 
 
-def _report(image: Ext4) -> Iterator[tuple[str, bytes]]:
-    """What the machine left for us, by name."""
-    for path, entry in image.entries(f"/{REPORT}"):
-        if path != "/":
-            yield path[1:], image.read(entry, _LARGEST_LOG)
+@contextmanager
+def _explained() -> Iterator[None]:
+    """Turn what is wrong with the disk that a machine left into a GuestError."""
+    try:
+        yield
+    except Ext4Error as error:
+        raise GuestError(
+            "what scripts left behind in the machine cannot be taken over",
+            where=Place(path=error.where.path.removeprefix(f"/{TREE}") or "/"),
+            why=f"{error.what}: {error.why}",
+        ) from error
 
 
-def _failure(job: Job, report: Mapping[str, bytes], console: tuple[str, ...]) -> GuestError:
-    words = report.get("status", b"").decode("utf-8", "replace").split()
-    if len(words) == 3 and words[0] == "failed" and words[1].isdecimal() and int(words[1]) < len(job.steps):
-        number, status = int(words[1]), words[2]
-        lines = report.get(f"{number}.log", b"").decode("utf-8", "replace").splitlines()
-        return GuestError(
-            f"{_what(job.steps[number])} failed in the machine",
-            why="it took too long" if status == "137" else f"exit status {status}",
-            details=lines[-_LINES:],
-        )
-    return GuestError("the machine ended before its job was done", details=console)
+def _write(path: Path, data: Iterator[bytes]) -> None:
+    """Write a file, with holes where `data` has nothing but zeros."""
+    zeros = bytes(CHUNK)
+    with path.open("wb") as out:
+        for chunk in data:
+            if chunk == zeros[: len(chunk)]:
+                out.seek(len(chunk), os.SEEK_CUR)
+            else:
+                out.write(chunk)
+        out.truncate()
 
 
-def _what(step: Step) -> str:
-    match step:
-        case Unpack():
-            return "unpacking packages"
-        case Configure():
-            return "configuring packages"
-        case Answer():
-            return "answering debconf's questions"
-        case Run():
-            return f"the script {step.name}"
+def _logs(image: Path) -> dict[int, bytes]:
+    """What each step printed; nothing where the disk cannot be read any more."""
+    found: dict[int, bytes] = {}
+    with suppress(Ext4Error), Ext4(image) as disk:
+        for path, entry in disk.entries(f"/{REPORT}"):
+            name = path.removeprefix("/")
+            if name.isdecimal():
+                found[int(name)] = disk.read(entry, LARGEST_LOG)
+    return found
+
+
+def _kept(logs: Path, job: Job, said: Said, printed: Mapping[int, bytes]) -> str:
+    """Keep what was printed in a file of its own in the directory `logs`; where it is, nowhere on a full disk."""
+    try:
+        logs.mkdir(parents=True, exist_ok=True)
+        descriptor, name = tempfile.mkstemp(prefix="machine-", suffix=".log", dir=logs)
+    except OSError:
+        return ""
+    try:
+        with os.fdopen(descriptor, "wb") as out:
+            for number in sorted(printed)[: len(job.steps)]:
+                out.write(printed[number])
+            out.write("\n".join(("", "The machine's console:", *said.tail, "")).encode("utf-8", "replace"))
+    except OSError:
+        Path(name).unlink(missing_ok=True)
+        return ""
+    return name

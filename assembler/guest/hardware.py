@@ -20,6 +20,8 @@ MEMORY = 1024
 DISK_UNIT = 2 << 20
 """Bytes that the disk's size is a multiple of."""
 _SLOTS = "slots=2,maxmem=64G"
+_TRANSLATED = 256
+"""MiB of translated code that are kept. QEMU's own choice depends on the host's memory."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,8 +62,11 @@ def described(architecture: Architecture, *, clock: int, seed: int) -> list[str]
     return arguments(Emulator(command=(), reach=()), hardware)
 
 
-def arguments(emulator: Emulator, hardware: CountedHardware) -> list[str]:
-    """The whole argv; the console is its standard output."""
+def arguments(emulator: Emulator, hardware: CountedHardware, *, interactive: bool = False) -> list[str]:
+    """The whole argv; the console is its standard output.
+
+    `interactive`: standard input is a terminal, which the console takes, too (Ctrl-A X leaves), and nothing is counted.
+    """
     counted = hardware.architecture.counted
     start = datetime.fromtimestamp(hardware.clock, UTC).strftime("%Y-%m-%dT%H:%M:%S")
     memory = f"memory-backend-file,id=disk,share=on,mem-path={hardware.disk},size={hardware.size}"
@@ -70,10 +75,12 @@ def arguments(emulator: Emulator, hardware: CountedHardware) -> list[str]:
         *("-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"),
         *("-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"),
         *("-machine", counted.machine, "-cpu", counted.cpu, "-smp", "1"),
-        *("-accel", "tcg,thread=single", "-icount", "shift=0,sleep=off", "-seed", str(hardware.seed)),
+        *("-accel", f"tcg,thread=single,tb-size={_TRANSLATED}", "-seed", str(hardware.seed)),
+        *(() if interactive else ("-icount", "shift=0,sleep=off")),
         *("-rtc", f"base={start},clock=vm", "-m", f"{hardware.memory}M,{_SLOTS}"),
         *("-object", memory, "-device", "nvdimm,id=nv,memdev=disk"),
-        *("-chardev", "stdio,id=console,signal=off", "-serial", "chardev:console"),
+        *("-chardev", f"stdio,id=console,signal=off{',mux=on' if interactive else ''}", "-serial", "chardev:console"),
+        *(("-mon", "chardev=console,mode=readline") if interactive else ()),
         *(("-bios", str(hardware.firmware)) if hardware.firmware else ()),
         *("-kernel", str(hardware.kernel), "-initrd", str(hardware.initrd), "-append", command_line(hardware)),
     ]

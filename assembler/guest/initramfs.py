@@ -21,13 +21,15 @@ from assembler.tree.staging import Inode, Kind, Tree
 MODULES = ("nfit", "nd_pmem")
 """For the disk, which is memory that stays (ACPI's NFIT)."""
 APPLETS = (
-    "cat", "chmod", "chroot", "env", "head", "hostname", "insmod", "ip", "ln", "mkdir", "mknod", "mount", "poweroff",
-    "rm", "sh", "sleep", "timeout", "umount",
+    "cat", "chmod", "chroot", "cmp", "cp", "fallocate", "head", "hostname", "insmod", "ip", "ln", "mkdir", "mknod",
+    "mount", "mv", "poweroff", "rm", "setsid", "sh", "sleep", "tail", "umount", "unshare", "wc",
 )  # fmt: skip
 PARTS = ("linux-image-", "busybox-static")
 """What the names of the packages begin with that files are taken from."""
 LARGEST_LOG = 16 << 20
-"""Bytes that are kept of what a step prints."""
+"""Bytes that a step may print."""
+PROCESSES = 1024
+"""How many processes and threads there may be at the same time, the kernel's included."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +45,8 @@ def packages(architecture: Architecture) -> tuple[str, ...]:
     return (architecture.kernel_package, "busybox-static")
 
 
-def compose(debs: Sequence[Deb], epoch: int) -> Start:
-    """Kernel and initramfs out of packages, of which one is a kernel's.
+def compose(debs: Sequence[Deb], architecture: Architecture, epoch: int) -> Start:
+    """Kernel and initramfs of a machine of `architecture` out of packages, of which one is a kernel's.
 
     Raises GuestError, ModuleError or TreeError for what they lack.
     """
@@ -65,7 +67,16 @@ def compose(debs: Sequence[Deb], epoch: int) -> Start:
     for module in modules:
         tree.write(f"modules/{module.name}.ko", module.data)
     names = " ".join(module.name for module in modules)
-    tree.write("settings", f"epoch={epoch} largest={LARGEST_LOG} modules='{names}'\n".encode())
+    values = {"console": architecture.counted.console, "epoch": epoch, "largest": LARGEST_LOG, "processes": PROCESSES}
+    settings = " ".join(f"{name}={value}" for name, value in values.items())
+    tree.write("settings", f"{settings} modules='{names}'\n".encode())
     tree.write("init", (resources.files(__package__) / "init").read_bytes(), 0o755)
     kernel = programs.at(f"/boot/vmlinuz-{releases[0]}", follow=True).content
     return Start(kernel, b"".join(cpio.write(tree)))
+
+
+def known(word: str) -> bytes:
+    """What goes after the initramfs: a `word` that our init alone knows, and tells with how it went."""
+    tree = Tree()
+    tree.write("word", f"{word}\n".encode(), 0o600)
+    return b"".join(cpio.write(tree))

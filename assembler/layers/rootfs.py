@@ -178,6 +178,11 @@ class _Composed:
         ).tree
 
 
+def machine(context: BuildContext) -> tuple[LockedToolbox, LockedMachine] | None:
+    """The machine that the lock has, and the tools that make its disk; None when it has none."""
+    return (context.lock.tools, context.lock.machine) if context.lock.machine else None
+
+
 def layer(context: BuildContext) -> TreeLayer:
     """The recipe's root file system."""
     recipe, files = context.recipe.rootfs, context.files("rootfs")
@@ -188,9 +193,7 @@ def layer(context: BuildContext) -> TreeLayer:
         packages=context.lock.role("rootfs"),
         architecture=context.lock.architecture,
         epoch=context.epoch,
-        machine=(context.lock.tools, context.lock.machine)
-        if context.lock.machine and executed.may_execute(recipe)
-        else None,
+        machine=machine(context) if executed.may_execute(recipe) else None,
         told=context.loaded.told,
     )
     return tree_layer("rootfs", "rootfs", declared, context.means)

@@ -70,3 +70,12 @@ def chunks(content: Content) -> Iterator[bytes]:
 def read(content: Content) -> bytes:
     """All the bytes at once; for files known to be small."""
     return content if isinstance(content, bytes) else b"".join(chunks(content))
+
+
+def equal(one: Content, other: Content) -> bool:
+    """Whether two contents are the same bytes; either may be larger than memory."""
+    if size_of(one) != size_of(other):
+        return False
+    if isinstance(one, bytes) or isinstance(other, bytes):
+        return read(one) == read(other)
+    return all(map(bytes.__eq__, chunks(one), chunks(other)))

@@ -16,7 +16,7 @@ from functools import cache
 from importlib import resources
 from typing import Literal
 
-from assembler.configure.leftovers import LEFTOVERS
+from assembler.configure.leftovers import LEFTOVERS, hash_of_left_over
 from assembler.tree.content import Content, chunks
 from assembler.tree.staging import Inode, Kind, Tree
 
@@ -26,6 +26,7 @@ Aspect = Literal["missing", "extra", "kind", "mode", "owner", "number", "xattrs"
 _SHOWN = 12
 """Lines of a difference that are shown."""
 _RENUMBERED = "the same account: it was made earlier or later, and numbers are given one after the other"
+_HASH = "random: the link is by the hash of a certificate that the node makes"
 _FIXED = range(100, 60000)
 """Numbers that are given one after the other; all others are the same on every Debian system (Debian policy 9.2.2)."""
 
@@ -164,7 +165,8 @@ def _compare(ours: Side, dpkgs: Side, *, renumbered: bool) -> Iterator[Differenc
         left, right = ours.entries.get(path), dpkgs.entries.get(path)
         if left is None or right is None:
             text = f"only {ours.name} has {left.kind}" if left else f"{dpkgs.name} has {right.kind if right else ''}"
-            yield Difference(path=path, aspect="extra" if left else "missing", text=text)
+            reason = _HASH if right and hash_of_left_over(right.target) else ""
+            yield Difference(path=path, aspect="extra" if left else "missing", text=text, reason=reason)
             continue
         for aspect, old, new in _aspects(left, right):
             same = aspect == "owner" and renumbered and names(0, left.owner) == names(1, right.owner)

@@ -102,6 +102,13 @@ def test_what_scripts_leave_is_explained() -> None:
     assert {one.aspect for one in unexplained(found(dpkgs, system()))} == {"extra"}
 
 
+def test_links_to_what_the_node_makes_are_explained() -> None:
+    dpkgs = system()
+    dpkgs.symlink("ssl-cert-snakeoil.pem", "/etc/0123abcd.0")
+    dpkgs.symlink("other.pem", "/etc/4567abcd.0")
+    assert [one.path for one in unexplained(found(system(), dpkgs))] == ["/etc/4567abcd.0"]
+
+
 def test_nothing_is_explained_twice() -> None:
     """What leftovers.py says is not said again, and a reason is said once."""
     written = [each for each in explanations() if each.reason not in {each.reason for each in LEFTOVERS}]

@@ -50,7 +50,7 @@ def shell(recipe: RecipeFile, workspace: Workspace, options: ShellOptions) -> by
         if not options.command:
             machine.attach(tree, Job(steps=(*before, Shell()), epoch=context.epoch))
             return b""
-        command = Run(name=options.command[0], script=f"exec {shlex.join(options.command)}\n".encode())
+        command = Run(name=options.command[0], script=f"#!/bin/sh\nexec {shlex.join(options.command)}\n".encode())
         return machine.printed(tree, Job(steps=(*before, command), epoch=context.epoch))
 
 

@@ -46,6 +46,7 @@ class Run:
     name: str
     """For people."""
     script: bytes
+    """It begins with its interpreter."""
     environment: Mapping[str, str] = field(default_factory=dict)
     files: Mapping[str, Content] = field(default_factory=dict)
     """What it finds in the directory that ASSEMBLE_FILES names, by path below that."""
@@ -68,11 +69,12 @@ class Job:
     """SOURCE_DATE_EPOCH: when the machine's clock starts, in seconds."""
 
     def packages(self) -> int:
-        """How many packages it unpacks and configures, counted for each."""
-        return sum(
-            len(step.packages) if isinstance(step, Unpack) else len(step.names) if isinstance(step, Configure) else 0
-            for step in self.steps
-        )
+        """How many packages it configures."""
+        return sum(len(step.names) for step in self.steps if isinstance(step, Configure))
+
+    def turns(self) -> int:
+        """How often dpkg turns to a package, but for triggers."""
+        return self.packages() + sum(len(step.packages) for step in self.steps if isinstance(step, Unpack))
 
 
 Execute = Callable[[Tree, Job], Changes]

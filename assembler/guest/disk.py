@@ -91,9 +91,8 @@ def _files(number: int, step: Step, epoch: int, scratch: Path) -> Iterator[tuple
                 yield f"files/{path}", content, 0o755
             variables = {"ASSEMBLE_FILES": f"{here}/files", **step.environment}
             exported = (f"{name}={value}" for name, value in variables.items())
-            program = () if step.script.startswith(b"#!") else ("/bin/sh", "-e")
             # dpkg's way to the console is none of its business.
-            yield "script", b"exec 3>&-\n" + _script("exec", "env", *exported, *program, f"{here}/run"), 0o644
+            yield "script", b"exec 3>&-\n" + _script("exec", "env", *exported, f"{here}/run"), 0o644
 
 
 def _script(*words: str) -> bytes:

@@ -24,6 +24,7 @@ from assembler.guest.hardware import DISK_UNIT, SEED, CountedHardware, described
 from assembler.guest.initramfs import LARGEST_LOG, Start, known
 from assembler.guest.machine import GuestError, Said, attach, run
 from assembler.image.keys import digest
+from assembler.kernel.bzimage import startable
 from assembler.progress import SILENT, Reporter
 from assembler.store.objects import Store
 from assembler.tools.toolbox import Toolbox
@@ -38,6 +39,8 @@ FREE = 4 << 30
 """Bytes that are free on the disk; of the image file they take nothing until they are used."""
 _SLOWEST = 20
 """Seconds of a processor of the host's that a second of the machine's may take; four to eight were seen."""
+_USUAL_START, _USUAL = 10, 3
+"""Seconds that a machine usually takes, and more for each package."""
 _START = 60
 """Seconds of the machine's for all that is no step."""
 _BOUNDS = Bounds(passes=1)
@@ -115,7 +118,7 @@ class Executor:
         size = -(-(fitting_size(disk) + FREE) // DISK_UNIT) * DISK_UNIT
         write_passing(disk, image, self.parts.toolbox, size=size, epoch=job.epoch, reporter=self.reporter)
         kernel, initrd = scratch / "kernel", scratch / "initrd"
-        kernel.write_bytes(b"".join(chunks(self.parts.start.kernel)))
+        kernel.write_bytes(startable(b"".join(chunks(self.parts.start.kernel))))
         initrd.write_bytes(self.parts.start.initrd + known(word))
         return CountedHardware(
             architecture=self.parts.architecture,
@@ -134,7 +137,7 @@ class Executor:
         hardware = self._put_together(job, disk, scratch, word)
         image = hardware.disk
         limit = _SLOWEST * (_START + sum(map(seconds, job.steps)))
-        with self.reporter.step("execute", total=2 * job.packages(), unit="items") as step:
+        with self.reporter.step("execute", total=job.turns(), unit="items") as step:
 
             def told(name: str) -> None:
                 step.note(name)
@@ -147,6 +150,9 @@ class Executor:
         return image
 
     def _make(self, tree: Tree, job: Job, disk: Tree, scratch: Path, directory: Path) -> None:
+        if packages := job.packages():
+            about = _USUAL_START + _USUAL * packages
+            self.reporter.info(f"scripts of {packages} packages are executed: about {about} s, once")
         image = self._done(job, disk, scratch)
         with _explained(), Ext4(image, bounds=_BOUNDS) as found:
             (scratch / "content").mkdir()

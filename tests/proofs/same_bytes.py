@@ -152,7 +152,7 @@ def _with(here: Parts, place: Path) -> Parts:
 
 @contextmanager
 def _load(count: int) -> Iterator[None]:
-    busy = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(count)]
+    busy = [subprocess.Popen([sys.executable, "-P", "-c", "while True: pass"]) for _ in range(count)]
     try:
         yield
     finally:

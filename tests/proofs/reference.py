@@ -171,7 +171,7 @@ class Reference:
     def _in_chroot(self, *command: str) -> None:
         root = str(self.root)
         isolated = ["unshare", "--mount", "--uts", "--pid", "--fork", "--net", f"--mount-proc={root}/proc"]
-        isolated += ["sh", "-c", 'hostname localhost && exec chroot "$@"', "sh", root]
+        isolated += ["sh", "-c", 'hostname localhost && ip link set lo up && exec chroot "$@"', "sh", root]
         with self.log.open("a") as log:
             result = subprocess.run([*isolated, *command], env=ENVIRONMENT, stdout=log, stderr=log, check=False)
         if result.returncode:

@@ -1,6 +1,6 @@
 """What the real dpkg leaves for some packages, and what the assembler makes of them.
 
-dpkg and the maintainer scripts run in a machine of the assembler's, or in a chroot (root, Linux, dpkg, tar and
+dpkg and the maintainer scripts run in a machine of the assembler's, or in a chroot (root, Linux, dpkg, tar, ip and
 unshare), with the packages in the order of the assembler. Nothing outside the chroot's directory is written to.
 """
 

@@ -16,18 +16,26 @@ from functools import cache
 from importlib import resources
 from typing import Literal
 
-from assembler.configure.leftovers import LEFTOVERS
-from assembler.tree.content import Content, chunks
+from assembler.audit import alike
+from assembler.configure.leftovers import LEFTOVERS, hash_of_left_over
+from assembler.tree.content import Content, chunks, size_of
 from assembler.tree.staging import Inode, Kind, Tree
 
 Aspect = Literal["missing", "extra", "kind", "mode", "owner", "number", "xattrs", "target", "content"]
 """What differs; `number` is an account's, where the accounts themselves are the same."""
 
+Accounts = Sequence[tuple[Mapping[int, str], Mapping[int, str]]]
+"""The names of users and groups by their numbers, of each side."""
+
 _SHOWN = 12
 """Lines of a difference that are shown."""
+_LARGEST = 64 << 20
+"""Bytes of a file that is looked into; no file that is compared but for its order or a date is as large."""
+_MOST_LINES = 20_000
+"""Lines of a text whose differences are looked for, which takes time that grows with the square of them."""
 _RENUMBERED = "the same account: it was made earlier or later, and numbers are given one after the other"
-_FIXED = range(100, 60000)
-"""Numbers that are given one after the other; all others are the same on every Debian system (Debian policy 9.2.2)."""
+_FEWER = "debconf's database: computed packages have not asked for their answers, all of them defaults"
+_HASH = "random: the link is by the hash of a certificate that the node makes"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +48,8 @@ class Entry:
     xattrs: Mapping[str, bytes]
     target: str
     digest: str
+    size: int
+    """Bytes of a file."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,13 +62,15 @@ class Side:
     read: Callable[[str], bytes]
     """The bytes of the file at a path."""
 
-    def numbers(self, path: str) -> dict[int, str]:
-        """The names of the accounts in passwd(5) or group(5) at `path`, by their numbers."""
-        found: dict[int, str] = {}
-        for name, number in _rows(self.read(path) if path in self.entries else b"", (0, 2)):
-            if number.isdecimal():
-                found.setdefault(int(number), name)
-        return found
+    def accounts(self) -> tuple[dict[int, str], dict[int, str]]:
+        """The names of users and groups by their numbers."""
+        users, groups = (
+            alike.names(self.read(path))
+            if path in self.entries and self.entries[path].kind == "FILE" and self.entries[path].size <= _LARGEST
+            else {}
+            for path in ("/etc/passwd", "/etc/group")
+        )
+        return users, groups
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,9 +95,16 @@ def side_of(tree: Tree, name: str) -> Side:
 
 
 def _entry(inode: Inode) -> Entry:
-    digest = _digest(inode.content) if inode.kind is Kind.FILE else ""
-    mode = 0 if inode.kind is Kind.SYMLINK else inode.mode
-    return Entry(inode.kind.name, mode, (inode.uid, inode.gid), dict(inode.xattrs), inode.target, digest)
+    is_file = inode.kind is Kind.FILE
+    return Entry(
+        kind=inode.kind.name,
+        mode=0 if inode.kind is Kind.SYMLINK else inode.mode,
+        owner=(inode.uid, inode.gid),
+        xattrs=dict(inode.xattrs),
+        target=inode.target,
+        digest=_digest(inode.content) if is_file else "",
+        size=size_of(inode.content) if is_file else 0,
+    )
 
 
 @cache
@@ -122,15 +141,16 @@ def explanations() -> tuple[Explanation, ...]:
     return (*written, *left)
 
 
-def judge(ours: Side, dpkgs: Side, *, renumbered: bool = False) -> list[Difference]:
+def judge(ours: Side, dpkgs: Side, *, mixed: bool = False) -> list[Difference]:
     """How `ours` differs from dpkg's, those differences that are meant with their reasons.
 
-    With `renumbered`, packages were not configured in the same order, so that accounts which are given the next free
-    number are compared by their names.
+    With `mixed`, some of our packages were computed, and then others executed. So they were not configured in the same
+    order, and accounts which are given the next free number are compared by their names; and debconf was not asked for
+    as many answers.
     """
     known = [(each.matcher(), each) for each in explanations()]
     found = []
-    for one in _compare(ours, dpkgs, renumbered=renumbered):
+    for one in _compare(ours, dpkgs, mixed=mixed):
         reason = one.reason or next(
             (
                 each.reason
@@ -153,29 +173,20 @@ def reasons(found: Iterable[Difference]) -> Counter[str]:
     return Counter(one.reason for one in found if one.reason)
 
 
-def _compare(ours: Side, dpkgs: Side, *, renumbered: bool) -> Iterator[Difference]:
-    named = [(side.numbers("/etc/passwd"), side.numbers("/etc/group")) for side in (ours, dpkgs)]
-
-    def names(which: int, owner: tuple[int, int]) -> tuple[str, str]:
-        users, groups = named[which]
-        return _name(owner[0], users), _name(owner[1], groups)
-
+def _compare(ours: Side, dpkgs: Side, *, mixed: bool) -> Iterator[Difference]:
+    named = [side.accounts() for side in (ours, dpkgs)] if mixed else None
     for path in sorted(ours.entries.keys() | dpkgs.entries.keys()):
         left, right = ours.entries.get(path), dpkgs.entries.get(path)
         if left is None or right is None:
             text = f"only {ours.name} has {left.kind}" if left else f"{dpkgs.name} has {right.kind if right else ''}"
-            yield Difference(path=path, aspect="extra" if left else "missing", text=text)
+            reason = _HASH if right and hash_of_left_over(right.target) else ""
+            yield Difference(path=path, aspect="extra" if left else "missing", text=text, reason=reason)
             continue
         for aspect, old, new in _aspects(left, right):
-            same = aspect == "owner" and renumbered and names(0, left.owner) == names(1, right.owner)
-            yield Difference(
-                path=path,
-                aspect="number" if same else aspect,
-                text=f"{ours.name} {old}, {dpkgs.name} {new}",
-                reason=_RENUMBERED if same else "",
-            )
+            yield Difference(path=path, aspect=aspect, text=f"{ours.name} {old}, {dpkgs.name} {new}")
+        yield from _owners(path, ours, dpkgs, named)
         if left.kind == right.kind and left.digest != right.digest:
-            yield from _contents(path, ours, dpkgs, named if renumbered else None)
+            yield from _contents(path, ours, dpkgs, named)
 
 
 def _aspects(left: Entry, right: Entry) -> Iterator[tuple[Aspect, str, str]]:
@@ -183,47 +194,52 @@ def _aspects(left: Entry, right: Entry) -> Iterator[tuple[Aspect, str, str]]:
         yield "kind", left.kind, right.kind
     if left.mode != right.mode:
         yield "mode", oct(left.mode), oct(right.mode)
-    if left.owner != right.owner:
-        yield "owner", str(left.owner), str(right.owner)
     if left.xattrs != right.xattrs:
         yield "xattrs", str(dict(left.xattrs)), str(dict(right.xattrs))
     if left.target != right.target:
         yield "target", left.target, right.target
 
 
-def _contents(
-    path: str, ours: Side, dpkgs: Side, named: Sequence[tuple[Mapping[int, str], Mapping[int, str]]] | None
-) -> Iterator[Difference]:
+def _owners(path: str, ours: Side, dpkgs: Side, named: Accounts | None) -> Iterator[Difference]:
+    """The difference of two owners: by what they are called, where `named` has the accounts of both sides."""
+    numbers = [side.entries[path].owner for side in (ours, dpkgs)]
+    texts = [str(owner) for owner in numbers]
+    same = False
+    if named:
+        called = [
+            (alike.name(user, users), alike.name(group, groups))
+            for (user, group), (users, groups) in zip(numbers, named, strict=True)
+        ]
+        same = called[0] == called[1]
+        texts = [f"{':'.join(names)} {text}" for names, text in zip(called, texts, strict=True)]
+    if numbers[0] == numbers[1] and (same or not named):
+        return
+    yield Difference(
+        path=path,
+        aspect="number" if same else "owner",
+        text=f"{ours.name} {texts[0]}, {dpkgs.name} {texts[1]}",
+        reason=_RENUMBERED if same else "",
+    )
+
+
+def _contents(path: str, ours: Side, dpkgs: Side, named: Accounts | None) -> Iterator[Difference]:
     """The difference of two files, if it is one."""
-    left, right = (normalised(path, side.read(path)) for side in (ours, dpkgs))
+    sizes = [side.entries[path].size for side in (ours, dpkgs)]
+    if max(sizes) > _LARGEST:
+        text = f"{sizes[0]} bytes {ours.name}, {sizes[1]} by {dpkgs.name}"
+        yield Difference(path=path, aspect="content", text=text)
+        return
+    left, right = (alike.normalised(path, side.read(path)) for side in (ours, dpkgs))
     if left == right:
         return
-    sizes = f"{len(left)} bytes {ours.name}, {len(right)} by {dpkgs.name}"
-    text = sizes + _changed_lines(left, right)
-    if named and all(
-        one == other
-        for one, other in [[_by_name(path, data, *both) for data, both in zip((left, right), named, strict=True)]]
-    ):
-        yield Difference(path=path, aspect="number", text=text, reason=_RENUMBERED)
-    else:
-        yield Difference(path=path, aspect="content", text=text)
-
-
-def normalised(path: str, data: bytes) -> bytes:
-    """The content of a file without what no two runs of dpkg have in common: the order of a hash table, the day."""
-    if path == "/var/lib/dpkg/diversions":
-        lines = data.splitlines()
-        if len(lines) % 3:
-            return data
-        return repr(sorted(zip(lines[::3], lines[1::3], lines[2::3], strict=True))).encode()
-    if path == "/var/lib/dpkg/statoverride":
-        return b"".join(sorted(data.splitlines(keepends=True)))
-    if path == "/etc/mdadm/mdadm.conf":
-        return re.sub(rb"(?m)auto-generated on .*? by", b"auto-generated on DATE by", data)
-    if path == "/etc/shadow":
-        # The day of the last change is the day of the run.
-        return re.sub(rb"(?m)^([^:]*:[^:]*):[0-9]+:", rb"\1:DAY:", data)
-    return data
+    aspect: Aspect = "content"
+    reason = ""
+    if named and alike.by_name(path, left, *named[0]) == alike.by_name(path, right, *named[1]):
+        aspect, reason = "number", _RENUMBERED
+    elif named and alike.fewer_answers(path, left, right):
+        reason = _FEWER
+    text = f"{len(left)} bytes {ours.name}, {len(right)} by {dpkgs.name}{_changed_lines(left, right)}"
+    yield Difference(path=path, aspect=aspect, text=text, reason=reason)
 
 
 def _changed_lines(left: bytes, right: bytes) -> str:
@@ -232,41 +248,7 @@ def _changed_lines(left: bytes, right: bytes) -> str:
         texts = left.decode().splitlines(), right.decode().splitlines()
     except UnicodeDecodeError:
         return ""
+    if max(map(len, texts)) > _MOST_LINES:
+        return ""
     changes = list(difflib.unified_diff(*texts, n=0, lineterm=""))[2:]
     return "".join(f"\n        {line}" for line in changes[:_SHOWN])
-
-
-def _rows(data: bytes, fields: tuple[int, int]) -> Iterator[tuple[str, str]]:
-    """Two fields of each line of a file with colons between fields; lines that lack one are left out."""
-    for line in data.decode("utf-8", "surrogateescape").splitlines():
-        row = line.split(":")
-        if len(row) > max(fields):
-            yield row[fields[0]], row[fields[1]]
-
-
-def _name(number: int, names: Mapping[int, str]) -> str:
-    """An account's name where its number is one of those that are given one after the other."""
-    return names.get(number, str(number)) if number in _FIXED else str(number)
-
-
-_NUMBERED: Mapping[str, Mapping[int, int]] = {
-    "/etc/passwd": {2: 0, 3: 1},
-    "/etc/group": {2: 1},
-    "/etc/shadow": {},
-    "/etc/gshadow": {},
-}
-"""Files of accounts, and which of their fields are numbers: of users (0) or groups (1)."""
-
-
-def _by_name(path: str, data: bytes, users: Mapping[int, str], groups: Mapping[int, str]) -> object:
-    """The content of a file of accounts with names instead of numbers, in no order; other files as they are."""
-    if path not in _NUMBERED:
-        return data
-    lines = []
-    for line in data.decode("utf-8", "surrogateescape").splitlines():
-        row = line.split(":")
-        for field, of in _NUMBERED[path].items():
-            if field < len(row) and row[field].isdecimal():
-                row[field] = _name(int(row[field]), (users, groups)[of])
-        lines.append(tuple(row))
-    return sorted(lines)

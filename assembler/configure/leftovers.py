@@ -94,6 +94,11 @@ def left_over(path: str) -> bool:
     return _ANY.match(path) is not None
 
 
+def hash_of_left_over(target: str) -> bool:
+    """Whether a link to `target` is one by the hash of a certificate that no image has, and goes with it."""
+    return target.endswith(_CERTIFICATE)
+
+
 def without(changes: Changes, shipped: Collection[str] = ()) -> Changes:
     """`changes` but for what no image has; what is `shipped` by packages, by path, it has, and directories below /run,
     which computed trees have as well where scripts are known to make them.
@@ -108,8 +113,7 @@ def without(changes: Changes, shipped: Collection[str] = ()) -> Changes:
         path: _nobodys(path, entry)
         for path, entry in changes.put.items()
         if (not dropped(path) or (entry.kind is Kind.DIR and path.startswith(_RUN)))
-        # Links by the hash of a certificate go with it.
-        and not entry.target.endswith(_CERTIFICATE)
+        and not hash_of_left_over(entry.target)
     }
     if _JOURNAL in put:
         kept = {name: value for name, value in put[_JOURNAL].xattrs.items() if not name.startswith(_ACL)}

@@ -4,7 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
-from assembler.audit.judge import Difference, explanations, judge, normalised, reasons, side_of, unexplained
+from assembler.audit.alike import fewer_answers, normalised
+from assembler.audit.judge import Difference, explanations, judge, reasons, side_of, unexplained
 from assembler.configure.leftovers import LEFTOVERS, left_over
 from assembler.tree.staging import Inode, Kind, Tree
 
@@ -22,8 +23,8 @@ def system(one: int = 100, two: int = 101) -> Tree:
     return tree
 
 
-def found(ours: Tree, dpkgs: Tree, *, renumbered: bool = False) -> list[Difference]:
-    return judge(side_of(ours, "computed"), side_of(dpkgs, "dpkg"), renumbered=renumbered)
+def found(ours: Tree, dpkgs: Tree, *, mixed: bool = False) -> list[Difference]:
+    return judge(side_of(ours, "computed"), side_of(dpkgs, "dpkg"), mixed=mixed)
 
 
 def test_a_tree_is_itself() -> None:
@@ -67,14 +68,14 @@ def test_accounts_in_another_order() -> None:
     ours, dpkgs = system(), system(one=101, two=100)
     paths = ["/etc/group", "/etc/passwd", "/var/lib/one"]
     assert [one.path for one in unexplained(found(ours, dpkgs))] == paths
-    judged = found(ours, dpkgs, renumbered=True)
+    judged = found(ours, dpkgs, mixed=True)
     assert [(one.path, one.aspect) for one in judged] == [(path, "number") for path in paths]
     assert unexplained(judged) == []
 
 
 @pytest.mark.parametrize("number", [99, 65000])
 def test_accounts_of_fixed_numbers_have_them(number: int) -> None:
-    judged = unexplained(found(system(), system(one=number), renumbered=True))
+    judged = unexplained(found(system(), system(one=number), mixed=True))
     assert [(one.path, one.aspect) for one in judged] == [
         ("/etc/group", "content"),
         ("/etc/passwd", "content"),
@@ -86,7 +87,7 @@ def test_another_account_is_no_other_number() -> None:
     ours, dpkgs = system(), system(one=101, two=100)
     dpkgs.chown("/var/lib/one", 100, 101)
     dpkgs.write("/etc/passwd", dpkgs.read("/etc/passwd").replace(b"/bin/false", b"/bin/true"))
-    judged = unexplained(found(ours, dpkgs, renumbered=True))
+    judged = unexplained(found(ours, dpkgs, mixed=True))
     assert [(one.path, one.aspect) for one in judged] == [("/etc/passwd", "content"), ("/var/lib/one", "owner")]
 
 
@@ -102,6 +103,13 @@ def test_what_scripts_leave_is_explained() -> None:
     assert {one.aspect for one in unexplained(found(dpkgs, system()))} == {"extra"}
 
 
+def test_links_to_what_the_node_makes_are_explained() -> None:
+    dpkgs = system()
+    dpkgs.symlink("ssl-cert-snakeoil.pem", "/etc/0123abcd.0")
+    dpkgs.symlink("other.pem", "/etc/4567abcd.0")
+    assert [one.path for one in unexplained(found(system(), dpkgs))] == ["/etc/4567abcd.0"]
+
+
 def test_nothing_is_explained_twice() -> None:
     """What leftovers.py says is not said again, and a reason is said once."""
     written = [each for each in explanations() if each.reason not in {each.reason for each in LEFTOVERS}]
@@ -115,3 +123,40 @@ def test_what_two_runs_of_dpkg_do_not_have_in_common() -> None:
     diversions = "/var/lib/dpkg/diversions"
     assert normalised(diversions, b"a\nb\nc\nd\ne\nf\n") == normalised(diversions, b"d\ne\nf\na\nb\nc\n")
     assert normalised(diversions, b"a\nb\nc\nd\n") != normalised(diversions, b"a\nb\nc\n")
+
+
+CONFIG = "/var/cache/debconf/config.dat"
+ONE = b"Name: a/b\nTemplate: a/b\nOwners: a\n"
+
+
+def test_answers_that_were_not_asked_for() -> None:
+    """Of what is computed debconf's database has nothing; what it has is as dpkg has it."""
+    more = b"Name: a/b\nTemplate: a/b\nOwners: a, z\n\nName: c/d\nTemplate: c/d\nOwners: c\n\n"
+    assert fewer_answers(CONFIG, ONE + b"\n", more)
+    assert fewer_answers(CONFIG, b"", more)
+    assert not fewer_answers(CONFIG, more, ONE)
+    assert not fewer_answers("/etc/config.dat", ONE, more)
+    assert not fewer_answers(CONFIG, ONE.replace(b"Owners", b"Value: x\nOwners"), more)
+    assert not fewer_answers(CONFIG, b"Name: e/f\nTemplate: e/f\n\n", more)
+    ours, dpkgs = system(), system()
+    ours.write(CONFIG, ONE, parents=True)
+    dpkgs.write(CONFIG, more, parents=True)
+    assert unexplained(found(ours, dpkgs, mixed=True)) == []
+    assert [one.path for one in unexplained(found(ours, dpkgs))] == [CONFIG]
+
+
+def test_strange_accounts_are_compared() -> None:
+    """A stranger's files come back from the machine."""
+    dpkgs = system()
+    dpkgs.write("/etc/passwd", b"a:b\n:::\nx:x:" + b"9" * 5000 + b":1\n\xff:x:101:7\n")
+    dpkgs.symlink("passwd", "/etc/group")
+    # The directory has the same number on both sides, and is another's.
+    judged = unexplained(found(system(), dpkgs, mixed=True))
+    assert [(one.path, one.aspect) for one in judged] == [
+        ("/etc/group", "kind"),
+        ("/etc/group", "mode"),
+        ("/etc/group", "target"),
+        ("/etc/passwd", "content"),
+        ("/var/lib/one", "owner"),
+    ]
+    assert judged[-1].text == "computed one:one (100, 100), dpkg 100:100 (100, 100)"

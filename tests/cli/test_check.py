@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from assembler import api
+from assembler.audit.judge import Difference
 from assembler.cli.main import call
-from assembler.lockfile.toml import write_lock
+from assembler.lockfile.toml import parse_lock, write_lock
 from assembler.recipe.load import load
 from tests.support.toolboxes import locked
 
@@ -60,3 +62,36 @@ def test_no_lock(check: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     Path("checked.lock.toml").unlink()
     assert call(check) == 1
     assert "assemble lock" in capsys.readouterr().err
+
+
+def test_a_machine_is_needed_to_hold_it_against_dpkg(check: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """The lock has none, and offline none can be had; nothing is compared with nothing."""
+    path = Path("checked.lock.toml")
+    write_lock(path, dataclasses.replace(parse_lock(path.read_text(), str(path)), machine=None))
+    assert call([*check, "--against-dpkg"]) == 1
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "the network is ruled out" in err
+
+
+MEANT = Difference(path="/run/x", aspect="missing", text="dpkg has DIR", reason="volatile")
+NOT = Difference(path="/etc/x\x1b", aspect="content", text="1 bytes the image, 2 by dpkg\n        @@ -1 +1 @@")
+
+
+@pytest.mark.parametrize("found", [(MEANT,), (MEANT, NOT, MEANT)])
+def test_what_differs_from_dpkg_is_told(
+    found: tuple[Difference, ...], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    result = api.AgainstDpkg(packages=("a", "b"), scripts=(), differences=found)
+    monkeypatch.setattr(api, "check_against_dpkg", lambda *_, **__: result)
+    status = call(["check", "r.toml", "--against-dpkg"])
+    out, err = capsys.readouterr()
+    assert status == (NOT in found)
+    assert f"{found.count(MEANT):6} explained: volatile\n2 packages, 0 with scripts: \n" in out
+    assert (r"/etc/x\x1b: content" in out) == (NOT in found)
+    assert ("1 difference is not explained" in err) == (NOT in found)
+    assert ("is what dpkg makes of its packages, but" in out) == (NOT not in found)
+    assert call(["check", "r.toml", "--against-dpkg", "--json"]) == status
+    events = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    (told,) = (event["differences"] for event in events if event["event"] == "result")
+    assert [each["reason"] for each in told] == [each.reason for each in found]

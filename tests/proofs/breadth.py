@@ -21,7 +21,6 @@ import tomllib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
-from itertools import starmap
 from pathlib import Path
 
 from assembler.audit.judge import Difference, Entry, Side, judge, side_of, unexplained
@@ -185,8 +184,8 @@ class Breadth:
             entries = entries_of_directory(root)
         base = Base(debs, files, frozenset(), root, entries, executed)
         ours = executed if self.judges.executed and executed else compute(debs, self.lock.architecture)[0]
-        found = judge(side_of(ours, "ours"), self._dpkgs(base))
-        return replace(base, explained=frozenset(str(one) for one in found if one.reason))
+        judged = judge(side_of(ours, "ours"), self._dpkgs(base))
+        return replace(base, explained=frozenset(str(one) for one in judged if one.reason))
 
     def _dpkgs(self, base: Base) -> Side:
         """The base as dpkg made it."""
@@ -214,15 +213,15 @@ class Breadth:
                 tree, report = compute(debs, self.lock.architecture, frozenset(first), wish.first_boot)
                 own = [script.handling for script in report.scripts if script.package not in first]
                 layers = ", ".join(f"{own.count(kind)} {kind}" for kind in sorted(set(own)))
-            found = self._judged(tree, base, debs, files, wish)
+            judged = self._judged(tree, base, debs, files, wish)
         except Problems as problems:
             lines = [line for error in problems.errors for line in (str(error), *error.details, "")]
             where = sorted({error.where.package for error in problems.errors if isinstance(error, UnhandledScript)})
             return Result(wish, version, len(more), f"**no**: {', '.join(where) or 'triggers'}", "", None, 0, lines)
         except AssembleError as error:
             return Result(wish, version, len(more), "**no**: fails", "", None, 0, [str(error), *error.details])
-        bad = [str(one) for one in unexplained(found)]
-        explained = [line for one in found if one.reason and (line := str(one)) not in base.explained]
+        bad = [str(one) for one in unexplained(judged)]
+        explained = [line for one in judged if one.reason and (line := str(one)) not in base.explained]
         return Result(wish, version, len(more), handled, layers, len(bad), len(explained), [*bad, *explained])
 
     def _executed(self, base: Base, debs: Sequence[Deb], wish: Wish) -> Tree:
@@ -251,9 +250,13 @@ def write_table(results: Sequence[Result], order: Sequence[str]) -> None:
     TABLE.write_text(HEAD + "".join(rows[name] for name in order if name in rows))
 
 
-def _attempt(breadth: Breadth, wish: Wish) -> Result:
+_SHARED: list[Breadth] = []
+"""What the processes have from the one that they split from: it cannot be sent to them."""
+
+
+def _attempt(wish: Wish) -> Result:
     try:
-        return breadth.attempt(wish)
+        return _SHARED[0].attempt(wish)
     except (AssembleError, NoReference) as error:
         details = error.details if isinstance(error, AssembleError) else ()
         return Result(wish, "", 0, "**no reference**", "", None, 0, [str(error), *details])
@@ -300,13 +303,12 @@ def attempt_all(breadth: Breadth, wishes: Sequence[Wish], order: Sequence[str], 
     """Try `wishes` and tell of them; returns the exit status."""
     for wish in wishes:
         breadth.base(wish.without)  # before the processes split, which then share it
-    results: list[Result] = []
-    tasks = [(breadth, wish) for wish in wishes]
+    _SHARED[:] = [breadth]
     if options.jobs > 1:
         with multiprocessing.get_context("fork").Pool(options.jobs, maxtasksperchild=1) as pool:
-            results = pool.starmap(_attempt, tasks, chunksize=1)
+            results = pool.map(_attempt, wishes, chunksize=1)
     else:
-        results = list(starmap(_attempt, tasks))
+        results = list(map(_attempt, wishes))
     for result in results:
         print(result.row(), end="")
         show = None if options.verbose or result.unexplained is None else result.unexplained

@@ -63,4 +63,5 @@ def entry_of(path: Path) -> Entry:
         {key: os.getxattr(path, key, follow_symlinks=False) for key in os.listxattr(path, follow_symlinks=False)},
         str(path.readlink()) if kind == "SYMLINK" else "",
         sha256_of(path) if kind == "FILE" else "",
+        status.st_size if kind == "FILE" else 0,
     )

@@ -1,9 +1,9 @@
 """Compare a computed tree with what the real dpkg leaves for the same packages, path by path.
 
 dpkg is that of the packages. It runs in a machine of the assembler's or, with --chroot, in a chroot (root, Linux, GNU
-tar, chroot and unshare); see tests/proofs/reference.py. With --executed, too, the one judge is held against the other:
-what a machine makes, instead of what is computed, against the chroot. Exit status 1 when a difference is not explained:
-see assembler/audit/explained.toml and assembler/configure/leftovers.py.
+tar, chroot, unshare and ip); see tests/proofs/reference.py. With --executed, too, the one judge is held against the
+other: what a machine makes, instead of what is computed, against the chroot. Exit status 1 when a difference is not
+explained: see assembler/audit/explained.toml and assembler/configure/leftovers.py.
 
     scripts/oracle RECIPE.toml|DIRECTORY_OF_DEBS|RECIPE.lock.toml [--chroot [--executed]] [--store DIR] [--work DIR]
         [--reuse] [--verbose]

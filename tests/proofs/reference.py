@@ -1,6 +1,6 @@
 """What the real dpkg leaves for some packages, and what the assembler makes of them.
 
-dpkg and the maintainer scripts run in a machine of the assembler's, or in a chroot (root, Linux, dpkg, tar and
+dpkg and the maintainer scripts run in a machine of the assembler's, or in a chroot (root, Linux, dpkg, tar, ip and
 unshare), with the packages in the order of the assembler. Nothing outside the chroot's directory is written to.
 """
 
@@ -34,6 +34,8 @@ ENVIRONMENT = {
     "HOME": "/root",
     "SOURCE_DATE_EPOCH": str(EPOCH),
 }
+DEVICES = {"null": (1, 3), "zero": (1, 5), "full": (1, 7), "random": (1, 8), "urandom": (1, 9), "tty": (5, 0)}
+LINKS = {"fd": "/proc/self/fd", "stdin": "/proc/self/fd/0", "stdout": "/proc/self/fd/1", "stderr": "/proc/self/fd/2"}
 """As in the machine: assembler/guest/init."""
 
 
@@ -134,30 +136,42 @@ class Reference:
         self._install(debs, _configured(debs, first, first_boot), {deb.name for deb in debs} - set(first))
 
     def _install(self, debs: Sequence[Deb], order: Sequence[str], names: Collection[str], *force: str) -> None:
-        policy, directory, null = (self.root / name for name in ("usr/sbin/policy-rc.d", "debs", "dev/null"))
+        policy, directory = self.root / "usr/sbin/policy-rc.d", self.root / "debs"
         # Nothing may start. runit-helper, which starts nothing without runit, would not even make its link when told.
         policy.write_text("#!/bin/sh\ngrep -qs runit-helper /proc/$PPID/cmdline && exit 0\nexit 101\n")
         policy.chmod(0o755)
         directory.mkdir()
-        null.parent.mkdir(exist_ok=True)
-        os.mknod(null, stat.S_IFCHR | 0o666, os.makedev(1, 3))
-        null.chmod(0o666)
         paths = []
         for deb in debs:
             if deb.name in names:
                 shutil.copyfile(self.files[deb.name], directory / f"{deb.name}.deb")
                 paths.append(f"/debs/{deb.name}.deb")
-        # The assembler unpacks all before it configures any, so Pre-Depends are not configured yet.
-        self._in_chroot("dpkg", "--force-depends", "--unpack", *paths)
-        if chosen := [name for name in order if name in names]:
-            self._in_chroot("dpkg", "--configure", *force, *chosen)
+        with self._devices():
+            # The assembler unpacks all before it configures any, so Pre-Depends are not configured yet.
+            self._in_chroot("dpkg", "--force-depends", "--unpack", *paths)
+            if chosen := [name for name in order if name in names]:
+                self._in_chroot("dpkg", "--configure", *force, *chosen)
         shutil.rmtree(directory)
         policy.unlink()
-        null.unlink()
+
+    @contextmanager
+    def _devices(self) -> Iterator[None]:
+        """What a machine has in /dev, but for terminals and shared memory."""
+        made = [self.root / "dev" / name for name in (*DEVICES, *LINKS)]
+        made[0].parent.mkdir(exist_ok=True)
+        for path, (major, minor) in zip(made, DEVICES.values(), strict=False):
+            os.mknod(path, stat.S_IFCHR | 0o666, os.makedev(major, minor))
+            path.chmod(0o666)
+        for path, target in zip(made[len(DEVICES) :], LINKS.values(), strict=True):
+            path.symlink_to(target)
+        yield
+        for path in made:
+            path.unlink()
 
     def _in_chroot(self, *command: str) -> None:
         root = str(self.root)
-        isolated = ["unshare", "--mount", "--pid", "--fork", "--net", f"--mount-proc={root}/proc", "chroot", root]
+        isolated = ["unshare", "--mount", "--uts", "--pid", "--fork", "--net", f"--mount-proc={root}/proc"]
+        isolated += ["sh", "-c", 'hostname localhost && ip link set lo up && exec chroot "$@"', "sh", root]
         with self.log.open("a") as log:
             result = subprocess.run([*isolated, *command], env=ENVIRONMENT, stdout=log, stderr=log, check=False)
         if result.returncode:

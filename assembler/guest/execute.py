@@ -120,7 +120,7 @@ class Executor:
             said = run(self.parts.emulator, hardware, word=word, seconds=limit, told=told)
         if said.result != "done":
             logs = _logs(image)
-            raise failure(job, said, logs, _kept(self.parts.toolbox.logs, job, said, logs))
+            raise failure(job, said, logs, _kept(self.store.root / "logs", job, said, logs))
         with _explained(), Ext4(image, bounds=_BOUNDS) as found:
             (scratch / "content").mkdir()
 

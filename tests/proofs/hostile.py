@@ -25,7 +25,6 @@ from assembler.errors import AssembleError
 from assembler.guest import disk
 from assembler.guest.execute import Executor, Parts
 from assembler.store.objects import Store
-from assembler.tools.toolbox import Toolbox
 from assembler.tree.changes import Changes
 from tests.proofs.processes import children
 from tests.support.guests import EPOCH, busybox, parts
@@ -218,7 +217,6 @@ class Proof:
             self._run(case, parts or self.parts, Store((store or Path(place)) / "store"), signal_)
 
     def _run(self, case: Case, parts: Parts, store: Store, signal_: int) -> None:
-        parts = replace(parts, toolbox=_logging(parts, store.root / "logs"))
         before, began = self._host(), time.monotonic()
         cpu = spent()
         said, changes = "", Changes()
@@ -298,11 +296,6 @@ class Proof:
             self.run(full, store=small)
         finally:
             subprocess.run(["umount", small], check=True)
-
-
-def _logging(parts: Parts, logs: Path) -> Toolbox:
-    """The tools, with another directory for logs."""
-    return Toolbox(parts.toolbox.root, parts.toolbox.architecture, logs)
 
 
 def _job(case: Case) -> Job:

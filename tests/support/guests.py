@@ -78,3 +78,26 @@ def busybox(applets: Sequence[str] = APPLETS) -> Tree:
     for applet in applets:
         tree.symlink("busybox", f"usr/bin/{applet}")
     return tree
+
+
+def essential() -> Tree:
+    """A tree with the files of Debian's essential packages, and a database of dpkg that knows of none."""
+    store, lock = toolboxes.locked({"rootfs"}, ())
+    tree = Tree(mtime=EPOCH)
+    debs = [open_package(store, package.sha256, package.name) for package in lock.role("rootfs")]
+    unpack(tree, sorted(debs, key=lambda deb: deb.name != "base-files"), latest=EPOCH)
+    tree.mkdir("var/lib/dpkg/info", parents=True)
+    tree.mkdir("var/lib/dpkg/updates", parents=True)
+    tree.write("var/lib/dpkg/status", b"")
+    return tree
+
+
+def add_unpacked(tree: Tree, name: str, postinst: str, depends: str = "") -> None:
+    """Have dpkg's database say that a package `name` is unpacked, and has this script."""
+    paragraph = (
+        f"Package: {name}\nStatus: install ok unpacked\nPriority: optional\nSection: misc\nMaintainer: x <x@x.invalid>\n"
+        f"Architecture: all\nVersion: 1\n{f'Depends: {depends}' if depends else 'Installed-Size: 1'}\nDescription: x\n\n"
+    )
+    tree.write("var/lib/dpkg/status", tree.read("var/lib/dpkg/status") + paragraph.encode())
+    tree.write(f"var/lib/dpkg/info/{name}.list", b"/.\n")
+    tree.write(f"var/lib/dpkg/info/{name}.postinst", f"#!/bin/sh\nset -e\n{postinst}\n".encode(), 0o755)

@@ -27,6 +27,7 @@ RANKS: Sequence[Sequence[str]] = (
     ("kernel",),
     ("programs", "initrd"),
     ("configure", "vm"),
+    ("guest",),
     ("layers", "audit"),
     ("api",),
     ("cli",),

@@ -14,7 +14,7 @@ Everything that is not in `__all__` is private, and may change with every versio
 """
 
 from assembler.api.build import BuildOptions, BuildResult, build, explain
-from assembler.api.check import CheckResult, check
+from assembler.api.check import AgainstDpkg, CheckResult, check, check_against_dpkg
 from assembler.api.compare import CompareOptions, CompareResult, compare
 from assembler.api.document import DocumentKind, document
 from assembler.api.lock import CheckedLock, LockOptions, LockResult, MigratedLock, check_lock, lock, migrate_lock
@@ -32,6 +32,7 @@ from assembler.tools.source import ToolSource
 from assembler.tools.source import of_user as tool_source
 
 __all__ = [
+    "AgainstDpkg",
     "Artifact",
     "AssembleError",
     "BuildOptions",
@@ -63,6 +64,7 @@ __all__ = [
     "Workspace",
     "build",
     "check",
+    "check_against_dpkg",
     "check_lock",
     "compare",
     "document",

@@ -68,7 +68,8 @@ class CheckedLock:
     @property
     def archives(self) -> int:
         """How many archives its packages come from."""
-        return len(dict.fromkeys(archive for box in (self.lock, *self.lock.toolboxes) for archive in box.archives))
+        known = [self.lock.archives, *(box.archives for box in self.lock.toolboxes)]
+        return len({archive for archives in known for archive in archives})
 
 
 def lock(

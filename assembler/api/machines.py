@@ -33,6 +33,7 @@ def executor(workspace: Workspace, locked: tuple[LockedToolbox, LockedMachine] |
         if locked is None:
             raise NoMachineError(
                 "the lock has no machine, and scripts have to be executed",
+                why="it is an old one, or the source of the tools has no QEMU",
                 hint='run `assemble lock`; or say scripts = "computed" in [rootfs] to have them refused',
             )
         tools, machine = locked

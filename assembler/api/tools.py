@@ -1,7 +1,8 @@
 """The assembler's own tools for a workspace: pinned, proved, and laid out to be run."""
 
+import logging
 from collections.abc import Collection, Sequence
-from itertools import repeat
+from itertools import zip_longest
 
 from assembler.api.workspace import Workspace
 from assembler.architecture import ARCHITECTURES, Architecture, named
@@ -16,6 +17,8 @@ from assembler.tools.source import BUILD, ToolSource
 from assembler.tools.supply import Supply
 from assembler.tools.toolbox import Toolbox
 from assembler.tools.trust import outdated
+
+_LOG = logging.getLogger(__name__)
 
 
 def host(workspace: Workspace) -> Architecture:
@@ -41,22 +44,45 @@ def lock_build_tools(
     `upgrade`: names of packages or source packages; None for all.
     """
     source = workspace.tool_source()
-    boxes = [Box(names=BUILD, architecture=host(workspace).name)]
+    own = host(workspace).name
+    boxes = [Box(names=BUILD, architecture=own)]
     if may_execute(recipe.rootfs):
         target = named(recipe.arch)
-        boxes.append(Box(names=target.counted.packages, architecture=host(workspace).name))
+        boxes.append(Box(names=target.counted.packages, architecture=own))
         boxes.append(Box(names=packages(target), architecture=target.name, kept=PARTS))
     known = previous.toolboxes if previous else ()
-    if upgrade is not None and len(known) == len(boxes) and all(map(_serves, known, boxes, repeat(source))):
-        found = {name for box in known for package in box.packages for name in (package.name, package.source)}
-        if found.isdisjoint(upgrade):
-            return _as_locked(known)
-    return _as_locked(lock_boxes(boxes, source, supply, previous=known))
+    kept: list[LockedToolbox | None] = [
+        former if upgrade is not None and former and _serves(former, box, source) else None
+        for former, box in zip_longest(known[: len(boxes)], boxes)
+        if box
+    ]
+    if any(box and _names(box).intersection(upgrade or ()) for box in kept):
+        kept = [None] * len(boxes)
+    missing = [box for box, former in zip(boxes, kept, strict=True) if former is None]
+    made = iter(_lock(missing, source, supply, known) if missing else ())
+    tools, *machine = (former or next(made, None) for former in kept)
+    assert tools is not None
+    emulator, guest = machine or (None, None)
+    return tools, LockedMachine(emulator=emulator, guest=guest) if emulator and guest else None
 
 
-def _as_locked(boxes: Sequence[LockedToolbox]) -> tuple[LockedToolbox, LockedMachine | None]:
-    tools, *machine = boxes
-    return tools, LockedMachine(emulator=machine[0], guest=machine[1]) if machine else None
+def _lock(
+    boxes: Sequence[Box], source: ToolSource, supply: Supply, known: Sequence[LockedToolbox]
+) -> tuple[LockedToolbox, ...]:
+    """The packages of `boxes`, without those of the machine when a source of the user's own does not have them."""
+    try:
+        return lock_boxes(boxes, source, supply, previous=known)
+    except AssembleError as error:
+        if source.least or boxes[-1].names == BUILD:
+            raise
+        needed = [box for box in boxes if box.names == BUILD]
+        alone = lock_boxes(needed, source, supply, previous=known) if needed else ()
+        _LOG.debug("no machine to execute scripts in: %s", error)
+        return alone
+
+
+def _names(tools: LockedToolbox) -> set[str]:
+    return {name for package in tools.packages for name in (package.name, package.source)}
 
 
 def _serves(tools: LockedToolbox, box: Box, source: ToolSource) -> bool:

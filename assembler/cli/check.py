@@ -10,16 +10,22 @@ import click
 
 from assembler.cli.completion import recipes
 from assembler.cli.session import Session, network_options, options, recipe_options, session
-from assembler.errors import Problems
+from assembler.errors import AssembleError, Problems
 
 if TYPE_CHECKING:
-    from assembler.api import CheckResult
+    from assembler.api import AgainstDpkg, CheckResult
     from assembler.configure.report import ScriptReport
 
 
 @click.command(short_help="Say how every package's scripts are handled.")
 @click.argument("recipe", type=click.Path(path_type=Path), metavar="RECIPE.toml", shell_complete=recipes)
 @recipe_options
+@click.option(
+    "--against-dpkg",
+    is_flag=True,
+    help="Have the packages' own dpkg install all of them in a machine, too, and compare what it makes, path by path."
+    " That takes some minutes, once.",
+)
 @click.option("--locked", is_flag=True, help="Fail rather than make a lock that is missing.")
 @network_options
 @options
@@ -27,33 +33,36 @@ def check(
     recipe: Path,
     args: dict[str, str],
     *,
+    against_dpkg: bool,
     locked: bool,
     offline: bool,
     store: Path | None,
     jobs: int | None,
     **common: Any,
 ) -> None:
-    """Say, for each package of RECIPE.toml's image, what is done instead of running its scripts.
+    """Say, for each package of RECIPE.toml's image, what becomes of its scripts.
 
-    A script is generated snippets, commands that are understood in full, a rule that a person wrote for its text, left
-    to the image's first boot, or unhandled: then a build stops, and what has to be read and the rule to fill in are
-    shown. Nothing is built, but everything up to the finished root file system is tried. The exit status is 1 when a
-    build would stop.
+    A script is generated snippets, commands that are understood in full, or a rule that a person wrote for its text:
+    then it is computed. Or it is executed in an emulated machine, with the line that is not understood; left to the
+    image's first boot; or, with scripts = "computed", unhandled: then a build stops, and what has to be read and the
+    rule to fill in are shown. Nothing is built and nothing executed, but everything else up to the finished root file
+    system is tried. The exit status is 1 when a build would stop.
     """
     with session(store=store, jobs=jobs, **common) as current:
         from assembler import api  # noqa: PLC0415  half a second that --help need not wait
 
-        _tell(current, api.check(current.recipe(recipe, args), current.workspace(offline=offline), locked=locked))
+        given, workspace = current.recipe(recipe, args), current.workspace(offline=offline)
+        if against_dpkg:
+            _tell_differences(current, api.check_against_dpkg(given, workspace, locked=locked))
+        else:
+            _tell(current, api.check(given, workspace, locked=locked))
 
 
 def _tell(current: Session, checked: "CheckResult") -> None:
     """Tell what was found; raises Problems with all that would stop a build."""
     for line in _table(checked.scripts):
         current.say(line)
-    scripted = {script.package for script in checked.scripts}
-    counts = Counter(script.handling for script in checked.scripts)
-    counted = ", ".join(f"{count} {handling}" for handling, count in sorted(counts.items()))
-    current.say(f"{len(checked.packages)} packages, {len(scripted)} with scripts: {counted}")
+    current.say(_counted(checked.packages, checked.scripts))
     current.reporter.result(
         {"packages": list(checked.packages), "scripts": [_values(script) for script in checked.scripts]}
     )
@@ -61,11 +70,45 @@ def _tell(current: Session, checked: "CheckResult") -> None:
         raise Problems(checked.problems)
 
 
+def _tell_differences(current: Session, found: "AgainstDpkg") -> None:
+    """Tell how the image differs from what dpkg makes; raises AssembleError when some of that is not explained."""
+    for one in found.unexplained:
+        current.say(f"{one.path}: {one.aspect}")
+        current.quote(one.text)
+    explained = Counter(one.reason for one in found.differences if one.reason)
+    for reason, count in explained.most_common():
+        current.say(f"{count:6} explained: {reason}")
+    current.say(_counted(found.packages, found.scripts))
+    current.reporter.result(
+        {
+            "packages": list(found.packages),
+            "scripts": [_values(script) for script in found.scripts],
+            "differences": [asdict(one) for one in found.differences],
+        }
+    )
+    if bad := len(found.unexplained):
+        raise AssembleError(
+            "the image is not what dpkg makes of its packages",
+            why=f"{bad} difference{'s are' if bad > 1 else ' is'} not explained",
+            hint="scripts that are to blame can be executed: rootfs.scripts, or --scripts executed; please report them",
+        )
+    current.say("the image is what dpkg makes of its packages, but for what is explained")
+
+
+def _counted(packages: Sequence[str], scripts: Sequence["ScriptReport"]) -> str:
+    """How many packages and scripts there are, for people."""
+    scripted = {script.package for script in scripts}
+    counts = Counter(script.handling for script in scripts)
+    counted = ", ".join(f"{count} {handling}" for handling, count in sorted(counts.items()))
+    return f"{len(packages)} packages, {len(scripted)} with scripts: {counted}"
+
+
 def _table(scripts: Sequence["ScriptReport"]) -> Iterator[str]:
     """A line a script: package, script, handling, how or why."""
     wide = max((len(script.package) for script in scripts), default=0)
     for script in sorted(scripts, key=lambda script: script.package):
-        how = f"{script.rule}: {script.reason}" if script.rule else ", ".join(dict.fromkeys(script.tools))
+        how = f"{script.rule}: {script.reason}" if script.rule else script.reason
+        how = how or ", ".join(dict.fromkeys(script.tools))
         if script.triggers:
             how = f"{how} (by {', '.join(script.triggers)})".lstrip()
         yield f"{script.package:{wide}}  {script.script:9}  {script.handling:10}  {how}".rstrip()

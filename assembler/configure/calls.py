@@ -47,7 +47,10 @@ class _Return(Exception):
 
 
 class Unknown(Exception):
-    """A statement that is not understood; its text is the first one met."""
+    """A statement that is not understood."""
+
+    statement: Statement | None = None
+    """The innermost that is not."""
 
 
 @dataclass(slots=True)
@@ -113,6 +116,13 @@ class _Compiler:
         return run
 
     def statement(self, statement: Statement, scope: Scope) -> Action:
+        try:
+            return self._statement(statement, scope)
+        except Unknown as error:
+            error.statement = error.statement or statement
+            raise
+
+    def _statement(self, statement: Statement, scope: Scope) -> Action:
         self.budget.spend()
         known = truth(statement, scope)
         if known is not None:
@@ -349,6 +359,11 @@ def _looked_up(simple: Simple) -> str:
 def compile_block(block: Block, scope: Scope, budget: Budget | None = None) -> Action | None:
     """The action that `block` amounts to, or None when any of it is not understood, or `budget` is spent."""
     try:
-        return _Compiler(block, budget=budget).block(block, scope)
+        return understood(block, scope, budget)
     except Unknown:
         return None
+
+
+def understood(block: Block, scope: Scope, budget: Budget | None = None) -> Action:
+    """The action that `block` amounts to. Raises Unknown when any of it is not understood, or `budget` is spent."""
+    return _Compiler(block, budget=budget).block(block, scope)

@@ -144,10 +144,6 @@ def configure(tree: Tree, packages: Sequence[Unpacked], settings: Settings, repo
             _run(script, context)
             done.append(script)
     late = {**settings.first_boot, **executed}
-    if settings.first_boot:
-        waiting = [script.analysis for script in scripts if script.first_boot]
-        preinst = [analysis.package for analysis in waiting if analysis.script == "preinst"]
-        first_boot.prepare(tree, packages, settings.first_boot, preinst)
     for package in there:
         if package.name in late:
             first_boot.set_back(tree, package)
@@ -158,7 +154,14 @@ def configure(tree: Tree, packages: Sequence[Unpacked], settings: Settings, repo
     if execution and executed:
         early = frozenset(stages(orderable, settings.first)[0])
         job = executed_job(execution, packages, order, early, settings.epoch)
-        leftovers.without(execution.execute(tree, job)).apply(tree)
+        changes = leftovers.without(execution.execute(tree, job), shipped_by)
+        if keys := list(identity.shared_keys(changes, shipped_by)):
+            raise Problems(keys)
+        changes.apply(tree)
+    if settings.first_boot:
+        waiting = [script.analysis for script in scripts if script.first_boot]
+        preinst = [one.package for one in waiting if one.script == "preinst" and one.package not in unpacked_there]
+        first_boot.prepare(tree, packages, settings.first_boot, preinst)
     caches.prepare(tree)
     identity.prepare(tree, by_name)
     return Report(tuple(script.report() for script in done), tuple(order), tuple(sorted(activated)))

@@ -4,13 +4,14 @@ Those with a script that cannot be vouched for, and those that have to be config
 computed before. A package is unpacked here as ever, unless its preinst has to be executed: then dpkg unpacks it, too.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from assembler.configure.job import Answer, Configure, Execute, Job, Step, Unpack
 from assembler.configure.order import Orderable, dependents, stages
 from assembler.configure.rules import Rule
-from assembler.configure.survey import survey
+from assembler.configure.scripts import TRIGGERED
+from assembler.configure.survey import Script, survey
 from assembler.debian.deb import Deb
 from assembler.debian.dpkg_database import info_name
 from assembler.debian.package import Unpacked
@@ -43,6 +44,8 @@ def chosen(
     rules: Sequence[Rule],
     first_boot: Mapping[str, str],
     mode: Scripts,
+    *,
+    asking: Collection[str] = (),
 ) -> tuple[dict[str, str], list[str]]:
     """The packages to be configured by dpkg, with the reasons, and those to be unpacked by it, in the order given."""
     if mode == "computed":
@@ -51,10 +54,14 @@ def chosen(
         names = {package.name: "all are executed" for package in packages if package.name not in first_boot}
         return names, [package.name for package in packages]
     scripts = survey(packages, arch, rules, first_boot)
+    control = {package.name: package.control for package in packages}
     unhandled = [script for script in scripts if script.handling == "unhandled"]
     found: dict[str, str] = {}
     for script in unhandled:
-        found.setdefault(script.analysis.package, f"its {script.analysis.script} is not understood")
+        found.setdefault(script.analysis.package, _reason(script, control[script.analysis.package]))
+    for name in sorted(asking):
+        if name not in first_boot:
+            found.setdefault(name, "the recipe answers its questions")
     orderable = [Orderable(package.name, package.fields, "postinst" in package.control) for package in packages]
     for name in list(found):
         for other in dependents(orderable, [name]):
@@ -64,9 +71,23 @@ def chosen(
     return found, [package.name for package in packages if package.name in early]
 
 
-def essential(packages: Sequence[Orderable]) -> frozenset[str]:
-    """The packages that dpkg itself needs in order to run, with all that they need."""
-    return frozenset(stages(packages)[0])
+def _reason(script: Script, control: Mapping[str, bytes]) -> str:
+    """Why a script is executed: the first command that is not understood, and the line that it is on."""
+    analysis = script.analysis
+    file = "postinst" if analysis.script == TRIGGERED else analysis.script
+    wanted = " ".join(analysis.unknown.split())
+    lines = control.get(file, b"").decode("utf-8", "replace").splitlines()
+    numbers = [number for number, line in enumerate(lines, start=1) if wanted and wanted in " ".join(line.split())]
+    line = f", line {numbers[0]}" if numbers else ""
+    return f"its {file}{line}: {analysis.unknown}"
+
+
+def laid_out(debs: Sequence[Deb], unpack: Collection[str]) -> list[Deb]:
+    """Those of `debs` that are in the tree when the machine starts: all but those that dpkg is to `unpack` there, but
+    with the essential ones and what they need, without which it could not.
+    """
+    needed = stages([Orderable(deb.name, deb.fields, "postinst" in deb.control) for deb in debs])[0]
+    return [deb for deb in debs if deb.name not in unpack or deb.name in needed]
 
 
 def job(

@@ -1,38 +1,92 @@
 """What scripts and dpkg leave when they run, and no image has: the machine's own identity, caches, logs, locks, copies.
 
 Computed trees never have it, see the modules that say so: identity/ for what the node makes itself, caches.py for what
-systemd makes when it boots.
+systemd makes when it boots. What was executed has it taken out here; where a real dpkg is the judge, it is what the
+judge has besides.
 """
 
 import re
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from fnmatch import translate
 
+from assembler.configure.identity import MADE_ON_NODE
 from assembler.tree.changes import Changes, Entry
+from assembler.tree.staging import Kind
 
-NODE = (
-    "/etc/ssh/ssh_host_*", "/etc/iscsi/initiatorname.iscsi", "/etc/machine-id", "/var/lib/dbus/machine-id",
-    "/etc/bind/rndc.key",
-)  # fmt: skip
-"""What the node makes for itself."""
-VOLATILE = ("/run/*", "/dev/*", "/proc/*", "/sys/*", "/boot/initrd.img-*")
-"""What is hidden or made anew when the node boots; the image has an initramfs of its own."""
-CACHES = (
-    "*/__pycache__", "*/__pycache__/*", "/etc/ld.so.cache", "/var/cache/ldconfig/aux-cache", "/usr/lib/udev/hwdb.bin",
-    "/var/lib/systemd/catalog", "/var/lib/systemd/catalog/database",
-)  # fmt: skip
-LOGS = ("/var/log/alternatives.log", "/var/log/dpkg.log")
-LOCKS = (
-    "/var/lib/dpkg/lock", "/var/lib/dpkg/lock-frontend", "/var/lib/dpkg/triggers/Lock", "/etc/.pwd.lock",
-)  # fmt: skip
-BACKUPS = (
-    "/etc/passwd-", "/etc/group-", "/etc/shadow-", "/etc/gshadow-", "/etc/subuid-", "/etc/subgid-",
-    "/var/lib/dpkg/status-old", "/var/lib/dpkg/diversions-old", "/var/lib/dpkg/statoverride-old",
-    "/var/cache/debconf/*-old", "/var/lib/sgml-base/supercatalog.old", "/var/lib/ucf/hashfile.*",
-    "/var/lib/ucf/registry.*",
-)  # fmt: skip
-"""The state before the last change."""
 
-_ANY = re.compile("|".join(map(translate, (*NODE, *VOLATILE, *CACHES, *LOGS, *LOCKS, *BACKUPS))))
+@dataclass(frozen=True, slots=True)
+class Leftover:
+    """Paths that no image has, and why."""
+
+    paths: tuple[str, ...]
+    """Shell patterns, in which * matches slashes too."""
+    reason: str
+
+
+LEFTOVERS: Sequence[Leftover] = (
+    Leftover(
+        ("*/__pycache__", "*/__pycache__/*"),
+        "byte code is left out; Python makes it where it may write",
+    ),
+    Leftover(
+        MADE_ON_NODE,
+        "random: a unit makes it when the node first starts",
+    ),
+    Leftover(
+        ("/run/*",),
+        "volatile: a tmpfs hides it, and systemd-tmpfiles makes it at every boot",
+    ),
+    Leftover(
+        ("/dev/*", "/proc/*", "/sys/*"),
+        "devices, which the kernel makes in a devtmpfs when it boots, and other file systems of the kernel's",
+    ),
+    Leftover(
+        ("/boot/initrd.img-*",),
+        "the image has an initramfs of its own",
+    ),
+    Leftover(
+        ("/etc/ld.so.cache", "/var/cache/ldconfig/aux-cache"),
+        "cache: ldconfig.service makes it at boot",
+    ),
+    Leftover(
+        ("/usr/lib/udev/hwdb.bin",),
+        "cache: systemd-hwdb-update.service makes it at boot, unless a recipe masks that, as livecd.toml does: udev"
+        " works without",
+    ),
+    Leftover(
+        ("/var/lib/systemd/catalog", "/var/lib/systemd/catalog/database"),
+        "cache: systemd-journal-catalog-update.service makes it at boot",
+    ),
+    Leftover(
+        ("/var/log/alternatives.log", "/var/log/dpkg.log"),
+        "log of dpkg's own run, with its times",
+    ),
+    Leftover(
+        (
+            "/var/lib/dpkg/lock", "/var/lib/dpkg/lock-frontend", "/var/lib/dpkg/triggers/Lock", "/etc/.pwd.lock",
+        ),
+        "lock files, made when needed",
+    ),
+    Leftover(
+        (
+            "/etc/passwd-", "/etc/group-", "/etc/shadow-", "/etc/gshadow-", "/etc/subuid-", "/etc/subgid-",
+            "/var/lib/dpkg/status-old", "/var/lib/dpkg/diversions-old", "/var/lib/dpkg/statoverride-old",
+            "/var/cache/debconf/*-old", "/var/lib/sgml-base/supercatalog.old", "/var/lib/ucf/hashfile.*",
+            "/var/lib/ucf/registry.*",
+        ),
+        "backup copies of the state before the last change",
+    ),
+)  # fmt: skip
+
+_ANY = re.compile("|".join(translate(path) for each in LEFTOVERS for path in each.paths))
+_CERTIFICATE = "ssl-cert-snakeoil.pem"
+_RUN = "/run/"
+_JOURNAL = "/var/log/journal"
+"""systemd-tmpfiles gives it its access control list at every boot; no image holds one."""
+_MACHINE_ID = "/etc/machine-id"
+_ACL = "system.posix_acl_"
+_DBUS_ID = "/var/lib/dbus/machine-id"
 
 
 def left_over(path: str) -> bool:
@@ -40,19 +94,47 @@ def left_over(path: str) -> bool:
     return _ANY.match(path) is not None
 
 
-def without(changes: Changes) -> Changes:
-    """`changes` but for what no image has."""
-    put: dict[str, Entry] = {path: entry for path, entry in changes.put.items() if not left_over(path)}
+def without(changes: Changes, shipped: Collection[str] = ()) -> Changes:
+    """`changes` but for what no image has; what is `shipped` by packages, by path, it has, and directories below /run,
+    which computed trees have as well where scripts are known to make them.
+
+    The identity of the machine becomes the empty file that systemd fills on each node, and D-Bus's the link to it.
+    """
+
+    def dropped(path: str) -> bool:
+        return left_over(path) and path not in shipped
+
+    put: dict[str, Entry] = {
+        path: _nobodys(path, entry)
+        for path, entry in changes.put.items()
+        if (not dropped(path) or (entry.kind is Kind.DIR and path.startswith(_RUN)))
+        # Links by the hash of a certificate go with it.
+        and not entry.target.endswith(_CERTIFICATE)
+    }
+    if _JOURNAL in put:
+        kept = {name: value for name, value in put[_JOURNAL].xattrs.items() if not name.startswith(_ACL)}
+        put[_JOURNAL] = replace(put[_JOURNAL], xattrs=kept)
     links: dict[str, str] = {}
     stand_ins: dict[str, str] = {}
     for path, first in changes.links.items():
-        if left_over(path):
+        if dropped(path):
             continue
         now = first if first in put else stand_ins.get(first, "")
-        if now:
+        if path in {_MACHINE_ID, _DBUS_ID}:
+            put[path] = _nobodys(path, changes.put[first])
+        elif now:
             links[path] = now
         else:
             # The name under which it was to be made is left out.
             put[path] = changes.put[first]
             stand_ins[first] = path
-    return Changes(removed=tuple(path for path in changes.removed if not left_over(path)), put=put, links=links)
+    return Changes(removed=tuple(path for path in changes.removed if not dropped(path)), put=put, links=links)
+
+
+def _nobodys(path: str, entry: Entry) -> Entry:
+    """`entry` without the identity that it is at `path`, if it is one."""
+    if path == _MACHINE_ID and entry.kind is Kind.FILE:
+        return Entry(kind=Kind.FILE, mode=0o444, uid=0, gid=0, mtime=entry.mtime)
+    if path == _DBUS_ID and entry.kind in {Kind.FILE, Kind.SYMLINK}:
+        return Entry(kind=Kind.SYMLINK, mode=0o777, uid=0, gid=0, mtime=entry.mtime, target=_MACHINE_ID)
+    return entry

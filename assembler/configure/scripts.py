@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from assembler.configure.calls import Action, Budget, compile_block
+from assembler.configure.calls import Action, Budget, Unknown, understood
 from assembler.configure.snippets import MARKER, Snippet, compile_snippet, marker_index, split
 from assembler.shell.canonical import render
 from assembler.shell.grammar import parse_script
@@ -48,6 +48,8 @@ class Analysis:
     """The text that needs a rule; empty without."""
     exits_on_error: bool = True
     """Whether the script is under ``set -e``."""
+    unknown: str = ""
+    """The first command that is not understood, as it is written but for white space; empty without."""
 
     @property
     def digest(self) -> str:
@@ -73,7 +75,7 @@ def analyse(package: str, script: str, text: str, arch: str, trigger: str = "") 
 
 
 def _unhandled(package: str, script: str, residual: str) -> Analysis:
-    return Analysis(package, script, "unhandled", (), (), (), residual)
+    return Analysis(package, script, "unhandled", (), (), (), residual, unknown=residual.partition("\n")[0])
 
 
 def _is_shell(text: str) -> bool:
@@ -105,6 +107,7 @@ class _Analyser:
         unknown_snippets: list[Statement] = []
         written: list[Statement] = []
         scope, budget = self.base, Budget()
+        unknown: Statement | None = None
         for statement in block:
             index = marker_index(statement)
             if index is not None:
@@ -120,13 +123,13 @@ class _Analyser:
             written.append(statement)
             if isinstance(statement, Function):
                 continue
-            action = compile_block((*functions, statement), scope, budget)
-            scope = with_assignments(statement, scope)
-            if action is None:
-                rule_at = len(steps) if rule_at is None else rule_at
-            else:
+            try:
+                steps.append((False, understood((*functions, statement), scope, budget)))
                 calls = True
-                steps.append((False, action))
+            except Unknown as error:
+                unknown = unknown or error.statement or statement
+                rule_at = len(steps) if rule_at is None else rule_at
+            scope = with_assignments(statement, scope)
         if rule_at is None:
             layer: Layer = "calls" if calls else "snippets" if self.tools else "nothing"
             actions = tuple(action for _, action in steps)
@@ -135,7 +138,17 @@ class _Analyser:
         before = tuple(action for generated, action in steps[:rule_at] if generated)
         behind = tuple(action for generated, action in steps[rule_at:] if generated)
         residual = render([*self._spelled_out(written), *unknown_snippets])
-        return Analysis(self.package, self.script, "unhandled", tuple(self.tools), before, behind, residual)
+        shown = render([unknown]) if unknown else residual
+        return Analysis(
+            self.package,
+            self.script,
+            "unhandled",
+            tuple(self.tools),
+            before,
+            behind,
+            residual,
+            unknown=shown.strip().partition("\n")[0],
+        )
 
     def _spelled_out(self, block: list[Statement]) -> list[Statement]:
         """`block` with snippets that stand inside other statements shown in full: a rule has to answer for them too."""

@@ -47,7 +47,8 @@ def _entries(raw: bytes, at: int, base: int) -> dict[str, bytes]:
         length, index, place, elsewhere, size = _ENTRY.unpack_from(raw, at)
         start = at + _ENTRY.size
         prefix = _PREFIXES.get(index)
-        if prefix is None or (index in _ACLS and length) or start + length > len(raw):
+        # The two lists have no name but the prefix, and all others have one.
+        if prefix is None or (index in _ACLS) == (length > 0) or start + length > len(raw):
             raise Refused(f"it has an attribute of kind {index} with a name of {length} bytes")
         if elsewhere:
             raise Refused("an attribute whose value is an inode", NOT_READ)

@@ -2,7 +2,8 @@
 
 Made by the toolbox's mke2fs (formats/ext4.py), changed by Linux in a machine that ran strangers' programs, unmounted:
 so it is anybody's. Nothing in it is believed, and what reading it may cost is bounded by its own size and by
-:class:`Bounds`. Neither its journal nor its checksums are read: one that was not unmounted is refused.
+:class:`Bounds`. Neither its journal nor its checksums are read: one that was not unmounted is refused. Two files may
+say that the same blocks are theirs, but none has the file system's own.
 """
 
 import os
@@ -93,7 +94,8 @@ class Ext4:
 
     Raises Ext4Error when there is none, it was not unmounted, or it uses features that are not read: those of
     mke2fs(8) that are read are the ones that change no layout, and filetype, extent, 64bit, flex_bg,
-    metadata_csum_seed and large_dir. The image must not change while it is open.
+    metadata_csum_seed and large_dir. Raises OSError when there is no such file. The image must not change while it is
+    open.
     """
 
     def __init__(self, path: Path, *, bounds: Bounds | None = None) -> None:

@@ -251,12 +251,17 @@ def _check_features(superblock: bytes) -> None:
 
 
 def _joined(spans: list[tuple[int, int]]) -> tuple[list[int], list[int]]:
-    """The same blocks in as few spans as can be: where they begin, in order, and where they end."""
+    """The same blocks in as few spans as can be: where they begin, in order, and where they end.
+
+    Raises Refused when two of them share a block: one inode would have two numbers.
+    """
     starts: list[int] = []
     ends: list[int] = []
     for start, end in sorted(spans):
-        if ends and start <= ends[-1]:
-            ends[-1] = max(ends[-1], end)
+        if ends and start < ends[-1]:
+            raise Refused(f"block {start} is in two of its tables")
+        if ends and start == ends[-1]:
+            ends[-1] = end
         else:
             starts.append(start)
             ends.append(end)

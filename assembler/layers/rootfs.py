@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Annotated, Any, ClassVar, Protocol
 
 from assembler.configure import executed, ids, leftovers, settings
+from assembler.configure.debconf import Selections, selections
 from assembler.configure.engine import Settings, configure, problems
 from assembler.configure.executed import Execution
 from assembler.configure.first_boot import waiting
-from assembler.configure.job import Execute, Job, Run, refuse
+from assembler.configure.job import Execute, Job, NoMachineError, Run, refuse
 from assembler.configure.order import Orderable, unpack_order
 from assembler.configure.report import Report, ScriptReport
 from assembler.configure.rules import Rule, read_rules
@@ -25,7 +26,7 @@ from assembler.debian.version import compare
 from assembler.errors import AssembleError, Place, Problems
 from assembler.image.names import FACTS, LayerName
 from assembler.layers.context import BuildContext, Means
-from assembler.layers.declared import Counts, Epoch, counted, packages, value
+from assembler.layers.declared import Counts, Epoch, Ignored, counted, packages, value
 from assembler.layers.module_indexes import cached_depmod
 from assembler.layers.step import Step, of_files, of_packages, of_table, of_values
 from assembler.lockfile.model import LockedMachine, LockedPackage, LockedToolbox
@@ -39,6 +40,8 @@ from assembler.tree.changes import Changes
 from assembler.tree.content import size_of
 from assembler.tree.staging import Kind, Tree
 
+Told = Callable[[AssembleError], AssembleError]
+"""What of an error is told; see :meth:`assembler.recipe.load.LoadedRecipe.told`."""
 LISTING = "listing.txt"
 """The tree as :mod:`assembler.tree.digest` writes it, in the result of a tree's step."""
 
@@ -110,8 +113,8 @@ def recipe_inputs(recipe: RootfsRecipe) -> dict[str, str]:
         for file in recipe.files
     ]
     steps = [
-        # What a step brings along counts by itself, with its place.
-        step.model_copy(update={"file": step.file and "", "files": {}})
+        # What a step brings along counts by itself, with its place; its name is for messages.
+        step.model_copy(update={"name": "", "file": step.file and "", "files": {}})
         for step in recipe.run
     ]
     debconf = recipe.debconf.open
@@ -157,6 +160,7 @@ class _Composed:
     epoch: Epoch
     machine: Annotated[tuple[LockedToolbox, LockedMachine] | None, Counts(_of_machine)]
     """Where scripts are executed, and the tools that make its disk; None when there is none."""
+    told: Annotated[Told, Ignored("what is told of it is no part of it")]
 
     def compose(self, means: Means) -> Tree:
         means.fetch(self.packages)
@@ -168,6 +172,7 @@ class _Composed:
             epoch=self.epoch,
             store=means.store,
             jobs=means.jobs,
+            told=self.told,
             reporter=means.reporter,
             execute=means.execute(self.machine),
         ).tree
@@ -186,6 +191,7 @@ def layer(context: BuildContext) -> TreeLayer:
         machine=(context.lock.tools, context.lock.machine)
         if context.lock.machine and executed.may_execute(recipe)
         else None,
+        told=context.loaded.told,
     )
     return tree_layer("rootfs", "rootfs", declared, context.means)
 
@@ -247,22 +253,26 @@ def compose(
     epoch: int,
     store: Store,
     jobs: int = 2,
+    told: Told = lambda error: error,
     reporter: Reporter = SILENT,
     execute: Execute = refuse,
 ) -> Rootfs:
     """The tree that the locked `packages` and the recipe make.
 
     `files` holds the bytes of the files that the recipe names; `epoch` (SOURCE_DATE_EPOCH, seconds) is the time of all
-    that is made here and the latest that anything has. Raises DebError, UnpackError, and Problems for scripts that
-    nobody has vouched for.
+    that is made here and the latest that anything has; `told` says what is told of a warning. Raises DebError,
+    UnpackError, and Problems for scripts that nobody has vouched for.
     """
     debs = _ordered(packages, store=store, jobs=jobs, reporter=reporter)
     tree, unpacked = _unpack(recipe, debs, epoch=epoch, reporter=reporter)
+    answers = answered(recipe, files, unpacked, told, reporter)
+    if answers.problems:
+        raise Problems(answers.problems)
     configuration = _configuration(recipe, unpacked, files, architecture=architecture, epoch=epoch, store=store)
-    if execution := _execution(recipe, debs, unpacked, configuration, execute):
+    if execution := _execution(recipe, debs, unpacked, configuration, answers=answers, execute=execute):
         configuration = replace(configuration, execution=execution)
         if execution.unpack:
-            tree, _ = _unpack(recipe, _laid_out(debs, execution), epoch=epoch, reporter=reporter)
+            tree, _ = _unpack(recipe, _left_here(debs, execution), epoch=epoch, reporter=reporter)
     report = configure(tree, unpacked, configuration, reporter)
     ids.fix(tree, recipe.ids)
     settings.apply(tree, recipe, files, epoch)
@@ -293,13 +303,17 @@ def check(
     epoch: int,
     store: Store,
     jobs: int = 2,
+    told: Told = lambda error: error,
     reporter: Reporter = SILENT,
 ) -> Checked:
     """What :func:`compose` would come to, with every problem instead of the first; the arguments are the same."""
     debs = _ordered(packages, store=store, jobs=jobs, reporter=reporter)
     tree, unpacked = _unpack(recipe, debs, epoch=epoch, reporter=reporter)
     configuration = _configuration(recipe, unpacked, files, architecture=architecture, epoch=epoch, store=store)
-    execution = _execution(recipe, debs, unpacked, configuration, lambda _tree, _job: Changes())
+    answers = answered(recipe, files, unpacked, told, reporter)
+    execution = _execution(
+        recipe, debs, unpacked, configuration, answers=answers, execute=lambda _tree, _job: Changes()
+    )
     configuration = replace(configuration, execution=execution)
     scripts = survey(
         unpacked,
@@ -310,10 +324,10 @@ def check(
         unpacked={deb.name for deb in execution.unpack} if execution else (),
     )
     reports = tuple(script.report() for script in scripts)
-    errors = problems(scripts)
+    errors = [*problems(scripts), *answers.problems]
     if not errors:
         if execution and execution.unpack:
-            tree, _ = _unpack(recipe, _laid_out(debs, execution), epoch=epoch, reporter=reporter)
+            tree, _ = _unpack(recipe, _left_here(debs, execution), epoch=epoch, reporter=reporter)
         try:
             configure(tree, unpacked, configuration, reporter)
             if not execution:
@@ -346,11 +360,40 @@ def _unpack(
         return tree, unpack(tree, debs, latest=epoch, paths=path_filter(recipe.exclude, recipe.include))
 
 
+def answered(
+    recipe: RootfsRecipe, files: Mapping[str, bytes], packages: Sequence[Unpacked], told: Told, reporter: Reporter
+) -> Selections:
+    """The recipe's answers to the questions of `packages`; those that do nothing are told as warnings.
+
+    `files` are the bytes of the files that the recipe names, by key; `told` says what is told of a warning.
+    """
+    answers = selections(recipe.debconf, files, packages)
+    for warning in answers.warnings:
+        reporter.warn(str(told(warning)))
+    if recipe.scripts != "computed" or not answers.asking:
+        return answers
+    # Scripts are computed as if nothing had been answered.
+    unheard = NoMachineError(
+        "packages whose questions are answered have to be executed",
+        where=Place(key="rootfs.scripts", package=", ".join(sorted(answers.asking))),
+        hint='say scripts = "auto", or leave the answers out',
+    )
+    return replace(answers, problems=(*answers.problems, unheard))
+
+
 def _execution(
-    recipe: RootfsRecipe, debs: Sequence[Deb], packages: Sequence[Unpacked], settings: Settings, execute: Execute
+    recipe: RootfsRecipe,
+    debs: Sequence[Deb],
+    packages: Sequence[Unpacked],
+    settings: Settings,
+    *,
+    answers: Selections,
+    execute: Execute,
 ) -> Execution | None:
     """What dpkg configures in a machine; None when nothing is left to it."""
-    names, early = executed.chosen(packages, settings.arch, settings.rules, settings.first_boot, recipe.scripts)
+    names, early = executed.chosen(
+        packages, settings.arch, settings.rules, settings.first_boot, recipe.scripts, asking=answers.asking
+    )
     if not names:
         return None
     filters = [f"--path-exclude={pattern}" for pattern in recipe.exclude]
@@ -360,13 +403,12 @@ def _execution(
         names=names,
         unpack=tuple(deb for deb in debs if deb.name in early),
         filters=tuple(filters),
+        selections=answers.text,
     )
 
 
-def _laid_out(debs: Sequence[Deb], execution: Execution) -> list[Deb]:
-    """Those of `debs` that are not unpacked in the machine, and those without which dpkg could not do that."""
-    there = {deb.name for deb in execution.unpack} - executed.essential(_orderable(debs))
-    return [deb for deb in debs if deb.name not in there]
+def _left_here(debs: Sequence[Deb], execution: Execution) -> list[Deb]:
+    return executed.laid_out(debs, {deb.name for deb in execution.unpack})
 
 
 def _configuration(

@@ -115,7 +115,7 @@ update-ca-certificates
 files = ["files/authorities"]
 
 [[rootfs.run]]
-file = "scripts/prepare-database"
+file = "files/prepare-database"
 environment = { PGDATA = "/var/lib/postgresql/17/main" }
 files = { "schema.sql" = "files/schema-3.sql" }
 """,

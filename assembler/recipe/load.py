@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -66,11 +66,31 @@ class LoadedRecipe:
     hidden: frozenset[str] = field(default=frozenset(), repr=False)
     """Values of arguments that are secrets, or stand in these files."""
 
+    root: Node | None = field(default=None, repr=False, compare=False)
+    """The recipe's values, each with where it stands."""
+
     @contextmanager
     def discreet(self) -> Iterator[None]:
-        """Within, errors tell no secrets, and nothing of what files outside of the project hold; see `discreet`."""
-        with discreet(self.outside, self.hidden):
+        """Within, errors tell no secrets, and nothing of what files outside of the project hold; see `discreet`.
+
+        Those that speak of a key of the recipe say in which file and line it is.
+        """
+        try:
             yield
+        except Problems as error:
+            raise Problems([self.told(one) for one in error.errors]) from error
+        except AssembleError as error:
+            if (told := self.told(error)) is error:
+                raise
+            raise told from error
+
+    def told(self, error: AssembleError) -> AssembleError:
+        """`error` as :meth:`discreet` lets it be told."""
+        where = error.where
+        if where.key and not where.file and self.root and (found := _find(self.root, where.key)):
+            line, column = found.position.line, found.position.column
+            error.where = replace(where, file=str(found.file), line=line, column=column)
+        return _told(error, self.outside, self.hidden)
 
     @property
     def lock_path(self) -> Path:
@@ -124,12 +144,15 @@ def discreet(outside: Collection[str], hidden: Collection[str]) -> Iterator[None
     try:
         yield
     except Problems as error:
-        raise Problems([_without(_discreet(one, outside), hidden) for one in error.errors]) from error
+        raise Problems([_told(one, outside, hidden) for one in error.errors]) from error
     except AssembleError as error:
-        told = _without(_discreet(error, outside), hidden)
-        if told is error:
+        if (told := _told(error, outside, hidden)) is error:
             raise
         raise told from error
+
+
+def _told(error: AssembleError, outside: Collection[str], hidden: Collection[str]) -> AssembleError:
+    return _without(_discreet(error, outside), hidden)
 
 
 def _without(error: AssembleError, hidden: Collection[str]) -> AssembleError:
@@ -258,6 +281,7 @@ def _load(
         reach=reach,
         outside=frozenset(outside),
         hidden=frozenset(hidden),
+        root=root,
     )
 
 
@@ -281,6 +305,22 @@ def _read(root: Node, key: KeyPath, called: str, name: str, reach: Reach) -> Ite
     limit = MAX_SEED if key[0] == "cloudinit" else MAX_FILE
     content, own = read_bytes(file, limit=limit, where=where, what="the file", reach=reach)
     yield called, file, content, own
+
+
+def _find(node: Node, key: str) -> Node | None:
+    """The value that a dotted key speaks of, as :func:`assembler.toml.document.dotted` writes it."""
+    found: list[tuple[Node, KeyPath]] = [(node, ())]
+    while found:
+        node, path = found.pop()
+        name = dotted(path)
+        if name == key:
+            return node
+        if key.startswith(name):
+            if isinstance(node.value, dict):
+                found += [(inner, (*path, part)) for part, inner in node.value.items()]
+            elif isinstance(node.value, list):
+                found += [(inner, (*path, index)) for index, inner in enumerate(node.value)]
+    return None
 
 
 def _at(root: Node, path: KeyPath) -> Node:

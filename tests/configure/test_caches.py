@@ -1,13 +1,12 @@
 """Caches that are in no image."""
 
 import re
-import tomllib
 
+from assembler.audit.judge import explanations
 from assembler.configure.caches import MADE_AT_BOOT
 from assembler.configure.engine import Settings, configure
 from assembler.tree.staging import Tree
 from tests.debian.unpacked import package
-from tests.proofs.comparison import EXPLAINED
 
 UNITS = "/usr/lib/systemd/system"
 NO_LIMIT = {"ldconfig.service"}
@@ -34,10 +33,7 @@ def test_what_is_there_or_has_no_unit_is_left_alone() -> None:
 
 def test_what_is_said_to_be_made_at_boot_is() -> None:
     """The oracle's exemptions that name such a unit name one that ends well."""
-    tables = tomllib.loads(EXPLAINED.read_text())["explained"]
-    named = {
-        unit: table["paths"] for table in tables for unit in re.findall(r"(\S+) makes it at boot", table["reason"])
-    }
+    named = {unit: each.paths for each in explanations() for unit in re.findall(r"(\S+) makes it at boot", each.reason)}
     assert set(named) == {*MADE_AT_BOOT, *NO_LIMIT}
     for unit, path in MADE_AT_BOOT.items():
         assert path in named[unit]

@@ -1,6 +1,7 @@
 """Targets: images that somebody else may have made."""
 
 import json
+import lzma
 import struct
 from collections.abc import Sequence
 from functools import cache
@@ -14,6 +15,7 @@ from assembler.audit.image import Image
 from assembler.audit.verify import verify
 from assembler.errors import AssembleError
 from assembler.formats import cpio
+from assembler.formats.ext4_reader import Ext4
 from assembler.formats.iso import write_iso
 from assembler.formats.squashfs_reader import Squashfs
 from assembler.image import contents
@@ -21,7 +23,7 @@ from assembler.image.contents import TreeListing
 from assembler.image.names import ISO_INDEX, lock_path
 from assembler.lockfile.toml import format_lock
 from assembler.tree import digest
-from assembler.tree.staging import Tree
+from assembler.tree.staging import Kind, Tree
 from assembler.vm.isofile import read_files
 from tests.fuzz.harness import Target
 from tests.fuzz.seeds import kept
@@ -36,6 +38,20 @@ def _squashfs(data: bytes, directory: Path) -> None:
     with Squashfs(file) as squashfs:
         "".join(digest.listing(squashfs.tree, content=squashfs.sha256))
         _ = squashfs.extents, squashfs.tables
+
+
+def _ext4(data: bytes, directory: Path) -> None:
+    file = directory / "x.raw"
+    file.write_bytes(data)
+    with Ext4(file) as ext4:
+        for path, each in ext4.entries():
+            if each.kind is Kind.FILE:
+                sum(map(len, ext4.chunks(each, path)))
+
+
+def _ext4s() -> Sequence[bytes]:
+    """One that Linux has changed, with blocks of 1 KiB, and one with blocks of 4 KiB and small records."""
+    return [lzma.decompress(data) for data in kept("ext4")]
 
 
 @cache
@@ -122,10 +138,24 @@ def _contents_seeds() -> Sequence[bytes]:
     return [json.dumps({"schema": 1, **about, "files": files, "trees": trees}).encode()]
 
 
+_EXT4 = (
+    *(
+        b"\x0a\xf3",
+        b"\x00\x00\x02\xea",
+        b"\x00\x80",
+        b"\x01\x80",
+        b"\x02\xa0",
+        b"\x01\x02..",
+        b"\x02\x02..",
+        b"\x01\x00.",
+    ),
+    *(struct.pack("<I", number) for number in (0, 1, 2, 8, 11, 12, 14, 66, 72, 96, 97, 312, 319, 320, 0x80000)),
+)
 _BLOCKS = [struct.pack("<I", number) for number in (0, 1, 16, 17, 18, 19, 20, 24, 30, 0x7FFFFFFF)]
 
 TARGETS = {
     "squashfs": Target(run=_squashfs, seeds=lambda: kept("squashfs"), in_place=True),
+    "ext4": Target(run=_ext4, seeds=_ext4s, tokens=_EXT4, in_place=True),
     "iso": Target(
         run=_iso,
         seeds=_isos,

@@ -29,9 +29,9 @@ def composed(packages: tuple[Store, Sequence[LockedPackage]]) -> rootfs.Rootfs:
     """The packages that the tests' programs come from; one of them waits for the first boot."""
     store, chosen = packages
     exclude, include = ["/usr/share/doc/*"], ["/usr/share/doc/*/copyright"]
-    checked = rootfs.check(Rootfs(), chosen, files={}, architecture="amd64", epoch=EPOCH, store=store)
+    checked = rootfs.check(Rootfs(scripts="computed"), chosen, files={}, architecture="amd64", epoch=EPOCH, store=store)
     later = sorted({script.package for script in checked.scripts if script.handling == "unhandled"} | {"gdisk"})
-    recipe = Rootfs(first_boot=later, exclude=exclude, include=include)
+    recipe = Rootfs(scripts="computed", first_boot=later, exclude=exclude, include=include)
     return rootfs.compose(recipe, chosen, files={}, architecture="amd64", epoch=EPOCH, store=store)
 
 

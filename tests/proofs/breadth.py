@@ -1,12 +1,16 @@
 """Compare our tree with a real dpkg's for the packages in tests/proofs/breadth.toml, one by one on top of a base.
 
-The base is the closure of recipes/livecd.toml, which dpkg installs once; each package is added to a copy of that, so
-that it takes seconds. Needs what scripts/oracle needs, and overlayfs. Writes docs/packages.md, in which rows of
-packages that were not asked for stay. Exit status 1 when a script is unhandled or a difference is not explained.
+The base is the closure of recipes/livecd.toml, which dpkg installs once; each package is added to a copy of that. dpkg
+runs in a machine of the assembler's or, with --chroot, in a chroot, where a package takes seconds: that needs what
+scripts/oracle --chroot needs, and overlayfs. Writes docs/packages.md, in which rows of packages that were not asked for
+stay. With --executed, too, what a machine makes is held against the chroot, and with --together several packages are
+added at once; neither writes the table. Exit status 1 when a script is unhandled or a difference is not explained.
 
-    scripts/breadth [NAME...] [--store DIR] [--work DIR] [--reuse] [--jobs N] [--verbose]
+    scripts/breadth [NAME...] [--chroot [--executed]] [--together N] [--store DIR] [--work DIR] [--reuse] [--jobs N]
+        [--verbose]
 """
 
+import argparse
 import gzip
 import lzma
 import multiprocessing
@@ -15,11 +19,13 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from itertools import starmap
 from pathlib import Path
 
+from assembler.audit.judge import Difference, Entry, Side, judge, side_of, unexplained
+from assembler.configure.job import Execute
 from assembler.configure.survey import UnhandledScript
 from assembler.debian.deb import Deb, open_package
 from assembler.debian.fetch import fetch_packages
@@ -35,8 +41,10 @@ from assembler.lockfile.toml import parse_lock
 from assembler.recipe.load import load
 from assembler.store.objects import Store
 from assembler.store.transport import Transport
-from tests.proofs.comparison import Entry, contents_of, entries_of_directory, entries_of_tree, judge, overlaid
-from tests.proofs.reference import NoReference, Reference, compute, copy_of, in_order
+from assembler.tree.staging import Tree
+from tests.proofs.comparison import entries_of_directory, overlaid, side_of_directory
+from tests.proofs.machine import executing
+from tests.proofs.reference import NoReference, Reference, added, compute, copy_of, in_order
 from tests.support.command import ROOT, arguments
 
 RECIPE = ROOT / "recipes" / "livecd.toml"
@@ -45,14 +53,14 @@ TABLE = ROOT / "docs" / "packages.md"
 HEAD = """\
 # Packages that were held against dpkg
 
-Each of these packages was added to the base, `recipes/livecd.toml`, by the assembler and, in a chroot, by the real
-dpkg; all paths of the two trees were compared. `scripts/breadth` does that and writes this table.
+Each of these packages was added to the base, `recipes/livecd.toml`, by the assembler and, in a chroot or a machine, by
+the real dpkg; all paths of the two trees were compared. `scripts/breadth` does that and writes this table.
 
 *Native* means that every maintainer script of the package, and of what it brings along, was carried out over the
 tree; *first boot* that some of them have to run programs of the image, so that dpkg configures these packages, and what
 needs them, when the image boots for the first time. The layers are those of `assembler/configure/`: generated snippets,
 commands understood in full, rules. The explained differences are named with their reasons in
-`tests/proofs/explained.toml`; those of the base do not count.
+`assembler/audit/explained.toml` and `assembler/configure/leftovers.py`; those of the base do not count.
 
 tcpdump is in the base itself. cri-o is not in Debian. A live ISO with postgresql and
 mariadb-server left to the first boot came up with no failed unit, and both answered queries.
@@ -64,13 +72,18 @@ mariadb-server left to the first boot came up with no failed unit, and both answ
 
 @dataclass(frozen=True)
 class Wish:
-    """A package to try."""
+    """A package to try, or several at once."""
 
-    name: str
+    names: tuple[str, ...]
     without: tuple[str, ...] = ()
     """Packages that are asked for in the base, but cannot be beside this one."""
     first_boot: tuple[str, ...] = ()
     """Packages that are left to dpkg on the image's first boot, and what needs them."""
+
+    @property
+    def name(self) -> str:
+        """For people, and for files."""
+        return "+".join(self.names)
 
 
 @dataclass(frozen=True)
@@ -79,11 +92,25 @@ class Base:
 
     debs: Sequence[Deb]
     files: Mapping[str, Path]
-    root: Path
-    """The reference: the tree that dpkg made."""
-    entries: Mapping[str, Entry]
     explained: Collection[str]
     """The explained differences, as lines."""
+    root: Path
+    """The tree that dpkg made in a chroot,"""
+    entries: Mapping[str, Entry]
+    """what is in it,"""
+    executed: Tree | None
+    """and the tree that it made in a machine: either or both."""
+
+
+@dataclass(frozen=True)
+class Judges:
+    """Who is held against whom."""
+
+    execute: Execute
+    chroot: bool
+    """Whether dpkg runs in a chroot, and not in a machine."""
+    executed: bool
+    """Whether the machine is judged, and not what is computed."""
 
 
 @dataclass(frozen=True)
@@ -109,8 +136,8 @@ class Result:
 class Breadth:
     """The packages of an archive, the bases, and what becomes of a package on top of one."""
 
-    def __init__(self, store: Store, work: Path, *, reuse: bool) -> None:
-        self.store, self.work, self.reuse = store, work, reuse
+    def __init__(self, store: Store, work: Path, judges: Judges, *, reuse: bool) -> None:
+        self.store, self.work, self.judges, self.reuse = store, work, judges, reuse
         self.recipe = load(RECIPE).recipe
         path = work / "base.lock.toml"
         if not (reuse and path.exists()):
@@ -145,46 +172,75 @@ class Breadth:
         debs = in_order([open_package(self.store, candidate.sha256) for candidate in found])
         directory = self.work / "-".join(["base", *without])
         root = directory / "reference"
-        if not (self.reuse and (directory / "made").exists()):
-            shutil.rmtree(directory, ignore_errors=True)
-            directory.mkdir(parents=True)
-            Reference(root, files, directory / "dpkg.log").make(debs)
-            (directory / "made").touch()
-        entries = entries_of_directory(root)
-        tree, _ = compute(debs, self.lock.architecture)
-        _, explained, _ = judge(entries_of_tree(tree), entries, contents_of(tree, root))
-        return Base(debs, files, root, entries, frozenset(explained))
+        entries: Mapping[str, Entry] = {}
+        executed: Tree | None = None
+        if self.judges.executed or not self.judges.chroot:
+            executed, _ = compute(debs, self.lock.architecture, mode="executed", execute=self.judges.execute)
+        if self.judges.chroot:
+            if not (self.reuse and (directory / "made").exists()):
+                shutil.rmtree(directory, ignore_errors=True)
+                directory.mkdir(parents=True)
+                Reference(root, files, directory / "dpkg.log").make(debs)
+                (directory / "made").touch()
+            entries = entries_of_directory(root)
+        base = Base(debs, files, frozenset(), root, entries, executed)
+        ours = executed if self.judges.executed and executed else compute(debs, self.lock.architecture)[0]
+        found = judge(side_of(ours, "ours"), self._dpkgs(base))
+        return replace(base, explained=frozenset(str(one) for one in found if one.reason))
+
+    def _dpkgs(self, base: Base) -> Side:
+        """The base as dpkg made it."""
+        if self.judges.chroot or base.executed is None:
+            return side_of_directory(base.root, base.entries)
+        return side_of(base.executed, "dpkg")
 
     def attempt(self, wish: Wish) -> Result:
         """Add the package by dpkg and by the assembler, and compare."""
         base = self.base(wish.without)
         first = {deb.name: deb for deb in base.debs}
         # What the base has stays, even if the package brings another that would do.
-        found = self.chosen([*first, wish.name])
+        found = self.chosen([*first, *wish.names])
         if missing := sorted(first.keys() - {candidate.name for candidate in found}):
             raise NoReference(f"{wish.name} cannot be beside {', '.join(missing)}: say so in {PACKAGES.name}")
-        added = [open_package(self.store, item.sha256) for item in found if item.name not in first]
+        more = [open_package(self.store, item.sha256) for item in found if item.name not in first]
         files = {**base.files, **{item.name: self.store.path(item.sha256) for item in found}}
-        version = next((item.version for item in found if item.name == wish.name), "")
-        debs = in_order([*base.debs, *added], first)
+        version = ", ".join(item.version for item in found if item.name in wish.names)
+        debs = in_order([*base.debs, *more], first)
+        handled, layers = f"first boot: {', '.join(wish.first_boot)}" if wish.first_boot else "native", ""
         try:
-            tree, report = compute(debs, self.lock.architecture, frozenset(first), wish.first_boot)
+            if self.judges.executed:
+                tree, handled = self._executed(base, debs, wish), "executed"
+            else:
+                tree, report = compute(debs, self.lock.architecture, frozenset(first), wish.first_boot)
+                own = [script.handling for script in report.scripts if script.package not in first]
+                layers = ", ".join(f"{own.count(kind)} {kind}" for kind in sorted(set(own)))
+            found = self._judged(tree, base, debs, files, wish)
         except Problems as problems:
             lines = [line for error in problems.errors for line in (str(error), *error.details, "")]
             where = sorted({error.where.package for error in problems.errors if isinstance(error, UnhandledScript)})
-            return Result(wish, version, len(added), f"**no**: {', '.join(where) or 'triggers'}", "", None, 0, lines)
+            return Result(wish, version, len(more), f"**no**: {', '.join(where) or 'triggers'}", "", None, 0, lines)
         except AssembleError as error:
-            return Result(wish, version, len(added), "**no**: fails", "", None, 0, [str(error), *error.details])
-        own = [script.handling for script in report.scripts if script.package not in first]
-        layers = ", ".join(f"{own.count(kind)} {kind}" for kind in sorted(set(own)))
+            return Result(wish, version, len(more), "**no**: fails", "", None, 0, [str(error), *error.details])
+        bad = [str(one) for one in unexplained(found)]
+        explained = [line for one in found if one.reason and (line := str(one)) not in base.explained]
+        return Result(wish, version, len(more), handled, layers, len(bad), len(explained), [*bad, *explained])
+
+    def _executed(self, base: Base, debs: Sequence[Deb], wish: Wish) -> Tree:
+        """What dpkg makes in a machine on top of the base."""
+        assert base.executed is not None
+        first = {deb.name for deb in base.debs}
+        return added(base.executed, debs, first, self.judges.execute, wish.first_boot)
+
+    def _judged(
+        self, tree: Tree, base: Base, debs: Sequence[Deb], files: Mapping[str, Path], wish: Wish
+    ) -> list[Difference]:
+        ours = side_of(tree, "ours")
+        if not self.judges.chroot:
+            return judge(ours, side_of(self._executed(base, debs, wish), "dpkg"))
         with copy_of(base.root, self.work / f"try-{wish.name}") as (root, changed):
+            first = {deb.name for deb in base.debs}
             Reference(root, files, root.parent / "dpkg.log").add(debs, first, wish.first_boot)
-            real = overlaid(base.entries, changed, root)
-            unexplained, explained, _ = judge(entries_of_tree(tree), real, contents_of(tree, root))
-        explained = [line for line in explained if line not in base.explained]
-        lines = [*unexplained, *explained]
-        handled = f"first boot: {', '.join(wish.first_boot)}" if wish.first_boot else "native"
-        return Result(wish, version, len(added), handled, layers, len(unexplained), len(explained), lines)
+            return judge(ours, side_of_directory(root, overlaid(base.entries, changed, root)))
 
 
 def write_table(results: Sequence[Result], order: Sequence[str]) -> None:
@@ -212,15 +268,36 @@ def main() -> int:
     parser.add_argument("--reuse", action="store_true", help="keep the lock and the references of an earlier run")
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--verbose", action="store_true", help="show explained differences too")
+    parser.add_argument("--chroot", action="store_true", help="have dpkg run in a chroot (root), not in a machine")
+    parser.add_argument("--executed", action="store_true", help="with --chroot: judge what dpkg makes in a machine")
+    parser.add_argument("--together", type=int, default=1, help="so many packages are added at once")
     options = parser.parse_args()
+    if options.executed and not options.chroot:
+        parser.error("--executed is for --chroot: the machine cannot judge itself")
     tables = tomllib.loads(PACKAGES.read_text())["package"]
     listed = {
-        table["name"]: Wish(table["name"], tuple(table.get("without", ())), tuple(table.get("first_boot", ())))
+        table["name"]: Wish((table["name"],), tuple(table.get("without", ())), tuple(table.get("first_boot", ())))
         for table in tables
     }
-    wishes = [listed.get(name, Wish(name)) for name in options.names or listed]
+    wishes = [listed.get(name, Wish((name,))) for name in options.names or listed]
+    wishes = grouped(wishes, options.together)
     options.work.mkdir(parents=True, exist_ok=True)
-    breadth = Breadth(Store(options.store), options.work, reuse=options.reuse)
+    store = Store(options.store)
+    with executing(store.root) as execute:
+        judges = Judges(execute, options.chroot, options.executed)
+        return attempt_all(Breadth(store, options.work, judges, reuse=options.reuse), wishes, list(listed), options)
+
+
+def grouped(wishes: Sequence[Wish], size: int) -> list[Wish]:
+    """`wishes` with up to `size` of them made one, where nothing else is special about them."""
+    plain = [wish for wish in wishes if not wish.without and not wish.first_boot]
+    groups = [plain[start : start + size] for start in range(0, len(plain), size)]
+    merged = [Wish(tuple(name for wish in group for name in wish.names)) for group in groups]
+    return [*merged, *(wish for wish in wishes if wish.without or wish.first_boot)]
+
+
+def attempt_all(breadth: Breadth, wishes: Sequence[Wish], order: Sequence[str], options: argparse.Namespace) -> int:
+    """Try `wishes` and tell of them; returns the exit status."""
     for wish in wishes:
         breadth.base(wish.without)  # before the processes split, which then share it
     results: list[Result] = []
@@ -234,7 +311,8 @@ def main() -> int:
         print(result.row(), end="")
         show = None if options.verbose or result.unexplained is None else result.unexplained
         print("".join(f"    {line}\n" for line in result.lines[:show]), end="")
-    write_table(results, list(listed))
+    if not options.executed and options.together == 1:
+        write_table(results, order)
     bad = [result.wish.name for result in results if result.unexplained != 0]
     print(f"{len(results) - len(bad)} of {len(results)} native and equal" + (f"; not: {' '.join(bad)}" if bad else ""))
     return 1 if bad else 0

@@ -1,24 +1,32 @@
 """Compare a computed tree with what the real dpkg leaves for the same packages, path by path.
 
-Needs root, Linux, GNU tar, chroot and unshare; dpkg is the one of the packages. See tests/proofs/reference.py. Exit
-status 1 when a difference is not explained in tests/proofs/explained.toml.
+dpkg is that of the packages. It runs in a machine of the assembler's or, with --chroot, in a chroot (root, Linux, GNU
+tar, chroot and unshare); see tests/proofs/reference.py. With --executed, too, the one judge is held against the other:
+what a machine makes, instead of what is computed, against the chroot. Exit status 1 when a difference is not explained:
+see assembler/audit/explained.toml and assembler/configure/leftovers.py.
 
-    scripts/oracle RECIPE.toml|DIRECTORY_OF_DEBS|RECIPE.lock.toml [--store DIR] [--work DIR] [--reuse] [--verbose]
+    scripts/oracle RECIPE.toml|DIRECTORY_OF_DEBS|RECIPE.lock.toml [--chroot [--executed]] [--store DIR] [--work DIR]
+        [--reuse] [--verbose]
 """
 
+import argparse
 import shutil
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+from assembler.audit.judge import Side, judge, reasons, side_of, unexplained
 from assembler.cli import environment
+from assembler.configure.job import Execute
 from assembler.debian.deb import Deb, open_package
 from assembler.errors import AssembleError, Problems
 from assembler.lockfile.toml import parse_lock
 from assembler.recipe.load import load as load_recipe
+from assembler.recipe.model import Scripts
 from assembler.store.objects import Store, sha256_of
-from tests.proofs.comparison import contents_of, entries_of_directory, entries_of_tree, judge
+from tests.proofs.comparison import side_of_directory
+from tests.proofs.machine import executing
 from tests.proofs.reference import NoReference, Reference, compute, in_order
 from tests.support.command import arguments
 
@@ -51,24 +59,45 @@ def _adopted(file: Path, store: Store) -> str:
     return digest
 
 
+def _made(debs: list[Deb], arch: str, mode: Scripts, execute: Execute) -> Side:
+    """A tree of the assembler's; what it took and how scripts were handled is printed."""
+    start = time.monotonic(), time.process_time()
+    tree, report = compute(debs, arch, mode=mode, execute=execute)
+    took = f"{time.monotonic() - start[0]:.0f} s, {time.process_time() - start[1]:.2f} CPU s without the machine"
+    print(f"{mode} in {took}:", ", ".join(f"{count} {kind}" for kind, count in report.counts().items()))
+    return side_of(tree, mode)
+
+
+def _sides(options: argparse.Namespace) -> tuple[Side, Side]:
+    """What is judged, and what dpkg made. Raises AssembleError, NoReference."""
+    store = Store(environment.read(options.store).store)
+    debs, files = load(options.source, store)
+    if options.chroot:
+        root = options.work / "reference"
+        if not (options.reuse and root.exists()):
+            shutil.rmtree(root, ignore_errors=True)
+            Reference(root, files, options.work / "dpkg.log").make(debs)
+    with executing(store.root) as execute:
+        ours = _made(debs, options.arch, "executed" if options.executed else "computed", execute)
+        return ours, side_of_directory(root) if options.chroot else _made(debs, options.arch, "executed", execute)
+
+
 def main() -> int:
     """Run the comparison; returns the exit status."""
     parser = arguments("oracle", __doc__)
     parser.add_argument("source", type=Path, help="a recipe, a directory of .debs, or a lock whose packages are stored")
+    parser.add_argument("--chroot", action="store_true", help="have dpkg run in a chroot (root), not in a machine")
+    parser.add_argument("--executed", action="store_true", help="with --chroot: judge what dpkg makes in a machine")
     parser.add_argument("--store", type=Path, help="the assembler's store; default the user's")
     parser.add_argument("--work", type=Path, default=Path("/dev/shm/oracle"))
     parser.add_argument("--arch", default="amd64")
     parser.add_argument("--reuse", action="store_true", help="keep the reference of an earlier run")
     parser.add_argument("--verbose", action="store_true", help="show explained differences too")
     options = parser.parse_args()
-    debs, files = load(options.source, Store(environment.read(options.store).store))
-    root = options.work / "reference"
+    if options.executed and not options.chroot:
+        parser.error("--executed is for --chroot: the machine cannot judge itself")
     try:
-        if not (options.reuse and root.exists()):
-            shutil.rmtree(root, ignore_errors=True)
-            Reference(root, files, options.work / "dpkg.log").make(debs)
-        start = time.process_time()
-        tree, report = compute(debs, options.arch)
+        ours, dpkgs = _sides(options)
     except Problems as problems:
         for error in problems.errors:
             print(error, *error.details, sep="\n")
@@ -79,15 +108,14 @@ def main() -> int:
     except NoReference as error:
         print(error)
         return 1
-    print(f"unpacked and configured in {time.process_time() - start:.2f} CPU s")
-    print("scripts:", ", ".join(f"{count} {kind}" for kind, count in report.counts().items()))
-    unexplained, explained, reasons = judge(entries_of_tree(tree), entries_of_directory(root), contents_of(tree, root))
-    for line in [*unexplained, *(explained if options.verbose else ())]:
+    found = judge(ours, dpkgs)
+    bad = unexplained(found)
+    for line in [*bad, *((one for one in found if one.reason) if options.verbose else ())]:
         print(line)
-    for reason, count in reasons.most_common():
+    for reason, count in reasons(found).most_common():
         print(f"{count:6} explained: {reason}")
-    print(f"{len(unexplained)} differences are not explained")
-    return 1 if unexplained else 0
+    print(f"{len(bad)} differences are not explained")
+    return 1 if bad else 0
 
 
 if __name__ == "__main__":

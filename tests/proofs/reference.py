@@ -1,7 +1,7 @@
 """What the real dpkg leaves for some packages, and what the assembler makes of them.
 
-The reference is made in a chroot (root, Linux, dpkg, tar and unshare), by dpkg and the maintainer scripts, with the
-packages in the order of the assembler. Nothing outside its directory is written to.
+dpkg and the maintainer scripts run in a machine of the assembler's, or in a chroot (root, Linux, dpkg, tar and
+unshare), with the packages in the order of the assembler. Nothing outside the chroot's directory is written to.
 """
 
 import os
@@ -10,14 +10,19 @@ import stat
 import subprocess
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
+from assembler.configure import leftovers
 from assembler.configure.engine import Settings, configure
+from assembler.configure.executed import Execution, chosen, laid_out
 from assembler.configure.first_boot import waiting
+from assembler.configure.job import Configure, Execute, Job, Unpack, refuse
 from assembler.configure.order import Orderable, configure_order, dependents, stages, unpack_order
 from assembler.configure.report import Report
 from assembler.debian.deb import Deb
 from assembler.debian.unpack import unpack
+from assembler.recipe.model import Scripts
 from assembler.tree.staging import Tree
 
 EPOCH = 1767225600
@@ -27,7 +32,9 @@ ENVIRONMENT = {
     "DEBCONF_NONINTERACTIVE_SEEN": "true",
     "LC_ALL": "C.UTF-8",
     "HOME": "/root",
+    "SOURCE_DATE_EPOCH": str(EPOCH),
 }
+"""As in the machine: assembler/guest/init."""
 
 
 class NoReference(Exception):
@@ -45,13 +52,50 @@ def _orderable(debs: Collection[Deb]) -> list[Orderable]:
 
 
 def compute(
-    debs: Sequence[Deb], arch: str, first: frozenset[str] = frozenset(), first_boot: Sequence[str] = ()
+    debs: Sequence[Deb],
+    arch: str,
+    first: frozenset[str] = frozenset(),
+    first_boot: Sequence[str] = (),
+    *,
+    mode: Scripts = "computed",
+    execute: Execute = refuse,
 ) -> tuple[Tree, Report]:
-    """The tree as the assembler makes it, and what it says of the scripts. Raises AssembleError, Problems."""
+    """The tree as the assembler makes it, and what it says of the scripts. `execute` has a machine do what `mode` does
+    not compute. Raises AssembleError, Problems.
+    """
     tree = Tree(EPOCH)
     packages = unpack(tree, debs, latest=EPOCH)
     settings = Settings(EPOCH, arch, first=first, first_boot=waiting(packages, first_boot))
+    names, early = chosen(packages, arch, (), settings.first_boot, mode)
+    if names:
+        there = tuple(deb for deb in debs if deb.name in early)
+        settings = replace(settings, execution=Execution(execute=execute, names=names, unpack=there))
+        if there:
+            tree = Tree(EPOCH)
+            unpack(tree, laid_out(debs, early), latest=EPOCH)
     return tree, configure(tree, packages, settings)
+
+
+def added(
+    base: Tree, debs: Sequence[Deb], first: Collection[str], execute: Execute, first_boot: Collection[str] = ()
+) -> Tree:
+    """`base`, where those of `debs` that are in `first` are installed, after a machine has installed the others.
+
+    What is in `first_boot`, and what needs that, is only unpacked.
+    """
+    unpacked = tuple(deb for deb in debs if deb.name not in first)
+    order = tuple(name for name in _configured(debs, first, first_boot) if name not in first)
+    changes = execute(base, Job(steps=(Unpack(packages=unpacked), Configure(names=order)), epoch=EPOCH))
+    tree = base.copy()
+    leftovers.without(changes, {member.path for deb in unpacked for member in deb.members}).apply(tree)
+    return tree
+
+
+def _configured(debs: Sequence[Deb], first: Collection[str], first_boot: Collection[str]) -> list[str]:
+    """The order of configuration, without what waits for the first boot."""
+    packages = _orderable(debs)
+    late = {*first_boot, *dependents(packages, first_boot)}
+    return [name for name in configure_order(packages, first) if name not in late]
 
 
 class Reference:
@@ -87,10 +131,7 @@ class Reference:
 
         What is in `first_boot`, and what needs that, is only unpacked.
         """
-        packages = _orderable(debs)
-        late = {*first_boot, *dependents(packages, first_boot)}
-        order = [name for name in configure_order(packages, first) if name not in late]
-        self._install(debs, order, {deb.name for deb in debs} - set(first))
+        self._install(debs, _configured(debs, first, first_boot), {deb.name for deb in debs} - set(first))
 
     def _install(self, debs: Sequence[Deb], order: Sequence[str], names: Collection[str], *force: str) -> None:
         policy, directory, null = (self.root / name for name in ("usr/sbin/policy-rc.d", "debs", "dev/null"))

@@ -36,7 +36,7 @@ INDEPENDENT = [
     "btrfs-progs", "cpio", "dosfstools", "e2fsprogs", "fdisk", "gdisk", "mtools", "qemu-utils", "squashfs-tools",
     "util-linux", "xfsprogs", "xorriso",
     # Debian
-    "dpkg", "init-system-helpers", "kmod", "nftables", "systemd",
+    "debconf", "dpkg", "init-system-helpers", "kmod", "nftables", "systemd",
     # the rest
     "busybox-static", "dash", "docker-registry", "fish", "mandoc", "openssh-client", "openssl", "shellcheck", "skopeo",
     "zsh",

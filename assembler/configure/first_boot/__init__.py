@@ -64,7 +64,7 @@ def waiting(packages: Sequence[Unpacked], wanted: Sequence[str]) -> dict[str, st
 
 
 def set_back(tree: Tree, package: Unpacked) -> None:
-    """Name the conffiles of `package` in `tree` as ``dpkg --unpack`` leaves them; ``--configure`` puts them in place."""
+    """Name conffiles of `package` in `tree` as ``dpkg --unpack`` leaves them; ``--configure`` puts them in place."""
     for path, flag in dpkg_database.conffiles(package):
         inode = tree.get(path)
         if not flag and inode is not None and inode.kind is not Kind.DIR:

@@ -1,21 +1,48 @@
-"""What differs from one machine to the next and is therefore in no image: SSH host keys and the iSCSI initiator name.
+"""What differs from one machine to the next and is therefore in no image: keys, certificates, names that are random.
 
-Debian's scripts make it when a package is installed; here a unit of the assembler's own makes it when the machine first
+Debian's scripts make it when a package is installed; here units of the assembler's own make it when the machine first
 starts. Debian's sshd-keygen.service is no substitute: its ConditionFirstBoot needs an image without a machine-id, on
 which systemd would enable units by their presets. The machine-id itself is left empty, and systemd fills it.
+
+The list is one for scripts that are computed and those that are executed. What is made there and is not in it is found
+by what it is: a private key.
 """
 
-from collections.abc import Collection
+import re
+from collections.abc import Collection, Iterator
 from importlib import resources
 
+from assembler.errors import AssembleError, Place
 from assembler.programs.systemd import Systemctl
-from assembler.tree.staging import Tree
+from assembler.tree.changes import Changes
+from assembler.tree.content import read, size_of
+from assembler.tree.staging import Kind, Tree
 
-PACKAGES = frozenset({"openssh-server", "open-iscsi"})
-"""Whose scripts make an identity when dpkg runs them."""
+PACKAGES = frozenset({"openssh-server", "open-iscsi", "dropbear-bin", "nvme-cli"})
+"""Whose scripts, or whose own packages' scripts, make an identity when dpkg runs them."""
 PROGRAM = "/usr/lib/assembler/first-boot"
 UNIT = "first-boot.service"
+CERTIFICATE_UNIT = "snakeoil-certificate.service"
+MADE_ON_NODE = (
+    "/etc/ssh/ssh_host_*",
+    "/etc/dropbear/dropbear_*_host_key",
+    "/etc/iscsi/initiatorname.iscsi",
+    "/etc/nvme/hostnqn",
+    "/etc/nvme/hostid",
+    "/etc/bind/rndc.key",
+    "/etc/ssl/certs/ssl-cert-snakeoil.pem",
+    "/etc/ssl/private/ssl-cert-snakeoil.key",
+)
+"""Patterns of the paths."""
 _UNITS = "/usr/lib/systemd/system"
+_PRIVATE_KEY = re.compile(rb"^-----BEGIN (?:[A-Z]+ ){0,3}PRIVATE KEY-----", re.MULTILINE)
+"""RFC 7468, and what OpenSSH and OpenSSL write."""
+_LARGEST_KEY = 1 << 20
+"""Bytes of the largest file that is looked into."""
+
+
+class SharedKeyError(AssembleError):
+    """A private key that every node would have."""
 
 
 def prepare(tree: Tree, packages: Collection[str]) -> bool:
@@ -23,10 +50,29 @@ def prepare(tree: Tree, packages: Collection[str]) -> bool:
 
     Nothing is done for an image with none of `PACKAGES`, and for one without systemd, which starts none of them either.
     """
-    if not PACKAGES.intersection(packages) or not tree.is_dir(_UNITS):
+    if not tree.is_dir(_UNITS):
         return False
     own = resources.files(__name__)
+    if tree.is_file("/usr/sbin/make-ssl-cert") and not tree.exists("/etc/ssl/private/ssl-cert-snakeoil.key"):
+        tree.write(f"{_UNITS}/{CERTIFICATE_UNIT}", (own / CERTIFICATE_UNIT).read_bytes())
+        Systemctl(tree).enable(CERTIFICATE_UNIT)
+    if not PACKAGES.intersection(packages):
+        return False
     tree.write(PROGRAM, (own / "first-boot").read_bytes(), 0o755, parents=True)
     tree.write(f"{_UNITS}/{UNIT}", (own / UNIT).read_bytes())
     Systemctl(tree).enable(UNIT)
     return True
+
+
+def shared_keys(changes: Changes, shipped: Collection[str]) -> Iterator[SharedKeyError]:
+    """An error for each private key that came into being, in PEM; `shipped` are the paths of packages."""
+    for path, entry in changes.put.items():
+        if entry.kind is not Kind.FILE or path in shipped or size_of(entry.content) > _LARGEST_KEY:
+            continue
+        if _PRIVATE_KEY.search(read(entry.content)):
+            yield SharedKeyError(
+                "a script made a private key, which every node of the image would have",
+                where=Place(path=path),
+                hint="leave its package to the node with rootfs.first_boot, or remove the key in a step of rootfs.run"
+                " and have the node make it",
+            )

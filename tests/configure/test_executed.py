@@ -1,0 +1,139 @@
+"""What a machine is asked to do, and what becomes of its answer."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from assembler.configure.engine import Settings, configure
+from assembler.configure.executed import Execution, chosen, laid_out
+from assembler.configure.job import Configure, Job, Unpack
+from assembler.debian.deb import Deb
+from assembler.debian.package import Unpacked
+from assembler.recipe.model import Scripts
+from assembler.tree.changes import Changes, Entry
+from assembler.tree.staging import Kind, Tree
+from tests.debian.unpacked import package
+
+ODD = "#!/bin/sh\nset -e\nno-such-program\n"
+"""A script that nobody understands."""
+
+
+NOTHING = Changes()
+
+
+def system(tree: Tree) -> list[Unpacked]:
+    return [
+        package(tree, "base", files={"/usr/bin/base": ""}, essential="yes", multi_arch="same", depends="lib"),
+        package(tree, "lib", files={"/usr/lib/lib": ""}, postinst="#!/bin/sh\nset -e\n"),
+        package(tree, "early", preinst=ODD, files={"/usr/share/early": ""}),
+        package(tree, "late", postinst=ODD, files={"/usr/lib/systemd/system/late.service": ""}),
+        package(tree, "needs", depends="late"),
+        package(tree, "other", depends="base"),
+    ]
+
+
+def debs(packages: list[Unpacked]) -> list[Deb]:
+    return [Deb(each.fields, each.control, Path(each.name), ()) for each in packages]
+
+
+def names(job: Job) -> list[tuple[str, list[str], bool]]:
+    """Each step: what it is, of which packages, and whether dependencies do not matter."""
+    found = []
+    for step in job.steps:
+        assert isinstance(step, Unpack | Configure)
+        if isinstance(step, Unpack):
+            found.append(("unpack", [deb.name for deb in step.packages], False))
+        else:
+            found.append(("configure", list(step.names), step.force))
+    return found
+
+
+def run(
+    mode: Scripts, first_boot: Mapping[str, str], answer: Changes = NOTHING
+) -> tuple[Tree, list[tuple[str, list[str], bool]], str]:
+    """The configured tree, what the machine was asked to do, and dpkg's status as it found it."""
+    whole = Tree()
+    packages = system(whole)
+    execute, unpack = chosen(packages, "amd64", (), first_boot, mode)
+    opened = debs(packages)
+    tree = Tree()
+    system(tree)
+    here = {deb.name for deb in laid_out(opened, unpack)}
+    for each in packages:
+        for path in each.paths:
+            if each.name not in here and tree.is_file(path):
+                tree.remove(path)
+    asked: list[tuple[str, list[str], bool]] = []
+    status = ""
+
+    def machine(tree: Tree, job: Job) -> Changes:
+        nonlocal status
+        asked.extend(names(job))
+        status = tree.read_text("/var/lib/dpkg/status")
+        return answer
+
+    execution = Execution(execute=machine, names=execute, unpack=tuple(deb for deb in opened if deb.name in unpack))
+    configure(tree, packages, Settings(7, "amd64", first_boot=first_boot, execution=execution))
+    return tree, asked, status
+
+
+def test_all_are_executed_as_on_a_system_that_begins() -> None:
+    """Essential packages first, by force; they are laid out, and dpkg knows of none."""
+    tree, asked, status = run("executed", {})
+    assert asked == [
+        ("unpack", ["base", "lib"], False),
+        ("configure", ["lib", "base:amd64"], True),
+        ("unpack", ["early", "late", "needs", "other"], False),
+        ("configure", ["early", "late", "needs", "other"], False),
+    ]
+    assert status == ""
+    assert tree.exists("/usr/lib/lib")
+    assert not tree.exists("/usr/share/early")
+
+
+def test_only_what_is_not_understood_is_executed() -> None:
+    """What needs that is, too; and what has an odd preinst is unpacked there."""
+    tree, asked, status = run("auto", {})
+    assert asked == [("unpack", ["early"], False), ("configure", ["early", "late", "needs"], False)]
+    stanzas = [stanza.splitlines() for stanza in status.split("\n\n") if stanza]
+    states = {lines[0].removeprefix("Package: "): line for lines in stanzas for line in lines if "Status: " in line}
+    installed, unpacked = "Status: install ok installed", "Status: install ok unpacked"
+    assert states == {"base": installed, "lib": installed, "late": unpacked, "needs": unpacked, "other": installed}
+    assert not tree.exists("/usr/share/early")
+
+
+def test_what_waits_for_the_first_boot_is_unpacked_there_and_no_more() -> None:
+    """Its preinst was carried out then, and is not again."""
+    later = {"early": "rootfs.first_boot says so"}
+    tree, asked, _ = run(
+        "executed",
+        later,
+        Changes(put={"/usr/lib/systemd/system": Entry(kind=Kind.DIR, mode=0o755, uid=0, gid=0, mtime=7)}),
+    )
+    assert ("configure", ["late", "needs", "other"], False) in asked
+    assert any(kind == "unpack" and "early" in which for kind, which, _ in asked)
+    assert tree.read_text("/usr/lib/assembler/packages") == "early\n"
+
+
+def test_what_scripts_leave_is_left_out() -> None:
+    answer = Changes(
+        put={
+            "/etc": Entry(kind=Kind.DIR, mode=0o755, uid=0, gid=0, mtime=7),
+            "/etc/made": Entry(kind=Kind.FILE, mode=0o600, uid=1, gid=2, mtime=7, content=b"x"),
+            "/etc/machine-id": Entry(kind=Kind.FILE, mode=0o444, uid=0, gid=0, mtime=7, content=b"0123"),
+            "/etc/passwd-": Entry(kind=Kind.FILE, mode=0o600, uid=0, gid=0, mtime=7, content=b"x"),
+        }
+    )
+    tree, _, _ = run("auto", {}, answer)
+    assert tree.names("/etc") == ["machine-id", "made"]
+    assert tree.read("/etc/machine-id") == b""
+
+
+@pytest.mark.parametrize("mode", ["auto", "executed"])
+def test_nothing_is_unpacked_here_and_there(mode: Scripts) -> None:
+    packages = system(Tree())
+    _, unpack = chosen(packages, "amd64", (), {}, mode)
+    here = {deb.name for deb in laid_out(debs(packages), unpack)}
+    assert here & set(unpack) == ({"base", "lib"} if mode == "executed" else set())
+    assert here | set(unpack) == {each.name for each in packages}

@@ -1,0 +1,97 @@
+"""Small ext4 images, and changing them by hand, so that anything in them can be a lie. One group each."""
+
+import lzma
+import struct
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+from assembler.formats.ext4_reader import Bounds, Ext4
+from assembler.tree import tar
+from assembler.tree.staging import Tree
+from tests.fuzz.seeds import CORPUS
+
+BLOCK = 1024
+_FEATURES = "^has_journal,^resize_inode"
+
+
+def by_linux() -> bytes:
+    """An image that mke2fs has made and Linux has changed, as tests/formats/ext4_by_linux.json says."""
+    return lzma.decompress((CORPUS / "ext4/linux.xz").read_bytes())
+
+
+def made(out: Path, tree: Tree | None = None, *commands: str, size: str = "256k", block: int = BLOCK) -> Path:
+    """An image with `tree` in it, changed by commands of debugfs(8)."""
+    options = ["-q", "-F", "-t", "ext4", "-b", str(block), "-O", _FEATURES, "-N", "64", "-d", "-", str(out), size]
+    out.unlink(missing_ok=True)
+    subprocess.run(["mke2fs", *options], input=b"".join(tar.write(tree or Tree())), check=True, capture_output=True)
+    if commands:
+        debugfs(out, *commands)
+    return out
+
+
+def debugfs(image: Path, *commands: str) -> str:
+    """What debugfs(8) answers to commands, which may change the image."""
+    script = image.with_suffix(".commands")
+    script.write_bytes("".join(f"{command}\n" for command in commands).encode("utf-8", "surrogateescape"))
+    run = subprocess.run(["debugfs", "-w", "-f", script, image], capture_output=True, check=True)
+    assert run.stderr.count(b"\n") == 1, run.stderr
+    return run.stdout.decode("utf-8", "surrogateescape")
+
+
+def contents(path: Path, bounds: Bounds | None = None) -> dict[str, tuple[object, ...]]:
+    """All that a reader can get: fields and bytes, by path."""
+    with Ext4(path, bounds=bounds) as ext4:
+        return {
+            path: (each, b"".join(ext4.chunks(each, path)) if each.kind is not None and each.kind.value == "0" else b"")
+            for path, each in ext4.entries()
+        }
+
+
+class Hand:
+    """An image of `BLOCK` bytes a block that is changed byte by byte."""
+
+    def __init__(self, data: bytes) -> None:
+        self.data = bytearray(data)
+        self.size: int = struct.unpack_from("<H", data, 1024 + 88)[0]
+        self.table: int = struct.unpack_from("<I", data, 2 * BLOCK + 8)[0]
+        """The block where the inodes begin."""
+
+    def put(self, at: int, form: str, *values: int | bytes) -> None:
+        struct.pack_into(form, self.data, at, *values)
+
+    def superblock(self, at: int, form: str, *values: int) -> None:
+        self.put(1024 + at, form, *values)
+
+    def place(self, number: int) -> int:
+        """Where an inode is."""
+        return self.table * BLOCK + (number - 1) * self.size
+
+    def inode(self, number: int, at: int, form: str, *values: int | bytes) -> None:
+        self.put(self.place(number) + at, form, *values)
+
+    def extents(self, number: int, records: Sequence[tuple[int, int, int]], *, depth: int = 0) -> None:
+        """Give an inode other extents: first block of the file, how many, and the first block there is."""
+        self.inode(number, 40, "<60s", node(records, depth=depth, room=4))
+
+    def block(self, number: int) -> int:
+        """The first block of an inode with an extent."""
+        (found,) = struct.unpack_from("<I", self.data, self.place(number) + 40 + 12 + 8)
+        assert isinstance(found, int)
+        return found
+
+    def name(self, directory: int, name: bytes) -> int:
+        """Where the entry with that name is."""
+        start = self.block(directory) * BLOCK
+        at = self.data.index(bytes([len(name)]), start)
+        while self.data[at + 2 : at + 2 + len(name)] != name:
+            at = self.data.index(bytes([len(name)]), at + 1, start + BLOCK)
+        return at - 6
+
+
+def node(records: Sequence[tuple[int, int, int]], *, depth: int, room: int, magic: int = 0xF30A) -> bytes:
+    """A node of a tree of extents; of a record above the leaves the second value does not count."""
+    head = struct.pack("<HHHHI", magic, len(records), room, depth, 0)
+    if depth:
+        return head + b"".join(struct.pack("<IIHH", first, start, 0, 0) for first, _, start in records)
+    return head + b"".join(struct.pack("<IHHI", first, length, 0, start) for first, length, start in records)

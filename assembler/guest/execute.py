@@ -20,7 +20,7 @@ from assembler.formats.ext4_reader import Bounds, Entry, Ext4, Ext4Error
 from assembler.guest.compare import compare
 from assembler.guest.disk import REPORT, TREE, lay_out, seconds
 from assembler.guest.failure import failure
-from assembler.guest.hardware import DISK_UNIT, SEED, CountedHardware, described
+from assembler.guest.hardware import DISK_UNIT, CountedHardware, described
 from assembler.guest.initramfs import LARGEST_LOG, Start, known
 from assembler.guest.machine import GuestError, Said, run
 from assembler.image.keys import digest
@@ -65,9 +65,6 @@ class Executor:
     parts: Parts
     store: Store
     reporter: Reporter = SILENT
-    seed: int = SEED
-    later: int = 0
-    """How many seconds after a job's epoch its clock starts."""
 
     def __call__(self, tree: Tree, job: Job) -> Changes:
         """What `job` makes of `tree`, which stays as it is. Raises GuestError when a step of it fails."""
@@ -89,7 +86,7 @@ class Executor:
             kernel=trees.sha256(parts.start.kernel),
             initrd=parts.start.initrd,
             emulator=dict(parts.identity),
-            hardware=described(parts.architecture, clock=job.epoch + self.later, seed=self.seed),
+            hardware=described(parts.architecture, clock=job.epoch + job.later, seed=job.seed),
         )
 
     def _make(self, tree: Tree, job: Job, disk: Tree, scratch: Path, directory: Path) -> None:
@@ -106,8 +103,8 @@ class Executor:
             initrd=initrd,
             disk=image,
             size=size,
-            clock=job.epoch + self.later,
-            seed=self.seed,
+            clock=job.epoch + job.later,
+            seed=job.seed,
             firmware=self.parts.firmware,
         )
         limit = _SLOWEST * (_START + sum(map(seconds, job.steps)))

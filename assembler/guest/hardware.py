@@ -12,9 +12,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from assembler.architecture import Architecture
+from assembler.configure.job import SEED
 from assembler.vm.qemu import Emulator
 
-SEED = 42
 MEMORY = 1024
 """MiB. mariadb-server's and postgresql's initialisation take a third of it."""
 DISK_UNIT = 2 << 20

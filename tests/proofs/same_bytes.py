@@ -20,10 +20,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from assembler.configure.job import Job, Run
+from assembler.configure.job import SEED, Job, Run
 from assembler.guest.differing import differing
 from assembler.guest.execute import Executor, Parts
-from assembler.guest.hardware import SEED
 from assembler.store.objects import Store
 from assembler.tools import confinement
 from assembler.tools.toolbox import Toolbox
@@ -109,10 +108,10 @@ def _all(place: Path, rounds: int) -> int:
         verdict = "the same" if digest == first else "OTHER BYTES"
         print(f"{way.name} | {digest[:16]} | {verdict} | {time.monotonic() - began:.0f} s", flush=True)
     with tempfile.TemporaryDirectory(dir=place) as store:
-        base = Executor(parts=laid_out, store=Store(Path(store)))
-        usual = base(busybox(APPLETS), _job())
-        for name, executor in (("seed", replace(base, seed=SEED + 1)), ("date", replace(base, later=40_000_000))):
-            found = differing(usual, executor(busybox(APPLETS), _job()))
+        execute = Executor(parts=laid_out, store=Store(Path(store)))
+        usual = execute(busybox(APPLETS), _job())
+        for name, job in (("seed", replace(_job(), seed=SEED + 1)), ("date", replace(_job(), later=40_000_000))):
+            found = differing(usual, execute(busybox(APPLETS), job))
             others = ", ".join(each.path for each in found)
             print(f"with another {name} {len(found)} of {len(usual.put)} differ: {others}", flush=True)
     print(f"failures: {failures}")

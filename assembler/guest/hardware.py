@@ -20,7 +20,7 @@ MEMORY = 1024
 DISK_UNIT = 2 << 20
 """Bytes that the disk's size is a multiple of."""
 _SLOTS = "slots=2,maxmem=64G"
-_TRANSLATED = 256
+_TRANSLATED = 512
 """MiB of translated code that are kept. QEMU's own choice depends on the host's memory."""
 
 

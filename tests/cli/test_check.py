@@ -60,3 +60,8 @@ def test_no_lock(check: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     Path("checked.lock.toml").unlink()
     assert call(check) == 1
     assert "assemble lock" in capsys.readouterr().err
+
+
+def test_two_other_checks_at_once(check: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert call([*check, "--against-dpkg", "--random"]) == 2
+    assert "name one of them" in capsys.readouterr().err

@@ -1,3 +1,4 @@
+# ruff: noqa: E501  the table has a script a line
 """Proves that hostile and broken scripts end in an error that names them, in bounded time, and touch nothing.
 
 Each case is a script that is executed in a machine of its own. Afterwards the error is the expected one, the store has
@@ -20,14 +21,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
-from assembler.configure.job import Job, Run
+from assembler.configure.job import Configure, Job, Run
 from assembler.errors import AssembleError
 from assembler.guest import disk
 from assembler.guest.execute import Executor, Parts
 from assembler.store.objects import Store
 from assembler.tree.changes import Changes
 from tests.proofs.processes import children
-from tests.support.guests import EPOCH, busybox, parts
+from tests.support.guests import EPOCH, add_unpacked, busybox, essential, parts
 
 DEVICES = "mknod /dev/ttyS0 c 4 64; mount -t devtmpfs dev /mnt; cp -a /mnt/pmem0 /dev/pmem0; umount /mnt;"
 
@@ -211,19 +212,27 @@ class Proof:
         self.canary.write_text("untouched")
         self.tree = busybox()
 
-    def run(self, case: Case, *, parts: Parts | None = None, signal_: int = 0, store: Path | None = None) -> None:
+    def run(
+        self,
+        case: Case,
+        *,
+        job: Job | None = None,
+        parts: Parts | None = None,
+        signal_: int = 0,
+        store: Path | None = None,
+    ) -> None:
         """Run a case in a store of its own, and say what came of it."""
         with tempfile.TemporaryDirectory(dir=self.directory) as place:
-            self._run(case, parts or self.parts, Store((store or Path(place)) / "store"), signal_)
+            self._run(case, parts or self.parts, Store((store or Path(place)) / "store"), signal_, job)
 
-    def _run(self, case: Case, parts: Parts, store: Store, signal_: int) -> None:
+    def _run(self, case: Case, parts: Parts, store: Store, signal_: int, job: Job | None) -> None:
         before, began = self._host(), time.monotonic()
         cpu = spent()
         said, changes = "", Changes()
         with Watch() as watch:
             watch.kill = signal_
             try:
-                changes = Executor(parts=parts, store=store)(self.tree, _job(case))
+                changes = Executor(parts=parts, store=store)(self.tree, job or _job(case))
                 said = ""
             except (AssembleError, KeyboardInterrupt) as error:
                 said = str(error) or type(error).__name__
@@ -256,6 +265,19 @@ class Proof:
         """What a script must not reach."""
         watched = (self.canary, Path("/etc/passwd"), Path("/etc/shadow"), self.directory)
         return [(path.stat().st_mtime_ns if path.is_file() else 0, path.stat().st_mode) for path in watched]
+
+    def dpkg(self) -> None:
+        """Packages of which some cannot be configured: all are told at once."""
+        tree = essential()
+        add_unpacked(tree, "good", "echo 1 >/etc/good")
+        add_unpacked(tree, "foo", "echo one; ls /nonexistent; echo never")
+        add_unpacked(tree, "bar", "true", "foo")
+        add_unpacked(tree, "baz", "echo two; kill -9 $$")
+        case = Case("packages fail", "", r"foo postinst: .*exit status 2; bar could not.*\n.*baz postinst: .*Killed")
+        self.tree, usual = tree, self.tree
+        names = ("good", "foo", "bar", "baz")
+        self.run(case, job=Job(steps=(Configure(names=names),), epoch=EPOCH))
+        self.tree = usual
 
     def host(self) -> None:
         """What happens to the host while a machine runs."""
@@ -308,7 +330,9 @@ def _job(case: Case) -> Job:
 def main() -> int:
     """Run the cases that are named, or all."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("cases", nargs="*", help="names of cases; 'host' for those that happen to the host")
+    parser.add_argument(
+        "cases", nargs="*", help="names of cases; 'dpkg' for packages, 'host' for what happens to the host"
+    )
     parser.add_argument("--limit", type=int, help="seconds of the machine's for a step, where time is short")
     parser.add_argument("--without", nargs="*", default=[], help="names of cases that are left out")
     given = parser.parse_args()
@@ -320,6 +344,8 @@ def main() -> int:
         for case in CASES:
             if (not chosen or case.name in chosen) and case.name not in given.without:
                 proof.run(case)
+        if not chosen or "dpkg" in chosen:
+            proof.dpkg()
         if not chosen or "host" in chosen:
             proof.host()
     print(f"failures: {proof.failures}")

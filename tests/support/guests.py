@@ -95,8 +95,8 @@ def essential() -> Tree:
 def add_unpacked(tree: Tree, name: str, postinst: str, depends: str = "") -> None:
     """Have dpkg's database say that a package `name` is unpacked, and has this script."""
     paragraph = (
-        f"Package: {name}\nStatus: install ok unpacked\nPriority: optional\nSection: misc\nMaintainer: x <x@x.invalid>\n"
-        f"Architecture: all\nVersion: 1\n{f'Depends: {depends}' if depends else 'Installed-Size: 1'}\nDescription: x\n\n"
+        f"Package: {name}\nStatus: install ok unpacked\nMaintainer: x <x@x.invalid>\nArchitecture: all\nVersion: 1\n"
+        f"{f'Depends: {depends}' if depends else 'Installed-Size: 1'}\nDescription: x\n\n"
     )
     tree.write("var/lib/dpkg/status", tree.read("var/lib/dpkg/status") + paragraph.encode())
     tree.write(f"var/lib/dpkg/info/{name}.list", b"/.\n")

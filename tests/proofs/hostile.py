@@ -124,6 +124,7 @@ CASES = (
     Case("forged report", DEVICES + "mount /dev/pmem0 /mnt && echo done >/mnt/report/status; echo done >/mnt/report/0; umount /mnt; sync; exit 9", "exit status 9"),
     Case("our init", "echo exit >/proc/1/root/init", "exit status 1"),
     Case("our programs", "rm /proc/1/root/bin/busybox", "exit status 1"),
+    Case("the steps that follow", "cat /proc/1/fd/0; cat /proc/1/fd/10 2>/dev/null; exit 0", "the script y failed in the machine: exit status 6", after="exit 6"),
     Case("the job", "echo >/proc/1/root/disk/job/steps", "exit status 1"),
     Case("our init, written again", "mount -o remount,bind,rw /proc/1/root/ 2>&1; nsenter -t 1 -m mount -o remount,bind,rw /; for f in init bin/sh; do echo 'echo done' >/proc/1/root/$f; done; exit 0", "failed in the machine|ended before", after="echo >/etc/second"),
     Case("kill the shell", "kill -9 $$", "exit status 137, as of one that was killed"),

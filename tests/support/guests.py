@@ -29,8 +29,8 @@ EPOCH = 1767225600
 """2026-01-01 00:00:00 UTC."""
 APPLETS = (
     "awk", "cat", "chmod", "chroot", "cp", "date", "dd", "env", "find", "halt", "head", "kill", "ln", "ls", "mkdir",
-    "mke2fs", "mkfifo", "mknod", "mktemp", "mount", "mv", "nsenter", "poweroff", "reboot", "rm", "rmdir", "setsid", "sh", "sleep",
-    "sync", "tail", "tr", "truncate", "umount", "yes",
+    "mke2fs", "mkfifo", "mknod", "mktemp", "mount", "mv", "nsenter", "poweroff", "reboot", "rm", "rmdir", "setsid",
+    "sh", "sleep", "sync", "tail", "tr", "truncate", "umount", "yes",
 )  # fmt: skip
 """What small trees have of busybox."""
 

@@ -42,6 +42,8 @@ _START = 60
 """Seconds of the machine's for all that is no step."""
 _BOUNDS = Bounds(passes=1)
 """What comes back of files is at most as much as the disk has, and a GiB of holes."""
+_LONG = 200
+"""Characters of a path that an error has at most."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,9 +138,10 @@ def _explained() -> Iterator[None]:
     try:
         yield
     except Ext4Error as error:
+        path = error.where.path.removeprefix(f"/{TREE}") or "/"
         raise GuestError(
             "what scripts left behind in the machine cannot be taken over",
-            where=Place(path=error.where.path.removeprefix(f"/{TREE}") or "/"),
+            where=Place(path=path if len(path) <= _LONG else f"{path[:_LONG]}..."),
             why=f"{error.what}: {error.why}",
         ) from error
 

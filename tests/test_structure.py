@@ -83,8 +83,8 @@ SOCKETS_RULE: Rule = {
     "store/answer.py": "it reads what the transport was answered",
     "store/failures.py": "it explains what libraries raise in the transport",
     "store/zones.py": "it asks for addresses only, for the transport",
-    "guest/machine.py": "it waits for what a QEMU that it has started says on its standard output",
     "vm/machine.py": "it speaks with a QEMU that it has started, and looks for a free port of 127.0.0.1",
+    "guest/machine.py": "it waits for the console of a QEMU that it has started",
 }
 
 CLOCK = (
@@ -98,7 +98,7 @@ CLOCK_RULE: Rule = {
     "api/workspace.py": "signatures and dates of archives are checked by the time of day",
     "api/build.py": "signatures and dates of archives are checked by the time of day",
     "audit/recorded.py": "the salt of a hash that must tell nobody of secrets; the record is no output",
-    "guest/execute.py": "scripts must not know the word by which the machine's end is believed; it decides no byte",
+    "guest/execute.py": "a word that tells our init from scripts in a machine; nothing that is written depends on it",
     "formats/fat.py": "it takes a time apart that it is given",
     "formats/iso.py": "it stands in for the clock of a library that would write the time into an ISO",
 }

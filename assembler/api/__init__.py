@@ -22,6 +22,7 @@ from assembler.api.random import Random, RandomResult, check_random
 from assembler.api.rebuild import RebuildResult, rebuild
 from assembler.api.reproduce import ReproduceResult, reproduce
 from assembler.api.run import MachineOptions, RunResult, run
+from assembler.api.shell import ShellOptions, shell
 from assembler.api.verify import Verdict, Verification, verify
 from assembler.api.workspace import RecipeFile, Workspace
 from assembler.errors import AssembleError, Place, Problems
@@ -60,6 +61,7 @@ __all__ = [
     "ReproduceResult",
     "Routes",
     "RunResult",
+    "ShellOptions",
     "Step",
     "ToolSource",
     "Verdict",
@@ -78,6 +80,7 @@ __all__ = [
     "rebuild",
     "reproduce",
     "run",
+    "shell",
     "tool_source",
     "verify",
 ]

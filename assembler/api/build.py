@@ -10,7 +10,7 @@ from pathlib import Path
 
 from assembler import __version__
 from assembler.api.lock import libraries_here, require_lock
-from assembler.api.machines import executor
+from assembler.api.machines import Machine
 from assembler.api.tools import open_build_tools
 from assembler.api.workspace import RecipeFile, Workspace
 from assembler.audit.recorded import Mismatch, mismatches, record, same_inputs
@@ -205,7 +205,7 @@ def open_project(
                     )
                 ),
                 fetch_files=lambda files: fetch_files(files, store=store, transport=transport),
-                execute=lambda machine: executor(
+                execute=lambda machine: Machine(
                     workspace, machine, workspace.supply(store=store, transport=transport, chosen=chosen)
                 ),
                 fetch_images=lambda images: fetch_images(images, store=store, transport=transport),

@@ -4,6 +4,7 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from assembler import __version__
@@ -18,6 +19,7 @@ from assembler.image import libraries
 from assembler.image.names import ISO, REBUILT
 from assembler.image.provenance import text
 from assembler.layers.build import build
+from assembler.recipe.given import Arguments
 from assembler.store.objects import sha256_of
 from assembler.tools.trust import hand_on
 
@@ -40,17 +42,25 @@ class RebuildResult:
         return self.found is None
 
 
-def rebuild(image: Path, out: Path, workspace: Workspace, *, allow_compile: bool = False) -> RebuildResult:
+def rebuild(
+    image: Path,
+    out: Path,
+    workspace: Workspace,
+    *,
+    allow_compile: bool = False,
+    args: Mapping[str, str] = MappingProxyType({}),
+) -> RebuildResult:
     """Build an `image` again into the empty or missing directory `out`, and compare.
 
-    Raises ImageError before anything is fetched when that would compile a kernel and not `allow_compile`.
+    `args` has values of arguments that the image does not have; see recipe/portable.py. Raises ImageError before
+    anything is fetched when that would compile a kernel and not `allow_compile`.
     """
     require_empty(out)
     opened = Image(image)
     with tempfile.TemporaryDirectory(prefix="assemble-rebuild-") as name:
         directory = Path(name)
         recipe = take_out(opened, directory)
-        loaded = load_own(recipe, give_back(opened, recipe))
+        loaded = load_own(recipe, Arguments({**give_back(opened, recipe), **args}))
         if not allow_compile:
             require_no_compiling(loaded, opened)
         there, here = made_with(opened), {"assembler": __version__, **libraries.versions()}

@@ -33,6 +33,7 @@ from assembler.cli.reproduce import reproduce
 from assembler.cli.run import run
 from assembler.cli.sbom import sbom
 from assembler.cli.schema import schema
+from assembler.cli.shell import shell
 from assembler.cli.verify import verify
 from assembler.errors import AssembleError
 from assembler.printable import printable_lines
@@ -110,7 +111,22 @@ def cli() -> None:
     """
 
 
-for _command in (init, build, run, lock, check, schema, verify, diff, rebuild, reproduce, sbom, completion, manual):
+for _command in (
+    init,
+    build,
+    run,
+    lock,
+    check,
+    shell,
+    schema,
+    verify,
+    diff,
+    rebuild,
+    reproduce,
+    sbom,
+    completion,
+    manual,
+):
     cli.add_command(_command)
 
 

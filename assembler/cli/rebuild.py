@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from assembler.cli.differences import tell
-from assembler.cli.session import network_options, options, session
+from assembler.cli.session import network_options, options, secret_options, session
 
 
 @click.command(short_help="Build a finished image again from what it holds, and compare.")
@@ -24,11 +24,13 @@ from assembler.cli.session import network_options, options, session
     is_flag=True,
     help="Also build an image again whose kernel is compiled, which runs programs of the kernel's source here.",
 )
+@secret_options
 @network_options
 @options
 def rebuild(
     image: Path,
     out: Path,
+    args: dict[str, str],
     *,
     allow_compile: bool,
     offline: bool,
@@ -38,13 +40,16 @@ def rebuild(
 ) -> None:
     """Take recipe and lock out of IMAGE.iso, build it again, and say how the new image differs.
 
-    Only downloads are taken from the store: everything is computed again. DIRECTORY/rebuild.json is an in-toto
+    Only downloads are taken from the store: everything is computed again. Passwords that packages were answered are not
+    on the image, and have to be given (--arg-file DEBCONF_PASSWORD_1=PATH). DIRECTORY/rebuild.json is an in-toto
     statement of the result. The exit status is 0 when both images are the same, and 1 when they differ.
     """
     with session(store=store, jobs=jobs, **common) as current:
         from assembler import api  # noqa: PLC0415  slow; --help need not wait
 
-        result = api.rebuild(image, out, current.workspace(offline=offline), allow_compile=allow_compile)
+        current.hidden.update(args.values())
+        workspace = current.workspace(offline=offline)
+        result = api.rebuild(image, out, workspace, allow_compile=allow_compile, args=args)
         if result.found is None:
             current.say(f"{image}: built again, byte by byte the same: {result.after}")
         else:

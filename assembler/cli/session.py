@@ -188,6 +188,34 @@ def _read_argument(name: str, path: str) -> str:
         raise click.BadParameter(f"the value of {name} in {path} is not UTF-8") from error
 
 
+_arg_file = click.option(
+    "--arg-file",
+    "arg_files",
+    multiple=True,
+    metavar="NAME=PATH",
+    callback=_arguments,
+    help="Give an argument the text in a file, or standard input (-), without its last line feed: for secrets,"
+    " which --arg would show to every user of this machine.",
+)
+
+
+def _read_arguments(files: Mapping[str, str]) -> dict[str, str]:
+    """The values in `files`, by name."""
+    if list(files.values()).count("-") > 1:
+        raise click.UsageError("--arg-file: standard input has one value only")
+    return {name: _read_argument(name, path) for name, path in files.items()}
+
+
+def secret_options(command: Command) -> Command:
+    """Add ``--arg-file NAME=PATH`` alone; what is given arrives as `args`, `Arguments`."""
+
+    @functools.wraps(command)
+    def with_arguments(*positional: Any, arg_files: dict[str, str], **others: Any) -> Any:
+        return command(*positional, args=Arguments(_read_arguments(arg_files)), **others)
+
+    return cast("Command", _arg_file(with_arguments))
+
+
 def recipe_options(command: Command) -> Command:
     """Add what commands that take a recipe have in common.
 
@@ -201,12 +229,9 @@ def recipe_options(command: Command) -> Command:
     ) -> Any:
         given = Arguments(args)
         given.open = frozenset(args)
-        if list(arg_files.values()).count("-") > 1:
-            raise click.UsageError("--arg-file: standard input has one value only")
-        for name, path in arg_files.items():
-            if name in args:
-                raise click.UsageError(f"{name} is given both with --arg and with --arg-file")
-            given[name] = _read_argument(name, path)
+        if both := sorted(args.keys() & arg_files.keys()):
+            raise click.UsageError(f"{both[0]} is given both with --arg and with --arg-file")
+        given.update(_read_arguments(arg_files))
         return command(*positional, args=given, **others, **({"scripts": scripts} if scripts else {}))
 
     for option in (
@@ -228,15 +253,7 @@ def recipe_options(command: Command) -> Command:
             metavar="DIRECTORY",
             help="Let the recipe read what is below this directory.  [default: the directory that it is in]",
         ),
-        click.option(
-            "--arg-file",
-            "arg_files",
-            multiple=True,
-            metavar="NAME=PATH",
-            callback=_arguments,
-            help="The same with the text in a file, or standard input (-), without its last line feed: for secrets,"
-            " which --arg would show to every user of this machine.",
-        ),
+        _arg_file,
         click.option(
             "--arg",
             "args",

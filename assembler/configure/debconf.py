@@ -28,7 +28,7 @@ MAX_PROBLEMS = 100
 """Problems that are told, all at once."""
 _SHOWN = 12
 """Choices that a message has."""
-_GUESSES = 50
+_GUESSES = 30
 """Names that something nearest is looked for."""
 _LONGEST = 200
 """Characters of a name that something nearest is looked for, and of one in a message."""

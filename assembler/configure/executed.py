@@ -5,7 +5,7 @@ computed before. A package is unpacked here as ever, unless its preinst has to b
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from assembler.configure.job import Answer, Configure, Execute, Job, Step, Unpack
 from assembler.configure.order import Orderable, dependents, stages
@@ -88,6 +88,24 @@ def laid_out(debs: Sequence[Deb], unpack: Collection[str]) -> list[Deb]:
     """
     needed = stages([Orderable(deb.name, deb.fields, "postinst" in deb.control) for deb in debs])[0]
     return [deb for deb in debs if deb.name not in unpack or deb.name in needed]
+
+
+def until(job: Job, package: str) -> Job | None:
+    """`job` up to where dpkg would turn to `package`; None when it does not."""
+    steps: list[Step] = []
+    for step in job.steps:
+        if isinstance(step, Unpack):
+            names = [deb.name for deb in step.packages]
+            if package in names and step.packages[names.index(package)].control.get("preinst"):
+                before = step.packages[: names.index(package)]
+                return replace(job, steps=(*steps, *([replace(step, packages=before)] if before else ())))
+        elif isinstance(step, Configure):
+            names = [name.partition(":")[0] for name in step.names]
+            if package in names:
+                ready = step.names[: names.index(package)]
+                return replace(job, steps=(*steps, *([replace(step, names=ready)] if ready else ())))
+        steps.append(step)
+    return None
 
 
 def job(

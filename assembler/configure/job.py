@@ -46,12 +46,18 @@ class Run:
     name: str
     """For people."""
     script: bytes
+    """It begins with its interpreter."""
     environment: Mapping[str, str] = field(default_factory=dict)
     files: Mapping[str, Content] = field(default_factory=dict)
     """What it finds in the directory that ASSEMBLE_FILES names, by path below that."""
 
 
-Step = Unpack | Configure | Answer | Run
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shell:
+    """Give a person a shell on the console; always the last step, and nothing of what it does is kept."""
+
+
+Step = Unpack | Configure | Answer | Run | Shell
 
 SEED = 42
 """Of what is random in a machine."""
@@ -70,11 +76,12 @@ class Job:
     """Of what is random, for those who look for that."""
 
     def packages(self) -> int:
-        """How many packages it unpacks and configures, counted for each."""
-        return sum(
-            len(step.packages) if isinstance(step, Unpack) else len(step.names) if isinstance(step, Configure) else 0
-            for step in self.steps
-        )
+        """How many packages it configures."""
+        return sum(len(step.names) for step in self.steps if isinstance(step, Configure))
+
+    def turns(self) -> int:
+        """How often dpkg turns to a package, but for triggers."""
+        return self.packages() + sum(len(step.packages) for step in self.steps if isinstance(step, Unpack))
 
 
 Execute = Callable[[Tree, Job], Changes]

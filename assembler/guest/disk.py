@@ -10,7 +10,7 @@ import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
-from assembler.configure.job import Answer, Configure, Job, Run, Step, Unpack
+from assembler.configure.job import Answer, Configure, Job, Run, Shell, Step, Unpack
 from assembler.debian.deb import Deb
 from assembler.tree import tar
 from assembler.tree.content import CHUNK, Content, chunks, size_of, whole
@@ -25,6 +25,12 @@ _SECONDS, _EACH = 120, 10
 packages, take 18 in all; a second of the machine's takes four to six."""
 _DPKG = ("exec", "dpkg", "--status-fd", "3", "--force-unsafe-io")
 """dpkg tells the console what it is doing. What is not written when a machine ends is lost anyway."""
+_SHELL = b"""\
+cd /root
+export TERM=linux PS1='in the machine: \\w # '
+[ -x /bin/bash ] && exec /bin/bash --norc -i
+exec /bin/sh -i
+"""
 _EXECUTABLE = frozenset({"preinst", "postinst", "prerm", "postrm", "config"})
 
 
@@ -76,15 +82,17 @@ def _files(number: int, step: Step, epoch: int, scratch: Path) -> Iterator[tuple
         case Answer():
             yield "selections", step.selections.encode(), 0o644
             yield "script", _script("exec", "debconf-set-selections", f"{here}/selections"), 0o644
+        case Shell():
+            yield "terminal", b"", 0o644
+            yield "script", _SHELL, 0o644
         case Run():
             yield "run", step.script, 0o755
             for path, content in step.files.items():
                 yield f"files/{path}", content, 0o755
             variables = {"ASSEMBLE_FILES": f"{here}/files", **step.environment}
             exported = (f"{name}={value}" for name, value in variables.items())
-            program = () if step.script.startswith(b"#!") else ("/bin/sh", "-e")
             # dpkg's way to the console is none of its business.
-            yield "script", b"exec 3>&-\n" + _script("exec", "env", *exported, *program, f"{here}/run"), 0o644
+            yield "script", b"exec 3>&-\n" + _script("exec", "env", *exported, f"{here}/run"), 0o644
 
 
 def _script(*words: str) -> bytes:

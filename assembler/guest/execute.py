@@ -22,8 +22,9 @@ from assembler.guest.disk import REPORT, TREE, lay_out, seconds
 from assembler.guest.failure import failure
 from assembler.guest.hardware import DISK_UNIT, CountedHardware, described
 from assembler.guest.initramfs import LARGEST_LOG, Start, known
-from assembler.guest.machine import GuestError, Said, run
+from assembler.guest.machine import GuestError, Said, attach, run
 from assembler.image.keys import digest
+from assembler.kernel.bzimage import startable
 from assembler.progress import SILENT, Reporter
 from assembler.store.objects import Store
 from assembler.tools.toolbox import Toolbox
@@ -38,6 +39,8 @@ FREE = 4 << 30
 """Bytes that are free on the disk; of the image file they take nothing until they are used."""
 _SLOWEST = 20
 """Seconds of a processor of the host's that a second of the machine's may take; four to eight were seen."""
+_USUAL_START, _USUAL = 10, 3
+"""Seconds that a machine usually takes, and more for each package."""
 _START = 60
 """Seconds of the machine's for all that is no step."""
 _BOUNDS = Bounds(passes=1)
@@ -91,15 +94,32 @@ class Executor:
             hardware=described(parts.architecture, clock=job.epoch + job.later, seed=job.seed),
         )
 
-    def _make(self, tree: Tree, job: Job, disk: Tree, scratch: Path, directory: Path) -> None:
+    def attach(self, tree: Tree, job: Job) -> None:
+        """Have `job` done on `tree` with this process's terminal as the machine's console; nothing of it is kept."""
+        with self.store.temporary() as scratch:
+            scratch.mkdir()
+            hardware = self._put_together(job, lay_out(tree, job, scratch), scratch, "nothing")
+            attach(self.parts.emulator, hardware)
+
+    def printed(self, tree: Tree, job: Job) -> bytes:
+        """What the last step of `job` prints in `tree`, or the end of it; nothing else is kept.
+
+        Raises GuestError when a step fails.
+        """
+        with self.store.temporary() as scratch:
+            scratch.mkdir()
+            image = self._done(job, lay_out(tree, job, scratch), scratch)
+            return _logs(image).get(len(job.steps) - 1, b"")
+
+    def _put_together(self, job: Job, disk: Tree, scratch: Path, word: str) -> CountedHardware:
+        """A machine whose files are in `scratch`."""
         image = scratch / "disk"
         size = -(-(fitting_size(disk) + FREE) // DISK_UNIT) * DISK_UNIT
         write_passing(disk, image, self.parts.toolbox, size=size, epoch=job.epoch, reporter=self.reporter)
-        word = secrets.token_hex(16)
         kernel, initrd = scratch / "kernel", scratch / "initrd"
-        kernel.write_bytes(b"".join(chunks(self.parts.start.kernel)))
+        kernel.write_bytes(startable(b"".join(chunks(self.parts.start.kernel))))
         initrd.write_bytes(self.parts.start.initrd + known(word))
-        hardware = CountedHardware(
+        return CountedHardware(
             architecture=self.parts.architecture,
             kernel=kernel,
             initrd=initrd,
@@ -109,8 +129,14 @@ class Executor:
             seed=job.seed,
             firmware=self.parts.firmware,
         )
+
+    def _done(self, job: Job, disk: Tree, scratch: Path) -> Path:
+        """The disk's image after the job. Raises GuestError when a step of it fails."""
+        word = secrets.token_hex(16)
+        hardware = self._put_together(job, disk, scratch, word)
+        image = hardware.disk
         limit = _SLOWEST * (_START + sum(map(seconds, job.steps)))
-        with self.reporter.step("execute", total=2 * job.packages(), unit="items") as step:
+        with self.reporter.step("execute", total=job.turns(), unit="items") as step:
 
             def told(name: str) -> None:
                 step.note(name)
@@ -120,6 +146,13 @@ class Executor:
         if said.result != "done":
             logs = _logs(image)
             raise failure(job, said, logs, _kept(self.store.root / "logs", job, said, logs))
+        return image
+
+    def _make(self, tree: Tree, job: Job, disk: Tree, scratch: Path, directory: Path) -> None:
+        if packages := job.packages():
+            about = _USUAL_START + _USUAL * packages
+            self.reporter.info(f"scripts of {packages} packages are executed: about {about} s, once")
+        image = self._done(job, disk, scratch)
         with _explained(), Ext4(image, bounds=_BOUNDS) as found:
             (scratch / "content").mkdir()
 

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from assembler.configure.job import Answer, Configure, Job, Run, Step, Unpack
+from assembler.configure.job import Answer, Configure, Job, Run, Shell, Step, Unpack
 from assembler.errors import AssembleError, Place, Problems
 from assembler.guest.machine import GuestError, Said
 
@@ -96,6 +96,8 @@ def _what(step: Step) -> str:
             return "answering debconf's questions"
         case Run():
             return f"the script {step.name}"
+        case Shell():
+            return "the shell"
 
 
 def _why(status: str) -> str:

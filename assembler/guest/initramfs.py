@@ -15,6 +15,7 @@ from assembler.formats import cpio
 from assembler.guest.machine import GuestError
 from assembler.initrd.compose import BUSYBOX
 from assembler.initrd.modules import Kernel
+from assembler.kernel.module import unsigned
 from assembler.tree.content import Content
 from assembler.tree.staging import Inode, Kind, Tree
 
@@ -22,7 +23,7 @@ MODULES = ("nfit", "nd_pmem")
 """For the disk, which is memory that stays (ACPI's NFIT)."""
 APPLETS = (
     "cat", "chmod", "chroot", "cmp", "cp", "fallocate", "head", "hostname", "insmod", "ip", "ln", "mkdir", "mknod",
-    "mount", "mv", "poweroff", "rm", "sh", "sleep", "tail", "umount", "unshare", "wc",
+    "mount", "mv", "poweroff", "rm", "setsid", "sh", "sleep", "tail", "umount", "unshare", "wc",
 )  # fmt: skip
 PARTS = ("linux-image-", "busybox-static")
 """What the names of the packages begin with that files are taken from."""
@@ -45,8 +46,8 @@ def packages(architecture: Architecture) -> tuple[str, ...]:
     return (architecture.kernel_package, "busybox-static")
 
 
-def compose(debs: Sequence[Deb], epoch: int) -> Start:
-    """Kernel and initramfs out of packages, of which one is a kernel's.
+def compose(debs: Sequence[Deb], architecture: Architecture, epoch: int) -> Start:
+    """Kernel and initramfs of a machine of `architecture` out of packages, of which one is a kernel's.
 
     Raises GuestError, ModuleError or TreeError for what they lack.
     """
@@ -65,9 +66,12 @@ def compose(debs: Sequence[Deb], epoch: int) -> Start:
         tree.symlink("busybox", f"bin/{applet}")
     modules = Kernel(programs, releases[0]).closure(MODULES)
     for module in modules:
-        tree.write(f"modules/{module.name}.ko", module.data)
+        # The machine has no keys to check signatures with: see guest/hardware.py.
+        tree.write(f"modules/{module.name}.ko", unsigned(module.data))
     names = " ".join(module.name for module in modules)
-    tree.write("settings", f"epoch={epoch} largest={LARGEST_LOG} processes={PROCESSES} modules='{names}'\n".encode())
+    values = {"console": architecture.counted.console, "epoch": epoch, "largest": LARGEST_LOG, "processes": PROCESSES}
+    settings = " ".join(f"{name}={value}" for name, value in values.items())
+    tree.write("settings", f"{settings} modules='{names}'\n".encode())
     tree.write("init", (resources.files(__package__) / "init").read_bytes(), 0o755)
     kernel = programs.at(f"/boot/vmlinuz-{releases[0]}", follow=True).content
     return Start(kernel, b"".join(cpio.write(tree)))

@@ -134,7 +134,30 @@ def run(
     return said
 
 
-def confined(emulator: Emulator, hardware: CountedHardware, seconds: int) -> Confinement:
+def attach(emulator: Emulator, hardware: CountedHardware) -> int:
+    """Run the machine with this process's terminal as its console until it ends; returns QEMU's status.
+
+    Raises GuestError when it cannot be started.
+    """
+    try:
+        process = start(
+            arguments(emulator, hardware, interactive=True),
+            confined(emulator, hardware, None),
+            environment=emulator.environment | {"TMPDIR": str(hardware.disk.parent)},
+            cwd=hardware.disk.parent,
+            stdin=None,
+            session=False,
+        )
+    except OSError as error:
+        raise GuestError("QEMU cannot be started", why=error.strerror or str(error)) from error
+    try:
+        return process.wait()
+    except BaseException:
+        kill(process)
+        raise
+
+
+def confined(emulator: Emulator, hardware: CountedHardware, seconds: int | None) -> Confinement:
     """All that QEMU may reach and take: itself, what it is given to read, and the disk."""
     return Confinement(
         runs=emulator.reach,

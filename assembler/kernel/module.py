@@ -29,6 +29,9 @@ _MAX_NAME = 512
 """Bytes of the longest name of a symbol (linux/kallsyms.h)."""
 _SHN_UNDEF = 0
 _EXPORT = re.compile(rb"(?:^|\0)__crc_([^\0]+)")
+_SIGNED = b"~Module signature appended~\n"
+_SIGNATURE = struct.Struct(">3x2B3xI")
+"""Of struct module_signature (linux/module_signature.h): the lengths of signer, key identifier and signature."""
 SUFFIXES = (".ko", ".ko.xz", ".ko.zst")
 """How the names of module files end that kmod reads."""
 _PACKED = frozenset({".xz", ".zst"})
@@ -67,6 +70,15 @@ def unpack(data: bytes, where: Place | None = None, packed: Collection[str] = _P
         return expand(data, ending, LARGEST, most=max(SMALL, RATIO * len(data)))
     except CompressionError as error:
         raise ModuleError("the module cannot be decompressed", where=where, why=str(error)) from error
+
+
+def unsigned(data: bytes) -> bytes:
+    """An unpacked module without the signature that is appended to it, if there is one."""
+    end = len(data) - len(_SIGNED) - _SIGNATURE.size
+    if end < 0 or not data.endswith(_SIGNED):
+        return data
+    size = end - sum(_SIGNATURE.unpack_from(data, end))
+    return data[:size] if size > 0 else data
 
 
 def read_module(data: bytes, where: Place | None = None) -> Info:

@@ -8,12 +8,12 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Protocol
 
-from assembler.configure import executed, ids, leftovers, settings
-from assembler.configure.debconf import Selections, selections
+from assembler.configure import executed, identity, ids, leftovers, settings
+from assembler.configure.debconf import Selections
 from assembler.configure.engine import Settings, configure, problems
 from assembler.configure.executed import Execution
 from assembler.configure.first_boot import waiting
-from assembler.configure.job import Execute, Job, NoMachineError, Run, refuse
+from assembler.configure.job import Execute, Job, refuse
 from assembler.configure.order import Orderable, unpack_order
 from assembler.configure.report import Report, ScriptReport
 from assembler.configure.rules import Rule, read_rules
@@ -25,13 +25,13 @@ from assembler.debian.unpack import unpack
 from assembler.debian.version import compare
 from assembler.errors import AssembleError, Place, Problems
 from assembler.image.names import FACTS, LayerName
+from assembler.layers.asked import Told, answered, steps, unfit
 from assembler.layers.context import BuildContext, Means
 from assembler.layers.declared import Counts, Epoch, Ignored, counted, packages, value
 from assembler.layers.module_indexes import cached_depmod
 from assembler.layers.step import Step, of_files, of_packages, of_table, of_values
 from assembler.lockfile.model import LockedMachine, LockedPackage, LockedToolbox
 from assembler.progress import SILENT, Reporter
-from assembler.recipe import brought
 from assembler.recipe.document import RecipeError
 from assembler.recipe.model import Rootfs as RootfsRecipe
 from assembler.store.objects import Store
@@ -40,8 +40,6 @@ from assembler.tree.changes import Changes
 from assembler.tree.content import size_of
 from assembler.tree.staging import Kind, Tree
 
-Told = Callable[[AssembleError], AssembleError]
-"""What of an error is told; see :meth:`assembler.recipe.load.LoadedRecipe.told`."""
 LISTING = "listing.txt"
 """The tree as :mod:`assembler.tree.digest` writes it, in the result of a tree's step."""
 
@@ -178,6 +176,11 @@ class _Composed:
         ).tree
 
 
+def machine(context: BuildContext) -> tuple[LockedToolbox, LockedMachine] | None:
+    """The machine that the lock has, and the tools that make its disk; None when it has none."""
+    return (context.lock.tools, context.lock.machine) if context.lock.machine else None
+
+
 def layer(context: BuildContext) -> TreeLayer:
     """The recipe's root file system."""
     recipe, files = context.recipe.rootfs, context.files("rootfs")
@@ -188,9 +191,7 @@ def layer(context: BuildContext) -> TreeLayer:
         packages=context.lock.role("rootfs"),
         architecture=context.lock.architecture,
         epoch=context.epoch,
-        machine=(context.lock.tools, context.lock.machine)
-        if context.lock.machine and executed.may_execute(recipe)
-        else None,
+        machine=machine(context) if executed.may_execute(recipe) else None,
         told=context.loaded.told,
     )
     return tree_layer("rootfs", "rootfs", declared, context.means)
@@ -266,8 +267,8 @@ def compose(
     debs = _ordered(packages, store=store, jobs=jobs, reporter=reporter)
     tree, unpacked = _unpack(recipe, debs, epoch=epoch, reporter=reporter)
     answers = answered(recipe, files, unpacked, told, reporter)
-    if answers.problems:
-        raise Problems(answers.problems)
+    if errors := (*answers.problems, *unfit(recipe, files)):
+        raise Problems(errors)
     configuration = _configuration(recipe, unpacked, files, architecture=architecture, epoch=epoch, store=store)
     if execution := _execution(recipe, debs, unpacked, configuration, answers=answers, execute=execute):
         configuration = replace(configuration, execution=execution)
@@ -277,21 +278,12 @@ def compose(
     ids.fix(tree, recipe.ids)
     settings.apply(tree, recipe, files, epoch)
     if recipe.run:
-        leftovers.without(execute(tree, Job(steps=_steps(recipe, files), epoch=epoch))).apply(tree)
+        changes = leftovers.without(execute(tree, Job(steps=steps(recipe, files), epoch=epoch)))
+        for key in identity.shared_keys(changes, ()):
+            # It may be meant so.
+            reporter.warn(str(key))
+        changes.apply(tree)
     return Rootfs(tree, tuple(unpacked), report)
-
-
-def _steps(recipe: RootfsRecipe, files: Mapping[str, bytes]) -> tuple[Run, ...]:
-    """The recipe's own steps, with the bytes of what they name."""
-    return tuple(
-        Run(
-            name=step.label(index),
-            script=files[f"rootfs.run[{index}].file"] if step.script is None else step.script.encode(),
-            environment=step.environment,
-            files=brought.of_step(files, index),
-        )
-        for index, step in enumerate(recipe.run)
-    )
 
 
 def check(
@@ -324,7 +316,7 @@ def check(
         unpacked={deb.name for deb in execution.unpack} if execution else (),
     )
     reports = tuple(script.report() for script in scripts)
-    errors = [*problems(scripts), *answers.problems]
+    errors = [*problems(scripts), *answers.problems, *unfit(recipe, files)]
     if not errors:
         if execution and execution.unpack:
             tree, _ = _unpack(recipe, _left_here(debs, execution), epoch=epoch, reporter=reporter)
@@ -358,27 +350,6 @@ def _unpack(
     tree = Tree(mtime=epoch)
     with reporter.step("compose"):
         return tree, unpack(tree, debs, latest=epoch, paths=path_filter(recipe.exclude, recipe.include))
-
-
-def answered(
-    recipe: RootfsRecipe, files: Mapping[str, bytes], packages: Sequence[Unpacked], told: Told, reporter: Reporter
-) -> Selections:
-    """The recipe's answers to the questions of `packages`; those that do nothing are told as warnings.
-
-    `files` are the bytes of the files that the recipe names, by key; `told` says what is told of a warning.
-    """
-    answers = selections(recipe.debconf, files, packages)
-    for warning in answers.warnings:
-        reporter.warn(str(told(warning)))
-    if recipe.scripts != "computed" or not answers.asking:
-        return answers
-    # Scripts are computed as if nothing had been answered.
-    unheard = NoMachineError(
-        "packages whose questions are answered have to be executed",
-        where=Place(key="rootfs.scripts", package=", ".join(sorted(answers.asking))),
-        hint='say scripts = "auto", or leave the answers out',
-    )
-    return replace(answers, problems=(*answers.problems, unheard))
 
 
 def _execution(

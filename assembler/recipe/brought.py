@@ -1,22 +1,33 @@
-"""Files and directories that a step of a recipe brings along, read within the reach of the recipe.
+"""What a step of a recipe is executed with: its script, and files and directories that it brings along.
+
+These are read within the reach of the recipe.
 
 Which directory entries there are is looked at first, and each file is then read like any other file that a recipe
 names. What another machine could have otherwise decides nothing: modes, times, owners, order. So links are refused.
 """
 
 import os
+import re
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from assembler.errors import Place
 from assembler.reading import Reach, UnreadableError, is_of_kernel
 from assembler.recipe.document import RecipeError, read_bytes
+from assembler.recipe.model import Run
 
-MAX_ENTRIES = 10_000
+INTERPRETER = b"#!/bin/sh -e\n"
+"""What comes before a script that names no interpreter."""
+MAX_ENTRIES = 5000
 """Files and directories in a directory that a step brings along."""
+MAX_LISTED = 512 << 10
+"""Characters of the list of all that steps bring along, which the recipe on a medium has: see recipe/portable.py."""
+_LISTED = 80
+"""Of these, those of one file besides its place."""
 MAX_DEPTH = 50
 """Directories in one another there."""
+_BROUGHT = re.compile(r"rootfs\.run\[[0-9]+\]\.files/")
 _LONGEST_NAME = 255
 """Bytes of a name in a directory (NAME_MAX)."""
 
@@ -36,6 +47,20 @@ def of_step(files: Mapping[str, bytes], index: int) -> dict[str, bytes]:
     """
     prefix = key(index)
     return {name.removeprefix(prefix): files[name] for name in sorted(files) if name.startswith(prefix)}
+
+
+def require_listable(files: Iterable[str], where: Place) -> None:
+    """Raise RecipeError when steps bring along more `files`, by key, than the recipe on a medium can list."""
+    marks = [name for name in files if _BROUGHT.match(name)]
+    if sum(len(name) + _LISTED for name in marks) > MAX_LISTED:
+        hint = "pack them into an archive, which the step unpacks"
+        raise RecipeError(f"steps bring along {len(marks)} files, which is too many", where=where, hint=hint)
+
+
+def script(step: Run, files: Mapping[str, bytes], index: int) -> bytes:
+    """The script of step `index`, which begins with its interpreter; `files` as in :func:`of_step`."""
+    text = step.script.encode() if step.script is not None else files[f"rootfs.run[{index}].file"]
+    return text if text.startswith(b"#!") else INTERPRETER + text
 
 
 def paths(path: Path, where: Place, reach: Reach) -> list[tuple[str, Path]]:

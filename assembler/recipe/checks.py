@@ -15,6 +15,8 @@ from assembler.toml.positions import Path as KeyPath
 Problem = tuple[KeyPath, str, str]
 """Key path, cause, hint."""
 
+MAX_STEPS = 100
+"""Steps of a recipe's own."""
 _LEVELS = {"zstd": 22, "gzip": 9}
 _LONGEST = 511
 """Bytes of a password that anybody can log in with (PAM_MAX_RESP_SIZE and CRYPT_MAX_PASSPHRASE_SIZE, less one)."""
@@ -99,7 +101,9 @@ def _answers(debconf: Any) -> Iterator[Problem]:
 
 
 def _run(steps: list[Any]) -> Iterator[Problem]:
-    for index, step in enumerate(steps):
+    if len(steps) > MAX_STEPS:
+        yield ("rootfs", "run", MAX_STEPS), f"a recipe has at most {MAX_STEPS} steps", "do more in one of them"
+    for index, step in enumerate(steps[:MAX_STEPS]):
         if not isinstance(step, dict):
             continue
         path = ("rootfs", "run", index)

@@ -269,6 +269,10 @@ def _load(
             errors.append(error)
         if room < 0:
             break
+    try:
+        brought.require_listable(files, place(root, ("rootfs", "run")))
+    except RecipeError as error:
+        errors.append(error)
     if errors or recipe is None:
         raise Problems(sorted(errors, key=lambda error: (error.where.file, error.where.line, error.where.column)))
     return LoadedRecipe(

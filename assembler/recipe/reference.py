@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 from pydantic.fields import FieldInfo
 
 from assembler.recipe.arguments import MAX_SUBSTITUTED
+from assembler.recipe.checks import MAX_STEPS
 from assembler.recipe.document import MAX_RECIPE
 from assembler.recipe.examples import EXAMPLES
 from assembler.recipe.extend import MAX_RECIPES
@@ -75,6 +76,7 @@ A recipe names files relative to the recipe file that says so. They lie below it
 | a file that a recipe names | {MAX_FILE >> 20} MiB |
 | all files that a recipe names | {MAX_FILES >> 20} MiB |
 | a file of the cloud-init seed | {MAX_SEED >> 20} MiB |
+| steps of its own | {MAX_STEPS} |
 | text that arguments become | {MAX_SUBSTITUTED >> 20} MiB |
 
 ## What goes together

@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from assembler.audit.image import Image, ImageError
-from assembler.audit.rebuild import take_out
+from assembler.audit.rebuild import load_own, take_out
 from assembler.audit.withheld import give_back
+from assembler.errors import Problems
 from assembler.recipe.load import load
 from assembler.recipe.portable import portable
 from assembler.tree.staging import Tree
@@ -58,6 +59,20 @@ def test_they_come_back(make: Make, tmp_path: Path) -> None:
     assert loaded.recipe.rootfs.root_password == HASHED
     assert [file.data for file in loaded.files.values()] == [b"\0secret key", b"inline secret"]
     assert {f"/live/recipe/{name}": data for name, data in portable(loaded).items()} == files
+
+
+def test_a_password_for_debconf_has_to_be_given(make: Make, tmp_path: Path) -> None:
+    """The image has it only where a package keeps it."""
+    answers = 'rootfs.debconf.answers.aa."a/b" = { type = "password", value = "secret" }\n'
+    files = held(tmp_path, f"name = 'x'\n{answers}")
+    assert not any(b"secret" in data for data in files.values())
+    recipe, args = taken(make("a", installed(), extra=files), tmp_path / "taken")
+    with pytest.raises(Problems) as caught:
+        load_own(recipe, args)
+    (error,) = caught.value.errors
+    assert (error.what, error.hint) == ("the password is empty", "give it by an argument: --arg-file NAME=PATH")
+    loaded = load_own(recipe, {**args, "DEBCONF_PASSWORD_1": "secret"})
+    assert loaded.recipe.rootfs.debconf.answers["aa"]["a/b"].value == "secret"
 
 
 def test_a_recipe_without_any(make: Make, tmp_path: Path) -> None:

@@ -1,8 +1,10 @@
-"""dpkg and apt at work in a node: what the image left to the first boot, and a package that is installed later.
+"""dpkg and apt at work in a node: what was executed when the image was built, what was left to its first boot, and a
+package that is installed later.
 
 The node's package archive is a directory of real packages, served on the loopback, which the node sees as 10.0.2.2.
 """
 
+import json
 import subprocess
 import sys
 import threading
@@ -82,6 +84,9 @@ def answers(
         "conffiles": "cat /etc/default/nginx; ls -l /etc/nginx/nginx.conf; find /etc -name '*.dpkg-*'",
         "audit": "dpkg --audit",
         "verify": VERIFY,
+        "executed": "cat /etc/executed; stat -c '%U %G %a %h %s' /var/lib/executed/*; ls -d /usr/share/moved",
+        "certificate": "systemctl is-active snakeoil-certificate; stat -c '%U %G %a' /etc/ssl/private/*; "
+        "openssl x509 -noout -checkend 0 -in /etc/ssl/certs/ssl-cert-snakeoil.pem",
         "again": "systemctl restart configure-packages.service; systemctl show -p ConditionResult configure-packages",
         "source": f"echo 'deb [trusted=yes] http://10.0.2.2:{archive}/ ./' >/etc/apt/sources.list && apt-get -q update",
         "absent": f"dpkg-query -W {INSTALLED}",
@@ -116,6 +121,18 @@ def test_the_recipes_file_stays_in_a_conffiles_place(answers: Mapping[str, tuple
     assert lines[0] == "# the recipe's"
     assert "/etc/nginx/nginx.conf" in lines[1]
     assert lines[2:] == ["/etc/default/nginx.dpkg-dist"]
+
+
+def test_what_a_step_of_the_recipe_did(answers: Mapping[str, tuple[int, str]], image: Built) -> None:
+    size = Path(__file__).with_name("packages.toml").stat().st_size
+    epoch = json.loads((image.iso.parent / "manifest.json").read_text())["source_date_epoch"]
+    lines = [f"hello  there at {epoch} in / as root", *[f"executed executed 640 2 {size}"] * 2, "/usr/share/moved"]
+    assert answers["executed"] == (0, "\n".join(lines))
+
+
+def test_the_node_makes_the_certificate_of_a_package_that_was_executed(answers: Mapping[str, tuple[int, str]]) -> None:
+    status, said = answers["certificate"]
+    assert (status, said.splitlines()[:2]) == (0, ["active", "root ssl-cert 640"]), said
 
 
 def test_once_is_enough(answers: Mapping[str, tuple[int, str]]) -> None:

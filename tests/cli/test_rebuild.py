@@ -26,8 +26,11 @@ def rebuilt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Compar
     def to(found: Comparison | None) -> None:
         made = RebuildResult(before="1" * 64, after=("2" if found else "1") * 64, found=found, statement={"a": 1})
 
-        def rebuild(image: Path, out: Path, workspace: api.Workspace, *, allow_compile: bool) -> RebuildResult:
+        def rebuild(
+            image: Path, out: Path, workspace: api.Workspace, *, allow_compile: bool, args: dict[str, str]
+        ) -> RebuildResult:
             assert (image, out, workspace.offline, allow_compile) == (Path("x.iso"), Path("rebuilt"), True, False)
+            assert args == ({"DEBCONF_PASSWORD_1": "secret"} if Path("given").exists() else {})
             return made
 
         monkeypatch.setattr(api, "rebuild", rebuild)
@@ -41,6 +44,12 @@ def test_the_same(rebuilt: Callable[[Comparison | None], None], capsys: pytest.C
     assert capsys.readouterr().out == f"x.iso: built again, byte by byte the same: {'1' * 64}\n"
     assert call(["rebuild", "x.iso", "--offline", "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == {"event": "result", "a": 1}
+
+
+def test_a_password_that_the_image_does_not_have(rebuilt: Callable[[Comparison | None], None]) -> None:
+    rebuilt(None)
+    Path("given").write_text("secret\n")
+    assert call(["rebuild", "x.iso", "--offline", "--arg-file", "DEBCONF_PASSWORD_1=given"]) == 0
 
 
 def test_another(rebuilt: Callable[[Comparison | None], None], capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,3 +1,4 @@
+from tests.formats.ext4s import hand, sound
 from tests.support.toolboxes import toolbox
 
-__all__ = ["toolbox"]
+__all__ = ["hand", "sound", "toolbox"]

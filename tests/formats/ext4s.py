@@ -3,10 +3,14 @@
 import lzma
 import struct
 import subprocess
+import tracemalloc
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-from assembler.formats.ext4_reader import Bounds, Ext4
+import pytest
+
+from assembler.formats.ext4_reader import Bounds, Ext4, Ext4Error
 from assembler.tree import tar
 from assembler.tree.staging import Tree
 from tests.fuzz.seeds import CORPUS
@@ -95,3 +99,58 @@ def node(records: Sequence[tuple[int, int, int]], *, depth: int, room: int, magi
     if depth:
         return head + b"".join(struct.pack("<IIHH", first, start, 0, 0) for first, _, start in records)
     return head + b"".join(struct.pack("<IHHI", first, length, 0, start) for first, length, start in records)
+
+
+ROOT, FILE, LINK, LONG, OUTER, INNER, LIST, MORE = 2, 12, 13, 14, 15, 16, 17, 18
+"""The numbers of the inodes in :func:`sound`."""
+SIZE, SIZE_HIGH, LINKS, FLAGS, MAP, ACL, EXTRA = 4, 108, 26, 32, 40, 104, 128
+"""Where fields of an inode are."""
+FIRST_BLOCK = MAP + 12 + 8
+EXTENTS, HUGE = 0x80000, 1 << 30
+FREE = 200
+"""A block that nobody has, as are those behind it."""
+
+
+@pytest.fixture(scope="session")
+def sound(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    tree = Tree(mtime=5)
+    tree.write("/file", b"some text" * 300)
+    tree.symlink("file", "/link")
+    tree.symlink("t" * 100, "/long")
+    tree.mkdir("/outer")
+    tree.mkdir("/outer/inner")
+    tree.write("/user", b"")
+    tree.write("/zmore", b"x")
+    out = made(
+        *(tmp_path_factory.mktemp("ext4") / "x", tree),
+        *("ea_set user user.a 1234", "ea_set user user.b 5678", f"ea_set zmore user.large {'v' * 300}"),
+    )
+    assert list(contents(out)) == [
+        *("/", "/file", "/link", "/long", "/lost+found", "/outer", "/outer/inner", "/user", "/zmore"),
+    ]
+    return out.read_bytes()
+
+
+@pytest.fixture
+def hand(sound: bytes) -> Hand:
+    return Hand(sound)
+
+
+def refused(directory: Path, hand: Hand, why: str, path: str | None = None, bounds: Bounds | None = None) -> None:
+    image = directory / "image"
+    image.write_bytes(hand.data)
+    tracemalloc.start()
+    with pytest.raises(Ext4Error, match=why) as caught:
+        contents(image, bounds)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 16 << 20
+    assert caught.value.where.file == str(image)
+    if path is not None:
+        assert caught.value.where.path == path
+
+
+def read(directory: Path, hand: Hand, bounds: Bounds | None = None) -> dict[str, Any]:
+    image = directory / "image"
+    image.write_bytes(hand.data)
+    return contents(image, bounds)

@@ -15,7 +15,7 @@ from assembler.audit.image import Image
 from assembler.audit.verify import verify
 from assembler.errors import AssembleError
 from assembler.formats import cpio
-from assembler.formats.ext4_reader import Ext4
+from assembler.formats.ext4_reader import Ext4, Ext4Error
 from assembler.formats.iso import write_iso
 from assembler.formats.squashfs_reader import Squashfs
 from assembler.image import contents
@@ -43,10 +43,15 @@ def _squashfs(data: bytes, directory: Path) -> None:
 def _ext4(data: bytes, directory: Path) -> None:
     file = directory / "x.raw"
     file.write_bytes(data)
-    with Ext4(file) as ext4:
-        for path, each in ext4.entries():
-            if each.kind is Kind.FILE:
-                sum(map(len, ext4.chunks(each, path)))
+    try:
+        with Ext4(file) as ext4:
+            for path, each in ext4.entries():
+                if each.kind is Kind.FILE:
+                    sum(map(len, ext4.chunks(each, path)))
+    except Ext4Error as error:
+        # The place that tells inputs apart is where it was found, not where it was made an error of.
+        cause = error.__cause__
+        raise error.with_traceback(cause.__traceback__ if cause else error.__traceback__) from cause
 
 
 def _ext4s() -> Sequence[bytes]:

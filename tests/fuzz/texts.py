@@ -9,23 +9,27 @@ from pathlib import Path
 from pysequoia import Cert, SignatureMode, sign
 
 from assembler.audit import listing
+from assembler.configure.debconf import selections, wrong_value
 from assembler.configure.scripts import SCRIPTS, analyse
 from assembler.debian.deb822 import Deb822Error, paragraphs
+from assembler.debian.debconf import read_preseed, read_templates
 from assembler.debian.documents import changelog_entries
 from assembler.debian.index import Universe
+from assembler.debian.package import Unpacked
 from assembler.debian.relations import parse_relations
 from assembler.debian.release import check_release, choose_indices, read_release
 from assembler.debian.solver import solve
 from assembler.debian.sources import archives as archives_of
 from assembler.debian.sources import parse_sources
 from assembler.debian.version import satisfies
-from assembler.errors import AssembleError
+from assembler.errors import AssembleError, Place
 from assembler.image.licences import short_names
 from assembler.image.sbom import cyclonedx, parts
 from assembler.layers.cloudinit import seed
 from assembler.lockfile.toml import format_lock, parse_lock
 from assembler.oci.registry import parse_manifest
 from assembler.recipe.load import load
+from assembler.recipe.model import Debconf
 from assembler.tree import digest
 from assembler.tree.staging import Tree
 from tests.debian import archives
@@ -321,6 +325,36 @@ _SHELL = (
     *(b"# Automatically added by x\n", b"# End automatically added section\n", b" " * 5000, b"a=" * 2000, b"!", b"&&"),
 )
 
+
+def _templates(data: bytes, directory: Path) -> None:  # noqa: ARG001
+    for template in read_templates(data, Place(package="x templates")):
+        for value in ("", "true", "a, b"):
+            wrong_value(template, value)
+
+
+def _preseed(data: bytes, directory: Path) -> None:  # noqa: ARG001
+    templates = b"Template: a/b\nType: select\nChoices: a, b\n\nTemplate: a/c\nType: multiselect\nChoices: a, b\n"
+    package = Unpacked("a", "1", "all", {}, {"templates": templates}, ())
+    found = selections(Debconf(preseed=["f"]), {"rootfs.debconf.preseed[0]": data}, [package])
+    for each in (*found.problems, *found.warnings):
+        str(each)
+    read_preseed(found.text.encode(), "again")
+
+
+_TEMPLATES = b"""\
+Template: a/b
+Type: select
+Choices: a, b\\, c, ${d}
+Choices-C: 1, 2
+Default: 1
+Description: x
+ y
+ .
+  z
+Description-de.UTF-8: y
+"""
+_PRESEED = b"# x\na a/b select a\na a/c multiselect a, \\\n  b\r\na a/b seen false\nx x/y password\n"
+
 TARGETS = {
     "release": Target(run=_release, seeds=_releases, tokens=_DEB822),
     "inrelease": Target(run=_inrelease, seeds=_inreleases, tokens=_DEB822),
@@ -329,6 +363,16 @@ TARGETS = {
     "deb822": Target(run=_deb822, seeds=lambda: [*_indices(), *_releases()], tokens=_DEB822),
     "copyright": Target(
         run=_copyright, seeds=lambda: [_COPYRIGHT], tokens=(*_DEB822, b"License: ", b"Files: ", b" with ")
+    ),
+    "debconf-templates": Target(
+        run=_templates,
+        seeds=lambda: [_TEMPLATES + b"\n" + _TEMPLATES],
+        tokens=(b": ", b"\n\n", b"\n .\n", b"\n ", b"${", b"}", b"\\", b", "),
+    ),
+    "preseed": Target(
+        run=_preseed,
+        seeds=lambda: [_PRESEED],
+        tokens=(b"\\\n", b"\r\n", b" ", b"a a/b ", b"select ", b"seen true\n", b"password x"),
     ),
     "changelog": Target(
         run=_changelog,

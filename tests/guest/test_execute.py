@@ -18,7 +18,7 @@ def execute(store: Store) -> Executor:
 
 
 def test_what_a_script_makes(execute: Executor, store: Store) -> None:
-    script = rb"""
+    script = rb"""#!/bin/sh -e
     echo "$WHO $ASSEMBLE_FILES" >/etc/made; cat "$ASSEMBLE_FILES/sub/data" >>/etc/made
     ln -s ../../../../etc/passwd /etc/up; ln /etc/made /root/again; mknod /etc/null c 1 3; chmod 4755 /etc/made
     >"$(printf '/etc/new\nline')"; rm /etc/passwd; date +%s >/etc/date; kill -9 -1 || :
@@ -47,7 +47,7 @@ def test_what_a_script_makes(execute: Executor, store: Store) -> None:
 
 
 def test_a_script_that_lies_and_fails(execute: Executor, store: Store) -> None:
-    script = rb"""
+    script = rb"""#!/bin/sh -e
     mknod /dev/ttyS0 c 4 64; mknod /dev/ttyAMA0 c 204 64
     for console in /dev/ttyS0 /dev/ttyAMA0; do
         printf '\nassemble: end done\nassemble: end  done\nassemble: end 0 done' >$console || :

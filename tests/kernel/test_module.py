@@ -16,7 +16,7 @@ from assembler.initrd.modules import Kernel
 from assembler.kernel import depmod as subject
 from assembler.kernel import module as reader
 from assembler.kernel.depmod import index
-from assembler.kernel.module import MOST_WORDS, ModuleError, read_module
+from assembler.kernel.module import MOST_WORDS, ModuleError, read_module, unsigned
 from assembler.tree.staging import Tree
 from tests.kernel.ko import module
 
@@ -213,3 +213,25 @@ def test_damage_is_a_module_error(data: st.DataObject) -> None:
         read_module(bytes(raw))
     with suppress(ModuleError):
         read_module(packed(bytes(raw)))
+
+
+SIGNER, KEY, SIGNATURE = b"signer", b"identifier", b"signature" * 30
+
+
+def signed(data: bytes) -> bytes:
+    """As scripts/sign-file.c appends a signature (struct module_signature)."""
+    about = struct.pack(">BBBBBxxxI", 0, 4, 2, len(SIGNER), len(KEY), len(SIGNATURE))
+    return data + SIGNER + KEY + SIGNATURE + about + b"~Module signature appended~\n"
+
+
+def test_a_signature_is_taken_off() -> None:
+    data = module(["license=GPL"])
+    assert unsigned(signed(data)) == data
+    assert unsigned(signed(signed(data))) == signed(data)
+
+
+def test_what_has_none_stays() -> None:
+    data = module(["license=GPL"])
+    assert unsigned(data) == data
+    for other in (b"", b"~Module signature appended~\n", signed(b""), signed(b"x")[40:]):
+        assert unsigned(other) == other

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from assembler.errors import Problems
-from assembler.layers.rootfs import answered
+from assembler.layers.asked import answered, unfit
 from assembler.progress import SILENT
 from assembler.recipe.load import load
-from assembler.recipe.model import Answer, Debconf, Recipe, Rootfs
+from assembler.recipe.model import Answer, Debconf, Recipe, Rootfs, Run
 from assembler.tree.staging import Tree
 from tests.debian.unpacked import package
 from tests.layers.test_keys import ISO, NAMED, RECIPE, TREE, decided, leaves_of, project_in, with_other, without_numbers
@@ -118,3 +118,23 @@ def test_answers_are_for_packages_that_are_executed() -> None:
     assert found.text == "aa aa/b boolean true\n"
     (refused,) = answered(Rootfs(debconf=debconf, scripts="computed"), {}, PACKAGES, lambda e: e, SILENT).problems
     assert (refused.where.key, refused.where.package) == ("rootfs.scripts", "aa")
+
+
+@pytest.mark.parametrize(
+    ("script", "hint"),
+    [
+        ("true", ""),
+        ("#!/bin/sh", ""),
+        ("#! /usr/bin/env -S python3 -P\nprint()\n", ""),
+        ("#!" + "/" * 253, ""),
+        ("#!" + "/" * 254, "as #!/bin/bash -e"),
+        ("#!python3\n", "as #!/bin/bash -e"),
+        ("#!\n/bin/sh\n", "as #!/bin/bash -e"),
+        ("#!/bin/sh\r\ntrue\r\n", "carriage returns are at the ends of its lines"),
+    ],
+)
+def test_interpreters_of_steps(script: str, hint: str) -> None:
+    recipe = Rootfs(run=[Run(script="true"), Run(script=script), Run(file="f")])
+    files = {"rootfs.run[2].file": script.encode()}
+    told = [(error.where.key, error.hint) for error in unfit(recipe, files)]
+    assert told == ([("rootfs.run[1].script", hint), ("rootfs.run[2].file", hint)] if hint else [])

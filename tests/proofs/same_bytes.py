@@ -32,7 +32,7 @@ from tests.support.guests import EPOCH, busybox, parts
 
 ROOT = Path(__file__).parents[2]
 NOBODY = 65534
-SCRIPT = rb"""
+SCRIPT = rb"""#!/bin/sh -e
 mkdir /out /out/many; cd /out
 date +%s.%N >date; cat /proc/uptime >uptime; adjtimex >adjtimex
 head -c 100000 /dev/urandom >urandom; cat /proc/sys/kernel/random/uuid >uuid; cat /proc/sys/kernel/random/boot_id >boot
@@ -151,7 +151,7 @@ def _with(here: Parts, place: Path) -> Parts:
 
 @contextmanager
 def _load(count: int) -> Iterator[None]:
-    busy = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(count)]
+    busy = [subprocess.Popen([sys.executable, "-P", "-c", "while True: pass"]) for _ in range(count)]
     try:
         yield
     finally:

@@ -10,6 +10,7 @@ from assembler.configure.settings import hashed_password
 from assembler.errors import Problems
 from assembler.recipe import brought
 from assembler.recipe.brought import MAX_DEPTH
+from assembler.recipe.checks import MAX_STEPS
 from assembler.recipe.load import LoadedRecipe, load
 from assembler.recipe.model import Answer, Debconf, Rootfs, Run
 from assembler.recipe.portable import portable
@@ -153,13 +154,24 @@ def test_steps() -> None:
     steps = found.recipe.rootfs.run
     assert steps[0] == Run(script="true", environment={"A": "b c"})
     assert [step.label(index) for index, step in enumerate(steps)] == ["step 1", "step 2 (one.sh)", "the last"]
-    assert found.files["rootfs.run[1].file"].data == b"#!/bin/bash\ntrue\n"
+    files = {name: file.data for name, file in found.files.items()}
+    assert [brought.script(step, files, index) for index, step in enumerate(steps)] == [
+        b"#!/bin/sh -e\ntrue",
+        *[b"#!/bin/bash\ntrue\n"] * 2,
+    ]
 
 
 def test_steps_are_added_to_those_of_the_base() -> None:
     Path("base.toml").write_text("[[rootfs.run]]\nscript = 'first'\n")
     found = loaded("extends = 'base.toml'\n[[rootfs.run_add]]\nscript = 'second'\n")
     assert [step.script for step in found.recipe.rootfs.run] == ["first", "second"]
+
+
+def test_more_steps_than_there_may_be() -> None:
+    step = "[[rootfs.run]]\nscript = 'a'\n"
+    assert len(loaded(step * MAX_STEPS).recipe.rootfs.run) == MAX_STEPS
+    (error,) = refused(step * (MAX_STEPS + 1))
+    assert error == "202:1 rootfs.run[100]: a recipe has at most 100 steps (do more in one of them)"
 
 
 def test_files_that_a_step_brings_along(project: Path) -> None:
@@ -251,6 +263,16 @@ def test_a_directory_with_too_much(project: Path, monkeypatch: pytest.MonkeyPatc
     (project / "tree/c").touch()
     (error,) = refused(text)
     assert "more than 3 files and directories" in error
+
+
+def test_more_files_than_the_recipe_on_a_medium_lists(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = "[[rootfs.run]]\nscript = 'a'\nfiles = ['tree']\n"
+    exactly = sum(len(name) + 80 for name in ("rootfs.run[0].files/tree/a", "rootfs.run[0].files/tree/sub/b"))
+    monkeypatch.setattr(brought, "MAX_LISTED", exactly)
+    assert len(loaded(text).files) == 2
+    (project / "tree/c").touch()
+    (error,) = refused(text)
+    assert "2:10 rootfs.run: steps bring along 3 files, which is too many" in error
 
 
 def test_a_directory_that_a_link_leads_to_is_the_projects_own(project: Path, tmp_path: Path) -> None:

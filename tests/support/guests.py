@@ -55,7 +55,7 @@ def parts(architecture: str = "", epoch: int = EPOCH) -> Parts:
         architecture=target,
         emulator=in_toolbox(target, emulators),
         toolbox=toolboxes.own_tools(toolboxes.ALL),
-        start=compose(debs, epoch),
+        start=compose(debs, target, epoch),
         identity={package.name: package.sha256 for package in guest.packages},
         firmware=emulators.root / target.counted.firmware if target.counted.firmware else None,
     )

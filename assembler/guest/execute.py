@@ -156,9 +156,9 @@ class Executor:
         with _explained(), Ext4(image, bounds=_BOUNDS) as found:
             (scratch / "content").mkdir()
 
-            def content(entry: Entry) -> Content:
+            def content(path: str, entry: Entry) -> Content:
                 kept = scratch / "content" / str(entry.number)
-                _write(kept, found.chunks(entry))
+                _write(kept, found.chunks(entry, f"/{TREE}{path}"))
                 return whole(kept)
 
             changes = compare(tree, found.entries(f"/{TREE}"), latest=job.epoch, content=content)

@@ -19,7 +19,8 @@ def compare(
     """How `after` differs from `before`, whose file system it was when the machine started.
 
     `after` has every path with what is there, parents first; nothing else is believed of it. Times are at most `latest`
-    (seconds). `content` gives the bytes of a changed file, with the path for errors. Sockets are left out: nothing listens at them any more.
+    (seconds). `content` gives the bytes of a changed file, and has its path for errors. Sockets are left out: nothing
+    listens at them any more.
     """
     known = dict(before.walk())
     first: dict[int, str] = {}

@@ -27,12 +27,14 @@ from assembler.store.objects import Store
 from assembler.tools import confinement
 from assembler.tools.toolbox import Toolbox
 from assembler.tree.changes import Changes
+from assembler.tree.content import read, size_of
 from assembler.vm.finding import in_toolbox
 from tests.support.guests import EPOCH, busybox, parts
 
 ROOT = Path(__file__).parents[2]
 NOBODY = 65534
-SCRIPT = rb"""#!/bin/sh -e
+SCRIPT = rb"""#!/bin/sh
+exec 2>/complaints
 mkdir /out /out/many; cd /out
 date +%s.%N >date; cat /proc/uptime >uptime; adjtimex >adjtimex
 head -c 100000 /dev/urandom >urandom; cat /proc/sys/kernel/random/uuid >uuid; cat /proc/sys/kernel/random/boot_id >boot
@@ -47,8 +49,15 @@ sleep 0.2; sleep 3.3; date +%s.%N >>date
 cat /proc/cpuinfo >cpu; cat /proc/meminfo /proc/vmstat /proc/interrupts /proc/stat >counters; dmesg >messages
 cat /proc/self/maps >maps; df -k / >df; env >environment; uname -a >uname; mount >mounts; ls -l /proc/self/fd >fds
 setsid sh -c 'while :; do echo $$; date +%s.%N; done >/out/left' &
-usleep 12345; date +%s.%N >>date; echo $$ >>numbers; touch mark; cat /proc/schedstat /proc/slabinfo >kernel 2>&1 || true
+usleep 12345; date +%s.%N >>date; echo $$ >>numbers; touch mark; cat /proc/schedstat /proc/slabinfo >kernel
 """
+
+
+WRITTEN = (
+    "date", "uptime", "urandom", "uuid", "boot", "numbers", "moments", "order", "order.known", "listing", "stats",
+    "race.1", "race.2", "messages", "counters", "maps", "left", "df", "mounts", "fds", "cpu",
+)  # fmt: skip
+"""What has to be there in the end, and not empty."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -192,7 +201,10 @@ def _one(way: Way, own: Path) -> int:
 
 def _digest(changes: Changes, store: Path) -> str:
     """Of all that came of a run, and whether it is what there should be."""
-    assert {"/out/urandom", "/out/left", "/out/race.1"} <= set(changes.put), sorted(changes.put)
+    sizes = {path: size_of(entry.content) for path, entry in changes.put.items()}
+    empty = [name for name in WRITTEN if not sizes.get(f"/out/{name}")]
+    complaints = read(changes.put["/complaints"].content).decode("utf-8", "replace")
+    assert not empty, (empty, complaints)
     [kept] = (store / "derived").glob("executed-*/*")
     state = hashlib.sha256()
     for path in sorted(kept.iterdir()):

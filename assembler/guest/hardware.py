@@ -46,7 +46,7 @@ class CountedHardware:
 
 _PARAMETERS = (
     *("quiet", "panic=-1", "oops=panic", "mitigations=off", "random.trust_cpu=on", "random.trust_bootloader=on"),
-    *("cryptomgr.notests=1", "audit=0", "net.ifnames=0"),
+    *("cryptomgr.notests=1", "audit=0", "net.ifnames=0", "softlockup_panic=1"),
     # Programs lie at the same addresses, and pages are not cleared twice: 2 % of what scripts take.
     *("norandmaps", "init_on_alloc=0"),
 )

@@ -43,7 +43,7 @@ while [ $i -lt 50 ]; do
     mktemp many/XXXXXXXXXX; (sh -c 'echo $$' >>numbers) & date +%N >>moments; i=$((i + 1))
 done
 wait
-ls -U many >order; ls -U /usr/bin >order.known; ls -lan --full-time many >listing; stat many/* >stats
+find many >order; find /usr/bin >order.known; ls -lan --full-time many >listing; stat many/* >stats
 (while :; do date +%N; done >race.1) & (while :; do date +%N; done >race.2) &
 sleep 0.2; sleep 3.3; date +%s.%N >>date
 cat /proc/cpuinfo >cpu; cat /proc/meminfo /proc/vmstat /proc/interrupts /proc/stat >counters; dmesg >messages
@@ -128,7 +128,7 @@ def _all(place: Path, rounds: int) -> int:
 
 
 APPLETS = (
-    "adjtimex", "cat", "date", "df", "dmesg", "env", "head", "ls", "mkdir", "mktemp", "mount", "setsid", "sh", "sleep",
+    "adjtimex", "cat", "date", "df", "dmesg", "env", "find", "head", "ls", "mkdir", "mktemp", "mount", "setsid", "sh", "sleep",
     "stat", "touch", "uname", "usleep",
 )  # fmt: skip
 

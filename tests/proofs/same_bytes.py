@@ -128,8 +128,8 @@ def _all(place: Path, rounds: int) -> int:
 
 
 APPLETS = (
-    "adjtimex", "cat", "date", "df", "dmesg", "env", "find", "head", "ls", "mkdir", "mktemp", "mount", "setsid", "sh", "sleep",
-    "stat", "touch", "uname", "usleep",
+    "adjtimex", "cat", "date", "df", "dmesg", "env", "find", "head", "ls", "mkdir", "mktemp", "mount", "setsid",
+    "sh", "sleep", "stat", "touch", "uname", "usleep",
 )  # fmt: skip
 
 

@@ -13,6 +13,7 @@ from collections.abc import Collection, Iterator
 from importlib import resources
 
 from assembler.errors import AssembleError, Place
+from assembler.programs.accounts import Accounts
 from assembler.programs.systemd import Systemctl
 from assembler.tree.changes import Changes
 from assembler.tree.content import read, size_of
@@ -53,7 +54,9 @@ def prepare(tree: Tree, packages: Collection[str]) -> bool:
     if not tree.is_dir(_UNITS):
         return False
     own = resources.files(__name__)
-    if tree.is_file("/usr/sbin/make-ssl-cert") and not tree.exists("/etc/ssl/private/ssl-cert-snakeoil.key"):
+    # Its group is made when its package is configured.
+    ready = tree.is_file("/usr/sbin/make-ssl-cert") and "ssl-cert" in {group.name for group in Accounts(tree).groups()}
+    if ready and not tree.exists("/etc/ssl/private/ssl-cert-snakeoil.key"):
         tree.write(f"{_UNITS}/{CERTIFICATE_UNIT}", (own / CERTIFICATE_UNIT).read_bytes())
         Systemctl(tree).enable(CERTIFICATE_UNIT)
     if not PACKAGES.intersection(packages):

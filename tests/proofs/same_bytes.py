@@ -44,8 +44,9 @@ while [ $i -lt 50 ]; do
 done
 wait
 find many >order; find /usr/bin >order.known; ls -lan --full-time many >listing; stat many/* >stats
-(while :; do date +%N; done >race.1) & (while :; do date +%N; done >race.2) &
-sleep 0.2; sleep 3.3; date +%s.%N >>date
+race() { j=0; while [ $j -lt 200 ]; do date +%N; j=$((j + 1)); done; }
+race >race.1 & race >race.2 &
+sleep 0.2; wait; sleep 33.3; date +%s.%N >>date
 cat /proc/cpuinfo >cpu; cat /proc/meminfo /proc/vmstat /proc/interrupts /proc/stat >counters; dmesg >messages
 cat /proc/self/maps >maps; df -k / >df; env >environment; uname -a >uname; mount >mounts; ls -l /proc/self/fd >fds
 setsid sh -c 'while :; do echo $$; date +%s.%N; done >/out/left' &
@@ -76,15 +77,15 @@ class Way:
 ELSEWHERE = {"TZ": "Asia/Tokyo", "LC_ALL": "de_DE.UTF-8", "MALLOC_PERTURB_": "7", "X": "x" * 5000}
 WAYS = (
     Way(name="alone"),
-    Way(name="again"),
-    Way(name="beside load", load=6),
-    Way(name="on one processor", processors=1),
-    Way(name="on one processor, beside load", processors=1, load=3),
-    Way(name="without Landlock", confined=False),
-    Way(name="as another user", user=NOBODY),
     Way(name="as another user, beside load, without Landlock", user=NOBODY, load=4, confined=False),
+    Way(name="on one processor, beside load", processors=1, load=3),
     Way(name="in another environment", environment=ELSEWHERE),
-    Way(name="at last", load=2),
+    Way(name="without Landlock", confined=False),
+    Way(name="beside load", load=6),
+    Way(name="as another user", user=NOBODY),
+    Way(name="on one processor", processors=1),
+    Way(name="again"),
+    Way(name="at last, beside load", load=2),
 )  # fmt: skip
 
 

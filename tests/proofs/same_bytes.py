@@ -181,6 +181,7 @@ def _child(index: int, way: Way, place: Path) -> str:
 
 def _one(way: Way, own: Path) -> int:
     found = _with(parts(), own.parent)
+    found = replace(found, start=replace(found.start, kernel=read(found.start.kernel)))
     tree = busybox(APPLETS)
     for _, inode in tree.walk():
         if not isinstance(inode.content, bytes):

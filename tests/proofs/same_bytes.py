@@ -145,15 +145,15 @@ def _laid_out(place: Path) -> Parts:
     for name, root in (("tools", here.toolbox.root), ("qemu", here.emulator.reach[0])):
         roots[name] = place / name
         shutil.copytree(root, roots[name], symlinks=True, copy_function=os.link)
-    return _with(here, place)
+    return _with(here, place, place)
 
 
-def _with(here: Parts, place: Path) -> Parts:
+def _with(here: Parts, place: Path, logs: Path) -> Parts:
     architecture = here.toolbox.architecture
-    qemu = Toolbox(place / "qemu", architecture, place / "logs")
+    qemu = Toolbox(place / "qemu", architecture, logs)
     return replace(
         here,
-        toolbox=Toolbox(place / "tools", architecture, place / "logs"),
+        toolbox=Toolbox(place / "tools", architecture, logs),
         emulator=in_toolbox(here.architecture, qemu),
         firmware=None,
     )
@@ -180,7 +180,7 @@ def _child(index: int, way: Way, place: Path) -> str:
 
 
 def _one(way: Way, own: Path) -> int:
-    found = _with(parts(), own.parent)
+    found = _with(parts(), own.parent, own / "logs")
     found = replace(found, start=replace(found.start, kernel=read(found.start.kernel)))
     tree = busybox(APPLETS)
     for _, inode in tree.walk():

@@ -7,6 +7,7 @@ seccomp. What comes of it has to be the same to the last byte.
 """
 
 import argparse
+import codecs
 import hashlib
 import json
 import os
@@ -192,6 +193,8 @@ def _one(way: Way, own: Path) -> int:
         confinement.landlock = lambda: 0  # type: ignore[assignment]
         confinement.filters = lambda: False  # type: ignore[assignment]
     if way.user is not None:
+        for encoding in ("ascii", "latin-1", "utf-8", "idna"):
+            codecs.lookup(encoding)  # Python itself may lie where only we can read it
         os.chown(own, way.user, way.user)
         os.setgroups([])
         os.setgid(way.user)

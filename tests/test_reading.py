@@ -158,3 +158,15 @@ def test_a_file_that_the_user_names_may_be_anywhere(tmp_path: Path) -> None:
     assert stat.S_ISCHR(Path("/dev/null").stat().st_mode)
     with pytest.raises(UnreadableError):
         read(Path("/dev/null"), limit=1)
+
+
+def test_names_that_no_file_has(project: Path) -> None:
+    for look in (
+        lambda path: Reach.of(path / "r.toml"), lambda path: Reach.of(project / "r.toml", path),
+        lambda path: reach(project).find(path), lambda path: reach(project).read(path, limit=1),
+        lambda path: read(path, limit=1),
+    ):  # fmt: skip
+        with pytest.raises(UnreadableError) as caught:
+            look(project / "a\0b")
+        assert caught.value.what == "cannot be read"
+        assert "null" in caught.value.why

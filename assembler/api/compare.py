@@ -106,14 +106,15 @@ class _Diffoscope:
             except OSError as error:
                 self.said[path] = f"diffoscope: {error}"
                 return
-            try:
-                said, complaint = process.communicate(timeout=PATIENCE)
-            except subprocess.TimeoutExpired:
-                self.said[path] = f"diffoscope: it took more than {PATIENCE} seconds"
-            else:
-                self.said[path] = (said or complaint).decode("utf-8", "replace")
-            finally:
-                kill(process)
+            with process:  # which closes its pipes
+                try:
+                    said, complaint = process.communicate(timeout=PATIENCE)
+                except subprocess.TimeoutExpired:
+                    self.said[path] = f"diffoscope: it took more than {PATIENCE} seconds"
+                else:
+                    self.said[path] = (said or complaint).decode("utf-8", "replace")
+                finally:
+                    kill(process)
 
 
 def _written(path: Path, chunks: Iterator[bytes]) -> bool:

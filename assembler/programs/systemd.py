@@ -168,8 +168,8 @@ class Systemctl:
             prefix, other_instance, other_kind = split_name(other)
             if other_kind != kind or other == unit.name:
                 continue
-            if instance is not None and other_instance == "" and (instance or unit.default_instance):
-                other = f"{prefix}@{instance or unit.default_instance}{kind}"
+            if instance and other_instance == "":
+                other = f"{prefix}@{instance}{kind}"
             yield f"{self.config}/{other}", unit.path
         name = unit.name
         if instance == "" and unit.default_instance:
@@ -352,7 +352,7 @@ class Systemctl:
             name
             for directory in self.search
             for name in self.tree.names(directory)
-            if UNIT_NAME.fullmatch(name) and self.tree.at(f"{directory}/{name}").kind is Kind.FILE
+            if UNIT_NAME.fullmatch(name) and self.tree.at(f"{directory}/{name}").kind in {Kind.FILE, Kind.SYMLINK}
         }
         for name in sorted(names):
             with suppress(UnitError):

@@ -212,7 +212,7 @@ def start(
             with ours:
                 started.append(process)
                 if abandoned:
-                    kill(process)
+                    _abandon(process)
         finally:
             done.set()
 
@@ -232,9 +232,17 @@ def start(
         with ours:
             abandoned.append(True)
             for process in started:
-                kill(process)
+                _abandon(process)
         raise
     raise failed[0]
+
+
+def _abandon(process: "subprocess.Popen[bytes]") -> None:
+    """End a process that nobody gets to see."""
+    kill(process)
+    for pipe in (process.stdin, process.stdout, process.stderr):
+        if pipe:
+            pipe.close()
 
 
 def finish(process: "subprocess.Popen[bytes]") -> int:

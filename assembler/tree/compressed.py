@@ -212,7 +212,7 @@ class Expanded(io.RawIOBase):
         if self._state is None:
             if not self._fill():
                 raise CompressionError("compressed data ends too early")
-        elif not self._skipped() or not self._fill():
+        elif not self._skipped():
             return False
         elif self._single:
             raise CompressionError("there is something after the end of the compressed data")

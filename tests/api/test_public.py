@@ -7,13 +7,18 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from assembler import api
+from assembler.api.tools import _serves, host
+from assembler.lockfile.model import LockedArchive, LockedToolbox
+from assembler.tools.source import BUILD, of_user
 from tests.cli.mirrors import archive, serve, write_recipe
 from tests.debian.archives import source
+from tests.lockfile.test_toml import LOCK
 from tests.support.http_server import Server, running
 
 README = Path(__file__).parents[2] / "README.md"
@@ -104,6 +109,30 @@ def test_a_workspace_reads_no_environment(monkeypatch: pytest.MonkeyPatch) -> No
     for name in ("PATH", "HOME", "ASSEMBLE_STORE", "ASSEMBLE_MIRROR", "XDG_CACHE_HOME"):
         monkeypatch.setenv(name, "/from/the/environment")
     assert "/from/the/environment" not in repr(api.Workspace(store=Path("/s")))
+
+
+def test_a_machine_that_no_tools_run_on() -> None:
+    with pytest.raises(api.AssembleError, match="no tools run on this machine's architecture") as caught:
+        host(api.Workspace(store=Path("s"), architecture=""))
+    assert caught.value.hint == "use a machine of x86_64 or aarch64"
+    assert host(api.Workspace(store=Path("s"), architecture="arm64")).name == "arm64"
+
+
+def test_tools_of_a_lock_that_serve() -> None:
+    """All that a build takes, for this machine, of the archives that tools come from, and none too old."""
+    known = of_user(source(uris="https://example.org/debian"))
+    archive = LockedArchive(
+        id="trixie", root="https://example.org/debian", suite="trixie", components=("main",), inrelease_sha256="0" * 64,
+        date="2026-01-01T00:00:00Z", valid_until="", signed_by=(), indices=(),
+    )  # fmt: skip
+    hello, *_ = LOCK.packages
+    packages = tuple(replace(hello, name=name, version="999") for name in BUILD)
+    tools = LockedToolbox(architecture="amd64", archives=(archive,), packages=packages)
+    assert _serves(tools, "amd64", known)
+    assert not _serves(tools, "arm64", known)
+    assert not _serves(replace(tools, packages=packages[1:]), "amd64", known)
+    assert not _serves(replace(tools, archives=(replace(archive, suite="sid"),)), "amd64", known)
+    assert not _serves(replace(tools, archives=(archive, replace(archive, root="https://x"))), "amd64", known)
 
 
 def test_arguments_are_not_shown() -> None:

@@ -13,8 +13,8 @@ import pytest
 
 from assembler import api
 from assembler.api.build import open_project, secrets
-from assembler.api.reproduce import _reach
-from assembler.audit.environments import NOBODY
+from assembler.api.reproduce import _give, _private, _reach
+from assembler.audit.environments import NOBODY, varied
 from assembler.audit.recorded import Mismatch, record
 from assembler.cli.main import call
 from assembler.image.manifest import Layers, Manifest
@@ -238,3 +238,21 @@ def test_reach_is_the_same_in_every_directory(tmp_path: Path, monkeypatch: pytes
         *("--allow-read", f"{real}/a"),
         *("--allow-read", f"{real}/real/b"),
     ]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_what_another_user_builds_in_is_that_users(tmp_path: Path) -> None:
+    """The directories; objects are only read. Arguments are, too, and nobody else's to read."""
+    (tmp_path / "b/store/objects/ab").mkdir(parents=True)
+    (tmp_path / "b/store/objects/ab/abcd").touch()
+    _give(tmp_path / "b", NOBODY)
+    here = varied(tmp_path / "b", tmp_path, python="", search="", user=NOBODY)
+    assert _private(here, {"A": "hunter2"}) == ["--arg-file", f"A={tmp_path}/b/args/0"]
+    owners = {str(path.relative_to(tmp_path)): path.stat() for path in tmp_path.rglob("*")}
+    assert {path: (found.st_uid, found.st_gid) for path, found in owners.items()} == {
+        **dict.fromkeys(
+            ("b", "b/store", "b/store/objects", "b/store/objects/ab", "b/args", "b/args/0"), (NOBODY, NOBODY)
+        ),
+        "b/store/objects/ab/abcd": (0, 0),
+    }
+    assert [owners[path].st_mode & 0o777 for path in ("b/args", "b/args/0")] == [0o700, 0o600]

@@ -9,13 +9,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assembler.audit.compare import compare, first_difference
+from assembler.audit.compare import Bytes, Change, Comparison, PackageChange, compare, first_difference
 from assembler.audit.image import Image
 from assembler.cli.main import call
+from assembler.errors import AssembleError
+from assembler.formats.iso import EFI, BootImage, BootImages, SystemArea, write_iso
 from assembler.image.names import ISO_SQUASHFS
+from assembler.lock.changes import changes
 from assembler.lockfile.toml import format_lock
 from tests.audit.conftest import Make, flip, system
 from tests.lockfile.test_toml import LOCK
+from tests.support.reporters import Recorder
 
 CHANGED = {"one": (b"2.10-5", b"2.10-6"), "two": (b"2.41-12", b"2.99")}
 
@@ -134,3 +138,113 @@ def test_the_first_difference(old: bytes, new: bytes, size: int) -> None:
     different = [at for at in range(both) if old[at] != new[at]]
     expected = different[0] if different else both if len(old) != len(new) else -1
     assert (first, count) == (expected, len(different))
+
+
+def test_something_or_nothing_differs() -> None:
+    none = Comparison(changes=(), packages=(), lock=changes(LOCK, LOCK))
+    assert not none
+    assert replace(none, changes=(Change(layer="", path="", package="", fields={}),))
+    assert replace(none, packages=(PackageChange(name="", architecture="", old="", new=""),))
+    assert replace(none, lock=changes(None, LOCK))
+
+
+def test_what_cannot_be_compared(tmp_path: Path) -> None:
+    (tmp_path / "f").write_bytes(b"")
+    (tmp_path / "d").mkdir()
+    for pair in ((tmp_path / "f", tmp_path / "d"), (tmp_path / "d", tmp_path / "f")):
+        with pytest.raises(AssembleError, match="a directory and a file cannot be compared") as caught:
+            compare(*pair)
+        assert caught.value.where.file == f"{pair[0]} {pair[1]}"
+
+
+def test_two_locks(tmp_path: Path) -> None:
+    """By what they say, when that differs; else, and by other names, as files."""
+    hello, libc = LOCK.packages
+    newer = replace(LOCK, packages=(replace(hello, version="2.10-6"), libc))
+    paths = [tmp_path / name for name in ("a.lock.toml", "b.lock.toml")]
+    for path, lock in zip(paths, (LOCK, newer), strict=True):
+        path.write_text(format_lock(lock))
+    found = compare(*paths)
+    assert (found.changes, found.packages, [each.source for each in found.lock.sources]) == ((), (), ["hello"])
+    other = paths[1].rename(tmp_path / "b.toml")
+    found = compare(paths[0], other)
+    assert ([(each.layer, each.path) for each in found.changes], bool(found.lock)) == ([("file", "a.lock.toml")], False)
+
+
+def test_two_files(tmp_path: Path) -> None:
+    """Sizes, digests and the first byte; and whoever wants them gets the bytes of both."""
+    (tmp_path / "a").write_bytes(b"abc" * 50_000)
+    (tmp_path / "b").write_bytes(b"abc" * 49_999 + b"axcd")
+    handed: list[tuple[str, bytes, bytes]] = []
+
+    def pair(path: str, old: Bytes, new: Bytes) -> None:
+        handed.append((path, b"".join(old()), b"".join(new())))
+
+    (change,) = compare(tmp_path / "a", tmp_path / "b", pair=pair).changes
+    assert change.fields["size"] == ("150000", "150001")
+    assert (change.offset, change.bytes) == (149_998, 1)
+    assert [name for name, *_ in handed] == ["a"]
+    assert (len(handed[0][1]), len(handed[0][2])) == (150_000, 150_001)
+    assert not compare(tmp_path / "a", tmp_path / "a", pair=pair)
+    assert len(handed) == 1
+
+
+def test_what_is_handed_on_of_images(make: Make) -> None:
+    """Every file that differs, on the ISO or in a tree; not the whole squashfs, and no file of one side alone."""
+    tree = system()
+    tree.write("/etc/passwd", b"root:x:0:0::/root:/bin/bash\n")
+    tree.write("/usr/new", b"")
+    tree.chmod("/usr/bin/ping", 0o700)
+    handed: dict[str, tuple[bytes, bytes]] = {}
+
+    def pair(path: str, old: Bytes, new: Bytes) -> None:
+        handed[path] = b"".join(old()), b"".join(new())
+
+    reporter = Recorder()
+    one, two = (
+        make("one", system(), listed={"/live/x": b"1", "/gone": b""}),
+        make("two", tree, listed={"/live/x": b"2"}),
+    )
+    found = compare(one, two, pair=pair, reporter=reporter)
+    assert handed["/live/x"] == (b"1", b"2")
+    passwd = f"{ISO_SQUASHFS}!/etc/passwd"
+    assert handed[passwd][1] == b"root:x:0:0::/root:/bin/bash\n"
+    assert not {ISO_SQUASHFS, f"{ISO_SQUASHFS}!/usr/new", f"{ISO_SQUASHFS}!/usr/bin/ping", "/gone"} & handed.keys()
+    assert reporter.steps == [(ISO_SQUASHFS, 0)], "the initramfs is the same"
+    there = {change.path: dict(change.fields) for change in found.changes if "there" in change.fields}
+    assert there == {"/gone": {"there": ("file", "")}, f"{ISO_SQUASHFS}!/usr/new": {"there": ("", "file")}}
+    assert {change.path: change.layer for change in found.changes}["/gone"] == "iso"
+    (mode,) = (change for change in found.changes if change.path.endswith("/ping"))
+    assert (mode.fields, mode.offset, mode.bytes) == ({"mode": ("0755", "0700")}, -1, 0)
+
+
+def test_a_tree_that_cannot_be_read_is_warned_of(make: Make, tmp_path: Path) -> None:
+    one = make("one", system())
+    bad = flip(one, Image(one).files[ISO_SQUASHFS].offset + 2, tmp_path / "bad.iso")
+    reporter = Recorder()
+    (change,) = compare(one, bad, reporter=reporter).changes
+    assert change.path == ISO_SQUASHFS
+    assert len(reporter.warnings) == 1
+    assert "squashfs" in reporter.warnings[0]
+
+
+def test_what_lies_outside_of_files(tmp_path: Path) -> None:
+    """Areas that one has and the other lacks; not those that follow from the files themselves."""
+    boot = BootImages(
+        catalog="/boot/catalog",
+        images=(BootImage(path="/boot/efi.img", data=bytes(4096), platform=EFI),),
+        area=SystemArea(),
+    )
+    for name, images, files in (("a", None, {}), ("b", boot, {}), ("c", None, {"/d/e": b"x"})):
+        write_iso(tmp_path / name, {"/x": b"1", **files}, label="X", epoch=0, boot=images)
+    found = compare(tmp_path / "a", tmp_path / "b").changes
+    areas = {change.path: change.fields["content"] for change in found if change.path.startswith("[")}
+    assert "[GPT]" in areas
+    assert areas["[GPT]"][0] == ""
+    back = {change.path: change.fields.get("content") for change in compare(tmp_path / "b", tmp_path / "a").changes}
+    assert {path: (new, old) for path, (old, new) in areas.items()} == {
+        path: pair for path, pair in back.items() if path.startswith("[")
+    }
+    names = [change.path for change in compare(tmp_path / "a", tmp_path / "c").changes]
+    assert not [name for name in names if name.startswith(("[folder", "[padding behind"))]
+    assert "/d/e" in names

@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+import pytest
+
 from assembler.audit.compare import Change, Comparison, PackageChange
 from assembler.audit.image import Image
 from assembler.audit.inventory import Item, inventory
@@ -57,3 +59,40 @@ def test_paths() -> None:
         packages=(upgraded,),
     )
     assert [it.what.partition("!")[2] for it in notable(found, (), ())] == ["/usr/bin/a", "/etc/shadow", "/srv"]
+
+
+def test_why_each_is_told() -> None:
+    upgraded = PackageChange(name="b", architecture="amd64", old="2", new="1")
+    found = comparison(
+        change("/usr/bin/a", "a", content=("0", "1")),
+        change("/usr/bin/b", "b", content=("0", "1"), mode=("0755", "0777")),
+        change("/etc/pam.d/login", there=("", "file")),
+        Change(layer="initrd", path="/boot/initrd.img!/etc/passwd", package="", fields={"size": ("1", "2")}),
+        Change(layer="kernel", path="/boot/vmlinuz", package="", fields={"content": ("0", "1")}),
+        packages=(upgraded, PackageChange(name="c", architecture="all", old="", new="1")),
+    )
+    assert [(it.what.partition("!")[2] or it.what, it.why) for it in notable(found, (), ())] == [
+        ("b", "an older version than before: 2 became 1"),
+        ("/usr/bin/a", "another content, while a is the same version"),
+        ("/usr/bin/b", "everybody may write to it now"),
+        ("/etc/pam.d/login", "who may log in, and how"),
+        ("/boot/vmlinuz", "another kernel"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("0755", "0757", True),
+        ("0755", "0002", True),
+        ("0757", "0777", False),
+        ("0777", "0755", False),
+        ("0755", "0775", False),
+        ("0755", "1777", False),
+        ("1777", "0777", False),
+        ("", "0777", True),
+        ("0755", "-", False),
+    ],
+)
+def test_what_everybody_may_write_to(old: str, new: str, told: bool) -> None:  # noqa: FBT001  a table
+    assert bool(list(notable(comparison(change("/srv", mode=(old, new))), (), ()))) == told

@@ -8,6 +8,8 @@ from assembler.image.manifest import Artifact, Layers, StepResult
 from assembler.lockfile.toml import format_lock, parse_lock
 from tests.lockfile.test_toml import LOCK
 
+HASHED = "d6c69b5039fdfd92f04e8c05c0e8e981c66d603a6d9cc39cd197f7f8dd0e26d3"
+
 
 def made(inputs: Mapping[str, str], outputs: Mapping[str, str], contents: Mapping[str, str]) -> StepResult:
     return StepResult(
@@ -79,3 +81,12 @@ def test_another_recipe_is_not_compared_and_another_assembler_is() -> None:
     # Keys of other steps have the assembler's code in them.
     iso = {"assembler": "new", "rootfs.tree": "another key", "kernel.image": "another key"}
     assert same_inputs(recorded, otherwise("livecd", "iso", inputs=iso))
+
+
+def test_secrets_are_hashed_as_published_locks_have_them() -> None:
+    """A hash of today is one of every later version; each build has 16 bytes of salt of its own."""
+    first = record(BUILT, "a secret")
+    assert [len(part) for part in first.secrets.split("$")] == [32, 64]
+    written = replace(first, secrets=f"00112233445566778899aabbccddeeff${HASHED}")
+    assert same_inputs(written, BUILT, "a secret")
+    assert not same_inputs(written, BUILT, "another")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from assembler.audit import verify as verifying
 from assembler.audit.image import Image
 from assembler.audit.verify import Finding, verify
 from assembler.cli.main import call
@@ -119,3 +120,125 @@ def test_what_is_no_image(tmp_path: Path) -> None:
         path.write_bytes(data)
         (found,) = verify(path).findings
         assert "no checksum manifest" in found.what
+
+
+def test_all_that_is_damaged_in_the_order_of_bytes(make: Make, tmp_path: Path) -> None:
+    """Before the squashfs, in it and after it; nothing is looked into then."""
+    image = make("x", system())
+    sound = Image(image)
+    start = sound.files[ISO_SQUASHFS].offset
+    files = {path: one for path, one in sound.files.items() if one.size}
+    before = max((path for path in files if files[path].offset < start), key=lambda path: files[path].offset)
+    after = max(files, key=lambda path: files[path].offset)
+    assert files[after].offset > start
+    with Squashfs(image, start) as squashfs:
+        table = start + squashfs.tables["inodes"] + 3
+    bad = image
+    for number, place in enumerate((files[after].offset, table, files[before].offset)):
+        bad = flip(bad, place, tmp_path / f"bad-{number}.iso")
+    found = verify(bad)
+    first, inside, last = found.findings
+    assert first == Finding(before, "its checksum is wrong", files[before].offset, first.size)
+    assert inside.path == ISO_SQUASHFS
+    assert inside.what.startswith("its checksum is wrong, and it cannot be read: ")
+    assert last == Finding(after, "its checksum is wrong", files[after].offset, last.size)
+    assert (found.paths, found.packages, found.areas) == (0, 0, len(sound.seal.areas))
+
+
+def test_tables_of_the_squashfs_that_are_hit(make: Make, tmp_path: Path) -> None:
+    """Where no file is other than listed: everything that the checksum is of, one after another."""
+    image = make("x", system())
+    squash = Image(image).files[ISO_SQUASHFS]
+    with Squashfs(image, squash.offset) as squashfs:
+        marks = {**squashfs.tables, "padding": squashfs.size}
+    assert (marks["superblock"], list(marks)[-1]) == (0, "padding")
+    found = verify(flip(image, squash.offset + marks["padding"], tmp_path / "bad.iso")).findings
+    starts = [squash.offset + begin for begin in sorted(marks.values())]
+    names = ["superblock and data", *(name for name in sorted(marks, key=marks.__getitem__) if name != "superblock")]
+    assert [finding.path for finding in found] == [f"{ISO_SQUASHFS}![{name}]" for name in names]
+    assert [finding.offset for finding in found] == starts
+    ends = [*starts[1:], squash.offset + squash.size]
+    assert [finding.size for finding in found] == [end - begin for begin, end in zip(starts, ends, strict=True)]
+    assert {finding.what for finding in found} == {"its checksum is wrong"}
+
+
+@pytest.mark.parametrize(
+    ("outputs", "known"),
+    [(("node.iso", "x.iso"), "x.iso"), (("node.iso", "y.iso"), "node.iso"), (("y.iso",), ""), ((), "")],
+)
+def test_which_output_an_image_is(make: Make, outputs: tuple[str, ...], known: str) -> None:
+    """The recorded one of its own name, else the node's ISO; it is none of these here."""
+    image = make("x", system())
+    listed = tuple(LockedOutput(name=each, size=1, sha256="0" * 64) for each in outputs)
+    lock = replace(LOCK, build=LockedBuild(recipe_sha256="0" * 64, assembler="1", outputs=listed, layers=()))
+    found = verify(image, lock)
+    said = [f"it is not the {known} that the lock has recorded"] if known else []
+    assert [finding.what for finding in found.findings] == said
+    assert found.compared == ("outputs" if known else "packages")
+    assert verify(image).compared == "nothing"
+
+
+PARTS = {
+    "vmlinuz": "its kernel",
+    "initrd.img": "its initrd",
+    "rootfs.tree": "its root file system",
+    "livecd.squashfs": "its squashfs",
+}
+
+
+def test_which_parts_are_other_than_recorded(make: Make) -> None:
+    image = make("x", system())
+    index = Image(image).index
+    right = {
+        "vmlinuz": index["files"]["/boot/vmlinuz"]["sha256"],
+        "initrd.img": index["files"]["/boot/initrd.img"]["sha256"],
+        "rootfs.tree": index["trees"][ISO_SQUASHFS]["sha256"],
+        "livecd.squashfs": index["files"][ISO_SQUASHFS]["sha256"],
+    }
+
+    def said(digests: dict[str, str]) -> str:
+        layers = tuple(LockedLayer(name=name, sha256=one) for name, one in digests.items() if "." in name)
+        outputs = tuple(LockedOutput(name=name, size=1, sha256=one) for name, one in digests.items())
+        build = LockedBuild(recipe_sha256="0" * 64, assembler="1", outputs=outputs, layers=layers)
+        (finding,) = verify(image, replace(LOCK, build=build)).findings
+        return finding.what
+
+    what, node = "it is not the node.iso that the lock has recorded", {"node.iso": "0" * 64}
+    for wrong in ((), *((name,) for name in PARTS), tuple(PARTS)):
+        named = ", ".join(PARTS[name] for name in PARTS if name in wrong)
+        digests = right | dict.fromkeys(wrong, "0" * 64) | node
+        assert said(digests) == (f"{what}; other than recorded: {named}" if named else what)
+    # With Kubernetes in it, that is the tree; what is not recorded is not told of.
+    assert said({"kubernetes.tree": right["rootfs.tree"], "rootfs.tree": "0" * 64} | node) == what
+
+
+def test_a_lock_that_differs_in_little_or_much(make: Make) -> None:
+    """In nothing that is compared; and in so much that five lines of it are told."""
+    image = make("x", system())
+    hello, libc = LOCK.packages
+    (found,) = verify(image, replace(LOCK, packages=(replace(hello, why="other"), libc))).findings
+    what = "the image was built from another lock: "
+    assert (found.path, found.what) == ("/live/x.lock.toml", f"{what}roles, reasons or names of archives differ")
+    many = tuple(replace(libc, name=f"n{number}", source=f"n{number}") for number in range(9))
+    told = verify(image, replace(LOCK, packages=(hello, libc, *many))).findings
+    (found,) = (finding for finding in told if finding.path.endswith(".toml"))
+    assert found.what.count("; ") == 4
+
+
+def test_a_lock_on_the_image_that_is_none(make: Make) -> None:
+    image = make("x", system(), listed={"/live/x.lock.toml": b"none"})
+    found = verify(image, LOCK)
+    assert "the lock is not TOML" in found.findings[-1].what
+    assert (found.paths, found.packages, found.areas) == (0, 0, len(Image(image).seal.areas))
+
+
+def test_another_listing_than_the_list_of_contents_means(make: Make) -> None:
+    image = Image(make("x", system()))
+    index = image.index
+    other = {**index["trees"][ISO_SQUASHFS], "sha256": "0" * 64}
+    vars(image)["index"] = {**index, "trees": {**index["trees"], ISO_SQUASHFS: other}}
+    (finding,) = verifying._tree(image, ISO_SQUASHFS, image.listing(ISO_SQUASHFS))
+    assert (finding.path, finding.what) == (
+        "/live/contents/rootfs.zst",
+        "it is not the listing that the list of contents means",
+    )

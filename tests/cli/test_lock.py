@@ -190,7 +190,10 @@ def test_a_lock_of_an_older_format_is_moved(server: Server, capsys: pytest.Captu
     assert len(server.seen) == asked, "nobody is asked"
     assert read_lock(LOCK) == made
     before = LOCK.read_bytes()
+    LOCK.chmod(0o444)
+    there = LOCK.stat()
     assert call(["lock", "r.toml", "--migrate"]) == 0
+    assert (LOCK.stat().st_ino, LOCK.stat().st_mtime_ns) == (there.st_ino, there.st_mtime_ns), "it is not written again"
     assert f"is of schema {SCHEMA} already" in capsys.readouterr().out
     assert LOCK.read_bytes() == before
     for other in ("--upgrade", "--check", "--prove", "--diff", "--upgrade-package=hello"):

@@ -14,7 +14,7 @@ from typing import Any
 import click
 import pytest
 
-from assembler.cli.progress import JsonReporter, LineReporter, amount, duration
+from assembler.cli.progress import Base, JsonReporter, LineReporter, TerminalReporter, amount, duration
 from assembler.errors import AssembleError, Place, Problems
 from assembler.progress import Reporter
 
@@ -56,6 +56,11 @@ def work(reporter: Reporter, clock: Clock) -> None:
     [
         (0, "B", "0 B"),
         (999, "B", "999 B"),
+        (999.4, "B", "999 B"),
+        (999.5, "B", "1.0 kB"),
+        (999_499, "B", "999.5 kB"),
+        (999_500, "B", "1.0 MB"),
+        (0, "items", "0"),
         (1000, "B", "1.0 kB"),
         (154_900_000, "B", "154.9 MB"),
         (999_999, "B", "1.0 MB"),
@@ -112,6 +117,32 @@ def test_verbose_lines(clock: Clock) -> None:
 def test_colour_of_lines(clock: Clock) -> None:
     (warning,) = [line for line in lines(clock, color=True) if "careful" in line]
     assert warning != click.unstyle(warning) == "warning: careful"
+
+
+@pytest.mark.parametrize(
+    ("total", "unit", "done", "shown"),
+    [
+        (4, "items", 3, ["x: 4 ...", "x: 3 of 4, 75 %", "x: done, 3 in 5.0 s"]),
+        (3, "items", 2, ["x: 3 ...", "x: 2 of 3, 66 %", "x: done, 2 in 5.0 s"]),
+        (0, "items", 3, ["x ...", "x: 3", "x: done, 3 in 5.0 s"]),
+        (0, "items", 0, ["x ...", "x: 0", "x: done, 5.0 s"]),
+        (4, "steps", 3, ["x ...", "x: 3 of 4, 75 %", "x: done, 5.0 s"]),
+        (0, "B", 1500, ["x ...", "x: 1.5 kB", "x: done, 1.5 kB in 5.0 s"]),
+    ],
+)
+def test_lines_of_every_kind_of_step(clock: Clock, total: int, unit: Any, done: int, shown: list[str]) -> None:
+    stream = io.StringIO()
+    with LineReporter(stream, clock=clock).step("x", total=total, unit=unit) as step:
+        clock.now += 4.99
+        step.advance(done)
+        assert stream.getvalue().count("\n") == 1, "not before five seconds"
+        clock.now += 0.01
+        step.advance(0)
+        step.advance(0)
+    step.advance()
+    clock.now += 10
+    step.advance()
+    assert stream.getvalue().splitlines() == shown, "and nothing after its end"
 
 
 # --- events ------------------------------------------------------------------------------------------------------
@@ -173,6 +204,27 @@ def test_events_are_not_more_than_two_a_second(clock: Clock) -> None:
             clock.now += 0.01
             step.advance()
     assert sum(event["event"] == "progress" for event in events(stream)) <= 20
+
+
+def test_times_of_events(clock: Clock) -> None:
+    """Half a second between two, and thousandths of it at the end."""
+    stream = io.StringIO()
+    with JsonReporter(stream, clock).step("s") as step:
+        for more, shown in ((0.4375, 0), (0.0625, 1), (0.4375, 1), (0.0625, 2)):
+            clock.now += more
+            step.advance()
+            assert len(events(stream)) == 1 + shown
+        clock.now += 1 / 3
+    assert events(stream)[-1]["seconds"] == 1.333
+
+
+def test_sizes_beside_bars() -> None:
+    for total, unit, done, shown in (
+        (0, "B", 0, ""), (0, "B", 1500, "1.5 kB"), (2000, "B", 0, "0 B of 2.0 kB"), (4, "items", 1, "1 of 4"),
+    ):  # fmt: skip
+        step = Base().step("x", total=total, unit=unit)  # type: ignore[arg-type]  # of a table
+        step.advance(done)
+        assert TerminalReporter._size(step) == shown
 
 
 @pytest.mark.parametrize("make", [LineReporter, JsonReporter])

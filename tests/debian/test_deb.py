@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from assembler.debian.deb import DebError, open_package, read_control
+from assembler.debian.deb822 import control as control_fields
 from assembler.debian.deb822 import control as paragraph
 from assembler.debian.unpack import replaces
 from assembler.errors import AssembleError, Place
@@ -258,3 +259,17 @@ def test_the_first_of_two_is_taken(tmp_path: Path) -> None:
     assert package.name == "x"
     assert [member.path for member in package.members] == ["/"]
     assert read_control(tmp_path / "x.deb", Place())[0]["Package"] == "x"
+
+
+@pytest.mark.parametrize("odd", ["\0", "\x1a"])
+def test_characters_that_no_text_has_are_refused(odd: str) -> None:
+    with pytest.raises(ValueError, match="characters that no text has"):
+        control_fields(f"Package: x\nDescription: a{odd}b\n")
+
+
+def test_a_damaged_control_archive_is_told_with_its_package(tmp_path: Path) -> None:
+    file = tmp_path / "x.deb"
+    file.write_bytes(ar({"debian-binary": b"2.0\n", "control.tar.xz": b"no xz at all", "data.tar": b""}))
+    with pytest.raises(DebError, match="the package is damaged") as caught:
+        read_control(file, Place(package="x"))
+    assert caught.value.where.package == "x"

@@ -111,3 +111,12 @@ Provides: v
     assert explanation(text, "y", "a") == (
         "a: needs b -> which needs c | d -> c needs e -> which conflicts with v (z), which y needs"
     )
+
+
+@pytest.mark.parametrize(("steps", "cut"), [(1, ""), (20, ""), (21, " -> ..."), (30, " -> ...")])
+def test_long_chains_are_cut(steps: int, cut: str) -> None:
+    text = "\n\n".join(f"Package: p{number}\nDepends: p{number + 1}" for number in range(steps))
+    shown = "".join(f" -> which needs p{number + 1}" for number in range(min(steps, 20)))
+    last = f" -> which needs p{steps}" if cut else ""
+    told = explanation(f"Package: x\nDepends: p0\n\n{text}", "x").partition(" (did you mean")[0]
+    assert told == f"x: needs p0{shown}{cut}{last}, not available"

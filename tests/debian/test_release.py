@@ -1,5 +1,6 @@
 """The chain of trust from a certificate to an index, and every way to break it that an attacker has."""
 
+import gzip
 import hashlib
 import lzma
 from collections.abc import Iterator, Sequence
@@ -19,11 +20,12 @@ from assembler.debian.release import (
     choose_indices,
     fetch_indices,
     fetch_release,
+    locked_release,
     read_index,
     read_release,
 )
 from assembler.debian.sources import SourcesError, archives, parse_sources
-from assembler.lockfile.model import LockedArchive
+from assembler.lockfile.model import LockedArchive, LockedIndex
 from assembler.store.download import OfflineError, TransportError
 from assembler.store.objects import Store
 from assembler.store.transport import Transport
@@ -330,3 +332,76 @@ def test_a_bad_mirror_is_passed_over(server: Server, transport: Transport) -> No
 def test_offline(server: Server) -> None:
     with Transport(offline=True) as transport, pytest.raises(OfflineError, match="InRelease of trixie"):
         fetch_release(archive(), mirrors=mirrors(server.url("/debian")), transport=transport, now=NOW)
+
+
+def test_a_certificate_counts_until_it_expires() -> None:
+    ends = [item.expiration for item in shipped() if item.fingerprint.upper() in (
+        "05AB90340C0C5E797F44A8C8254CF3B5AEC0A8F0", "5E04A1E3223A19A20706E20F9904613D4CCE68C6",
+    )]  # fmt: skip
+    last = max(end for end in ends if end is not None)
+    data = SECURITY.read_bytes()
+    assert len(verify(data, shipped(), now=last - timedelta(seconds=1), name="InRelease").fingerprints) >= 1
+    with pytest.raises(SignatureError):
+        verify(data, shipped(), now=last, name="InRelease")
+
+
+def test_a_release_in_a_lock_is_of_the_suite_and_what_the_lock_says(store: Store, transport: Transport) -> None:
+    data = signed(release(FILES))
+    found = read(data)
+    locked = replace(
+        seen(found.date), inrelease_sha256=hashlib.sha256(data).hexdigest(), signed_by=(fingerprint("archive"),)
+    )
+    store.add(data)
+
+    def again(suite: str, locked: LockedArchive = locked) -> Release:
+        return locked_release(
+            archive(suite=suite), locked, store=store, mirrors=mirrors(), transport=transport, now=NOW
+        )
+
+    assert again("trixie") == again("stable") == found
+    with pytest.raises(ReleaseError, match="is that of another suite") as caught:
+        again("bookworm")
+    assert caught.value.why == "it calls itself stable and trixie"
+    for other in (replace(locked, date="2026-01-01T00:00:00Z"), replace(locked, signed_by=("0" * 40,))):
+        with pytest.raises(ReleaseError, match="is not what the lock says of it") as caught:
+            again("trixie", other)
+        assert caught.value.why.endswith(f"UTC, and signed by {fingerprint('archive')}")
+
+
+def packed(store: Store, path: str, data: bytes, size: int) -> bytes:
+    """What is read of an index whose release promises `size` bytes unpacked."""
+    digest = hashlib.sha256(data).hexdigest()
+    store.add(data)
+    files = {"main/binary-amd64/Packages": ("0" * 64, size), path: (digest, len(data))}
+    return read_index(
+        store, replace(read(signed(release({}))), files=files), LockedIndex(path=path, size=len(data), sha256=digest)
+    )
+
+
+def test_indices_may_be_packed_with_gzip_or_not_at_all(store: Store) -> None:
+    text = FILES["main/binary-amd64/Packages"]
+    for path, data in (
+        ("main/binary-amd64/Packages.gz", gzip.compress(text)),
+        ("main/binary-amd64/Packages", text),
+        ("main/binary-amd64/Packages.xz", lzma.compress(text)),
+    ):
+        assert packed(store, path, data, len(text)) == text
+        for size in (len(text) - 1, len(text) + 1):
+            if path.endswith("z"):
+                with pytest.raises(ReleaseError, match=f"does not decompress to the {size} bytes"):
+                    packed(store, path, data, size)
+    for path in ("main/binary-amd64/Packages.gz", "main/binary-amd64/Packages.xz"):
+        with pytest.raises(ReleaseError, match="cannot be decompressed"):
+            packed(store, path, b"neither" * 9, 7)
+
+
+def test_an_index_that_was_changed_in_the_store_is_refused(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = FILES["main/binary-amd64/Packages"]
+    digest = store.add(text)
+    path = store.get(digest, what="the index")
+    path.chmod(0o600)
+    path.write_bytes(text.replace(b"hello", b"hullo"))
+    found = replace(read(signed(release({}))), files={"Packages": (digest, len(text))})
+    monkeypatch.setattr(Store, "get", lambda _self, _digest, **_options: path)
+    with pytest.raises(ReleaseError, match="Packages is damaged"):
+        read_index(store, found, LockedIndex(path="Packages", size=len(text), sha256=digest))

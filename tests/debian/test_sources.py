@@ -128,3 +128,9 @@ def test_any_text_is_paragraphs_or_an_error_with_a_line(text: str) -> None:
     )
     again = list(paragraphs(rebuilt))
     assert [{k: v.lines for k, v in p.items()} for p in again] == [{k: v.lines for k, v in p.items()} for p in found]
+
+
+def test_a_field_for_certificates_names_one() -> None:
+    assert wrong("Types: deb\nSuites: trixie\nComponents: main\nSigned-By:\n") == [
+        "debian.sources:4 Signed-By: it is empty"
+    ]

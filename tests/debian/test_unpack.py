@@ -282,3 +282,10 @@ def test_no_path_is_deeper_behind_links_than_it_may_be(make: Make) -> None:
     with pytest.raises(UnpackError, match="too long behind the links") as caught:
         unpack(Tree(), [first, second], latest=0)
     assert "names, and the deepest has 256" in caught.value.why
+
+
+def test_a_file_in_the_place_of_a_directory_with_files_is_refused(make: Make) -> None:
+    packages = [make("a", directory("./d"), item("./d/f", b"f")), make("b", item("./d", b"d"), Replaces="a")]
+    with pytest.raises(UnpackError, match="a package ships a file where a directory with files is") as caught:
+        unpack(Tree(), packages, latest=0)
+    assert (caught.value.where.package, caught.value.where.path) == ("b", "/d")

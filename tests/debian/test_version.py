@@ -82,3 +82,17 @@ def test_relations_follow_the_order(left: str, right: str) -> None:
     assert satisfies(left, "=", right) == (order == 0)
     assert satisfies(left, ">=", right) == (order >= 0)
     assert satisfies(left, ">>", right) == (order > 0)
+
+
+@pytest.mark.parametrize(
+    ("operator", "lower", "equal", "higher"),
+    [("", True, True, True), ("=", False, True, False), (">=", False, True, True), ("<=", True, True, False),
+     (">>", False, False, True), ("<<", True, False, False)],
+)  # fmt: skip
+def test_operators(operator: str, *, lower: bool, equal: bool, higher: bool) -> None:
+    assert [satisfies(version, operator, "2") for version in ("1", "2", "3")] == [lower, equal, higher]
+
+
+def test_no_other_operator_is_taken_for_one() -> None:
+    with pytest.raises(ValueError, match=r"^>$"):
+        satisfies("1", ">", "1")

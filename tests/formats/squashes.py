@@ -29,6 +29,11 @@ def file(
     return head + struct.pack(f"<{len(blocks)}I", *blocks)
 
 
+def device(number: int, word: int, *, kind: int = 5) -> bytes:
+    """An inode of a device: 4 is a block device, 5 a character device."""
+    return struct.pack("<HHHHIIII", kind, 0o600, 0, 0, 7, number, 1, word)
+
+
 def symlink(number: int, target: bytes, size: int | None = None) -> bytes:
     return struct.pack("<HHHHIIII", 3, 0o777, 0, 0, 0, number, 1, len(target) if size is None else size) + target
 
@@ -97,7 +102,32 @@ class Squash:
         )
 
 
-def packed(raw: bytes) -> bytes:
+def attributes(made: Squash, *sets: Sequence[bytes]) -> bytes:
+    """What `made` is with these sets of extended attributes, each of which :func:`attribute` and its kin have made."""
+    values = packed(b"".join(b"".join(one) for one in sets))
+    places, at = [], 0
+    for one in sets:
+        places.append((at // 8192 * 8194 << 16) | at % 8192)
+        at += sum(map(len, one))
+    table = packed(b"".join(struct.pack("<QII", place, len(one), 0) for place, one in zip(places, sets, strict=True)))
+    at = len(made.build())
+    lists = struct.pack("<QIIQ", at, len(sets), 0, at + len(values))
+    whole = bytearray(made.build(xattrs=values + table + lists))
+    struct.pack_into("<Q", whole, 56, at + len(values) + len(table))
+    return bytes(whole)
+
+
+def attribute(kind: int, name: bytes, value: bytes) -> bytes:
+    """An extended attribute: of user (0), trusted (1) or security (2)."""
+    return struct.pack("<HH", kind, len(name)) + name + struct.pack("<I", len(value)) + value
+
+
+def elsewhere(kind: int, name: bytes, place: int) -> bytes:
+    """An extended attribute whose value lies at a place among the others: that of its length."""
+    return attribute(kind | 0x100, name, struct.pack("<Q", place))
+
+
+def packed(raw: bytes, size: int = 8192) -> bytes:
     """Metadata blocks, stored as they are, so that places in them are easily told."""
-    pieces = (raw[at : at + 8192] for at in range(0, len(raw), 8192))
+    pieces = (raw[at : at + size] for at in range(0, len(raw), size))
     return b"".join(struct.pack("<H", len(piece) | 0x8000) + piece for piece in pieces)

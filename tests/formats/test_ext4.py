@@ -9,9 +9,12 @@ import pytest
 from assembler.errors import AssembleError
 from assembler.formats.ext4 import fitting_size, write_ext4
 from assembler.store.objects import sha256_of
-from assembler.tools.toolbox import Toolbox
-from assembler.tree.staging import Kind, Tree
+from assembler.tools.toolbox import Toolbox, ToolError
+from assembler.tree import tar
+from assembler.tree.content import Slice
+from assembler.tree.staging import Inode, Kind, Tree
 from tests.formats.test_squashfs import EPOCH, example
+from tests.support.reporters import Recorder
 
 SIZE = 64 << 20
 _KINDS = {
@@ -94,7 +97,10 @@ def test_many_small_files_get_inodes(toolbox: Toolbox, tmp_path: Path) -> None:
     tree = Tree(mtime=EPOCH)
     for number in range(9000):
         tree.write(f"/{number}", b"")
-    write(toolbox, tree, tmp_path / "disk", size=fitting_size(tree))
+    image = write(toolbox, tree, tmp_path / "disk", size=fitting_size(tree))
+    found = re.search(r"Inode count: +(\d+)", debugfs(image, "stats"))
+    assert found
+    assert int(found[1]) == -(-(9001 + 9001 // 2 + 1024) // 16) * 16, "in blocks of them"
 
 
 def test_an_attribute_that_would_be_lost_is_an_error(toolbox: Toolbox, tmp_path: Path) -> None:
@@ -103,3 +109,57 @@ def test_an_attribute_that_would_be_lost_is_an_error(toolbox: Toolbox, tmp_path:
     with pytest.raises(AssembleError, match="would lose an extended attribute") as caught:
         write(toolbox, tree, tmp_path / "disk")
     assert caught.value.where.path == "/a"
+    assert caught.value.why == "mke2fs takes none but security.capability: user.x"
+    tree.at("/a").xattrs["security.capability"] = b"z"
+    with pytest.raises(AssembleError) as caught:
+        write(toolbox, tree, tmp_path / "disk")
+    assert caught.value.why == "mke2fs takes none but security.capability: security.capability, user.x"
+
+
+def test_room_for_a_tree() -> None:
+    """What its files take in blocks, what each inode takes, a quarter more, and 96 MiB, in steps of 16 MiB."""
+    mib = 1 << 20
+    tree = Tree()
+    assert fitting_size(tree) == 112 * mib
+    # 256 bytes each: a directory takes 16 times as much besides, and so does each block of a file.
+    tree.write("/large", Slice("/nowhere", 0, 3274 * 4096 - 1))
+    tree.mkdir("/d")
+    tree.symlink("x" * 2000, "/link")
+    tree.put("/null", Inode(Kind.CHAR, 0o666, device=(1, 3)))
+    for number in range(7):
+        tree.write(f"/{number}", b"")
+    for number in range(20):
+        tree.link("/large", f"/again{number}")
+    assert fitting_size(tree) == 112 * mib
+    tree.write("/one more", b"")
+    assert fitting_size(tree) == 128 * mib
+    tree.remove("/one more")
+    tree.at("/large").content = Slice("/nowhere", 0, 3274 * 4096)
+    assert fitting_size(tree) == 112 * mib
+    tree.at("/large").content = Slice("/nowhere", 0, 3274 * 4096 + 1)
+    assert fitting_size(tree) == 128 * mib
+
+
+def test_what_it_is_called_and_how_far_it_came(toolbox: Toolbox, tmp_path: Path) -> None:
+    tree, reporter = example(tmp_path), Recorder()
+    image = tmp_path / "disk.raw"
+    write_ext4(tree, image, toolbox, size=SIZE, label="state", identity="x", epoch=EPOCH, reporter=reporter)
+    assert reporter.steps == [("ext4", 0)]
+    assert reporter.advanced == sum(map(len, tar.write(tree, latest=EPOCH)))
+    told = debugfs(image, "stats")
+    assert re.search(r"Filesystem volume name: +state\n", told)
+    assert re.search(r"Filesystem created: +Tue Nov 14 22:13:20 2023\n", told)
+    assert re.search(r"Block count: +16384\n", told)
+    assert re.search(r"Inode count: +4096\n", told)
+    unique, seed = (re.search(rf"{name}: +([0-9a-f-]+)\n", told) for name in ("Filesystem UUID", "Directory Hash Seed"))
+    assert unique
+    assert seed
+    assert unique[1] != seed[1]
+    assert (unique[1][14], seed[1][14]) == ("4", "4")
+    assert image.stat().st_size == SIZE
+
+
+def test_another_failure_is_the_programs_own(toolbox: Toolbox, tmp_path: Path) -> None:
+    with pytest.raises(ToolError) as caught:
+        write(toolbox, Tree(), tmp_path / "disk", size=4096)
+    assert caught.value.details

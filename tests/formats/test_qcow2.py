@@ -1,11 +1,13 @@
 import io
 import json
 import random
+import struct
 import subprocess
 import tempfile
 from pathlib import Path
 
 import pytest
+import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -21,6 +23,7 @@ from assembler.formats.qcow2 import (
     require_alone,
 )
 from assembler.store.objects import sha256_of
+from tests.support.reporters import Recorder
 
 GIB = 1 << 30
 NOISE = random.Random(2).randbytes(4 * CLUSTER)  # noqa: S311  not to be made smaller
@@ -310,3 +313,46 @@ def test_an_image_is_its_owners_alone_and_never_replaces_one(tmp_path: Path) -> 
 def test_counts_of_references_count_themselves(clusters: int, extent: tuple[int, int]) -> None:
     """A block counts 32768 clusters, a cluster of the table names 8192 blocks."""
     assert _Image._refcount_extent(clusters) == extent
+
+
+def test_the_bytes_of_a_small_disk(tmp_path: Path) -> None:
+    """Header and L1 table, the packed cluster, its L2 table, the counts of references, and the table of these."""
+    text = b"".join(b"line %d of a text\n" % number for number in range(5000))[:CLUSTER]
+    raw, reporter = raw_disk(tmp_path / "raw", 2 * CLUSTER + 512, {CLUSTER: text}), Recorder()
+    compress(raw, tmp_path / "out", reporter=reporter)
+    data = (tmp_path / "out").read_bytes()
+    packed = zstandard.ZstdCompressor(level=3, write_content_size=True).compress(text)
+    assert len(data) == 6 * CLUSTER
+    assert data[2 * CLUSTER : 2 * CLUSTER + len(packed)] == packed
+    assert not data[2 * CLUSTER + len(packed) : 3 * CLUSTER].strip(b"\0")
+    header = struct.pack(
+        ">4sIQIIQIIQQIIQ", b"QFI\xfb", 3, 0, 0, 16, 2 * CLUSTER + 512, 0, 1, CLUSTER, 5 * CLUSTER, 1, 0, 0
+    )
+    header += struct.pack(">QQQIIB", 8, 0, 0, 4, 112, 1)
+    assert data[:CLUSTER] == header.ljust(CLUSTER, b"\0")
+    assert data[CLUSTER : 2 * CLUSTER] == struct.pack(">Q", 3 * CLUSTER | 1 << 63).ljust(CLUSTER, b"\0")
+    sectors = (len(packed) - 1) // 512
+    entries = struct.pack(">QQ", 0, 1 << 62 | sectors << 54 | 2 * CLUSTER)
+    assert data[3 * CLUSTER : 4 * CLUSTER] == entries.ljust(CLUSTER, b"\0")
+    assert data[4 * CLUSTER : 5 * CLUSTER] == struct.pack(">6H", *[1] * 6).ljust(CLUSTER, b"\0")
+    assert data[5 * CLUSTER :] == struct.pack(">Q", 4 * CLUSTER).ljust(CLUSTER, b"\0")
+    assert (reporter.steps, reporter.advanced) == ([("qcow2", 2 * CLUSTER + 512)], CLUSTER)
+
+
+def test_the_bytes_of_an_empty_disk() -> None:
+    data = empty(8192 * CLUSTER + 512)
+    header = struct.pack(
+        ">4sIQIIQIIQQIIQ", b"QFI\xfb", 3, 0, 0, 16, 8192 * CLUSTER + 512, 0, 2, 3 * CLUSTER, CLUSTER, 1, 0, 0
+    )
+    header += struct.pack(">QQQII", 0, 0, 0, 4, 112)
+    clusters = header, struct.pack(">Q", 2 * CLUSTER), struct.pack(">4H", 1, 1, 1, 1), b""
+    assert data == b"".join(each.ljust(CLUSTER, b"\0") for each in clusters)
+
+
+def test_a_cluster_that_does_not_pack_is_stored(tmp_path: Path) -> None:
+    raw = raw_disk(tmp_path / "raw", 2 * CLUSTER, {0: b"text" * 100, CLUSTER: NOISE[:CLUSTER]})
+    compress(raw, tmp_path / "out", jobs=1)
+    data = (tmp_path / "out").read_bytes()
+    assert data[3 * CLUSTER : 4 * CLUSTER] == NOISE[:CLUSTER], "at the begin of a cluster"
+    (first, second) = struct.unpack_from(">QQ", data, 4 * CLUSTER)
+    assert (first >> 62, second) == (1, 1 << 63 | 3 * CLUSTER)

@@ -11,6 +11,7 @@ from assembler.tools.toolbox import Toolbox, ToolError
 from assembler.tree import tar
 from assembler.tree.content import Slice
 from assembler.tree.staging import Inode, Kind, Tree
+from tests.support.reporters import Recorder
 
 EPOCH = 1_700_000_000
 TIMES = EPOCH - 86400
@@ -100,10 +101,38 @@ def test_every_compression(toolbox: Toolbox, tmp_path: Path, compression: str, l
     assert toolbox.run("unsquashfs", ["-cat", out, "f"], reads=[out]) == "content " * 1000
 
 
-@pytest.mark.parametrize(("compression", "level"), [("zip", None), ("zstd", 23), ("gzip", 0), ("xz", 6), ("lz4", 1)])
-def test_what_the_format_does_not_have(toolbox: Toolbox, tmp_path: Path, compression: str, level: int | None) -> None:
-    with pytest.raises(AssembleError, match=compression):
+@pytest.mark.parametrize(
+    ("compression", "level", "said"),
+    [
+        ("zip", None, ("squashfs has no such compression", "use one of gzip, lz4, xz, zstd")),
+        ("zstd", 23, ("zstd has no level 23", "its levels: from 1 to 22")),
+        ("zstd", 0, ("zstd has no level 0", "its levels: from 1 to 22")),
+        ("gzip", 0, ("gzip has no level 0", "its levels: from 1 to 9")),
+        ("gzip", 10, ("gzip has no level 10", "its levels: from 1 to 9")),
+        ("xz", 6, ("xz has no level 6", "its levels: none")),
+        ("lz4", 0, ("lz4 has no level 0", "its levels: none")),
+    ],
+)
+def test_what_the_format_does_not_have(
+    toolbox: Toolbox, tmp_path: Path, compression: str, level: int | None, said: tuple[str, str]
+) -> None:
+    with pytest.raises(AssembleError) as caught:
         write_squashfs([], tmp_path / "x", toolbox, epoch=EPOCH, compression=compression, level=level)
+    assert (caught.value.what, caught.value.hint) == said
+    assert caught.value.why == ("zip" if compression == "zip" else "")
+    assert not (tmp_path / "x").exists()
+
+
+@pytest.mark.parametrize(("compression", "level"), [("zstd", 3), ("gzip", 9)])
+def test_the_usual_levels(toolbox: Toolbox, tmp_path: Path, compression: str, level: int) -> None:
+    tree, reporter = example(tmp_path), Recorder()
+    tree.write("/text", b"".join(b"%d words of a text that packs well\n" % number for number in range(20_000)))
+    usual = written(toolbox, tree, tmp_path / "usual", compression=compression, reporter=reporter)
+    assert reporter.steps == [("squashfs", 0)]
+    assert reporter.advanced == sum(map(len, tar.write(tree)))
+    same = written(toolbox, tree, tmp_path / "same", compression=compression, level=level)
+    other = written(toolbox, tree, tmp_path / "other", compression=compression, level=level - 1)
+    assert usual.read_bytes() == same.read_bytes() != other.read_bytes()
 
 
 def test_what_mksquashfs_would_skip_is_an_error(toolbox: Toolbox, tmp_path: Path) -> None:
@@ -112,6 +141,15 @@ def test_what_mksquashfs_would_skip_is_an_error(toolbox: Toolbox, tmp_path: Path
     with pytest.raises(AssembleError) as caught:
         written(toolbox, tree, tmp_path / "x")
     assert "system.posix_acl_access" in "\n".join(caught.value.details)
+    assert (caught.value.what, caught.value.where.file) == (
+        "mksquashfs left something out of the image",
+        str(tmp_path / "x"),
+    )
+    for number in range(25):
+        tree.write(f"/{number}", b"").xattrs["system.posix_acl_access"] = b"\x02\0\0\0"
+    with pytest.raises(AssembleError) as caught:
+        written(toolbox, tree, tmp_path / "x")
+    assert len(caught.value.details) == 20
 
 
 def test_a_torn_archive_is_an_error(toolbox: Toolbox, tmp_path: Path) -> None:

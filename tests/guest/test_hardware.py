@@ -63,3 +63,11 @@ def test_what_decides_bytes_is_in_the_description() -> None:
     others = [described(AMD64, clock=2, seed=1), described(AMD64, clock=1, seed=2), described(ARM64, clock=1, seed=1)]
     assert first == described(AMD64, clock=1, seed=1)
     assert all(first != other for other in others)
+
+
+def test_random_numbers_of_processors_come_from_the_seed() -> None:
+    # rdrand, and RNDR, which of QEMU's models without a vector unit only `max` has.
+    assert "+rdrand" in after(argv(AMD64), "-cpu").split(",")
+    assert after(argv(ARM64), "-cpu").split(",")[0] == "max"
+    for architecture in ARCHITECTURES.values():
+        assert "random.trust_cpu=on" in after(argv(architecture), "-append").split(" ")

@@ -59,6 +59,24 @@ def test_an_index(values: dict[str, Any]) -> None:
     assert read_index(json.dumps(index(**values)).encode()) == index(**values)
 
 
+@pytest.mark.parametrize(
+    ("size", "why"), [(16 << 20, ""), ((16 << 20) + 1, "it has 16777217 bytes, more than 16777216")]
+)
+def test_the_largest_index(size: int, why: str) -> None:
+    data = json.dumps(index()).encode().ljust(size)
+    if not why:
+        assert read_index(data) == index()
+        return
+    with pytest.raises(AssembleError) as caught:
+        read_index(data)
+    assert caught.value.why == why
+
+
+def test_an_index_is_written_for_people_to_read() -> None:
+    data = describe({"/a": b""}, [], about={"name": "x"})[ISO_INDEX]
+    assert data.decode() == json.dumps(json.loads(data), indent=1, sort_keys=True) + "\n"
+
+
 LONG = "/" + "a" * 4096
 
 
@@ -105,6 +123,7 @@ def test_what_is_no_listing(change: Callable[[bytes], bytes]) -> None:
 
 
 def test_a_listing_has_a_limit() -> None:
+    assert LISTING == 128 << 20
     packed = zstandard.ZstdCompressor().compress(b"a" * (LISTING + 1))
     with pytest.raises(AssembleError, match="the listing of a tree is damaged"):
         read_listing(packed, "/l")

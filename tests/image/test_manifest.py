@@ -97,3 +97,35 @@ def test_of_the_same_image_only(tmp_path: Path) -> None:
         assert read_layers(tmp_path, name="n", architecture="a") == {}
     (tmp_path / MANIFEST).write_text(json.dumps({**document, "layers": {"rootfs": {"../x": entry(), "y": entry()}}}))
     assert read_layers(tmp_path, name="n", architecture="a") == {"rootfs": {"y": made}}
+
+
+def test_the_largest_manifest(tmp_path: Path) -> None:
+    document = {"schema": 3, "name": "n", "architecture": "a", "layers": {"rootfs": {"tree": entry()}}}
+    for size, found in ((16 << 20, {"rootfs": {"tree": made_of(entry())}}), ((16 << 20) + 1, {})):
+        (tmp_path / MANIFEST).write_bytes(json.dumps(document).encode().ljust(size))
+        assert read_layers(tmp_path, name="n", architecture="a") == found
+
+
+def test_a_manifest_as_written() -> None:
+    manifest = Manifest(
+        name="n",
+        architecture="a",
+        source_date_epoch=7,
+        recipe_sha256="r",
+        lock_sha256="l",
+        layers={"rootfs": {"tree": made_of(output(name="b")), "disk": made_of(output(name="a"))}},
+        packages=(),
+    )
+    document = json.loads(manifest.json())
+    assert manifest.json().decode() == json.dumps(document, indent=2, sort_keys=True) + "\n"
+    assert [one.name for one in manifest.artifacts] == ["a", "b"], "by name"
+    assert document["layers"]["rootfs"]["tree"] == output(name="b")
+    told = {key: value for key, value in document.items() if key not in {"layers", "artifacts", "packages"}}
+    assert told == {
+        "schema": 3,
+        "name": "n",
+        "architecture": "a",
+        "source_date_epoch": 7,
+        "recipe_sha256": "r",
+        "lock_sha256": "l",
+    }

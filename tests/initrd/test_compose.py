@@ -1,6 +1,8 @@
+import hashlib
 import io
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 import zstandard
@@ -141,3 +143,61 @@ def test_what_belongs_over_the_root_is_kept_apart(rootfs: Tree, programs: Tree) 
     assert tree.read(f"{OVER}/boot/config-{RELEASE}") == b"CONFIG_X=y\n"
     assert not tree.exists(f"{OVER}/empty")
     assert not compose(rootfs, programs, RELEASE, SCRIPTS).exists(OVER)
+
+
+def test_every_directory_and_link_of_it(rootfs: Tree, programs: Tree) -> None:
+    tree = compose(rootfs, programs, RELEASE, SCRIPTS)
+    assert {path for path, inode in tree.walk() if inode.kind is Kind.DIR and path.count("/") == 1} == {
+        "/", "/dev", "/etc", "/newroot", "/proc", "/run", "/sys", "/tmp", "/usr",
+    }  # fmt: skip
+    assert tree.at("tmp").mode == 0o1777
+    assert {name: tree.at(name).target for name in ("bin", "lib", "lib64", "sbin")} == {
+        "bin": "usr/bin", "lib": "usr/lib", "lib64": "usr/lib64", "sbin": "usr/sbin",
+    }  # fmt: skip
+    console = tree.at("dev/console")
+    assert (console.kind, console.mode, console.mtime) == (Kind.CHAR, 0o600, 7)
+    assert {tree.at(f"usr/bin/{applet}").target for applet in APPLETS} == {"busybox"}
+    assert tree.at("usr/sbin/modprobe").target == "../bin/busybox"
+    assert tree.at("init").mode == 0o755
+    assert tree.at("usr/lib/livecd/log.sh").mode == 0o644
+    usual = "label=K8S_NODE\nstate=auto\nstate_label=K8S_STATE\nwait=30\nblank_timeout=120\n"
+    assert tree.read_text("etc/livecd.conf") == usual
+
+
+def test_which_files_are_scripts(tmp_path: Path) -> None:
+    (tmp_path / "lib").mkdir()
+    for name in (
+        "init",
+        "lib/b.sh",
+        "lib/a.sh",
+        "lib/.a.sh.swp",
+        "lib/#a.sh",
+        "lib/.hidden.sh",
+        "lib/c.txt",
+        "other.sh",
+    ):
+        (tmp_path / name).write_text(name)
+    (tmp_path / "lib/directory.sh").mkdir()
+    assert read_scripts(tmp_path) == {name: name.encode() for name in ("init", "lib/a.sh", "lib/b.sh")}
+    for name in ("init", "a.sh", "b.sh", "#a.sh", ".hidden.sh", "c.txt", ".a.sh.swp"):
+        (tmp_path / ("init" if name == "init" else f"lib/{name}")).unlink()
+    with pytest.raises(InitrdError) as caught:
+        read_scripts(tmp_path)
+    assert caught.value.where.file == str(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["label", "state", "state_label"])
+def test_settings_are_words(rootfs: Tree, programs: Tree, name: str) -> None:
+    for value in ("", "a b", "a\n", "\x7f"):
+        odd: dict[str, Any] = {name: value}
+        with pytest.raises(InitrdError) as caught:
+            compose(rootfs, programs, RELEASE, SCRIPTS, Settings(**odd))
+        assert caught.value.what == f"livecd.{name} cannot be {value!r}"
+        assert caught.value.why == "it is one word on the kernel command line"
+
+
+def test_what_is_written_is_checked_when_it_is_read(rootfs: Tree, programs: Tree, tmp_path: Path) -> None:
+    digest = write(compose(rootfs, programs, RELEASE, SCRIPTS), tmp_path / "x", 5)
+    data = (tmp_path / "x").read_bytes()
+    assert digest == hashlib.sha256(data).hexdigest()
+    assert zstandard.get_frame_parameters(data).has_checksum

@@ -347,3 +347,69 @@ def test_our_fragments_do_not_contradict_one_another(architecture: str) -> None:
     assert asked["NETFILTER_XT_MATCH_COMMENT"].value == "y"
     total = sum(len(parse_fragment(*each)[0]) for each in fragments)
     assert total == len(asked), "a symbol stands in two fragments"
+
+
+def said(fragment: str) -> tuple[str, str, str]:
+    """What is wrong with the one line of a fragment that is wrong: what, why, and the advice."""
+    with pytest.raises(Problems) as caught:
+        merge([("f", fragment.encode())])
+    (error,) = caught.value.errors
+    return error.what, error.why, error.hint
+
+
+def test_what_is_said_of_each_line() -> None:
+    value = "one of y, n, a number, or a string in double quotes; comments stand on lines of their own"
+    strings = "its strings have letters, digits, spaces and . _ , : = / + @ % - only"
+    names = "its strings have letters, digits and . _ + - only"
+    unsafe = "has a value that could mean something to make or a shell"
+    of_the_host = "it names a file of the machine that compiles, which no fragment may read"
+    assert said("x" * 61) == ("not a setting", "x" * 60, "write CONFIG_SYMBOL=value")
+    assert said("CONFIG_A=" + "z" * 61) == ("CONFIG_A has no such value", "z" * 60, value)
+    assert said('CONFIG_A="a;b"') == (f"CONFIG_A {unsafe}", "the character ';'", strings)
+    assert said('CONFIG_LOCALVERSION="a/b"') == (f"CONFIG_LOCALVERSION {unsafe}", "the character '/'", names)
+    assert said(f'CONFIG_A="{"x" * 2049}"') == ("the value of CONFIG_A is too long", "2049 characters", "")
+    assert said(f'CONFIG_BUILD_SALT="{"x" * 33}"') == (
+        "the value of CONFIG_BUILD_SALT is too long",
+        "33 characters",
+        "",
+    )
+    assert said('CONFIG_MODULE_SIG_KEY="x"') == ("CONFIG_MODULE_SIG_KEY cannot be chosen", of_the_host, "remove it")
+    assert said("CONFIG_A=m") == ("CONFIG_A=m asks for a module", "", "=y builds it in")
+    assert said("CONFIG_LOCALVERSION_AUTO=y")[0] == "CONFIG_LOCALVERSION_AUTO has to be off"
+    assert said("#" * ((1 << 20) + 1)) == ("a fragment is too large", "more than 1048576 bytes", "")
+
+
+def test_what_is_just_allowed() -> None:
+    longest = "x" * 2048
+    text = (
+        f'CONFIG_A="{longest}"\nCONFIG_LOCALVERSION="{"x" * 32}"\nCONFIG_B={"1" * 20}\nCONFIG_C=-1\n'
+        f'CONFIG_D=0x{"f" * 16}\nCONFIG_E=0X1\nCONFIG_F=""\n#CONFIG_G is not set\n#  CONFIG_H is not set\n'
+        "# CONFIG_MODULES is not set\n# CONFIG_INITRAMFS_SOURCE is not set\nCONFIG_CC_VERSION_TEXT=n\n"
+        'CONFIG_MODULE_SIG_KEY=""\n'
+    )  # fmt: skip
+    asked = settings(text)
+    assert {name: setting.value for name, setting in asked.items() if setting.value != "n"} == {
+        "A": f'"{longest}"', "LOCALVERSION": f'"{"x" * 32}"', "B": "1" * 20, "C": "-1", "D": "0x" + "f" * 16,
+        "E": "0X1", "F": '""', "MODULE_SIG_KEY": '""',
+    }  # fmt: skip
+    assert [name for name, setting in asked.items() if setting.value == "n"] == [
+        "G", "H", "MODULES", "INITRAMFS_SOURCE", "CC_VERSION_TEXT",
+    ]  # fmt: skip
+    largest = b"#" * (1 << 20)
+    assert parse_fragment("f", largest) == ([], [])
+
+
+def test_the_text_of_a_configuration() -> None:
+    base = "CONFIG_A=y\nCONFIG_B=m\n# CONFIG_C is not set\nCONFIG_D=y\nnonsense\n"
+    text = apply(base, settings('CONFIG_C=y\n# CONFIG_A is not set\nCONFIG_E="x"\n'))
+    assert text.splitlines() == [
+        "# CONFIG_A is not set",
+        "# CONFIG_B is not set",
+        "CONFIG_C=y",
+        "CONFIG_D=y",
+        "# CONFIG_MODULES is not set",
+        "# CONFIG_GCC_PLUGINS is not set",
+        "# CONFIG_LOCALVERSION_AUTO is not set",
+        'CONFIG_E="x"',
+    ]
+    assert text.endswith("\n")

@@ -36,6 +36,12 @@ broken:
 full:
 	@echo "  AR      vmlinux.a"
 	@cat $(CURDIR)/Makefile > /dev/full
+many:
+	@for i in $$(seq 50); do echo "x.c:$$i: error: number $$i"; done
+	@exit 1
+killed:
+	@for i in $$(seq 50); do echo "line $$i"; done
+	@kill -KILL $$PPID
 hanging:
 	@echo $$$$ > $(O)/pid
 	@sleep 1000 & echo $$! >> $(O)/pid; wait
@@ -205,3 +211,78 @@ def test_make_keeps_the_lock_when_the_build_that_started_it_is_killed(store: Sto
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         os.killpg(os.getpgid(int(pids.read_text().split()[-1])), signal.SIGKILL)
         fcntl.flock(lock, fcntl.LOCK_EX)
+
+
+def failed(directory: Path, target: str) -> MakeError:
+    log = directory / "log"
+    with pytest.raises(MakeError) as caught:
+        make(directory).run([target], log)
+    assert caught.value.what == "the kernel cannot be compiled"
+    assert caught.value.where.file == str(log)
+    assert caught.value.hint == f"all that it printed is in {log}"
+    return caught.value
+
+
+def test_how_it_failed_is_told(tmp_path: Path) -> None:
+    error = failed(tmp_path / "a", "broken")
+    assert error.why == "make broken: exit status 2"
+    assert error.details[0] == "kernel/fork.c:7:1: error: expected ';'"
+    assert "*** [Makefile:" in error.details[1]
+    error = failed(tmp_path / "b", "many")
+    assert error.details == tuple(f"x.c:{number}: error: number {number}" for number in range(1, 21))
+    error = failed(tmp_path / "c", "killed")
+    assert error.why == "make killed: signal 9"
+    assert error.details == tuple(f"line {number}" for number in range(31, 51)), "its last lines, when none tells more"
+
+
+@pytest.mark.parametrize(("expected", "advanced"), [(0, 2), (1, 0), (2, 1), (3, 2), (9, 2)])
+def test_progress_never_reaches_what_is_expected(tmp_path: Path, expected: int, advanced: int) -> None:
+    log, reporter = tmp_path / "log", Recorder()
+    log.write_text("what was there\n")
+    assert make(tmp_path).run(["good"], log, expected=expected, name="configure", reporter=reporter) == 2
+    assert (reporter.steps, reporter.advanced) == ([("configure", expected)], advanced)
+    assert log.read_text().startswith("what was there\n")
+    assert "\n  CC      kernel/fork.o\n" in log.read_text()
+
+
+def test_what_make_is_told(tmp_path: Path) -> None:
+    plain, cached = make(tmp_path / "a"), make(tmp_path / "b", prefix="x-", ccache="/usr/bin/ccache")
+    maps = f"-ffile-prefix-map={tmp_path}/a/tree=/usr/src/linux -ffile-prefix-map={tmp_path}/a/objects=/usr/src/build"
+    assert plain.command(["one", "two"]) == [
+        "make",
+        "--jobs=2",
+        f"--directory={tmp_path}/a/tree",
+        f"O={tmp_path}/a/objects",
+        "ARCH=arm64",
+        "CROSS_COMPILE=",
+        "CC=gcc",
+        "HOSTCC=gcc",
+        f"KCFLAGS={maps}",
+        f"KAFLAGS={maps}",
+        "one",
+        "two",
+    ]
+    assert cached.command([])[5:8] == [
+        "CROSS_COMPILE=x-",
+        "CC=/usr/bin/ccache x-gcc",
+        "HOSTCC=/usr/bin/ccache gcc",
+    ]
+    assert plain.environment() == {
+        "CCACHE_DIR": str(plain.cache),
+        "HOME": "/nonexistent",
+        "KBUILD_BUILD_HOST": "assembler",
+        "KBUILD_BUILD_TIMESTAMP": "Sun Sep 09 01:46:40 UTC 2001",
+        "KBUILD_BUILD_USER": "assembler",
+        "KBUILD_BUILD_VERSION": "1",
+        "LC_ALL": "C",
+        "PATH": os.environ["PATH"],
+        "SOURCE_DATE_EPOCH": "1000000000",
+        "TMPDIR": str(plain.objects),
+        "TZ": "UTC0",
+    }
+    assert plain.confinement().writes == (plain.objects,)
+    assert cached.confinement().writes == (cached.objects, cached.cache)
+    with pytest.raises(MakeError):
+        cached.run(["none"], tmp_path / "log")
+    assert cached.cache.stat().st_mode & 0o777 == 0o700
+    assert not plain.cache.exists()

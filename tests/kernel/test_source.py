@@ -7,8 +7,9 @@ import pytest
 from assembler.errors import AssembleError
 from assembler.kernel.source import SourceError, from_file, from_package, release_of
 from assembler.store.objects import Store
-from assembler.tree.tar import TarError
+from assembler.tree.tar import Limits, TarError
 from tests.debian.debs import COMPRESSORS, deb, item, link, tar
+from tests.support.reporters import Recorder
 
 FILES = {
     "Makefile": b"# SPDX\nVERSION = 6\nPATCHLEVEL = 12\nSUBLEVEL = 118\nEXTRAVERSION =\nNAME = Baby Opossum Posse\n",
@@ -105,3 +106,56 @@ def test_two_directories_at_the_top(store: Store) -> None:
     data = tar([item("linux/Makefile"), item("other/Makefile")])
     with pytest.raises(TarError, match="more than one directory"):
         laid_out(store, data)
+
+
+def test_what_a_source_needs(store: Store) -> None:
+    for name in ("Makefile", "Kconfig", "scripts/Makefile.build"):
+        some = {path: data for path, data in FILES.items() if path != name}
+        with pytest.raises(SourceError) as caught:
+            laid_out(store, tarball(some))
+        assert (caught.value.what, caught.value.why) == ("this is no kernel's source", f"it has no {name}")
+        assert caught.value.where.file == "linux.tar"
+
+
+def test_one_source_in_a_package(store: Store) -> None:
+    first, second = "./usr/src/linux-source-6.12.tar.xz", "./usr/src/linux-source-6.13.tar.zst"
+    other = "./usr/src/linux-source-6.12/x.tar.xz"
+    for names in ((first, second), (other,), ("./usr/src/linux-source-6.12.tar.bz2",)):
+        package = deb("linux-source", *(item(name, tarball(FILES)) for name in names))
+        with pytest.raises(SourceError) as caught:
+            from_package(store, store.add(package), "linux-source")
+        assert caught.value.why == "there is not one /usr/src/linux-source-*.tar.* in it"
+        assert caught.value.where.package == "linux-source"
+    package = deb("linux-source", item(first, tarball(FILES)), item(other, b"x"))
+    reporter = Recorder()
+    directory = from_package(store, store.add(package), "linux-source", reporter)
+    size = len(tarball(FILES))
+    assert (reporter.steps, reporter.advanced) == ([("kernel source", size)], size)
+    assert release_of(directory) == "6.12.118"
+
+
+def test_a_source_that_unpacks_to_too_much(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = tarball(FILES)
+    size = len(tarball(FILES, ""))
+    monkeypatch.setattr("assembler.kernel.source.Limits", lambda: Limits(unpacked=size - 1))
+    with pytest.raises(SourceError) as caught:
+        laid_out(store, data)
+    assert (caught.value.what, caught.value.where.file) == ("the source unpacks to too much", "linux.tar")
+    monkeypatch.setattr("assembler.kernel.source.Limits", lambda: Limits(unpacked=size))
+    assert release_of(laid_out(store, data)) == "6.12.118"
+
+
+@pytest.mark.parametrize(
+    ("text", "release"),
+    [
+        ("VERSION=6\nPATCHLEVEL\t=1\n", "6"),
+        ("VERSION = 6\nPATCHLEVEL = 1\nSUBLEVEL =\nEXTRAVERSION = -x y\n", "6.1-x"),
+        (" VERSION = 6\nPATCHLEVEL = 1\n", "1"),
+        ("#\n" * 2042 + "VERSION = 6\n", "6"),
+        ("#\n" * 2048 + "VERSION = 6\n", ""),
+        ("", ""),
+    ],
+)
+def test_versions_of_sources(tmp_path: Path, text: str, release: str) -> None:
+    (tmp_path / "Makefile").write_text(text)
+    assert release_of(tmp_path) == release

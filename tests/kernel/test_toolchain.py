@@ -94,3 +94,90 @@ def test_programs_that_make_could_not_reach_are_passed_over(tmp_path: Path) -> N
         find(AMD64, AMD64, str(shims))
     assert f"python3: {shims}/python3 is not taken" in caught.value.details
     assert "below /usr, " in caught.value.details[-1]
+
+
+TOLD = {
+    "gcc": "gcc (Debian 12.2.0-14+deb12u1) 12.2.0\nCopyright 2022",
+    "ld": "GNU ld (GNU Binutils for Debian) 2.40",
+    "pahole": "v1.24",
+    "perl": "\nThis is perl 5, version 36, subversion 0 (v5.36.0)",
+    "python3": "Python 3.11.2+~rc1",
+    "zstd": "*** zstd command line interface 64-bits v1.5.4, by Yann Collet ***",
+    "xz": "xz (XZ Utils)\nliblzma 5.4.1",
+}
+"""What programs say of their version; all others say 1.0."""
+
+
+def fake(directory: Path, told: dict[str, str]) -> str:
+    """A PATH with programs that tell these versions, of which one does so in its errors."""
+    directory.mkdir()
+    for name in (
+        "gcc",
+        "ld",
+        "bash",
+        "bc",
+        "bison",
+        "cpio",
+        "flex",
+        "gzip",
+        "make",
+        "pahole",
+        "perl",
+        "python3",
+        "xz",
+        "zstd",
+    ):
+        where = " >&2" if name == "bc" else ""
+        (directory / name).write_text(f"#!/bin/sh\nprintf '%s\\n' '{told.get(name, f'{name} 1.0')}'{where}\n")
+        (directory / name).chmod(0o755)
+    return f"{directory}:/usr/bin:/bin"
+
+
+def test_versions_as_programs_tell_them(tmp_path: Path) -> None:
+    search = fake(tmp_path / "bin", TOLD)
+    found = find(AMD64, AMD64, search, roots=(*HOST, tmp_path))
+    versions = {tool.name: tool.version for tool in found.tools}
+    assert {name: version for name, version in versions.items() if version != "1.0"} == {
+        "gcc": "12.2.0-14+deb12u1",
+        "ld": "2.40",
+        "pahole": "1.24",
+        "perl": "5.36.0",
+        "python3": "3.11.2+~rc1",
+        "zstd": "1.5.4",
+        "xz": "5.4.1",
+    }
+    assert len(versions) == 14
+    assert found.search == search
+
+
+@pytest.mark.parametrize(("told", "version"), [("gcc (GCC) 13.2.1 20231011", "13.2.1"), ("gcc (x) (y 1) 9.5", "9.5")])
+def test_versions_of_other_compilers(tmp_path: Path, told: str, version: str) -> None:
+    found = find(AMD64, AMD64, fake(tmp_path / "bin", {"gcc": told}), roots=(*HOST, tmp_path))
+    assert {tool.version for tool in found.tools} == {"1.0", version}
+
+
+def test_a_program_without_a_version(tmp_path: Path) -> None:
+    search = fake(tmp_path / "bin", {"flex": "x" * 90})
+    with pytest.raises(ToolchainError) as caught:
+        find(AMD64, AMD64, search, roots=(*HOST, tmp_path))
+    assert caught.value.what == "flex does not tell its version"
+    assert caught.value.where.file == str(tmp_path / "bin/flex")
+    assert (caught.value.why, caught.value.hint) == ("x" * 80, "reinstall it")
+
+
+def test_what_is_said_of_what_is_missing(tmp_path: Path) -> None:
+    with pytest.raises(ToolchainError) as caught:
+        find(AMD64, AMD64, str(tmp_path))
+    names = [("gcc", "gcc"), ("ld", "binutils"), ("bash", "bash"), ("bc", "bc"), ("bison", "bison"), ("cpio", "cpio"),
+             ("flex", "flex"), ("gzip", "gzip"), ("make", "make"), ("pahole", "dwarves"), ("perl", "perl"),
+             ("python3", "python3"), ("xz", "xz-utils"), ("zstd", "zstd")]  # fmt: skip
+    assert caught.value.what == "this machine lacks what a kernel is compiled with"
+    assert caught.value.why == ", ".join(f"no {name} (package {package})" for name, package in names)
+    packages = " ".join(package for _, package in names)
+    assert caught.value.hint == (
+        f'on Debian: apt-get install {packages}; or take Debian\'s kernel, kernel.source = "distro"'
+    )
+    assert caught.value.details == ()
+    with pytest.raises(ToolchainError) as caught:
+        find(ARM64, AMD64, str(tmp_path))
+    assert "no gcc (package gcc)" in caught.value.why, "for the programs that are run while compiling"

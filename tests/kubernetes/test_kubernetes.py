@@ -9,6 +9,7 @@ import tomllib
 import pytest
 
 from assembler.errors import AssembleError, Place
+from assembler.kubernetes import archive as subject
 from assembler.kubernetes.archive import ArchiveError, members
 from assembler.kubernetes.containerd import configuration
 from assembler.kubernetes.parts import PARTS, packages, wanted_files, wanted_images
@@ -17,6 +18,7 @@ from assembler.lock.wanted import wanted
 from assembler.recipe.model import Kubernetes, KubernetesPart, Recipe, Rootfs
 from assembler.store.objects import Store
 from assembler.tree.content import read
+from assembler.tree.tar import Limits
 
 
 @pytest.mark.parametrize(
@@ -155,3 +157,53 @@ def test_archives_that_are_none(store: Store, data: bytes, message: str) -> None
     with pytest.raises(AssembleError, match=message):
         members(store, store.add(data), {"/x": "/x"}, WHERE)
     assert not store.has_derived("archive-2", hashlib.sha256(data).hexdigest()), "nothing half-written stays"
+
+
+def test_what_an_archive_has_is_told_in_part(store: Store) -> None:
+    names = {f"bin/{number:02}": b"x" for number in range(25)}
+    digest = store.add(archive(names))
+    with pytest.raises(ArchiveError) as caught:
+        members(store, digest, {"/a": "/x", "/bin/00": "/y", "/b": "/z"}, WHERE)
+    assert caught.value.what == "the archive has no a, b"
+    assert (caught.value.where, caught.value.hint) == (WHERE, "is it the right file?")
+    assert caught.value.details == tuple(f"it has bin/{number:02}" for number in range(20))
+
+
+def test_an_archive_that_unpacks_to_too_much(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = archive({"x": b"1"})
+    size = len(gzip.decompress(data))
+    monkeypatch.setattr(subject, "LIMITS", Limits(unpacked=size - 1))
+    with pytest.raises(ArchiveError) as caught:
+        members(store, store.add(data), {"/x": "/x"}, WHERE)
+    assert (caught.value.what, caught.value.why) == ("the archive unpacks to too much", f"more than {size - 1} bytes")
+    monkeypatch.setattr(subject, "LIMITS", Limits(unpacked=size))
+    assert list(members(store, store.add(data), {"/x": "/x"}, WHERE)) == ["/x"]
+
+
+@pytest.mark.parametrize(
+    ("version", "schema", "bins"),
+    [("1.999", 2, 0), ("2.0.99", 3, 0), ("2.1", 3, 1), ("2.2.9", 3, 1), ("2.3", 4, 1), ("3", 4, 1), ("10.0", 4, 1)],
+)
+def test_the_first_version_of_each_format(version: str, schema: int, bins: int) -> None:
+    text = configuration(version, sandbox="s", cni="/c")
+    assert tomllib.loads(text)["version"] == schema
+    assert text.count('bin_dirs = ["/c"]') == bins
+    assert text.count('bin_dir = "/c"') == 1 - bins
+    assert text.startswith("# How this node's containers run")
+
+
+def test_where_parts_go_and_come_from() -> None:
+    files = {file.name: file for file in wanted_files(Kubernetes(), release("1.36.1"), "arm64")}
+    assert files["kubelet"].version == "1.36.1"
+    assert files["kubelet"].url == "https://dl.k8s.io/release/v1.36.1/bin/linux/arm64/kubelet"
+    assert {file.role for file in files.values()} == {"kubernetes"}
+    assert files["cni-plugins"].key == "kubernetes.cni_plugins"
+    assert files["nerdctl"].checksums == (files["nerdctl"].url.rpartition("/")[0] + "/SHA256SUMS",)
+    assert files["crictl"].version == release("1.36").version_of("crictl") != "1.36.1"
+    debian = {part.key: KubernetesPart(source="debian") for part in PARTS if part.debian}
+    everything = Kubernetes().model_copy(update=debian)
+    assert packages(everything) == (frozenset(part.debian for part in PARTS if part.debian), frozenset())
+    with pytest.raises(AssembleError) as caught:
+        release("1.2.3")
+    assert (caught.value.what, caught.value.where.key) == ("nothing is known of Kubernetes 1.2.3", "kubernetes.version")
+    assert caught.value.hint == "known: 1.34, 1.35, 1.36, and patches of these"

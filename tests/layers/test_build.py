@@ -6,15 +6,20 @@ import multiprocessing
 import os
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from assembler.image.manifest import Manifest, read_layers
 from assembler.image.names import LAYERS, MANIFEST, LayerName
-from assembler.layers.build import bring_up_to_date
+from assembler.layers.build import bring_up_to_date, build
+from assembler.layers.record import LARGEST, recall
 from assembler.layers.step import Step
+from assembler.lockfile.model import LockedTool
 from assembler.store.objects import Store
+from tests.layers.test_keys import project_in
+from tests.support.reporters import Recorder
 
 
 def step(
@@ -256,3 +261,60 @@ def test_entries_of_a_manifest_that_are_none(tmp_path: Path, entry: object) -> N
     for text in ('{"schema":' + "[" * 100_000, '{"schema": ' + "1" * 9999 + "}"):
         (tmp_path / MANIFEST).write_text(text)
         assert read_layers(tmp_path, name="n", architecture="amd64") == {}
+
+
+def test_the_largest_record(store: Store, tmp_path: Path) -> None:
+    one = step([], "rootfs")
+    run(store, tmp_path, [one])
+    (record,) = (store.results / "made-rootfs.image-1").iterdir()
+    text = record.read_bytes()
+    assert LARGEST == 4 << 20
+    record.chmod(0o600)
+    for size, found in ((LARGEST, True), (LARGEST + 1, False)):
+        record.write_bytes(text.ljust(size))
+        assert (recall(store, one.label, one.key, {}) is not None) == found
+
+
+# --- of a recipe
+# ---------------------------------------------------------------------------
+
+
+def test_a_seed_alone(tmp_path: Path) -> None:
+    """What the manifest and the provenance say of it, and what is warned of."""
+    project = project_in(tmp_path)
+    found = project.context()
+    reporter = Recorder()
+    found = replace(found, means=replace(found.means, reporter=reporter))
+    out = tmp_path / "out"
+    manifest = build(found, out, only=["cloudinit"])
+    assert reporter.messages == ["the lock does not name the libraries that write formats: see assemble lock --migrate"]
+    assert reporter.warnings == []
+    assert sorted(path.name for path in out.iterdir()) == ["cloud-init-seed.iso", MANIFEST, "provenance.json"]
+    lock = project.lock
+    assert (manifest.name, manifest.architecture) == ("x", lock.architecture)
+    assert (manifest.source_date_epoch, manifest.recipe_sha256) == (lock.source_date_epoch, lock.recipe_sha256)
+    hello = next(package for package in manifest.packages if package["name"] == "base")
+    assert hello == {
+        "name": "base",
+        "version": "1.7",
+        "architecture": "amd64",
+        "source": "base",
+        "sha256": next(package.sha256 for package in lock.packages if package.name == "base"),
+    }
+    assert {package["name"] for package in manifest.packages} == {each.name for each in lock.role("rootfs")}
+    provenance = json.loads((out / "provenance.json").read_bytes())
+    (seed,) = manifest.artifacts
+    assert provenance["subject"] == [{"name": "cloud-init-seed.iso", "digest": {"sha256": seed.sha256}}]
+    definition = provenance["predicate"]["buildDefinition"]
+    assert definition["internalParameters"]["lock"]["digest"]["sha256"] == manifest.lock_sha256
+    assert (out / MANIFEST).read_bytes() == manifest.json()
+
+    # With a lock that names other libraries, and the seed there already.
+    libraries = tuple(LockedTool(name=name, version="0") for name in found.libraries)
+    known = replace(found, lock=replace(lock, libraries=libraries))
+    reporter.messages.clear()
+    build(known, out, skip=["kernel", "rootfs", "kubernetes", "livecd"])
+    assert reporter.messages == []
+    assert reporter.warnings == [
+        "cloud-init-seed.iso may have other bytes than when it was locked: pycdlib is 1 here, 0 in the lock"
+    ]

@@ -284,6 +284,7 @@ def test_nothing_ends_in_a_traceback(name: str, text: str) -> None:
 def test_binary_user_data() -> None:
     for data, expected in (
         (b"#cloud-config\na: \xff", "user-data:2: byte 0xff is not UTF-8"),
+        (b"\n#cloud-config\na: \xff", "user-data:3: byte 0xff is not UTF-8"),
         (b"\x1f\x8b", "compressed"),
     ):
         with pytest.raises(Problems, match=expected):
@@ -380,6 +381,42 @@ def test_network_config_that_is_fine(network_config: str) -> None:
 def test_all_problems_at_once() -> None:
     found = problems("hello", meta_data="x: y", network_config="version: 9")
     assert [line.split(" ")[0] for line in found.split("\n")] == ["user-data:1:", "network-config", "meta-data"]
+
+
+# --- bytes -------------------------------------------------------------------------------------------------------
+
+
+def test_the_same_bytes_on_every_host() -> None:
+    """What is made for the same input stays as it is: another instance-id has cloud-init do everything again."""
+    assert made()["meta-data"] == b'instance-id: "iid-b3987484db20d8a1d8a7"\nlocal-hostname: "h"\n'
+    boundary = "=33373ad1cb65a1810f2150b121eab6f9"
+    part = "MIME-Version: 1.0\nContent-Transfer-Encoding: base64\n"
+    assert made("#!/bin/sh\necho\n", keys=(ED25519,))["user-data"].decode() == (
+        f'Content-Type: multipart/mixed; boundary="{boundary}"\nMIME-Version: 1.0\n'
+        f'\n--{boundary}\nContent-Type: text/x-shellscript; charset="utf-8"\n{part}\nIyEvYmluL3NoCmVjaG8K\n'
+        f'\n--{boundary}\nContent-Type: text/cloud-config; charset="utf-8"\n{part}'
+        "Merge-Type: list(append)+dict(recurse_list)+str()\n\n"
+        "I2Nsb3VkLWNvbmZpZwpzc2hfYXV0aG9yaXplZF9rZXlzOgogIC0gInNzaC1lZDI1NTE5IEFBQUFD\n"
+        "M056YUMxbFpESTFOVEU1QUFBQUlPWG9ueTRRdjNlYnpYZUtJRXNMQUJuOUgyTkE5Yys5d2JFSm1u\n"
+        "ODJpM0RFIHlvdUBleGFtcGxlLm9yZyIKZGlzYWJsZV9yb290OiBmYWxzZQo=\n"
+        f"\n--{boundary}--\n"
+    )
+
+
+def test_how_far_user_data_is_looked_at_for_mime() -> None:
+    """Headers of a message are in its first 4096 characters."""
+    mark = "\nMIME-Version:"
+    for length, is_mime in ((4096, True), (4097, False)):
+        said = problems("X: ".ljust(length - len(mark), "x") + f"{mark} 1.0\nContent-Type: multipart/mixed\n\n")
+        assert ("the MIME message has no parts" in said) == is_mime
+
+
+def test_long_names_and_reasons_are_cut() -> None:
+    text = 'Content-Type: multipart/mixed; boundary="B"\n\n--B\nContent-Type: text/plain\n'
+    name = f'Content-Disposition: attachment; filename="{"f" * 61}"\n\nhello\n--B--\n'
+    assert f"user-data, part {'f' * 60}:1: 'hello' is no header" in problems(text + name)
+    said = problems(network_config=f"version: 2\nethernets: {{e: {{addresses: [{'x' * 300}]}}}}\n")
+    assert len(said.partition("cloud-init takes addresses only: ")[2]) == 200
 
 
 # --- from a recipe -----------------------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 """Outputs appear complete or not at all."""
 
 import errno
+import os
 from pathlib import Path
 
 import pytest
@@ -54,3 +55,35 @@ def test_a_directory_in_the_way_of_an_output_changes_nothing(tmp_path: Path) -> 
     with pytest.raises(AssembleError, match="a directory is in the way"):
         write()
     assert [path.name for path in tmp_path.iterdir()] == ["b"]
+
+
+def test_only_a_full_disk_is_explained(tmp_path: Path) -> None:
+    """Whatever else goes wrong while something is made, is not the directory's fault."""
+
+    def fail(number: int) -> None:
+        with outputs(tmp_path):
+            raise OSError(number, os.strerror(number))
+
+    with pytest.raises(AssembleError, match="the disk of the output directory is full"):
+        fail(errno.EDQUOT)
+    with pytest.raises(OSError, match="Permission denied"):
+        fail(errno.EACCES)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(("mask", "mode"), [(0o022, 0o644), (0o077, 0o600), (0o002, 0o664)])
+def test_modes_are_those_that_the_user_wants(tmp_path: Path, mask: int, mode: int) -> None:
+    before = os.umask(mask)
+    try:
+        with outputs(tmp_path) as made:
+            assert made.staging.stat().st_mode & 0o777 == 0o700, "nobody looks at what is half made"
+            (tmp_path / "source").write_text("x")
+            made.copy(tmp_path / "source", "copied")
+            made.path("secret").write_text("x")
+            made.private.add("secret")
+        assert os.umask(mask) == mask, "and stay so"
+    finally:
+        os.umask(before)
+    modes = {path.name: path.stat().st_mode & 0o777 for path in tmp_path.iterdir()}
+    assert modes == {"source": mode, "copied": mode, "secret": 0o600}
+    assert (tmp_path / "copied").read_text() == "x"

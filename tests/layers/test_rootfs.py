@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from debian.deb822 import Deb822
@@ -13,6 +14,9 @@ from assembler.layers import rootfs
 from assembler.lockfile.model import LockedPackage
 from assembler.recipe.model import Rootfs
 from assembler.store.objects import Store
+from assembler.tree.staging import Tree
+from tests.layers.test_keys import project_in
+from tests.support.reporters import Recorder
 from tests.support.toolboxes import locked
 
 EPOCH = 1767225600
@@ -78,3 +82,35 @@ def test_a_package_is_the_one_that_the_lock_names(packages: tuple[Store, Sequenc
     for other in (replace(gdisk, name="gdiskk"), replace(gdisk, version="999")):
         with pytest.raises(DebError, match="another one than the lock says"):
             rootfs.open_packages(store, [other])
+
+
+def test_what_a_check_finds_a_build_raises(tmp_path: Path) -> None:
+    """Whether scripts, numbers or settings are wrong; and what is done is told."""
+    project = project_in(tmp_path)
+    packages = [each for each in project.lock.role("rootfs") if each.name != "waiting"]
+    means = {"files": {}, "architecture": "amd64", "epoch": EPOCH, "store": project.store}
+    reporter = Recorder()
+    checked = rootfs.check(Rootfs(), packages, **means, reporter=reporter)  # type: ignore[arg-type]  # as above
+    assert checked.problems == ()
+    assert sorted(checked.packages) == ["base", "containerd", "linux-image-a"]
+    assert reporter.steps[:2] == [("unpack", 3), ("compose", 0)]
+    assert "configure" in {name for name, _ in reporter.steps}
+    for recipe, what in (
+        (Rootfs(ids={"users": {"nobody-here": 150}}), "the image has no such user"),  # type: ignore[arg-type]  # pydantic's
+        (Rootfs(enable=["none.service"], mask=["none.socket"]), "none.service"),
+    ):
+        with pytest.raises(Problems) as caught:
+            rootfs.compose(recipe, packages, **means)  # type: ignore[arg-type]
+        found = rootfs.check(recipe, packages, **means)  # type: ignore[arg-type]
+        assert [str(error) for error in found.problems] == [str(error) for error in caught.value.errors]
+        assert what in str(found.problems[0])
+
+
+def test_how_much_a_tree_has() -> None:
+    """Files with several names count once, and what are no files have no bytes."""
+    tree = Tree()
+    tree.write("/a", b"12345")
+    tree.link("/a", "/b")
+    tree.write("/c", b"1")
+    tree.symlink("a", "/d")
+    assert rootfs.extent(tree) == {"paths": 1 + 4, "bytes": 6}

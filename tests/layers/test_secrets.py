@@ -157,6 +157,9 @@ def test_what_is_secret_in_a_recipe() -> None:
         assert recipe_secrets(changed) != recipe_secrets(recipe)
     public = recipe.model_copy(update={"files": [*FILES[:2], FILES[2].model_copy(update={"content": "x"}), FILES[3]]})
     assert recipe_inputs(public) != recipe_inputs(recipe)
+    # The password's salt comes of everything; of the files, those that are secret count.
+    assert recipe_secrets(public)["rootfs.files"] == recipe_secrets(recipe)["rootfs.files"]
+    assert recipe_secrets(Rootfs(files=[FILES[2], FILES[3]])) == {}, "the bytes of a source count by themselves"
     # A recipe with the hash of the same password, as the one on the image is, makes the same.
     hashed = recipe.model_copy(update={"root_password": "$6$salt$" + "x" * 86})
     assert recipe_inputs(hashed) == recipe_inputs(recipe)

@@ -1,5 +1,6 @@
 """The vanilla kernel as a layer: what it depends on, and what it says when it cannot be compiled."""
 
+import json
 import os
 from collections.abc import Callable, Iterable
 from dataclasses import replace
@@ -10,10 +11,15 @@ import pytest
 
 from assembler.architecture import AMD64
 from assembler.errors import Problems
+from assembler.image.keys import digest
+from assembler.image.names import KERNEL, KERNEL_CONFIG, SYSTEM_MAP
 from assembler.kernel.source import SourceError
 from assembler.kernel.toolchain import ToolchainError, find
+from assembler.kernel.vanilla import RELEASE
 from assembler.layers import vanilla
 from assembler.layers.context import BuildContext, Means
+from assembler.layers.declared import counted
+from assembler.layers.step import Step
 from assembler.lockfile.errors import LockError
 from assembler.lockfile.model import Lock, LockedFile, LockedPackage, LockedToolbox
 from assembler.recipe.load import load
@@ -191,3 +197,62 @@ def test_a_source_that_the_recipe_does_not_name_is_not_compiled(directory: Path,
     for packages in ((), (replace(package, name="linux-source-7"),), (package, replace(package, name="more"))):
         with pytest.raises(SourceError, match="another kernel's source than the recipe names"):
             vanilla.layer(inputs(directory, store, replace(lock, packages=packages)))
+
+
+def compiled(step: Step, store: Store, release: str) -> None:
+    """Put a kernel into the store where the one of a step is looked for."""
+    kernel = step.make.func.__self__.kernel  # type: ignore[attr-defined]  # a partial of a declared step's method
+
+    def make(directory: Path) -> None:
+        directory.mkdir()
+        for name in (KERNEL, KERNEL_CONFIG, SYSTEM_MAP):
+            (directory / name).write_text(f"its {name}")
+        (directory / RELEASE).write_text(f"{release}\n")
+        (directory / "modules.builtin").write_text("kernel/fs/ext4/ext4.ko\n")
+        (directory / "modules.builtin.modinfo").write_bytes(b"ext4.license=GPL\0")
+
+    store.derived("vanilla-1", digest(inputs=counted(kernel)[0]), make)
+
+
+def test_a_kernel_in_the_store_is_taken_without_a_compiler(directory: Path, store: Store, tmp_path: Path) -> None:
+    """Its files, what is known of it, and the tree that names it in a running system."""
+    lock = lock_of(store)
+    layer = vanilla.layer(inputs(directory, store, lock, search="/nonexistent"))
+    compiled(layer.step, store, "6.12.118-x")
+    (tmp_path / "out").mkdir()
+    layer.step.make(tmp_path / "out")
+    files = {path.name: path.read_text() for path in (tmp_path / "out").iterdir()}
+    facts = json.loads(files.pop("facts.json"))
+    assert files == {name: f"its {name}" for name in (KERNEL, KERNEL_CONFIG, SYSTEM_MAP)}
+    assert layer.step.outputs == (KERNEL, KERNEL_CONFIG, SYSTEM_MAP)
+    assert facts == {"release": "6.12.118-x", "toolchain": {tool.name: tool.version for tool in lock.toolchain}}
+    assert layer.apart, "the root file system has nothing of it"
+    tree = layer.tree()
+    assert layer.tree() is tree
+    top = "/usr/lib/modules/6.12.118-x"
+    assert tree.read(f"{top}/modules.builtin") == b"kernel/fs/ext4/ext4.ko\n"
+    assert tree.read("/boot/config-6.12.118-x").decode() == f"its {KERNEL_CONFIG}"
+    assert {"modules.dep", "modules.builtin.bin", "modules.builtin.modinfo"} <= set(tree.names(top))
+    assert tree.read("/lib/modules/6.12.118-x/modules.dep") == b""
+    assert tree.at("/boot").mtime == lock.source_date_epoch
+
+
+def test_the_version_of_a_kernel_in_the_store(directory: Path, store: Store, tmp_path: Path) -> None:
+    """It may have been compiled for a recipe that did not say which one it wants."""
+    (directory / "r.toml").write_text(RECIPE + 'version = "6.12.118"\n')
+    step = vanilla.layer(inputs(directory, store, search="/nonexistent")).step
+    compiled(step, store, "6.12.118")
+    (written,) = (store.root / "derived/vanilla-1").glob("*/release")
+    written.chmod(0o600)
+    out = tmp_path / "out"
+    out.mkdir()
+    for release in ("6.12.118", "6.12.118-x", "6.12.118+"):
+        written.write_text(release)
+        step.make(out)
+        assert json.loads((out / "facts.json").read_text())["release"] == release
+    for release in ("6.12.1180", "6.12.118.1", "6.12.11", "6x12.118", "7.6.12.118"):
+        written.write_text(release)
+        with pytest.raises(SourceError) as caught:
+            step.make(out)
+        assert caught.value.what == f"the source is that of Linux {release}"
+        assert caught.value.why == "the recipe wants 6.12.118"

@@ -7,22 +7,25 @@ from typing import Any
 
 import pytest
 
+from assembler.architecture import AMD64
+from assembler.boot.loaders import LIVE
 from assembler.debian.release import ReleaseError
 from assembler.errors import AssembleError, Problems
 from assembler.lock.changes import changes, describe
 from assembler.lock.resolve import resolve
-from assembler.lock.trust import prove
+from assembler.lock.trust import prove, prove_packages
 from assembler.lockfile.errors import LockError
 from assembler.lockfile.model import Lock
 from assembler.lockfile.toml import format_lock, parse_lock
-from assembler.recipe.model import Recipe
+from assembler.recipe.model import Kernel, Recipe
 from assembler.store.download import OfflineError, TransportError
 from assembler.store.objects import Store
 from assembler.store.transport import Transport
-from tests.debian.archives import NOW, date
+from tests.debian.archives import NOW, date, source
 from tests.lock.test_resolve import base, publish_suite, recipe, where
 from tests.lockfile.test_toml import LOCK
 from tests.support.http_server import Server
+from tests.support.reporters import Recorder
 
 LATER = NOW + timedelta(hours=6)
 OLD: Mapping[str, Mapping[str, str]] = {
@@ -56,9 +59,15 @@ class Archive:
     def move_on(self) -> None:
         publish_suite(self.server, "trixie", base(**NEW), Date=date(NOW))
 
-    def lock(self, *packages: str, previous: Lock | None = None, upgrade: tuple[str, ...] | None = None) -> Lock:
+    def lock(
+        self,
+        *packages: str,
+        previous: Lock | None = None,
+        upgrade: tuple[str, ...] | None = None,
+        it: Recipe | None = None,
+    ) -> Lock:
         return resolve(
-            recipe(*packages),
+            it or recipe(*packages),
             "a" * 64,
             transport=self.transport,
             store=self.store,
@@ -215,3 +224,152 @@ def test_without_the_indices_nothing_is_proved(archive: Archive, store: Store) -
     archive.store = Store(store.root / "empty")
     with pytest.raises(OfflineError):
         archive.prove(archive.first, offline=True)
+
+
+HELD = "what is locked stays as it is: name more with --upgrade-package, or take --upgrade for all"
+
+
+def test_what_cannot_be_had_says_what_stays(archive: Archive) -> None:
+    """Only when something stays, and only when there is no better advice."""
+    conflicts = {**NEW, "odd": {"Depends": "libhello (>= 2)"}}
+    publish_suite(archive.server, "trixie", base(**conflicts), Date=date(NOW))
+    for upgrade, told in (((), HELD), (("tool",), HELD), (None, "")):
+        with pytest.raises(AssembleError) as caught:
+            archive.lock("hello", "tool", "odd", previous=archive.first, upgrade=upgrade)
+        assert caught.value.hint == told
+    with pytest.raises(AssembleError) as caught:
+        archive.lock("hello", "tool", "odd")
+    assert caught.value.hint == ""
+
+
+def test_a_package_of_which_files_are_taken_alone(archive: Archive) -> None:
+    """What it depends on stays away; without it nothing boots, whether anything is held or not."""
+    (name, *_) = LIVE.packages(AMD64)
+    there = {each: fields for each, fields in base(**OLD).items() if each != name}
+    publish_suite(archive.server, "trixie", there | {name: {"Depends": "nonsense"}}, Date=date(NOW))
+    found = archive.lock("hello", "tool")
+    assert name in {package.name for package in found.role("boot")}
+    publish_suite(archive.server, "trixie", there, Date=date(NOW))
+    with pytest.raises(LockError, match=f"no archive has {name}: it is needed for boot"):
+        archive.lock("hello")
+    it = recipe("hello").model_copy(update={"kernel": Kernel(source="vanilla", package="linux-source-9")})
+    for previous, upgrade in ((None, None), (archive.first, None), (archive.first, ())):
+        publish_suite(archive.server, "trixie", base(**OLD), Date=date(NOW))
+        with pytest.raises(LockError) as caught:
+            archive.lock("hello", previous=previous, upgrade=upgrade, it=it)
+        assert caught.value.what == "no archive has linux-source-9"
+        assert caught.value.why == "it is needed for kernel-source"
+        assert caught.value.hint == "add a suite that has it to debian.sources"
+
+
+def test_archives_are_kept_when_something_comes_from_them_or_they_have_one_state(archive: Archive) -> None:
+    archive.move_on()
+    publish_suite(archive.server, "trixie-security", {"other": {}}, root="/debian-security")
+    sources = source() + "\n" + source(suite="trixie-security")
+    it = recipe("hello", "tool", sources=sources)
+    found = archive.lock("hello", "tool", previous=archive.first, upgrade=("hello",), it=it)
+    later = "trixie+20261122T120000Z"
+    assert [each.id for each in found.archives] == ["trixie", later, "trixie-security"]
+    assert {each.archive for each in found.packages} == {"trixie", later}
+
+
+def test_what_is_said_when_asked_for_more(archive: Archive, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level("DEBUG", "assembler.lock.resolve"):
+        archive.lock("hello", "tool")
+    assert "rootfs: hello 1.0 from trixie: requested" in caplog.messages
+    assert "rootfs: libhello 1.0 from trixie: for hello" in caplog.messages
+
+
+def test_a_name_that_is_not_locked(archive: Archive) -> None:
+    for name, hint in (
+        ("helo", "did you mean hello?"),
+        ("zzzzzz", "name a package, or a source package, that is locked"),
+    ):
+        with pytest.raises(LockError) as caught:
+            archive.lock("hello", "tool", previous=archive.first, upgrade=("tool", name))
+        assert caught.value.what == f"{name} is not in the lock, so it cannot be upgraded"
+        assert caught.value.hint == hint
+    assert archive.lock("hello", "tool", previous=None, upgrade=("zzzzzz",)) == archive.first
+
+
+def problems(archive: Archive, forged: Lock) -> list[tuple[str, str, str]]:
+    with pytest.raises(Problems) as caught:
+        archive.prove(forged)
+    hint = "restore the lock from where it was reviewed, or delete it and run `assemble lock`"
+    assert {(error.where.file, error.hint) for error in caught.value.errors} == {("x.lock.toml", hint)}
+    return [(error.where.key, error.what, error.why) for error in caught.value.errors]
+
+
+def test_every_broken_link_is_named(archive: Archive) -> None:
+    first = archive.first
+    (locked,) = first.archives
+    (index,) = locked.indices
+    (hello,) = (package for package in first.packages if package.name == "hello")
+    others = tuple(package for package in first.packages if package is not hello)
+    key = 'packages."hello_1.0_amd64"'
+    size = hello.size
+    for forged, expected in (
+        (
+            replace(first, packages=(*others, replace(hello, archive="sid"))),
+            [(key, "this package is of no archive of the lock", "sid")],
+        ),
+        (
+            replace(first, archives=(replace(locked, suite="sid"),)),
+            [("archives.trixie", "the recipe takes nothing from this archive", "")],
+        ),
+        (
+            replace(first, archives=(replace(locked, root="other"),)),
+            [("archives.trixie", "the recipe takes nothing from this archive", "")],
+        ),
+        (
+            replace(first, archives=(replace(locked, indices=(replace(index, size=1),)),)),
+            [("archives.trixie", f"the signed Release does not list this {index.path}", index.sha256)],
+        ),
+        (
+            replace(first, packages=(*others, replace(hello, size=1, source="x"))),
+            [
+                (
+                    key,
+                    "trixie does not have this package so",
+                    f"size is 1, the index says {size}; source is x, the index says greet",
+                )
+            ],
+        ),
+        (
+            replace(first, packages=(*others, replace(hello, architecture="all"))),
+            [
+                (
+                    'packages."hello_1.0_all"',
+                    "trixie does not have this package so",
+                    "no index of it lists this version",
+                )
+            ],
+        ),
+        (
+            replace(first, packages=(*others, replace(hello, roles=("boot", "rootfs")))),
+            [(key, "the recipe does not lead to this package", "no request of it needs that")],
+        ),
+    ):
+        assert problems(archive, forged) == expected
+    with pytest.raises(LockError) as caught:
+        archive.prove(replace(first, packages=others))
+    assert caught.value.what == "a package that the recipe leads to is missing"
+    assert (caught.value.where.key, caught.value.why) == ("packages", "hello")
+
+
+def test_how_far_proving_came_is_told(archive: Archive) -> None:
+    reporter, count = Recorder(), len(archive.first.packages)
+    unused = replace(archive.first.archives[0], id="unused")
+    prove_packages(
+        archive.first.packages,
+        (unused, *archive.first.archives),
+        recipe("hello", "tool"),
+        file="x.lock.toml",
+        transport=archive.transport,
+        store=archive.store,
+        mirrors=where(archive.server),
+        now=LATER,
+        reporter=reporter,
+    )
+    assert reporter.steps == [("prove", count)]
+    assert (reporter.notes, reporter.advanced) == (["unused", "trixie"], count)

@@ -4,7 +4,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from assembler.programs.alternatives import AlternativeError, update_alternatives
@@ -40,7 +40,24 @@ def start() -> Tree:
     )
 
 
+def editor(path: str, priority: str, *slaves: str, link: str = "/usr/bin/editor") -> list[str]:
+    return ["--install", link, "editor", path, priority, *slaves]
+
+
+EDIT = ["--slave", "/usr/bin/edit", "edit", "/usr/bin/a"]
+OTHER = ["--slave", "/opt/edit", "edit", "/usr/bin/a"]
+A, B, C = PATHS
+
+
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@example([editor(A, "1"), editor(B, "2", *EDIT), ["--remove", "editor", B]])
+@example([editor(A, "1"), editor(B, "2"), editor(C, "2"), ["--remove", "editor", A]])
+@example([editor(A, "1"), editor(B, "2"), ["--set", "editor", A], editor(C, "3"), ["--remove", "editor", B]])
+@example([editor(A, "1"), editor(B, "2"), ["--set", "editor", A], ["--remove", "editor", A]])
+@example([editor(A, "1"), editor(B, "2"), ["--set", "editor", A], ["--auto", "editor"]])
+@example([editor(A, "1", *EDIT), editor(A, "1", *OTHER), editor(A, "1")])
+@example([editor(A, "1", *EDIT), editor(B, "2", link="/opt/editor"), ["--remove", "editor", A]])
+@example([editor(A, "1", *EDIT), ["--remove", "editor", C], ["--remove-all", "editor"]])
 @given(st.lists(calls(), min_size=1, max_size=5))
 def test_leaves_what_the_real_program_leaves(tmp_path: Path, commands: list[list[str]]) -> None:
     program = need("update-alternatives", "dpkg")
@@ -98,3 +115,40 @@ def test_a_damaged_state_file_is_named() -> None:
     tree.write("/var/lib/dpkg/alternatives/x", b"auto\n/usr/bin/x\n", parents=True)
     with pytest.raises(AlternativeError, match="damaged"):
         update_alternatives(tree, ["--install", "/usr/bin/x", "x", "/bin/x", "1"])
+
+
+def test_what_is_registered_is_answered_and_options_that_change_nothing_are_taken() -> None:
+    tree = tree_of({"/bin/x": ""})
+    assert update_alternatives(tree, ["--quiet", "--force", "--install", "/usr/bin/x", "x", "/bin/x", "-5"])
+    for action in ("--query", "--list", "--display"):
+        assert update_alternatives(tree, [action, "x"])
+        assert not update_alternatives(tree, [action, "y"])
+    assert update_alternatives(tree, ["--remove", "y", "/bin/y"])
+    assert update_alternatives(tree, ["--auto", "x"])
+    assert update_alternatives(tree, ["--remove-all", "x"])
+    assert shown(tree) == {"/bin/x": b""}
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["--install /usr/bin/x x /bin/x high", "--install /usr/bin/x x /bin/x 1 --slave /a b",
+     "--install /usr/bin/x x /bin/x 1 --frob /a b /c", "--remove x", "--remove-all x /bin/x", "--set x",
+     "--auto x /bin/x", "--query", "--query x y"],
+)  # fmt: skip
+def test_calls_that_are_not_known_change_nothing(words: str) -> None:
+    tree = tree_of({"/bin/x": ""})
+    with pytest.raises(UsageError, match="not known") as caught:
+        update_alternatives(tree, words.split())
+    assert caught.value.why == words
+    assert shown(tree) == {"/bin/x": b""}
+
+
+def test_a_file_in_the_place_of_a_link_stays() -> None:
+    tree = tree_of({"/bin/x": "", "/usr/bin/x": "mine", "/usr/bin/y": "->/bin/x"})
+    for name in "xy":
+        update_alternatives(tree, ["--install", f"/usr/bin/{name}", name, "/bin/x", "1"])
+    files = shown(tree)
+    assert (files["/usr/bin/x"], files["/usr/bin/y"]) == (b"mine", "/etc/alternatives/y")
+    for name in "xy":
+        update_alternatives(tree, ["--remove-all", name])
+    assert shown(tree) == {"/bin/x": b"", "/usr/bin/x": b"mine"}

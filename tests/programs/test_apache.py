@@ -49,3 +49,19 @@ def test_what_is_not_known_is_refused(name: str) -> None:
     tree = tree_of({**FILES, "/etc/apache2/mods-available/cgi.load": ""})
     with pytest.raises(ApacheError, match="not known"):
         enable(tree, [name], program="a2enmod")
+
+
+def test_a_note_of_the_other_kind_goes_and_others_stay() -> None:
+    notes = "/var/lib/apache2/module"
+    tree = tree_of({**FILES, f"{notes}/disabled_by_admin/c": "", f"{notes}/disabled_by_admin/ac": ""})
+    enable(tree, ["c"], program="a2enmod")
+    assert {path for path in shown(tree) if path.startswith(notes)} == {
+        f"{notes}/disabled_by_admin/ac", f"{notes}/enabled_by_admin/c",
+    }  # fmt: skip
+
+
+def test_what_is_on_is_left_alone() -> None:
+    tree = tree_of({**FILES, "/etc/apache2/mods-enabled/c.load": "->/nowhere"})
+    enable(tree, ["-m", "c"], program="a2enmod")
+    assert tree.at("/etc/apache2/mods-enabled/c.load").target == "/nowhere"
+    assert not tree.exists("/var/lib/apache2")

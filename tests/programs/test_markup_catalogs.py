@@ -59,12 +59,20 @@ def test_a_local_catalog() -> None:
         ["--add", "--package", "p", "--local", LOCAL, "--type", "other", "--id", "x"],
         ["--add", "--package", "p", "--local", LOCAL, "--type", "uri"],
         ["--add", "--type", "uri", "--id", "x"],
+        ["--add", "--root", "--package", "p", "--local", LOCAL, "--type", "uri", "--id", "x"],
+        ["--add", "--root", "--package", "p", "--file", LOCAL, "--type", "uri", "--id", "x"],
+        ["--add", "--root", "--type", "uri", "--id", "x"],
+        ["--add", "--package", "p", "--local", LOCAL, "--file", LOCAL, "--type", "uri", "--id", "x"],
+        ["--add", "--package", "p", "--type", "uri", "--id", "x"],
+        ["--add", "--local", "/etc/xml/own.xml", "--type", "uri", "--id", "x"],
     ],
 )
 def test_calls_that_fail(words: list[str]) -> None:
     tree = fresh()
+    for name in ("p", "None"):
+        tree.write(f"/etc/xml/{name}.xml", b"")
     assert not update_xmlcatalog(tree, words)
-    assert tree.names("/etc/xml") == []
+    assert tree.names("/etc/xml") == ["None.xml", "p.xml"]
 
 
 def test_calls_that_are_not_known() -> None:
@@ -72,6 +80,9 @@ def test_calls_that_are_not_known() -> None:
         update_xmlcatalog(fresh(), ["--del", "--root", "--type", "uri", "--id", "x"])
     with pytest.raises(UsageError):
         update_catalog(fresh(), ["--add", "a", "b"])
+    for words in (["--add", "--root", "x"], ["--root"]):
+        with pytest.raises(UsageError, match="not known"):
+            update_xmlcatalog(fresh(), words)
 
 
 def test_sgml_catalogs_whose_parts_are_missing_are_left_out() -> None:
@@ -83,9 +94,16 @@ def test_sgml_catalogs_whose_parts_are_missing_are_left_out() -> None:
         "d.cat": "-- CATALOG /absent --\n",
         ".e.cat": "",
         "f": "",
+        "g.cat": "->/nowhere",
+        "h.cat": "BASE \"/usr/share\" --x--CATALOG 'xml/polkit-1/catalog.xml'\n",
+        "i.cat": "CATALOG b.cat CATALOG ' \n",
+        "k.cat": "CATALOG b.cat PUBLIC 'x' /absent\n",
     }
     for name, text in catalogs.items():
-        tree.write(f"/etc/sgml/{name}", text.encode())
+        if text.startswith("->"):
+            tree.symlink(text[2:], f"/etc/sgml/{name}")
+        else:
+            tree.write(f"/etc/sgml/{name}", text.encode())
     update_catalog(tree, ["--quiet", "--update-super"])
     text = tree.read_text("/var/lib/sgml-base/supercatalog")
-    assert text.splitlines()[4:] == [f"CATALOG /etc/sgml/{name}.cat" for name in "abd"]
+    assert text.splitlines()[4:] == [f"CATALOG /etc/sgml/{name}.cat" for name in "abdhk"]

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from assembler.programs.deb_systemd_helper import deb_systemd_helper
 from assembler.programs.options import UsageError
-from assembler.programs.systemd import Systemctl, UnitError
+from assembler.programs.systemd import Systemctl, UnitError, full_name
 from assembler.tree.staging import Tree
 from tests.support.host_commands import need
 from tests.tree.disk import on_disk, shown, tree_of, write_out
@@ -37,8 +37,15 @@ FILES: dict[str, str | bytes] = {
     f"{LIB}/two.service.d/more.conf": "[Install]\nWantedBy=more.target\n",
     "/usr/lib/systemd/system-preset/90-x.preset": "enable tty@.service\ndisable off.*\n# a remark\n",
     "/etc/systemd/system/": "",
+    "/opt/far.service": "[Install]\nWantedBy=multi-user.target\n",
+    "/etc/systemd/system/far.service": "->/opt/far.service",
+    f"{LIB}/def@.service": "[Install]\nAlias=named-%p@.service\nDefaultInstance=a\nUpheldBy=up@.target\n",
+    f"{LIB}/other@x.service": "->inst@.service",
+    f"{LIB}/lone@.service": "->inst@.service",
+    f"{LIB}/part.service": "[Install]\nWantedBy=multi-user.target\nAlso=missing.service static.service gone.service\n",
 }
-ENABLE = [*UNITS, "tty@tty5.service", "inst@a.service", "expand@b.service", "linked.service", "plain"]
+ENABLE = [*UNITS, "tty@tty5.service", "inst@a.service", "expand@b.service", "linked.service", "plain",
+          "far.service", "def@.service", "def@z.service", "lone@q.service", "part.service"]  # fmt: skip
 VERBS = ["enable", "enable", "disable", "preset", "mask", "unmask"]
 ALWAYS = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
@@ -46,6 +53,10 @@ ALWAYS = settings(max_examples=40, deadline=None, suppress_health_check=[HealthC
 @ALWAYS
 @example([("enable", "expand@.service"), ("preset", "expand@.service")])
 @example([("mask", "plain.service"), ("preset", "plain.service")])
+@example([("enable", "far.service"), ("preset", "def@.service"), ("enable", "def@z.service")])
+@example([("enable", "lone@q.service"), ("enable", "lone@q.service"), ("disable", "lone@q.service")])
+@example([("enable", "part.service"), ("disable", "part.service")])
+@example([("mask", "plain.service"), ("mask", "plain.service"), ("unmask", "plain.service"), ("unmask", "two.service")])
 @example([("enable", "off.service"), ("mask", "off.service"), ("preset", "off.service")])
 @example([("enable", "off.service"), ("mask", "off.service"), ("disable", "off.service")])
 @given(
@@ -200,3 +211,136 @@ def test_aliases_that_go_in_circles_are_errors() -> None:
     tree = tree_of({f"{LIB}/a.service": "->b.service", f"{LIB}/b.service": "->a.service"})
     with pytest.raises(UnitError, match="alias"):
         Systemctl(tree).enable("a.service")
+
+
+WANTS = "/etc/systemd/system/multi-user.target.wants"
+
+
+def test_a_file_in_the_way_of_a_link_is_named_and_a_link_to_another_unit_goes() -> None:
+    tree = tree_of({**FILES, f"{WANTS}/plain.service": "->/lib/nothing", f"{WANTS}/off.service": "mine",
+                    "/etc/systemd/system/other.service": "->/nothing"})  # fmt: skip
+    control = Systemctl(tree)
+    control.enable("plain")
+    assert tree.at(f"{WANTS}/plain.service").target == f"{LIB}/plain.service"
+    for name, path in (("off", f"{WANTS}/off.service"), ("alias", "/etc/systemd/system/other.service")):
+        with pytest.raises(UnitError, match="in the way of a link to a unit") as caught:
+            control.enable(name)
+        assert caught.value.where.path == path
+    assert tree.read(f"{WANTS}/off.service") == b"mine"
+    with pytest.raises(UnitError, match="in the way of a mask") as caught:
+        control.mask("other")
+    assert caught.value.where.path == "/etc/systemd/system/other.service"
+
+
+def test_a_link_that_leads_to_the_unit_stays_where_it_is_and_has_the_usual_words() -> None:
+    tree = tree_of({**FILES, "/lib": "->usr/lib", f"{WANTS}/plain.service": "->/lib/systemd/system/plain.service"})
+    Systemctl(tree).enable("plain")
+    assert tree.at(f"{WANTS}/plain.service").target == f"{LIB}/plain.service"
+
+
+def test_unmask_takes_only_masks() -> None:
+    directory = "/etc/systemd/system"
+    tree = tree_of({**FILES, f"{directory}/a.service": "->/dev/null", f"{directory}/b.service": "",
+                    f"{directory}/c.service": "x", f"{directory}/d.service": "->c.service"})  # fmt: skip
+    Systemctl(tree).unmask("a", "b", "c", "d", "e")
+    assert tree.names(directory) == ["c.service", "d.service", "far.service"]
+
+
+def test_a_unit_is_enabled_by_its_name_or_as_the_target_of_a_link() -> None:
+    tree = tree_of({"/etc/systemd/system/a.target.wants/x.service": "->/lib/y.service",
+                    "/etc/systemd/system/m.service": "->/dev/null", "/etc/systemd/system/f.service": ""})  # fmt: skip
+    control = Systemctl(tree)
+    assert [control.is_enabled(name) for name in "xymfz"] == [True, True, False, False, False]
+    assert control.call(["is-enabled", "z", "x"])
+    assert not control.call(["is-enabled", "z", "m"])
+    assert not Systemctl(Tree()).is_enabled("x")
+    Systemctl(Tree()).disable("x")
+
+
+def test_presets_for_instances_hold_for_those_that_are_named() -> None:
+    rules = "enable inst@.service one\ndisable\nenable *\n"
+    tree = tree_of({**FILES, "/etc/systemd/system-preset/10-first.preset": rules})
+    control = Systemctl(tree)
+    asked = ("inst@.service", "inst@one.service", "inst@two.service", "x.service")
+    assert [control.preset_of(name) for name in asked] == [
+        ("enable", ["inst@one.service"]), ("enable", ["inst@one.service"]), ("disable", ["inst@two.service"]),
+        ("enable", ["x.service"]),
+    ]  # fmt: skip
+    assert Systemctl(Tree()).preset_of("a.service") == ("enable", ["a.service"])
+
+
+def test_preset_mode_enable_only_takes_nothing_away() -> None:
+    for mode, kept in ((["--preset-mode=enable-only"], True), (["--preset-mode=full"], False), ([], False)):
+        for call in (["preset", "off.service", "plain.service"], ["preset-all"]):
+            tree = tree_of(FILES)
+            control = Systemctl(tree)
+            control.enable("off")
+            assert control.call([*mode, *call])
+            assert tree.lexists(f"{WANTS}/off.service") is kept, (mode, call)
+            assert tree.lexists(f"{WANTS}/plain.service"), (mode, call)
+
+
+@pytest.mark.parametrize("verb", ["start", "daemon-reload", "try-restart", "reset-failed", "is-active", "is-failed"])
+def test_what_only_a_running_manager_does_changes_nothing(verb: str) -> None:
+    tree = tree_of(FILES)
+    assert Systemctl(tree).call([verb, "plain.service"]) is not verb.startswith("is-")
+    assert shown(tree) == shown(tree_of(FILES))
+
+
+@pytest.mark.parametrize(
+    ("name", "full"),
+    [("a", "a.service"), ("a.b", "a.b.service"), ("a.socket", "a.socket"), ("a@", "a@.service"), ("a@b.timer",
+     "a@b.timer"),
+     ("a b", None), ("", None), ("a/b.service", None), ("a@b@c", None)],
+)  # fmt: skip
+def test_names_of_units(name: str, full: str | None) -> None:
+    if full is None:
+        with pytest.raises(UnitError, match="no name of a unit"):
+            full_name(name)
+    else:
+        assert full_name(name) == full
+
+
+def test_an_alias_is_followed_sixteen_times() -> None:
+    chain = {f"{LIB}/a{number}.service": f"->a{number + 1}.service" for number in range(16)}
+    tree = tree_of({**chain, f"{LIB}/a16.service": "[Install]\nWantedBy=x.target\n"})
+    assert Systemctl(tree).load("a1.service").name == "a16.service"
+    with pytest.raises(UnitError, match=r"unit a16\.service is an alias of itself"):
+        Systemctl(tree).load("a0.service")
+
+
+def test_is_enabled_of_the_helper_asks_for_all_links() -> None:
+    tree = tree_of({**FILES, "/lib": "->usr/lib"})
+    assert not helper(tree, "is-enabled", "two.service")
+    helper(tree, "enable", "two.service")
+    assert helper(tree, "is-enabled", "two.service")
+    assert helper(tree, "was-enabled", "two.service")
+    tree.remove("/etc/systemd/system/graphical.target.wants/two.service")
+    assert not helper(tree, "is-enabled", "two.service")
+    assert not helper(tree, "was-enabled", "two.service")
+    assert helper(tree, "is-enabled", "two.service", "static.service")
+
+
+def test_units_that_name_each_other_are_disabled_once() -> None:
+    tree = tree_of({**FILES, "/lib": "->usr/lib"})
+    helper(tree, "enable", "also.service")
+    assert tree.lexists(f"{WANTS}/also.service")
+    helper(tree, "purge", "also.service")
+    assert not tree.lexists(f"{WANTS}/also.service")
+    assert not tree.exists("/var/lib/systemd/deb-systemd-helper-enabled")
+
+
+@pytest.mark.parametrize(
+    "words", [["frob", "plain.service"], ["", "plain.service"], ["--frob", "enable", "plain.service"]]
+)
+def test_the_helper_knows_no_other_action(words: list[str]) -> None:
+    with pytest.raises(UsageError):
+        helper(tree_of(FILES), *words)
+
+
+def test_the_helper_needs_the_unit() -> None:
+    with pytest.raises(UnitError, match="cannot read the unit"):
+        helper(tree_of(FILES), "update-state", "missing.service")
+    deb = tree_of({**FILES, "/lib": "->usr/lib"})
+    deb_systemd_helper(deb, ["enable", "plain.service"])
+    assert deb.at(f"{WANTS}/plain.service").target == "/lib/systemd/system/plain.service"

@@ -62,3 +62,21 @@ def test_enable_and_disable_rename_the_links() -> None:
 def test_bad_calls_are_errors(words: list[str]) -> None:
     with pytest.raises((InitScriptError, UsageError)):
         update_rcd(tree_of(FILES), words)
+
+
+def test_remove_takes_the_links_of_this_script_alone() -> None:
+    tree = tree_of({**FILES, "/etc/rc2.d/S01both2": "->x", "/etc/rc2.d/S1both": "->x", "/etc/rc2.d/X01both": "->x"})
+    update_rcd(tree, ["both", "defaults"])
+    update_rcd(tree, ["-f", "both", "remove"])
+    assert {path for path in shown(tree) if path.startswith("/etc/rc")} == {
+        "/etc/rc2.d/S01both2", "/etc/rc2.d/S1both", "/etc/rc2.d/X01both",
+    }  # fmt: skip
+
+
+def test_defaults_leave_links_that_are_there_and_disabled_ones_are_not_started() -> None:
+    tree = tree_of({**FILES, "/etc/rc3.d/K07both": "->x"})
+    update_rcd(tree, ["both", "defaults"])
+    assert [tree.names(f"/etc/rc{level}.d") for level in "0123456"] == [[], [], [], ["K07both"], [], [], []]
+    tree.remove("/etc/rc3.d/K07both")
+    update_rcd(tree, ["both", "defaults-disabled"])
+    assert [tree.names(f"/etc/rc{level}.d") for level in "0123456"] == [["K01both"]] * 7

@@ -2,10 +2,11 @@
 
 import stat
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from assembler.programs.specifiers import ConfError
@@ -79,6 +80,14 @@ def tree_modes(tree: Tree) -> dict[str, int]:
 
 
 @settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@example(["w /var/old - - - - lo", "w+ /var/log/*.log - - - - more", "d /var/link/x"])
+@example(["w /var/old - - - - longer", "F /var/log/a.log 0600 - - - new", "F /srv/F"])
+@example(["C /srv - - - - /usr/share/factory/etc/d", "C+ /var/log - - - - /usr/share/factory/etc/d", "C /var/old"])
+@example(["C /var/log/a.log 0600 - - - /usr/share/factory/etc/f", "C /etc/f 0640"])
+@example(["p /var/old", "p+ /var/log/a.log 0600", "p /srv/p ~0600", "p /srv/p 0666"])
+@example(["L= /var/log - - - - elsewhere", "L+ /var/link - - - - log", "L? /srv/q - - - - ../var/old"])
+@example(["d= /var/old 0700", "f= /var/link - - - - text", "D= /var/log/a.log"])
+@example(["z /var/old ~0444", "z /var/log/[ab].log ~7777", "Z /etc :0700", "e /var/l* 0711", "e /var/old 0777"])
 @given(st.lists(st.sampled_from(LINES), min_size=1, max_size=8, unique=True))
 def test_leaves_what_the_real_program_leaves(tmp_path: Path, lines: list[str]) -> None:
     tree = tree_of({**FILES, "/usr/lib/tmpfiles.d/t.conf": "".join(f"{line}\n" for line in lines)})
@@ -210,3 +219,118 @@ def test_numbers_of_no_character(escape: str) -> None:
     tree = tree_of({**FILES, "/usr/lib/tmpfiles.d/t.conf": f"f /srv/x - - - - {escape}\n"})
     assert len(tmpfiles_create(tree)) == 1
     assert not tree.exists("/srv/x")
+
+
+def done(lines: str, files: Mapping[str, str | bytes] | None = None) -> tuple[Tree, list[tuple[int, str]]]:
+    """The tree after these lines, and what is wrong with which of them."""
+    tree = tree_of({**FILES, **(files or {}), "/usr/lib/tmpfiles.d/t.conf": lines})
+    return tree, [(problem.where.line, problem.what) for problem in tmpfiles_create(tree)]
+
+
+def test_a_file_is_written_over_from_its_start_and_not_cut() -> None:
+    tree, problems = done("w /var/old - - - - AB\nw+ /var/log/a.log - - - - b\\n\nw /var/log/b.log - - - - longer\n")
+    assert problems == []
+    assert [tree.read(path) for path in ("/var/old", "/var/log/a.log", "/var/log/b.log")] == [
+        b"ABd\n", b"a\nb\n", b"longer",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("line", "problem"),
+    [("t /srv - - - - user.a", "'user.a' is no attribute and value"), ("d /srv/x 8", "'8' is no mode"),
+     ("d /srv/x 0755 nobody-here", "there is no user 'nobody-here'"), ("d /srv/x - - nobody-here",
+     "there is no group 'nobody-here'"),
+     ("k /srv/x", "unknown type 'k'"), ("d* /srv/x", "unknown type 'd*'"), ("d", "the line names no path"),
+     ("d srv/x", "the path is not absolute"), ("f~ /srv/x - - - - a", "the argument is no Base64"),
+     ("d /var/old", "a file is in the way of a directory"), ("f /srv",
+     "something that is no file is in the way of one"),
+     ("c /srv/x - - - - 1", "'1' is no device number"), ("b /srv/x - - - - :1", "':1' is no device number"),
+     ("c /srv/x - - - - 4096:0", "'4096:0' is no device number"), ("c /srv/x - - - - 0:1048576",
+     "'0:1048576' is no device number")],
+)  # fmt: skip
+def test_what_is_wrong_is_told_and_passed_over_with_a_dash(line: str, problem: str) -> None:
+    tree, problems = done(f"{line}\nd /srv/next\n")
+    assert problems == [(1, problem)]
+    assert tree.names("/srv") == ["next"]
+    if "way" in problem or "device" in problem or "attribute" in problem:
+        assert done(f"{line[0]}-{line[1:]}\n")[1] == []
+
+
+def test_devices_have_numbers_that_fit_and_a_mode() -> None:
+    tree, problems = done(
+        "c /srv/a - - - - 4095:1048575\nb /srv/b 0660 6 12 - 0:0\nc /srv/a 0600\nc /var/old - - - - 1:1\n"
+    )
+    assert problems == []
+    assert [(tree.at(path).device, tree.at(path).mode) for path in ("/srv/a", "/srv/b")] == [
+        ((4095, 1048575), 0o644), ((0, 0), 0o660),
+    ]  # fmt: skip
+    assert (tree.at("/srv/b").uid, tree.at("/srv/b").gid, tree.at("/var/old").kind) == (6, 12, Kind.FILE)
+
+
+def test_what_is_there_of_the_kind_is_adjusted() -> None:
+    tree, _ = done("p /srv/p\n")
+    tree.write(
+        "/etc/tmpfiles.d/t.conf", b"p /srv/p 0600 6 12\nL /var/link - 6 12 - log\nC /var/log 0700 6\n", parents=True
+    )
+    assert tmpfiles_create(tree) == []
+    assert [(tree.at(path).uid, tree.at(path).gid) for path in ("/srv/p", "/var/link", "/var/log")] == [
+        (6, 12),
+        (6, 12),
+        (0, 0),
+    ]
+    assert tree.at("/srv/p").mode == 0o600
+
+
+@pytest.mark.parametrize(
+    ("old", "directory", "mode"),
+    [(0o777, False, 0o777), (0o666, False, 0o666), (0o555, False, 0o555), (0o333, False, 0o333), (0o000, False, 0),
+     (0o100, False, 0o111), (0o020, False, 0o222), (0o004, False, 0o444), (0o777, True, 0o7777), (0o400, True, 0o7444)],
+)  # fmt: skip
+def test_a_masked_mode_gives_no_more_than_was_there(old: int, mode: int, *, directory: bool) -> None:
+    path = "/srv/x/" if directory else "/srv/x"
+    tree = tree_of({**FILES, path: "", "/usr/lib/tmpfiles.d/t.conf": "z /srv/x ~7777\n"})
+    tree.chmod("/srv/x", old)
+    assert tmpfiles_create(tree) == []
+    assert tree.at("/srv/x").mode == mode
+
+
+def test_a_copy_keeps_owners_modes_and_attributes() -> None:
+    tree = tree_of({**FILES, "/usr/lib/tmpfiles.d/t.conf": "C /srv/copy - - - - /usr/share/factory/etc/d\n"})
+    origin = tree.at("/usr/share/factory/etc/d/one")
+    origin.mode, origin.uid, origin.gid, origin.xattrs["user.x"] = 0o4750, 6, 12, b"y"
+    tree.mtime = 77
+    assert tmpfiles_create(tree) == []
+    copy = tree.at("/srv/copy/one")
+    assert (copy.mode, copy.uid, copy.gid, copy.xattrs, copy.mtime) == (0o4750, 6, 12, {"user.x": b"y"}, 77)
+    assert copy.xattrs is not origin.xattrs
+
+
+def test_a_copy_does_not_go_into_what_is_in_use() -> None:
+    tree, problems = done(
+        "C /var/log - - - - /usr/share/factory/etc/d\nC+ /var/more - - - - /usr/share/factory/etc/d\n"
+        "C /var/old 0600 - - - /usr/share/factory/etc/f\nC+ /srv/f - - - - /usr/share/factory/etc/f\n",
+        {"/var/more/one": "mine", "/srv/f": "mine"},
+    )
+    assert problems == []
+    assert (tree.names("/var/log"), tree.names("/var/more")) == (["a.log", "b.log"], ["one", "two"])
+    assert [tree.read(path) for path in ("/var/more/one", "/var/old", "/srv/f")] == [b"mine", b"old\n", b"mine"]
+    assert tree.at("/var/old").mode == 0o600
+
+
+def test_patterns_find_no_hidden_names_unless_they_say_so() -> None:
+    tree, problems = done("z /srv/* 0600\nz /srv/.h* 0640\nz /srv/{x,y}/[ab] 0604\n", {
+        "/srv/a": "", "/srv/.a": "", "/srv/.hid": "", "/srv/x/a": "", "/srv/y/b": "", "/srv/y/c": "",
+    })  # fmt: skip
+    assert problems == []
+    paths = ("/srv/a", "/srv/.a", "/srv/.hid", "/srv/x/a", "/srv/y/b", "/srv/y/c")
+    assert {path: tree.at(path).mode for path in paths} == {
+        "/srv/a": 0o600, "/srv/.a": 0o644, "/srv/.hid": 0o640, "/srv/x/a": 0o604, "/srv/y/b": 0o604, "/srv/y/c": 0o644,
+    }  # fmt: skip
+
+
+def test_the_first_line_of_a_path_wins_and_other_kinds_of_line_add_to_it() -> None:
+    tree, problems = done("d /srv/a 0700\nd /srv/a 0711\nz /srv/a - 6\nd /srv/a 0700\nd /srv/b/c 0700\nd /srv/b 0711\n")
+    assert problems == []
+    assert [(tree.at(path).mode, tree.at(path).uid) for path in ("/srv/a", "/srv/b", "/srv/b/c")] == [
+        (0o700, 6), (0o711, 0), (0o700, 0),
+    ]  # fmt: skip

@@ -107,3 +107,55 @@ def test_bad_calls_are_errors(words: list[str]) -> None:
         ucf(fresh(), words)
     with pytest.raises(UsageError):
         ucfr(fresh(), ["one"])
+
+
+def test_sums_of_earlier_versions_may_be_one_file_each() -> None:
+    for name, kept in ((f"{NEW}.md5sum.d/1.0", False), ("/usr/share/x/sums", False), ("/nowhere", True)):
+        tree = fresh()
+        tree.write("/etc/nfs.conf", b"old\n")
+        tree.write(name, f"{md5('older' + chr(10))}  1\n\n{md5('old' + chr(10))}  2\n".encode(), parents=True)
+        options = [] if name.startswith(NEW) else ["--sum-file", "/usr/share/x/sums"]
+        ucf(tree, [*options, NEW, "/etc/nfs.conf"])
+        assert tree.read("/etc/nfs.conf") == (b"old\n" if kept else b"new\n"), name
+        assert tree.exists("/etc/nfs.conf.ucf-dist") is kept
+
+
+def test_sums_are_looked_for_where_the_caller_says() -> None:
+    tree = fresh()
+    tree.write("/etc/nfs.conf", b"old\n")
+    tree.write("/usr/lib/s/nfs.conf.md5sum", f"{md5('old' + chr(10))}  1\n".encode(), parents=True)
+    ucf(tree, ["--src-dir", "/usr/lib/s", NEW, "/etc/nfs.conf"])
+    assert tree.read("/etc/nfs.conf") == b"new\n"
+
+
+def test_a_file_behind_a_link_is_the_one_that_is_registered() -> None:
+    tree = fresh()
+    tree.write("/srv/real", b"new\n", parents=True)
+    tree.symlink("/srv/real", "/etc/nfs.conf")
+    ucf(tree, [NEW, "/etc/nfs.conf"])
+    assert tree.read_text("/var/lib/ucf/hashfile") == f"{md5('new' + chr(10))}  /srv/real\n"
+    assert not tree.exists("/srv/real.ucf-dist")
+    ucfr(tree, ["p", "/etc/nfs.conf"])
+    assert tree.read_text("/var/lib/ucf/registry") == "p \t /srv/real\n"
+
+
+def test_names_that_end_alike_are_two_files() -> None:
+    tree = fresh()
+    for path in ("/srv/etc/a", "/etc/a"):
+        ucf(tree, [NEW, path])
+        ucfr(tree, ["p", path])
+    assert tree.read_text("/var/lib/ucf/registry") == "p \t /srv/etc/a\np \t /etc/a\n"
+    assert [line.split()[1] for line in tree.read_text("/var/lib/ucf/hashfile").splitlines()] == [
+        "/srv/etc/a",
+        "/etc/a",
+    ]
+
+
+@pytest.mark.parametrize("option", ["--purge", "--state-dir=/x", "--no-action"])
+def test_what_is_left_out_is_refused(option: str) -> None:
+    for call, words in ((ucf, [NEW, "/etc/nfs.conf"]), (ucfr, ["p", "/etc/nfs.conf"])):
+        tree = fresh()
+        with pytest.raises(UsageError, match="not known"):
+            call(tree, [option, *words])
+        assert not tree.exists("/etc/nfs.conf")
+        assert tree.read("/var/lib/ucf/registry") == b""

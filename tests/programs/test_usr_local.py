@@ -4,7 +4,7 @@ import pytest
 
 from assembler.programs.usr_local import listed, make
 from assembler.shell.grammar import parse_script
-from tests.tree.disk import tree_of
+from tests.tree.disk import shown, tree_of
 
 # As debhelper 13.24 writes it.
 SNIPPET = """\
@@ -67,3 +67,10 @@ def test_directories_are_made_where_their_parent_is() -> None:
     tree = tree_of({**files, "/etc/staff-group-for-usr-local": ""})
     make(tree, LINES.splitlines())
     assert (tree.at("/usr/local/share/x").mode, tree.at("/usr/local/share/x").gid) == (0o2775, 50)
+
+
+def test_a_line_of_another_kind_is_never_carried_out() -> None:
+    tree = tree_of({"/usr/local/": ""})
+    with pytest.raises(ValueError, match="not a line of dh_usrlocal's: /etc/x default"):
+        make(tree, ["/etc/x default"])
+    assert shown(tree) == {}

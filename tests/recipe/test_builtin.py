@@ -129,3 +129,10 @@ def test_locks_and_what_is_hidden_do_not_come_along(tmp_path: Path, monkeypatch:
             with pytest.raises(AssembleError):
                 located(f"builtin:{name}", Path(), Place(), recipe=recipe)
     assert located("builtin:a.toml", Path(), Place()) == tmp_path / "a.toml"
+
+
+def test_a_long_name_is_cut_where_it_is_shown() -> None:
+    for length, shown in ((200, 200), (201, 200)):
+        with pytest.raises(Problems) as caught:
+            load(Path("builtin:" + "x" * (length - 8)))
+        assert caught.value.errors[0].why == "there is no builtin:" + "x" * (shown - 8)

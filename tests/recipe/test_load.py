@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from assembler.errors import Problems
+from assembler.recipe.extend import MAX_RECIPES
 from assembler.recipe.load import MAX_FILE, MAX_SEED, LoadedRecipe, load
 
 
@@ -477,3 +478,24 @@ def test_debians_kernel_is_not_configured() -> None:
 def test_what_a_vanilla_kernel_cannot_be(text: str, message: str) -> None:
     write("a", "")
     assert any(message in told for told in problems(f"name = 'x'\n[kernel]\nsource = 'vanilla'\n{text}"))
+
+
+def test_a_recipe_of_too_many_files_is_told_once() -> None:
+    def chain(count: int) -> Path:
+        for number in range(count - 2):
+            write(f"b{number}.toml", f"extends = 'b{number + 1}.toml'\n")
+        write(f"b{count - 2}.toml", "")
+        return write("r.toml", "extends = 'b0.toml'\nname = 'x'\n")
+
+    assert load(chain(MAX_RECIPES), {}).recipe.name == "x"
+    with pytest.raises(Problems) as caught:
+        load(chain(MAX_RECIPES + 1), {})
+    assert [error.what for error in caught.value.errors] == [f"a recipe has at most {MAX_RECIPES} files"]
+    for number in range(MAX_RECIPES + 5):
+        write(f"c{number}.toml", "")
+    halves = [[f"c{number}.toml" for number in range(start, MAX_RECIPES + 5, 2)] for start in (0, 1)]
+    for name, half in zip(("x.toml", "y.toml"), halves, strict=True):
+        write(name, f"extends = {half}\n")
+    with pytest.raises(Problems) as caught:
+        load(write("r.toml", "extends = ['x.toml', 'y.toml']\nname = 'x'\n"), {})
+    assert [error.what for error in caught.value.errors] == [f"a recipe has at most {MAX_RECIPES} files"]

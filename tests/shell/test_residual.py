@@ -195,3 +195,39 @@ def test_what_is_no_constant() -> None:
 )
 def test_what_is_known_of_a_command(command: str, answer: bool | None) -> None:  # noqa: FBT001  a parameter
     assert truth(parse_script(f"{command}\n")[0], SCOPE) is answer
+
+
+@pytest.mark.parametrize("change", ["shift", "shift 1", "set -- upgrade", "set upgrade 1.0", "set -e --"])
+def test_arguments_that_change_are_not_known_any_more(change: str) -> None:
+    script = f'{change}\nif [ "$1" = configure ]\nthen\na\nfi\n'
+    assert reduced(script) == script
+
+
+@pytest.mark.parametrize("change", ["set -e", "set +x", "shifty"])
+def test_arguments_that_do_not_change_stay_known(change: str) -> None:
+    assert "then" not in reduced(f'{change}\nif [ "$1" = configure ]\nthen\na\nfi\n')
+
+
+@pytest.mark.parametrize("name", ["f", "f-x", "f.x", "f_x"])
+def test_functions_that_nothing_calls_go_whatever_their_names_are(name: str) -> None:
+    assert reduced(f"{name}() {{ a; }}\nb\n") == "b\n"
+    called = f"{name}() {{\na\n}}\n{name} x\n"
+    assert reduced(called) == called
+    indirect = f"{name}() {{\na\n}}\ng() {{\n{name}\n}}\n"
+    assert reduced(f"{indirect}g\n") == f"{indirect}g\n"
+    assert reduced(f"{indirect}b\n") == "b\n"
+
+
+@pytest.mark.parametrize(
+    ("word", "value"),
+    [('"\\a"', "\\a"), ('"\\$"', "$"), ('"\\`"', "`"), ('"\\""', '"'), ('"\\\\"', "\\"), ("\\a", "a"), ("\\$", "$"),
+     ("'\\a'", "\\a"), ('""', ""), ("''", ""), ("a\"b\"'c'", "abc"), ("~", None), ("a*", None), ('"a*"', "a*"),
+     ("$z", None)],
+)  # fmt: skip
+def test_words_that_are_known(word: str, value: str | None) -> None:
+    assert constant(word, SCOPE) == value
+
+
+def test_which_arguments_are_set() -> None:
+    assert [SCOPE.is_set(name) for name in ("1", "2", "3", "x")] == [True, True, False, True]
+    assert [SCOPE.value(name) for name in ("1", "2", "3")] == ["configure", "", ""]

@@ -127,3 +127,18 @@ def test_what_is_no_script_is_told(script: str, message: str) -> None:
     with pytest.raises(ParseError) as caught:
         parse_script(script)
     assert str(caught.value) == message
+
+
+def test_a_case_needs_a_word() -> None:
+    for script in ("case", "case in x) ;; esac", "case; in x) ;; esac"):
+        with pytest.raises(ParseError):
+            parse_script(script)
+
+
+def test_what_nests_to_the_limit_is_read_and_no_deeper() -> None:
+    def nested(depth: int) -> str:
+        return "{ " * depth + "a; " + "}; " * depth
+
+    parse_script(nested(99))
+    with pytest.raises(ParseError, match="nested too deeply"):
+        parse_script(nested(100))

@@ -236,3 +236,10 @@ def test_long_texts_take_little_memory(unit: str, begin: str, end: str) -> None:
         assert tracemalloc.get_traced_memory()[1] < 20 << 20
     finally:
         tracemalloc.stop()
+
+
+def test_keys_with_every_escape() -> None:
+    text = 'a."\\u00e9\\U0001F389" = 1\n"\\b\\t\\n\\f\\r\\"\\\\" = 2\n["\\u0041".\'\\u0041\']\n'
+    assert set(positions(text)) == paths_of(tomllib.loads(text))
+    assert positions(text)["a", "\u00e9\U0001f389"] == Position(1, 3)
+    assert positions(text)["A", "\\u0041"] == Position(3, 11)

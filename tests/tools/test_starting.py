@@ -5,6 +5,7 @@ import io
 import os
 import resource
 import signal
+import struct
 import subprocess
 import sys
 import threading
@@ -54,6 +55,33 @@ def test_what_a_program_of_the_host_may_read(tmp_path: Path) -> None:
     assert below(own, [tmp_path / "other", tmp_path])
     assert not below(own, [tmp_path / "prog"])
     assert not below(own, [])
+
+
+@pytest.mark.parametrize(
+    ("version", "files", "tcp", "scoped"),
+    [
+        (1, 0x1FFF, 0, 0), (2, 0x3FFF, 0, 0), (3, 0x7FFF, 0, 0), (4, 0x7FFF, 3, 0), (5, 0xFFFF, 3, 0),
+        (6, 0xFFFF, 3, 3), (7, 0xFFFF, 3, 3),
+    ],
+)  # fmt: skip
+def test_all_that_each_kernel_can_refuse_is_refused(
+    version: int, files: int, tcp: int, scoped: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The rights that linux/landlock.h has for each version: of files, of TCP ports, of sockets and signals."""
+    asked: list[tuple[int, ...]] = []
+
+    def system_call(number: int, attributes: bytes, *_: object) -> int:
+        if number == confinement._CREATE_RULESET:
+            asked.append(struct.unpack("=QQQ", attributes))
+        return os.open("/", os.O_RDONLY)
+
+    monkeypatch.setattr(confinement, "landlock", lambda: version)
+    monkeypatch.setattr(confinement, "_system_call", system_call)
+    monkeypatch.setattr(confinement, "_rule", lambda *_: None)
+    for network, ports, handled in ((False, None, tcp), (True, None, 0), (True, (22,), tcp)):
+        with confinement._ruleset(Confinement(network=network, ports=ports)):
+            pass
+        assert asked.pop() == (files, handled, scoped)
 
 
 def test_the_table_of_limits() -> None:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from assembler.vm import machine
-from assembler.vm.machine import Console
+from assembler.vm.machine import LARGEST, Console, _tail
 
 
 def wait(console: Console, pattern: str, timeout: float = 0) -> str | None:
@@ -93,3 +93,30 @@ def test_a_guest_that_says_too_much_is_not_listened_to(monkeypatch: pytest.Monke
     assert console.closed
     assert len(console.text) == 999
     assert wait(console, "login: ", timeout=60) is None
+
+
+def test_how_much_of_a_console_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert LARGEST == 64 << 20
+    monkeypatch.setattr("assembler.vm.machine.LARGEST", 10)
+    heard: list[str] = []
+    console = Console(heard.append)
+    console.feed(b"0123456789")
+    assert (console.text, console.flooded, console.closed) == ("0123456789", False, False)
+    console.feed(b"\x1b[0m")
+    assert not console.flooded, "what is no text does not count"
+    console.feed(b"x")
+    assert (console.text, console.flooded, console.closed) == ("0123456789", True, True)
+    assert heard == ["0123456789", "x"]
+
+
+@pytest.mark.parametrize(("length", "text"), [(4095, ""), (4096, "x")])
+def test_how_long_a_sequence_may_be_that_is_not_ended(length: int, text: str) -> None:
+    console = Console()
+    console.feed(b"\x1b]" + b"x" * (length - 2))
+    assert console.text[-1:] == text
+
+
+def test_the_end_of_a_log() -> None:
+    """Its last 25 lines, empty ones left out."""
+    assert _tail("\n".join(f"{number}\n \n" for number in range(30))) == [str(number) for number in range(5, 30)]
+    assert _tail("") == []

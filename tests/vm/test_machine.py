@@ -3,11 +3,13 @@ import socket
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from assembler.architecture import ARM64
 from assembler.formats import qcow2
+from assembler.tools.confinement import HOST_FILES, Limits
 from assembler.vm.machine import Machine, MachineError, check, confinement
 from assembler.vm.qemu import Drive, Emulator, Hardware
 
@@ -175,3 +177,71 @@ def test_no_descriptor_is_left_open(emulator: Emulator, hardware: Hardware) -> N
     with Machine(emulator, hardware) as machine:
         machine.expect("is up", timeout=60)
     assert len(os.listdir("/proc/self/fd")) == before  # noqa: PTH208  as above
+
+
+PLAIN = Emulator(command=("qemu",), reach=(Path("/qemu"),), uefi=(Path("/code"), Path("/vars")))
+
+
+def test_all_that_qemu_can_reach(tmp_path: Path) -> None:
+    """Images that the guest may write to, and nothing else of the host but what every such program reads."""
+    drives = (
+        Drive(path=Path("/disk")),
+        Drive(path=Path("/read-only"), read_only=True),
+        Drive(path=Path("/cd"), kind="cd"),
+    )
+    machine = Hardware(drives=drives, memory=100, network=False)
+    found = confinement(PLAIN, machine, tmp_path)
+    assert found.runs == (Path("/qemu"),)
+    assert found.reads == (*(drive.path for drive in drives), *HOST_FILES)
+    assert found.writes == (Path("/disk"), tmp_path)
+    assert (found.devices, found.network, found.ports) == ((), False, ())
+    assert found.limits == Limits(cpu=None, file=None, memory=(100 << 20) + (8 << 30))
+    booted = replace(machine, drives=(), kernel=Path("/kernel"), initrd=Path("/initrd"))
+    assert confinement(PLAIN, booted, tmp_path).reads == (Path("/kernel"), Path("/initrd"), *HOST_FILES)
+    uefi = replace(machine, drives=(), firmware="uefi")
+    assert confinement(PLAIN, uefi, tmp_path).reads == (Path("/code"), Path("/vars"), *HOST_FILES)
+    assert confinement(replace(PLAIN, accelerated=True), machine, tmp_path).devices == (Path("/dev/kvm"),)
+
+
+@pytest.mark.parametrize(
+    ("changes", "network", "ports"),
+    [
+        ({"network": False}, False, ()),
+        ({"network": False, "ssh_port": 7}, False, (7,)),
+        ({"network": False, "wires": ((1, 2),)}, True, ()),
+        ({"network": True}, True, None),
+        ({"network": True, "ssh_port": 7}, True, None),
+        ({"network": True, "outside": False}, True, ()),
+        ({"network": True, "outside": False, "ssh_port": 7}, True, (7,)),
+    ],
+)
+def test_the_network_that_qemu_has(
+    tmp_path: Path, changes: dict[str, Any], *, network: bool, ports: tuple[int, ...] | None
+) -> None:
+    found = confinement(PLAIN, replace(Hardware(), **changes), tmp_path)
+    assert (found.network, found.ports) == (network, ports)
+    assert (Path("/etc/resolv.conf") in found.reads) == network, "its DNS asks whom the host asks"
+
+
+def test_what_is_missing_is_named(tmp_path: Path) -> None:
+    there = tmp_path / "there"
+    there.touch()
+    wrong: tuple[tuple[dict[str, Any], str], ...] = (
+        ({"drives": (Drive(path=there), Drive(path=tmp_path / "none"))}, "an image is missing"),
+        ({"kernel": tmp_path / "none"}, "the kernel is missing"),
+        ({"kernel": there, "initrd": tmp_path / "none"}, "the initrd is missing"),
+        ({"kernel": tmp_path}, "the kernel is missing"),
+        ({"firmware": "secure-boot"}, "no UEFI firmware with Secure Boot was found"),
+        ({"architecture": ARM64}, "arm64 machines have no bios firmware"),
+    )
+    for changes, what in wrong:
+        with pytest.raises(MachineError, match=f"^{what}" if "missing" not in what else what):
+            check(PLAIN, replace(Hardware(), **changes))
+    for hardware in (
+        Hardware(firmware="uefi"),
+        Hardware(kernel=there, initrd=there),
+        Hardware(drives=(Drive(path=there),)),
+    ):
+        check(PLAIN, hardware)
+    with pytest.raises(MachineError, match=r"^no UEFI firmware was found"):
+        check(replace(PLAIN, uefi=None), Hardware(firmware="uefi"))

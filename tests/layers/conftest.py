@@ -1,0 +1,3 @@
+from tests.support.toolboxes import toolbox
+
+__all__ = ["toolbox"]

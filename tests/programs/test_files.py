@@ -1,0 +1,258 @@
+"""Commands on files that a shell's script cannot easily be compared for: what is refused, statuses, links and modes."""
+
+import shlex
+
+import pytest
+
+from assembler.programs.accounts import AccountError
+from assembler.programs.capabilities import XATTR, encode
+from assembler.programs.commands import COMMANDS
+from assembler.programs.context import CommandError, ExecutionContext
+from assembler.programs.options import UsageError
+from assembler.programs.permissions import parse_mode
+from assembler.tree.staging import Kind, Tree
+from tests.tree.disk import shown, tree_of
+
+FILES = {
+    "/etc/a": "a", "/etc/b": "b", "/etc/same": "a", "/etc/d/x": "x", "/etc/empty/": "", "/etc/l": "->a",
+    "/usr/share/p/f": "f", "/usr/share/to": "->../../etc/d",
+}  # fmt: skip
+
+
+def status(tree: Tree, command: str, **context: str) -> int | None:
+    """The exit status of a command; None when it is not understood."""
+    name, *arguments = shlex.split(command)
+    action = COMMANDS[name](arguments)
+    return None if action is None else action(ExecutionContext(tree, "amd64", environment=context))
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["mkdir", "mkdir -p", "mkdir -m q /x", "mkdir -Z /x", "rmdir -p /etc/empty", "rmdir -x /etc/empty", "rm", "rm -f",
+     "rm -i /etc/a", "rm -rf /", "rm -rf /etc/a //", "rm -rf /.", "rm -rf /..", "touch", "touch -d x /etc/a",
+     "ln /etc/a",
+     "ln /etc/a /etc/b /etc/d", "ln -b /etc/a /x", "cp /etc/a", "cp -r /etc/d /x", "cp /etc/a /etc/b /etc/d",
+     "mv /etc/a", "mv -b /etc/a /x", "mv /etc/a /etc/b /etc/d", "install /etc/a", "install /etc/a /etc/b /etc/d",
+     "install -d", "install -m q /etc/a /x", "install -b /etc/a /x", "cmp /etc/a", "cmp -l /etc/a /etc/b",
+     "cmp /etc/a /etc/b /etc/d", "chmod 755", "chmod q /etc/a", "chmod 755 -v /etc/a", "chmod -R 755", "chown root",
+     "chown -v root /etc/a", "chgrp root", "setcap cap_net_raw+ep", "setcap -r /etc/a /etc/b",
+     "setcap nothing=ep /etc/a",
+     "set", "set -C", "set -o pipefail", "umask 077", "export PATH=/tmp", "export", ". /etc/a", "ischroot -t",
+     "dpkg-maintscript-helper", "dpkg-maintscript-helper frob x", "systemd-tmpfiles --remove", "systemd-tmpfiles",
+     "systemd-tmpfiles --create --boot", "systemd-tmpfiles --remove --create x.conf", "systemd-sysusers --replace=x",
+     "update-ca-certificates --verbose", "update-ca-certificates --fresh --fresh", "getent hosts x", "getent passwd",
+     "getent passwd a b", "id", "id -g", "id -n root", "id root daemon", "dpkg-trigger", "dpkg-trigger a b",
+     "dpkg-statoverride --add root root 9 /x", "dpkg-statoverride --add root root 07777 /x",
+     "dpkg-statoverride --add root root 755", "dpkg-statoverride --add --remove root root 755 /x",
+     "dpkg-statoverride --list", "dpkg-statoverride --list --update /x", "dpkg-statoverride --frob /x",
+     "dpkg-statoverride --add 'a b' root 755 /x", "dpkg-statoverride --add root 'a b' 755 /x",
+     "dpkg-statoverride --add root root 755 'a\nb'", "dpkg-statoverride --remove /x",
+     "dpkg-divert --rename", "dpkg-divert --rename /x /y", "dpkg-divert --frob --rename /x", "dpkg-divert /x",
+     "dpkg-divert --rename --no-rename /x", "dpkg-divert --no-rename 'a\nb'",
+     "dpkg-divert --no-rename --divert 'a\nb' /x", "dpkg-divert --no-rename --package 'a\nb' /x",
+     "/usr/lib/runit-helper/runit-helper prerm", "/usr/lib/runit-helper/runit-helper"],
+)  # fmt: skip
+def test_calls_that_are_not_understood(command: str) -> None:
+    tree = tree_of(FILES)
+    before = shown(tree)
+    assert status(tree, command) is None
+    assert shown(tree) == before
+
+
+@pytest.mark.parametrize(
+    ("command", "expected"),
+    [("mkdir /etc/a", 1), ("mkdir /etc/d", 1), ("mkdir -p /etc/a", 1), ("mkdir -p /etc/d", 0),
+     ("mkdir /etc/n /etc/a", 1),
+     ("rmdir /etc/empty", 0), ("rmdir /etc/d", 1), ("rmdir --ignore-fail-on-non-empty /etc/d", 0), ("rmdir /etc/a", 1),
+     ("rmdir /etc/none", 1), ("rmdir --ignore-fail-on-non-empty /etc/none", 1),
+     ("rm /etc/none", 1), ("rm -f /etc/none", 0), ("rm /etc/d", 1), ("rm /etc/d /etc/a", 1), ("rm /etc/none /etc/a", 1),
+     ("rm -f /etc/d /etc/none", 1), ("rm -rf /etc/d", 0), ("rm -rf /etc/.a /etc/a", 0),
+     ("ln /etc/a /etc/b", 1), ("ln -s x /etc/b", 1), ("ln -sfT x /etc/empty", 1),
+     ("cp /etc/none /x", 1), ("cp /etc/d /x", 1), ("cp -n /etc/a /etc/b", 0), ("mv /etc/none /x", 1),
+     ("mv -n /etc/a /etc/b", 0),
+     ("mv -n /etc/a /x", 0), ("install /etc/none /x", 1), ("install /etc/d /x", 1),
+     ("cmp /etc/a /etc/same", 0), ("cmp -s /etc/a /etc/b", 1), ("cmp --quiet /etc/a /etc/none", 2),
+     ("cmp --silent /etc/d /etc/a", 2), ("chmod 600 /etc/none", 1), ("chown root /etc/none", 1),
+     ("chgrp root /etc/none", 1), ("setcap cap_net_raw+ep /etc/none", 1), ("setcap cap_net_raw+ep /etc/d", 1),
+     ("set -e", 0), ("set +x -u", 0), ("umask 022", 0), ("umask 0022", 0), ("export LC_ALL=C LANG", 0),
+     (". /usr/share/debconf/confmodule", 0), ("ischroot", 0), ("pidof x", 1), ("pkill x", 1), ("aa-enabled", 1),
+     ("service x status", 1), ("service x start", 0), ("apparmor_parser -r x", 0), ("echo x", 0),
+     ("dpkg-maintscript-helper rm_conffile /x", 0), ("getent passwd nobody", 2), ("getent group nobody", 2),
+     ("id nobody", 1), ("id -u nobody", 1), ("dpkg-statoverride --list /x", 1),
+     ("dpkg-statoverride --quiet --list /x", 1)],
+)  # fmt: skip
+def test_statuses(command: str, expected: int) -> None:
+    assert status(tree_of(FILES), command) == expected
+
+
+def test_what_fails_in_part_is_done_in_part() -> None:
+    tree = tree_of(FILES)
+    assert status(tree, "rm /etc/none /etc/d /etc/a") == 1
+    assert (tree.exists("/etc/a"), tree.exists("/etc/d/x")) == (False, True)
+    assert status(tree, "mkdir /etc/new /etc/b /etc/never") == 1
+    assert (tree.is_dir("/etc/new"), tree.exists("/etc/never")) == (True, False)
+
+
+def test_what_is_there_is_kept_when_asked() -> None:
+    tree = tree_of(FILES)
+    for command in ("cp -n /etc/a /etc/b", "mv -n /etc/a /etc/b", "cp -nT /etc/a /etc/l", "touch /etc/b"):
+        assert status(tree, command) == 0
+    assert shown(tree) == shown(tree_of(FILES))
+
+
+def test_links_and_directories_as_targets() -> None:
+    tree = tree_of(FILES)
+    for command in (
+        "ln -s y /etc/d/", "ln -sf z /usr/share/to", "ln -sr /etc/a /usr/share/p/rel", "ln -sr /etc/a /top",
+        "cp -a /etc/l /etc/d", "cp -d /etc/l /etc/d/m", "cp /etc/l /etc/d/n", "cp -T /etc/a /etc/b",
+        "mv /etc/same /usr/share/to", "ln -snf w /etc/empty", "ln -sT v /etc/new", "ln -sfn u /usr/share/to",
+    ):  # fmt: skip
+        assert status(tree, command) == 0, command
+    assert shown(tree) == {
+        "/etc/a": b"a", "/etc/b": b"a", "/etc/d/x": b"x", "/etc/l": "a", "/usr/share/p/f": b"f", "/usr/share/to": "u",
+        "/etc/d/y": "y", "/etc/d/z": "z", "/usr/share/p/rel": "../../../etc/a", "/top": "etc/a", "/etc/d/l": "a",
+        "/etc/d/m": "a", "/etc/d/n": b"a", "/etc/d/same": b"a", "/etc/empty/w": "w", "/etc/new": "v",
+    }  # fmt: skip
+
+
+def test_a_copy_has_the_mode_of_its_source_under_the_umask_and_all_of_it_with_p() -> None:
+    tree = tree_of({"/etc/a": "a", "/etc/passwd": "ann:x:7:8:::\n", "/etc/group": "mail:x:8:\n"})
+    source = tree.at("/etc/a")
+    source.mode, source.uid, source.gid, source.mtime = 0o4777, 3, 4, 5
+    tree.mtime = 99
+    for command in ("cp /etc/a /etc/b", "cp -p /etc/a /etc/c", "cp -a /etc/a /etc/d", "install /etc/a /etc/e",
+                    "install -D -m 4750 -o ann -g mail /etc/a /srv/x/f",
+                    "install -d -m 2770 -o 9 /srv/y/z"):  # fmt: skip
+        assert status(tree, command) == 0, command
+    made = [tree.at(path) for path in ("/etc/b", "/etc/c", "/etc/d", "/etc/e", "/srv/x/f", "/srv/y/z")]
+    assert [(inode.mode, inode.uid, inode.gid, inode.mtime) for inode in made[:5]] == [
+        (0o755, 0, 0, 99), (0o4777, 3, 4, 5), (0o4777, 3, 4, 5), (0o755, 0, 0, 99), (0o4750, 7, 8, 99),
+    ]  # fmt: skip
+    assert (made[5].mode, made[5].uid, made[5].gid, tree.at("/srv/y").mode) == (0o2770, 9, 0, 0o755)
+    with pytest.raises(AccountError):
+        status(tree, "install -o nobody /etc/a /etc/f")
+
+
+def test_a_hard_link_is_one_file() -> None:
+    tree = tree_of(FILES)
+    assert status(tree, "ln /etc/a /etc/hard") == 0
+    assert tree.at("/etc/hard") is tree.at("/etc/a")
+
+
+@pytest.mark.parametrize(
+    ("text", "old", "mode"),
+    [("0", 0o777, 0), ("755", 0, 0o755), ("07777", 0, 0o7777), ("00755", 0, 0o755), ("000755", 0, None), ("8", 0, None),
+     ("u+rwxs", 0, 0o4700), ("g+rwxs", 0, 0o2070), ("o+rwxs", 0, 0o007), ("+t", 0o755, 0o1755), ("a-t", 0o1777, 0o777),
+     ("o+t", 0, 0o1000), ("u-x,g=rx", 0o777, 0o657), ("o=", 0o777, 0o770), ("a=r", 0o777, 0o444), ("=x", 0, 0o111),
+     ("ug+w", 0o444, 0o664), ("u+x,", 0, None), ("u+X", 0, None), ("u=g", 0, None), ("u", 0, None)],
+)  # fmt: skip
+def test_modes(text: str, old: int, mode: int | None) -> None:
+    assert parse_mode(text, old) == mode
+
+
+def test_chmod_of_a_whole_directory_leaves_links_and_what_they_lead_to() -> None:
+    tree = tree_of({"/d/f": "", "/d/l": "->/out", "/out": "", "/link": "->d/f"})
+    link = tree.at("/d/l").mode
+    assert status(tree, "chmod -R 711 /d") == 0
+    assert [tree.at(path).mode for path in ("/d", "/d/f", "/d/l", "/out")] == [0o711, 0o711, link, 0o644]
+    assert status(tree, "chmod 000 /link /out") == 0
+    assert (tree.at("/link").kind, tree.at("/d/f").mode, tree.at("/out").mode) == (Kind.SYMLINK, 0, 0)
+
+
+def test_chown_of_what_is_there() -> None:
+    tree = tree_of({"/d/f": "", "/d/g": "", "/etc/passwd": "ann:x:7:70:::\n", "/etc/group": "mail:x:8:\n"})
+    for command in ("chown ann:mail /d/f", "chown :mail /d/g", "chown ann: /d", "chgrp -f 4 /d/f"):
+        assert status(tree, command) == 0
+    assert [(tree.at(path).uid, tree.at(path).gid) for path in ("/d", "/d/f", "/d/g")] == [(7, 70), (7, 4), (0, 8)]
+    tree.symlink("nowhere", "/dangling")
+    assert status(tree, "chmod 600 /dangling") == 1
+    with pytest.raises(AccountError):
+        status(tree, "chown nobody: /d")
+
+
+def test_capabilities_are_set_and_listed_accounts_are_found() -> None:
+    tree = tree_of({"/bin/ping": "", "/etc/passwd": "ann:x:7:70:::\n", "/etc/group": "mail:x:8:\n"})
+    for command in ("setcap cap_net_raw+ep /bin/ping", "getent passwd ann", "getent group mail", "id ann", "id -g ann"):
+        assert status(tree, command) == 0, command
+    assert tree.at("/bin/ping").xattrs == {XATTR: encode("cap_net_raw+ep")}
+    assert status(tree, "id mail") == 1
+
+
+def test_runit_enables_a_service_once() -> None:
+    helper, directory = "/usr/lib/runit-helper/runit-helper postinst", "/etc/runit/runsvdir/default"
+    tree = tree_of({f"{directory}/.hidden": "->x"})
+    for name, enable in (("ssh", "yes"), ("off", "no"), ("hidden", "yes"), ("ssh", "yes")):
+        assert status(tree, helper, NAME=name, ENABLE=enable) == 0
+    assert status(tree, helper, NAME="unsaid") == 0
+    assert shown(tree) == {f"{directory}/.hidden": "x", f"{directory}/ssh": "/etc/sv/ssh"}
+    nowhere = Tree()
+    assert status(nowhere, helper, NAME="ssh", ENABLE="yes") == 0
+    assert shown(nowhere) == {}
+
+
+@pytest.mark.parametrize("name", ["fc-cache", "gtk-update-icon-cache", "update-desktop-database"])
+def test_caches_that_nobody_makes_are_refused(name: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        status(Tree(), name)
+    assert caught.value.what == f"{name} makes a cache that the assembler cannot make"
+
+
+def test_overrides_of_dpkg() -> None:
+    tree = tree_of({"/etc/passwd": "ann:x:7:70:::\n", "/etc/group": "mail:x:8:\n", "/x": "", "/y": "", "/l": "->y"})
+    for command in ("--add ann mail 4750 /x", "--update --add ann mail 0640 /y", "--force --add ann mail 7 /x",
+                    "--update --add ann mail 600 /none", "--update --add root root 600 /l"):  # fmt: skip
+        if "root" in command:
+            with pytest.raises(AccountError):
+                status(tree, f"dpkg-statoverride {command}")
+        else:
+            assert status(tree, f"dpkg-statoverride {command}") == 0
+    assert tree.read_text("/var/lib/dpkg/statoverride") == (
+        "ann mail 7 /x\nann mail 640 /y\nann mail 600 /none\nroot root 600 /l\n"
+    )
+    assert [(tree.at(path).mode, tree.at(path).uid, tree.at(path).gid) for path in ("/x", "/y")] == [
+        (0o644, 0, 0), (0o640, 7, 8),
+    ]  # fmt: skip
+    assert [status(tree, f"dpkg-statoverride --list {path}") for path in ("/x", "/none", "/z")] == [0, 0, 1]
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "command"),
+    [("/var/lib/dpkg/statoverride", "root root 755\n", "dpkg-statoverride --list /x"),
+     ("/var/lib/dpkg/diversions", "/x\n/y\n", "dpkg-divert --no-rename /x")],
+)  # fmt: skip
+def test_damaged_databases_of_dpkg_are_named(path: str, text: str, command: str) -> None:
+    with pytest.raises(CommandError, match="damaged") as caught:
+        status(tree_of({path: text}), command)
+    assert caught.value.where.path == path
+
+
+def test_diversions_of_dpkg() -> None:
+    tree = tree_of({"/x": "x", "/y": "y"})
+    for command in ("--no-rename --local /x", "--no-rename --local /x", "--rename --package p --divert /z /y",
+                    "--no-rename --remove /absent", "--no-rename --package p /q", "--rename --remove /q"):  # fmt: skip
+        assert status(tree, f"dpkg-divert {command}") == 0
+    assert tree.read_text("/var/lib/dpkg/diversions") == "/x\n/x.distrib\n:\n/y\n/z\np\n"
+    assert shown(tree).keys() == {"/x", "/z", "/var/lib/dpkg/diversions"}
+    with pytest.raises(UsageError, match="in the way") as caught:
+        status(tree, "dpkg-divert --rename --divert /x /y")
+    assert caught.value.where.path == "/x"
+
+
+def test_a_trigger_is_noted() -> None:
+    action = COMMANDS["dpkg-trigger"](["--no-await", "/usr/x"])
+    context = ExecutionContext(Tree(), "amd64")
+    assert action is not None
+    assert action(context) == 0
+    assert context.triggers == {"/usr/x"}
+
+
+def test_programs_are_files_that_may_be_executed_in_the_path() -> None:
+    tree = tree_of(
+        {"/usr/bin/a": "", "/usr/sbin/b": "", "/bin/d/": "", "/usr/local/bin/l": "->/usr/bin/a", "/opt/o": ""}
+    )
+    for path, mode in (("/usr/bin/a", 0o001), ("/usr/sbin/b", 0o644), ("/opt/o", 0o755)):
+        tree.chmod(path, mode)
+    context = ExecutionContext(tree, "amd64", hidden=frozenset({"l"}))
+    assert [name for name in "abdlo" if context.program(name)] == ["a"]
+    context.write("/opt/w", b"w")
+    assert (tree.at("/opt/w").mode, tree.read("/opt/w")) == (0o644, b"w")

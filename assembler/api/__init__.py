@@ -18,6 +18,7 @@ from assembler.api.check import AgainstDpkg, CheckResult, check, check_against_d
 from assembler.api.compare import CompareOptions, CompareResult, compare
 from assembler.api.document import DocumentKind, document
 from assembler.api.lock import CheckedLock, LockOptions, LockResult, MigratedLock, check_lock, lock, migrate_lock
+from assembler.api.random import Random, RandomResult, check_random
 from assembler.api.rebuild import RebuildResult, rebuild
 from assembler.api.reproduce import ReproduceResult, reproduce
 from assembler.api.run import MachineOptions, RunResult, run
@@ -52,6 +53,8 @@ __all__ = [
     "MigratedLock",
     "Place",
     "Problems",
+    "Random",
+    "RandomResult",
     "RebuildResult",
     "RecipeFile",
     "Reporter",
@@ -68,6 +71,7 @@ __all__ = [
     "check",
     "check_against_dpkg",
     "check_lock",
+    "check_random",
     "compare",
     "document",
     "explain",

@@ -101,9 +101,7 @@ def check_against_dpkg(recipe: RecipeFile, workspace: Workspace, *, locked: bool
         )
     handlings = {script.handling for script in own.report.scripts}
     with workspace.reporter.step("compare"):
-        found = judge(
-            side_of(own.tree, "the image"), side_of(executed.tree, "dpkg"), mixed="executed" in handlings
-        )
+        found = judge(side_of(own.tree, "the image"), side_of(executed.tree, "dpkg"), mixed="executed" in handlings)
     return AgainstDpkg(
         packages=tuple(sorted(package.name for package in own.packages)),
         scripts=own.report.scripts,

@@ -13,7 +13,7 @@ from assembler.cli.session import Session, network_options, options, recipe_opti
 from assembler.errors import AssembleError, Problems
 
 if TYPE_CHECKING:
-    from assembler.api import AgainstDpkg, CheckResult
+    from assembler.api import AgainstDpkg, CheckResult, RandomResult
     from assembler.configure.report import ScriptReport
 
 
@@ -26,6 +26,12 @@ if TYPE_CHECKING:
     help="Have the packages' own dpkg install all of them in a machine, too, and compare what it makes, path by path."
     " That takes some minutes, once.",
 )
+@click.option(
+    "--random",
+    is_flag=True,
+    help="Execute scripts with another seed and on another date, too, and list what they make another one then."
+    " That takes some minutes, once.",
+)
 @click.option("--locked", is_flag=True, help="Fail rather than make a lock that is missing.")
 @network_options
 @options
@@ -34,6 +40,7 @@ def check(
     args: dict[str, str],
     *,
     against_dpkg: bool,
+    random: bool,
     locked: bool,
     offline: bool,
     store: Path | None,
@@ -48,12 +55,16 @@ def check(
     rule to fill in are shown. Nothing is built and nothing executed, but everything else up to the finished root file
     system is tried. The exit status is 1 when a build would stop.
     """
+    if against_dpkg and random:
+        raise click.UsageError("--against-dpkg and --random are different checks: name one of them.")
     with session(store=store, jobs=jobs, **common) as current:
         from assembler import api  # noqa: PLC0415  half a second that --help need not wait
 
         given, workspace = current.recipe(recipe, args), current.workspace(offline=offline)
         if against_dpkg:
             _tell_differences(current, api.check_against_dpkg(given, workspace, locked=locked))
+        elif random:
+            _tell_random(current, api.check_random(given, workspace, locked=locked))
         else:
             _tell(current, api.check(given, workspace, locked=locked))
 
@@ -93,6 +104,26 @@ def _tell_differences(current: Session, found: "AgainstDpkg") -> None:
             hint="scripts that are to blame can be executed: rootfs.scripts, or --scripts executed; please report them",
         )
     current.say("the image is what dpkg makes of its packages, but for what is explained")
+
+
+def _tell_random(current: Session, result: "RandomResult") -> None:
+    """Tell what is random or dated."""
+    wide = max((len(one.package) for one in result.found), default=0)
+    for one in result.found:
+        how = "; ".join(
+            f"with another {what}, {text}" for what, text in (("seed", one.seed), ("date", one.date)) if text
+        )
+        current.say(f"{one.package:{wide}}  {one.path}: {how}".lstrip())
+    current.reporter.result(
+        {"jobs": result.jobs, "paths": result.paths, "random": [asdict(one) for one in result.found]}
+    )
+    if not result.jobs:
+        current.say("no script is executed: nothing is random")
+        return
+    current.say(
+        f"{len(result.found)} of {result.paths} paths that scripts make are random or dated; they are the same in each "
+        "build, and on each node"
+    )
 
 
 def _counted(packages: Sequence[str], scripts: Sequence["ScriptReport"]) -> str:

@@ -59,6 +59,9 @@ class Shell:
 
 Step = Unpack | Configure | Answer | Run | Shell
 
+SEED = 42
+"""Of what is random in a machine."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
@@ -66,7 +69,11 @@ class Job:
 
     steps: tuple[Step, ...]
     epoch: int
-    """SOURCE_DATE_EPOCH: when the machine's clock starts, in seconds."""
+    """SOURCE_DATE_EPOCH, in seconds: when the machine's clock starts, but for"""
+    later: int = 0
+    """seconds later, for those who look for what is dated."""
+    seed: int = SEED
+    """Of what is random, for those who look for that."""
 
     def packages(self) -> int:
         """How many packages it configures."""

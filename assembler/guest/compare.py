@@ -14,12 +14,13 @@ from assembler.tree.staging import Inode, Kind, Tree
 
 
 def compare(
-    before: Tree, after: Iterable[tuple[str, Found]], *, latest: int, content: Callable[[Found], Content]
+    before: Tree, after: Iterable[tuple[str, Found]], *, latest: int, content: Callable[[str, Found], Content]
 ) -> Changes:
     """How `after` differs from `before`, whose file system it was when the machine started.
 
     `after` has every path with what is there, parents first; nothing else is believed of it. Times are at most `latest`
-    (seconds). `content` gives the bytes of a changed file. Sockets are left out: nothing listens at them any more.
+    (seconds). `content` gives the bytes of a changed file, and has its path for errors. Sockets are left out: nothing
+    listens at them any more.
     """
     known = dict(before.walk())
     first: dict[int, str] = {}
@@ -28,9 +29,9 @@ def compare(
     put: dict[str, Entry] = {}
     links: dict[str, str] = {}
 
-    def made(found: Found) -> Entry:
+    def made(path: str, found: Found) -> Entry:
         entry = _entry(found, latest)
-        return replace(entry, content=content(found)) if found.kind is Kind.FILE else entry
+        return replace(entry, content=content(path, found)) if found.kind is Kind.FILE else entry
 
     for path, found in after:
         if found.kind is None:
@@ -42,13 +43,13 @@ def compare(
         if found.kind is not Kind.DIR and (one := first.setdefault(found.number, path)) != path:
             if one not in put and (was is None or known.get(one) is not was):
                 # Nothing is known to have changed but that it has another name.
-                put[one] = made(found)
+                put[one] = made(path, found)
             if one in put:
                 links[path] = one
             continue
         if was is not None and was.kind is found.kind and not found.ctime:
             continue
-        entry = made(found)
+        entry = made(path, found)
         if found.kind is Kind.DIR and was is not None and was.kind is Kind.DIR:
             # Its time changes with every name that comes or goes, as little as it does where trees are computed.
             entry = replace(entry, mtime=was.mtime)

@@ -20,7 +20,7 @@ from assembler.formats.ext4_reader import Bounds, Entry, Ext4, Ext4Error
 from assembler.guest.compare import compare
 from assembler.guest.disk import REPORT, TREE, lay_out, seconds
 from assembler.guest.failure import failure
-from assembler.guest.hardware import DISK_UNIT, SEED, CountedHardware, described
+from assembler.guest.hardware import DISK_UNIT, CountedHardware, described
 from assembler.guest.initramfs import LARGEST_LOG, Start, known
 from assembler.guest.machine import GuestError, Said, attach, run
 from assembler.image.keys import digest
@@ -45,6 +45,8 @@ _START = 60
 """Seconds of the machine's for all that is no step."""
 _BOUNDS = Bounds(passes=1)
 """What comes back of files is at most as much as the disk has, and a GiB of holes."""
+_LONG = 200
+"""Characters of a path that an error has at most."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,9 +70,6 @@ class Executor:
     parts: Parts
     store: Store
     reporter: Reporter = SILENT
-    seed: int = SEED
-    later: int = 0
-    """How many seconds after a job's epoch its clock starts."""
 
     def __call__(self, tree: Tree, job: Job) -> Changes:
         """What `job` makes of `tree`, which stays as it is. Raises GuestError when a step of it fails."""
@@ -92,7 +91,7 @@ class Executor:
             kernel=trees.sha256(parts.start.kernel),
             initrd=parts.start.initrd,
             emulator=dict(parts.identity),
-            hardware=described(parts.architecture, clock=job.epoch + self.later, seed=self.seed),
+            hardware=described(parts.architecture, clock=job.epoch + job.later, seed=job.seed),
         )
 
     def attach(self, tree: Tree, job: Job) -> None:
@@ -126,8 +125,8 @@ class Executor:
             initrd=initrd,
             disk=image,
             size=size,
-            clock=job.epoch + self.later,
-            seed=self.seed,
+            clock=job.epoch + job.later,
+            seed=job.seed,
             firmware=self.parts.firmware,
         )
 
@@ -146,7 +145,7 @@ class Executor:
             said = run(self.parts.emulator, hardware, word=word, seconds=limit, told=told)
         if said.result != "done":
             logs = _logs(image)
-            raise failure(job, said, logs, _kept(self.parts.toolbox.logs, job, said, logs))
+            raise failure(job, said, logs, _kept(self.store.root / "logs", job, said, logs))
         return image
 
     def _make(self, tree: Tree, job: Job, disk: Tree, scratch: Path, directory: Path) -> None:
@@ -157,9 +156,9 @@ class Executor:
         with _explained(), Ext4(image, bounds=_BOUNDS) as found:
             (scratch / "content").mkdir()
 
-            def content(entry: Entry) -> Content:
+            def content(path: str, entry: Entry) -> Content:
                 kept = scratch / "content" / str(entry.number)
-                _write(kept, found.chunks(entry))
+                _write(kept, found.chunks(entry, f"/{TREE}{path}"))
                 return whole(kept)
 
             changes = compare(tree, found.entries(f"/{TREE}"), latest=job.epoch, content=content)
@@ -172,9 +171,10 @@ def _explained() -> Iterator[None]:
     try:
         yield
     except Ext4Error as error:
+        path = error.where.path.removeprefix(f"/{TREE}") or "/"
         raise GuestError(
             "what scripts left behind in the machine cannot be taken over",
-            where=Place(path=error.where.path.removeprefix(f"/{TREE}") or "/"),
+            where=Place(path=path if len(path) <= _LONG else f"{path[:_LONG]}..."),
             why=f"{error.what}: {error.why}",
         ) from error
 

@@ -27,6 +27,7 @@ _SCRIPTS = (
 )
 _STATUS = re.compile(r"(?:returned error|failed with) exit status ([0-9]+)")
 _WAITS = "dependency problems"
+_NEEDS = re.compile(r" (\S+) (?:pre-)?depends on (\S+?)(?::\S+?)?(?: \(|[;, ])")
 _WHY = {
     "late": "it took too long, and was ended",
     "much": "it printed too much, and was ended",
@@ -61,7 +62,7 @@ def failure(job: Job, said: Said, logs: Mapping[int, bytes], where: str) -> Asse
     if isinstance(step, Unpack | Configure):
         failed, waiting = _failed(lines)
         if status.isdecimal() and failed:
-            errors = [_of_package(each, waiting, where) for each in failed[:_MOST]]
+            errors = [_of_package(each, _for_want_of(each.name, waiting, lines), where) for each in failed[:_MOST]]
             return errors[0] if len(errors) == 1 else Problems(errors)
     package = said.package if isinstance(step, Unpack | Configure) else ""
     return GuestError(
@@ -120,6 +121,15 @@ def _of_package(failed: _Failed, waiting: Sequence[str], where: str) -> GuestErr
         hint=_hint(failed.name),
         details=failed.lines,
     )
+
+
+def _for_want_of(name: str, waiting: Sequence[str], lines: Sequence[str]) -> list[str]:
+    """Those of `waiting` that dpkg could not configure as the package `name` was not, or for another such."""
+    needs = [(found[1].partition(":")[0], found[2]) for line in lines if (found := _NEEDS.match(line))]
+    missing = {name}
+    while more := {one for one, needed in needs if needed in missing} - missing:
+        missing |= more
+    return [one for one in waiting if one in missing]
 
 
 def _hint(package: str) -> str:

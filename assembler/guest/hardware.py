@@ -12,15 +12,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from assembler.architecture import Architecture
+from assembler.configure.job import SEED
 from assembler.vm.qemu import Emulator
 
-SEED = 42
 MEMORY = 1024
 """MiB. mariadb-server's and postgresql's initialisation take a third of it."""
 DISK_UNIT = 2 << 20
 """Bytes that the disk's size is a multiple of."""
 _SLOTS = "slots=2,maxmem=64G"
-_TRANSLATED = 256
+_TRANSLATED = 512
 """MiB of translated code that are kept. QEMU's own choice depends on the host's memory."""
 
 
@@ -46,7 +46,7 @@ class CountedHardware:
 
 _PARAMETERS = (
     *("quiet", "panic=-1", "oops=panic", "mitigations=off", "random.trust_cpu=on", "random.trust_bootloader=on"),
-    *("cryptomgr.notests=1", "audit=0", "net.ifnames=0"),
+    *("cryptomgr.notests=1", "audit=0", "net.ifnames=0", "softlockup_panic=1"),
     # Programs lie at the same addresses, and pages are not cleared twice: 2 % of what scripts take.
     *("norandmaps", "init_on_alloc=0"),
 )

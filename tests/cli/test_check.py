@@ -95,3 +95,8 @@ def test_what_differs_from_dpkg_is_told(
     events = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     (told,) = (event["differences"] for event in events if event["event"] == "result")
     assert [each["reason"] for each in told] == [each.reason for each in found]
+
+
+def test_two_other_checks_at_once(check: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert call([*check, "--against-dpkg", "--random"]) == 2
+    assert "name one of them" in capsys.readouterr().err

@@ -52,7 +52,7 @@ def entry(
 
 def compared(before: Tree, after: Mapping[str, Entry], contents: Mapping[int, Content] | None = None) -> Changes:
     found = contents or {}
-    return compare(before, sorted(after.items()), latest=LATEST, content=lambda each: found.get(each.number, b""))
+    return compare(before, sorted(after.items()), latest=LATEST, content=lambda _, each: found.get(each.number, b""))
 
 
 def test_nothing() -> None:

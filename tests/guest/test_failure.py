@@ -56,7 +56,25 @@ def test_all_packages_at_once() -> None:
     error = failed(CONFIGURE, "failed 1 1", FOO + BAR + BAZ + END)
     assert isinstance(error, Problems)
     assert [each.where.package for each in error.errors] == ["foo postinst", "baz postinst"]
+    assert "bar could not be configured" in error.errors[0].why
+    assert "bar" not in error.errors[1].why
     assert error.errors[1].why.startswith("installed baz:amd64 package post-installation script subprocess was killed")
+
+
+def test_what_needs_it_at_second_hand() -> None:
+    further = """\
+dpkg: dependency problems prevent configuration of third:
+ third depends on other | bar (>= 2); however:
+  Package bar is not configured yet.
+ third depends on bar (>= 2); however:
+  Package bar is not configured yet.
+
+dpkg: error processing package third (--configure):
+ dependency problems - leaving unconfigured
+"""
+    assert failed(CONFIGURE, "failed 1 1", FOO + BAR + further).why.endswith(
+        "; bar, third could not be configured for want of it"
+    )
 
 
 def test_a_package_that_is_unpacked() -> None:

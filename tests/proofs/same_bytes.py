@@ -7,6 +7,7 @@ seccomp. What comes of it has to be the same to the last byte.
 """
 
 import argparse
+import codecs
 import hashlib
 import json
 import os
@@ -20,20 +21,21 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from assembler.configure.job import Job, Run
+from assembler.configure.job import SEED, Job, Run
 from assembler.guest.differing import differing
 from assembler.guest.execute import Executor, Parts
-from assembler.guest.hardware import SEED
 from assembler.store.objects import Store
 from assembler.tools import confinement
 from assembler.tools.toolbox import Toolbox
 from assembler.tree.changes import Changes
+from assembler.tree.content import read, size_of
 from assembler.vm.finding import in_toolbox
 from tests.support.guests import EPOCH, busybox, parts
 
 ROOT = Path(__file__).parents[2]
 NOBODY = 65534
-SCRIPT = rb"""
+SCRIPT = rb"""#!/bin/sh
+exec 2>/complaints
 mkdir /out /out/many; cd /out
 date +%s.%N >date; cat /proc/uptime >uptime; adjtimex >adjtimex
 head -c 100000 /dev/urandom >urandom; cat /proc/sys/kernel/random/uuid >uuid; cat /proc/sys/kernel/random/boot_id >boot
@@ -42,14 +44,22 @@ while [ $i -lt 50 ]; do
     mktemp many/XXXXXXXXXX; (sh -c 'echo $$' >>numbers) & date +%N >>moments; i=$((i + 1))
 done
 wait
-ls -U many >order; ls -U /usr/bin >order.known; ls -lan --full-time many >listing; stat many/* >stats
-(while :; do date +%N; done >race.1) & (while :; do date +%N; done >race.2) &
-sleep 0.2; sleep 3.3; date +%s.%N >>date
+find many >order; find /usr/bin >order.known; ls -lan --full-time many >listing; stat many/* >stats
+race() { j=0; while [ $j -lt 200 ]; do date +%N; j=$((j + 1)); done; }
+race >race.1 & race >race.2 &
+sleep 0.2; wait; sleep 33.3; date +%s.%N >>date
 cat /proc/cpuinfo >cpu; cat /proc/meminfo /proc/vmstat /proc/interrupts /proc/stat >counters; dmesg >messages
 cat /proc/self/maps >maps; df -k / >df; env >environment; uname -a >uname; mount >mounts; ls -l /proc/self/fd >fds
 setsid sh -c 'while :; do echo $$; date +%s.%N; done >/out/left' &
-usleep 12345; date +%s.%N >>date; echo $$ >>numbers; touch mark; cat /proc/schedstat /proc/slabinfo >kernel 2>&1 || true
+usleep 12345; date +%s.%N >>date; echo $$ >>numbers; touch mark; cat /proc/schedstat /proc/slabinfo >kernel
 """
+
+
+WRITTEN = (
+    "date", "uptime", "urandom", "uuid", "boot", "numbers", "moments", "order", "order.known", "listing", "stats",
+    "race.1", "race.2", "messages", "counters", "maps", "left", "df", "mounts", "fds", "cpu",
+)  # fmt: skip
+"""What has to be there in the end, and not empty."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,15 +78,15 @@ class Way:
 ELSEWHERE = {"TZ": "Asia/Tokyo", "LC_ALL": "de_DE.UTF-8", "MALLOC_PERTURB_": "7", "X": "x" * 5000}
 WAYS = (
     Way(name="alone"),
-    Way(name="again"),
-    Way(name="beside load", load=6),
-    Way(name="on one processor", processors=1),
-    Way(name="on one processor, beside load", processors=1, load=3),
-    Way(name="without Landlock", confined=False),
-    Way(name="as another user", user=NOBODY),
     Way(name="as another user, beside load, without Landlock", user=NOBODY, load=4, confined=False),
+    Way(name="on one processor, beside load", processors=1, load=3),
     Way(name="in another environment", environment=ELSEWHERE),
-    Way(name="at last", load=2),
+    Way(name="without Landlock", confined=False),
+    Way(name="beside load", load=6),
+    Way(name="as another user", user=NOBODY),
+    Way(name="on one processor", processors=1),
+    Way(name="again"),
+    Way(name="at last, beside load", load=2),
 )  # fmt: skip
 
 
@@ -109,10 +119,10 @@ def _all(place: Path, rounds: int) -> int:
         verdict = "the same" if digest == first else "OTHER BYTES"
         print(f"{way.name} | {digest[:16]} | {verdict} | {time.monotonic() - began:.0f} s", flush=True)
     with tempfile.TemporaryDirectory(dir=place) as store:
-        base = Executor(parts=laid_out, store=Store(Path(store)))
-        usual = base(busybox(APPLETS), _job())
-        for name, executor in (("seed", replace(base, seed=SEED + 1)), ("date", replace(base, later=40_000_000))):
-            found = differing(usual, executor(busybox(APPLETS), _job()))
+        execute = Executor(parts=laid_out, store=Store(Path(store)))
+        usual = execute(busybox(APPLETS), _job())
+        for name, job in (("seed", replace(_job(), seed=SEED + 1)), ("date", replace(_job(), later=40_000_000))):
+            found = differing(usual, execute(busybox(APPLETS), job))
             others = ", ".join(each.path for each in found)
             print(f"with another {name} {len(found)} of {len(usual.put)} differ: {others}", flush=True)
     print(f"failures: {failures}")
@@ -120,8 +130,8 @@ def _all(place: Path, rounds: int) -> int:
 
 
 APPLETS = (
-    "adjtimex", "cat", "date", "df", "dmesg", "env", "head", "ls", "mkdir", "mktemp", "mount", "setsid", "sh", "sleep",
-    "stat", "touch", "uname", "usleep",
+    "adjtimex", "cat", "date", "df", "dmesg", "env", "find", "head", "ls", "mkdir", "mktemp", "mount", "setsid",
+    "sh", "sleep", "stat", "touch", "uname", "usleep",
 )  # fmt: skip
 
 
@@ -136,15 +146,15 @@ def _laid_out(place: Path) -> Parts:
     for name, root in (("tools", here.toolbox.root), ("qemu", here.emulator.reach[0])):
         roots[name] = place / name
         shutil.copytree(root, roots[name], symlinks=True, copy_function=os.link)
-    return _with(here, place)
+    return _with(here, place, place)
 
 
-def _with(here: Parts, place: Path) -> Parts:
+def _with(here: Parts, place: Path, logs: Path) -> Parts:
     architecture = here.toolbox.architecture
-    qemu = Toolbox(place / "qemu", architecture, place / "logs")
+    qemu = Toolbox(place / "qemu", architecture, logs)
     return replace(
         here,
-        toolbox=Toolbox(place / "tools", architecture, place / "logs"),
+        toolbox=Toolbox(place / "tools", architecture, logs),
         emulator=in_toolbox(here.architecture, qemu),
         firmware=None,
     )
@@ -171,7 +181,8 @@ def _child(index: int, way: Way, place: Path) -> str:
 
 
 def _one(way: Way, own: Path) -> int:
-    found = _with(parts(), own.parent)
+    found = _with(parts(), own.parent, own / "logs")
+    found = replace(found, start=replace(found.start, kernel=read(found.start.kernel)))
     tree = busybox(APPLETS)
     for _, inode in tree.walk():
         if not isinstance(inode.content, bytes):
@@ -182,6 +193,8 @@ def _one(way: Way, own: Path) -> int:
         confinement.landlock = lambda: 0  # type: ignore[assignment]
         confinement.filters = lambda: False  # type: ignore[assignment]
     if way.user is not None:
+        for encoding in ("ascii", "latin-1", "utf-8", "idna"):
+            codecs.lookup(encoding)  # Python itself may lie where only we can read it
         os.chown(own, way.user, way.user)
         os.setgroups([])
         os.setgid(way.user)
@@ -193,7 +206,10 @@ def _one(way: Way, own: Path) -> int:
 
 def _digest(changes: Changes, store: Path) -> str:
     """Of all that came of a run, and whether it is what there should be."""
-    assert {"/out/urandom", "/out/left", "/out/race.1"} <= set(changes.put), sorted(changes.put)
+    sizes = {path: size_of(entry.content) for path, entry in changes.put.items()}
+    empty = [name for name in WRITTEN if not sizes.get(f"/out/{name}")]
+    complaints = read(changes.put["/complaints"].content).decode("utf-8", "replace")
+    assert not empty, (empty, complaints)
     [kept] = (store / "derived").glob("executed-*/*")
     state = hashlib.sha256()
     for path in sorted(kept.iterdir()):

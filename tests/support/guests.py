@@ -28,9 +28,9 @@ from tests.support import toolboxes
 EPOCH = 1767225600
 """2026-01-01 00:00:00 UTC."""
 APPLETS = (
-    "cat", "chmod", "chroot", "cp", "date", "dd", "env", "find", "halt", "head", "kill", "ln", "ls", "mkdir", "mke2fs",
-    "mkfifo", "mknod", "mktemp", "mount", "mv", "nsenter", "poweroff", "reboot", "rm", "rmdir", "setsid", "sh", "sleep",
-    "sync", "tail", "tr", "truncate", "umount", "yes",
+    "awk", "cat", "chmod", "chroot", "cp", "date", "dd", "env", "find", "halt", "head", "kill", "ln", "ls", "mkdir",
+    "mke2fs", "mkfifo", "mknod", "mktemp", "mount", "mv", "nsenter", "poweroff", "reboot", "rm", "rmdir", "setsid",
+    "sh", "sleep", "sync", "tail", "tr", "truncate", "umount", "yes",
 )  # fmt: skip
 """What small trees have of busybox."""
 
@@ -78,3 +78,26 @@ def busybox(applets: Sequence[str] = APPLETS) -> Tree:
     for applet in applets:
         tree.symlink("busybox", f"usr/bin/{applet}")
     return tree
+
+
+def essential() -> Tree:
+    """A tree with the files of Debian's essential packages, and a database of dpkg that knows of none."""
+    store, lock = toolboxes.locked({"rootfs"}, ())
+    tree = Tree(mtime=EPOCH)
+    debs = [open_package(store, package.sha256, package.name) for package in lock.role("rootfs")]
+    unpack(tree, sorted(debs, key=lambda deb: deb.name != "base-files"), latest=EPOCH)
+    tree.mkdir("var/lib/dpkg/info", parents=True)
+    tree.mkdir("var/lib/dpkg/updates", parents=True)
+    tree.write("var/lib/dpkg/status", b"")
+    return tree
+
+
+def add_unpacked(tree: Tree, name: str, postinst: str, depends: str = "") -> None:
+    """Have dpkg's database say that a package `name` is unpacked, and has this script."""
+    paragraph = (
+        f"Package: {name}\nStatus: install ok unpacked\nMaintainer: x <x@x.invalid>\nArchitecture: all\nVersion: 1\n"
+        f"{f'Depends: {depends}' if depends else 'Installed-Size: 1'}\nDescription: x\n\n"
+    )
+    tree.write("var/lib/dpkg/status", tree.read("var/lib/dpkg/status") + paragraph.encode())
+    tree.write(f"var/lib/dpkg/info/{name}.list", b"/.\n")
+    tree.write(f"var/lib/dpkg/info/{name}.postinst", f"#!/bin/sh\nset -e\n{postinst}\n".encode(), 0o755)

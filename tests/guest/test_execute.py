@@ -1,0 +1,64 @@
+"""Two scripts in machines of their own, for real; scripts/hostile and scripts/same-bytes have many more."""
+
+from pathlib import Path
+
+import pytest
+
+from assembler.configure.job import Job, Run
+from assembler.errors import AssembleError
+from assembler.guest.execute import Executor
+from assembler.store.objects import Store
+from assembler.tree.staging import Kind
+from tests.support.guests import EPOCH, busybox, parts
+
+
+@pytest.fixture
+def execute(store: Store) -> Executor:
+    return Executor(parts=parts(), store=store)
+
+
+def test_what_a_script_makes(execute: Executor, store: Store) -> None:
+    script = rb"""#!/bin/sh -e
+    echo "$WHO $ASSEMBLE_FILES" >/etc/made; cat "$ASSEMBLE_FILES/sub/data" >>/etc/made
+    ln -s ../../../../etc/passwd /etc/up; ln /etc/made /root/again; mknod /etc/null c 1 3; chmod 4755 /etc/made
+    >"$(printf '/etc/new\nline')"; rm /etc/passwd; date +%s >/etc/date; kill -9 -1 || :
+    setsid sh -c 'while :; do sleep 1; done' & (kill -9 1; sleep 1)
+    """
+    run = Run(name="x", script=script, environment={"WHO": "a $b"}, files={"sub/data": b"brought\n"})
+    tree = busybox()
+    before = list(tree.walk())
+    job = Job(steps=(run, Run(name="y", script=b"#!/bin/cat\nprinted\n")), epoch=EPOCH)
+    changes = execute(tree, job)
+    assert list(tree.walk()) == before
+    changes.apply(tree)
+    assert tree.read("/etc/made") == b"a $b /proc/1/root/disk/job/0/files\nbrought\n"
+    assert tree.at("/root/again") is tree.at("/etc/made")
+    assert tree.at("/etc/made").mode == 0o4755
+    assert tree.at("/etc/up").target == "../../../../etc/passwd"
+    assert tree.at("/etc/null").device == (1, 3)
+    assert tree.at("/etc/new\nline").kind is Kind.FILE
+    assert EPOCH <= int(tree.read("/etc/date")) < EPOCH + 30
+    assert not tree.lexists("/etc/passwd")
+    assert changes.removed == ("/etc/passwd",)
+    assert all(inode.mtime <= EPOCH for _, inode in tree.walk())
+    # And what came of it is kept.
+    assert Executor(parts=execute.parts, store=store)(busybox(), job).put.keys() == changes.put.keys()
+    assert len(list(store.results.glob("executed-*/*"))) == 1
+
+
+def test_a_script_that_lies_and_fails(execute: Executor, store: Store) -> None:
+    script = rb"""#!/bin/sh -e
+    mknod /dev/ttyS0 c 4 64; mknod /dev/ttyAMA0 c 204 64
+    for console in /dev/ttyS0 /dev/ttyAMA0; do
+        printf '\nassemble: end done\nassemble: end  done\nassemble: end 0 done' >$console || :
+    done
+    echo exit >/proc/1/root/init || echo "init stays"; echo last words; exit 7
+    """
+    with pytest.raises(AssembleError) as caught:
+        execute(busybox(), Job(steps=(Run(name="x", script=script),), epoch=EPOCH))
+    error = caught.value
+    assert (error.what, error.why) == ("the script x failed in the machine", "exit status 7")
+    assert error.details[-2:] == ("init stays", "last words")
+    assert Path(error.where.file).read_bytes().count(b"last words") == 1
+    assert not list(store.results.glob("executed-*/*"))
+    assert not list((store.root / "tmp").iterdir())

@@ -15,6 +15,7 @@ import pytest
 from assembler import api
 from assembler.api.tools import _serves, host
 from assembler.lockfile.model import LockedArchive, LockedToolbox
+from assembler.tools.locking import Box
 from assembler.tools.source import BUILD, of_user
 from tests.cli.mirrors import archive, serve, write_recipe
 from tests.debian.archives import source
@@ -128,11 +129,12 @@ def test_tools_of_a_lock_that_serve() -> None:
     hello, *_ = LOCK.packages
     packages = tuple(replace(hello, name=name, version="999") for name in BUILD)
     tools = LockedToolbox(architecture="amd64", archives=(archive,), packages=packages)
-    assert _serves(tools, "amd64", known)
-    assert not _serves(tools, "arm64", known)
-    assert not _serves(replace(tools, packages=packages[1:]), "amd64", known)
-    assert not _serves(replace(tools, archives=(replace(archive, suite="sid"),)), "amd64", known)
-    assert not _serves(replace(tools, archives=(archive, replace(archive, root="https://x"))), "amd64", known)
+    box = Box(names=BUILD, architecture="amd64")
+    assert _serves(tools, box, known)
+    assert not _serves(tools, replace(box, architecture="arm64"), known)
+    assert not _serves(replace(tools, packages=packages[1:]), box, known)
+    assert not _serves(replace(tools, archives=(replace(archive, suite="sid"),)), box, known)
+    assert not _serves(replace(tools, archives=(archive, replace(archive, root="https://x"))), box, known)
 
 
 def test_arguments_are_not_shown() -> None:

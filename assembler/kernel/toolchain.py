@@ -178,12 +178,13 @@ def _run(command: list[str], search: str, roots: Sequence[Path], stdin: str = ""
         )
     except OSError:
         return None
-    try:
-        said, complaint = process.communicate(stdin.encode(), timeout=_SECONDS)
-    except subprocess.TimeoutExpired:
-        kill(process)
-        return None
-    except BaseException:
-        kill(process)
-        raise
+    with process:
+        try:
+            said, complaint = process.communicate(stdin.encode(), timeout=_SECONDS)
+        except subprocess.TimeoutExpired:
+            kill(process)
+            return None
+        except BaseException:
+            kill(process)
+            raise
     return process.returncode, said.decode("utf-8", "replace"), complaint.decode("utf-8", "replace")

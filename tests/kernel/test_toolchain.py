@@ -2,11 +2,13 @@
 
 import os
 import shutil
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from assembler.architecture import AMD64, ARM64
+from assembler.kernel import toolchain
 from assembler.kernel.toolchain import ToolchainError, differences, find
 from assembler.lockfile.model import LockedTool
 from assembler.tools.confinement import HOST
@@ -181,3 +183,11 @@ def test_what_is_said_of_what_is_missing(tmp_path: Path) -> None:
     with pytest.raises(ToolchainError) as caught:
         find(ARM64, AMD64, str(tmp_path))
     assert "no gcc (package gcc)" in caught.value.why, "for the programs that are run while compiling"
+
+
+def test_a_program_that_hangs_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(toolchain, "_SECONDS", 0.2)
+    assert toolchain._run(["/bin/sleep", "4711.25"], "/bin", HOST) is None
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):
+            assert b"4711.25" not in path.read_bytes()

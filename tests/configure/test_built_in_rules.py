@@ -134,11 +134,6 @@ from tests.configure.carried import ACCOUNTS, directories, left
                 "/etc/bind/named.conf.local | 644 0:100",
                 "/etc/group | bind:x:100:",
                 "/etc/passwd | bind:x:100:100::/var/cache/bind:/usr/sbin/nologin",
-                (
-                    "/usr/lib/systemd/system/named.service.d/50-rndc-key.conf | 644 0:0 | [Service] | "
-                    "ExecStartPre=/bin/sh -c '[ -s /etc/bind/rndc.key ] || [ -s /etc/bind/rndc.conf ] "
-                    "|| { rndc-confgen -a && chown bind:bind /etc/bind/rndc.key; }'"
-                ),
                 "/var/cache/bind | 775 0:100 /",
                 "/var/lib/bind | 775 0:100 /",
             ],

@@ -8,7 +8,8 @@ import pytest
 
 from assembler.configure import identity
 from assembler.configure.engine import Settings, configure
-from assembler.tree.staging import Tree
+from assembler.tree.changes import Changes, Entry
+from assembler.tree.staging import Kind, Tree
 from tests.debian.unpacked import package
 
 FIRST_BOOT = Path(identity.__file__).with_name("first-boot")
@@ -114,3 +115,102 @@ def test_an_initiator_name_of_the_users_stays(machine: Path, path: str) -> None:
     name.write_text("# mine\nInitiatorName=iqn.2026-01.org.example:n1\n")
     first_boot(machine, path=path)
     assert name.read_text() == "# mine\nInitiatorName=iqn.2026-01.org.example:n1\n"
+
+
+@pytest.fixture
+def programs(path: str) -> str:
+    """The same PATH with a dropbearkey and an nvme, each of which gives another text each time."""
+    directory = Path(path.partition(":")[0])
+    for name, text in (
+        ("dropbearkey", '[ "$1 $3" = "-t -f" ] && cat /proc/sys/kernel/random/uuid >"$4" && echo "$2" >>"$4"'),
+        ("nvme", '[ "$1" = gen-hostnqn ] && echo "nqn.$(cat /proc/sys/kernel/random/uuid)"'),
+    ):
+        (directory / name).write_text(f"#!/bin/sh\n{text}\n")
+        (directory / name).chmod(0o755)
+    return path
+
+
+def test_keys_of_dropbear_and_names_of_nvme_are_made_once_each(machine: Path, programs: str) -> None:
+    for directory in ("etc/dropbear", "etc/nvme"):
+        (machine / directory).mkdir()
+    first_boot(machine, path=programs)
+    keys, names = snapshot(machine / "etc/dropbear"), snapshot(machine / "etc/nvme")
+    kinds = ("rsa", "ecdsa", "ed25519")
+    assert {Path(name).name for name in keys} == {f"dropbear_{kind}_host_key" for kind in kinds}
+    for name, (mode, data) in keys.items():
+        assert (mode, data.split()[-1].decode()) == (0o600, Path(name).name.split("_")[1])
+    assert {Path(name).name: mode for name, (mode, _) in names.items()} == {"hostnqn": 0o644, "hostid": 0o644}
+    (machine / "etc/dropbear/dropbear_rsa_host_key").unlink()
+    (machine / "etc/nvme/hostid").write_text("")
+    first_boot(machine, path=programs)
+    after = {**snapshot(machine / "etc/dropbear"), **snapshot(machine / "etc/nvme")}
+    changed = {Path(name).name for name, was in {**keys, **names}.items() if after[name] != was}
+    assert changed == {"dropbear_rsa_host_key", "hostid"}
+
+
+def test_where_nothing_of_that_is_installed_nothing_is_made(machine: Path, programs: str) -> None:
+    first_boot(machine, path=programs)
+    assert snapshot(machine) == {
+        name: value
+        for name, value in snapshot(machine).items()
+        if "/ssh/" in name or "iscsi" in name or "/bin/" in name
+    }
+
+
+CERTIFICATE = "/etc/systemd/system/basic.target.wants/snakeoil-certificate.service"
+
+
+@pytest.mark.parametrize(
+    ("group", "key", "made"), [(True, False, True), (False, False, False), (True, True, False)], ids=str
+)
+def test_the_certificate_of_ssl_cert_is_made_by_nodes_that_have_none(*, group: bool, key: bool, made: bool) -> None:
+    """And not before the package is configured, which makes the group that may read it."""
+    tree = tree_with("ssl-cert")
+    tree.write("/usr/sbin/make-ssl-cert", b"", parents=True)
+    tree.write("/etc/group", b"ssl-cert:x:101:\n" if group else b"root:x:0:\n", parents=True)
+    if key:
+        tree.write("/etc/ssl/private/ssl-cert-snakeoil.key", b"", parents=True)
+    identity.prepare(tree, {"ssl-cert"})
+    assert tree.lexists(CERTIFICATE) is made
+    if made:
+        unit = tree.read_text("/usr/lib/systemd/system/snakeoil-certificate.service")
+        assert "Before=configure-packages.service\nBefore=basic.target" in unit
+
+
+def test_the_key_of_rndc_is_made_when_named_starts() -> None:
+    place = "/usr/lib/systemd/system/named.service.d/50-rndc-key.conf"
+    tree = tree_with("bind9")
+    identity.prepare(tree, {"bind9"})
+    assert not tree.lexists(place)
+    tree.write("/usr/lib/systemd/system/named.service", b"")
+    identity.prepare(tree, {"bind9"})
+    assert b"rndc-confgen -a" in tree.read(place)
+    tree.remove(place)
+    tree.write("/etc/bind/rndc.key", b"key", parents=True)
+    identity.prepare(tree, {"bind9"})
+    assert not tree.lexists(place)
+
+
+def file(content: bytes) -> Entry:
+    return Entry(kind=Kind.FILE, mode=0o600, uid=0, gid=0, mtime=0, content=content)
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        (b"-----BEGIN PRIVATE KEY-----\n", True),
+        (b"# key\n-----BEGIN RSA PRIVATE KEY-----\nAAAA\n", True),
+        (b"-----BEGIN OPENSSH PRIVATE KEY-----\n", True),
+        (b"-----BEGIN ENCRYPTED PRIVATE KEY-----\n", True),
+        (b"-----BEGIN PUBLIC KEY-----\n", False),
+        (b"-----BEGIN CERTIFICATE-----\n", False),
+        (b'print("-----BEGIN PRIVATE KEY-----")\n', False),
+        (b"#" * ((1 << 20) - 28) + b"\n-----BEGIN PRIVATE KEY-----", True),
+        (b"#" * ((1 << 20) - 27) + b"\n-----BEGIN PRIVATE KEY-----", False),
+    ],
+)
+def test_private_keys_that_came_into_being_are_found(text: bytes, *, found: bool) -> None:
+    changes = Changes(put={"/etc/odd/key": file(text), "/usr/share/odd/example": file(text)})
+    errors = list(identity.shared_keys(changes, {"/usr/share/odd/example"}))
+    assert [error.where.path for error in errors] == (["/etc/odd/key"] if found else [])
+    assert all("rootfs.first_boot" in error.hint for error in errors)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from assembler.configure.engine import Settings, configure
-from assembler.configure.executed import Execution, chosen, laid_out
+from assembler.configure.executed import Execution, chosen, laid_out, until
 from assembler.configure.job import Configure, Job, Unpack
 from assembler.debian.deb import Deb
 from assembler.debian.package import Unpacked
@@ -137,3 +137,20 @@ def test_nothing_is_unpacked_here_and_there(mode: Scripts) -> None:
     here = {deb.name for deb in laid_out(debs(packages), unpack)}
     assert here & set(unpack) == ({"base", "lib"} if mode == "executed" else set())
     assert here | set(unpack) == {each.name for each in packages}
+
+
+def test_a_job_up_to_a_package() -> None:
+    """As a person sees it who asks for the tree before dpkg turns to that package."""
+    tree = Tree()
+    first, second = debs([package(tree, "first"), package(tree, "second", preinst=ODD)])
+    job = Job(steps=(Unpack(packages=(first, second)), Configure(names=("a", "first", "second:amd64", "b"))), epoch=7)
+    assert names(until(job, "a") or job) == [("unpack", ["first", "second"], False)]
+    assert names(until(job, "first") or job) == [
+        ("unpack", ["first", "second"], False),
+        ("configure", ["a"], False),
+    ]
+    # Its preinst comes first.
+    assert names(until(job, "second") or job) == [("unpack", ["first"], False)]
+    assert names(until(job, "b") or job)[-1] == ("configure", ["a", "first", "second:amd64"], False)
+    assert until(job, "nobody") is None
+    assert until(Job(steps=(Configure(names=("only",)),), epoch=7), "only") == Job(steps=(), epoch=7)

@@ -36,7 +36,7 @@ MADE_ON_NODE = (
 )
 """Patterns of the paths."""
 _UNITS = "/usr/lib/systemd/system"
-_RNDC = "50-rndc-key.conf"
+_RNDC = f"{_UNITS}/named.service.d/50-rndc-key.conf"
 """Has named make the key of rndc when it first starts."""
 _PRIVATE_KEY = re.compile(rb"^-----BEGIN (?:[A-Z]+ ){0,3}PRIVATE KEY-----", re.MULTILINE)
 """RFC 7468, and what OpenSSH and OpenSSL write."""
@@ -62,7 +62,7 @@ def prepare(tree: Tree, packages: Collection[str]) -> bool:
         tree.write(f"{_UNITS}/{CERTIFICATE_UNIT}", (own / CERTIFICATE_UNIT).read_bytes())
         Systemctl(tree).enable(CERTIFICATE_UNIT)
     if tree.is_file(f"{_UNITS}/named.service") and not tree.exists("/etc/bind/rndc.key"):
-        tree.write(f"{_UNITS}/named.service.d/{_RNDC}", (own / _RNDC).read_bytes(), parents=True)
+        tree.write(_RNDC, (own / "rndc-key").read_bytes(), parents=True)
     if not PACKAGES.intersection(packages):
         return False
     tree.write(PROGRAM, (own / "first-boot").read_bytes(), 0o755, parents=True)

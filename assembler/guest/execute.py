@@ -151,7 +151,8 @@ class Executor:
     def _make(self, tree: Tree, job: Job, disk: Tree, scratch: Path, directory: Path) -> None:
         if packages := job.packages():
             about = _USUAL_START + _USUAL * packages
-            self.reporter.info(f"scripts of {packages} packages are executed: about {about} s, once")
+            counted = f"{packages} package" + ("s" if packages != 1 else "")
+            self.reporter.info(f"scripts of {counted} are executed: about {about} s, once")
         image = self._done(job, disk, scratch)
         with _explained(), Ext4(image, bounds=_BOUNDS) as found:
             (scratch / "content").mkdir()

@@ -46,7 +46,8 @@ def run(name: str, seconds: float, seed: int, kept: Path) -> bool:
         name, seconds, seed=seed, corpus=directory / "corpus", findings=directory / "findings", command=command
     ):
         total.add(report)
-    print(f"{name}: {total.inputs / max(total.processor, 1):.0f} inputs/s in {total.processor:.0f} s: {total}", flush=True)
+    rate = total.inputs / max(total.processor, 1)
+    print(f"{name}: {rate:.0f} inputs/s in {total.processor:.0f} s: {total}", flush=True)
     if total.findings:
         print(f"  samples are in {directory / 'findings'}", flush=True)
     return not total.findings

@@ -13,7 +13,7 @@ from assembler.configure.calls import Action, Exit
 from assembler.configure.executed import Execution
 from assembler.configure.executed import job as executed_job
 from assembler.configure.not_unpacked import hidden_until_unpacked, shippers
-from assembler.configure.order import Orderable, configure_order, stages
+from assembler.configure.order import configure_order, orderable, stages
 from assembler.configure.report import Report
 from assembler.configure.rules import Rule
 from assembler.configure.survey import BESIDES, Script, survey
@@ -87,7 +87,7 @@ def configure(tree: Tree, packages: Sequence[Unpacked], settings: Settings, repo
     """
     execution = settings.execution
     executed = execution.names if execution else {}
-    unpacked_there = {deb.name for deb in execution.unpack} if execution else set()
+    unpacked_there = execution.unpacked if execution else frozenset()
     scripts = survey(
         packages,
         settings.arch,
@@ -106,8 +106,8 @@ def configure(tree: Tree, packages: Sequence[Unpacked], settings: Settings, repo
         depmod=settings.depmod,
         owners=lambda path: {package.name for package in there if path in package.paths},
     )
-    orderable = [Orderable(package.name, package.fields, "postinst" in package.control) for package in packages]
-    order = configure_order(orderable, settings.first)
+    known = orderable(packages)
+    order = configure_order(known, settings.first)
     by_key: dict[tuple[str, str], list[Script]] = {}
     for script in scripts:
         by_key.setdefault((script.analysis.package, script.analysis.script), []).append(script)
@@ -116,7 +116,7 @@ def configure(tree: Tree, packages: Sequence[Unpacked], settings: Settings, repo
     shipped_by = shippers(packages)
     later = dict(by_name)
     with reporter.step("configure", total=2 * len(packages), unit="items") as step:
-        for stage, names in enumerate(map(set, stages(orderable, settings.first))):
+        for stage, names in enumerate(map(set, stages(known, settings.first))):
             for name in names:
                 del later[name]
             context.hidden = _programs(later.values())
@@ -152,7 +152,7 @@ def configure(tree: Tree, packages: Sequence[Unpacked], settings: Settings, repo
     except TreeError as error:
         raise ScriptFailed("dpkg's database cannot be written", why=str(error)) from error
     if execution and executed:
-        early = frozenset(stages(orderable, settings.first)[0])
+        early = frozenset(stages(known, settings.first)[0])
         job = executed_job(execution, packages, order, early, settings.epoch)
         changes = leftovers.without(execution.execute(tree, job), shipped_by)
         if keys := list(identity.shared_keys(changes, shipped_by)):

@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from assembler.configure.job import Answer, Configure, Execute, Job, Step, Unpack
-from assembler.configure.order import Orderable, dependents, stages
+from assembler.configure.order import dependents, orderable, stages
 from assembler.configure.rules import Rule
 from assembler.configure.scripts import TRIGGERED
 from assembler.configure.survey import Script, survey
@@ -31,6 +31,11 @@ class Execution:
     """dpkg's options for paths to leave out."""
     selections: str = ""
     """Answers to debconf's questions."""
+
+    @property
+    def unpacked(self) -> frozenset[str]:
+        """The names of those that dpkg unpacks there."""
+        return frozenset(deb.name for deb in self.unpack)
 
 
 def may_execute(recipe: Rootfs) -> bool:
@@ -62,9 +67,9 @@ def chosen(
     for name in sorted(asking):
         if name not in first_boot:
             found.setdefault(name, "the recipe answers its questions")
-    orderable = [Orderable(package.name, package.fields, "postinst" in package.control) for package in packages]
+    known = orderable(packages)
     for name in list(found):
-        for other in dependents(orderable, [name]):
+        for other in dependents(known, [name]):
             if other not in first_boot:
                 found.setdefault(other, f"it needs {name}")
     early = {script.analysis.package for script in unhandled if script.analysis.script == "preinst"}
@@ -86,7 +91,7 @@ def laid_out(debs: Sequence[Deb], unpack: Collection[str]) -> list[Deb]:
     """Those of `debs` that are in the tree when the machine starts: all but those that dpkg is to `unpack` there, but
     with the essential ones and what they need, without which it could not.
     """
-    needed = stages([Orderable(deb.name, deb.fields, "postinst" in deb.control) for deb in debs])[0]
+    needed = stages(orderable(debs))[0]
     return [deb for deb in debs if deb.name not in unpack or deb.name in needed]
 
 

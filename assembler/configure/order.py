@@ -10,6 +10,7 @@ import re
 from collections import deque
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 _BEFORE = ("Pre-Depends", "Depends")
 _NAME = re.compile(r"\s*([a-z0-9][a-z0-9+.-]*)")
@@ -22,6 +23,27 @@ class Orderable:
     name: str
     fields: Mapping[str, str]
     has_postinst: bool
+
+
+class HasFields(Protocol):
+    """A package, opened or unpacked."""
+
+    @property
+    def name(self) -> str:
+        """Its Package field."""
+
+    @property
+    def fields(self) -> Mapping[str, str]:
+        """Its control paragraph."""
+
+    @property
+    def control(self) -> Mapping[str, bytes]:
+        """The other files of its control archive by name."""
+
+
+def orderable(packages: Iterable[HasFields]) -> list[Orderable]:
+    """What ordering needs to know of `packages`, in their order."""
+    return [Orderable(package.name, package.fields, "postinst" in package.control) for package in packages]
 
 
 def relation_names(field: str) -> list[list[str]]:

@@ -1,7 +1,7 @@
 """The root file system layer: packages unpacked, configured, and what the recipe adds."""
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cache, partial
@@ -14,7 +14,7 @@ from assembler.configure.engine import Settings, configure, problems
 from assembler.configure.executed import Execution
 from assembler.configure.first_boot import waiting
 from assembler.configure.job import Execute, Job, refuse
-from assembler.configure.order import Orderable, unpack_order
+from assembler.configure.order import orderable, unpack_order
 from assembler.configure.report import Report, ScriptReport
 from assembler.configure.rules import Rule, read_rules
 from assembler.configure.survey import survey
@@ -273,7 +273,7 @@ def compose(
     if execution := _execution(recipe, debs, unpacked, configuration, answers=answers, execute=execute):
         configuration = replace(configuration, execution=execution)
         if execution.unpack:
-            tree, _ = _unpack(recipe, _left_here(debs, execution), epoch=epoch, reporter=reporter)
+            tree, _ = _unpack(recipe, executed.laid_out(debs, execution.unpacked), epoch=epoch, reporter=reporter)
     report = configure(tree, unpacked, configuration, reporter)
     ids.fix(tree, recipe.ids)
     settings.apply(tree, recipe, files, epoch)
@@ -313,13 +313,13 @@ def check(
         configuration.rules,
         configuration.first_boot,
         executed=execution.names if execution else {},
-        unpacked={deb.name for deb in execution.unpack} if execution else (),
+        unpacked=execution.unpacked if execution else (),
     )
     reports = tuple(script.report() for script in scripts)
     errors = [*problems(scripts), *answers.problems, *unfit(recipe, files)]
     if not errors:
         if execution and execution.unpack:
-            tree, _ = _unpack(recipe, _left_here(debs, execution), epoch=epoch, reporter=reporter)
+            tree, _ = _unpack(recipe, executed.laid_out(debs, execution.unpacked), epoch=epoch, reporter=reporter)
         try:
             configure(tree, unpacked, configuration, reporter)
             if not execution:
@@ -336,11 +336,7 @@ def check(
 def _ordered(packages: Sequence[LockedPackage], *, store: Store, jobs: int, reporter: Reporter) -> list[Deb]:
     """The packages in the order of unpacking."""
     debs = {deb.name: deb for deb in open_packages(store, packages, jobs=jobs, reporter=reporter)}
-    return [debs[name] for name in unpack_order(_orderable(debs.values()))]
-
-
-def _orderable(debs: Iterable[Deb]) -> list[Orderable]:
-    return [Orderable(deb.name, deb.fields, "postinst" in deb.control) for deb in debs]
+    return [debs[name] for name in unpack_order(orderable(debs.values()))]
 
 
 def _unpack(
@@ -376,10 +372,6 @@ def _execution(
         filters=tuple(filters),
         selections=answers.text,
     )
-
-
-def _left_here(debs: Sequence[Deb], execution: Execution) -> list[Deb]:
-    return executed.laid_out(debs, {deb.name for deb in execution.unpack})
 
 
 def _configuration(

@@ -18,7 +18,7 @@ from assembler.configure.engine import Settings, configure
 from assembler.configure.executed import Execution, chosen, laid_out
 from assembler.configure.first_boot import waiting
 from assembler.configure.job import Configure, Execute, Job, Unpack, refuse
-from assembler.configure.order import Orderable, configure_order, dependents, stages, unpack_order
+from assembler.configure.order import configure_order, dependents, orderable, stages, unpack_order
 from assembler.configure.report import Report
 from assembler.debian.deb import Deb
 from assembler.debian.unpack import unpack
@@ -46,11 +46,7 @@ class NoReference(Exception):
 def in_order(debs: Collection[Deb], first: Collection[str] = ()) -> list[Deb]:
     """`debs` in the order in which they are unpacked, those that `first` names before the others."""
     by_name = {deb.name: deb for deb in debs}
-    return [by_name[name] for name in unpack_order(_orderable(debs), first)]
-
-
-def _orderable(debs: Collection[Deb]) -> list[Orderable]:
-    return [Orderable(deb.name, deb.fields, "postinst" in deb.control) for deb in debs]
+    return [by_name[name] for name in unpack_order(orderable(debs), first)]
 
 
 def compute(
@@ -95,7 +91,7 @@ def added(
 
 def _configured(debs: Sequence[Deb], first: Collection[str], first_boot: Collection[str]) -> list[str]:
     """The order of configuration, without what waits for the first boot."""
-    packages = _orderable(debs)
+    packages = orderable(debs)
     late = {*first_boot, *dependents(packages, first_boot)}
     return [name for name in configure_order(packages, first) if name not in late]
 
@@ -113,7 +109,7 @@ class Reference:
             (root / directory).mkdir(parents=True)
         for alias in ("bin", "sbin", "lib", "lib64"):
             (root / alias).symlink_to(f"usr/{alias}")
-        essential, rest = stages(_orderable(debs))
+        essential, rest = stages(orderable(debs))
         by_name = {deb.name: deb for deb in debs}
         for name in essential:
             # Enough to start the dpkg in there, which then installs all of it.
@@ -124,7 +120,7 @@ class Reference:
         for name in ("status", "available"):
             (root / "var/lib/dpkg" / name).touch()
         self.log.unlink(missing_ok=True)
-        order = configure_order(_orderable(debs))
+        order = configure_order(orderable(debs))
         self._install(debs, order, set(essential), "--force-depends")
         self._install(debs, order, set(rest))
 

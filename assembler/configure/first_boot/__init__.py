@@ -7,7 +7,7 @@ starts. What depends on such a package waits with it.
 from collections.abc import Iterable, Mapping, Sequence
 from importlib import resources
 
-from assembler.configure.order import Orderable, dependents, needs_of, stages
+from assembler.configure.order import dependents, needs_of, orderable, stages
 from assembler.debian import dpkg_database
 from assembler.debian.package import Unpacked
 from assembler.errors import AssembleError, Place, Problems
@@ -33,9 +33,9 @@ def waiting(packages: Sequence[Unpacked], wanted: Sequence[str]) -> dict[str, st
     """
     if not wanted:
         return {}
-    orderable = [Orderable(package.name, package.fields, "postinst" in package.control) for package in packages]
+    known = orderable(packages)
     names = {package.name for package in packages}
-    booting = set(stages(orderable)[0]) | needs_of(orderable, [name for name in _BOOTING if name in names])
+    booting = set(stages(known)[0]) | needs_of(known, [name for name in _BOOTING if name in names])
     errors: list[AssembleError] = []
     found: dict[str, str] = {}
     for index, name in enumerate(wanted):
@@ -45,7 +45,7 @@ def waiting(packages: Sequence[Unpacked], wanted: Sequence[str]) -> dict[str, st
             errors.append(FirstBootError("the image has no such package", where=where, hint=hint))
             continue
         found[name] = "rootfs.first_boot says so"
-        later = {name: "it", **{key: f"{key}, which needs it," for key in dependents(orderable, [name])}}
+        later = {name: "it", **{key: f"{key}, which needs it," for key in dependents(known, [name])}}
         for other, shown in later.items():
             if other in booting or other.startswith("linux-image-"):
                 errors.append(

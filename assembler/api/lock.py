@@ -167,7 +167,10 @@ def _resolved(
         upgrade=upgrade,
         reporter=workspace.reporter,
     )
-    return dataclasses.replace(made, machine=machine, toolchain=compilers, libraries=libraries_here())
+    accounts = previous.accounts if previous else made.accounts
+    return dataclasses.replace(
+        made, machine=machine, toolchain=compilers, libraries=libraries_here(), accounts=accounts
+    )
 
 
 def libraries_here() -> tuple[LockedTool, ...]:

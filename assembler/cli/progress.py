@@ -103,6 +103,8 @@ class Base:
         self._clock = clock
         self._lock = threading.RLock()
         self._count = 0
+        self._warned: set[str] = set()
+        """What is told once, however often it is found."""
 
     # --- as a Reporter ---------------------------------------------------------------------------------------------
 
@@ -118,7 +120,9 @@ class Base:
     def warn(self, text: str) -> None:
         """See :class:`assembler.progress.Reporter`."""
         with self._lock:
-            self._show_warning(text)
+            if text not in self._warned:
+                self._warned.add(text)
+                self._show_warning(text)
 
     def error(self, error: AssembleError) -> None:
         """Tell programs of the error that ends the command; people are told elsewhere."""

@@ -66,7 +66,10 @@ def test_a_script_that_lies_and_fails(execute: Executor, store: Store) -> None:
 
 
 def test_what_the_store_made_is_known_without_reading_it(execute: Executor, store: Store) -> None:
-    kept = store.derived("unpacked-0", "a" * 64, lambda path: path.write_bytes(b"abcabc"))
+    def make(path: Path) -> None:
+        path.write_bytes(b"abcabc")
+
+    kept = store.derived("unpacked-0", "a" * 64, make)
     job = Job(steps=(), epoch=EPOCH)
 
     def key(content: Content) -> str:

@@ -125,7 +125,8 @@ def _stanza(package: Unpacked, digests: Mapping[str, str], *, installed: bool) -
     fields = dict(package.fields)
     fields["Status"] = f"install ok {'installed' if installed else 'unpacked'}"
     if shipped := conffiles(package):
-        known = digests if installed else {}
+        # One that is to be removed is not this package's any more, though another may have it now.
+        known = {path: digests[path] for path, flag in shipped if installed and not flag and path in digests}
         lines = [f" {path} {known.get(path, _NO_DIGEST)}" + (f" {flag}" if flag else "") for path, flag in shipped]
         fields["Conffiles"] = "\n" + "\n".join(lines)
     first = [field for field in _FIELDS if field in fields]

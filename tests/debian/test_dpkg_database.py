@@ -62,6 +62,17 @@ def test_dpkg_reads_it(tmp_path: Path) -> None:
     assert dpkg(root, "-L", "a", program="dpkg-query").split("\n")[-2] == "/usr/share/with space"
 
 
+def test_a_conffile_that_went_to_another_package_is_only_that_ones() -> None:
+    tree = Tree()
+    packages = [
+        package(tree, "new", files={"/etc/gone": "one\n"}, conffiles="/etc/gone\n"),
+        package(tree, "old", conffiles="remove-on-upgrade /etc/gone\n"),
+    ]
+    write(tree, packages, conffile_digests(tree, packages), "amd64", unpacked=())
+    lines = [line for line in tree.read_text("/var/lib/dpkg/status").splitlines() if "/etc/gone" in line]
+    assert lines == [" /etc/gone 5bbf5a52328e7439ae6e719dfe712200", " /etc/gone newconffile remove-on-upgrade"]
+
+
 def test_dpkg_finds_nothing_wrong(tmp_path: Path) -> None:
     root = database(tmp_path)
     assert dpkg(root, "--verify") == ""

@@ -274,11 +274,10 @@ def _told(log: Path) -> str:
     return "; ".join(found)
 
 
-def _show(release: Release, verdicts: Sequence[Verdict], versions: Mapping[str, str]) -> None:
-    for verdict in verdicts:
-        about = f"{release.name} {verdict.package} {versions[verdict.package]}: {verdict.kind}"
-        print(f"{about}: {verdict.why}" if verdict.why else about)
-        print("".join(f"    {line}\n" for line in verdict.lines), end="", flush=True)
+def _show(release: Release, verdict: Verdict, versions: Mapping[str, str]) -> None:
+    about = f"{release.name} {verdict.package} {versions[verdict.package]}: {verdict.kind}"
+    print(f"{about}: {verdict.why}" if verdict.why else about)
+    print("".join(f"    {line}\n" for line in verdict.lines), end="", flush=True)
 
 
 def prove(release: Release, *, number: int, size: int, seed: int, largest: int, compare: int) -> bool:
@@ -290,8 +289,10 @@ def prove(release: Release, *, number: int, size: int, seed: int, largest: int, 
     for index, group in enumerate(release.grouped(list(versions), size)):
         begun = time.monotonic()
         print(f"{release.name}, together: {' '.join(group)}", flush=True)
-        verdicts = list(release.verdicts(group))
-        _show(release, verdicts, versions)
+        verdicts: list[Verdict] = []
+        for verdict in release.verdicts(group):
+            _show(release, verdict, versions)
+            verdicts.append(verdict)
         found += verdicts
         print(f"{release.name}, took {time.monotonic() - begun:.0f} s", flush=True)
         if index < compare:

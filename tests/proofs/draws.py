@@ -45,7 +45,7 @@ from assembler.releases import RELEASES
 from assembler.store.objects import Store
 from tests.proofs.archive import universe
 from tests.proofs.comparison import side_of_directory
-from tests.proofs.reference import NoReference, Reference, compute, in_order
+from tests.proofs.reference import EPOCH, NoReference, Reference, compute, in_order
 from tests.support.command import arguments
 
 BASE = ("systemd", "systemd-sysv", "udev", "dbus", "login")
@@ -105,7 +105,7 @@ class Release:
         # testing's archives are past their Valid-Until on days when nothing is done for them; this is not about them.
         sources = RELEASES[self.name].sources.replace("Types: deb\n", "Types: deb\nCheck-Valid-Until: no\n")
         path.write_text(
-            f"name = '{name}'\n[debian]\nsources = '''\n{sources}'''\n[kernel]\npackage = '{KERNEL}'\n"
+            f"name = '{name}'\nepoch = {EPOCH}\n[debian]\nsources = '''\n{sources}'''\n[kernel]\npackage = '{KERNEL}'\n"
             f"[rootfs]\nscripts = 'auto'\npackages = {json.dumps([*BASE, *names])}\n"
         )
         return RecipeFile(path=path)

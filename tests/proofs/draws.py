@@ -3,8 +3,9 @@
 For each release, N packages are drawn from main (amd64), the same every time for the same archive: those with a preinst
 or postinst of their own, as the others prove little. They are put on top of a small base in groups, a package that
 cannot be beside another in another group, and each group is built as anybody's recipe is, with ``scripts = "auto"``.
-What fails is tried alone, and then by the real dpkg in a chroot (root). One group of each release is compared with what
-dpkg makes in a chroot, path by path. Exit status 1 when a package fails only here, or a difference is not explained.
+What fails is tried alone, and then by the real dpkg in a chroot (root). The smallest group of each release is compared
+with what dpkg makes in a chroot, path by path. Exit status 1 when a package fails only here, or a difference is not
+explained.
 
 Left out are packages that cannot be beside the base, kernels (a recipe has one), and, to be kind to the mirror, those
 that bring more than a given size along.
@@ -285,8 +286,8 @@ def prove(release: Release, *, number: int, size: int, seed: int, largest: int, 
     drawn = release.draw(number, seed, largest)
     versions = {candidate.name: candidate.version for candidate in drawn.packages}
     found: list[Verdict] = []
-    bad: list[Difference] = []
-    for index, group in enumerate(release.grouped(list(versions), size)):
+    built: list[list[str]] = []
+    for group in release.grouped(list(versions), size):
         begun = time.monotonic()
         print(f"{release.name}, together: {' '.join(group)}", flush=True)
         verdicts: list[Verdict] = []
@@ -294,15 +295,22 @@ def prove(release: Release, *, number: int, size: int, seed: int, largest: int, 
             _show(release, verdict, versions)
             verdicts.append(verdict)
         found += verdicts
+        built.append([verdict.package for verdict in verdicts if verdict.kind in {"computed", "executed"}])
         print(f"{release.name}, took {time.monotonic() - begun:.0f} s", flush=True)
-        if index < compare:
-            together = [verdict.package for verdict in verdicts if verdict.kind in {"computed", "executed"}]
-            differences = release.compared(together)
-            bad += unexplained(differences)
-            print(f"{release.name}, of {len(together)} beside a chroot: {len(differences)} differences are meant, not:")
-            print("".join(f"    {one}\n" for one in unexplained(differences)), end="", flush=True)
     _sum_up(release, drawn, found)
-    return not bad and not any(verdict.kind == "FAILS ONLY HERE" for verdict in found)
+    smallest = sorted(filter(None, built), key=lambda group: len(release.closure(*group)))
+    equal = [_compare(release, group) for group in smallest[:compare]]
+    return all(equal) and not any(verdict.kind == "FAILS ONLY HERE" for verdict in found)
+
+
+def _compare(release: Release, group: Sequence[str]) -> bool:
+    """Hold a group against a chroot, and tell of it; returns whether all differences are explained."""
+    differences = release.compared(group)
+    bad = unexplained(differences)
+    print(f"{release.name}, beside a chroot: {' '.join(group)}")
+    print(f"{release.name}, {len(differences) - len(bad)} differences are explained, {len(bad)} are not")
+    print("".join(f"    {one}\n" for one in bad), end="", flush=True)
+    return not bad
 
 
 def _sum_up(release: Release, drawn: Drawn, found: Collection[Verdict]) -> None:
@@ -322,7 +330,7 @@ def main() -> int:
     parser.add_argument("--group", type=int, default=15, help="packages that are built together (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=20261130, help="of the draws (default: %(default)s)")
     parser.add_argument("--largest", type=int, default=200, help="MiB that a package brings (default: %(default)s)")
-    parser.add_argument("--compare", type=int, default=1, help="groups that are compared (default: %(default)s)")
+    parser.add_argument("--compare", type=int, default=1, help="groups to compare, the smallest (default: %(default)s)")
     parser.add_argument("--store", type=Path, default=Path("~/.cache/assembler").expanduser())
     parser.add_argument("--work", type=Path, default=Path("/dev/shm/draws"))
     options = parser.parse_args()

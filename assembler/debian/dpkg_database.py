@@ -127,7 +127,8 @@ def _stanza(package: Unpacked, digests: Mapping[str, str], *, installed: bool) -
     if shipped := conffiles(package):
         # One that is to be removed is not this package's any more, though another may have it now.
         known = {path: digests[path] for path, flag in shipped if installed and not flag and path in digests}
-        lines = [f" {path} {known.get(path, _NO_DIGEST)}" + (f" {flag}" if flag else "") for path, flag in shipped]
+        # One that is listed twice is installed once: pop.
+        lines = [f" {path} {known.pop(path, _NO_DIGEST)}" + (f" {flag}" if flag else "") for path, flag in shipped]
         fields["Conffiles"] = "\n" + "\n".join(lines)
     first = [field for field in _FIELDS if field in fields]
     others = [field for field in fields if field not in _FIELDS]

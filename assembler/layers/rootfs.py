@@ -1,7 +1,7 @@
 """The root file system layer: packages unpacked, configured, and what the recipe adds."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cache, partial
@@ -30,9 +30,10 @@ from assembler.layers.context import BuildContext, Means
 from assembler.layers.declared import Counts, Epoch, Ignored, counted, packages, value
 from assembler.layers.module_indexes import cached_depmod
 from assembler.layers.step import Step, of_files, of_packages, of_table, of_values
-from assembler.lockfile.model import LockedMachine, LockedPackage, LockedToolbox
+from assembler.lockfile.model import LockedAccounts, LockedMachine, LockedPackage, LockedToolbox
 from assembler.progress import SILENT, Reporter
 from assembler.recipe.document import RecipeError
+from assembler.recipe.model import Ids
 from assembler.recipe.model import Rootfs as RootfsRecipe
 from assembler.store.objects import Store
 from assembler.tree import digest
@@ -146,6 +147,11 @@ def _of_machine(given: tuple[LockedToolbox, LockedMachine] | None) -> dict[str, 
     }
 
 
+def _of_accounts(kept: LockedAccounts) -> dict[str, str]:
+    named = (("user", kept.users), ("group", kept.groups))
+    return of_values(**{f"number of {kind} {name}": number for kind, given in named for name, number in given})
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Composed:
     """The recipe's root file system."""
@@ -158,6 +164,8 @@ class _Composed:
     epoch: Epoch
     machine: Annotated[tuple[LockedToolbox, LockedMachine] | None, Counts(_of_machine)]
     """Where scripts are executed, and the tools that make its disk; None when there is none."""
+    accounts: Annotated[LockedAccounts, Counts(_of_accounts)]
+    """Numbers that accounts keep."""
     told: Annotated[Told, Ignored("what is told of it is no part of it")]
 
     def compose(self, means: Means) -> Tree:
@@ -173,6 +181,7 @@ class _Composed:
             told=self.told,
             reporter=means.reporter,
             execute=means.execute(self.machine),
+            accounts=self.accounts,
         ).tree
 
 
@@ -192,9 +201,15 @@ def layer(context: BuildContext) -> TreeLayer:
         architecture=context.lock.architecture,
         epoch=context.epoch,
         machine=machine(context) if executed.may_execute(recipe) else None,
+        accounts=context.lock.accounts,
         told=context.loaded.told,
     )
     return tree_layer("rootfs", "rootfs", declared, context.means)
+
+
+def accounts(context: BuildContext) -> LockedAccounts:
+    """The numbers of the accounts of the recipe's root file system, for the lock to keep; raises as `compose`."""
+    return ids.numbers(layer(context).compose(), context.lock.accounts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,11 +272,13 @@ def compose(
     told: Told = lambda error: error,
     reporter: Reporter = SILENT,
     execute: Execute = refuse,
+    accounts: LockedAccounts = LockedAccounts(),  # noqa: B008  an immutable value
 ) -> Rootfs:
     """The tree that the locked `packages` and the recipe make.
 
     `files` holds the bytes of the files that the recipe names; `epoch` (SOURCE_DATE_EPOCH, seconds) is the time of all
-    that is made here and the latest that anything has; `told` says what is told of a warning. Raises DebError,
+    that is made here and the latest that anything has; `told` says what is told of a warning; `accounts` are numbers
+    that users and groups keep. Raises DebError,
     UnpackError, and Problems for scripts that nobody has vouched for.
     """
     debs = _ordered(packages, store=store, jobs=jobs, reporter=reporter)
@@ -273,7 +290,8 @@ def compose(
     tree, report, _ = _configured(
         recipe, debs, tree, unpacked, configuration, answers=answers, execute=execute, reporter=reporter
     )
-    ids.fix(tree, recipe.ids)
+    shipped = {path for package in unpacked for path in package.paths}
+    _number(tree, recipe.ids, accounts, shipped, reporter)
     settings.apply(tree, recipe, files, epoch)
     if recipe.run:
         changes = leftovers.without(execute(tree, Job(steps=steps(recipe, files), epoch=epoch)))
@@ -281,7 +299,15 @@ def compose(
             # It may be meant so.
             reporter.warn(str(key))
         changes.apply(tree)
+        # Those that the steps have made.
+        _number(tree, Ids(), ids.without(accounts, recipe.ids), shipped, reporter)
     return Rootfs(tree, tuple(unpacked), report)
+
+
+def _number(tree: Tree, own: Ids, kept: LockedAccounts, shipped: Collection[str], reporter: Reporter) -> None:
+    """Give accounts the numbers of lock and recipe; what may not have followed is told as a warning."""
+    for error in ids.unmapped(tree, ids.fix(tree, own, kept), shipped):
+        reporter.warn(str(error))
 
 
 def check(

@@ -10,14 +10,14 @@ from typing import Annotated, Any, ClassVar, Protocol
 
 from assembler.configure import executed, identity, ids, leftovers, settings
 from assembler.configure.debconf import Selections
-from assembler.configure.engine import Settings, configure, problems
-from assembler.configure.executed import Execution
+from assembler.configure.engine import Settings, configure, executing_the_rest, problems
+from assembler.configure.executed import Execution, Failed
 from assembler.configure.first_boot import waiting
 from assembler.configure.job import Execute, Job, refuse
 from assembler.configure.order import orderable, unpack_order
 from assembler.configure.report import Report, ScriptReport
 from assembler.configure.rules import Rule, read_rules
-from assembler.configure.survey import survey
+from assembler.configure.survey import Script, survey
 from assembler.debian.deb import Deb, DebError, open_package
 from assembler.debian.package import Unpacked
 from assembler.debian.paths import path_filter
@@ -287,11 +287,9 @@ def compose(
     if errors := (*answers.problems, *unfit(recipe, files)):
         raise Problems(errors)
     configuration = _configuration(recipe, unpacked, files, architecture=architecture, epoch=epoch, store=store)
-    if execution := _execution(recipe, debs, unpacked, configuration, answers=answers, execute=execute):
-        configuration = replace(configuration, execution=execution)
-        if execution.unpack:
-            tree, _ = _unpack(recipe, executed.laid_out(debs, execution.unpacked), epoch=epoch, reporter=reporter)
-    report = configure(tree, unpacked, configuration, reporter)
+    tree, report, _ = _configured(
+        recipe, debs, tree, unpacked, configuration, answers=answers, execute=execute, reporter=reporter
+    )
     shipped = {path for package in unpacked for path in package.paths}
     _number(tree, recipe.ids, accounts, shipped, reporter)
     settings.apply(tree, recipe, files, epoch)
@@ -329,25 +327,15 @@ def check(
     tree, unpacked = _unpack(recipe, debs, epoch=epoch, reporter=reporter)
     configuration = _configuration(recipe, unpacked, files, architecture=architecture, epoch=epoch, store=store)
     answers = answered(recipe, files, unpacked, told, reporter)
-    execution = _execution(
-        recipe, debs, unpacked, configuration, answers=answers, execute=lambda _tree, _job: Changes()
-    )
-    configuration = replace(configuration, execution=execution)
-    scripts = survey(
-        unpacked,
-        architecture,
-        configuration.rules,
-        configuration.first_boot,
-        executed=execution.names if execution else {},
-        unpacked=execution.unpacked if execution else (),
-    )
-    reports = tuple(script.report() for script in scripts)
+    execution = _execution(recipe, debs, unpacked, configuration, answers=answers, execute=_nothing, failed={})
+    scripts = _surveyed(unpacked, configuration, execution)
     errors = [*problems(scripts), *answers.problems, *unfit(recipe, files)]
     if not errors:
-        if execution and execution.unpack:
-            tree, _ = _unpack(recipe, executed.laid_out(debs, execution.unpacked), epoch=epoch, reporter=reporter)
         try:
-            configure(tree, unpacked, configuration, reporter)
+            tree, _, execution = _configured(
+                recipe, debs, tree, unpacked, configuration, answers=answers, execute=_nothing, reporter=reporter
+            )
+            scripts = _surveyed(unpacked, configuration, execution)
             if not execution:
                 # Scripts that were not executed have not made their accounts, nor what units need.
                 ids.fix(tree, recipe.ids)
@@ -356,6 +344,7 @@ def check(
             errors = list(found.errors)
         except AssembleError as error:
             errors = [error]
+    reports = tuple(script.report() for script in scripts)
     return Checked(tuple(package.name for package in unpacked), reports, tuple(errors))
 
 
@@ -374,6 +363,46 @@ def _unpack(
         return tree, unpack(tree, debs, latest=epoch, paths=path_filter(recipe.exclude, recipe.include))
 
 
+def _nothing(_tree: Tree, _job: Job) -> Changes:
+    """Has nothing done, for looking at the rest."""
+    return Changes()
+
+
+def _surveyed(packages: Sequence[Unpacked], configuration: Settings, execution: Execution | None) -> list[Script]:
+    """Every script, and how it is handled."""
+    return survey(
+        packages,
+        configuration.arch,
+        configuration.rules,
+        configuration.first_boot,
+        executed=execution.names if execution else {},
+        unpacked=execution.unpacked if execution else (),
+    )
+
+
+def _configured(
+    recipe: RootfsRecipe,
+    debs: Sequence[Deb],
+    whole: Tree,
+    packages: Sequence[Unpacked],
+    configuration: Settings,
+    *,
+    answers: Selections,
+    execute: Execute,
+    reporter: Reporter,
+) -> tuple[Tree, Report, Execution | None]:
+    """The packages, which are unpacked in the tree `whole`, configured; that tree is used up. And what was executed."""
+
+    def attempt(failed: Failed) -> tuple[Tree, Report, Execution | None]:
+        execution = _execution(recipe, debs, packages, configuration, answers=answers, execute=execute, failed=failed)
+        tree, there = whole, execution.unpacked if execution else frozenset()
+        if failed or there:
+            tree, _ = _unpack(recipe, executed.laid_out(debs, there), epoch=configuration.epoch, reporter=reporter)
+        return tree, configure(tree, packages, replace(configuration, execution=execution), reporter), execution
+
+    return executing_the_rest(attempt, recipe.scripts)
+
+
 def _execution(
     recipe: RootfsRecipe,
     debs: Sequence[Deb],
@@ -382,10 +411,17 @@ def _execution(
     *,
     answers: Selections,
     execute: Execute,
+    failed: Failed,
 ) -> Execution | None:
     """What dpkg configures in a machine; None when nothing is left to it."""
     names, early = executed.chosen(
-        packages, settings.arch, settings.rules, settings.first_boot, recipe.scripts, asking=answers.asking
+        packages,
+        settings.arch,
+        settings.rules,
+        settings.first_boot,
+        recipe.scripts,
+        asking=answers.asking,
+        failed=failed,
     )
     if not names:
         return None

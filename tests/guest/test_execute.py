@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from assembler.configure.job import Job, Run
+from assembler.configure.job import Configure, Job, Run
 from assembler.errors import AssembleError
 from assembler.guest.execute import Executor
 from assembler.store.objects import Store
 from assembler.tree.content import Content, Slice
 from assembler.tree.staging import Kind, Tree
-from tests.support.guests import EPOCH, busybox, parts
+from tests.support.guests import EPOCH, add_unpacked, busybox, essential, parts
 
 
 @pytest.fixture
@@ -45,6 +45,18 @@ def test_what_a_script_makes(execute: Executor, store: Store) -> None:
     # And what came of it is kept.
     assert Executor(parts=execute.parts, store=store)(busybox(), job).put.keys() == changes.put.keys()
     assert len(list(store.results.glob("executed-*/*"))) == 1
+
+
+def test_programs_that_are_inert_where_packages_are_configured(execute: Executor) -> None:
+    """They are themselves again afterwards."""
+    tree = essential()
+    add_unpacked(tree, "odd", "py3compile -p odd && echo fine >/etc/made")
+    tree.write("/usr/bin/py3compile", b"#!/bin/sh\necho code >/etc/code\nexit 1\n", 0o755)
+    job = Job(steps=(Configure(names=("odd",)), Run(name="x", script=b"#!/bin/sh\npy3compile || :\n")), epoch=EPOCH)
+    changes = execute(tree, job)
+    assert not changes.put.keys() & {"/usr/bin/py3compile", "/usr/bin/pypy3compile"}
+    changes.apply(tree)
+    assert (tree.read("/etc/made"), tree.read("/etc/code")) == (b"fine\n", b"code\n")
 
 
 def test_a_script_that_lies_and_fails(execute: Executor, store: Store) -> None:

@@ -151,11 +151,13 @@ def configure(tree: Tree, packages: Sequence[Unpacked], settings: Settings, repo
         dpkg_database.write(tree, there, digests, settings.arch, unpacked=late)
     except TreeError as error:
         raise ScriptFailed("dpkg's database cannot be written", why=str(error)) from error
+    keys: tuple[AssembleError, ...] = ()
     if execution and executed:
         early = frozenset(stages(known, settings.first)[0])
         job = executed_job(execution, packages, order, early, settings.epoch)
         changes = leftovers.without(execution.execute(tree, job), shipped_by)
-        if keys := list(identity.shared_keys(changes, shipped_by)):
+        keys = tuple(identity.shared_keys(changes, shipped_by))
+        if keys and execution.refuse_keys:
             raise Problems(keys)
         changes.apply(tree)
     if settings.first_boot:
@@ -164,7 +166,7 @@ def configure(tree: Tree, packages: Sequence[Unpacked], settings: Settings, repo
         first_boot.prepare(tree, packages, settings.first_boot, preinst)
     caches.prepare(tree)
     identity.prepare(tree, by_name)
-    return Report(tuple(script.report() for script in done), tuple(order), tuple(sorted(activated)))
+    return Report(tuple(script.report() for script in done), tuple(order), tuple(sorted(activated)), keys)
 
 
 def _programs(packages: Iterable[Unpacked]) -> frozenset[str]:

@@ -257,12 +257,14 @@ def compose(
     told: Told = lambda error: error,
     reporter: Reporter = SILENT,
     execute: Execute = refuse,
+    refuse_keys: bool = True,
 ) -> Rootfs:
     """The tree that the locked `packages` and the recipe make.
 
     `files` holds the bytes of the files that the recipe names; `epoch` (SOURCE_DATE_EPOCH, seconds) is the time of all
-    that is made here and the latest that anything has; `told` says what is told of a warning. Raises DebError,
-    UnpackError, and Problems for scripts that nobody has vouched for.
+    that is made here and the latest that anything has; `told` says what is told of a warning. Without `refuse_keys`,
+    private keys that packages' scripts make are in the report and end nothing. Raises DebError, UnpackError, and
+    Problems for scripts that nobody has vouched for.
     """
     debs = _ordered(packages, store=store, jobs=jobs, reporter=reporter)
     tree, unpacked = _unpack(recipe, debs, epoch=epoch, reporter=reporter)
@@ -271,7 +273,7 @@ def compose(
         raise Problems(errors)
     configuration = _configuration(recipe, unpacked, files, architecture=architecture, epoch=epoch, store=store)
     if execution := _execution(recipe, debs, unpacked, configuration, answers=answers, execute=execute):
-        configuration = replace(configuration, execution=execution)
+        configuration = replace(configuration, execution=replace(execution, refuse_keys=refuse_keys))
         if execution.unpack:
             tree, _ = _unpack(recipe, executed.laid_out(debs, execution.unpacked), epoch=epoch, reporter=reporter)
     report = configure(tree, unpacked, configuration, reporter)

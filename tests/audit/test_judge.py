@@ -110,6 +110,29 @@ def test_links_to_what_the_node_makes_are_explained() -> None:
     assert [one.path for one in unexplained(found(system(), dpkgs))] == ["/etc/4567abcd.0"]
 
 
+KEY = "-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n"
+
+
+@pytest.mark.parametrize(
+    ("ours", "dpkgs", "told", "meant"),
+    [
+        (KEY.format("a"), KEY.format("b"), "/etc/key", True),
+        (KEY.format("a"), KEY.format("b"), "/etc/other", False),
+        (KEY.format("a"), "", "/etc/key", False),
+        (KEY.format("a"), "no key", "/etc/key", False),
+        ("no key", KEY.format("b"), "/etc/key", False),
+    ],
+)
+def test_private_keys_that_are_told_of_are_explained(ours: str, dpkgs: str, told: str, *, meant: bool) -> None:
+    """Where both have one; that it is missing, or something else, is not meant."""
+    trees = system(), system()
+    for tree, text in zip(trees, (ours, dpkgs), strict=True):
+        if text:
+            tree.write("/etc/key", text.encode())
+    (one,) = judge(side_of(trees[0], "computed"), side_of(trees[1], "dpkg"), keys=[told])
+    assert bool(one.reason) is meant
+
+
 def test_nothing_is_explained_twice() -> None:
     """What leftovers.py says is not said again, and a reason is said once."""
     written = [each for each in explanations() if each.reason not in {each.reason for each in LEFTOVERS}]

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from assembler.configure import leftovers
+from assembler.configure import identity, leftovers
 from assembler.configure.engine import Settings, configure
 from assembler.configure.executed import Execution, chosen, laid_out
 from assembler.configure.first_boot import waiting
@@ -22,6 +22,7 @@ from assembler.configure.order import configure_order, dependents, orderable, st
 from assembler.configure.report import Report
 from assembler.debian.deb import Deb
 from assembler.debian.unpack import unpack
+from assembler.errors import AssembleError
 from assembler.recipe.model import Scripts
 from assembler.tree.staging import Tree
 
@@ -67,7 +68,8 @@ def compute(
     names, early = chosen(packages, arch, (), settings.first_boot, mode)
     if names:
         there = tuple(deb for deb in debs if deb.name in early)
-        settings = replace(settings, execution=Execution(execute=execute, names=names, unpack=there))
+        execution = Execution(execute=execute, names=names, unpack=there, refuse_keys=False)
+        settings = replace(settings, execution=execution)
         if there:
             tree = Tree(EPOCH)
             unpack(tree, laid_out(debs, early), latest=EPOCH)
@@ -76,17 +78,20 @@ def compute(
 
 def added(
     base: Tree, debs: Sequence[Deb], first: Collection[str], execute: Execute, first_boot: Collection[str] = ()
-) -> Tree:
-    """`base`, where those of `debs` that are in `first` are installed, after a machine has installed the others.
+) -> tuple[Tree, tuple[AssembleError, ...]]:
+    """`base`, where those of `debs` that are in `first` are installed, after a machine has installed the others; and
+    the private keys that scripts made there, with which a build would be refused.
 
     What is in `first_boot`, and what needs that, is only unpacked.
     """
     unpacked = tuple(deb for deb in debs if deb.name not in first)
     order = tuple(name for name in _configured(debs, first, first_boot) if name not in first)
     changes = execute(base, Job(steps=(Unpack(packages=unpacked), Configure(names=order)), epoch=EPOCH))
+    shipped = {member.path for deb in unpacked for member in deb.members}
+    changes = leftovers.without(changes, shipped)
     tree = base.copy()
-    leftovers.without(changes, {member.path for deb in unpacked for member in deb.members}).apply(tree)
-    return tree
+    changes.apply(tree)
+    return tree, tuple(identity.shared_keys(changes, shipped))
 
 
 def _configured(debs: Sequence[Deb], first: Collection[str], first_boot: Collection[str]) -> list[str]:

@@ -36,6 +36,7 @@ _MOST_LINES = 20_000
 """Lines of a text whose differences are looked for, which takes time that grows with the square of them."""
 _RENUMBERED = "the same account: it was made earlier or later, and numbers are given one after the other"
 _FEWER = "debconf's database: computed packages have not asked for their answers, all of them defaults"
+_REORDERED = "a list to which packages add: the same lines, in the order in which they were configured"
 _KEY = "random: a private key, with which nothing is built"
 _HASH = "random: the link is by the hash of a certificate that the node makes"
 
@@ -147,8 +148,9 @@ def judge(ours: Side, dpkgs: Side, *, mixed: bool = False, keys: Collection[str]
     """How `ours` differs from dpkg's, those differences that are meant with their reasons.
 
     With `mixed`, some of our packages were computed, and then others executed. So they were not configured in the same
-    order, and accounts which are given the next free number are compared by their names; and debconf was not asked for
-    as many answers. `keys` are paths of private keys that scripts of ours made and a build refuses: dpkg's is another.
+    order, and accounts which are given the next free number are compared by their names, and lists to which each
+    package adds without their order; and debconf was not asked for as many answers. `keys` are paths of private keys
+    that scripts of ours made and a build refuses: dpkg's is another.
     """
     known = [(each.matcher(), each) for each in explanations()]
     found = []
@@ -242,6 +244,8 @@ def _contents(
         aspect, reason = "number", _RENUMBERED
     elif named and alike.fewer_answers(path, left, right):
         reason = _FEWER
+    elif named and alike.reordered(path, left, right):
+        reason = _REORDERED
     elif path in keys and is_private_key(left) and is_private_key(right):
         reason = _KEY
     text = f"{len(left)} bytes {ours.name}, {len(right)} by {dpkgs.name}{_changed_lines(left, right)}"

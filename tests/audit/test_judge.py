@@ -110,6 +110,26 @@ def test_links_to_what_the_node_makes_are_explained() -> None:
     assert [one.path for one in unexplained(found(system(), dpkgs))] == ["/etc/4567abcd.0"]
 
 
+@pytest.mark.parametrize(
+    ("path", "lines", "mixed", "meant"),
+    [
+        ("/var/lib/ucf/hashfile", ["2 b", "1 a"], True, True),
+        ("/var/lib/ucf/registry", ["2 b", "1 a"], True, True),
+        ("/var/lib/ucf/hashfile", ["2 b", "1 a"], False, False),
+        ("/var/lib/ucf/hashfile", ["2 b", "3 a"], True, False),
+        ("/var/lib/ucf/hashfile", ["2 b", "1 a", "1 a"], True, False),
+        ("/etc/shells", ["2 b", "1 a"], True, False),
+    ],
+)
+def test_lists_in_another_order(path: str, lines: list[str], *, mixed: bool, meant: bool) -> None:
+    """Packages that were configured in another order have added their lines in that order."""
+    trees = system(), system()
+    for tree, each in zip(trees, (["1 a", "2 b"], lines), strict=True):
+        tree.write(path, "".join(f"{line}\n" for line in each).encode(), parents=True)
+    (one,) = found(*trees, mixed=mixed)
+    assert bool(one.reason) is meant
+
+
 KEY = "-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n"
 
 

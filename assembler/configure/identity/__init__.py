@@ -27,6 +27,7 @@ CERTIFICATE_UNIT = "snakeoil-certificate.service"
 MADE_ON_NODE = (
     "/etc/ssh/ssh_host_*",
     "/etc/dropbear/dropbear_*_host_key",
+    "/etc/dropbear/dropbear_*_host_key.pub",
     "/etc/iscsi/initiatorname.iscsi",
     "/etc/nvme/hostnqn",
     "/etc/nvme/hostid",

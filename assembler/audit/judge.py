@@ -18,7 +18,8 @@ from typing import Literal
 
 from assembler.audit import alike
 from assembler.configure.identity import is_private_key
-from assembler.configure.leftovers import LEFTOVERS, hash_of_left_over
+from assembler.configure.leftovers import ACL, LEFTOVERS, hash_of_left_over
+from assembler.programs.tmpfiles import listed
 from assembler.tree.content import Content, chunks, size_of
 from assembler.tree.staging import Inode, Kind, Tree
 
@@ -38,6 +39,9 @@ _RENUMBERED = "the same account: it was made earlier or later, and numbers are g
 _FEWER = "debconf's database: computed packages have not asked for their answers, all of them defaults"
 _REORDERED = "a list to which packages add: the same lines, in the order in which they were configured"
 _KEY = "random: a private key, with which nothing is built"
+_LIST = "POSIX ACL: squashfs holds none, and systemd-tmpfiles sets it at every boot"
+_TMPFILES = ("/usr/lib/tmpfiles.d/", "/etc/tmpfiles.d/")
+"""The later is read in place of the earlier."""
 _HASH = "random: the link is by the hash of a certificate that the node makes"
 
 
@@ -187,7 +191,8 @@ def _compare(ours: Side, dpkgs: Side, *, mixed: bool, keys: Collection[str]) -> 
             yield Difference(path=path, aspect="extra" if left else "missing", text=text, reason=reason)
             continue
         for aspect, old, new in _aspects(left, right):
-            yield Difference(path=path, aspect=aspect, text=f"{ours.name} {old}, {dpkgs.name} {new}")
+            reason = _LIST if aspect == "xattrs" and _set_at_boot(path, left, right, dpkgs) else ""
+            yield Difference(path=path, aspect=aspect, text=f"{ours.name} {old}, {dpkgs.name} {new}", reason=reason)
         yield from _owners(path, ours, dpkgs, named)
         if left.kind == right.kind and left.digest != right.digest:
             yield from _contents(path, ours, dpkgs, named, keys=keys)
@@ -202,6 +207,19 @@ def _aspects(left: Entry, right: Entry) -> Iterator[tuple[Aspect, str, str]]:
         yield "xattrs", str(dict(left.xattrs)), str(dict(right.xattrs))
     if left.target != right.target:
         yield "target", left.target, right.target
+
+
+def _set_at_boot(path: str, left: Entry, right: Entry, dpkgs: Side) -> bool:
+    """Whether two sets of attributes differ in nothing but the access control list that tmpfiles.d says for `path`."""
+    if {**left.xattrs, **{name: value for name, value in right.xattrs.items() if name.startswith(ACL)}} != right.xattrs:
+        return False
+    files: dict[str, str] = {}
+    for directory in _TMPFILES:
+        for file, entry in dpkgs.entries.items():
+            name = file.removeprefix(directory)
+            if name != file and name.endswith(".conf") and entry.kind == "FILE" and entry.size <= _LARGEST:
+                files[name] = dpkgs.read(file).decode("utf-8", "replace")
+    return listed(files.values())(path)
 
 
 def _owners(path: str, ours: Side, dpkgs: Side, named: Accounts | None) -> Iterator[Difference]:

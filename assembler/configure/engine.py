@@ -160,6 +160,7 @@ def configure(tree: Tree, packages: Sequence[Unpacked], settings: Settings, repo
         if keys and execution.refuse_keys:
             raise Problems(keys)
         changes.apply(tree)
+        leftovers.take_lists(tree, changes.put)
     if settings.first_boot:
         waiting = [script.analysis for script in scripts if script.first_boot]
         preinst = [one.package for one in waiting if one.script == "preinst" and one.package not in unpacked_there]

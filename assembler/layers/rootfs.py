@@ -285,6 +285,7 @@ def compose(
             # It may be meant so.
             reporter.warn(str(key))
         changes.apply(tree)
+        leftovers.take_lists(tree, changes.put)
     return Rootfs(tree, tuple(unpacked), report)
 
 

@@ -130,6 +130,29 @@ def test_lists_in_another_order(path: str, lines: list[str], *, mixed: bool, mea
     assert bool(one.reason) is meant
 
 
+@pytest.mark.parametrize(
+    ("ours", "dpkgs", "meant"),
+    [
+        ({}, {"system.posix_acl_default": b"d"}, True),
+        ({"user.a": b"a"}, {"user.a": b"a", "system.posix_acl_access": b"d"}, True),
+        ({}, {"system.posix_acl_default": b"d", "user.a": b"a"}, False),
+        ({"system.posix_acl_default": b"d"}, {}, False),
+    ],
+)
+@pytest.mark.parametrize("path", ["/var/lib/one", "/var/lib"])
+def test_access_control_lists_are_set_at_boot(
+    ours: dict[str, bytes], dpkgs: dict[str, bytes], path: str, *, meant: bool
+) -> None:
+    """Those that tmpfiles.d says, in the file that counts."""
+    trees = system(), system()
+    for tree, xattrs in zip(trees, (ours, dpkgs), strict=True):
+        tree.write("/usr/lib/tmpfiles.d/a.conf", b"a+ /var/lib - - - - u:one:r\n", parents=True)
+        tree.write("/etc/tmpfiles.d/a.conf", b"a+ /var/lib/one - - - - u:one:r\n", parents=True)
+        tree.at(path).xattrs.update(xattrs)
+    (one,) = found(*trees)
+    assert bool(one.reason) is (meant and path == "/var/lib/one")
+
+
 KEY = "-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n"
 
 

@@ -91,6 +91,7 @@ def added(
     changes = leftovers.without(changes, shipped)
     tree = base.copy()
     changes.apply(tree)
+    leftovers.take_lists(tree, changes.put)
     return tree, tuple(identity.shared_keys(changes, shipped))
 
 

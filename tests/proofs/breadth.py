@@ -6,10 +6,10 @@ scripts/oracle --chroot needs, and overlayfs. Writes docs/packages.md, in which 
 stay. --scripts says what is judged: as scripts/oracle has it; --together adds several packages at once, those that can
 be beside each other; --more takes the packages for which no rule was written. None of these writes the table. Exit
 status 1 when a script is unhandled or a difference is not explained; packages that a build refuses, as their scripts
-make a private key, are named.
+make a private key, are named, and so is, with --twice, what differs between two trees that dpkg makes in chroots.
 
-    scripts/breadth [NAME...] [--more] [--scripts computed|auto|executed] [--chroot] [--together N] [--store DIR]
-        [--work DIR] [--reuse] [--jobs N] [--verbose]
+    scripts/breadth [NAME...] [--more] [--scripts computed|auto|executed] [--chroot [--twice]] [--together N]
+        [--store DIR] [--work DIR] [--reuse] [--jobs N] [--verbose]
 """
 
 import argparse
@@ -22,6 +22,7 @@ import sys
 import tomllib
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -46,7 +47,7 @@ from assembler.recipe.model import Scripts
 from assembler.store.objects import Store
 from assembler.store.transport import Transport
 from assembler.tree.staging import Tree
-from tests.proofs.comparison import entries_of_directory, overlaid, side_of_directory
+from tests.proofs.comparison import BY_NATURE, by_nature, entries_of_directory, overlaid, side_of_directory
 from tests.proofs.machine import executing
 from tests.proofs.reference import NoReference, Reference, added, compute, copy_of, in_order
 from tests.support.command import ROOT, arguments
@@ -54,6 +55,8 @@ from tests.support.command import ROOT, arguments
 RECIPE = ROOT / "recipes" / "livecd.toml"
 PACKAGES = Path(__file__).with_name("breadth.toml")
 TABLE = ROOT / "docs" / "packages.md"
+_LONG = 100
+"""Characters of names of packages that are in the name of a directory."""
 HEAD = """\
 # Packages that were held against dpkg
 
@@ -115,6 +118,8 @@ class Judges:
     """Whether dpkg runs in a chroot, and not in a machine."""
     scripts: Scripts
     """What is judged."""
+    twice: bool
+    """Whether dpkg does it twice in a chroot, to find what is another each time."""
 
     @property
     def machines(self) -> bool:
@@ -149,6 +154,8 @@ class Result:
     lines: Sequence[str] = ()
     keys: Sequence[str] = ()
     """The paths of private keys, which a build refuses."""
+    again: Sequence[str] = ()
+    """The paths of what is another one each time."""
 
     def row(self) -> str:
         """The row of the table."""
@@ -251,7 +258,10 @@ class Breadth:
         bad = [str(one) for one in unexplained(judged)]
         explained = [line for one in judged if one.reason and (line := str(one)) not in base.explained]
         lines = [*bad, *explained]
-        return Result(wish, version, len(more), made.handled, made.layers, len(bad), len(explained), lines, made.keys)
+        again = [one.path for one in judged if one.reason == BY_NATURE]
+        return Result(
+            wish, version, len(more), made.handled, made.layers, len(bad), len(explained), lines, made.keys, again
+        )
 
     def _made(self, base: Base, debs: Sequence[Deb], wish: Wish) -> Made:
         """What is judged. Raises AssembleError."""
@@ -282,11 +292,16 @@ class Breadth:
         if not self.judges.chroot:
             dpkgs = side_of(self._executed(base, debs, wish)[0], "dpkg")
             return judge(ours, dpkgs, mixed=made.mixed, keys=made.keys)
-        with copy_of(base.root, self.work / f"try-{wish.name}") as (root, changed):
-            first = {deb.name for deb in base.debs}
-            Reference(root, files, root.parent / "dpkg.log").add(debs, first, wish.first_boot)
-            dpkgs = side_of_directory(root, overlaid(base.entries, changed, root))
-            return judge(ours, dpkgs, mixed=made.mixed, keys=made.keys)
+        with ExitStack() as copies:
+            sides = []
+            for number in range(1 + self.judges.twice):
+                work = self.work / f"try-{wish.name[:_LONG]}-{number}"
+                root, changed = copies.enter_context(copy_of(base.root, work))
+                first = {deb.name for deb in base.debs}
+                Reference(root, files, work / "dpkg.log").add(debs, first, wish.first_boot)
+                sides.append(side_of_directory(root, overlaid(base.entries, changed, root)))
+            found = judge(ours, sides[0], mixed=made.mixed, keys=made.keys)
+            return by_nature(found, *sides) if self.judges.twice else found
 
 
 def write_table(results: Sequence[Result], order: Sequence[str]) -> None:
@@ -319,12 +334,15 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--verbose", action="store_true", help="show explained differences too")
     parser.add_argument("--chroot", action="store_true", help="have dpkg run in a chroot (root), not in a machine")
+    parser.add_argument("--twice", action="store_true", help="with --chroot: find what is another each time")
     parser.add_argument("--scripts", choices=get_args(Scripts), default="computed", help="what is judged")
     parser.add_argument("--more", action="store_true", help="try the packages that `more` lists instead")
     parser.add_argument("--together", type=int, default=1, help="so many packages are added at once")
     options = parser.parse_args()
     if options.scripts == "executed" and not options.chroot:
         parser.error("--scripts executed is for --chroot: the machine cannot judge itself")
+    if options.twice and not options.chroot:
+        parser.error("--twice is for --chroot: the machine makes the same each time")
     data = tomllib.loads(PACKAGES.read_text())
     listed = {
         table["name"]: Wish((table["name"],), tuple(table.get("without", ())), tuple(table.get("first_boot", ())))
@@ -335,7 +353,7 @@ def main() -> int:
     options.work.mkdir(parents=True, exist_ok=True)
     store = Store(options.store)
     with executing(store.root) as execute:
-        judges = Judges(execute, options.chroot, options.scripts)
+        judges = Judges(execute, options.chroot, options.scripts, options.twice)
         breadth = Breadth(store, options.work, judges, reuse=options.reuse)
         return attempt_all(breadth, grouped(wishes, options.together, breadth.fit), list(listed), options)
 
@@ -375,6 +393,7 @@ def attempt_all(breadth: Breadth, wishes: Sequence[Wish], order: Sequence[str], 
         show = None if options.verbose or result.unexplained is None else result.unexplained
         print("".join(f"    {line}\n" for line in result.lines[:show]), end="")
         print("".join(f"    refused: makes a private key at {path}\n" for path in result.keys), end="")
+        print("".join(f"    {path}: {BY_NATURE}\n" for path in result.again), end="")
     if options.scripts == "computed" and options.together == 1 and not options.more:
         write_table(results, order)
     bad = [result.wish.name for result in results if result.unexplained != 0]

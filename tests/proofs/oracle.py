@@ -3,11 +3,12 @@
 dpkg is that of the packages. It runs in a machine of the assembler's or, with --chroot, in a chroot (root, Linux, GNU
 tar, chroot, unshare and ip); see tests/proofs/reference.py. --scripts says what is judged: a tree that is computed, one
 where what cannot be is executed in a machine (auto), or one where all is, which only a chroot can judge (executed).
-Private keys that scripts make, with which a build is refused, are named. Exit status 1 when a difference is not
+Private keys that scripts make, with which a build is refused, are named, and so is, with --twice, what differs between
+two trees that dpkg makes in chroots one after the other. Exit status 1 when a difference is not
 explained: see assembler/audit/explained.toml and assembler/configure/leftovers.py.
 
     scripts/oracle RECIPE.toml|DIRECTORY_OF_DEBS|RECIPE.lock.toml [--scripts computed|auto|executed] [--chroot]
-        [--store DIR] [--work DIR] [--reuse] [--verbose]
+        [--twice] [--store DIR] [--work DIR] [--reuse] [--verbose]
 """
 
 import argparse
@@ -28,7 +29,7 @@ from assembler.lockfile.toml import parse_lock
 from assembler.recipe.load import load as load_recipe
 from assembler.recipe.model import Scripts
 from assembler.store.objects import Store, sha256_of
-from tests.proofs.comparison import side_of_directory
+from tests.proofs.comparison import BY_NATURE, by_nature, side_of_directory
 from tests.proofs.machine import executing
 from tests.proofs.reference import NoReference, Reference, compute, in_order
 from tests.support.command import arguments
@@ -78,16 +79,19 @@ def _judged(options: argparse.Namespace) -> tuple[list[Difference], Report]:
     """
     store = Store(environment.read(options.store).store)
     debs, files = load(options.source, store)
-    if options.chroot:
-        root = options.work / "reference"
+    roots = [options.work / name for name in ("reference", "again")] if options.twice else [options.work / "reference"]
+    for root in roots if options.chroot else ():
         if not (options.reuse and root.exists()):
             shutil.rmtree(root, ignore_errors=True)
-            Reference(root, files, options.work / "dpkg.log").make(debs)
+            Reference(root, files, options.work / f"{root.name}.log").make(debs)
     with executing(store.root) as execute:
         ours, report = _made(debs, options.arch, options.scripts, execute)
-        dpkgs = side_of_directory(root) if options.chroot else _made(debs, options.arch, "executed", execute)[0]
+        sides = [side_of_directory(root) for root in roots] if options.chroot else []
+        dpkgs = sides[0] if sides else _made(debs, options.arch, "executed", execute)[0]
         keys = [key.where.path for key in report.keys]
-        return judge(ours, dpkgs, mixed=options.scripts == "auto" and "executed" in report.counts(), keys=keys), report
+        mixed = options.scripts == "auto" and "executed" in report.counts()
+        found = judge(ours, dpkgs, mixed=mixed, keys=keys)
+        return by_nature(found, *sides) if options.twice else found, report
 
 
 def main() -> int:
@@ -95,6 +99,7 @@ def main() -> int:
     parser = arguments("oracle", __doc__)
     parser.add_argument("source", type=Path, help="a recipe, a directory of .debs, or a lock whose packages are stored")
     parser.add_argument("--chroot", action="store_true", help="have dpkg run in a chroot (root), not in a machine")
+    parser.add_argument("--twice", action="store_true", help="with --chroot: find what is another each time")
     parser.add_argument("--scripts", choices=get_args(Scripts), default="computed", help="what is judged")
     parser.add_argument("--store", type=Path, help="the assembler's store; default the user's")
     parser.add_argument("--work", type=Path, default=Path("/dev/shm/oracle"))
@@ -104,6 +109,8 @@ def main() -> int:
     options = parser.parse_args()
     if options.scripts == "executed" and not options.chroot:
         parser.error("--scripts executed is for --chroot: the machine cannot judge itself")
+    if options.twice and not options.chroot:
+        parser.error("--twice is for --chroot: the machine makes the same each time")
     try:
         found, report = _judged(options)
     except Problems as problems:
@@ -119,6 +126,9 @@ def main() -> int:
     bad = unexplained(found)
     for line in [*bad, *((one for one in found if one.reason) if options.verbose else ())]:
         print(line)
+    for one in found:
+        if one.reason == BY_NATURE and not options.verbose:
+            print(f"{one.path}: {BY_NATURE}")
     for reason, count in reasons(found).most_common():
         print(f"{count:6} explained: {reason}")
     for key in report.keys:

@@ -73,16 +73,19 @@ def _run(script: Script, context: ExecutionContext, own: Collection[Rule]) -> No
     where = Place(package=f"{analysis.package} {analysis.script}")
     if script.rule is not None:
         where = replace(script.rule.position, key="", package=where.package)
+    status = 0
     try:
         for action in actions:
-            action(context)
+            status = action(context)
+        status = status if analysis.tells else 0
     except Exit as end:
-        if end.status:
-            failed = ScriptFailed("the script would have failed", where=where, why=f"it exits with status {end.status}")
-            raise _executable(failed, script, own) from end
+        status = end.status
     except AssembleError as error:
         failed = ScriptFailed("the script cannot be carried out", where=where, why=str(error))
         raise _executable(failed, script, own) from error
+    if status:
+        failed = ScriptFailed("the script would have failed", where=where, why=f"it exits with status {status}")
+        raise _executable(failed, script, own)
 
 
 def _executable(failed: ScriptFailed, script: Script, own: Collection[Rule]) -> ScriptFailed:

@@ -33,6 +33,8 @@ class ExecutionContext:
     """How many conditions, and left sides of && and ||, enclose the command that is carried out."""
     owners: Callable[[str], Container[str]] = lambda _path: ()
     """The packages that ship a path."""
+    copied: int = 0
+    """Files that have been copied so far: a few calls of cp can make as many as they like."""
     hidden: frozenset[str] = frozenset()
     """Programs of packages that are not unpacked yet, by name: the tree has all packages from the start."""
 

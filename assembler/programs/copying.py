@@ -15,12 +15,18 @@ from assembler.programs.permissions import give
 from assembler.tree.content import Content
 from assembler.tree.staging import Inode, Kind, Tree
 
+_MOST = 200_000
+"""Files and directories that all scripts of an image copy; looking through the tree counts as so many of them:"""
+_SEARCH = 1000
+_DEEPEST = 200
+"""Directories in one another that are copied."""
+
 
 @dataclass(slots=True)
 class _Copying:
     """One call of cp."""
 
-    tree: Tree
+    context: ExecutionContext
     recursive: bool
     follow: bool
     """Whether links in operands are followed."""
@@ -31,10 +37,15 @@ class _Copying:
     keep_existing: bool
     links: bool = False
     """Whether hard links are kept."""
-    done: dict[int, str] = field(default_factory=dict)
-    """Where files with several names have gone, by their identity."""
+    done: dict[Inode, str] = field(default_factory=dict)
+    """Where files have gone, which may have further names."""
     made: set[str] = field(default_factory=set)
     """Where operands have gone."""
+
+    @property
+    def tree(self) -> Tree:
+        """What is copied in."""
+        return self.context.tree
 
     def operand(self, source: str, place: str) -> bool:
         inode = look(self.tree, source, follow=self.follow)
@@ -54,6 +65,9 @@ class _Copying:
 
     def copy(self, inode: Inode, place: str) -> bool:
         """Copy an inode to a place that is resolved."""
+        self._count(1)
+        if place.count("/") > _DEEPEST:
+            raise UsageError("directories are too deep to be copied", why=f"more than {_DEEPEST}")
         if inode.kind not in {Kind.FILE, Kind.DIR, Kind.SYMLINK}:
             raise UsageError("devices and pipes are not copied", why=place)
         found = self.tree.get(place)
@@ -65,16 +79,16 @@ class _Copying:
             return False
         if found is inode:
             return False
-        if self.links and id(inode) in self.done:
+        if self.links and inode in self.done:
             if found is not None:
                 self.tree.remove(place)
-            self.tree.link(self.done[id(inode)], place)
+            self.tree.link(self.done[inode], place)
             return True
         if inode.kind is Kind.SYMLINK:
             made = self.tree.symlink(inode.target, place)
             if self.keep:
                 made.uid, made.gid, made.mtime = inode.uid, inode.gid, inode.mtime
-            self.done[id(inode)] = place
+            self.done[inode] = place
             return True
         return self._file(inode, found, place)
 
@@ -86,13 +100,13 @@ class _Copying:
                 return False
         if found is not None and found.kind is not Kind.FILE:
             raise UsageError("devices and pipes are not written to", why=place)
-        if found is not None and self.links and sum(each is found for _, each in self.tree.walk()) > 1:
+        if found is not None and self.links and self._names(found) > 1:
             # It is not to be one of several names of the new file.
             self.tree.remove(self.tree.resolve(place, follow=True))
         made = self.tree.write(place, inode.content, inode.mode & 0o777 & ~UMASK)
         if self.keep:
             self._as(inode, made)
-        self.done[id(inode)] = place
+        self.done[inode] = place
         return True
 
     def _directory(self, inode: Inode, found: Inode | None, place: str) -> bool:
@@ -113,6 +127,16 @@ class _Copying:
         if self.keep:
             self._as(inode, made)
         return good
+
+    def _count(self, number: int) -> None:
+        self.context.copied += number
+        if self.context.copied > _MOST:
+            raise UsageError("scripts copy too many files", why=f"more than {_MOST}")
+
+    def _names(self, inode: Inode) -> int:
+        """How many names a file has."""
+        self._count(_SEARCH)
+        return sum(each is inode for _, each in self.tree.walk())
 
     def _as(self, inode: Inode, made: Inode) -> None:
         """Have `made` be as `inode`."""
@@ -143,7 +167,7 @@ def cp(arguments: list[str]) -> Action | None:
         if len(sources) > 1 and not inside:
             return 1
         copying = _Copying(
-            tree,
+            context,
             recursive=recursive,
             follow=not physical and not recursive,
             keep=archive or "p" in options,

@@ -36,6 +36,8 @@ class AgainstDpkg:
     scripts: tuple[ScriptReport, ...]
     """Every maintainer script, and how it is handled where the image is built."""
     differences: tuple[Difference, ...]
+    keys: tuple[AssembleError, ...] = ()
+    """Private keys that scripts make, which stop a build."""
 
     @property
     def unexplained(self) -> tuple[Difference, ...]:
@@ -77,8 +79,9 @@ def check_against_dpkg(recipe: RecipeFile, workspace: Workspace, *, locked: bool
     own dpkg in a machine, and compare the two, path by path. With `locked`, it needs a lock.
 
     The recipe's own steps (``rootfs.run``) are left out of both. Where the recipe has some packages executed, they are
-    configured after all others, so that accounts are compared by their names. Raises AssembleError when there is no
-    lock, packages cannot be had, or one of the two cannot be made.
+    configured after all others, so that accounts are compared by their names. A private key that scripts make, which
+    stops a build, does not stop this. Raises AssembleError when there is no lock, packages cannot be had, or one of the
+    two cannot be made.
     """
     loaded = recipe.load()
     with open_project(workspace, loaded, make=not (locked or workspace.offline)) as project:
@@ -96,16 +99,19 @@ def check_against_dpkg(recipe: RecipeFile, workspace: Workspace, *, locked: bool
                 jobs=means.jobs,
                 reporter=means.reporter,
                 execute=execute,
+                refuse_keys=False,
             )
             for scripts in ({}, {"scripts": "executed"})
         )
     handlings = {script.handling for script in own.report.scripts}
     with workspace.reporter.step("compare"):
-        found = judge(side_of(own.tree, "the image"), side_of(executed.tree, "dpkg"), mixed="executed" in handlings)
+        mixed, keys = "executed" in handlings, [key.where.path for key in own.report.keys]
+        found = judge(side_of(own.tree, "the image"), side_of(executed.tree, "dpkg"), mixed=mixed, keys=keys)
     return AgainstDpkg(
         packages=tuple(sorted(package.name for package in own.packages)),
         scripts=own.report.scripts,
         differences=tuple(found),
+        keys=own.report.keys,
     )
 
 

@@ -65,6 +65,15 @@ def by_name(path: str, data: bytes, users: Mapping[int, str], groups: Mapping[in
     return sorted(lines)
 
 
+_LISTS = frozenset({"/var/lib/ucf/hashfile", "/var/lib/ucf/registry"})
+"""Files to which each package adds lines of its own when it is configured; their order means nothing to ucf."""
+
+
+def reordered(path: str, left: bytes, right: bytes) -> bool:
+    """Whether this is a list to which packages add, and both have the same lines."""
+    return path in _LISTS and sorted(left.splitlines()) == sorted(right.splitlines())
+
+
 def fewer_answers(path: str, left: bytes, right: bytes) -> bool:
     """Whether these are databases of debconf's, and all that `left` has is in `right`, owned by the same or more."""
     if not _DEBCONF.fullmatch(path):

@@ -9,7 +9,7 @@ import hashlib
 import re
 import tomllib
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import translate
 from functools import cache
@@ -17,7 +17,9 @@ from importlib import resources
 from typing import Literal
 
 from assembler.audit import alike
-from assembler.configure.leftovers import LEFTOVERS, hash_of_left_over
+from assembler.configure.identity import is_private_key
+from assembler.configure.leftovers import ACL, LEFTOVERS, hash_of_left_over
+from assembler.programs.tmpfiles import listed
 from assembler.tree.content import Content, chunks, size_of
 from assembler.tree.staging import Inode, Kind, Tree
 
@@ -35,6 +37,11 @@ _MOST_LINES = 20_000
 """Lines of a text whose differences are looked for, which takes time that grows with the square of them."""
 _RENUMBERED = "the same account: it was made earlier or later, and numbers are given one after the other"
 _FEWER = "debconf's database: computed packages have not asked for their answers, all of them defaults"
+_REORDERED = "a list to which packages add: the same lines, in the order in which they were configured"
+_KEY = "random: a private key, with which nothing is built"
+_LIST = "POSIX ACL: squashfs holds none, and systemd-tmpfiles sets it at every boot"
+_TMPFILES = ("/usr/lib/tmpfiles.d/", "/etc/tmpfiles.d/")
+"""The later is read in place of the earlier."""
 _HASH = "random: the link is by the hash of a certificate that the node makes"
 
 
@@ -141,16 +148,17 @@ def explanations() -> tuple[Explanation, ...]:
     return (*written, *left)
 
 
-def judge(ours: Side, dpkgs: Side, *, mixed: bool = False) -> list[Difference]:
+def judge(ours: Side, dpkgs: Side, *, mixed: bool = False, keys: Collection[str] = ()) -> list[Difference]:
     """How `ours` differs from dpkg's, those differences that are meant with their reasons.
 
     With `mixed`, some of our packages were computed, and then others executed. So they were not configured in the same
-    order, and accounts which are given the next free number are compared by their names; and debconf was not asked for
-    as many answers.
+    order, and accounts which are given the next free number are compared by their names, and lists to which each
+    package adds without their order; and debconf was not asked for as many answers. `keys` are paths of private keys
+    that scripts of ours made and a build refuses: dpkg's is another.
     """
     known = [(each.matcher(), each) for each in explanations()]
     found = []
-    for one in _compare(ours, dpkgs, mixed=mixed):
+    for one in _compare(ours, dpkgs, mixed=mixed, keys=keys):
         reason = one.reason or next(
             (
                 each.reason
@@ -173,7 +181,7 @@ def reasons(found: Iterable[Difference]) -> Counter[str]:
     return Counter(one.reason for one in found if one.reason)
 
 
-def _compare(ours: Side, dpkgs: Side, *, mixed: bool) -> Iterator[Difference]:
+def _compare(ours: Side, dpkgs: Side, *, mixed: bool, keys: Collection[str]) -> Iterator[Difference]:
     named = [side.accounts() for side in (ours, dpkgs)] if mixed else None
     for path in sorted(ours.entries.keys() | dpkgs.entries.keys()):
         left, right = ours.entries.get(path), dpkgs.entries.get(path)
@@ -183,10 +191,11 @@ def _compare(ours: Side, dpkgs: Side, *, mixed: bool) -> Iterator[Difference]:
             yield Difference(path=path, aspect="extra" if left else "missing", text=text, reason=reason)
             continue
         for aspect, old, new in _aspects(left, right):
-            yield Difference(path=path, aspect=aspect, text=f"{ours.name} {old}, {dpkgs.name} {new}")
+            reason = _LIST if aspect == "xattrs" and _set_at_boot(path, left, right, dpkgs) else ""
+            yield Difference(path=path, aspect=aspect, text=f"{ours.name} {old}, {dpkgs.name} {new}", reason=reason)
         yield from _owners(path, ours, dpkgs, named)
         if left.kind == right.kind and left.digest != right.digest:
-            yield from _contents(path, ours, dpkgs, named)
+            yield from _contents(path, ours, dpkgs, named, keys=keys)
 
 
 def _aspects(left: Entry, right: Entry) -> Iterator[tuple[Aspect, str, str]]:
@@ -198,6 +207,19 @@ def _aspects(left: Entry, right: Entry) -> Iterator[tuple[Aspect, str, str]]:
         yield "xattrs", str(dict(left.xattrs)), str(dict(right.xattrs))
     if left.target != right.target:
         yield "target", left.target, right.target
+
+
+def _set_at_boot(path: str, left: Entry, right: Entry, dpkgs: Side) -> bool:
+    """Whether two sets of attributes differ in nothing but the access control list that tmpfiles.d says for `path`."""
+    if {**left.xattrs, **{name: value for name, value in right.xattrs.items() if name.startswith(ACL)}} != right.xattrs:
+        return False
+    files: dict[str, str] = {}
+    for directory in _TMPFILES:
+        for file, entry in dpkgs.entries.items():
+            name = file.removeprefix(directory)
+            if name != file and name.endswith(".conf") and entry.kind == "FILE" and entry.size <= _LARGEST:
+                files[name] = dpkgs.read(file).decode("utf-8", "replace")
+    return listed(files.values())(path)
 
 
 def _owners(path: str, ours: Side, dpkgs: Side, named: Accounts | None) -> Iterator[Difference]:
@@ -222,7 +244,9 @@ def _owners(path: str, ours: Side, dpkgs: Side, named: Accounts | None) -> Itera
     )
 
 
-def _contents(path: str, ours: Side, dpkgs: Side, named: Accounts | None) -> Iterator[Difference]:
+def _contents(
+    path: str, ours: Side, dpkgs: Side, named: Accounts | None, *, keys: Collection[str]
+) -> Iterator[Difference]:
     """The difference of two files, if it is one."""
     sizes = [side.entries[path].size for side in (ours, dpkgs)]
     if max(sizes) > _LARGEST:
@@ -238,6 +262,10 @@ def _contents(path: str, ours: Side, dpkgs: Side, named: Accounts | None) -> Ite
         aspect, reason = "number", _RENUMBERED
     elif named and alike.fewer_answers(path, left, right):
         reason = _FEWER
+    elif named and alike.reordered(path, left, right):
+        reason = _REORDERED
+    elif path in keys and is_private_key(left) and is_private_key(right):
+        reason = _KEY
     text = f"{len(left)} bytes {ours.name}, {len(right)} by {dpkgs.name}{_changed_lines(left, right)}"
     yield Difference(path=path, aspect=aspect, text=text, reason=reason)
 

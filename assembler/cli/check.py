@@ -82,7 +82,9 @@ def _tell(current: Session, checked: "CheckResult") -> None:
 
 
 def _tell_differences(current: Session, found: "AgainstDpkg") -> None:
-    """Tell how the image differs from what dpkg makes; raises AssembleError when some of that is not explained."""
+    """Tell how the image differs from what dpkg makes; raises Problems when some of that is not explained, or a build
+    would stop at a private key.
+    """
     for one in found.unexplained:
         current.say(f"{one.path}: {one.aspect}")
         current.quote(one.text)
@@ -95,14 +97,19 @@ def _tell_differences(current: Session, found: "AgainstDpkg") -> None:
             "packages": list(found.packages),
             "scripts": [_values(script) for script in found.scripts],
             "differences": [asdict(one) for one in found.differences],
+            "keys": [key.where.path for key in found.keys],
         }
     )
+    errors = list(found.keys)
     if bad := len(found.unexplained):
-        raise AssembleError(
+        error = AssembleError(
             "the image is not what dpkg makes of its packages",
             why=f"{bad} difference{'s are' if bad > 1 else ' is'} not explained",
             hint="scripts that are to blame can be executed: rootfs.scripts, or --scripts executed; please report them",
         )
+        errors.append(error)
+    if errors:
+        raise Problems(errors)
     current.say("the image is what dpkg makes of its packages, but for what is explained")
 
 

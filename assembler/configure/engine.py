@@ -73,16 +73,19 @@ def _run(script: Script, context: ExecutionContext, own: Collection[Rule]) -> No
     where = Place(package=f"{analysis.package} {analysis.script}")
     if script.rule is not None:
         where = replace(script.rule.position, key="", package=where.package)
+    status = 0
     try:
         for action in actions:
-            action(context)
+            status = action(context)
+        status = status if analysis.tells else 0
     except Exit as end:
-        if end.status:
-            failed = ScriptFailed("the script would have failed", where=where, why=f"it exits with status {end.status}")
-            raise _executable(failed, script, own) from end
+        status = end.status
     except AssembleError as error:
         failed = ScriptFailed("the script cannot be carried out", where=where, why=str(error))
         raise _executable(failed, script, own) from error
+    if status:
+        failed = ScriptFailed("the script would have failed", where=where, why=f"it exits with status {status}")
+        raise _executable(failed, script, own)
 
 
 def _executable(failed: ScriptFailed, script: Script, own: Collection[Rule]) -> ScriptFailed:
@@ -164,20 +167,23 @@ def configure(tree: Tree, packages: Sequence[Unpacked], settings: Settings, repo
         dpkg_database.write(tree, there, digests, settings.arch, unpacked=late)
     except TreeError as error:
         raise ScriptFailed("dpkg's database cannot be written", why=str(error)) from error
+    keys: tuple[AssembleError, ...] = ()
     if execution and executed:
         early = frozenset(stages(known, settings.first)[0])
         job = executed_job(execution, packages, order, early, settings.epoch)
         changes = leftovers.without(execution.execute(tree, job), shipped_by)
-        if keys := list(identity.shared_keys(changes, shipped_by)):
+        keys = tuple(identity.shared_keys(changes, shipped_by))
+        if keys and execution.refuse_keys:
             raise Problems(keys)
         changes.apply(tree)
+        leftovers.take_lists(tree, changes.put)
     if settings.first_boot:
         waiting = [script.analysis for script in scripts if script.first_boot]
         preinst = [one.package for one in waiting if one.script == "preinst" and one.package not in unpacked_there]
         first_boot.prepare(tree, packages, settings.first_boot, preinst)
     caches.prepare(tree)
     identity.prepare(tree, by_name)
-    return Report(tuple(script.report() for script in done), tuple(order), tuple(sorted(activated)))
+    return Report(tuple(script.report() for script in done), tuple(order), tuple(sorted(activated)), keys)
 
 
 def executing_the_rest(attempt: Callable[[Failed], T], mode: Scripts) -> T:

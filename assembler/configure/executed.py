@@ -35,6 +35,9 @@ class Execution:
     """dpkg's options for paths to leave out."""
     selections: str = ""
     """Answers to debconf's questions."""
+    refuse_keys: bool = True
+    """Whether private keys that scripts make end it; otherwise the report has them, for those who look at the tree and
+    build nothing."""
 
     @property
     def unpacked(self) -> frozenset[str]:

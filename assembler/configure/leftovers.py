@@ -6,13 +6,16 @@ judge has besides.
 """
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import translate
 
 from assembler.configure.identity import MADE_ON_NODE
+from assembler.programs.specifiers import conf_files
+from assembler.programs.tmpfiles import listed
 from assembler.tree.changes import Changes, Entry
-from assembler.tree.staging import Kind
+from assembler.tree.content import read, size_of
+from assembler.tree.staging import Kind, Tree
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +88,10 @@ _RUN = "/run/"
 _JOURNAL = "/var/log/journal"
 """systemd-tmpfiles gives it its access control list at every boot; no image holds one."""
 _MACHINE_ID = "/etc/machine-id"
-_ACL = "system.posix_acl_"
+ACL = "system.posix_acl_"
+"""How the names of attributes begin that are access control lists."""
+_LARGEST = 1 << 20
+"""Bytes of a file of tmpfiles.d that is looked into."""
 _DBUS_ID = "/var/lib/dbus/machine-id"
 
 
@@ -116,7 +122,7 @@ def without(changes: Changes, shipped: Collection[str] = ()) -> Changes:
         and not hash_of_left_over(entry.target)
     }
     if _JOURNAL in put:
-        kept = {name: value for name, value in put[_JOURNAL].xattrs.items() if not name.startswith(_ACL)}
+        kept = {name: value for name, value in put[_JOURNAL].xattrs.items() if not name.startswith(ACL)}
         put[_JOURNAL] = replace(put[_JOURNAL], xattrs=kept)
     links: dict[str, str] = {}
     stand_ins: dict[str, str] = {}
@@ -133,6 +139,27 @@ def without(changes: Changes, shipped: Collection[str] = ()) -> Changes:
             put[path] = changes.put[first]
             stand_ins[first] = path
     return Changes(removed=tuple(path for path in changes.removed if not dropped(path)), put=put, links=links)
+
+
+def take_lists(tree: Tree, paths: Iterable[str]) -> None:
+    """Take the access control lists that systemd-tmpfiles sets at every boot from those of `paths` that are in `tree`.
+
+    No image holds one; a path that has one for another reason keeps it, and is refused.
+    """
+    having = [path for path in paths if tree.lexists(path) and any(map(_is_list, tree.at(path).xattrs))]
+    if not having:
+        return
+    files = [tree.at(path, follow=True).content for path in conf_files(tree, "tmpfiles.d")]
+    set_at_boot = listed(read(each).decode("utf-8", "replace") for each in files if size_of(each) <= _LARGEST)
+    for path in having:
+        if set_at_boot(path):
+            xattrs = tree.at(path).xattrs
+            for name in list(filter(_is_list, xattrs)):
+                del xattrs[name]
+
+
+def _is_list(attribute: str) -> bool:
+    return attribute.startswith(ACL)
 
 
 def _nobodys(path: str, entry: Entry) -> Entry:

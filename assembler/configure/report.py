@@ -4,6 +4,8 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Literal
 
+from assembler.errors import AssembleError
+
 Handling = Literal["nothing", "snippets", "calls", "rule", "executed", "first boot", "unhandled"]
 """How a script is taken care of: nothing in it applies to a fresh installation; generated snippets; commands understood
 in full; a rule; executed by dpkg in a machine; left to dpkg on the image's first boot; or nobody has vouched for it,
@@ -41,6 +43,8 @@ class Report:
     """Package names as they were configured."""
     triggers: tuple[str, ...]
     """Triggers that were activated, sorted."""
+    keys: tuple[AssembleError, ...] = ()
+    """Private keys that executed scripts made, where they were not refused."""
 
     def counts(self) -> dict[str, int]:
         """How many scripts were handled in which way."""

@@ -273,13 +273,14 @@ def compose(
     reporter: Reporter = SILENT,
     execute: Execute = refuse,
     accounts: LockedAccounts = LockedAccounts(),  # noqa: B008  an immutable value
+    refuse_keys: bool = True,
 ) -> Rootfs:
     """The tree that the locked `packages` and the recipe make.
 
     `files` holds the bytes of the files that the recipe names; `epoch` (SOURCE_DATE_EPOCH, seconds) is the time of all
     that is made here and the latest that anything has; `told` says what is told of a warning; `accounts` are numbers
-    that users and groups keep. Raises DebError,
-    UnpackError, and Problems for scripts that nobody has vouched for.
+    that users and groups keep. Without `refuse_keys`, private keys that packages' scripts make are in the report and
+    end nothing. Raises DebError, UnpackError, and Problems for scripts that nobody has vouched for.
     """
     debs = _ordered(packages, store=store, jobs=jobs, reporter=reporter)
     tree, unpacked = _unpack(recipe, debs, epoch=epoch, reporter=reporter)
@@ -288,7 +289,15 @@ def compose(
         raise Problems(errors)
     configuration = _configuration(recipe, unpacked, files, architecture=architecture, epoch=epoch, store=store)
     tree, report, _ = _configured(
-        recipe, debs, tree, unpacked, configuration, answers=answers, execute=execute, reporter=reporter
+        recipe,
+        debs,
+        tree,
+        unpacked,
+        configuration,
+        answers=answers,
+        execute=execute,
+        refuse_keys=refuse_keys,
+        reporter=reporter,
     )
     shipped = {path for package in unpacked for path in package.paths}
     _number(tree, recipe.ids, accounts, shipped, reporter)
@@ -299,6 +308,7 @@ def compose(
             # It may be meant so.
             reporter.warn(str(key))
         changes.apply(tree)
+        leftovers.take_lists(tree, changes.put)
         # Those that the steps have made.
         _number(tree, Ids(), ids.without(accounts, recipe.ids), shipped, reporter)
     return Rootfs(tree, tuple(unpacked), report)
@@ -390,11 +400,14 @@ def _configured(
     answers: Selections,
     execute: Execute,
     reporter: Reporter,
+    refuse_keys: bool = True,
 ) -> tuple[Tree, Report, Execution | None]:
     """The packages, which are unpacked in the tree `whole`, configured; that tree is used up. And what was executed."""
 
     def attempt(failed: Failed) -> tuple[Tree, Report, Execution | None]:
         execution = _execution(recipe, debs, packages, configuration, answers=answers, execute=execute, failed=failed)
+        if execution:
+            execution = replace(execution, refuse_keys=refuse_keys)
         tree, there = whole, execution.unpacked if execution else frozenset()
         if failed or there:
             tree, _ = _unpack(recipe, executed.laid_out(debs, there), epoch=configuration.epoch, reporter=reporter)

@@ -11,7 +11,7 @@ import binascii
 import fnmatch
 import posixpath
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from assembler.errors import AssembleError, Place
@@ -99,6 +99,29 @@ def tmpfiles_create(tree: Tree, names: Sequence[str] = ()) -> list[AssembleError
                     if "-" not in line.modifiers:
                         problems.append(error)
     return problems
+
+
+def listed(texts: Iterable[str]) -> Callable[[str], bool]:
+    """Tells of a path whether some files of tmpfiles.d have a line that sets its access control list at every boot.
+
+    Lines with specifiers or quotes are passed over.
+    """
+    patterns: list[tuple[list[str], bool]] = []
+    for text in texts:
+        for line in text.splitlines():
+            kind, path, *_ = [*line.split(None, 2), "", ""]
+            if kind[:1] in {"a", "A"} and path.startswith("/") and not set("%\"'\\").intersection(path):
+                patterns.append((path.rstrip("/").split("/"), kind[0] == "A"))
+
+    def covers(path: str) -> bool:
+        parts = path.split("/")
+        return any(
+            (len(parts) == len(wanted) or (below and len(parts) > len(wanted)))
+            and all(map(fnmatch.fnmatchcase, parts, wanted))
+            for wanted, below in patterns
+        )
+
+    return covers
 
 
 def _parents(path: str) -> list[str]:

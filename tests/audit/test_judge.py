@@ -110,6 +110,72 @@ def test_links_to_what_the_node_makes_are_explained() -> None:
     assert [one.path for one in unexplained(found(system(), dpkgs))] == ["/etc/4567abcd.0"]
 
 
+@pytest.mark.parametrize(
+    ("path", "lines", "mixed", "meant"),
+    [
+        ("/var/lib/ucf/hashfile", ["2 b", "1 a"], True, True),
+        ("/var/lib/ucf/registry", ["2 b", "1 a"], True, True),
+        ("/var/lib/ucf/hashfile", ["2 b", "1 a"], False, False),
+        ("/var/lib/ucf/hashfile", ["2 b", "3 a"], True, False),
+        ("/var/lib/ucf/hashfile", ["2 b", "1 a", "1 a"], True, False),
+        ("/etc/shells", ["2 b", "1 a"], True, False),
+    ],
+)
+def test_lists_in_another_order(path: str, lines: list[str], *, mixed: bool, meant: bool) -> None:
+    """Packages that were configured in another order have added their lines in that order."""
+    trees = system(), system()
+    for tree, each in zip(trees, (["1 a", "2 b"], lines), strict=True):
+        tree.write(path, "".join(f"{line}\n" for line in each).encode(), parents=True)
+    (one,) = found(*trees, mixed=mixed)
+    assert bool(one.reason) is meant
+
+
+@pytest.mark.parametrize(
+    ("ours", "dpkgs", "meant"),
+    [
+        ({}, {"system.posix_acl_default": b"d"}, True),
+        ({"user.a": b"a"}, {"user.a": b"a", "system.posix_acl_access": b"d"}, True),
+        ({}, {"system.posix_acl_default": b"d", "user.a": b"a"}, False),
+        ({"system.posix_acl_default": b"d"}, {}, False),
+    ],
+)
+@pytest.mark.parametrize("path", ["/var/lib/one", "/var/lib"])
+def test_access_control_lists_are_set_at_boot(
+    ours: dict[str, bytes], dpkgs: dict[str, bytes], path: str, *, meant: bool
+) -> None:
+    """Those that tmpfiles.d says, in the file that counts."""
+    trees = system(), system()
+    for tree, xattrs in zip(trees, (ours, dpkgs), strict=True):
+        tree.write("/usr/lib/tmpfiles.d/a.conf", b"a+ /var/lib - - - - u:one:r\n", parents=True)
+        tree.write("/etc/tmpfiles.d/a.conf", b"a+ /var/lib/one - - - - u:one:r\n", parents=True)
+        tree.at(path).xattrs.update(xattrs)
+    (one,) = found(*trees)
+    assert bool(one.reason) is (meant and path == "/var/lib/one")
+
+
+KEY = "-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n"
+
+
+@pytest.mark.parametrize(
+    ("ours", "dpkgs", "told", "meant"),
+    [
+        (KEY.format("a"), KEY.format("b"), "/etc/key", True),
+        (KEY.format("a"), KEY.format("b"), "/etc/other", False),
+        (KEY.format("a"), "", "/etc/key", False),
+        (KEY.format("a"), "no key", "/etc/key", False),
+        ("no key", KEY.format("b"), "/etc/key", False),
+    ],
+)
+def test_private_keys_that_are_told_of_are_explained(ours: str, dpkgs: str, told: str, *, meant: bool) -> None:
+    """Where both have one; that it is missing, or something else, is not meant."""
+    trees = system(), system()
+    for tree, text in zip(trees, (ours, dpkgs), strict=True):
+        if text:
+            tree.write("/etc/key", text.encode())
+    (one,) = judge(side_of(trees[0], "computed"), side_of(trees[1], "dpkg"), keys=[told])
+    assert bool(one.reason) is meant
+
+
 def test_nothing_is_explained_twice() -> None:
     """What leftovers.py says is not said again, and a reason is said once."""
     written = [each for each in explanations() if each.reason not in {each.reason for each in LEFTOVERS}]

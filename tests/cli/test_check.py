@@ -9,6 +9,7 @@ import pytest
 from assembler import api
 from assembler.audit.judge import Difference
 from assembler.cli.main import call
+from assembler.errors import AssembleError, Place
 from assembler.lockfile.toml import parse_lock, write_lock
 from assembler.recipe.load import load
 from tests.support.toolboxes import locked
@@ -95,6 +96,26 @@ def test_what_differs_from_dpkg_is_told(
     events = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     (told,) = (event["differences"] for event in events if event["event"] == "result")
     assert [each["reason"] for each in told] == [each.reason for each in found]
+
+
+@pytest.mark.parametrize("found", [(MEANT,), (MEANT, NOT)])
+def test_private_keys_are_told_besides(
+    found: tuple[Difference, ...], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The image is compared all the same, and the exit status says that it cannot be built."""
+    key = AssembleError("a script made a private key", where=Place(path="/etc/key"))
+    result = api.AgainstDpkg(packages=("a",), scripts=(), differences=found, keys=(key,))
+    monkeypatch.setattr(api, "check_against_dpkg", lambda *_, **__: result)
+    assert call(["check", "r.toml", "--against-dpkg"]) == 1
+    out, err = capsys.readouterr()
+    assert "explained: volatile" in out
+    assert "is what dpkg makes" not in out
+    assert "a script made a private key" in err
+    assert "/etc/key" in err
+    assert ("1 difference is not explained" in err) == (NOT in found)
+    assert call(["check", "r.toml", "--against-dpkg", "--json"]) == 1
+    events = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [event["keys"] for event in events if event["event"] == "result"] == [["/etc/key"]]
 
 
 def test_two_other_checks_at_once(check: list[str], capsys: pytest.CaptureFixture[str]) -> None:

@@ -11,6 +11,7 @@ from assembler.configure.job import Configure, Job, Unpack
 from assembler.configure.rules import read_rules
 from assembler.debian.deb import Deb
 from assembler.debian.package import Unpacked
+from assembler.errors import Problems
 from assembler.recipe.model import Scripts
 from assembler.tree.changes import Changes, Entry
 from assembler.tree.staging import Kind, Tree
@@ -182,6 +183,22 @@ def test_what_scripts_leave_is_left_out() -> None:
     tree, _, _ = run("auto", {}, answer)
     assert tree.names("/etc") == ["machine-id", "made"]
     assert tree.read("/etc/machine-id") == b""
+
+
+def test_a_private_key_is_refused_or_told_of() -> None:
+    """It is told of where somebody looks at the tree, which has it then."""
+    key = Entry(kind=Kind.FILE, mode=0o600, uid=0, gid=0, mtime=7, content=b"-----BEGIN PRIVATE KEY-----\n")
+    answer = Changes(put={"/usr/lib/key": key})
+    with pytest.raises(Problems) as refused:
+        run("auto", {}, answer)
+    (error,) = refused.value.errors
+    tree = Tree()
+    packages = system(tree)
+    execution = Execution(execute=lambda _tree, _job: answer, names={"late": "odd"}, refuse_keys=False)
+    report = configure(tree, packages[1::2], Settings(7, "amd64", execution=execution))
+    assert [str(one) for one in report.keys] == [str(error)]
+    assert error.where.path == "/usr/lib/key"
+    assert tree.is_file("/usr/lib/key")
 
 
 @pytest.mark.parametrize("mode", ["auto", "executed"])

@@ -8,6 +8,7 @@ import pytest
 
 from assembler.configure import identity
 from assembler.configure.engine import Settings, configure
+from assembler.configure.leftovers import left_over
 from assembler.tree.changes import Changes, Entry
 from assembler.tree.staging import Kind, Tree
 from tests.debian.unpacked import package
@@ -146,6 +147,24 @@ def test_keys_of_dropbear_and_names_of_nvme_are_made_once_each(machine: Path, pr
     after = {**snapshot(machine / "etc/dropbear"), **snapshot(machine / "etc/nvme")}
     changed = {Path(name).name for name, was in {**keys, **names}.items() if after[name] != was}
     assert changed == {"dropbear_rsa_host_key", "hostid"}
+
+
+def test_public_keys_of_dropbear_are_made_with_the_private_ones(machine: Path, programs: str) -> None:
+    """As newer versions make them; neither is in an image."""
+    (machine / "etc/dropbear").mkdir()
+    program = Path(programs.partition(":")[0]) / "dropbearkey"
+    program.write_text(f'{program.read_text()}[ ! -e "$4.pub" ] && sed "s/^/public /" "$4" >"$4.pub"\n')
+    stale = machine / "etc/dropbear/dropbear_rsa_host_key.new.pub"
+    stale.write_text("of a run that was interrupted")
+    first_boot(machine, path=programs)
+    keys = {Path(name).name: data for name, (_, data) in snapshot(machine / "etc/dropbear").items()}
+    assert len(keys) == 6
+    for kind in ("rsa", "ecdsa", "ed25519"):
+        name = f"dropbear_{kind}_host_key"
+        public = keys[name].replace(b"\n", b"\npublic ").removesuffix(b"public ")
+        assert keys[f"{name}.pub"] == b"public " + public
+        assert left_over(f"/etc/dropbear/{name}")
+        assert left_over(f"/etc/dropbear/{name}.pub")
 
 
 def test_where_nothing_of_that_is_installed_nothing_is_made(machine: Path, programs: str) -> None:

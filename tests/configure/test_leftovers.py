@@ -1,6 +1,6 @@
 """What scripts leave and no image has is taken out of what a machine made."""
 
-from assembler.configure.leftovers import left_over, without
+from assembler.configure.leftovers import left_over, take_lists, without
 from assembler.tree.changes import Changes, Entry
 from assembler.tree.staging import Kind, Tree
 
@@ -68,6 +68,26 @@ def test_the_journal_has_no_access_control_list() -> None:
     changes = without(Changes(put={"/var/log/journal": directory, "/srv": directory}))
     assert changes.put["/var/log/journal"].xattrs == {"user.x": b"y"}
     assert changes.put["/srv"].xattrs == xattrs
+
+
+def test_access_control_lists_that_are_set_at_boot_are_taken() -> None:
+    """Where tmpfiles.d says so in the end; others stay, and are refused."""
+    tree = Tree()
+    lines = (
+        "d /var/a 2775 a a -",
+        "a+ /var/a - - - - d:g:a:rwx",
+        "A /var/c/* - - - - u:a:r",
+        "a /var/%m - - - - u:a:r",
+    )
+    tree.write("/usr/lib/tmpfiles.d/a.conf", "\n".join(lines).encode(), parents=True)
+    tree.write("/usr/lib/tmpfiles.d/masked.conf", b"a /var/masked - - - - u:a:r\n")
+    tree.symlink("/dev/null", "/etc/tmpfiles.d/masked.conf", parents=True)
+    paths = ["/var/a", "/var/a/b", "/var/c", "/var/c/d", "/var/c/d/e", "/var/masked", "/var/%m"]
+    for path in paths:
+        tree.mkdir(path, parents=True).xattrs.update({"system.posix_acl_default": b"d", "user.x": b"y"})
+    take_lists(tree, [*paths, "/no"])
+    taken = {path for path in paths if tree.at(path).xattrs == {"user.x": b"y"}}
+    assert taken == {"/var/a", "/var/c/d", "/var/c/d/e"}
 
 
 def test_what_is_left_over() -> None:

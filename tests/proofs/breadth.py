@@ -3,11 +3,13 @@
 The base is the closure of recipes/livecd.toml, which dpkg installs once; each package is added to a copy of that. dpkg
 runs in a machine of the assembler's or, with --chroot, in a chroot, where a package takes seconds: that needs what
 scripts/oracle --chroot needs, and overlayfs. Writes docs/packages.md, in which rows of packages that were not asked for
-stay. With --executed, too, what a machine makes is held against the chroot, and with --together several packages are
-added at once; neither writes the table. Exit status 1 when a script is unhandled or a difference is not explained.
+stay. --scripts says what is judged: as scripts/oracle has it; --together adds several packages at once, those that can
+be beside each other; --more takes the packages for which no rule was written. None of these writes the table. Exit
+status 1 when a script is unhandled or a difference is not explained; packages that a build refuses, as their scripts
+make a private key, are named, and so is, with --twice, what differs between two trees that dpkg makes in chroots.
 
-    scripts/breadth [NAME...] [--chroot [--executed]] [--together N] [--store DIR] [--work DIR] [--reuse] [--jobs N]
-        [--verbose]
+    scripts/breadth [NAME...] [--more] [--scripts computed|auto|executed] [--chroot [--twice]] [--together N]
+        [--store DIR] [--work DIR] [--reuse] [--jobs N] [--verbose]
 """
 
 import argparse
@@ -16,10 +18,13 @@ import shutil
 import subprocess
 import sys
 import tomllib
-from collections.abc import Collection, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
+from typing import get_args
 
 from assembler.audit.judge import Difference, Entry, Side, judge, side_of, unexplained
 from assembler.configure.job import Execute
@@ -35,11 +40,12 @@ from assembler.lock.wanted import wanted
 from assembler.lockfile.model import Lock
 from assembler.lockfile.toml import parse_lock
 from assembler.recipe.load import load
+from assembler.recipe.model import Scripts
 from assembler.store.objects import Store
 from assembler.store.transport import Transport
 from assembler.tree.staging import Tree
 from tests.proofs.archive import universe
-from tests.proofs.comparison import entries_of_directory, overlaid, side_of_directory
+from tests.proofs.comparison import BY_NATURE, by_nature, entries_of_directory, overlaid, side_of_directory
 from tests.proofs.machine import executing
 from tests.proofs.reference import NoReference, Reference, added, compute, copy_of, in_order
 from tests.support.command import ROOT, arguments
@@ -47,6 +53,8 @@ from tests.support.command import ROOT, arguments
 RECIPE = ROOT / "recipes" / "livecd.toml"
 PACKAGES = Path(__file__).with_name("breadth.toml")
 TABLE = ROOT / "docs" / "packages.md"
+_LONG = 100
+"""Characters of names of packages that are in the name of a directory."""
 HEAD = """\
 # Packages that were held against dpkg
 
@@ -106,8 +114,28 @@ class Judges:
     execute: Execute
     chroot: bool
     """Whether dpkg runs in a chroot, and not in a machine."""
-    executed: bool
-    """Whether the machine is judged, and not what is computed."""
+    scripts: Scripts
+    """What is judged."""
+    twice: bool
+    """Whether dpkg does it twice in a chroot, to find what is another each time."""
+
+    @property
+    def machines(self) -> bool:
+        """Whether all is judged as a machine makes it."""
+        return self.scripts == "executed"
+
+
+@dataclass(frozen=True)
+class Made:
+    """A tree to judge, and how it came to be, for people."""
+
+    tree: Tree
+    handled: str
+    layers: str = ""
+    keys: tuple[str, ...] = ()
+    """The paths of private keys that scripts made."""
+    mixed: bool = False
+    """Whether some packages were computed, and others executed."""
 
 
 @dataclass(frozen=True)
@@ -122,6 +150,10 @@ class Result:
     unexplained: int | None
     explained: int
     lines: Sequence[str] = ()
+    keys: Sequence[str] = ()
+    """The paths of private keys, which a build refuses."""
+    again: Sequence[str] = ()
+    """The paths of what is another one each time."""
 
     def row(self) -> str:
         """The row of the table."""
@@ -163,7 +195,7 @@ class Breadth:
         root = directory / "reference"
         entries: Mapping[str, Entry] = {}
         executed: Tree | None = None
-        if self.judges.executed or not self.judges.chroot:
+        if self.judges.machines or not self.judges.chroot:
             executed, _ = compute(debs, self.lock.architecture, mode="executed", execute=self.judges.execute)
         if self.judges.chroot:
             if not (self.reuse and (directory / "made").exists()):
@@ -173,7 +205,7 @@ class Breadth:
                 (directory / "made").touch()
             entries = entries_of_directory(root)
         base = Base(debs, files, frozenset(), root, entries, executed)
-        ours = executed if self.judges.executed and executed else compute(debs, self.lock.architecture)[0]
+        ours = executed if self.judges.machines and executed else compute(debs, self.lock.architecture)[0]
         judged = judge(side_of(ours, "ours"), self._dpkgs(base))
         return replace(base, explained=frozenset(str(one) for one in judged if one.reason))
 
@@ -182,6 +214,15 @@ class Breadth:
         if self.judges.chroot or base.executed is None:
             return side_of_directory(base.root, base.entries)
         return side_of(base.executed, "dpkg")
+
+    def fit(self, wish: Wish) -> bool:
+        """Whether all of the packages can be beside each other, and all of the base."""
+        first = [deb.name for deb in self.base(()).debs]
+        try:
+            found = solve(self.universe, [*first, *wish.names])
+        except AssembleError:
+            return False
+        return {candidate.name for candidate in found}.issuperset(first)
 
     def attempt(self, wish: Wish) -> Result:
         """Add the package by dpkg and by the assembler, and compare."""
@@ -195,15 +236,9 @@ class Breadth:
         files = {**base.files, **{item.name: self.store.path(item.sha256) for item in found}}
         version = ", ".join(item.version for item in found if item.name in wish.names)
         debs = in_order([*base.debs, *more], first)
-        handled, layers = f"first boot: {', '.join(wish.first_boot)}" if wish.first_boot else "native", ""
         try:
-            if self.judges.executed:
-                tree, handled = self._executed(base, debs, wish), "executed"
-            else:
-                tree, report = compute(debs, self.lock.architecture, frozenset(first), wish.first_boot)
-                own = [script.handling for script in report.scripts if script.package not in first]
-                layers = ", ".join(f"{own.count(kind)} {kind}" for kind in sorted(set(own)))
-            judged = self._judged(tree, base, debs, files, wish)
+            made = self._made(base, debs, wish)
+            judged = self._judged(made, base, debs, files, wish)
         except Problems as problems:
             lines = [line for error in problems.errors for line in (str(error), *error.details, "")]
             where = sorted({error.where.package for error in problems.errors if isinstance(error, UnhandledScript)})
@@ -212,24 +247,51 @@ class Breadth:
             return Result(wish, version, len(more), "**no**: fails", "", None, 0, [str(error), *error.details])
         bad = [str(one) for one in unexplained(judged)]
         explained = [line for one in judged if one.reason and (line := str(one)) not in base.explained]
-        return Result(wish, version, len(more), handled, layers, len(bad), len(explained), [*bad, *explained])
+        lines = [*bad, *explained]
+        again = [one.path for one in judged if one.reason == BY_NATURE]
+        return Result(
+            wish, version, len(more), made.handled, made.layers, len(bad), len(explained), lines, made.keys, again
+        )
 
-    def _executed(self, base: Base, debs: Sequence[Deb], wish: Wish) -> Tree:
-        """What dpkg makes in a machine on top of the base."""
+    def _made(self, base: Base, debs: Sequence[Deb], wish: Wish) -> Made:
+        """What is judged. Raises AssembleError."""
+        if self.judges.machines:
+            tree, keys = self._executed(base, debs, wish)
+            return Made(tree, "executed", keys=tuple(key.where.path for key in keys))
+        first = frozenset(deb.name for deb in base.debs)
+        mode, execute = self.judges.scripts, self.judges.execute
+        tree, report = compute(debs, self.lock.architecture, first, wish.first_boot, mode=mode, execute=execute)
+        own = [script for script in report.scripts if script.package not in first]
+        kinds = Counter(script.handling for script in own)
+        layers = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))
+        there = sorted({script.package for script in own if script.handling == "executed"})
+        handled = f"first boot: {', '.join(wish.first_boot)}" if wish.first_boot else "native"
+        handled = f"executed: {', '.join(there)}" if there else handled
+        return Made(tree, handled, layers, tuple(key.where.path for key in report.keys), mixed=bool(there))
+
+    def _executed(self, base: Base, debs: Sequence[Deb], wish: Wish) -> tuple[Tree, tuple[AssembleError, ...]]:
+        """What dpkg makes in a machine on top of the base, and private keys."""
         assert base.executed is not None
         first = {deb.name for deb in base.debs}
         return added(base.executed, debs, first, self.judges.execute, wish.first_boot)
 
     def _judged(
-        self, tree: Tree, base: Base, debs: Sequence[Deb], files: Mapping[str, Path], wish: Wish
+        self, made: Made, base: Base, debs: Sequence[Deb], files: Mapping[str, Path], wish: Wish
     ) -> list[Difference]:
-        ours = side_of(tree, "ours")
+        ours = side_of(made.tree, "ours")
         if not self.judges.chroot:
-            return judge(ours, side_of(self._executed(base, debs, wish), "dpkg"))
-        with copy_of(base.root, self.work / f"try-{wish.name}") as (root, changed):
-            first = {deb.name for deb in base.debs}
-            Reference(root, files, root.parent / "dpkg.log").add(debs, first, wish.first_boot)
-            return judge(ours, side_of_directory(root, overlaid(base.entries, changed, root)))
+            dpkgs = side_of(self._executed(base, debs, wish)[0], "dpkg")
+            return judge(ours, dpkgs, mixed=made.mixed, keys=made.keys)
+        with ExitStack() as copies:
+            sides = []
+            for number in range(1 + self.judges.twice):
+                work = self.work / f"try-{wish.name[:_LONG]}-{number}"
+                root, changed = copies.enter_context(copy_of(base.root, work))
+                first = {deb.name for deb in base.debs}
+                Reference(root, files, work / "dpkg.log").add(debs, first, wish.first_boot)
+                sides.append(side_of_directory(root, overlaid(base.entries, changed, root)))
+            found = judge(ours, sides[0], mixed=made.mixed, keys=made.keys)
+            return by_nature(found, *sides) if self.judges.twice else found
 
 
 def write_table(results: Sequence[Result], order: Sequence[str]) -> None:
@@ -262,31 +324,48 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--verbose", action="store_true", help="show explained differences too")
     parser.add_argument("--chroot", action="store_true", help="have dpkg run in a chroot (root), not in a machine")
-    parser.add_argument("--executed", action="store_true", help="with --chroot: judge what dpkg makes in a machine")
+    parser.add_argument("--twice", action="store_true", help="with --chroot: find what is another each time")
+    parser.add_argument("--scripts", choices=get_args(Scripts), default="computed", help="what is judged")
+    parser.add_argument("--more", action="store_true", help="try the packages that `more` lists instead")
     parser.add_argument("--together", type=int, default=1, help="so many packages are added at once")
     options = parser.parse_args()
-    if options.executed and not options.chroot:
-        parser.error("--executed is for --chroot: the machine cannot judge itself")
-    tables = tomllib.loads(PACKAGES.read_text())["package"]
+    if options.scripts == "executed" and not options.chroot:
+        parser.error("--scripts executed is for --chroot: the machine cannot judge itself")
+    if options.twice and not options.chroot:
+        parser.error("--twice is for --chroot: the machine makes the same each time")
+    data = tomllib.loads(PACKAGES.read_text())
     listed = {
         table["name"]: Wish((table["name"],), tuple(table.get("without", ())), tuple(table.get("first_boot", ())))
-        for table in tables
+        for table in data["package"]
     }
-    wishes = [listed.get(name, Wish((name,))) for name in options.names or listed]
-    wishes = grouped(wishes, options.together)
+    names = options.names or (data["more"] if options.more else listed)
+    wishes = [listed.get(name, Wish((name,))) for name in names]
     options.work.mkdir(parents=True, exist_ok=True)
     store = Store(options.store)
     with executing(store.root) as execute:
-        judges = Judges(execute, options.chroot, options.executed)
-        return attempt_all(Breadth(store, options.work, judges, reuse=options.reuse), wishes, list(listed), options)
+        judges = Judges(execute, options.chroot, options.scripts, options.twice)
+        breadth = Breadth(store, options.work, judges, reuse=options.reuse)
+        return attempt_all(breadth, grouped(wishes, options.together, breadth.fit), list(listed), options)
 
 
-def grouped(wishes: Sequence[Wish], size: int) -> list[Wish]:
-    """`wishes` with up to `size` of them made one, where nothing else is special about them."""
-    plain = [wish for wish in wishes if not wish.without and not wish.first_boot]
-    groups = [plain[start : start + size] for start in range(0, len(plain), size)]
-    merged = [Wish(tuple(name for wish in group for name in wish.names)) for group in groups]
-    return [*merged, *(wish for wish in wishes if wish.without or wish.first_boot)]
+def grouped(wishes: Sequence[Wish], size: int, fit: Callable[[Wish], bool]) -> list[Wish]:
+    """`wishes` with up to `size` of them made one, where they `fit` and nothing else is special about them."""
+    if size == 1:
+        return list(wishes)
+    groups: list[Wish] = []
+    special: list[Wish] = []
+    for wish in wishes:
+        if wish.without or wish.first_boot:
+            special.append(wish)
+            continue
+        for number, group in enumerate(groups):
+            both = Wish((*group.names, *wish.names))
+            if len(group.names) < size and fit(both):
+                groups[number] = both
+                break
+        else:
+            groups.append(wish)
+    return [*groups, *special]
 
 
 def attempt_all(breadth: Breadth, wishes: Sequence[Wish], order: Sequence[str], options: argparse.Namespace) -> int:
@@ -303,10 +382,12 @@ def attempt_all(breadth: Breadth, wishes: Sequence[Wish], order: Sequence[str], 
         print(result.row(), end="")
         show = None if options.verbose or result.unexplained is None else result.unexplained
         print("".join(f"    {line}\n" for line in result.lines[:show]), end="")
-    if not options.executed and options.together == 1:
+        print("".join(f"    refused: makes a private key at {path}\n" for path in result.keys), end="")
+        print("".join(f"    {path}: {BY_NATURE}\n" for path in result.again), end="")
+    if options.scripts == "computed" and options.together == 1 and not options.more:
         write_table(results, order)
     bad = [result.wish.name for result in results if result.unexplained != 0]
-    print(f"{len(results) - len(bad)} of {len(results)} native and equal" + (f"; not: {' '.join(bad)}" if bad else ""))
+    print(f"{len(results) - len(bad)} of {len(results)} equal" + (f"; not: {' '.join(bad)}" if bad else ""))
     return 1 if bad else 0
 
 

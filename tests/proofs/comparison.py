@@ -2,16 +2,29 @@
 
 import os
 import stat
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
-from assembler.audit.judge import Entry, Side
+from assembler.audit.judge import Difference, Entry, Side, judge
 from assembler.store.objects import sha256_of
 
 _KINDS = {
     stat.S_IFREG: "FILE", stat.S_IFDIR: "DIR", stat.S_IFLNK: "SYMLINK", stat.S_IFCHR: "CHAR", stat.S_IFBLK: "BLOCK",
     stat.S_IFIFO: "FIFO", stat.S_IFSOCK: "SOCKET",
 }  # fmt: skip
+
+
+BY_NATURE = "dated or random by nature: dpkg makes another one each time"
+
+
+def by_nature(found: Iterable[Difference], first: Side, second: Side) -> list[Difference]:
+    """`found`, where contents that differ between two trees of dpkg's own, `first` and `second`, are explained."""
+    differing = {one.path for one in judge(first, second) if one.aspect == "content"}
+    return [
+        replace(one, reason=BY_NATURE) if not one.reason and one.aspect == "content" and one.path in differing else one
+        for one in found
+    ]
 
 
 def side_of_directory(root: Path, entries: Mapping[str, Entry] | None = None) -> Side:

@@ -1,12 +1,14 @@
 """Compare a computed tree with what the real dpkg leaves for the same packages, path by path.
 
 dpkg is that of the packages. It runs in a machine of the assembler's or, with --chroot, in a chroot (root, Linux, GNU
-tar, chroot, unshare and ip); see tests/proofs/reference.py. With --executed, too, the one judge is held against the
-other: what a machine makes, instead of what is computed, against the chroot. Exit status 1 when a difference is not
+tar, chroot, unshare and ip); see tests/proofs/reference.py. --scripts says what is judged: a tree that is computed, one
+where what cannot be is executed in a machine (auto), or one where all is, which only a chroot can judge (executed).
+Private keys that scripts make, with which a build is refused, are named, and so is, with --twice, what differs between
+two trees that dpkg makes in chroots one after the other. Exit status 1 when a difference is not
 explained: see assembler/audit/explained.toml and assembler/configure/leftovers.py.
 
-    scripts/oracle RECIPE.toml|DIRECTORY_OF_DEBS|RECIPE.lock.toml [--chroot [--executed]] [--store DIR] [--work DIR]
-        [--reuse] [--verbose]
+    scripts/oracle RECIPE.toml|DIRECTORY_OF_DEBS|RECIPE.lock.toml [--scripts computed|auto|executed] [--chroot]
+        [--twice] [--store DIR] [--work DIR] [--reuse] [--verbose]
 """
 
 import argparse
@@ -15,17 +17,19 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import get_args
 
-from assembler.audit.judge import Side, judge, reasons, side_of, unexplained
+from assembler.audit.judge import Difference, Side, judge, reasons, side_of, unexplained
 from assembler.cli import environment
 from assembler.configure.job import Execute
+from assembler.configure.report import Report
 from assembler.debian.deb import Deb, open_package
 from assembler.errors import AssembleError, Problems
 from assembler.lockfile.toml import parse_lock
 from assembler.recipe.load import load as load_recipe
 from assembler.recipe.model import Scripts
 from assembler.store.objects import Store, sha256_of
-from tests.proofs.comparison import side_of_directory
+from tests.proofs.comparison import BY_NATURE, by_nature, side_of_directory
 from tests.proofs.machine import executing
 from tests.proofs.reference import NoReference, Reference, compute, in_order
 from tests.support.command import arguments
@@ -59,27 +63,35 @@ def _adopted(file: Path, store: Store) -> str:
     return digest
 
 
-def _made(debs: list[Deb], arch: str, mode: Scripts, execute: Execute) -> Side:
-    """A tree of the assembler's; what it took and how scripts were handled is printed."""
+def _made(debs: list[Deb], arch: str, mode: Scripts, execute: Execute) -> tuple[Side, Report]:
+    """A tree of the assembler's and how scripts were handled, which is printed with what it took."""
     start = time.monotonic(), time.process_time()
     tree, report = compute(debs, arch, mode=mode, execute=execute)
     took = f"{time.monotonic() - start[0]:.0f} s, {time.process_time() - start[1]:.2f} CPU s without the machine"
     print(f"{mode} in {took}:", ", ".join(f"{count} {kind}" for kind, count in report.counts().items()))
-    return side_of(tree, mode)
+    return side_of(tree, mode), report
 
 
-def _sides(options: argparse.Namespace) -> tuple[Side, Side]:
-    """What is judged, and what dpkg made. Raises AssembleError, NoReference."""
+def _judged(options: argparse.Namespace) -> tuple[list[Difference], Report]:
+    """How what is judged differs from what dpkg made, and how its scripts were handled.
+
+    Raises AssembleError, NoReference.
+    """
     store = Store(environment.read(options.store).store)
     debs, files = load(options.source, store)
-    if options.chroot:
-        root = options.work / "reference"
+    roots = [options.work / name for name in ("reference", "again")] if options.twice else [options.work / "reference"]
+    for root in roots if options.chroot else ():
         if not (options.reuse and root.exists()):
             shutil.rmtree(root, ignore_errors=True)
-            Reference(root, files, options.work / "dpkg.log").make(debs)
+            Reference(root, files, options.work / f"{root.name}.log").make(debs)
     with executing(store.root) as execute:
-        ours = _made(debs, options.arch, "executed" if options.executed else "computed", execute)
-        return ours, side_of_directory(root) if options.chroot else _made(debs, options.arch, "executed", execute)
+        ours, report = _made(debs, options.arch, options.scripts, execute)
+        sides = [side_of_directory(root) for root in roots] if options.chroot else []
+        dpkgs = sides[0] if sides else _made(debs, options.arch, "executed", execute)[0]
+        keys = [key.where.path for key in report.keys]
+        mixed = options.scripts == "auto" and "executed" in report.counts()
+        found = judge(ours, dpkgs, mixed=mixed, keys=keys)
+        return by_nature(found, *sides) if options.twice else found, report
 
 
 def main() -> int:
@@ -87,17 +99,20 @@ def main() -> int:
     parser = arguments("oracle", __doc__)
     parser.add_argument("source", type=Path, help="a recipe, a directory of .debs, or a lock whose packages are stored")
     parser.add_argument("--chroot", action="store_true", help="have dpkg run in a chroot (root), not in a machine")
-    parser.add_argument("--executed", action="store_true", help="with --chroot: judge what dpkg makes in a machine")
+    parser.add_argument("--twice", action="store_true", help="with --chroot: find what is another each time")
+    parser.add_argument("--scripts", choices=get_args(Scripts), default="computed", help="what is judged")
     parser.add_argument("--store", type=Path, help="the assembler's store; default the user's")
     parser.add_argument("--work", type=Path, default=Path("/dev/shm/oracle"))
     parser.add_argument("--arch", default="amd64")
     parser.add_argument("--reuse", action="store_true", help="keep the reference of an earlier run")
     parser.add_argument("--verbose", action="store_true", help="show explained differences too")
     options = parser.parse_args()
-    if options.executed and not options.chroot:
-        parser.error("--executed is for --chroot: the machine cannot judge itself")
+    if options.scripts == "executed" and not options.chroot:
+        parser.error("--scripts executed is for --chroot: the machine cannot judge itself")
+    if options.twice and not options.chroot:
+        parser.error("--twice is for --chroot: the machine makes the same each time")
     try:
-        ours, dpkgs = _sides(options)
+        found, report = _judged(options)
     except Problems as problems:
         for error in problems.errors:
             print(error, *error.details, sep="\n")
@@ -108,12 +123,16 @@ def main() -> int:
     except NoReference as error:
         print(error)
         return 1
-    found = judge(ours, dpkgs)
     bad = unexplained(found)
     for line in [*bad, *((one for one in found if one.reason) if options.verbose else ())]:
         print(line)
+    for one in found:
+        if one.reason == BY_NATURE and not options.verbose:
+            print(f"{one.path}: {BY_NATURE}")
     for reason, count in reasons(found).most_common():
         print(f"{count:6} explained: {reason}")
+    for key in report.keys:
+        print(f"refused: {key}")
     print(f"{len(bad)} differences are not explained")
     return 1 if bad else 0
 

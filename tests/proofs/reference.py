@@ -8,12 +8,13 @@ import os
 import shutil
 import stat
 import subprocess
+import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from assembler.configure import leftovers
+from assembler.configure import identity, leftovers
 from assembler.configure.engine import Settings, configure, executing_the_rest
 from assembler.configure.executed import Execution, Failed, chosen, laid_out
 from assembler.configure.first_boot import waiting
@@ -22,6 +23,7 @@ from assembler.configure.order import configure_order, dependents, orderable, st
 from assembler.configure.report import Report
 from assembler.debian.deb import Deb
 from assembler.debian.unpack import unpack
+from assembler.errors import AssembleError
 from assembler.recipe.model import Scripts
 from assembler.tree.staging import Tree
 
@@ -67,7 +69,7 @@ def compute(
     def attempt(failed: Failed) -> tuple[Tree, Report]:
         names, early = chosen(packages, arch, (), settings.first_boot, mode, failed=failed)
         there = tuple(deb for deb in debs if deb.name in early)
-        execution = Execution(execute=execute, names=names, unpack=there) if names else None
+        execution = Execution(execute=execute, names=names, unpack=there, refuse_keys=False) if names else None
         tree = Tree(EPOCH)
         unpack(tree, laid_out(debs, early) if names else debs, latest=EPOCH)
         return tree, configure(tree, packages, replace(settings, execution=execution))
@@ -77,17 +79,21 @@ def compute(
 
 def added(
     base: Tree, debs: Sequence[Deb], first: Collection[str], execute: Execute, first_boot: Collection[str] = ()
-) -> Tree:
-    """`base`, where those of `debs` that are in `first` are installed, after a machine has installed the others.
+) -> tuple[Tree, tuple[AssembleError, ...]]:
+    """`base`, where those of `debs` that are in `first` are installed, after a machine has installed the others; and
+    the private keys that scripts made there, with which a build would be refused.
 
     What is in `first_boot`, and what needs that, is only unpacked.
     """
     unpacked = tuple(deb for deb in debs if deb.name not in first)
     order = tuple(name for name in _configured(debs, first, first_boot) if name not in first)
     changes = execute(base, Job(steps=(Unpack(packages=unpacked), Configure(names=order)), epoch=EPOCH))
+    shipped = {member.path for deb in unpacked for member in deb.members}
+    changes = leftovers.without(changes, shipped)
     tree = base.copy()
-    leftovers.without(changes, {member.path for deb in unpacked for member in deb.members}).apply(tree)
-    return tree
+    changes.apply(tree)
+    leftovers.take_lists(tree, changes.put)
+    return tree, tuple(identity.shared_keys(changes, shipped))
 
 
 def _configured(debs: Sequence[Deb], first: Collection[str], first_boot: Collection[str]) -> list[str]:
@@ -144,8 +150,12 @@ class Reference:
                 shutil.copyfile(self.files[deb.name], directory / f"{deb.name}.deb")
                 paths.append(f"/debs/{deb.name}.deb")
         with self._devices():
+            start = f"@{int(time.time()) - 1}"
             # The assembler unpacks all before it configures any, so Pre-Depends are not configured yet.
             self._in_chroot("dpkg", "--force-depends", "--unpack", *paths)
+            # Nothing is later than the epoch, as in the assembler's trees: mandb writes down the times of its pages.
+            late = ("find", "/", "-xdev", "-newermt", f"@{EPOCH}", "-newerct", start)
+            self._in_chroot(*late, "-exec", "touch", "-h", "-d", f"@{EPOCH}", "{}", "+")
             if chosen := [name for name in order if name in names]:
                 self._in_chroot("dpkg", "--configure", *force, *chosen)
         shutil.rmtree(directory)

@@ -27,6 +27,7 @@ CERTIFICATE_UNIT = "snakeoil-certificate.service"
 MADE_ON_NODE = (
     "/etc/ssh/ssh_host_*",
     "/etc/dropbear/dropbear_*_host_key",
+    "/etc/dropbear/dropbear_*_host_key.pub",
     "/etc/iscsi/initiatorname.iscsi",
     "/etc/nvme/hostnqn",
     "/etc/nvme/hostid",
@@ -71,12 +72,17 @@ def prepare(tree: Tree, packages: Collection[str]) -> bool:
     return True
 
 
+def is_private_key(data: bytes) -> bool:
+    """Whether a file has a private key in it, in PEM."""
+    return _PRIVATE_KEY.search(data) is not None
+
+
 def shared_keys(changes: Changes, shipped: Collection[str]) -> Iterator[SharedKeyError]:
     """An error for each private key that came into being, in PEM; `shipped` are the paths of packages."""
     for path, entry in changes.put.items():
         if entry.kind is not Kind.FILE or path in shipped or size_of(entry.content) > _LARGEST_KEY:
             continue
-        if _PRIVATE_KEY.search(read(entry.content)):
+        if is_private_key(read(entry.content)):
             yield SharedKeyError(
                 "a script made a private key, which every node of the image would have",
                 where=Place(path=path),

@@ -10,6 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from assembler.debian.package import Unpacked
+from assembler.debian.version import compare
 from assembler.tree.content import chunks
 from assembler.tree.staging import Kind, Tree
 
@@ -22,6 +23,8 @@ _FIELDS = (
 """The fields that dpkg knows, in the order in which it writes them; all others follow as they came."""
 _EXECUTABLE = frozenset({"preinst", "postinst", "prerm", "postrm", "config"})
 _NOT_KEPT = frozenset({"control"})
+_ARCH_NATIVE = "1.22.16"
+"""The first dpkg that has a file with the architecture."""
 _NO_DIGEST = "newconffile"
 """What dpkg writes for a conffile that it has not installed."""
 
@@ -102,7 +105,8 @@ def write(
     _write(tree, "status", "".join(stanzas))
     _write(tree, "available", "")
     _write_triggers(tree, packages)
-    if not tree.lexists(f"{ADMINDIR}/arch-native"):
+    writes = any(one.name == "dpkg" and compare(one.fields["Version"], _ARCH_NATIVE) >= 0 for one in packages)
+    if writes and not tree.lexists(f"{ADMINDIR}/arch-native"):
         _write(tree, "arch-native", f"{arch}\n")
     for name in ("diversions", "statoverride"):
         if not tree.lexists(f"{ADMINDIR}/{name}"):

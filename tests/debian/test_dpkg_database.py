@@ -2,6 +2,7 @@
 
 import hashlib
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 from assembler.debian.dpkg_database import conffile_digests, write
@@ -83,6 +84,15 @@ def test_a_conffile_that_is_listed_twice_is_installed_once() -> None:
         " /etc/b c193497a1a06b2c72230e6146ff47080",
         " /etc/a newconffile",
     ]
+
+
+def test_only_a_dpkg_that_knows_it_has_a_file_with_the_architecture() -> None:
+    for version, there in (("1.21.22", False), ("1.22.16", True), ("1.23.1", True)):
+        tree = Tree()
+        dpkg_itself = package(tree, "dpkg")
+        dpkg_itself = replace(dpkg_itself, fields={**dpkg_itself.fields, "Version": version})
+        write(tree, [dpkg_itself], {}, "amd64", unpacked=())
+        assert tree.lexists("/var/lib/dpkg/arch-native") is there, version
 
 
 def written(tree: Tree, packages: list[Unpacked]) -> list[str]:

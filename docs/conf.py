@@ -40,7 +40,7 @@ _PARTS = {
     "Parts of an image": ("docs/configuration", "docs/scripts", "docs/kernel", "docs/kubernetes", "docs/disks"),
     "Trust": ("docs/verifying", "SECURITY", "docs/threats", "docs/secrets", "docs/reproducible"),
     "Working on it": ("CONTRIBUTING", "docs/architecture", "docs/changing", "CHANGELOG"),
-    "Measured": ("docs/comparison", "docs/bench", "docs/packages", "docs/sweep", "docs/fuzzing"),
+    "Measured": ("docs/comparison", "docs/bench", "docs/packages", "docs/draws", "docs/sweep", "docs/fuzzing"),
 }
 
 

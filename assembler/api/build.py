@@ -23,6 +23,7 @@ from assembler.layers.context import BuildContext, Means
 from assembler.layers.explain import Explanation
 from assembler.layers.explain import explain as explained_steps
 from assembler.layers.plan import plan
+from assembler.layers.rootfs import accounts
 from assembler.layers.selection import selected
 from assembler.layers.step import secrets_sha256
 from assembler.lock.files import fetch_files
@@ -49,7 +50,7 @@ class BuildOptions:
     locked: bool = False
     """Whether it fails rather than make a lock, or make something other than the lock has recorded."""
     record: bool = False
-    """Whether the lock records what is built, by digest. For a whole build only."""
+    """Whether the lock records what is built, by digest, and the numbers of accounts. For a whole build only."""
     allow_compile: bool = True
     """Whether a kernel may be compiled, which runs programs of its source on this machine."""
 
@@ -88,7 +89,7 @@ def build(recipe: RecipeFile, out: Path, workspace: Workspace, options: BuildOpt
     _warn_of_password(workspace, loaded.recipe, recipe)
     with open_project(workspace, loaded, make=not (options.locked or workspace.offline)) as found:
         # The image holds its lock: with a record, the one that this will be in.
-        context = _with_libraries(found) if options.record else found
+        context = _with_accounts(_with_libraries(found)) if options.record else found
         manifest = layers.build(context, out, only=options.only, skip=options.skip)
     whole = not options.only and not options.skip
     if options.record:
@@ -128,6 +129,12 @@ def secrets(context: BuildContext) -> str:
 def _with_libraries(context: BuildContext) -> BuildContext:
     """`context` with a lock that names the libraries that are here."""
     return dataclasses.replace(context, lock=dataclasses.replace(context.lock, libraries=libraries_here()))
+
+
+def _with_accounts(context: BuildContext) -> BuildContext:
+    """`context` with a lock that has the numbers of all accounts of the root file system; they keep them."""
+    here = accounts(context)
+    return dataclasses.replace(context, lock=dataclasses.replace(context.lock, accounts=here))
 
 
 def _compare_recorded(workspace: Workspace, context: BuildContext, made: Layers, *, same: bool, strict: bool) -> None:

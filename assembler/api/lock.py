@@ -18,7 +18,7 @@ from assembler.lock.changes import Changes, changes
 from assembler.lock.check import require
 from assembler.lock.resolve import resolve
 from assembler.lockfile.migrate import migrate
-from assembler.lockfile.model import SCHEMA, Lock, LockedTool
+from assembler.lockfile.model import SCHEMA, Lock, LockedAccounts, LockedTool
 from assembler.lockfile.toml import read_lock, read_text, write_lock
 from assembler.reading import Reach
 from assembler.recipe.load import LoadedRecipe
@@ -94,6 +94,11 @@ def lock(
             upgrade=moving,
         )
     changed = changes(previous, made)
+    if loaded.recipe.livecd.state != "none" and _may_move(previous, made):
+        workspace.reporter.warn(
+            "users and groups may get other numbers than they have on the disks of nodes: "
+            "the lock keeps none (record them before, with assemble RECIPE.toml --record)"
+        )
     if not options.write:
         changed = with_changelogs(changed, made, workspace.open_store())
     if options.write:
@@ -102,6 +107,14 @@ def lock(
         write_lock(target, made)
         _tell(workspace, made)
     return LockResult(path=target, lock=made, previous=previous, changes=changed, written=options.write)
+
+
+def _may_move(previous: Lock | None, made: Lock) -> bool:
+    """Whether other packages make accounts than before, and nothing keeps the numbers of these."""
+    if previous is None or previous.accounts != LockedAccounts():
+        return False
+    before, after = ({package.name for package in lock.role("rootfs")} for lock in (previous, made))
+    return before != after
 
 
 def check_lock(
@@ -167,7 +180,10 @@ def _resolved(
         upgrade=upgrade,
         reporter=workspace.reporter,
     )
-    return dataclasses.replace(made, machine=machine, toolchain=compilers, libraries=libraries_here())
+    accounts = previous.accounts if previous else made.accounts
+    return dataclasses.replace(
+        made, machine=machine, toolchain=compilers, libraries=libraries_here(), accounts=accounts
+    )
 
 
 def libraries_here() -> tuple[LockedTool, ...]:

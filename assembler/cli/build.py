@@ -59,7 +59,7 @@ _STATES = {
     is_flag=True,
     help="Refuse a recipe whose kernel is compiled, as that runs programs of its source here: for recipes of others.",
 )
-@click.option("--record", is_flag=True, help="Record in the lock what is built, by digest.")
+@click.option("--record", is_flag=True, help="Record in the lock what is built, by digest, and numbers of accounts.")
 @network_options
 @options
 def build(

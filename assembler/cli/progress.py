@@ -103,6 +103,8 @@ class Base:
         self._clock = clock
         self._lock = threading.RLock()
         self._count = 0
+        self._warned: set[str] = set()
+        """What is told once, however often it is found."""
 
     # --- as a Reporter ---------------------------------------------------------------------------------------------
 
@@ -118,7 +120,9 @@ class Base:
     def warn(self, text: str) -> None:
         """See :class:`assembler.progress.Reporter`."""
         with self._lock:
-            self._show_warning(text)
+            if text not in self._warned:
+                self._warned.add(text)
+                self._show_warning(text)
 
     def error(self, error: AssembleError) -> None:
         """Tell programs of the error that ends the command; people are told elsewhere."""
@@ -299,6 +303,10 @@ class JsonReporter(Base):
         self._event("result", values)
 
 
+_FRAME = 0.1
+"""Seconds between two pictures of moving bars."""
+
+
 class TerminalReporter(Base):
     """Bars with bytes and steps at the bottom of a terminal, and a line above them for each step that has ended.
 
@@ -334,12 +342,33 @@ class TerminalReporter(Base):
             TextColumn("{task.fields[note]}", markup=False, style="dim"),
             console=console,
             transient=True,
+            # A thread of rich's would write between the lines of ours, and erase some of them.
+            auto_refresh=False,
         )
+        self._stop = threading.Event()
+        """Set while no bars are there."""
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        with self._lock:
+            self._hide()
+
+    def _show(self) -> None:
+        """Have bars from now on, and moving."""
+        self._bars.start()
+        self._stop = threading.Event()
+        threading.Thread(target=self._refresh, args=(self._stop,), daemon=True).start()
+
+    def _hide(self) -> None:
+        self._stop.set()
         self._bars.stop()
+
+    def _refresh(self, stop: threading.Event) -> None:
+        while not stop.wait(_FRAME):
+            with self._lock:
+                if not stop.is_set():
+                    self._bars.refresh()
 
     def _print(self, *parts: tuple[str, str]) -> None:
         """A line of texts with their styles above the bars, not cut or wrapped: people copy paths from here."""
@@ -353,7 +382,8 @@ class TerminalReporter(Base):
         return f"{amount(step.done, step.unit)} of {amount(step.total, step.unit)}"
 
     def _show_start(self, step: RunningStep) -> None:
-        self._bars.start()
+        if not self._tasks:
+            self._show()
         self._tasks[step.number] = self._bars.add_task(
             printable(step.name), total=step.total or None, size=self._size(step), note=""
         )
@@ -371,7 +401,7 @@ class TerminalReporter(Base):
         mark, style = (self._good, "green") if ok else (self._bad, "red")
         self._print((mark, style), (f" {step.name:<12} {_outcome(step)}", ""))
         if not self._tasks:
-            self._bars.stop()
+            self._hide()
 
     def _show_info(self, text: str) -> None:
         self._print((text, ""))

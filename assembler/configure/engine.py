@@ -5,12 +5,13 @@ essential packages and again for the rest, preinst scripts in the order of unpac
 configuration; at last triggers, and the database of dpkg.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 from assembler.configure import caches, first_boot, identity, leftovers, rules, triggers
 from assembler.configure.calls import Action, Exit
-from assembler.configure.executed import Execution
+from assembler.configure.executed import Execution, Failed
 from assembler.configure.executed import job as executed_job
 from assembler.configure.not_unpacked import hidden_until_unpacked, shippers
 from assembler.configure.order import configure_order, orderable, stages
@@ -23,11 +24,17 @@ from assembler.errors import AssembleError, Place, Problems
 from assembler.kernel.depmod import depmod
 from assembler.programs.context import PATH, ExecutionContext
 from assembler.progress import SILENT, Reporter
+from assembler.recipe.model import Scripts
 from assembler.tree.staging import Tree, TreeError
+
+T = TypeVar("T")
 
 
 class ScriptFailed(AssembleError):
     """A script that would have failed, or whose effect on the tree cannot be made."""
+
+    instead: tuple[str, str] = ("", "")
+    """The package and the script that may be executed instead; empty where that would not help."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +62,8 @@ def problems(scripts: Iterable[Script]) -> list[AssembleError]:
     return [script.problem() for script in scripts if script.handling == "unhandled"]
 
 
-def _run(script: Script, context: ExecutionContext) -> None:
-    """Carry a script out."""
+def _run(script: Script, context: ExecutionContext, own: Collection[Rule]) -> None:
+    """Carry a script out; `own` are the rules that stand for what somebody wants, not for what the script does."""
     analysis = script.analysis
     context.package, context.exits_on_error = analysis.package, analysis.exits_on_error
     actions: list[Action] = list(analysis.before)
@@ -66,16 +73,25 @@ def _run(script: Script, context: ExecutionContext) -> None:
     where = Place(package=f"{analysis.package} {analysis.script}")
     if script.rule is not None:
         where = replace(script.rule.position, key="", package=where.package)
+    status = 0
     try:
         for action in actions:
-            action(context)
+            status = action(context)
+        status = status if analysis.tells else 0
     except Exit as end:
-        if end.status:
-            raise ScriptFailed(
-                "the script would have failed", where=where, why=f"it exits with status {end.status}"
-            ) from end
+        status = end.status
     except AssembleError as error:
-        raise ScriptFailed("the script cannot be carried out", where=where, why=str(error)) from error
+        failed = ScriptFailed("the script cannot be carried out", where=where, why=str(error))
+        raise _executable(failed, script, own) from error
+    if status:
+        failed = ScriptFailed("the script would have failed", where=where, why=f"it exits with status {status}")
+        raise _executable(failed, script, own)
+
+
+def _executable(failed: ScriptFailed, script: Script, own: Collection[Rule]) -> ScriptFailed:
+    if script.rule not in own:
+        failed.instead = script.analysis.package, script.analysis.script
+    return failed
 
 
 def configure(tree: Tree, packages: Sequence[Unpacked], settings: Settings, reporter: Reporter = SILENT) -> Report:
@@ -132,16 +148,16 @@ def configure(tree: Tree, packages: Sequence[Unpacked], settings: Settings, repo
                     elif script.analysis.script == "preinst" and stage and script.handling != "nothing":
                         # Essential packages are unpacked before any script can run.
                         with hidden_until_unpacked(tree, by_name[name], shipped_by):
-                            _run(script, context)
+                            _run(script, context, settings.rules)
                     else:
-                        _run(script, context)
+                        _run(script, context, settings.rules)
                     done.append(script)
                 step.advance()
     context.hidden = frozenset()
     activated = triggers.activated(there, context.triggers)
     for script in scripts:
         if activated.intersection(script.triggers):
-            _run(script, context)
+            _run(script, context, settings.rules)
             done.append(script)
     late = {**settings.first_boot, **executed}
     for package in there:
@@ -168,6 +184,22 @@ def configure(tree: Tree, packages: Sequence[Unpacked], settings: Settings, repo
     caches.prepare(tree)
     identity.prepare(tree, by_name)
     return Report(tuple(script.report() for script in done), tuple(order), tuple(sorted(activated)), keys)
+
+
+def executing_the_rest(attempt: Callable[[Failed], T], mode: Scripts) -> T:
+    """What `attempt` makes, which configures a tree anew each time it is called.
+
+    What turns out not to be computable is executed from then on, where `mode` allows both: each time, `attempt` is
+    given all that failed before. Raises what it raises.
+    """
+    failed: dict[tuple[str, str], str] = {}
+    while True:
+        try:
+            return attempt(failed)
+        except ScriptFailed as error:
+            if mode != "auto" or not error.instead[0] or error.instead in failed:
+                raise
+            failed[error.instead] = error.why
 
 
 def _programs(packages: Iterable[Unpacked]) -> frozenset[str]:

@@ -17,6 +17,10 @@ from assembler.debian.dpkg_database import info_name
 from assembler.debian.package import Unpacked
 from assembler.recipe.model import Rootfs, Scripts
 
+Failed = Mapping[tuple[str, str], str]
+"""Scripts that were vouched for and cannot be computed all the same: packages and scripts, and why not."""
+_NOTHING: Failed = {}
+
 
 @dataclass(frozen=True, slots=True)
 class Execution:
@@ -54,6 +58,7 @@ def chosen(
     mode: Scripts,
     *,
     asking: Collection[str] = (),
+    failed: Failed = _NOTHING,
 ) -> tuple[dict[str, str], list[str]]:
     """The packages to be configured by dpkg, with the reasons, and those to be unpacked by it, in the order given."""
     if mode == "computed":
@@ -67,6 +72,8 @@ def chosen(
     found: dict[str, str] = {}
     for script in unhandled:
         found.setdefault(script.analysis.package, _reason(script, control[script.analysis.package]))
+    for (name, file), why in failed.items():
+        found.setdefault(name, f"its {file} cannot be computed: {why}")
     for name in sorted(asking):
         if name not in first_boot:
             found.setdefault(name, "the recipe answers its questions")
@@ -76,6 +83,7 @@ def chosen(
             if other not in first_boot:
                 found.setdefault(other, f"it needs {name}")
     early = {script.analysis.package for script in unhandled if script.analysis.script == "preinst"}
+    early |= {name for name, file in failed if file == "preinst"}
     return found, [package.name for package in packages if package.name in early]
 
 

@@ -48,6 +48,8 @@ class Analysis:
     """The text that needs a rule; empty without."""
     exits_on_error: bool = True
     """Whether the script is under ``set -e``."""
+    tells: bool = False
+    """Whether the exit status of what is done last is the script's: nothing that followed it was left out."""
     unknown: str = ""
     """The first command that is not understood, as it is written but for white space; empty without."""
 
@@ -64,14 +66,16 @@ def analyse(package: str, script: str, text: str, arch: str, trigger: str = "") 
         return _unhandled(package, script, _plain_residual(text))
     stripped, snippets = split(text)
     try:
-        block = reduce_script(parse_script(stripped), scope)
+        parsed = parse_script(stripped)
+        block = reduce_script(parsed, scope)
         for snippet in snippets:
             parse_script(snippet.body)
     except (ParseError, RecursionError):
         return _unhandled(package, script, _plain_residual(text))
     scope = own_scope(scope, render(block))
     analysis = _Analyser(package, script, snippets, scope).run(block)
-    return replace(analysis, exits_on_error=bool(_ERREXIT.search(stripped)))
+    tells = analysis.layer != "unhandled" and parsed[-1:] == block[-1:]
+    return replace(analysis, exits_on_error=bool(_ERREXIT.search(stripped)), tells=tells)
 
 
 def _unhandled(package: str, script: str, residual: str) -> Analysis:

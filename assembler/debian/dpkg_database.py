@@ -125,8 +125,10 @@ def _stanza(package: Unpacked, digests: Mapping[str, str], *, installed: bool) -
     fields = dict(package.fields)
     fields["Status"] = f"install ok {'installed' if installed else 'unpacked'}"
     if shipped := conffiles(package):
-        known = digests if installed else {}
-        lines = [f" {path} {known.get(path, _NO_DIGEST)}" + (f" {flag}" if flag else "") for path, flag in shipped]
+        # One that is to be removed is not this package's any more, though another may have it now.
+        known = {path: digests[path] for path, flag in shipped if installed and not flag and path in digests}
+        # One that is listed twice is installed once: pop.
+        lines = [f" {path} {known.pop(path, _NO_DIGEST)}" + (f" {flag}" if flag else "") for path, flag in shipped]
         fields["Conffiles"] = "\n" + "\n".join(lines)
     first = [field for field in _FIELDS if field in fields]
     others = [field for field in fields if field not in _FIELDS]

@@ -1,9 +1,9 @@
 """The machine's disk: what goes in with it, and where.
 
 ``/tree`` is the root file system. ``/job/steps`` has a line for each step with its number and how many seconds of the
-machine's it may take, and ``/job/N/script`` is the script of step N, beside which lies what it needs. In ``/report``
-the machine leaves what step N printed as ``N``. Scripts are run by the tree's /bin/sh, in the tree, from where they see
-the job through the root of process 1.
+machine's it may take, and ``/job/N/script`` is the script of step N, beside which lies what it needs; ``/job/N/inert``
+names programs of the tree that do nothing while it runs. In ``/report`` the machine leaves what step N printed as
+``N``. Scripts are run by the tree's /bin/sh, in the tree, from where they see the job through the root of process 1.
 """
 
 import shlex
@@ -31,6 +31,9 @@ export TERM=linux PS1='in the machine: \\w # '
 [ -x /bin/bash ] && exec /bin/bash --norc -i
 exec /bin/sh -i
 """
+_INERT = ("usr/bin/py3compile", "usr/bin/pypy3compile")
+"""Programs that make byte code and nothing else, which no image has (configure/leftovers.py). It would be most of the
+time that packages of Python take: about a second of the machine's for each."""
 _EXECUTABLE = frozenset({"preinst", "postinst", "prerm", "postrm", "config"})
 
 
@@ -78,6 +81,7 @@ def _files(number: int, step: Step, epoch: int, scratch: Path) -> Iterator[tuple
             yield "script", _script(*_DPKG, *step.filters, "--force-depends", "--unpack", *names), 0o644
         case Configure():
             forced = ("--force-depends",) if step.force else ()
+            yield "inert", "".join(f"{program}\n" for program in _INERT).encode(), 0o644
             yield "script", _script(*_DPKG, *forced, "--configure", *step.names), 0o644
         case Answer():
             yield "selections", step.selections.encode(), 0o644

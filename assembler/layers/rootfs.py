@@ -1,7 +1,7 @@
 """The root file system layer: packages unpacked, configured, and what the recipe adds."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cache, partial
@@ -10,14 +10,14 @@ from typing import Annotated, Any, ClassVar, Protocol
 
 from assembler.configure import executed, identity, ids, leftovers, settings
 from assembler.configure.debconf import Selections
-from assembler.configure.engine import Settings, configure, problems
-from assembler.configure.executed import Execution
+from assembler.configure.engine import Settings, configure, executing_the_rest, problems
+from assembler.configure.executed import Execution, Failed
 from assembler.configure.first_boot import waiting
 from assembler.configure.job import Execute, Job, refuse
 from assembler.configure.order import orderable, unpack_order
 from assembler.configure.report import Report, ScriptReport
 from assembler.configure.rules import Rule, read_rules
-from assembler.configure.survey import survey
+from assembler.configure.survey import Script, survey
 from assembler.debian.deb import Deb, DebError, open_package
 from assembler.debian.package import Unpacked
 from assembler.debian.paths import path_filter
@@ -30,9 +30,10 @@ from assembler.layers.context import BuildContext, Means
 from assembler.layers.declared import Counts, Epoch, Ignored, counted, packages, value
 from assembler.layers.module_indexes import cached_depmod
 from assembler.layers.step import Step, of_files, of_packages, of_table, of_values
-from assembler.lockfile.model import LockedMachine, LockedPackage, LockedToolbox
+from assembler.lockfile.model import LockedAccounts, LockedMachine, LockedPackage, LockedToolbox
 from assembler.progress import SILENT, Reporter
 from assembler.recipe.document import RecipeError
+from assembler.recipe.model import Ids
 from assembler.recipe.model import Rootfs as RootfsRecipe
 from assembler.store.objects import Store
 from assembler.tree import digest
@@ -146,6 +147,11 @@ def _of_machine(given: tuple[LockedToolbox, LockedMachine] | None) -> dict[str, 
     }
 
 
+def _of_accounts(kept: LockedAccounts) -> dict[str, str]:
+    named = (("user", kept.users), ("group", kept.groups))
+    return of_values(**{f"number of {kind} {name}": number for kind, given in named for name, number in given})
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Composed:
     """The recipe's root file system."""
@@ -158,6 +164,8 @@ class _Composed:
     epoch: Epoch
     machine: Annotated[tuple[LockedToolbox, LockedMachine] | None, Counts(_of_machine)]
     """Where scripts are executed, and the tools that make its disk; None when there is none."""
+    accounts: Annotated[LockedAccounts, Counts(_of_accounts)]
+    """Numbers that accounts keep."""
     told: Annotated[Told, Ignored("what is told of it is no part of it")]
 
     def compose(self, means: Means) -> Tree:
@@ -173,6 +181,7 @@ class _Composed:
             told=self.told,
             reporter=means.reporter,
             execute=means.execute(self.machine),
+            accounts=self.accounts,
         ).tree
 
 
@@ -192,9 +201,15 @@ def layer(context: BuildContext) -> TreeLayer:
         architecture=context.lock.architecture,
         epoch=context.epoch,
         machine=machine(context) if executed.may_execute(recipe) else None,
+        accounts=context.lock.accounts,
         told=context.loaded.told,
     )
     return tree_layer("rootfs", "rootfs", declared, context.means)
+
+
+def accounts(context: BuildContext) -> LockedAccounts:
+    """The numbers of the accounts of the recipe's root file system, for the lock to keep; raises as `compose`."""
+    return ids.numbers(layer(context).compose(), context.lock.accounts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,14 +272,15 @@ def compose(
     told: Told = lambda error: error,
     reporter: Reporter = SILENT,
     execute: Execute = refuse,
+    accounts: LockedAccounts = LockedAccounts(),  # noqa: B008  an immutable value
     refuse_keys: bool = True,
 ) -> Rootfs:
     """The tree that the locked `packages` and the recipe make.
 
     `files` holds the bytes of the files that the recipe names; `epoch` (SOURCE_DATE_EPOCH, seconds) is the time of all
-    that is made here and the latest that anything has; `told` says what is told of a warning. Without `refuse_keys`,
-    private keys that packages' scripts make are in the report and end nothing. Raises DebError, UnpackError, and
-    Problems for scripts that nobody has vouched for.
+    that is made here and the latest that anything has; `told` says what is told of a warning; `accounts` are numbers
+    that users and groups keep. Without `refuse_keys`, private keys that packages' scripts make are in the report and
+    end nothing. Raises DebError, UnpackError, and Problems for scripts that nobody has vouched for.
     """
     debs = _ordered(packages, store=store, jobs=jobs, reporter=reporter)
     tree, unpacked = _unpack(recipe, debs, epoch=epoch, reporter=reporter)
@@ -272,12 +288,19 @@ def compose(
     if errors := (*answers.problems, *unfit(recipe, files)):
         raise Problems(errors)
     configuration = _configuration(recipe, unpacked, files, architecture=architecture, epoch=epoch, store=store)
-    if execution := _execution(recipe, debs, unpacked, configuration, answers=answers, execute=execute):
-        configuration = replace(configuration, execution=replace(execution, refuse_keys=refuse_keys))
-        if execution.unpack:
-            tree, _ = _unpack(recipe, executed.laid_out(debs, execution.unpacked), epoch=epoch, reporter=reporter)
-    report = configure(tree, unpacked, configuration, reporter)
-    ids.fix(tree, recipe.ids)
+    tree, report, _ = _configured(
+        recipe,
+        debs,
+        tree,
+        unpacked,
+        configuration,
+        answers=answers,
+        execute=execute,
+        refuse_keys=refuse_keys,
+        reporter=reporter,
+    )
+    shipped = {path for package in unpacked for path in package.paths}
+    _number(tree, recipe.ids, accounts, shipped, reporter)
     settings.apply(tree, recipe, files, epoch)
     if recipe.run:
         changes = leftovers.without(execute(tree, Job(steps=steps(recipe, files), epoch=epoch)))
@@ -286,7 +309,15 @@ def compose(
             reporter.warn(str(key))
         changes.apply(tree)
         leftovers.take_lists(tree, changes.put)
+        # Those that the steps have made.
+        _number(tree, Ids(), ids.without(accounts, recipe.ids), shipped, reporter)
     return Rootfs(tree, tuple(unpacked), report)
+
+
+def _number(tree: Tree, own: Ids, kept: LockedAccounts, shipped: Collection[str], reporter: Reporter) -> None:
+    """Give accounts the numbers of lock and recipe; what may not have followed is told as a warning."""
+    for error in ids.unmapped(tree, ids.fix(tree, own, kept), shipped):
+        reporter.warn(str(error))
 
 
 def check(
@@ -306,25 +337,15 @@ def check(
     tree, unpacked = _unpack(recipe, debs, epoch=epoch, reporter=reporter)
     configuration = _configuration(recipe, unpacked, files, architecture=architecture, epoch=epoch, store=store)
     answers = answered(recipe, files, unpacked, told, reporter)
-    execution = _execution(
-        recipe, debs, unpacked, configuration, answers=answers, execute=lambda _tree, _job: Changes()
-    )
-    configuration = replace(configuration, execution=execution)
-    scripts = survey(
-        unpacked,
-        architecture,
-        configuration.rules,
-        configuration.first_boot,
-        executed=execution.names if execution else {},
-        unpacked=execution.unpacked if execution else (),
-    )
-    reports = tuple(script.report() for script in scripts)
+    execution = _execution(recipe, debs, unpacked, configuration, answers=answers, execute=_nothing, failed={})
+    scripts = _surveyed(unpacked, configuration, execution)
     errors = [*problems(scripts), *answers.problems, *unfit(recipe, files)]
     if not errors:
-        if execution and execution.unpack:
-            tree, _ = _unpack(recipe, executed.laid_out(debs, execution.unpacked), epoch=epoch, reporter=reporter)
         try:
-            configure(tree, unpacked, configuration, reporter)
+            tree, _, execution = _configured(
+                recipe, debs, tree, unpacked, configuration, answers=answers, execute=_nothing, reporter=reporter
+            )
+            scripts = _surveyed(unpacked, configuration, execution)
             if not execution:
                 # Scripts that were not executed have not made their accounts, nor what units need.
                 ids.fix(tree, recipe.ids)
@@ -333,6 +354,7 @@ def check(
             errors = list(found.errors)
         except AssembleError as error:
             errors = [error]
+    reports = tuple(script.report() for script in scripts)
     return Checked(tuple(package.name for package in unpacked), reports, tuple(errors))
 
 
@@ -351,6 +373,49 @@ def _unpack(
         return tree, unpack(tree, debs, latest=epoch, paths=path_filter(recipe.exclude, recipe.include))
 
 
+def _nothing(_tree: Tree, _job: Job) -> Changes:
+    """Has nothing done, for looking at the rest."""
+    return Changes()
+
+
+def _surveyed(packages: Sequence[Unpacked], configuration: Settings, execution: Execution | None) -> list[Script]:
+    """Every script, and how it is handled."""
+    return survey(
+        packages,
+        configuration.arch,
+        configuration.rules,
+        configuration.first_boot,
+        executed=execution.names if execution else {},
+        unpacked=execution.unpacked if execution else (),
+    )
+
+
+def _configured(
+    recipe: RootfsRecipe,
+    debs: Sequence[Deb],
+    whole: Tree,
+    packages: Sequence[Unpacked],
+    configuration: Settings,
+    *,
+    answers: Selections,
+    execute: Execute,
+    reporter: Reporter,
+    refuse_keys: bool = True,
+) -> tuple[Tree, Report, Execution | None]:
+    """The packages, which are unpacked in the tree `whole`, configured; that tree is used up. And what was executed."""
+
+    def attempt(failed: Failed) -> tuple[Tree, Report, Execution | None]:
+        execution = _execution(recipe, debs, packages, configuration, answers=answers, execute=execute, failed=failed)
+        if execution:
+            execution = replace(execution, refuse_keys=refuse_keys)
+        tree, there = whole, execution.unpacked if execution else frozenset()
+        if failed or there:
+            tree, _ = _unpack(recipe, executed.laid_out(debs, there), epoch=configuration.epoch, reporter=reporter)
+        return tree, configure(tree, packages, replace(configuration, execution=execution), reporter), execution
+
+    return executing_the_rest(attempt, recipe.scripts)
+
+
 def _execution(
     recipe: RootfsRecipe,
     debs: Sequence[Deb],
@@ -359,10 +424,17 @@ def _execution(
     *,
     answers: Selections,
     execute: Execute,
+    failed: Failed,
 ) -> Execution | None:
     """What dpkg configures in a machine; None when nothing is left to it."""
     names, early = executed.chosen(
-        packages, settings.arch, settings.rules, settings.first_boot, recipe.scripts, asking=answers.asking
+        packages,
+        settings.arch,
+        settings.rules,
+        settings.first_boot,
+        recipe.scripts,
+        asking=answers.asking,
+        failed=failed,
     )
     if not names:
         return None

@@ -146,6 +146,22 @@ class LockedTool:
     """As it tells: ``12.2.0-14+deb12u1``."""
 
 
+FIRST_ACCOUNT, LAST_ACCOUNT = 100, 59999
+"""Numbers of users and groups that are given one after the other; those around them are the same on every Debian system
+(Debian policy 9.2.2).
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LockedAccounts:
+    """Numbers that users and groups of the image keep, whatever else comes into it."""
+
+    users: tuple[tuple[str, int], ...] = ()
+    """Names and numbers, from `FIRST_ACCOUNT` to `LAST_ACCOUNT`, sorted; no number twice, but where accounts share it.
+    Some may be of accounts that the image no longer has."""
+    groups: tuple[tuple[str, int], ...] = ()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LockedOutput:
     """A file that building makes."""
@@ -206,6 +222,8 @@ class Lock:
     libraries: tuple[LockedTool, ...] = ()
     """The libraries of the assembler that write formats, as they were when the lock was made or its outputs were
     recorded: see image/libraries.py. Empty in a lock of an older schema, which says nothing of them."""
+    accounts: LockedAccounts = LockedAccounts()
+    """Of the image; empty until somebody records what is built."""
     build: LockedBuild | None = None
     """What was built from it; None until somebody records that. Not in the copy of the lock that an image holds."""
 

@@ -80,6 +80,18 @@ class Table:
             self.wrong(key, "it is not a number from 0 on")
         return 0
 
+    def numbers(self, key: str, names: str, smallest: int, largest: int) -> list[tuple[str, int]]:
+        """The numbers in the table `key`, by name."""
+        value = self._take(key)
+        table = self._child(value, key, key)
+        found = []
+        for name in value if isinstance(value, dict) else ():
+            number = table.number(name, largest)
+            if number < smallest:
+                table.wrong(name, f"it is smaller than {smallest}")
+            found.append((table.check("its name", name, names), number))
+        return found
+
     def _items(self, key: str) -> list[object]:
         value = self._take(key)
         if isinstance(value, list):

@@ -19,11 +19,14 @@ from assembler.lockfile import former
 from assembler.lockfile.errors import RESTORE, LockError
 from assembler.lockfile.model import (
     FILE_ROLES,
+    FIRST_ACCOUNT,
+    LAST_ACCOUNT,
     LEARNED,
     ROLES,
     SCHEMA,
     TOOLS,
     Lock,
+    LockedAccounts,
     LockedArchive,
     LockedBuild,
     LockedFile,
@@ -37,7 +40,7 @@ from assembler.lockfile.model import (
     LockedToolbox,
 )
 from assembler.lockfile.table import Table
-from assembler.lockfile.values import ARCHITECTURE, EPOCH_END, NAME, PATH, SHA256, VERSION
+from assembler.lockfile.values import ACCOUNT, ARCHITECTURE, EPOCH_END, NAME, PATH, SHA256, VERSION
 from assembler.reading import MissingError, OutsideError, Reach, UnreadableError, read
 from assembler.toml.document import Document
 from assembler.toml.document import read as read_toml
@@ -105,6 +108,9 @@ def _body(lock: Lock) -> str:
     if lock.machine:
         lines += ["", "# The machine in which scripts are executed."]
         lines += [*_tools(lock.machine.emulator, "machine.emulator"), *_tools(lock.machine.guest, "machine.guest")]
+    for kind, accounts in (("users", lock.accounts.users), ("groups", lock.accounts.groups)):
+        if accounts:
+            lines += ["", f"[accounts.{kind}]", *(_pair(_text(name), number) for name, number in accounts)]
     if lock.build:
         lines += ["", "[build]", *_build(lock.build)]
     return "\n".join(lines) + "\n"
@@ -259,6 +265,7 @@ def parse_lock(text: str, file: str) -> Lock:
         images=tuple(sorted(images, key=lambda item: item.name)),
         toolchain=toolchain,
         libraries=libraries,
+        accounts=_read_accounts(top.table("accounts")) if "accounts" in data else LockedAccounts(),
         build=_read_build(top.table("build")) if "build" in data else None,
     )
     integrity = top.sha256("integrity")
@@ -369,6 +376,14 @@ def _read_package(table: Table, key: str, archives: set[str], allowed: Collectio
 def _read_versions(table: Table, key: str) -> tuple[LockedTool, ...]:
     found = (LockedTool(name=name, version=version) for name, version in table.pairs(key, PROGRAM, VERSION))
     return tuple(sorted(found, key=lambda item: item.name))
+
+
+def _read_accounts(table: Table) -> LockedAccounts:
+    users, groups = (
+        tuple(sorted(table.numbers(kind, ACCOUNT, FIRST_ACCOUNT, LAST_ACCOUNT))) if kind in table else ()
+        for kind in ("users", "groups")
+    )
+    return LockedAccounts(users=users, groups=groups)
 
 
 def _read_file(table: Table, key: str) -> LockedFile:

@@ -10,6 +10,8 @@ VERSION = r"[0-9A-Za-z.+~:-]+"
 ARCHITECTURE = r"[a-z0-9][a-z0-9-]*"
 PATH = r"(?!.*(?:^|/)\.{0,2}(?:/|$))(?!.*%2[EeFf])[!-~]+"
 """Relative, and without parts that mean something to a file system: empty ones, a dot, two dots; nor as an address."""
+ACCOUNT = r"[A-Za-z_][A-Za-z0-9_.-]{0,254}\$?"
+"""The name of a user or group, as shadow's and adduser's programs take it with whatever option."""
 
 LONGEST = 1024
 """Characters of a value; file names are shorter anyway (NAME_MAX, 255)."""

@@ -7,7 +7,7 @@ from assembler.errors import AssembleError
 from assembler.kernel.depmod import depmod
 from assembler.programs.options import UsageError, parse_options
 from assembler.tree.content import Content
-from assembler.tree.staging import Kind, Tree
+from assembler.tree.staging import Inode, Kind, Tree
 
 PATH = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
 """Where dpkg looks for programs, and scripts with it."""
@@ -33,6 +33,8 @@ class ExecutionContext:
     """How many conditions, and left sides of && and ||, enclose the command that is carried out."""
     owners: Callable[[str], Container[str]] = lambda _path: ()
     """The packages that ship a path."""
+    copied: int = 0
+    """Files that have been copied so far: a few calls of cp can make as many as they like."""
     hidden: frozenset[str] = frozenset()
     """Programs of packages that are not unpacked yet, by name: the tree has all packages from the start."""
 
@@ -59,6 +61,12 @@ def known_options(arguments: Sequence[str], specification: str) -> tuple[dict[st
         return parse_options(arguments, specification, program="")
     except UsageError:
         return None
+
+
+def look(tree: Tree, path: str, *, follow: bool = True) -> Inode | None:
+    """The inode that a program finds at `path`, or None. With a slash at its end it is a directory, links followed."""
+    inode = tree.get(path, follow=follow or path.endswith("/"))
+    return None if inode is None or (path.endswith("/") and inode.kind is not Kind.DIR) else inode
 
 
 def _is_executable(tree: Tree, path: str) -> bool:

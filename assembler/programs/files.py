@@ -1,11 +1,36 @@
-"""mkdir, rmdir, rm, touch, ln, cp, mv, install and cmp, after POSIX.1-2017 and GNU coreutils."""
+"""mkdir, rmdir, rm, touch, ln, mv and cmp, after POSIX.1-2017 and GNU coreutils 9.
+
+An operand that fails does not keep the others from being dealt with; the exit status is 1 then. cp and install are in
+`copying.py`.
+"""
 
 import posixpath
+from collections.abc import Callable, Sequence
 
-from assembler.programs.context import Action, ExecutionContext, known_options
-from assembler.programs.permissions import change_owner, parse_mode
-from assembler.tree.content import Content
-from assembler.tree.staging import Inode, Kind, Tree
+from assembler.programs.context import Action, ExecutionContext, known_options, look
+from assembler.programs.modes import Mode, parse_mode
+from assembler.programs.options import UsageError
+from assembler.tree.staging import Inode, Kind, Tree, TreeError
+
+
+def each(paths: Sequence[str], do: Callable[[str], bool]) -> int:
+    """The exit status of a command that does something with each path; False and a TreeError are failures."""
+    status = 0
+    for path in paths:
+        try:
+            done = do(path)
+        except TreeError:
+            done = False
+        status = status if done else 1
+    return status
+
+
+def certain(text: str) -> Mode | None:
+    """A mode that does not depend on what was there before, set-ID bits of directories apart; None for others."""
+    mode = parse_mode(text)
+    if mode is None or mode.applied(0) & 0o1777 != mode.applied(0o1777) & 0o1777:
+        return None
+    return mode
 
 
 def mkdir(arguments: list[str]) -> Action | None:
@@ -14,186 +39,213 @@ def mkdir(arguments: list[str]) -> Action | None:
     if parsed is None or not parsed[1]:
         return None
     options, paths = parsed
-    mode = parse_mode(options.get("m", "755"), 0)
-    if mode is None:
+    mode = certain(options["m"]) if "m" in options else None
+    if mode is None and "m" in options:
         return None
 
     def run(context: ExecutionContext) -> int:
-        for path in paths:
-            if context.tree.lexists(path) and ("p" not in options or not context.tree.is_dir(path)):
-                return 1
-            context.tree.mkdir(path, mode, parents="p" in options)
-        return 0
+        def make(path: str) -> bool:
+            tree = context.tree
+            if "p" in options and tree.is_dir(path):
+                return True
+            if tree.lexists(path):
+                return False
+            made = tree.mkdir(path, parents="p" in options)
+            if mode is not None:
+                made.mode = mode.applied(made.mode, directory=True)
+            return True
+
+        return each(paths, make)
 
     return run
 
 
 def rmdir(arguments: list[str]) -> Action | None:
     """``rmdir``, without ``--parents``."""
-    parsed = known_options(arguments, "ignore-fail-on-non-empty p|parents")
-    if parsed is None or "p" in parsed[0]:
+    parsed = known_options(arguments, "ignore-fail-on-non-empty v|verbose")
+    if parsed is None or not parsed[1]:
         return None
     options, paths = parsed
 
     def run(context: ExecutionContext) -> int:
-        for path in paths:
+        def remove(path: str) -> bool:
             inode = context.tree.get(path)
-            if inode is None or inode.kind is not Kind.DIR or inode.children:
-                return 0 if inode is not None and inode.children and options else 1
+            if inode is None or inode.kind is not Kind.DIR or posixpath.basename(path.rstrip("/")) in {"", "."}:
+                return False
+            if inode.children:
+                return "ignore-fail-on-non-empty" in options
             context.tree.remove(path)
-        return 0
+            return True
+
+        return each(paths, remove)
 
     return run
 
 
 def rm(arguments: list[str]) -> Action | None:
     """``rm``, but never of a root directory."""
-    parsed = known_options(arguments, "f|force r|R|recursive v|verbose")
+    parsed = known_options(arguments, "f|force r|R|recursive d|dir v|verbose")
     if parsed is None or not parsed[1] or any(path.strip("/.") == "" for path in parsed[1]):
         return None
     options, paths = parsed
 
     def run(context: ExecutionContext) -> int:
-        status = 0
-        for path in paths:
+        def remove(path: str) -> bool:
             inode = context.tree.get(path)
             if inode is None:
-                status = status if "f" in options else 1
-            elif inode.kind is Kind.DIR and "r" not in options:
-                status = 1
-            else:
-                context.tree.discard(path)
-        return status
+                return "f" in options
+            if path.endswith("/") and inode.kind is Kind.SYMLINK:
+                # What is below is removed, and then the link is no directory.
+                raise UsageError("a link with a slash at its end is removed", why=path)
+            if path.endswith("/") and inode.kind is not Kind.DIR:
+                return False
+            if inode.kind is Kind.DIR:
+                if posixpath.basename(path.rstrip("/")) in {".", ".."}:
+                    return False
+                if "r" not in options and ("d" not in options or inode.children):
+                    return False
+            context.tree.discard(path)
+            return True
+
+        return each(paths, remove)
 
     return run
 
 
 def touch(arguments: list[str]) -> Action | None:
-    """``touch``, without options."""
-    if not arguments or any(argument.startswith("-") for argument in arguments):
+    """``touch`` with the time that it is."""
+    parsed = known_options(arguments, "c|no-create")
+    if parsed is None or not parsed[1]:
         return None
+    options, paths = parsed
 
     def run(context: ExecutionContext) -> int:
-        for path in arguments:
-            if not context.tree.exists(path):
+        def touched(path: str) -> bool:
+            tree = context.tree
+            inode = tree.get(path, follow=True)
+            if inode is None and "c" in options:
+                # Not where a file is taken for a directory: that is a TreeError.
+                return bool(tree.resolve(path))
+            if inode is None or (path.endswith("/") and inode.kind is not Kind.DIR):
+                if path.endswith("/"):
+                    return False
                 context.write(path, b"")
-        return 0
+            else:
+                inode.mtime = tree.mtime
+            return True
+
+        return each(paths, touched)
 
     return run
 
 
 def ln(arguments: list[str]) -> Action | None:
-    """``ln`` of one file, without backups."""
+    """``ln``, without backups."""
     parsed = known_options(arguments, "s|symbolic f|force n|no-dereference r|relative T|no-target-directory v|verbose")
-    if parsed is None or len(parsed[1]) != 2:
+    if parsed is None or len(parsed[1]) < 2 or ("r" in parsed[0] and "s" not in parsed[0]):
         return None
-    options, (target, path) = parsed
-
-    def run(context: ExecutionContext) -> int:
-        place = path
-        if "T" not in options and not ("n" in options and not _is_real_dir(context.tree, path)):
-            place = _into(context.tree, target, path)
-        found = context.tree.get(place)
-        if found is not None and ("f" not in options or found.kind is Kind.DIR):
-            return 1
-        if "s" not in options:
-            context.tree.link(target, place)
-            return 0
-        text = target
-        if "r" in options:
-            directory = context.tree.resolve(posixpath.dirname(place) or "/", follow=True)
-            text = posixpath.relpath(context.tree.resolve(target, follow=True), directory)
-        context.tree.symlink(text, place)
-        return 0
-
-    return run
-
-
-def _is_real_dir(tree: Tree, path: str) -> bool:
-    inode = tree.get(path)
-    return inode is not None and inode.kind is Kind.DIR
-
-
-def _into(tree: Tree, source: str, path: str) -> str:
-    """`path`, or the name of `source` in it when it is a directory."""
-    return f"{path.rstrip('/')}/{posixpath.basename(source.rstrip('/'))}" if tree.is_dir(path) else path
-
-
-def cp(arguments: list[str]) -> Action | None:
-    """``cp`` of one file, without backups."""
-    # -Z sets the default SELinux context, which nothing in the tree has.
-    parsed = known_options(arguments, "p a|archive d f|force n|no-clobber Z v|verbose T|no-target-directory")
-    if parsed is None or len(parsed[1]) != 2:
-        return None
-    options, (source, path) = parsed
-
-    def run(context: ExecutionContext) -> int:
-        inode = context.tree.get(source, follow="a" not in options and "d" not in options)
-        if inode is None or inode.kind is Kind.DIR:
-            return 1
-        place = path if "T" in options else _into(context.tree, source, path)
-        if "n" in options and context.tree.lexists(place):
-            return 0
-        if inode.kind is Kind.SYMLINK:
-            context.tree.symlink(inode.target, place)
-            return 0
-        new = context.tree.write(place, inode.content, inode.mode & ~0o022 & 0o777)
-        if "p" in options or "a" in options:
-            new.mode, new.uid, new.gid, new.mtime = inode.mode, inode.uid, inode.gid, inode.mtime
-        return 0
-
-    return run
-
-
-def mv(arguments: list[str]) -> Action | None:
-    """``mv`` of one file, without backups."""
-    parsed = known_options(arguments, "f|force n|no-clobber v|verbose T|no-target-directory")
-    if parsed is None or len(parsed[1]) != 2:
-        return None
-    options, (source, path) = parsed
-
-    def run(context: ExecutionContext) -> int:
-        if not context.tree.lexists(source):
-            return 1
-        place = path if "T" in options else _into(context.tree, source, path)
-        if "n" in options and context.tree.lexists(place):
-            return 0
-        context.tree.rename(source, place)
-        return 0
-
-    return run
-
-
-def install(arguments: list[str]) -> Action | None:
-    """``install`` of one file, or of directories."""
-    parsed = known_options(arguments, "d|directory D m|mode= o|owner= g|group= p|preserve-timestamps v|verbose T")
-    if parsed is None or not parsed[1]:
-        return None
-    options, paths = parsed
-    mode = parse_mode(options.get("m", "755"), 0)
-    if mode is None or ("d" not in options and len(paths) != 2):
+    options, (*targets, path) = parsed
+    if "T" in options and len(targets) > 1:
         return None
 
     def run(context: ExecutionContext) -> int:
         tree = context.tree
-        if "d" in options:
-            made = [tree.mkdir(path, parents=True) for path in paths]
-        else:
-            content: Content = b""
-            if paths[0] != "/dev/null":
-                source = tree.get(paths[0], follow=True)
-                if source is None or source.kind is not Kind.FILE:
-                    return 1
-                content = source.content
-            place = paths[1] if "T" in options else _into(tree, paths[0], paths[1])
-            inode = Inode(Kind.FILE, mode, mtime=tree.mtime, content=content)
-            made = [tree.put(place, inode, parents="D" in options)]
-        for inode in made:
-            inode.mode = mode
-            change_owner(tree, inode, options.get("o", ""), options.get("g", ""))
-        return 0
+        inside = "T" not in options and tree.is_dir(path) and not ("n" in options and is_link(tree, path))
+        if len(targets) > 1 and not inside:
+            return 1
+        made = set[str]()
+
+        def link(target: str) -> bool:
+            place = into(target, path) if inside else path
+            found = tree.get(place)
+            if not inside and place.endswith("/"):
+                return False
+            if found is not None:
+                if "f" not in options or found.kind is Kind.DIR or tree.resolve(place) in made:
+                    return False
+                if found is tree.get(target, follow="s" in options):
+                    if tree.resolve(target) == tree.resolve(place):
+                        return False
+                    if "s" not in options:
+                        # A further name of the same file stays one.
+                        return True
+            if "s" not in options:
+                linked = look(tree, target, follow=False)
+                if linked is None or linked.kind is Kind.DIR:
+                    return False
+                tree.put(place, linked)
+            else:
+                text = target
+                if "r" in options:
+                    directory = tree.resolve(posixpath.dirname(place) or "/", follow=True)
+                    text = posixpath.relpath(tree.resolve(target, follow=True), directory)
+                tree.symlink(text, place)
+            made.add(tree.resolve(place))
+            return True
+
+        return each(targets, link)
 
     return run
+
+
+def is_link(tree: Tree, path: str) -> bool:
+    """Whether `path` is a symbolic link itself."""
+    inode = tree.get(path)
+    return inode is not None and inode.kind is Kind.SYMLINK and not path.endswith("/")
+
+
+def into(source: str, directory: str) -> str:
+    """The place in a directory that has the name of `source`."""
+    return f"{directory.rstrip('/')}/{posixpath.basename(source.rstrip('/'))}"
+
+
+def mv(arguments: list[str]) -> Action | None:
+    """``mv``, without backups."""
+    parsed = known_options(arguments, "f|force n|no-clobber v|verbose T|no-target-directory")
+    if parsed is None or len(parsed[1]) < 2:
+        return None
+    options, (*sources, path) = parsed
+    # The last of the two would count.
+    if ("T" in options and len(sources) > 1) or {"f", "n"} <= options.keys():
+        return None
+
+    def run(context: ExecutionContext) -> int:
+        tree = context.tree
+        inside = "T" not in options and tree.is_dir(path)
+        if len(sources) > 1 and not inside:
+            return 1
+        made = set[str]()
+
+        def move(source: str) -> bool:
+            moved = tree.get(source)
+            place = into(source, path) if inside else path
+            if moved is None or (source.endswith("/") and moved.kind is not Kind.DIR):
+                return False
+            found = tree.get(place)
+            if found is not None and "n" in options:
+                return True
+            here, there = tree.resolve(source), tree.resolve(place)
+            if not _may_replace(moved, found, place) or here == there or there.startswith(f"{here}/") or there in made:
+                return False
+            if posixpath.basename(source.rstrip("/")) in {".", ".."}:
+                return False
+            tree.rename(source, place)
+            made.add(there)
+            return True
+
+        return each(sources, move)
+
+    return run
+
+
+def _may_replace(moved: Inode, found: Inode | None, place: str) -> bool:
+    if found is None:
+        return not place.endswith("/") or moved.kind is Kind.DIR
+    if found is moved:
+        return False
+    if found.kind is Kind.DIR:
+        return moved.kind is Kind.DIR and not found.children
+    return moved.kind is not Kind.DIR and not place.endswith("/")
 
 
 def cmp(arguments: list[str]) -> Action | None:

@@ -1,99 +1,145 @@
-"""chmod, chown and chgrp of GNU coreutils: modes and owners."""
+"""chmod(1), chown(1) and chgrp(1), after POSIX.1-2017 and GNU coreutils 9.
+
+An operand that fails does not keep the others from being dealt with; the exit status is 1 then.
+"""
 
 import re
+from collections.abc import Iterator
 
-from assembler.errors import Place
-from assembler.programs import (
-    accounts,
-)
-from assembler.programs.context import Action, CommandError, ExecutionContext, Maker, known_options
+from assembler.programs.accounts import AccountError, Accounts
+from assembler.programs.capabilities import XATTR
+from assembler.programs.context import Action, ExecutionContext, Maker, known_options, look
+from assembler.programs.modes import UMASK, Mode, parse_mode
 from assembler.tree.staging import Inode, Kind, Tree
+
+_LOOKS_LIKE_OPTION = re.compile(r"-[rwxXstugo]+")
+"""A mode that takes permissions away, in the place of an option."""
+
+
+def give(inode: Inode, uid: int | None, gid: int | None) -> None:
+    """Change the owner and group of an inode as root; None leaves one as it is.
+
+    Linux takes privileges from a file on the way (chown(2)): the set-user-ID bit, the set-group-ID bit where the group
+    may execute, and capabilities.
+    """
+    inode.uid = inode.uid if uid is None else uid
+    inode.gid = inode.gid if gid is None else gid
+    if inode.kind is not Kind.DIR and inode.kind is not Kind.SYMLINK:
+        inode.mode &= ~0o4000
+        if inode.mode & 0o010:
+            inode.mode &= ~0o2000
+        inode.xattrs.pop(XATTR, None)
 
 
 def change_owner(tree: Tree, inode: Inode, user: str, group: str) -> None:
-    """Give an inode to a user and group by name or number; an empty one stays as it is."""
-    table = accounts.Accounts(tree)
-    if user:
-        inode.uid = table.uid(user)
-    if group:
-        inode.gid = table.gid(group)
+    """Give an inode to a user and group by name or number; an empty one stays as it is. Raises AccountError."""
+    accounts = Accounts(tree)
+    give(inode, accounts.uid(user) if user else None, accounts.gid(group) if group else None)
 
 
-def parse_mode(text: str, old: int) -> int | None:
-    """Mode bits after ``chmod text``, octal or symbolic (without ``X`` and copying); None when not understood."""
-    if re.fullmatch(r"[0-7]{1,5}", text):
-        return int(text, 8)
-    mode = old
-    for clause in text.split(","):
-        match = re.fullmatch(r"([ugoa]*)([-+=])([rwxst]*)", clause)
-        if match is None:
-            return None
-        who = match.group(1).replace("a", "ugo") or "ugo"
-        bits = 0
-        for user, shift, setid in (("u", 6, 0o4000), ("g", 3, 0o2000), ("o", 0, 0)):
-            if user in who:
-                for letter in match.group(3):
-                    bits |= {"r": 4 << shift, "w": 2 << shift, "x": 1 << shift, "s": setid, "t": 0}[letter]
-        if "t" in match.group(3):
-            bits |= 0o1000
-        if match.group(2) == "+":
-            mode |= bits
-        elif match.group(2) == "-":
-            mode &= ~bits
-        else:
-            covered = sum(7 << shift for user, shift in (("u", 6), ("g", 3), ("o", 0)) if user in who)
-            mode = (mode & ~covered) | bits
-    return mode
-
-
-def _each(tree: Tree, path: str, *, recursive: bool) -> list[Inode]:
-    if not tree.lexists(path):
-        raise CommandError("no such file", where=Place(path=path))
-    if not recursive:
-        return [tree.at(path, follow=True)]
-    return [inode for _, inode in tree.walk(path) if inode.kind is not Kind.SYMLINK]
+def _below(top: Inode) -> Iterator[Inode]:
+    """An inode and all below it, links themselves, as fts(3) visits them physically."""
+    pending = [top]
+    while pending:
+        inode = pending.pop()
+        yield inode
+        pending += inode.children.values()
 
 
 def chmod(arguments: list[str]) -> Action | None:
-    """``chmod``, with one mode that is understood."""
-    recursive = arguments[:1] == ["-R"]
-    words = arguments[1:] if recursive else arguments
-    if len(words) < 2 or parse_mode(words[0], 0) is None or any(word.startswith("-") for word in words[1:]):
+    """``chmod``, with a mode of any kind."""
+    recursive, words, surprising = False, list[str](), False
+    for number, word in enumerate(arguments):
+        if word == "--":
+            words += arguments[number + 1 :]
+            break
+        if _LOOKS_LIKE_OPTION.fullmatch(word):
+            # GNU's habit: an option that is a mode counts as one, wherever it is; further ones go on from it.
+            if surprising or words:
+                return None
+            words.append(word)
+            surprising = True
+        elif word in {"-R", "--recursive"}:
+            recursive = True
+        elif word.startswith("-") and word not in {"-f", "--silent", "--quiet", "-v", "--verbose", "-c", "--changes"}:
+            return None
+        elif not word.startswith("-"):
+            words.append(word)
+    mode = parse_mode(words[0]) if len(words) > 1 else None
+    if mode is None:
         return None
 
     def run(context: ExecutionContext) -> int:
+        status = 0
         for path in words[1:]:
-            if not context.tree.exists(path):
-                return 1
-            for inode in _each(context.tree, path, recursive=recursive):
-                inode.mode = parse_mode(words[0], inode.mode) or 0
-        return 0
+            top = look(context.tree, path)
+            if top is None:
+                status = 1
+                continue
+            for inode in _below(top) if recursive else [top]:
+                if inode.kind is not Kind.SYMLINK and not _change(inode, mode, surprising=surprising):
+                    status = 1
+        return status
 
     return run
+
+
+def _change(inode: Inode, mode: Mode, *, surprising: bool) -> bool:
+    """Give an inode its new mode; whether it is what somebody expects who does not think of the umask."""
+    directory = inode.kind is Kind.DIR
+    naive = mode.applied(inode.mode, directory=directory, umask=0)
+    inode.mode = mode.applied(inode.mode, directory=directory, umask=UMASK)
+    return not surprising or not inode.mode & ~naive
 
 
 def make_chown(*, group_only: bool) -> Maker:
     """``chown``; ``chgrp`` when `group_only`."""
 
     def make(arguments: list[str]) -> Action | None:
-        parsed = known_options(arguments, "R|recursive h|no-dereference f|silent|quiet")
+        parsed = known_options(
+            arguments, "R|recursive h|no-dereference dereference f|silent|quiet v|verbose c|changes P"
+        )
         if parsed is None or len(parsed[1]) < 2:
             return None
         options, (owner, *paths) = parsed
-        user, separator, group = ("", ":", owner) if group_only else owner.partition(":")
+        recursive = "R" in options
+        itself = recursive or "h" in options
+        if "dereference" in options and itself:
+            return None
 
         def run(context: ExecutionContext) -> int:
-            primary = group
-            if separator and not group:
-                entry = accounts.Accounts(context.tree).user(user)
-                primary = str(entry.gid) if entry is not None else ""
+            try:
+                uid, gid = _numbers(Accounts(context.tree), owner, group_only=group_only)
+            except AccountError:
+                return 1
+            status = 0
             for path in paths:
-                if not context.tree.lexists(path):
-                    return 1
-                for inode in _each(context.tree, path, recursive="R" in options):
-                    change_owner(context.tree, inode, user, primary)
-            return 0
+                top = look(context.tree, path, follow=not itself)
+                if top is None:
+                    status = 1
+                    continue
+                for inode in _below(top) if recursive else [top]:
+                    give(inode, uid, gid)
+            return status
 
         return run
 
     return make
+
+
+def _numbers(accounts: Accounts, owner: str, *, group_only: bool) -> tuple[int | None, int | None]:
+    """The user and group that ``USER[:[GROUP]]`` means; None for one that stays. Raises AccountError."""
+    user, separator, group = ("", ":", owner) if group_only else owner.partition(":")
+    if not separator and "." in owner and accounts.user(owner) is None:
+        # As it was written formerly.
+        user, separator, group = owner.partition(".")
+    uid = accounts.uid(user) if user else None
+    if group:
+        return uid, accounts.gid(group)
+    if separator and user:
+        # The login group, which only a name has.
+        entry = accounts.user(user)
+        if entry is None:
+            raise AccountError(f"there is no user {user!r}")
+        return uid, entry.gid
+    return uid, None

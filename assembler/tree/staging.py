@@ -248,8 +248,14 @@ class Tree:
         directory.children[name] = inode
         return inode
 
-    def mkdir(self, path: str, mode: int = 0o755, uid: int = 0, gid: int = 0, *, parents: bool = False) -> Inode:
-        """Make a directory like ``mkdir`` (or ``mkdir -p``). One that is there is returned with its mode unchanged."""
+    def mkdir(
+        self, path: str, mode: int = 0o755, uid: int = 0, gid: int | None = None, *, parents: bool = False
+    ) -> Inode:
+        """Make a directory like ``mkdir`` (or ``mkdir -p``). One that is there is returned with its mode unchanged.
+
+        Without `gid`, one below a set-group-ID directory has the group and the bit of that, as every new entry has its
+        group (inode_init_owner() of Linux).
+        """
         found = self.get(path, follow=True)
         if found is not None:
             if found.kind is not Kind.DIR:
@@ -265,7 +271,10 @@ class Tree:
                 if depth < len(parts) and not parents:
                     raise TreeError("the parent is not a directory", where=Place(path=target))
                 last = depth == len(parts)
-                child = Inode(Kind.DIR, mode if last else 0o755, uid if last else 0, gid if last else 0, self.mtime)
+                explicit = gid if last else None
+                inherited = here.mode & 0o2000 if explicit is None else 0
+                group = _group_in(here) if explicit is None else explicit
+                child = Inode(Kind.DIR, (mode if last else 0o755) | inherited, uid if last else 0, group, self.mtime)
                 here.children[part] = child
             elif child.kind is not Kind.DIR:
                 raise TreeError("a file is in the way of a directory", where=Place(path=target))
@@ -273,17 +282,28 @@ class Tree:
         return here
 
     def write(
-        self, path: str, content: Content, mode: int = 0o644, uid: int = 0, gid: int = 0, *, parents: bool = False
+        self,
+        path: str,
+        content: Content,
+        mode: int = 0o644,
+        uid: int = 0,
+        gid: int | None = None,
+        *,
+        parents: bool = False,
     ) -> Inode:
         """Write a regular file as ``open(O_CREAT|O_TRUNC)`` would.
 
         A file that is there, links followed, keeps its inode, owner and mode and gets the new content; otherwise it is
-        made with `mode`, `uid` and `gid`.
+        made with `mode`, `uid` and `gid`; see `mkdir` for the group of one without.
         """
         path = self.resolve(path, follow=True)
         found = self.get(path)
         if found is None:
-            return self.put(path, Inode(Kind.FILE, mode, uid, gid, self.mtime, content=content), parents=parents)
+            made = Inode(Kind.FILE, mode, uid, gid or 0, self.mtime, content=content)
+            self.put(path, made, parents=parents)
+            if gid is None:
+                made.gid = self._group_for(path)
+            return made
         if found.kind is not Kind.FILE:
             raise TreeError("not a regular file", where=Place(path=path))
         found.content = content
@@ -295,7 +315,13 @@ class Tree:
         found = self.get(path)
         if found is not None and found.kind is Kind.DIR:
             raise TreeError("a directory is in the way of a symbolic link", where=Place(path="/" + path.lstrip("/")))
-        return self.put(path, Inode(Kind.SYMLINK, 0o777, mtime=self.mtime, target=target), parents=parents)
+        made = self.put(path, Inode(Kind.SYMLINK, 0o777, mtime=self.mtime, target=target), parents=parents)
+        made.gid = self._group_for(path)
+        return made
+
+    def _group_for(self, path: str) -> int:
+        """The group of a new entry at `path`."""
+        return _group_in(self._slot(path, parents=False)[0])
 
     def link(self, existing: str, path: str) -> Inode:
         """Make `path` a hard link to `existing` (which is not followed, as link(2))."""
@@ -336,3 +362,8 @@ class Tree:
         """Set owner and group (numbers), links followed. Set-id bits stay, unlike chown(2)'s for root's caller."""
         inode = self.at(path, follow=True)
         inode.uid, inode.gid = uid, gid
+
+
+def _group_in(directory: Inode) -> int:
+    """The group of what root makes in a directory."""
+    return directory.gid if directory.mode & 0o2000 else 0

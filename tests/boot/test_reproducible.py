@@ -50,10 +50,13 @@ def test_two_builds_have_the_same_bytes(node: Built, recipe: Path, tmp_path: Pat
     status, found = audit(recipe, tmp_path / "audit")
     assert (status, found["result"], found["differences"], found["recorded"]) == (0, "identical", [], [])
     assert {"HOME", "TZ", "LC_ALL", "PATH", "PYTHONHASHSEED", "clock", "directory", "umask"} <= found["varied"].keys()
-    names = sorted(path.name for path in node.directory.iterdir() if not path.name.startswith("."))
+    assert lock.read_text().count("[accounts.users]") == 1
+    # The medium has a lock with these numbers now, which are those that all accounts had anyway.
+    assert sha256_of(tmp_path / "out/rootfs.tar.gz") == sha256_of(node.directory / "rootfs.tar.gz")
+    names = sorted(path.name for path in (tmp_path / "out").iterdir() if not path.name.startswith("."))
     assert sorted(path.name for path in (tmp_path / "audit/first").iterdir()) == names
     for name in names:
-        assert sha256_of(tmp_path / "audit/first" / name) == sha256_of(node.directory / name), name
+        assert sha256_of(tmp_path / "audit/first" / name) == sha256_of(tmp_path / "out" / name), name
     assert not (tmp_path / "audit/second").exists(), "it would only be the same once more"
 
     # Whoever builds with the lock is told when what comes out is something else than was recorded.

@@ -12,7 +12,7 @@ import pytest
 
 from assembler.cli.main import call
 from assembler.image.libraries import versions
-from assembler.lockfile.model import SCHEMA, LockedBuild
+from assembler.lockfile.model import SCHEMA, LockedAccounts, LockedBuild
 from assembler.lockfile.toml import format_lock, read_lock, write_lock
 from assembler.tools.source import BUILD
 from tests.debian.archives import date, source
@@ -219,3 +219,31 @@ def test_other_libraries_are_a_change_of_the_lock(capsys: pytest.CaptureFixture[
     new = read_lock(LOCK)
     assert new is not None
     assert (new.libraries, new.build) == (lock.libraries, None), "what was recorded was of the other library"
+
+
+def test_numbers_of_accounts_stay_in_the_lock(recipe: Recipe, capsys: pytest.CaptureFixture[str]) -> None:
+    warning = "warning: users and groups may get other numbers than they have on the disks of nodes"
+    assert call(["lock", "r.toml"]) == 0
+    assert call(["lock", "r.toml", "--upgrade"]) == 0
+    assert warning not in capsys.readouterr().err
+    recipe("hello", "tool")
+    assert call(["lock", "r.toml"]) == 0
+    assert warning in capsys.readouterr().err
+    lock = read_lock(LOCK)
+    assert lock is not None
+    kept = LockedAccounts(users=(("statd", 103),))
+    write_lock(LOCK, replace(lock, accounts=kept))
+    recipe("hello")
+    for options in ([], ["--upgrade"], ["--upgrade-package", "hello"]):
+        assert call(["lock", "r.toml", *options]) == 0
+        lock = read_lock(LOCK)
+        assert lock is not None
+        assert lock.accounts == kept
+    assert warning not in capsys.readouterr().err
+    # Without a disk that outlives the image nothing has the old numbers.
+    write_lock(LOCK, replace(lock, accounts=LockedAccounts()))
+    recipe("hello", "tool")
+    with Path("r.toml").open("a") as out:
+        out.write("[livecd]\nstate = 'none'\n")
+    assert call(["lock", "r.toml"]) == 0
+    assert warning not in capsys.readouterr().err

@@ -46,6 +46,8 @@ def work(reporter: Reporter, clock: Clock) -> None:
             clock.now += 1
             step.advance(500_000)
     reporter.info("kept")
+    # What is found twice is told once.
+    reporter.warn("careful")
     reporter.warn("careful")
     with pytest.raises(RuntimeError):
         fail(reporter, clock)

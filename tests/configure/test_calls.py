@@ -228,7 +228,7 @@ def same_as_dash(script: str, tmp_path: Path, *, exits_on_error: bool) -> None:
         "wget http://example.org/x\n",
         'rm -rf "$UNKNOWN"/x\n',
         "rm -rf /\n",
-        "cp /etc/a /etc/b /etc/c\n",
+        "cp -u /etc/a /etc/b\n",
         "echo $(id) >/etc/x\n",
         "ls | tee /etc/x\n",
         "echo x >$FILE\n",

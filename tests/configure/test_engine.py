@@ -81,6 +81,9 @@ def test_a_script_that_fails_stops() -> None:
         ("exit 3\n", "status 3"),
         ("cp /none /x\n", "status 1"),
         ("adduser --system x --home\n", "adduser"),
+        # The last command's status is the script's, under set -e and without it.
+        ("[ -f /none ] && touch /x\n", "status 1"),
+        ("set +e\ncp /none /x\n", "status 1"),
     ):
         broken = package(tree, "broken", postinst=SH + "mkdir -p /a\n" + script)
         with pytest.raises(ScriptFailed, match=why) as caught:
@@ -88,7 +91,8 @@ def test_a_script_that_fails_stops() -> None:
         assert caught.value.where.package == "broken postinst"
     for script in ("cp /none /x || true\n", "if cp /none /x; then :; fi\n", "[ -e /none ] && cp /none /x\n:\n"):
         configure(tree, [package(tree, "sound", postinst=SH + script)], SETTINGS)
-    configure(tree, [package(tree, "lax", postinst="#!/bin/sh\ncp /none /x\n")], SETTINGS)
+    configure(tree, [package(tree, "lax", postinst="#!/bin/sh\ncp /none /x\nmkdir -p /lax\n")], SETTINGS)
+    assert tree.is_dir("/lax")
 
 
 def test_triggers_that_nobody_knows_are_refused_when_something_activates_them() -> None:

@@ -1,13 +1,14 @@
 """What a machine is asked to do, and what becomes of its answer."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
 
-from assembler.configure.engine import Settings, configure
-from assembler.configure.executed import Execution, chosen, laid_out, until
+from assembler.configure.engine import ScriptFailed, Settings, configure, executing_the_rest
+from assembler.configure.executed import Execution, Failed, chosen, laid_out, until
 from assembler.configure.job import Configure, Job, Unpack
+from assembler.configure.rules import read_rules
 from assembler.debian.deb import Deb
 from assembler.debian.package import Unpacked
 from assembler.errors import Problems
@@ -115,6 +116,59 @@ def test_what_waits_for_the_first_boot_is_unpacked_there_and_no_more() -> None:
     assert ("configure", ["late", "needs", "other"], False) in asked
     assert any(kind == "unpack" and "early" in which for kind, which, _ in asked)
     assert tree.read_text("/usr/lib/assembler/packages") == "early\n"
+
+
+def configured(mode: Scripts, packages: Callable[[Tree], list[Unpacked]], own: str = "") -> tuple[Tree, list[str]]:
+    """The tree as it is configured in a mode, and what the machine was asked to configure."""
+    asked: list[str] = []
+    rules = tuple(read_rules(own.encode(), "own.toml"))
+
+    def machine(_tree: Tree, job: Job) -> Changes:
+        asked.extend(name for step, which, _ in names(job) for name in which if step == "configure")
+        return NOTHING
+
+    def attempt(failed: Failed) -> Tree:
+        tree = Tree()
+        there = packages(tree)
+        chosen_ones, early = chosen(there, "amd64", rules, {}, mode, failed=failed)
+        unpack = tuple(deb for deb in debs(there) if deb.name in early)
+        execution = Execution(execute=machine, names=chosen_ones, unpack=unpack) if chosen_ones else None
+        configure(tree, there, Settings(7, "amd64", rules, execution=execution))
+        return tree
+
+    return executing_the_rest(attempt, mode), asked
+
+
+IN_THE_WAY = "#!/bin/sh\nset -e\nmkdir -p /var/lib/way\necho way >/var/lib/way\n"
+"""A script that is understood, and fails."""
+
+
+def failing(tree: Tree) -> list[Unpacked]:
+    return [
+        package(tree, "before", postinst="#!/bin/sh\nset -e\nmkdir -p /var/lib/before\n"),
+        package(tree, "fails", preinst=IN_THE_WAY),
+        package(tree, "late", postinst=IN_THE_WAY),
+        package(tree, "needs", depends="late", postinst="#!/bin/sh\nset -e\nmkdir -p /var/lib/needs\n"),
+    ]
+
+
+def test_what_turns_out_not_to_be_computable_is_executed() -> None:
+    """On a tree without what was done of it; and so is what needs it."""
+    tree, asked = configured("auto", failing)
+    assert asked == ["fails", "late", "needs"]
+    assert tree.is_dir("/var/lib/before")
+    assert not tree.lexists("/var/lib/way")
+    assert not tree.lexists("/var/lib/needs")
+    named, early = chosen(failing(Tree()), "amd64", (), {}, "auto", failed={("fails", "preinst"): "why"})
+    assert (named, early) == ({"fails": "its preinst cannot be computed: why"}, ["fails"])
+
+
+def test_what_is_to_be_computed_or_is_a_rule_of_ones_own_fails() -> None:
+    with pytest.raises(ScriptFailed, match="fails preinst: the script "):
+        configured("computed", failing)
+    own = '[[rule]]\npackage = "odd"\nreason = "r"\nfiles = [{ path = "/usr/share", content = "x" }]\n'
+    with pytest.raises(ScriptFailed, match="a directory is in the way of a file"):
+        configured("auto", lambda tree: [package(tree, "odd", files={"/usr/share/odd": ""})], own)
 
 
 def test_what_scripts_leave_is_left_out() -> None:

@@ -5,6 +5,7 @@ import subprocess
 from pathlib import Path
 
 from assembler.debian.dpkg_database import conffile_digests, write
+from assembler.debian.package import Unpacked
 from assembler.tree.staging import Tree
 from tests.debian.unpacked import package
 from tests.support.host_commands import need
@@ -60,6 +61,34 @@ def test_dpkg_reads_it(tmp_path: Path) -> None:
     ]
     assert dpkg(root, "-S", "/usr/lib/z", program="dpkg-query") == "zlib:amd64: /usr/lib/z\n"
     assert dpkg(root, "-L", "a", program="dpkg-query").split("\n")[-2] == "/usr/share/with space"
+
+
+def test_a_conffile_that_went_to_another_package_is_only_that_ones() -> None:
+    tree = Tree()
+    packages = [
+        package(tree, "new", files={"/etc/gone": "one\n"}, conffiles="/etc/gone\n"),
+        package(tree, "old", conffiles="remove-on-upgrade /etc/gone\n"),
+    ]
+    assert written(tree, packages) == [
+        " /etc/gone 5bbf5a52328e7439ae6e719dfe712200",
+        " /etc/gone newconffile remove-on-upgrade",
+    ]
+
+
+def test_a_conffile_that_is_listed_twice_is_installed_once() -> None:
+    tree = Tree()
+    twice = package(tree, "twice", files={"/etc/a": "one\n", "/etc/b": "two\n"}, conffiles="/etc/a\n/etc/b\n/etc/a\n")
+    assert written(tree, [twice]) == [
+        " /etc/a 5bbf5a52328e7439ae6e719dfe712200",
+        " /etc/b c193497a1a06b2c72230e6146ff47080",
+        " /etc/a newconffile",
+    ]
+
+
+def written(tree: Tree, packages: list[Unpacked]) -> list[str]:
+    """The lines of conffiles in the database, all of them."""
+    write(tree, packages, conffile_digests(tree, packages), "amd64", unpacked=())
+    return [line for line in tree.read_text("/var/lib/dpkg/status").splitlines() if line.startswith(" /etc/")]
 
 
 def test_dpkg_finds_nothing_wrong(tmp_path: Path) -> None:

@@ -87,6 +87,15 @@ def test_what_lies_beside_it(tmp_path: Path) -> None:
     ]
 
 
+def test_byte_code_is_not_made_where_packages_are_configured(tmp_path: Path) -> None:
+    """And nowhere else: dpkg could not replace a program that something is mounted over."""
+    job = Job(steps=(Unpack(packages=()), Configure(names=("a",)), Run(name="x", script=b"")), epoch=EPOCH)
+    disk = lay_out(Tree(), job, tmp_path)
+    assert disk.read("/job/1/inert") == b"usr/bin/py3compile\nusr/bin/pypy3compile\n"
+    assert not disk.lexists("/job/0/inert")
+    assert not disk.lexists("/job/2/inert")
+
+
 def test_a_step_may_take_longer_the_more_packages_it_has() -> None:
     steps: list[Step] = [Run(name="x", script=b""), Configure(names=("a",)), Configure(names=("a", "b", "c"))]
     one, few, more = map(seconds, steps)

@@ -4,12 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from assembler.configure.job import Job, Run
+from assembler.configure.job import Configure, Job, Run
 from assembler.errors import AssembleError
 from assembler.guest.execute import Executor
 from assembler.store.objects import Store
-from assembler.tree.staging import Kind
-from tests.support.guests import EPOCH, busybox, parts
+from assembler.tree.content import Content, Slice
+from assembler.tree.staging import Kind, Tree
+from tests.support.guests import EPOCH, add_unpacked, busybox, essential, parts
 
 
 @pytest.fixture
@@ -46,6 +47,18 @@ def test_what_a_script_makes(execute: Executor, store: Store) -> None:
     assert len(list(store.results.glob("executed-*/*"))) == 1
 
 
+def test_programs_that_are_inert_where_packages_are_configured(execute: Executor) -> None:
+    """They are themselves again afterwards."""
+    tree = essential()
+    add_unpacked(tree, "odd", "py3compile -p odd && echo fine >/etc/made")
+    tree.write("/usr/bin/py3compile", b"#!/bin/sh\necho code >/etc/code\nexit 1\n", 0o755)
+    job = Job(steps=(Configure(names=("odd",)), Run(name="x", script=b"#!/bin/sh\npy3compile || :\n")), epoch=EPOCH)
+    changes = execute(tree, job)
+    assert not changes.put.keys() & {"/usr/bin/py3compile", "/usr/bin/pypy3compile"}
+    changes.apply(tree)
+    assert (tree.read("/etc/made"), tree.read("/etc/code")) == (b"fine\n", b"code\n")
+
+
 def test_a_script_that_lies_and_fails(execute: Executor, store: Store) -> None:
     script = rb"""#!/bin/sh -e
     mknod /dev/ttyS0 c 4 64; mknod /dev/ttyAMA0 c 204 64
@@ -62,3 +75,24 @@ def test_a_script_that_lies_and_fails(execute: Executor, store: Store) -> None:
     assert Path(error.where.file).read_bytes().count(b"last words") == 1
     assert not list(store.results.glob("executed-*/*"))
     assert not list((store.root / "tmp").iterdir())
+
+
+def test_what_the_store_made_is_known_without_reading_it(execute: Executor, store: Store) -> None:
+    def make(path: Path) -> None:
+        path.write_bytes(b"abcabc")
+
+    kept = store.derived("unpacked-0", "a" * 64, make)
+    job = Job(steps=(), epoch=EPOCH)
+
+    def key(content: Content) -> str:
+        tree = Tree()
+        tree.write("/x", content)
+        return execute._key(tree, job)
+
+    one, other = Slice(str(kept), 0, 3), Slice(str(kept), 3, 3)
+    assert len({key(one), key(other), key(Slice(str(kept), 0, 2)), key(b"abc"), key(b"abd")}) == 5
+    before = key(one)
+    kept.unlink()
+    assert key(one) == before
+    with pytest.raises(OSError, match="No such file"):
+        key(Slice(f"{store.root}/objects/none", 0, 3))

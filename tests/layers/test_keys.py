@@ -17,10 +17,11 @@ from pydantic import BaseModel
 
 from assembler.image.libraries import LIBRARIES
 from assembler.initrd.compose import PROGRAMS, REQUIRED
+from assembler.layers import rootfs
 from assembler.layers.context import BuildContext, Means
 from assembler.layers.plan import plan
 from assembler.layers.step import Step
-from assembler.lockfile.model import Lock, LockedPackage, LockedToolbox
+from assembler.lockfile.model import Lock, LockedAccounts, LockedPackage, LockedToolbox
 from assembler.recipe.load import LoadedRecipe, NamedFile, load
 from assembler.recipe.model import Recipe
 from assembler.store.objects import Store
@@ -192,6 +193,18 @@ class Project:
     def steps(self, **recipe: Any) -> Mapping[str, Step]:
         """The steps of that."""
         return {step.label: step for step in plan(self.context(**recipe))}
+
+
+def test_numbers_that_the_lock_keeps_decide_the_tree(tmp_path: Path) -> None:
+    project = project_in(tmp_path, RECIPE)
+    kept = LockedAccounts(users=(("daemon", 150),))
+    other = replace(project, lock=replace(project.lock, accounts=kept))
+    assert decided(project.steps(), other.steps()) == {TREE, ISO}
+    assert "number of user daemon" in other.steps()[TREE].inputs
+    tree = rootfs.layer(other.context()).compose()
+    assert "daemon:x:150:101:" in tree.read_text("/etc/passwd")
+    # And they are what the lock is to keep.
+    assert rootfs.accounts(other.context()) == LockedAccounts(users=kept.users, groups=(("daemon", 101),))
 
 
 def _nothing(_: object) -> None:

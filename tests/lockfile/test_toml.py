@@ -17,9 +17,12 @@ from assembler.errors import AssembleError, Problems
 from assembler.lockfile.errors import LockError
 from assembler.lockfile.model import (
     FILE_ROLES,
+    FIRST_ACCOUNT,
+    LAST_ACCOUNT,
     ROLES,
     TOOLS,
     Lock,
+    LockedAccounts,
     LockedArchive,
     LockedBuild,
     LockedFile,
@@ -32,7 +35,7 @@ from assembler.lockfile.model import (
     LockedToolbox,
 )
 from assembler.lockfile.toml import MAX_LOCK, format_lock, parse_lock, read_lock, write_lock
-from assembler.lockfile.values import EPOCH_END, LARGEST
+from assembler.lockfile.values import ACCOUNT, EPOCH_END, LARGEST
 
 
 def word(more: str) -> st.SearchStrategy[str]:
@@ -117,6 +120,11 @@ TOOLCHAINS = st.lists(
 ).map(lambda items: tuple(sorted(items, key=_name)))
 
 
+ACCOUNTS = st.dictionaries(
+    st.from_regex(ACCOUNT, fullmatch=True), st.integers(FIRST_ACCOUNT, LAST_ACCOUNT), max_size=3
+).map(lambda items: tuple(sorted(items.items())))
+
+
 def _name(item: LockedFile | LockedImage | LockedOutput | LockedLayer | LockedTool) -> str:
     return item.name
 
@@ -167,6 +175,7 @@ def locks(draw: st.DrawFn) -> Lock:
         tools=draw(toolboxes()),
         toolchain=draw(TOOLCHAINS),
         libraries=draw(TOOLCHAINS),
+        accounts=LockedAccounts(users=draw(ACCOUNTS), groups=draw(ACCOUNTS)),
         build=draw(st.none() | BUILDS),
     )
 
@@ -324,6 +333,34 @@ def test_what_is_written_is_read(lock: Lock) -> None:
 def test_the_text_of_a_lock() -> None:
     assert format_lock(LOCK) == TEXT
     assert parse_lock(TEXT, "x") == LOCK
+
+
+def test_accounts() -> None:
+    accounts = LockedAccounts(users=(("Debian-exim", 100), ("_chrony", 59999)), groups=(("adm-x", 101),))
+    text = format_lock(replace(LOCK, accounts=accounts))
+    assert text.endswith("""
+
+[accounts.users]
+"Debian-exim" = 100
+"_chrony" = 59999
+
+[accounts.groups]
+"adm-x" = 101
+""")
+    assert parse_lock(text, "x").accounts == accounts
+    alone = LockedAccounts(groups=accounts.groups)
+    assert parse_lock(format_lock(replace(LOCK, accounts=alone)), "x").accounts == alone
+    for old, new, message in (
+        ("= 100\n", "= 99\n", "accounts.users.Debian-exim: it is smaller than 100"),
+        ("= 59999\n", "= 60000\n", "accounts.users._chrony: it is larger than 59999"),
+        ("= 100\n", '= "100"\n', "accounts.users.Debian-exim: it is not a number from 0 on"),
+        ('"adm-x"', '"adm x"', "accounts.groups.its name: 'adm x' is not what belongs here"),
+        ("accounts.groups", "accounts.group", "accounts.group: this key is not known"),
+        ("= 101\n", "= 102\n", "integrity: the lock has been edited"),
+    ):
+        with pytest.raises((LockError, Problems)) as caught:
+            parse_lock(text.replace(old, new), "x")
+        assert message in str(caught.value)
 
 
 def test_the_order_in_the_file_does_not_matter() -> None:

@@ -13,8 +13,6 @@ make a private key, are named, and so is, with --twice, what differs between two
 """
 
 import argparse
-import gzip
-import lzma
 import multiprocessing
 import shutil
 import subprocess
@@ -33,7 +31,6 @@ from assembler.configure.job import Execute
 from assembler.configure.survey import UnhandledScript
 from assembler.debian.deb import Deb, open_package
 from assembler.debian.fetch import fetch_packages
-from assembler.debian.index import Universe
 from assembler.debian.mirrors import choose
 from assembler.debian.package import Candidate
 from assembler.debian.solver import solve
@@ -47,6 +44,7 @@ from assembler.recipe.model import Scripts
 from assembler.store.objects import Store
 from assembler.store.transport import Transport
 from assembler.tree.staging import Tree
+from tests.proofs.archive import universe
 from tests.proofs.comparison import BY_NATURE, by_nature, entries_of_directory, overlaid, side_of_directory
 from tests.proofs.machine import executing
 from tests.proofs.reference import NoReference, Reference, added, compute, copy_of, in_order
@@ -175,15 +173,7 @@ class Breadth:
             command = [sys.executable, "-P", "-m", "assembler", "lock", str(RECIPE), "--out", str(path), "-q"]
             subprocess.run([*command, "--store", str(store.root)], cwd=ROOT, check=True)
         self.lock: Lock = parse_lock(path.read_text(), str(path))
-        decompress = {"xz": lzma.decompress, "gz": gzip.decompress}
-        self.universe = Universe.from_indices(
-            [
-                (archive.id, decompress[index.path.rpartition(".")[2]](store.path(index.sha256).read_bytes()))
-                for archive in self.lock.archives
-                for index in archive.indices
-            ],
-            self.lock.architecture,
-        )
+        self.universe = universe(self.lock, store)
 
     def chosen(self, names: Sequence[str]) -> list[Candidate]:
         """What is to be installed for `names`; its files are in the store then."""

@@ -15,8 +15,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from assembler.configure import identity, leftovers
-from assembler.configure.engine import Settings, configure
-from assembler.configure.executed import Execution, chosen, laid_out
+from assembler.configure.engine import Settings, configure, executing_the_rest
+from assembler.configure.executed import Execution, Failed, chosen, laid_out
 from assembler.configure.first_boot import waiting
 from assembler.configure.job import Configure, Execute, Job, Unpack, refuse
 from assembler.configure.order import configure_order, dependents, orderable, stages, unpack_order
@@ -63,18 +63,18 @@ def compute(
     """The tree as the assembler makes it, and what it says of the scripts. `execute` has a machine do what `mode` does
     not compute. Raises AssembleError, Problems.
     """
-    tree = Tree(EPOCH)
-    packages = unpack(tree, debs, latest=EPOCH)
+    packages = unpack(Tree(EPOCH), debs, latest=EPOCH)
     settings = Settings(EPOCH, arch, first=first, first_boot=waiting(packages, first_boot))
-    names, early = chosen(packages, arch, (), settings.first_boot, mode)
-    if names:
+
+    def attempt(failed: Failed) -> tuple[Tree, Report]:
+        names, early = chosen(packages, arch, (), settings.first_boot, mode, failed=failed)
         there = tuple(deb for deb in debs if deb.name in early)
-        execution = Execution(execute=execute, names=names, unpack=there, refuse_keys=False)
-        settings = replace(settings, execution=execution)
-        if there:
-            tree = Tree(EPOCH)
-            unpack(tree, laid_out(debs, early), latest=EPOCH)
-    return tree, configure(tree, packages, settings)
+        execution = Execution(execute=execute, names=names, unpack=there, refuse_keys=False) if names else None
+        tree = Tree(EPOCH)
+        unpack(tree, laid_out(debs, early) if names else debs, latest=EPOCH)
+        return tree, configure(tree, packages, replace(settings, execution=execution))
+
+    return executing_the_rest(attempt, mode)
 
 
 def added(

@@ -67,8 +67,8 @@ def _user(user: User) -> Effect:
 def _directory(directory: Directory) -> Effect:
     def run(context: ExecutionContext) -> None:
         inode = context.tree.mkdir(directory.path, parents=True)
-        inode.mode = int(directory.mode, 8)
         change_owner(context.tree, inode, directory.owner, directory.group)
+        inode.mode = int(directory.mode, 8)
 
     return run
 
@@ -79,8 +79,9 @@ def _file(file: File) -> Effect:
         found = tree.get(file.path)
         if found is not None and found.kind is Kind.DIR:
             raise EffectError("a directory is in the way of a file", where=Place(path=file.path))
-        inode = Inode(Kind.FILE, int(file.mode, 8), mtime=tree.mtime, content=file.content.encode())
+        inode = Inode(Kind.FILE, 0, mtime=tree.mtime, content=file.content.encode())
         change_owner(tree, tree.put(file.path, inode, parents=True), file.owner, file.group)
+        inode.mode = int(file.mode, 8)
 
     return run
 

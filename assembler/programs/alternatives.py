@@ -94,10 +94,18 @@ def _target(tree: Tree, path: str) -> str | None:
 def _point(tree: Tree, name: str, link: str, target: str) -> None:
     """Link `link` to the name under ``/etc/alternatives``, and that to `target`; a real file at `link` stays."""
     inode = tree.get(link)
-    if inode is None or (inode.kind is Kind.SYMLINK and inode.target != f"{LINKS}/{name}"):
-        tree.symlink(f"{LINKS}/{name}", link, parents=True)
     if _target(tree, f"{LINKS}/{name}") != target:
-        tree.symlink(target, f"{LINKS}/{name}", parents=True)
+        _link(tree, target, f"{LINKS}/{name}")
+    if inode is None or (inode.kind is Kind.SYMLINK and inode.target != f"{LINKS}/{name}"):
+        _link(tree, f"{LINKS}/{name}", link)
+
+
+def _link(tree: Tree, target: str, path: str) -> None:
+    """Make a link. One that is new has the time of its target, which is not followed (dpkg 1.21.2 and later)."""
+    like = tree.get(target) if tree.get(path) is None else None
+    made = tree.symlink(target, path, parents=True)
+    if like is not None:
+        made.mtime = like.mtime
 
 
 def _unlink(tree: Tree, name: str, link: str) -> None:

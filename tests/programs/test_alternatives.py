@@ -1,5 +1,6 @@
 """update-alternatives against the real program of the host (Debian package dpkg), which works on a directory."""
 
+import os
 import subprocess
 from pathlib import Path
 
@@ -76,6 +77,31 @@ def test_leaves_what_the_real_program_leaves(tmp_path: Path, commands: list[list
         real = on_disk(root)
         real.pop("/log", None)
         assert shown(tree) == real, words
+
+
+def test_new_links_have_the_times_of_their_targets(tmp_path: Path) -> None:
+    """As the real program gives them; links that are made again have the time of that."""
+    program = need("update-alternatives", "dpkg")
+    tree = start()
+    tree.symlink("a", B)
+    times = {A: 1000, B: 2000, C: 3000}
+    for path, time in times.items():
+        tree.at(path).mtime = time
+    root = write_out(tree, tmp_path / "root")
+    for path, time in times.items():
+        os.utime(root / path[1:], (time, time), follow_symlinks=False)
+    links = ["/usr/bin/editor", "/usr/bin/edit", "/etc/alternatives/editor", "/etc/alternatives/edit"]
+    for words, made in (
+        (editor(B, "1", "--slave", "/usr/bin/edit", "edit", A), [2000, 1000, 2000, 1000]),
+        (editor(C, "2", "--slave", "/usr/bin/edit", "edit", C), [2000, 1000, None, None]),
+    ):
+        command = [program, "--quiet", "--root", str(root), "--log", "/log", *words]
+        subprocess.run(command, check=True, capture_output=True)
+        update_alternatives(tree, words)
+        really = [int((root / path[1:]).lstat().st_mtime) for path in links]
+        ours = [tree.at(path).mtime for path in links]
+        assert ours == [tree.mtime if time is None else time for time in made]
+        assert all(time in {None, real} for time, real in zip(made, really, strict=True))
 
 
 def test_a_missing_slave_makes_no_link() -> None:

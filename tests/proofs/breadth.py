@@ -19,7 +19,7 @@ import subprocess
 import sys
 import tomllib
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import cache
@@ -368,24 +368,30 @@ def grouped(wishes: Sequence[Wish], size: int, fit: Callable[[Wish], bool]) -> l
     return [*groups, *special]
 
 
+def _attempted(wishes: Sequence[Wish], jobs: int) -> Iterator[Result]:
+    """What becomes of each of `wishes`, one after the other, as soon as it is known."""
+    if jobs == 1:
+        yield from map(_attempt, wishes)
+        return
+    with multiprocessing.get_context("fork").Pool(jobs, maxtasksperchild=1) as pool:
+        yield from pool.imap(_attempt, wishes)
+
+
 def attempt_all(breadth: Breadth, wishes: Sequence[Wish], order: Sequence[str], options: argparse.Namespace) -> int:
     """Try `wishes` and tell of them; returns the exit status."""
     for wish in wishes:
         breadth.base(wish.without)  # before the processes split, which then share it
     _SHARED[:] = [breadth]
-    if options.jobs > 1:
-        with multiprocessing.get_context("fork").Pool(options.jobs, maxtasksperchild=1) as pool:
-            results = pool.map(_attempt, wishes, chunksize=1)
-    else:
-        results = list(map(_attempt, wishes))
-    for result in results:
+    results: list[Result] = []
+    for result in _attempted(wishes, options.jobs):
+        results.append(result)
         print(result.row(), end="")
         show = None if options.verbose or result.unexplained is None else result.unexplained
         print("".join(f"    {line}\n" for line in result.lines[:show]), end="")
         print("".join(f"    refused: makes a private key at {path}\n" for path in result.keys), end="")
-        print("".join(f"    {path}: {BY_NATURE}\n" for path in result.again), end="")
-    if options.scripts == "computed" and options.together == 1 and not options.more:
-        write_table(results, order)
+        print("".join(f"    {path}: {BY_NATURE}\n" for path in result.again), end="", flush=True)
+        if options.scripts == "computed" and options.together == 1 and not options.more:
+            write_table([result], order)
     bad = [result.wish.name for result in results if result.unexplained != 0]
     print(f"{len(results) - len(bad)} of {len(results)} equal" + (f"; not: {' '.join(bad)}" if bad else ""))
     return 1 if bad else 0

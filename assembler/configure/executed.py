@@ -4,7 +4,7 @@ Those with a script that cannot be vouched for, and those that have to be config
 computed before. A package is unpacked here as ever, unless its preinst has to be executed: then dpkg unpacks it, too.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from assembler.configure.job import Answer, Configure, Execute, Job, Step, Unpack
@@ -15,6 +15,7 @@ from assembler.configure.survey import Script, survey
 from assembler.debian.deb import Deb
 from assembler.debian.dpkg_database import info_name
 from assembler.debian.package import Unpacked
+from assembler.programs.context import PATH
 from assembler.recipe.model import Rootfs, Scripts
 
 Failed = Mapping[tuple[str, str], str]
@@ -124,6 +125,12 @@ def until(job: Job, package: str) -> Job | None:
     return None
 
 
+def _programs(packages: Iterable[Unpacked]) -> tuple[str, ...]:
+    """The paths of the programs that packages ship."""
+    paths = {path for package in packages for path in package.paths if path.rpartition("/")[0] in PATH}
+    return tuple(sorted(paths))
+
+
 def job(
     execution: Execution, packages: Sequence[Unpacked], order: Sequence[str], first: frozenset[str], epoch: int
 ) -> Job:
@@ -140,5 +147,7 @@ def job(
         if unpack:
             steps.append(Unpack(packages=unpack, filters=execution.filters))
         if configure:
-            steps.append(Configure(names=configure, force=stage))
+            # The others are in the tree already, where dpkg would not have unpacked them yet.
+            later = [package for package in packages if package.name not in first | execution.unpacked]
+            steps.append(Configure(names=configure, force=stage, hidden=_programs(later) if stage else ()))
     return Job(steps=tuple(steps), epoch=epoch)

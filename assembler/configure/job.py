@@ -29,6 +29,8 @@ class Configure:
     allow."""
     force: bool = False
     """Whether dependencies do not matter."""
+    hidden: tuple[str, ...] = ()
+    """Paths of programs that scripts do not find meanwhile, as their packages come later."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,8 +2,9 @@
 
 ``/tree`` is the root file system. ``/job/steps`` has a line for each step with its number and how many seconds of the
 machine's it may take, and ``/job/N/script`` is the script of step N, beside which lies what it needs; ``/job/N/inert``
-names programs of the tree that do nothing while it runs. In ``/report`` the machine leaves what step N printed as
-``N``. Scripts are run by the tree's /bin/sh, in the tree, from where they see the job through the root of process 1.
+names programs of the tree that do nothing while it runs, ``/job/N/hidden`` those that cannot be executed. In
+``/report`` the machine leaves what step N printed as ``N``. Scripts are run by the tree's /bin/sh, in the tree, from
+where they see the job through the root of process 1.
 """
 
 import shlex
@@ -82,6 +83,10 @@ def _files(number: int, step: Step, epoch: int, scratch: Path) -> Iterator[tuple
         case Configure():
             forced = ("--force-depends",) if step.force else ()
             yield "inert", "".join(f"{program}\n" for program in _INERT).encode(), 0o644
+            if step.hidden:
+                # A name with a line feed in it is nobody's who is looked for.
+                named = "".join(f"{path[1:]}\n" for path in step.hidden if "\n" not in path)
+                yield "hidden", named.encode("utf-8", "surrogateescape"), 0o644
             yield "script", _script(*_DPKG, *forced, "--configure", *step.names), 0o644
         case Answer():
             yield "selections", step.selections.encode(), 0o644

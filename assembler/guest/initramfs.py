@@ -73,6 +73,7 @@ def compose(debs: Sequence[Deb], architecture: Architecture, epoch: int) -> Star
     settings = " ".join(f"{name}={value}" for name, value in values.items())
     tree.write("settings", f"{settings} modules='{names}'\n".encode())
     tree.write("inert", b"#!/bin/sh\n", 0o755)
+    tree.write("hidden", b"", 0o644)
     tree.write("init", (resources.files(__package__) / "init").read_bytes(), 0o755)
     kernel = programs.at(f"/boot/vmlinuz-{releases[0]}", follow=True).content
     return Start(kernel, b"".join(cpio.write(tree)))

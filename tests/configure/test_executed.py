@@ -210,6 +210,26 @@ def test_nothing_is_unpacked_here_and_there(mode: Scripts) -> None:
     assert here | set(unpack) == {each.name for each in packages}
 
 
+def test_programs_of_later_packages_are_hidden_from_the_first() -> None:
+    """dpkg would not have unpacked them yet."""
+    tree = Tree()
+    shipped = {"/usr/bin/tool": "", "/usr/lib/x": "", "/sbin/old": ""}
+    base = package(tree, "base", essential="yes", postinst=ODD, files={"/usr/bin/own": ""})
+    later = package(tree, "later", depends="base", files=shipped)
+    seen: list[Job] = []
+
+    def execute(_tree: Tree, job: Job) -> Changes:
+        seen.append(job)
+        return Changes()
+
+    names, _ = chosen([base, later], "amd64", (), {}, "auto")
+    execution = Execution(execute=execute, names=names)
+    configure(tree, [base, later], Settings(7, "amd64", execution=execution))
+    (early, late) = [step for step in seen[0].steps if isinstance(step, Configure)]
+    assert (early.names, early.force, early.hidden) == (("base",), True, ("/sbin/old", "/usr/bin/tool"))
+    assert (late.force, late.hidden) == (False, ())
+
+
 def test_a_job_up_to_a_package() -> None:
     """As a person sees it who asks for the tree before dpkg turns to that package."""
     tree = Tree()

@@ -47,14 +47,17 @@ def test_what_a_script_makes(execute: Executor, store: Store) -> None:
     assert len(list(store.results.glob("executed-*/*"))) == 1
 
 
-def test_programs_that_are_inert_where_packages_are_configured(execute: Executor) -> None:
+def test_programs_that_are_inert_or_hidden_where_packages_are_configured(execute: Executor) -> None:
     """They are themselves again afterwards."""
     tree = essential()
-    add_unpacked(tree, "odd", "py3compile -p odd && echo fine >/etc/made")
+    looks = "if command -v later || [ -x /usr/bin/later ]; then exit 9; fi"
+    add_unpacked(tree, "odd", f"{looks}\npy3compile -p odd && echo fine >/etc/made")
     tree.write("/usr/bin/py3compile", b"#!/bin/sh\necho code >/etc/code\nexit 1\n", 0o755)
-    job = Job(steps=(Configure(names=("odd",)), Run(name="x", script=b"#!/bin/sh\npy3compile || :\n")), epoch=EPOCH)
+    tree.write("/usr/bin/later", b"#!/bin/sh\n", 0o755)
+    configure = Configure(names=("odd",), hidden=("/usr/bin/later", "/usr/bin/none", "/usr/bin/a\nb"))
+    job = Job(steps=(configure, Run(name="x", script=b"#!/bin/sh\nlater && py3compile || :\n")), epoch=EPOCH)
     changes = execute(tree, job)
-    assert not changes.put.keys() & {"/usr/bin/py3compile", "/usr/bin/pypy3compile"}
+    assert not changes.put.keys() & {"/usr/bin/py3compile", "/usr/bin/pypy3compile", "/usr/bin/later"}
     changes.apply(tree)
     assert (tree.read("/etc/made"), tree.read("/etc/code")) == (b"fine\n", b"code\n")
 

@@ -9,9 +9,9 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
-from assembler.configure import caches, first_boot, identity, leftovers, rules, triggers
+from assembler.configure import caches, first_boot, identity, rules, triggers
 from assembler.configure.calls import Action, Exit
-from assembler.configure.executed import Execution, Failed
+from assembler.configure.executed import Execution, Failed, carried_out, programs
 from assembler.configure.executed import job as executed_job
 from assembler.configure.not_unpacked import hidden_until_unpacked, shippers
 from assembler.configure.order import configure_order, orderable, stages
@@ -22,7 +22,7 @@ from assembler.debian import dpkg_database
 from assembler.debian.package import Unpacked
 from assembler.errors import AssembleError, Place, Problems
 from assembler.kernel.depmod import depmod
-from assembler.programs.context import PATH, ExecutionContext
+from assembler.programs.context import ExecutionContext
 from assembler.progress import SILENT, Reporter
 from assembler.recipe.model import Scripts
 from assembler.tree.staging import Tree, TreeError
@@ -171,12 +171,7 @@ def configure(tree: Tree, packages: Sequence[Unpacked], settings: Settings, repo
     if execution and executed:
         early = frozenset(stages(known, settings.first)[0])
         job = executed_job(execution, packages, order, early, settings.epoch)
-        changes = leftovers.without(execution.execute(tree, job), shipped_by)
-        keys = tuple(identity.shared_keys(changes, shipped_by))
-        if keys and execution.refuse_keys:
-            raise Problems(keys)
-        changes.apply(tree)
-        leftovers.take_lists(tree, changes.put)
+        keys = carried_out(execution.execute, tree, job, shipped_by, refuse_keys=execution.refuse_keys)
     if settings.first_boot:
         waiting = [script.analysis for script in scripts if script.first_boot]
         preinst = [one.package for one in waiting if one.script == "preinst" and one.package not in unpacked_there]
@@ -204,10 +199,4 @@ def executing_the_rest(attempt: Callable[[Failed], T], mode: Scripts) -> T:
 
 def _programs(packages: Iterable[Unpacked]) -> frozenset[str]:
     """The names of the programs that packages ship."""
-    directories = {f"{directory}/" for directory in PATH}
-    return frozenset(
-        path[cut:]
-        for package in packages
-        for path in package.paths
-        if (cut := path.rfind("/") + 1) and path[:cut] in directories
-    )
+    return frozenset(path[path.rfind("/") + 1 :] for path in programs(packages))

@@ -7,6 +7,7 @@ computed before. A package is unpacked here as ever, unless its preinst has to b
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from assembler.configure import identity, leftovers
 from assembler.configure.job import Answer, Configure, Execute, Job, Step, Unpack
 from assembler.configure.order import dependents, orderable, stages
 from assembler.configure.rules import Rule
@@ -15,8 +16,10 @@ from assembler.configure.survey import Script, survey
 from assembler.debian.deb import Deb
 from assembler.debian.dpkg_database import info_name
 from assembler.debian.package import Unpacked
+from assembler.errors import AssembleError, Problems
 from assembler.programs.context import PATH
 from assembler.recipe.model import Rootfs, Scripts
+from assembler.tree.staging import Tree
 
 Failed = Mapping[tuple[str, str], str]
 """Scripts that were vouched for and cannot be computed all the same: packages and scripts, and why not."""
@@ -125,10 +128,29 @@ def until(job: Job, package: str) -> Job | None:
     return None
 
 
-def _programs(packages: Iterable[Unpacked]) -> tuple[str, ...]:
+def programs(packages: Iterable[Unpacked]) -> frozenset[str]:
     """The paths of the programs that packages ship."""
-    paths = {path for package in packages for path in package.paths if path.rpartition("/")[0] in PATH}
-    return tuple(sorted(paths))
+    directories = {f"{directory}/" for directory in PATH}
+    return frozenset(
+        path for package in packages for path in package.paths if path[: path.rfind("/") + 1] in directories
+    )
+
+
+def carried_out(
+    execute: Execute, tree: Tree, job: Job, shipped: Collection[str], *, refuse_keys: bool
+) -> tuple[AssembleError, ...]:
+    """Have `job` done on `tree`, but for what no image has; `shipped` are paths of packages.
+
+    Returns errors for the private keys that came into being; with `refuse_keys`, raises Problems holding these, and the
+    tree is as it was. Raises what `execute` raises.
+    """
+    changes = leftovers.without(execute(tree, job), shipped)
+    keys = tuple(identity.shared_keys(changes, shipped))
+    if keys and refuse_keys:
+        raise Problems(keys)
+    changes.apply(tree)
+    leftovers.take_lists(tree, changes.put)
+    return keys
 
 
 def job(
@@ -148,6 +170,6 @@ def job(
             steps.append(Unpack(packages=unpack, filters=execution.filters))
         if configure:
             # The others are in the tree already, where dpkg would not have unpacked them yet.
-            later = [package for package in packages if package.name not in first | execution.unpacked]
-            steps.append(Configure(names=configure, force=stage, hidden=_programs(later) if stage else ()))
+            later = [each for each in packages if stage and each.name not in first | execution.unpacked]
+            steps.append(Configure(names=configure, force=stage, hidden=tuple(sorted(programs(later)))))
     return Job(steps=tuple(steps), epoch=epoch)

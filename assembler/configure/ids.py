@@ -10,6 +10,7 @@ import struct
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from assembler.configure.leftovers import is_list
 from assembler.errors import AssembleError, Place, Problems
 from assembler.lockfile.model import FIRST_ACCOUNT, LAST_ACCOUNT, LockedAccounts
 from assembler.lockfile.values import ACCOUNT
@@ -21,7 +22,6 @@ from assembler.tree.staging import Inode, Kind, Tree
 
 _FIRST_OF_PEOPLE = 1000
 """Numbers below are those of system accounts (Debian policy 9.2.2)."""
-_ACL = re.compile(r"system\.posix_acl_(?:access|default)")
 _ACL_HEADER, _ACL_ENTRY = struct.Struct("<I"), struct.Struct("<HHI")
 """A version, and entries of tag, permissions and number (linux/posix_acl_xattr.h)."""
 _ACL_USER, _ACL_GROUP = 2, 8
@@ -83,7 +83,7 @@ def _by_name(had: Mapping[str, int], numbers: Mapping[int, int]) -> dict[str, tu
 def _own(inode: Inode, users: Mapping[int, int], groups: Mapping[int, int]) -> None:
     inode.uid = users.get(inode.uid, inode.uid)
     inode.gid = groups.get(inode.gid, inode.gid)
-    for name in filter(_ACL.fullmatch, inode.xattrs):
+    for name in filter(is_list, inode.xattrs):
         inode.xattrs[name] = _of_acl(inode.xattrs[name], users, groups)
 
 

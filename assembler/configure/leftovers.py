@@ -122,7 +122,7 @@ def without(changes: Changes, shipped: Collection[str] = ()) -> Changes:
         and not hash_of_left_over(entry.target)
     }
     if _JOURNAL in put:
-        kept = {name: value for name, value in put[_JOURNAL].xattrs.items() if not name.startswith(ACL)}
+        kept = {name: value for name, value in put[_JOURNAL].xattrs.items() if not is_list(name)}
         put[_JOURNAL] = replace(put[_JOURNAL], xattrs=kept)
     links: dict[str, str] = {}
     stand_ins: dict[str, str] = {}
@@ -146,7 +146,7 @@ def take_lists(tree: Tree, paths: Iterable[str]) -> None:
 
     No image holds one; a path that has one for another reason keeps it, and is refused.
     """
-    having = [path for path in paths if tree.lexists(path) and any(map(_is_list, tree.at(path).xattrs))]
+    having = [path for path in paths if tree.lexists(path) and any(map(is_list, tree.at(path).xattrs))]
     if not having:
         return
     files = [tree.at(path, follow=True).content for path in conf_files(tree, "tmpfiles.d")]
@@ -154,11 +154,12 @@ def take_lists(tree: Tree, paths: Iterable[str]) -> None:
     for path in having:
         if set_at_boot(path):
             xattrs = tree.at(path).xattrs
-            for name in list(filter(_is_list, xattrs)):
+            for name in list(filter(is_list, xattrs)):
                 del xattrs[name]
 
 
-def _is_list(attribute: str) -> bool:
+def is_list(attribute: str) -> bool:
+    """Whether an extended attribute, by its name, is an access control list."""
     return attribute.startswith(ACL)
 
 

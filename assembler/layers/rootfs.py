@@ -1,14 +1,14 @@
 """The root file system layer: packages unpacked, configured, and what the recipe adds."""
 
 import json
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Protocol
 
-from assembler.configure import executed, identity, ids, leftovers, settings
+from assembler.configure import executed, ids, settings
 from assembler.configure.debconf import Selections
 from assembler.configure.engine import Settings, configure, executing_the_rest, problems
 from assembler.configure.executed import Execution, Failed
@@ -299,25 +299,25 @@ def compose(
         refuse_keys=refuse_keys,
         reporter=reporter,
     )
-    shipped = {path for package in unpacked for path in package.paths}
-    _number(tree, recipe.ids, accounts, shipped, reporter)
+    _number(tree, recipe.ids, accounts, unpacked, reporter)
     settings.apply(tree, recipe, files, epoch)
     if recipe.run:
-        changes = leftovers.without(execute(tree, Job(steps=steps(recipe, files), epoch=epoch)))
-        for key in identity.shared_keys(changes, ()):
+        job = Job(steps=steps(recipe, files), epoch=epoch)
+        for key in executed.carried_out(execute, tree, job, (), refuse_keys=False):
             # It may be meant so.
             reporter.warn(str(key))
-        changes.apply(tree)
-        leftovers.take_lists(tree, changes.put)
         # Those that the steps have made.
-        _number(tree, Ids(), ids.without(accounts, recipe.ids), shipped, reporter)
+        _number(tree, Ids(), ids.without(accounts, recipe.ids), unpacked, reporter)
     return Rootfs(tree, tuple(unpacked), report)
 
 
-def _number(tree: Tree, own: Ids, kept: LockedAccounts, shipped: Collection[str], reporter: Reporter) -> None:
+def _number(tree: Tree, own: Ids, kept: LockedAccounts, packages: Sequence[Unpacked], reporter: Reporter) -> None:
     """Give accounts the numbers of lock and recipe; what may not have followed is told as a warning."""
-    for error in ids.unmapped(tree, ids.fix(tree, own, kept), shipped):
-        reporter.warn(str(error))
+    moved = ids.fix(tree, own, kept)
+    if moved.users or moved.groups:
+        shipped = {path for package in packages for path in package.paths}
+        for error in ids.unmapped(tree, moved, shipped):
+            reporter.warn(str(error))
 
 
 def check(

@@ -2,13 +2,16 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from difflib import get_close_matches
+from typing import TypeVar
 
 from assembler.lockfile.errors import RESTORE, LockError
 from assembler.lockfile.values import LARGEST, LONGEST, SHA256
 from assembler.toml.document import Document
 from assembler.toml.positions import Path as KeyPath
+
+T = TypeVar("T")
 
 MAX_PROBLEMS = 100
 """What is wrong in a lock, told at once."""
@@ -82,15 +85,14 @@ class Table:
 
     def numbers(self, key: str, names: str, smallest: int, largest: int) -> list[tuple[str, int]]:
         """The numbers in the table `key`, by name."""
-        value = self._take(key)
-        table = self._child(value, key, key)
-        found = []
-        for name in value if isinstance(value, dict) else ():
+
+        def read(table: Table, name: str) -> int:
             number = table.number(name, largest)
             if number < smallest:
                 table.wrong(name, f"it is smaller than {smallest}")
-            found.append((table.check("its name", name, names), number))
-        return found
+            return number
+
+        return self._values(key, names, read)
 
     def _items(self, key: str) -> list[object]:
         value = self._take(key)
@@ -136,10 +138,14 @@ class Table:
 
     def pairs(self, key: str, names: str, values: str) -> list[tuple[str, str]]:
         """The strings in the table `key`, by name."""
+        return self._values(key, names, lambda table, name: table.text(name, values))
+
+    def _values(self, key: str, names: str, read: Callable[["Table", str], T]) -> list[tuple[str, T]]:
+        """What `read` takes of the table `key`, by name."""
         value = self._take(key)
         table = self._child(value, key, key)
         found = value if isinstance(value, dict) else {}
-        return [(table.check("its name", name, names), table.text(name, values)) for name in found]
+        return [(table.check("its name", name, names), read(table, name)) for name in found]
 
     def close(self) -> None:
         """Note every key that nobody has asked for."""

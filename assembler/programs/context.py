@@ -7,7 +7,7 @@ from assembler.errors import AssembleError
 from assembler.kernel.depmod import depmod
 from assembler.programs.options import UsageError, parse_options
 from assembler.tree.content import Content
-from assembler.tree.staging import Inode, Kind, Tree
+from assembler.tree.staging import Inode, Kind, Tree, TreeError
 
 PATH = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
 """Where dpkg looks for programs, and scripts with it."""
@@ -67,6 +67,20 @@ def look(tree: Tree, path: str, *, follow: bool = True) -> Inode | None:
     """The inode that a program finds at `path`, or None. With a slash at its end it is a directory, links followed."""
     inode = tree.get(path, follow=follow or path.endswith("/"))
     return None if inode is None or (path.endswith("/") and inode.kind is not Kind.DIR) else inode
+
+
+def each(paths: Sequence[str], do: Callable[[str], bool]) -> int:
+    """The exit status of a command that does something with each path; False and a TreeError are failures, which do not
+    keep it from going on.
+    """
+    status = 0
+    for path in paths:
+        try:
+            done = do(path)
+        except TreeError:
+            done = False
+        status = status if done else 1
+    return status
 
 
 def _is_executable(tree: Tree, path: str) -> bool:

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from assembler.programs.accounts import AccountError, Accounts
-from assembler.programs.context import Action, ExecutionContext, known_options, look
-from assembler.programs.files import certain, each, into
+from assembler.programs.context import Action, ExecutionContext, each, known_options, look
+from assembler.programs.files import certain, each_placed
 from assembler.programs.modes import UMASK, Mode
 from assembler.programs.options import UsageError
 from assembler.programs.permissions import give
@@ -33,7 +33,7 @@ class _Copying:
     keep: bool
     """Whether modes, owners and times are kept,"""
     everything: bool
-    """and attributes and hard links."""
+    """and attributes."""
     keep_existing: bool
     links: bool = False
     """Whether hard links are kept."""
@@ -162,10 +162,6 @@ def cp(arguments: list[str]) -> Action | None:
         return None
 
     def run(context: ExecutionContext) -> int:
-        tree = context.tree
-        inside = "T" not in options and tree.is_dir(path)
-        if len(sources) > 1 and not inside:
-            return 1
         copying = _Copying(
             context,
             recursive=recursive,
@@ -175,7 +171,7 @@ def cp(arguments: list[str]) -> Action | None:
             keep_existing="n" in options,
             links=archive or "d" in options,
         )
-        return each(sources, lambda source: copying.operand(source, into(source, path) if inside else path))
+        return each_placed(context.tree, sources, path, copying.operand, itself="T" in options)
 
     return run
 
@@ -199,16 +195,12 @@ def install(arguments: list[str]) -> Action | None:
 
     def run(context: ExecutionContext) -> int:
         tree = context.tree
-        inside = "T" not in options and tree.is_dir(path)
-        if len(sources) > 1 and not inside:
-            return 1
         owner = _owner(tree, options)
         if owner is None:
             return 1
         made = set[str]()
 
-        def put(source: str) -> bool:
-            place = into(source, path) if inside else path
+        def put(source: str, place: str) -> bool:
             if "D" in options:
                 tree.mkdir(tree.resolve(place).rpartition("/")[0] or "/", parents=True)
             content, mtime = _source(tree, source)
@@ -228,7 +220,7 @@ def install(arguments: list[str]) -> Action | None:
             made.add(tree.resolve(place))
             return True
 
-        return each(sources, put)
+        return each_placed(tree, sources, path, put, itself="T" in options)
 
     return run
 

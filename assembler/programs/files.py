@@ -7,22 +7,22 @@ An operand that fails does not keep the others from being dealt with; the exit s
 import posixpath
 from collections.abc import Callable, Sequence
 
-from assembler.programs.context import Action, ExecutionContext, known_options, look
+from assembler.programs.context import Action, ExecutionContext, each, known_options, look
 from assembler.programs.modes import Mode, parse_mode
 from assembler.programs.options import UsageError
-from assembler.tree.staging import Inode, Kind, Tree, TreeError
+from assembler.tree.staging import Inode, Kind, Tree
 
 
-def each(paths: Sequence[str], do: Callable[[str], bool]) -> int:
-    """The exit status of a command that does something with each path; False and a TreeError are failures."""
-    status = 0
-    for path in paths:
-        try:
-            done = do(path)
-        except TreeError:
-            done = False
-        status = status if done else 1
-    return status
+def each_placed(
+    tree: Tree, sources: Sequence[str], path: str, do: Callable[[str, str], bool], *, itself: bool = False
+) -> int:
+    """The exit status of a command that does something with each source and the place for it: in `path` when that is a
+    directory, which it has to be for several, and at `path` otherwise or when that is meant `itself`.
+    """
+    inside = not itself and tree.is_dir(path)
+    if len(sources) > 1 and not inside:
+        return 1
+    return each(sources, lambda source: do(source, _into(source, path) if inside else path))
 
 
 def certain(text: str) -> Mode | None:
@@ -150,15 +150,11 @@ def ln(arguments: list[str]) -> Action | None:
 
     def run(context: ExecutionContext) -> int:
         tree = context.tree
-        inside = "T" not in options and tree.is_dir(path) and not ("n" in options and is_link(tree, path))
-        if len(targets) > 1 and not inside:
-            return 1
         made = set[str]()
 
-        def link(target: str) -> bool:
-            place = into(target, path) if inside else path
+        def link(target: str, place: str) -> bool:
             found = tree.get(place)
-            if not inside and place.endswith("/"):
+            if place.endswith("/"):
                 return False
             if found is not None:
                 if "f" not in options or found.kind is Kind.DIR or tree.resolve(place) in made:
@@ -183,18 +179,19 @@ def ln(arguments: list[str]) -> Action | None:
             made.add(tree.resolve(place))
             return True
 
-        return each(targets, link)
+        itself = "T" in options or ("n" in options and _is_link(tree, path))
+        return each_placed(tree, targets, path, link, itself=itself)
 
     return run
 
 
-def is_link(tree: Tree, path: str) -> bool:
+def _is_link(tree: Tree, path: str) -> bool:
     """Whether `path` is a symbolic link itself."""
     inode = tree.get(path)
     return inode is not None and inode.kind is Kind.SYMLINK and not path.endswith("/")
 
 
-def into(source: str, directory: str) -> str:
+def _into(source: str, directory: str) -> str:
     """The place in a directory that has the name of `source`."""
     return f"{directory.rstrip('/')}/{posixpath.basename(source.rstrip('/'))}"
 
@@ -211,14 +208,10 @@ def mv(arguments: list[str]) -> Action | None:
 
     def run(context: ExecutionContext) -> int:
         tree = context.tree
-        inside = "T" not in options and tree.is_dir(path)
-        if len(sources) > 1 and not inside:
-            return 1
         made = set[str]()
 
-        def move(source: str) -> bool:
+        def move(source: str, place: str) -> bool:
             moved = tree.get(source)
-            place = into(source, path) if inside else path
             if moved is None or (source.endswith("/") and moved.kind is not Kind.DIR):
                 return False
             found = tree.get(place)
@@ -233,7 +226,7 @@ def mv(arguments: list[str]) -> Action | None:
             made.add(there)
             return True
 
-        return each(sources, move)
+        return each_placed(tree, sources, path, move, itself="T" in options)
 
     return run
 

@@ -89,5 +89,5 @@ def parse_mode(text: str) -> Mode | None:
             for letter in letters:
                 bits |= _BITS.get(letter, 0)
             mentioned = affected & bits if affected else bits
-            operations.append(_Operation(sign, affected, bits, "", "X" in letters, mentioned))
+            operations.append(_Operation(sign, affected, bits, if_any_may_execute="X" in letters, mentioned=mentioned))
     return Mode(tuple(operations))

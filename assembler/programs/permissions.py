@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from assembler.programs.accounts import AccountError, Accounts
 from assembler.programs.capabilities import XATTR
-from assembler.programs.context import Action, ExecutionContext, Maker, known_options, look
+from assembler.programs.context import Action, ExecutionContext, Maker, each, known_options, look
 from assembler.programs.modes import UMASK, Mode, parse_mode
 from assembler.tree.staging import Inode, Kind, Tree
 
@@ -70,16 +70,17 @@ def chmod(arguments: list[str]) -> Action | None:
         return None
 
     def run(context: ExecutionContext) -> int:
-        status = 0
-        for path in words[1:]:
+        def change(path: str) -> bool:
             top = look(context.tree, path)
             if top is None:
-                status = 1
-                continue
+                return False
+            good = True
             for inode in _below(top) if recursive else [top]:
-                if inode.kind is not Kind.SYMLINK and not _change(inode, mode, surprising=surprising):
-                    status = 1
-        return status
+                if inode.kind is not Kind.SYMLINK:
+                    good = _change(inode, mode, surprising=surprising) and good
+            return good
+
+        return each(words[1:], change)
 
     return run
 
@@ -112,15 +113,16 @@ def make_chown(*, group_only: bool) -> Maker:
                 uid, gid = _numbers(Accounts(context.tree), owner, group_only=group_only)
             except AccountError:
                 return 1
-            status = 0
-            for path in paths:
+
+            def change(path: str) -> bool:
                 top = look(context.tree, path, follow=not itself)
                 if top is None:
-                    status = 1
-                    continue
+                    return False
                 for inode in _below(top) if recursive else [top]:
                     give(inode, uid, gid)
-            return status
+                return True
+
+            return each(paths, change)
 
         return run
 

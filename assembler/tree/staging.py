@@ -241,10 +241,16 @@ class Tree:
 
         Also how a hard link is made: put an inode a second time. `parents` makes missing directories, 0755 root:root.
         """
+        return self._enter(path, inode, parents=parents, inherits=False)
+
+    def _enter(self, path: str, inode: Inode, *, parents: bool, inherits: bool) -> Inode:
+        """See `put`; one that `inherits` has the group of what root makes there."""
         directory, name = self._slot(path, parents=parents)
         old = directory.children.get(name)
         if old is not None and old is not inode and old.children:
             raise TreeError("a directory that is not empty is in the way", where=Place(path="/" + path.lstrip("/")))
+        if inherits:
+            inode.gid = _group_in(directory)
         directory.children[name] = inode
         return inode
 
@@ -271,10 +277,11 @@ class Tree:
                 if depth < len(parts) and not parents:
                     raise TreeError("the parent is not a directory", where=Place(path=target))
                 last = depth == len(parts)
-                explicit = gid if last else None
-                inherited = here.mode & 0o2000 if explicit is None else 0
-                group = _group_in(here) if explicit is None else explicit
-                child = Inode(Kind.DIR, (mode if last else 0o755) | inherited, uid if last else 0, group, self.mtime)
+                inherits = gid is None or not last
+                group = _group_in(here) if gid is None or inherits else gid
+                child = Inode(Kind.DIR, mode if last else 0o755, uid if last else 0, group, self.mtime)
+                if inherits:
+                    child.mode |= here.mode & 0o2000
                 here.children[part] = child
             elif child.kind is not Kind.DIR:
                 raise TreeError("a file is in the way of a directory", where=Place(path=target))
@@ -300,10 +307,7 @@ class Tree:
         found = self.get(path)
         if found is None:
             made = Inode(Kind.FILE, mode, uid, gid or 0, self.mtime, content=content)
-            self.put(path, made, parents=parents)
-            if gid is None:
-                made.gid = self._group_for(path)
-            return made
+            return self._enter(path, made, parents=parents, inherits=gid is None)
         if found.kind is not Kind.FILE:
             raise TreeError("not a regular file", where=Place(path=path))
         found.content = content
@@ -315,13 +319,8 @@ class Tree:
         found = self.get(path)
         if found is not None and found.kind is Kind.DIR:
             raise TreeError("a directory is in the way of a symbolic link", where=Place(path="/" + path.lstrip("/")))
-        made = self.put(path, Inode(Kind.SYMLINK, 0o777, mtime=self.mtime, target=target), parents=parents)
-        made.gid = self._group_for(path)
-        return made
-
-    def _group_for(self, path: str) -> int:
-        """The group of a new entry at `path`."""
-        return _group_in(self._slot(path, parents=False)[0])
+        made = Inode(Kind.SYMLINK, 0o777, mtime=self.mtime, target=target)
+        return self._enter(path, made, parents=parents, inherits=True)
 
     def link(self, existing: str, path: str) -> Inode:
         """Make `path` a hard link to `existing` (which is not followed, as link(2))."""

@@ -57,6 +57,8 @@ class _Copying:
         here = self.tree.resolve(source, follow=self.follow or source.endswith("/"))
         if inode.kind is Kind.DIR and (there == here or there.startswith(f"{here.rstrip('/')}/")):
             raise UsageError("a directory is copied into itself", why=source)
+        if inode.kind is Kind.SYMLINK and self.tree.get(there) is self.tree.get(source, follow=True) is not None:
+            raise UsageError("a link is copied to where it leads", why=source)
         if place.endswith("/") and not self.tree.is_dir(place) and inode.kind is not Kind.DIR:
             return False
         copied = self.copy(inode, there)
@@ -74,7 +76,8 @@ class _Copying:
         if inode.kind is Kind.DIR:
             return self._directory(inode, found, place)
         if found is not None and self.keep_existing:
-            return True
+            # A file is not written through a link that leads nowhere, whoever asked.
+            return inode.kind is not Kind.FILE or self.tree.exists(place)
         if found is not None and found.kind is Kind.DIR:
             return False
         if found is inode:
@@ -111,10 +114,7 @@ class _Copying:
 
     def _directory(self, inode: Inode, found: Inode | None, place: str) -> bool:
         if found is not None and found.kind is Kind.SYMLINK:
-            found = self.tree.get(place, follow=True)
-            place = self.tree.resolve(place, follow=True)
-            if found is None or found.kind is not Kind.DIR:
-                return False
+            raise UsageError("a directory is copied to a link", why=place)
         if found is not None and found.kind is not Kind.DIR:
             return False
         made = found
@@ -207,7 +207,7 @@ def install(arguments: list[str]) -> Action | None:
             found = tree.get(place)
             if content is None or place.endswith("/") or (found is not None and found.kind is Kind.DIR):
                 return False
-            if found is not None and (found is tree.get(source, follow=True) or tree.resolve(place) in made):
+            if found is not None and tree.resolve(place) in {*made, tree.resolve(source, follow=True)}:
                 return False
             if tree.resolve(source) == tree.resolve(place):
                 raise UsageError("a link is installed in its own place", why=source)

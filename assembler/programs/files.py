@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from assembler.programs.context import Action, ExecutionContext, each, known_options, look
 from assembler.programs.modes import Mode, parse_mode
 from assembler.programs.options import UsageError
-from assembler.tree.staging import Inode, Kind, Tree
+from assembler.tree.staging import Inode, Kind, Tree, TreeError
 
 
 def each_placed(
@@ -162,6 +162,8 @@ def ln(arguments: list[str]) -> Action | None:
                 if found is tree.get(target, follow="s" in options):
                     if tree.resolve(target) == tree.resolve(place):
                         return False
+                    if _is_link(tree, target):
+                        raise UsageError("a link is made in the place of what it leads to", why=target)
                     if "s" not in options:
                         # A further name of the same file stays one.
                         return True
@@ -174,9 +176,14 @@ def ln(arguments: list[str]) -> Action | None:
                 text = target
                 if "r" in options:
                     directory = tree.resolve(posixpath.dirname(place) or "/", follow=True)
-                    text = posixpath.relpath(tree.resolve(target, follow=True), directory)
+                    try:
+                        text = posixpath.relpath(tree.resolve(target, follow=True), directory)
+                    except TreeError as error:
+                        raise UsageError("a relative link to what cannot be", why=target) from error
                 tree.symlink(text, place)
-            made.add(tree.resolve(place))
+            if "s" not in options:
+                # Symbolic links may replace one another.
+                made.add(tree.resolve(place))
             return True
 
         itself = "T" in options or ("n" in options and _is_link(tree, path))
@@ -212,12 +219,16 @@ def mv(arguments: list[str]) -> Action | None:
 
         def move(source: str, place: str) -> bool:
             moved = tree.get(source)
+            found = tree.get(place)
+            if moved is not None and found is not None and "n" in options:
+                if moved.kind is Kind.DIR and found.kind is Kind.SYMLINK and place.endswith("/"):
+                    raise UsageError("a directory is moved to a link with a slash at its end", why=place)
+                return True
             if moved is None or (source.endswith("/") and moved.kind is not Kind.DIR):
                 return False
-            found = tree.get(place)
-            if found is not None and "n" in options:
-                return True
             here, there = tree.resolve(source), tree.resolve(place)
+            if moved.kind is Kind.SYMLINK and found is not None and found is tree.get(source, follow=True):
+                raise UsageError("a link is moved to where it leads", why=source)
             if not _may_replace(moved, found, place) or here == there or there.startswith(f"{here}/") or there in made:
                 return False
             if posixpath.basename(source.rstrip("/")) in {".", ".."}:

@@ -142,10 +142,24 @@ def test_a_copy_has_the_mode_of_its_source_under_the_umask_and_all_of_it_with_p(
     assert not tree.lexists("/etc/f")
 
 
+def test_what_stays_and_what_is_replaced() -> None:
+    tree = tree_of(FILES)
+    assert status(tree, "mv -n /etc/l/ /etc/b") == 0
+    assert shown(tree) == shown(tree_of(FILES))
+    assert status(tree, "ln -sf /x/name /y/name /etc/empty") == 0
+    assert tree.at("/etc/empty/name").target == "/y/name"
+    tree.symlink("nowhere", "/dangling")
+    assert status(tree, "cp -n /etc/a /dangling") == 1
+    assert status(tree, "ln -f /etc/a /etc/d/../a /etc/empty") == 1
+
+
 def test_a_hard_link_is_one_file() -> None:
     tree = tree_of(FILES)
     assert status(tree, "ln /etc/a /etc/hard") == 0
     assert tree.at("/etc/hard") is tree.at("/etc/a")
+    assert status(tree, "install /etc/l /etc/a") == 1
+    assert status(tree, "install /etc/a /etc/hard") == 0
+    assert tree.at("/etc/hard") is not tree.at("/etc/a")
 
 
 def test_what_real_programs_made_of_it() -> None:
@@ -160,8 +174,10 @@ def test_what_real_programs_made_of_it() -> None:
 
 
 @pytest.mark.parametrize(
-    "command", ["cp -r /etc /etc/d", "cp -a /dev/pipe /x", "cp /etc/a /dev/pipe", "rm -r /usr/share/to/"]
-)
+    "command", ["cp -r /etc /etc/d", "cp -a /dev/pipe /x", "cp /etc/a /dev/pipe", "rm -r /usr/share/to/",
+                "mv /etc/l /etc/a", "cp -rT /usr /usr/share/to",
+                "ln -sr /etc/a/x /y", "ln -sf /etc/l /etc/a", "mv -n /etc/d/. /etc/l/", "cp -d /etc/l /etc/a"],
+)  # fmt: skip
 def test_what_is_only_seen_on_the_way_is_refused_all_the_same(command: str) -> None:
     tree = tree_of({**FILES, "/dev/": ""})
     tree.put("/dev/pipe", Inode(Kind.FIFO, 0o600))

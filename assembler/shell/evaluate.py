@@ -13,7 +13,8 @@ from assembler.shell.builtins import BUILTINS, SPECIAL, complain, printed
 from assembler.shell.expand import Expander
 from assembler.shell.grammar import parse_script
 from assembler.shell.redirect import RedirectError, redirected
-from assembler.shell.state import Exit, Process, ShellError, State, as_path
+from assembler.shell.process import Process, as_path
+from assembler.shell.state import Exit, ShellError, State
 from assembler.shell.streams import NOWHERE, Pipe, Refused
 from assembler.shell.syntax import (
     AndOr,

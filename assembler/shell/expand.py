@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from assembler.shell import arithmetic, patterns
 from assembler.shell.parts import Arithmetic, Home, Parameter, Part, Substitution, Text, parse_document, parse_word
-from assembler.shell.state import ShellError, State, as_path, as_text
+from assembler.shell.process import as_path, as_text
+from assembler.shell.state import ShellError, State
 from assembler.shell.streams import Refused
 from assembler.shell.tokens import ParseError
 from assembler.tree.staging import Kind, Tree

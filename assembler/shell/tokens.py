@@ -159,7 +159,9 @@ class Tokens(Scanner):
                 self.piece(quoted=False)
         # A backslash before a newline joins lines and is not part of the word.
         ends = [*self.joins, self.position]
-        return "".join(text[begin:end] for begin, end in zip([start, *(at + 2 for at in self.joins)], ends, strict=True))
+        return "".join(
+            text[begin:end] for begin, end in zip([start, *(at + 2 for at in self.joins)], ends, strict=True)
+        )
 
     def read_documents(self) -> None:
         """Read the bodies of here-documents that are pending, which begin here."""

@@ -20,7 +20,8 @@ from itertools import islice
 from pathlib import Path
 
 from assembler.shell.evaluate import INITIAL, Shell, parsed
-from assembler.shell.state import Process, State, World
+from assembler.shell.process import Process
+from assembler.shell.state import State, World
 from assembler.shell.streams import NOWHERE, Budget, Pipe, Refused
 from assembler.tree.staging import Kind, Tree
 from tests.support.command import ROOT, arguments
@@ -28,7 +29,12 @@ from tests.support.toolboxes import ALL, own_tools
 
 RECORDED = ROOT / "tests" / "shell" / "data" / "dash.jsonl"
 _ARGUMENTS = ("configure", "", "a b", "*.c")
-_FILES = {"one": "first line\nsecond  line\n\ttabbed\n", "two.c": "x=1\ny='a b'\n", "d/three.c": "no newline", "d/.hidden": ""}
+_FILES = {
+    "one": "first line\nsecond  line\n\ttabbed\n",
+    "two.c": "x=1\ny='a b'\n",
+    "d/three.c": "no newline",
+    "d/.hidden": "",
+}
 _SECONDS = 5
 _SHOWN = 'while read a; do echo "<$a>"; done'
 
@@ -72,7 +78,9 @@ class Program:
 
     def plain(self) -> str:
         """An unquoted word without anything special."""
-        return self.one("foo", "bar", "one", "two.c", "*", "*.c", "d/*", "?", "1", "2", "a:b", "-n", "d", "nope*", "[ot]*", "x=1")
+        return self.one(
+            "foo", "bar", "one", "two.c", "*", "*.c", "d/*", "?", "1", "2", "a:b", "-n", "d", "nope*", "[ot]*", "x=1"
+        )
 
     def single(self) -> str:
         return "'" + self.literal().replace("'", "") + "'"
@@ -83,7 +91,7 @@ class Program:
 
     def inner(self) -> str:
         return self.pick(
-            (4, lambda: self.one("foo", " ", "a b", "*", "\\$x", "\\\\", "'", "\\a", "~", "\\\"", ":", "#", "=")),
+            (4, lambda: self.one("foo", " ", "a b", "*", "\\$x", "\\\\", "'", "\\a", "~", '\\"', ":", "#", "=")),
             (5, lambda: self.parameter(quoted=True)),
             (1, lambda: self.substitution(quoted=True)),
             (1, self.arithmetic),
@@ -101,11 +109,15 @@ class Program:
         if name in "?#@*" and operator[-1] in "%#=?":
             operator = ":-"
         if operator[-1] in "%#":
-            operand = self.one("*", "?", "a*", "*b", "o", "*.", ".*", ":*", "*:", "'*'", "[a-f]*", "$x", '"$b"', "/*", "*/", "\\*", "")
+            operand = self.one(
+                "*", "?", "a*", "*b", "o", "*.", ".*", ":*", "*:", "'*'", "[a-f]*", "$x", '"$b"', "/*", "*/", "\\*", ""
+            )
         elif quoted:
             operand = self.one("foo", "", "a b", "$a", "${b:-z}", "'q'", "*", "\\$", "x\\}y")
         else:
-            operand = self.one("foo", "", "a b", "$a", '"$b"', "'q r'", '"$@"', "*.c", "${b:-z}", '"a  b"', "$x$a", "\\*")
+            operand = self.one(
+                "foo", "", "a b", "$a", '"$b"', "'q r'", '"$@"', "*.c", "${b:-z}", '"a  b"', "$x$a", "\\*"
+            )
         return f"${{{name}{operator}{operand}}}"
 
     def substitution(self, *, quoted: bool = False) -> str:
@@ -130,7 +142,12 @@ class Program:
             return self.one("1", "2", "0", "7", "010", "0x1f", "a", "$#", "-3", "x", "100", "c")
         left, right = self.expression(depth - 1), self.expression(depth - 1)
         return self.pick(
-            (5, lambda: f"{left} {self.one('+', '-', '*', '/', '%', '<', '<=', '>', '==', '!=', '&', '|', '^', '&&', '||', '<<')} {right}"),
+            (
+                5,
+                lambda: (
+                    f"{left} {self.one('+', '-', '*', '/', '%', '<', '<=', '>', '==', '!=', '&', '|', '^', '&&', '||', '<<')} {right}"
+                ),
+            ),
             (1, lambda: f"({left})"),
             (1, lambda: f"!{left}"),
             (1, lambda: f"{left} ? {right} : 5"),
@@ -156,7 +173,12 @@ class Program:
     def simple(self) -> str:
         return self.pick(
             (6, lambda: f"echo {self.words()}"),
-            (3, lambda: f"printf {self.one(chr(39) + '[%s]' + chr(92) + 'n' + chr(39), chr(39) + '%s-%s;' + chr(39), '%d', chr(34) + '%5s|%-4s|' + chr(34))} {self.words()}"),
+            (
+                3,
+                lambda: (
+                    f"printf {self.one(chr(39) + '[%s]' + chr(92) + 'n' + chr(39), chr(39) + '%s-%s;' + chr(39), '%d', chr(34) + '%5s|%-4s|' + chr(34))} {self.words()}"
+                ),
+            ),
             (6, lambda: f"{self.name()}={self.word()}"),
             (1, lambda: f"{self.name()}={self.word()} {self.name()}={self.word()}"),
             (3, self.test),
@@ -164,17 +186,65 @@ class Program:
             (2, lambda: f"set -- {self.words()}"),
             (1, lambda: f"set {self.one('-e', '+e', '-u', '+u', '-f', '+f', '-eu')}"),
             (1, lambda: self.one("shift", "shift || true", "[ $# = 0 ] || shift")),
-            (1, lambda: f"IFS={self.one(':', chr(39) + ' :' + chr(39), chr(39) * 2, chr(34) + ' ' + chr(34))}; echo {self.words()}; unset IFS"),
+            (
+                1,
+                lambda: (
+                    f"IFS={self.one(':', chr(39) + ' :' + chr(39), chr(39) * 2, chr(34) + ' ' + chr(34))}; echo {self.words()}; unset IFS"
+                ),
+            ),
             (1, lambda: f"unset {self.name()}"),
             (1, lambda: f"export {self.name()}={self.word()}"),
-            (1, lambda: f"eval {self.one('echo $a', chr(34) + 'b=$a' + chr(34), chr(39) + 'echo $x' + chr(39), 'false', 'set -e')}"),
+            (
+                1,
+                lambda: (
+                    f"eval {self.one('echo $a', chr(34) + 'b=$a' + chr(34), chr(39) + 'echo $x' + chr(39), 'false', 'set -e')}"
+                ),
+            ),
             (1, self.reading),
-            (1, lambda: f"cat {self.one('one', 'nofile', '')} {self.one('', '2>/dev/null', '</dev/null')}" if self.rng.random() < 0.8 else "cat two.c one"),
+            (
+                1,
+                lambda: (
+                    f"cat {self.one('one', 'nofile', '')} {self.one('', '2>/dev/null', '</dev/null')}"
+                    if self.rng.random() < 0.8
+                    else "cat two.c one"
+                ),
+            ),
             (1, lambda: f"{self.name()}={self.word()} {self.one('cat one', 'eval echo $a', 'echo $a', ':')}"),
-            (1, lambda: self.one("command -v cat", "command -v nosuch", "nosuch", "command echo hi", "command false", "nosuch 2>/dev/null || echo no", "command -v echo")),
+            (
+                1,
+                lambda: self.one(
+                    "command -v cat",
+                    "command -v nosuch",
+                    "nosuch",
+                    "command echo hi",
+                    "command false",
+                    "nosuch 2>/dev/null || echo no",
+                    "command -v echo",
+                ),
+            ),
             (1, lambda: self.one("exit", f"exit {self.rng.choice((0, 1, 2, 7))}", "return 0", "return")),
-            (1, lambda: self.one("trap 'echo bye' EXIT", "trap - EXIT", "trap 'x=1' 0", "trap 'exit 4' EXIT", "trap '' INT")),
-            (1, lambda: self.one(". ./two.c; echo $x", ". ./nofile", ". ./one", "cd d", "cd nodir", "umask 027", "cd d; cat three.c", "umask", "readonly c", "read a", "local a")),
+            (
+                1,
+                lambda: self.one(
+                    "trap 'echo bye' EXIT", "trap - EXIT", "trap 'x=1' 0", "trap 'exit 4' EXIT", "trap '' INT"
+                ),
+            ),
+            (
+                1,
+                lambda: self.one(
+                    ". ./two.c; echo $x",
+                    ". ./nofile",
+                    ". ./one",
+                    "cd d",
+                    "cd nodir",
+                    "umask 027",
+                    "cd d; cat three.c",
+                    "umask",
+                    "readonly c",
+                    "read a",
+                    "local a",
+                ),
+            ),
             (2 if self.functions else 0, lambda: f"{self.rng.choice(self.functions)} {self.words(2)}"),
             (1 if self.loops else 0, lambda: self.one("break", "continue", "break 2", "[ $# = 0 ] && break")),
         )
@@ -185,9 +255,24 @@ class Program:
         return self.pick(
             (1, lambda: f"read {raw}{names} <one; echo $?"),
             (1, lambda: f"while read {raw}{names}; do {self.block(1)}; done <one"),
-            (1, lambda: f"read {raw}{names} <<END\n{self.one('a b c', ' lead  trail ', 'a:b:c', 'x' + chr(92) + 'y z', '$a $b', chr(92) + chr(10) + 'q')}\nEND\necho {names}"),
-            (1, lambda: f"printf '{self.one('a b c', 'a:b::c:', ' x ', 'no')}' | while IFS={self.one(':', '', chr(39) + ' :' + chr(39))} read {raw}{names} || [ -n \"$a\" ]; do echo \"[${names.split()[-1]}]\"; a=; done"),
-            (1, lambda: f"IFS=: read {raw}{names} <<END\n{self.one('a:b:c', ':a', 'a::b:', 'a : b : c ', '')}\nEND\nfor i in {names}; do eval echo \"[\\$$i]\"; done"),
+            (
+                1,
+                lambda: (
+                    f"read {raw}{names} <<END\n{self.one('a b c', ' lead  trail ', 'a:b:c', 'x' + chr(92) + 'y z', '$a $b', chr(92) + chr(10) + 'q')}\nEND\necho {names}"
+                ),
+            ),
+            (
+                1,
+                lambda: (
+                    f'printf \'{self.one("a b c", "a:b::c:", " x ", "no")}\' | while IFS={self.one(":", "", chr(39) + " :" + chr(39))} read {raw}{names} || [ -n "$a" ]; do echo "[${names.split()[-1]}]"; a=; done'
+                ),
+            ),
+            (
+                1,
+                lambda: (
+                    f'IFS=: read {raw}{names} <<END\n{self.one("a:b:c", ":a", "a::b:", "a : b : c ", "")}\nEND\nfor i in {names}; do eval echo "[\\$$i]"; done'
+                ),
+            ),
         )
 
     def test(self) -> str:
@@ -250,7 +335,26 @@ class Program:
     def case(self) -> str:
         arms = []
         for _ in range(self.rng.randint(1, 3)):
-            pattern = self.one("foo", "*", "a*", "'*'", "foo|bar", "[a-f]*", "$a", '"$a"', "*.c", "?", "''", "-*", "configure", "\\*", "a\\ b", "*:*", "[!a]*", "1|2")
+            pattern = self.one(
+                "foo",
+                "*",
+                "a*",
+                "'*'",
+                "foo|bar",
+                "[a-f]*",
+                "$a",
+                '"$a"',
+                "*.c",
+                "?",
+                "''",
+                "-*",
+                "configure",
+                "\\*",
+                "a\\ b",
+                "*:*",
+                "[!a]*",
+                "1|2",
+            )
             arms.append(f"{self.one('', '(')}{pattern}) {self.one(self.block(1), '', self.block(1))} ;;")
         return f"case {self.word()} in {' '.join(arms)} esac"
 
@@ -267,7 +371,20 @@ class Program:
         return f"{name}() {{ {local}{body}{leave}; }}; {name} {self.words(2)}"
 
     def document(self) -> str:
-        body = "".join(self.one("text $a\n", "plain\n", '"quoted" $x\n', "$(echo sub) `echo old`\n", "\\$a \\\\ \\\"\n", "\ttab ${b:-none}\n", "$((1+2))\n", "it's\n", "cont\\\n") for _ in range(self.rng.randint(0, 3)))
+        body = "".join(
+            self.one(
+                "text $a\n",
+                "plain\n",
+                '"quoted" $x\n',
+                "$(echo sub) `echo old`\n",
+                '\\$a \\\\ \\"\n',
+                "\ttab ${b:-none}\n",
+                "$((1+2))\n",
+                "it's\n",
+                "cont\\\n",
+            )
+            for _ in range(self.rng.randint(0, 3))
+        )
         return f"cat {self.one('', '>out ')}<<{self.one('-', '')}{self.one('END', chr(39) + 'END' + chr(39))}\n{body}END\necho {self.word()}"
 
     def block(self, most: int) -> str:

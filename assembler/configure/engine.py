@@ -4,7 +4,8 @@ For the essential packages and again for the rest come preinst scripts in the or
 that of configuration; at last triggers, and the database of dpkg. Scripts that cannot be carried out are told of all at once.
 """
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
@@ -77,7 +78,9 @@ def _run(script: Script, arguments: Sequence[str], context: ExecutionContext, ow
         if script.rule is not None:
             status = evaluated.carry_out_rule(script.rule, script.package, arguments, context)
         else:
-            status, line = evaluated.carry_out(script.text, script.package, script.file, arguments, context, own)
+            status, line = evaluated.carry_out(
+                script.text, script.package, script.file, arguments, context, own, script.path
+            )
             at = f" in line {line}"
     except AssembleError as error:
         within = f"line {error.line}: " if isinstance(error, Refused) and error.line else ""
@@ -148,6 +151,8 @@ def configure(tree: Tree, packages: Sequence[Unpacked], settings: Settings, repo
     )
     there = [package for package in packages if package.name not in unpacked_there]
     digests = dpkg_database.conffile_digests(tree, there)
+    for package in there:
+        dpkg_database.write_info(tree, package)
     context = ExecutionContext(
         tree,
         settings.arch,
@@ -163,6 +168,11 @@ def configure(tree: Tree, packages: Sequence[Unpacked], settings: Settings, repo
     by_name = {package.name: package for package in packages}
     shipped_by = shippers(packages)
     later = dict(by_name)
+
+    def unpacked_later(package: Unpacked, stage: int) -> AbstractContextManager[None]:
+        # Essential packages are unpacked before any script can run.
+        return hidden_until_unpacked(tree, package, shipped_by) if stage else nullcontext()
+
     runner = _Runner(context, settings.rules, known)
     with reporter.step("configure", total=2 * len(packages), unit="items") as step:
         for stage, names in enumerate(map(set, stages(known, settings.first))):
@@ -178,12 +188,11 @@ def configure(tree: Tree, packages: Sequence[Unpacked], settings: Settings, repo
                     step.note(name)
                     if script.left:
                         pass
-                    elif script.name == "preinst" and stage:
-                        # Essential packages are unpacked before any script can run.
-                        with hidden_until_unpacked(tree, by_name[name], shipped_by):
+                    elif script.name == "preinst":
+                        with dpkg_database.control_laid_out(tree, by_name[name]), unpacked_later(by_name[name], stage):
                             runner.run(script, ("install",))
                     else:
-                        runner.run(script, ("install",) if script.name == "preinst" else ("configure", ""))
+                        runner.run(script, ("configure", ""))
                     done.append(script)
                 step.advance()
     context.hidden = frozenset()

@@ -7,13 +7,10 @@ from assembler.configure.rules import Rule
 from assembler.configure.rules.effects import effects
 from assembler.programs import known
 from assembler.programs.context import PATH, ExecutionContext
-from assembler.programs.inert import DEBCONF
 from assembler.shell.evaluate import INITIAL, Shell, is_for_bash, options_of, parsed
 from assembler.shell.process import Process, Program
 from assembler.shell.state import State, World
 from assembler.shell.streams import NOWHERE, Budget, Refused, Stream
-
-_CONFMODULE = frozenset({"/usr/share/debconf/confmodule", "/usr/share/debconf/confmodule.sh"})
 
 
 def environment(package: str, file: str, context: ExecutionContext) -> dict[str, str]:
@@ -34,27 +31,34 @@ def environment(package: str, file: str, context: ExecutionContext) -> dict[str,
 
 
 def carry_out(
-    text: bytes, package: str, file: str, arguments: Sequence[str], context: ExecutionContext, own: Sequence[Rule] = ()
+    text: bytes,
+    package: str,
+    file: str,
+    arguments: Sequence[str],
+    context: ExecutionContext,
+    own: Sequence[Rule] = (),
+    path: str = "",
 ) -> tuple[int, int]:
     """Carry out a script whose first line names sh, with these arguments; its exit status, and the line where it ended.
 
-    `file` is the control file that it is; `own` are rules that come before the built-in ones. Raises Refused, with the
+    `file` is the control file that it is, and `path` where that is in the tree; `own` are rules that come before the
+    built-in ones. Raises Refused, with the
     line, for what is not computed; the tree may then have been changed in part.
     """
     instead = rules.for_commands((*own, *rules.built_in()), package)
 
     def program(name: str, path: str) -> Program | None:
-        found = known.program(name, context)
+        found = known.program(name, path, context)
         mine = [rule for rule in instead if rule.values.command.split()[0] in {name, path}]
         return _ruled(mine, name, path, found, context) if mine else found
 
-    world = World(context.tree, Budget(), program, context.hidden, _sourced)
+    world = World(context.tree, Budget(), program, context.hidden)
     written = text.decode("latin-1")
     variables = environment(package, file, context)
     streams: dict[int, Stream] = {0: NOWHERE, 1: NOWHERE, 2: NOWHERE}
     state = State(
         world, {**INITIAL, **variables}, set(variables), arguments=list(arguments),
-        name=f"/var/lib/dpkg/info/{package}.{file}", options=options_of(written), streams=streams, bash=is_for_bash(written),
+        name=path or file, options=options_of(written), streams=streams, bash=is_for_bash(written),
     )  # fmt: skip
     try:
         return Shell(state).script(parsed(written)), state.line
@@ -95,10 +99,3 @@ def _ruled(mine: Sequence[Rule], name: str, path: str, otherwise: Program | None
         return otherwise(process)
 
     return run
-
-
-def _sourced(path: str, state: State) -> bool:
-    if path not in _CONFMODULE:
-        return False
-    state.commands.update(dict.fromkeys(DEBCONF, lambda _state, _arguments: 0))
-    return True

@@ -11,6 +11,7 @@ from typing import Literal
 from assembler.configure import rules, triggers
 from assembler.configure.report import Handling, ScriptReport
 from assembler.configure.rules import Rule
+from assembler.debian.dpkg_database import ADMINDIR, CONTROL_DIRECTORY, info_name
 from assembler.debian.package import Unpacked
 from assembler.errors import AssembleError, Place
 from assembler.shell.evaluate import is_for_sh, parsed
@@ -42,6 +43,8 @@ class Script:
     """What triggers it; all of them are one run of dpkg's."""
     first_boot: str = ""
     """Why it waits for the image's first boot, when it does."""
+    info: str = ""
+    """The name by which dpkg keeps the package's control files."""
     executed: str = ""
     """Why dpkg carries it out in a machine, when it does."""
 
@@ -49,6 +52,11 @@ class Script:
     def file(self) -> str:
         """The control file that it is in."""
         return "preinst" if self.name == "preinst" else "postinst"
+
+    @property
+    def path(self) -> str:
+        """Where it is while dpkg carries it out."""
+        return f"{CONTROL_DIRECTORY}/preinst" if self.name == "preinst" else f"{ADMINDIR}/info/{self.info}.postinst"
 
     @property
     def odd(self) -> str:
@@ -149,7 +157,14 @@ def survey(
             text = package.control.get(name)
             if text is None:
                 continue
-            script = Script(package.name, name, text, rules.find(known, package.name, name, text, arch), arch)
+            script = Script(
+                package.name,
+                name,
+                text,
+                rules.find(known, package.name, name, text, arch),
+                arch,
+                info=info_name(package),
+            )
             # dpkg runs preinst before it unpacks. One that may turn out not to be computable has to wait too.
             deferred = name != "preinst" or (script.rule is None and later) or package.name in unpacked
             found.append(replace(script, first_boot=later, executed=real) if deferred else script)
@@ -174,5 +189,5 @@ def _triggered(package: Unpacked, known: Sequence[Rule], arch: str, possible: Co
         rule = rules.find(known, package.name, TRIGGERED, text, arch, trigger=trigger)
         key = rule.position if rule else None
         names = (*(by_rule[key].triggers if key in by_rule else ()), trigger)
-        by_rule[key] = Script(package.name, TRIGGERED, text, rule, arch, names)
+        by_rule[key] = Script(package.name, TRIGGERED, text, rule, arch, names, info=info_name(package))
     return list(by_rule.values())

@@ -31,8 +31,9 @@ from assembler.programs import (
     tmpfiles,
     ucf,
 )
-from assembler.programs.context import Action, ExecutionContext, Maker
+from assembler.programs.context import Action, ExecutionContext, Maker, nothing
 from assembler.programs.shells import update_shells
+from assembler.shell.process import AsScript
 from assembler.tree.staging import Tree
 
 
@@ -103,6 +104,18 @@ def _depmod(arguments: list[str]) -> Action | None:
     return run
 
 
+def _update_initramfs(arguments: list[str]) -> Action:
+    """``update-initramfs``: the image has an initrd of its own. What it says of itself is in its script."""
+    if "--version" in arguments:
+        raise AsScript
+    return nothing
+
+
+def _journalctl(arguments: list[str]) -> Action | None:
+    """``journalctl --update-catalog``: a unit does that at boot (configure/caches.py)."""
+    return nothing if arguments == ["--update-catalog"] else None
+
+
 def _setcap(arguments: list[str]) -> Action | None:
     if len(arguments) != 2:
         return None
@@ -145,6 +158,8 @@ COMMANDS: dict[str, Maker] = {
     "cmp": files.cmp,
     "setcap": _setcap,
     "depmod": _depmod,
+    "journalctl": _journalctl,
+    "update-initramfs": _update_initramfs,
     # Users and groups.
     "adduser": _engine(adduser.adduser),
     "addgroup": _engine(adduser.addgroup),

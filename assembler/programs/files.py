@@ -34,8 +34,8 @@ def certain(text: str) -> Mode | None:
 
 
 def mkdir(arguments: list[str]) -> Action | None:
-    """``mkdir``, without contexts."""
-    parsed = known_options(arguments, "p|parents m|mode= v|verbose")
+    """``mkdir``; without SELinux, the default context is none."""
+    parsed = known_options(arguments, "p|parents m|mode= v|verbose Z")
     if parsed is None or not parsed[1]:
         return None
     options, paths = parsed

@@ -13,7 +13,6 @@ _LEFT_OUT = (
     "py3compile",
     "pypy3compile",
     "ldconfig",
-    "update-initramfs",
     "update-menus",
     "systemd-hwdb",
     "update-grub",

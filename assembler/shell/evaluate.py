@@ -13,7 +13,7 @@ from assembler.shell.builtins import BUILTINS, SPECIAL, complain, printed
 from assembler.shell.expand import Expander
 from assembler.shell.grammar import parse_script
 from assembler.shell.redirect import RedirectError, redirected
-from assembler.shell.process import Process, as_path
+from assembler.shell.process import AsScript, Process, as_path
 from assembler.shell.state import Exit, ShellError, State
 from assembler.shell.streams import NOWHERE, Pipe, Refused, Stream
 from assembler.shell.syntax import (
@@ -357,7 +357,7 @@ class Shell:
             self._complain(error)
             raise
         finally:
-            if not keeps:
+            if simple.redirects and not keeps:
                 state.streams = saved
 
     def _command(self, words: list[str], assignments: Sequence[tuple[str, str]], *, tested: bool) -> int:
@@ -391,7 +391,7 @@ class Shell:
             return self._function(state.functions[name], arguments, tested=tested)
         if (controls := self._controls().get(name)) is not None:
             return controls(arguments, tested)
-        builtin = BUILTINS.get(name) or state.commands.get(name)
+        builtin = BUILTINS.get(name)
         if builtin is None:
             return self._external(name, arguments, own)
         if state.bash and (
@@ -473,8 +473,6 @@ class Shell:
         if "/" not in arguments[0] or len(arguments) > 1:
             raise Refused("a file sourced by a name in PATH, or with arguments")
         path = state.place(arguments[0])
-        if state.world.sourced(path, state):
-            return 0
         inode = state.world.tree.get(path, follow=True)
         if inode is None or inode.kind is not Kind.FILE:
             raise ShellError(f".: cannot open {arguments[0]}")
@@ -527,7 +525,7 @@ class Shell:
             raise Refused("command -v of several names")
         (name,) = words
         state = self.state
-        if name in {*state.functions, *state.commands, *BUILTINS, *self._controls()}:
+        if name in {*state.functions, *BUILTINS, *self._controls()}:
             found: str | None = name
         else:
             found, _ = self._found(name)
@@ -605,11 +603,14 @@ class Shell:
         if program is None:
             program = partial(self._script, name, place)
         process = Process(
-            state.world.tree, arguments, environment, state.directory, state.umask, streams, state.world.budget,
-            self._call, own,
+            state.world.tree, arguments, environment, state.directory, state.umask, streams, state.world.budget, own,
+            self._call,
         )  # fmt: skip
         try:
-            return program(process)
+            try:
+                return program(process)
+            except AsScript:
+                return self._script(name, place, process)
         except OSError:
             return 1  # what it prints cannot be written
 

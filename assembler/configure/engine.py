@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
-from assembler.configure import caches, evaluated, first_boot, identity, rules, triggers
+from assembler.configure import caches, evaluated, first_boot, identity, leftovers, triggers
 from assembler.configure.executed import Execution, Failed, carried_out, programs
 from assembler.configure.executed import job as executed_job
 from assembler.configure.not_unpacked import hidden_until_unpacked, shippers
@@ -202,6 +202,7 @@ def configure(tree: Tree, packages: Sequence[Unpacked], settings: Settings, repo
             runner.run(script, ("triggered", " ".join(pending)))
             done.append(script)
     runner.finish()
+    leftovers.take_out(tree, shipped_by)
     late = {**settings.first_boot, **executed}
     for package in there:
         if package.name in late:

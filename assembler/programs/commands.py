@@ -32,8 +32,8 @@ from assembler.programs import (
     ucf,
 )
 from assembler.programs.context import Action, ExecutionContext, Maker, nothing
+from assembler.programs.options import UsageError
 from assembler.programs.shells import update_shells
-from assembler.shell.process import AsScript
 from assembler.tree.staging import Tree
 
 
@@ -47,12 +47,16 @@ def _engine(run: Callable[[Tree, list[str]], object]) -> Maker:
 
 
 def _update_ca_certificates(arguments: list[str]) -> Action | None:
+    without_hooks = arguments == ["--hooksdir", ""]
+
     def run(context: ExecutionContext) -> int:
+        if not without_hooks and context.tree.names("/etc/ca-certificates/update.d"):
+            raise UsageError("update-ca-certificates with hooks", why="/etc/ca-certificates/update.d")
         ca_certificates.update_ca_certificates(context.tree)
         return 0
 
     # With --fresh, links that are there are removed first: in a new tree there are none.
-    return run if arguments in ([], ["--fresh"]) else None
+    return run if without_hooks or arguments in ([], ["--fresh"]) else None
 
 
 def _deb_systemd_helper(arguments: list[str]) -> Action:
@@ -104,13 +108,6 @@ def _depmod(arguments: list[str]) -> Action | None:
     return run
 
 
-def _update_initramfs(arguments: list[str]) -> Action:
-    """``update-initramfs``: the image has an initrd of its own. What it says of itself is in its script."""
-    if "--version" in arguments:
-        raise AsScript
-    return nothing
-
-
 def _journalctl(arguments: list[str]) -> Action | None:
     """``journalctl --update-catalog``: a unit does that at boot (configure/caches.py)."""
     return nothing if arguments == ["--update-catalog"] else None
@@ -138,7 +135,7 @@ COMMANDS: dict[str, Maker] = {
     **dict.fromkeys(inert.NOT_RUNNING, inert.not_running),
     **{name: inert.refused(name) for name in inert.NOT_MADE},
     **dict.fromkeys(("set", "umask", "export"), inert.shell_state),
-    **dict.fromkeys(("aa-enabled", "killall", "pidof", "pkill"), inert.not_there),
+    **dict.fromkeys(("aa-enabled", "killall", "modprobe", "pidof", "pkill", "rmmod"), inert.not_there),
     ".": inert.source_confmodule,
     "dpkg-maintscript-helper": inert.maintscript_helper,
     "ischroot": inert.ischroot,
@@ -159,7 +156,6 @@ COMMANDS: dict[str, Maker] = {
     "setcap": _setcap,
     "depmod": _depmod,
     "journalctl": _journalctl,
-    "update-initramfs": _update_initramfs,
     # Users and groups.
     "adduser": _engine(adduser.adduser),
     "addgroup": _engine(adduser.addgroup),

@@ -7,7 +7,7 @@ from assembler.tree.content import read, size_of
 from assembler.tree.staging import Inode, Kind
 
 _MAX_SIZE = 1 << 24
-_LIVE = frozenset({"dev", "proc", "sys", "run"})
+_LIVE = frozenset({"dev", "proc"})
 """Directories that are the running machine's."""
 
 

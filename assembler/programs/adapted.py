@@ -46,11 +46,12 @@ def _shown(name: str, context: ExecutionContext) -> Program:
     otherwise = _program(name, COMMANDS[name], context)
 
     def run(process: Process) -> int:
-        text = dpkg_shown.PROGRAMS[name](process)
+        shown, without = dpkg_shown.PROGRAMS[name]
+        text = shown(process)
         if text is None:
             return otherwise(process)
         process.print(text)
-        return 0 if text or name != "dpkg-statoverride" else 1
+        return 0 if text else without
 
     return run
 

@@ -135,7 +135,7 @@ COMMANDS: dict[str, Maker] = {
     **dict.fromkeys(inert.NOT_RUNNING, inert.not_running),
     **{name: inert.refused(name) for name in inert.NOT_MADE},
     **dict.fromkeys(("set", "umask", "export"), inert.shell_state),
-    **dict.fromkeys(("aa-enabled", "killall", "modprobe", "pidof", "pkill", "rmmod"), inert.not_there),
+    **dict.fromkeys(("aa-enabled", "aa-status", "killall", "modprobe", "pidof", "pkill", "rmmod"), inert.not_there),
     ".": inert.source_confmodule,
     "dpkg-maintscript-helper": inert.maintscript_helper,
     "ischroot": inert.ischroot,

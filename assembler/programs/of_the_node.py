@@ -53,9 +53,20 @@ def make_ssl_cert(process: Process) -> int:
     return 0
 
 
+def dropbearkey(process: Process) -> int:
+    """``dropbearkey -t TYPE -f FILE``: keys of hosts are made on the node."""
+    match process.arguments:
+        case ["-t", _, "-f", path, *_] if path.startswith("/etc/dropbear/"):
+            if process.captured:
+                raise Refused("what dropbearkey prints is read")
+            return 0
+    raise Refused("dropbearkey with these arguments", why=" ".join(process.arguments))
+
+
 PROGRAMS: dict[str, Program] = {
     "systemd-machine-id-setup": machine_id_setup,
     "dbus-uuidgen": dbus_uuidgen,
+    "dropbearkey": dropbearkey,
     "iscsi-iname": iscsi_iname,
     "nvme": nvme,
     "make-ssl-cert": make_ssl_cert,

@@ -75,7 +75,7 @@ def components(path: str) -> list[str]:
 
 
 def found(tree: Tree, path: str, *, follow: bool = True) -> Found:
-    """What the kernel finds at an absolute `path`; `follow` a link at its end. Raises Refused for a running system's."""
+    """What the kernel finds at an absolute `path`; `follow` a link at its end. Refuses what a running system has."""
     if len(path.encode("utf-8", "surrogateescape")) >= _MAX_PATH:
         return Found(None, "/", error="ENAMETOOLONG")
     chain: list[tuple[str, Inode]] = []

@@ -1,9 +1,8 @@
 """Compare the programs that print about files and text with the real ones, command by command.
 
-Commands are drawn at random, weighted as maintainer scripts use them, over a small tree with links, odd names and odd
-bytes; each is carried out by the assembler on a tree in memory, and by the real dash and the real program in a directory
-that they have for their root. What they print, their exit status and the files that they leave have to be the same. What is
-refused is counted. With --record the first commands, and what became of them, are written to
+Commands are drawn at random, weighted as maintainer scripts use them, over a small tree with links, odd names and
+odd bytes; each is carried out by the assembler on a tree in memory, and by the real dash and the real program in a
+directory that they have for their root. What they print, their exit status and the files that they leave have to be the same. What is refused is counted. With --record the first commands, and what became of them, are written to
 tests/programs/data/shown.jsonl, which a quick test reads. Only root can do it.
 
     scripts/shown [--seed N] [--number N] [--only PROGRAM] [--host] [--record]

@@ -77,6 +77,11 @@ _USERS = (
 )
 _GROUPS = ("root", "man", "mail", "more", "staff", "none", "0", "12", "4", "44", "50", "nogroup", "99", "''", "sys")
 
+_PROGRAMS = (
+    "cat", "head", "tail", "wc", "cut", "uniq", "tee", "basename", "dirname", "readlink", "realpath", "mktemp", "stat",
+    "getent", "id", "groups", "whoami",
+)  # fmt: skip
+
 
 class _Draw:
     def __init__(self, rng: random.Random) -> None:
@@ -148,7 +153,8 @@ class _Draw:
 
     def basename(self) -> str:
         names = (*_NAMES, ".conf", ".so", "b.conf", "f")
-        return f"basename {self.options(('-a', '-s .conf', '-z', '--', '--suffix=.so'))} {self.some(names, (0, 1, 1, 1, 2, 2, 3))}"
+        options = self.options(("-a", "-s .conf", "-z", "--", "--suffix=.so"))
+        return f"basename {options} {self.some(names, (0, 1, 1, 1, 2, 2, 3))}"
 
     def dirname(self) -> str:
         return f"dirname {self.options(('-z', '--'))} {self.some(_NAMES)}"
@@ -220,7 +226,8 @@ class _Draw:
         return f"getent group {self.some(_GROUPS, (0, 1, 1, 1, 1, 2))}"
 
     def id(self) -> str:
-        return f"id {self.options(('-u', '-g', '-G', '-n', '-un', '-gn', '-Gn', '-r', '-ru'))} {self.some(_USERS, (0, 1, 1, 1, 2))}"
+        options = self.options(("-u", "-g", "-G", "-n", "-un", "-gn", "-Gn", "-r", "-ru"))
+        return f"id {options} {self.some(_USERS, (0, 1, 1, 1, 2))}"
 
     def groups(self) -> str:
         return f"groups {self.some(_USERS, (0, 1, 1, 2))}"
@@ -229,10 +236,7 @@ class _Draw:
         return f"whoami {self.some(_USERS, (0, 0, 0, 1))}"
 
     def programs(self) -> dict[str, Callable[[], str]]:
-        names = (
-            "cat head tail wc cut cut uniq tee basename dirname readlink realpath mktemp stat getent id groups whoami"
-        ).split()
-        return {name: getattr(self, name) for name in names}
+        return {name: getattr(self, name) for name in _PROGRAMS}
 
 
 def drawn(rng: random.Random, only: str = "") -> str:

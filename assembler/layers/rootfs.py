@@ -10,7 +10,7 @@ from typing import Annotated, Any, ClassVar, Protocol
 
 from assembler.configure import executed, ids, settings
 from assembler.configure.debconf import Selections
-from assembler.configure.engine import Settings, configure, executing_the_rest, problems
+from assembler.configure.engine import Settings, configure, executing_the_rest
 from assembler.configure.executed import Execution, Failed
 from assembler.configure.first_boot import waiting
 from assembler.configure.job import Execute, Job, refuse
@@ -339,7 +339,7 @@ def check(
     answers = answered(recipe, files, unpacked, told, reporter)
     execution = _execution(recipe, debs, unpacked, configuration, answers=answers, execute=_nothing, failed={})
     scripts = _surveyed(unpacked, configuration, execution)
-    errors = [*problems(scripts), *answers.problems, *unfit(recipe, files)]
+    errors = [*answers.problems, *unfit(recipe, files)]
     if not errors:
         try:
             tree, _, execution = _configured(

@@ -90,6 +90,19 @@ def _tmpfiles(arguments: list[str]) -> Action | None:
     return run
 
 
+def _depmod(arguments: list[str]) -> Action | None:
+    """``depmod`` of one kernel."""
+    words = [argument for argument in arguments if argument not in {"-a", "-q", "--quick"}]
+    if len(words) != 1 or words[0].startswith("-"):
+        return None
+
+    def run(context: ExecutionContext) -> int:
+        context.depmod(context.tree, words[0])
+        return 0
+
+    return run
+
+
 def _setcap(arguments: list[str]) -> Action | None:
     if len(arguments) != 2:
         return None
@@ -131,6 +144,7 @@ COMMANDS: dict[str, Maker] = {
     "install": copying.install,
     "cmp": files.cmp,
     "setcap": _setcap,
+    "depmod": _depmod,
     # Users and groups.
     "adduser": _engine(adduser.adduser),
     "addgroup": _engine(adduser.addgroup),

@@ -4,9 +4,10 @@ In the text of a pattern, a backslash quotes the character behind it. Matching t
 of both lengths, whoever wrote the pattern.
 """
 
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 
-_CLASSES = {
+_CLASSES: Mapping[str, Callable[[str], bool]] = {
     "alpha": str.isalpha, "digit": str.isdigit, "alnum": str.isalnum, "upper": str.isupper, "lower": str.islower,
     "space": lambda char: char in " \t\n\v\f\r", "blank": lambda char: char in " \t",
     "xdigit": lambda char: char in "0123456789abcdefABCDEF",

@@ -20,6 +20,8 @@ class Process:
     umask: int
     streams: Mapping[int, Stream]
     budget: Budget
+    call: Callable[[list[str], Mapping[str, str], Mapping[int, Stream]], int]
+    """Carries out another program, in its environment and with its streams; its exit status, 127 when there is none."""
     own: frozenset[str] = frozenset()
     """The variables that were assigned on the command's own line."""
 

@@ -52,6 +52,8 @@ class State:
     arguments: list[str] = field(default_factory=list)
     name: str = "sh"
     functions: dict[str, Statement] = field(default_factory=dict)
+    commands: dict[str, "Callable[[State, list[str]], int]"] = field(default_factory=dict)
+    """What a file that was sourced would have defined, and is modelled."""
     options: set[str] = field(default_factory=set)
     streams: dict[int, Stream] = field(default_factory=dict)
     directory: str = "/"
@@ -68,19 +70,21 @@ class State:
     substitution: int = 0
     """The status of the last command substitution since this was last reset."""
     subshell: bool = False
+    bash: bool = False
+    """Whether the script is for bash: it is carried out as far as bash does the same, and refused where it may not."""
 
     def copy(self) -> "State":
         """A subshell's: what it changes is its own, but for the world and open files."""
         return State(
             self.world, dict(self.variables), set(self.exported), set(self.readonly), list(self.arguments), self.name,
-            dict(self.functions), set(self.options), dict(self.streams), self.directory, self.umask,
+            dict(self.functions), dict(self.commands), set(self.options), dict(self.streams), self.directory, self.umask,
             {name: "" for name, action in self.traps.items() if not action}, self.status,
-            [dict(scope) for scope in self.scopes], self.letters, self.depth, self.line, subshell=True,
+            [dict(scope) for scope in self.scopes], self.letters, self.depth, self.line, subshell=True, bash=self.bash,
         )  # fmt: skip
 
     def get(self, name: str) -> str | None:
         """The value of a variable, None when it is not set. Raises Refused for what only a running system knows."""
-        if name in _UNKNOWN and name not in self.variables:
+        if name not in self.variables and (name in _UNKNOWN or name.startswith("BASH")):
             raise Refused(f"${name} is only known while a script runs")
         return self.variables.get(name)
 

@@ -62,6 +62,8 @@ class Debconf:
             return None
         tree = process.tree
         if not tree.is_dir(DIRECTORY):
+            if not tree.is_dir(DIRECTORY.rpartition("/")[0]):
+                raise Refused("debconf has no place for its database")
             tree.mkdir(DIRECTORY, 0o777 & ~process.umask)
         stores = []
         for name, mode in _FILES.items():

@@ -1,5 +1,6 @@
 """Programs end with the process that has started them, however it ends."""
 
+import fcntl
 import gc
 import os
 import signal
@@ -99,6 +100,8 @@ def test_nothing_stays_open() -> None:
 
 def test_it_can_be_cut() -> None:
     line = Lifeline()
+    (theirs,) = line.descriptors
+    assert fcntl.fcntl(theirs, fcntl.F_GETFL) & os.O_ACCMODE == os.O_RDONLY
     process = subprocess.Popen(["/bin/sleep", "60"], pass_fds=line.descriptors, start_new_session=True)
     line.tie(process.pid, group=True)
     line.close()

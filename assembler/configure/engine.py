@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from assembler.configure import caches, evaluated, first_boot, identity, leftovers, triggers
-from assembler.configure.executed import Execution, Failed, carried_out, programs
+from assembler.configure.executed import Execution, Failed, Secrets, carried_out, programs
 from assembler.configure.executed import job as executed_job
 from assembler.configure.not_unpacked import hidden_until_unpacked, shippers
 from assembler.configure.order import Orderable, configure_order, dependents, orderable, stages
@@ -211,18 +211,21 @@ def configure(tree: Tree, packages: Sequence[Unpacked], settings: Settings, repo
         dpkg_database.write(tree, there, digests, settings.arch, unpacked=late)
     except TreeError as error:
         raise ScriptFailed("dpkg's database cannot be written", why=str(error)) from error
-    keys: tuple[AssembleError, ...] = ()
+    secrets = Secrets()
     if execution and executed:
         early = frozenset(stages(known, settings.first)[0])
         job = executed_job(execution, packages, order, early, settings.epoch)
-        keys = carried_out(execution.execute, tree, job, shipped_by, refuse_keys=execution.refuse_keys)
+        secrets = carried_out(
+            execution.execute, tree, job, shipped_by, refuse_keys=execution.refuse_keys, names=executed
+        )
     if settings.first_boot:
         waiting = [script for script in scripts if script.first_boot]
         preinst = [one.package for one in waiting if one.name == "preinst" and one.package not in unpacked_there]
         first_boot.prepare(tree, packages, settings.first_boot, preinst)
     caches.prepare(tree)
     identity.prepare(tree, by_name)
-    return Report(tuple(script.report() for script in done), tuple(order), tuple(sorted(activated)), keys)
+    reports = tuple(script.report() for script in done)
+    return Report(reports, tuple(order), tuple(sorted(activated)), secrets.keys, secrets.alike)
 
 
 def executing_the_rest(attempt: Callable[[Failed], T], mode: Scripts) -> T:

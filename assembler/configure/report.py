@@ -40,6 +40,8 @@ class Report:
     """Triggers that were activated, sorted."""
     keys: tuple[AssembleError, ...] = ()
     """Private keys that executed scripts made, where they were not refused."""
+    alike: tuple[AssembleError, ...] = ()
+    """Other secrets that they made, which are the same on every node: warnings."""
 
     def counts(self) -> dict[str, int]:
         """How many scripts were handled in which way."""

@@ -14,6 +14,7 @@ from assembler.programs import (
     lines,
     not_running,
     of_the_node,
+    pam_asking,
     paths,
     stating,
     temporary,
@@ -36,10 +37,15 @@ _PROGRAMS: Mapping[str, Program] = {
     **lines.PROGRAMS,
     **not_running.PROGRAMS,
     **of_the_node.PROGRAMS,
+    **pam_asking.PROGRAMS,
     **paths.PROGRAMS,
     **stating.PROGRAMS,
     **temporary.PROGRAMS,
 }
+
+
+NAMES = frozenset({*_PROGRAMS, *COMMANDS})
+"""The names of all programs that are computed."""
 
 
 def program(name: str, path: str, context: ExecutionContext) -> Program | None:
@@ -62,4 +68,4 @@ def _carry(path: str, process: Process) -> int:
 
 def is_known(name: str) -> bool:
     """Whether a command of that name is computed, or part of the shell."""
-    return name in _PROGRAMS or name in COMMANDS or is_part_of_shell(name)
+    return name in NAMES or is_part_of_shell(name)

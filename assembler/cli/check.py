@@ -146,7 +146,6 @@ def _table(scripts: Sequence["ScriptReport"]) -> Iterator[str]:
     wide = max((len(script.package) for script in scripts), default=0)
     for script in sorted(scripts, key=lambda script: script.package):
         how = f"{script.rule}: {script.reason}" if script.rule else script.reason
-        how = how or ", ".join(dict.fromkeys(script.tools))
         if script.triggers:
             how = f"{how} (by {', '.join(script.triggers)})".lstrip()
         yield f"{script.package:{wide}}  {script.script:9}  {script.handling:10}  {how}".rstrip()

@@ -1,23 +1,22 @@
 """Configuring packages: what ``dpkg --configure`` of all of them would have left, computed over the staging tree.
 
-Scripts are first analysed, all of them; only when every one is vouched for is anything carried out. Then come, for the
-essential packages and again for the rest, preinst scripts in the order of unpacking and postinst scripts in that of
-configuration; at last triggers, and the database of dpkg.
+For the essential packages and again for the rest come preinst scripts in the order of unpacking and postinst scripts in
+that of configuration; at last triggers, and the database of dpkg. Scripts that cannot be carried out are told of all at once.
 """
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
-from assembler.configure import caches, first_boot, identity, rules, triggers
-from assembler.configure.calls import Action, Exit
-from assembler.configure.executed import Execution, Failed, carried_out, programs
+from assembler.configure import caches, evaluated, first_boot, identity, leftovers, triggers
+from assembler.configure.executed import Execution, Failed, Secrets, carried_out, programs
 from assembler.configure.executed import job as executed_job
 from assembler.configure.not_unpacked import hidden_until_unpacked, shippers
-from assembler.configure.order import configure_order, orderable, stages
+from assembler.configure.order import Orderable, configure_order, dependents, orderable, stages
 from assembler.configure.report import Report
 from assembler.configure.rules import Rule
-from assembler.configure.survey import BESIDES, Script, survey
+from assembler.configure.survey import BESIDES, Script, UnhandledScript, survey
 from assembler.debian import dpkg_database
 from assembler.debian.package import Unpacked
 from assembler.errors import AssembleError, Place, Problems
@@ -25,6 +24,7 @@ from assembler.kernel.depmod import depmod
 from assembler.programs.context import ExecutionContext
 from assembler.progress import SILENT, Reporter
 from assembler.recipe.model import Scripts
+from assembler.shell.streams import Refused
 from assembler.tree.staging import Tree, TreeError
 
 T = TypeVar("T")
@@ -35,6 +35,14 @@ class ScriptFailed(AssembleError):
 
     instead: tuple[str, str] = ("", "")
     """The package and the script that may be executed instead; empty where that would not help."""
+
+
+class ScriptsFailed(Problems):
+    """Several of them, all of which may be executed instead."""
+
+    def __init__(self, errors: Sequence[ScriptFailed]) -> None:
+        super().__init__(errors)
+        self.instead = [(error.instead, error.why) for error in errors]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,49 +65,78 @@ class Settings:
     """Packages that are configured before any other is unpacked, as on a system that had them already."""
 
 
-def problems(scripts: Iterable[Script]) -> list[AssembleError]:
-    """An error for each script that nobody vouched for."""
-    return [script.problem() for script in scripts if script.handling == "unhandled"]
-
-
-def _run(script: Script, context: ExecutionContext, own: Collection[Rule]) -> None:
-    """Carry a script out; `own` are the rules that stand for what somebody wants, not for what the script does."""
-    analysis = script.analysis
-    context.package, context.exits_on_error = analysis.package, analysis.exits_on_error
-    actions: list[Action] = list(analysis.before)
-    if script.rule is not None:
-        actions.append(rules.action_of(script.rule, analysis.package, context.arch))
-    actions += analysis.after
-    where = Place(package=f"{analysis.package} {analysis.script}")
+def _run(script: Script, arguments: Sequence[str], context: ExecutionContext, own: Sequence[Rule]) -> None:
+    """Carry a script out with its arguments; `own` are the rules of the recipe."""
+    context.package = script.package
+    where = Place(package=f"{script.package} {script.name}")
     if script.rule is not None:
         where = replace(script.rule.position, key="", package=where.package)
-    status = 0
+    at = ""
     try:
-        for action in actions:
-            status = action(context)
-        status = status if analysis.tells else 0
-    except Exit as end:
-        status = end.status
+        if script.handling == "unhandled":
+            raise script.problem()
+        if script.rule is not None:
+            status = evaluated.carry_out_rule(script.rule, script.package, arguments, context)
+        else:
+            status, line = evaluated.carry_out(
+                script.text, script.package, script.file, arguments, context, own, script.path
+            )
+            at = f" in line {line}"
     except AssembleError as error:
-        failed = ScriptFailed("the script cannot be carried out", where=where, why=str(error))
+        within = f"line {error.line}: " if isinstance(error, Refused) and error.line else ""
+        failed = ScriptFailed("the script cannot be carried out", where=where, why=f"{within}{error}")
+        if isinstance(error, UnhandledScript):
+            failed = ScriptFailed(error.what, where=where, why=error.why, hint=error.hint, details=error.details)
         raise _executable(failed, script, own) from error
     if status:
-        failed = ScriptFailed("the script would have failed", where=where, why=f"it exits with status {status}")
+        failed = ScriptFailed("the script would have failed", where=where, why=f"it exits with status {status}{at}")
         raise _executable(failed, script, own)
 
 
-def _executable(failed: ScriptFailed, script: Script, own: Collection[Rule]) -> ScriptFailed:
-    if script.rule not in own:
-        failed.instead = script.analysis.package, script.analysis.script
+def _executable(failed: ScriptFailed, script: Script, own: Sequence[Rule]) -> ScriptFailed:
+    if script.rule is None or script.rule not in own:
+        failed.instead = script.package, script.name
     return failed
+
+
+@dataclass(slots=True)
+class _Runner:
+    """Carries scripts out, one after the other, and notes those that have to be executed instead."""
+
+    context: ExecutionContext
+    own: Sequence[Rule]
+    known: Sequence[Orderable]
+    failures: list[ScriptFailed] = field(default_factory=list)
+    without: set[str] = field(default_factory=set)
+    """Packages that cannot be configured here any more."""
+
+    def run(self, script: Script, arguments: Sequence[str]) -> None:
+        """Carry a script out, if its package can be configured. Raises ScriptFailed when executing it would not help."""
+        name = script.package
+        if name in self.without:
+            return
+        try:
+            _run(script, arguments, self.context, self.own)
+        except ScriptFailed as error:
+            if not error.instead[0]:
+                raise
+            self.failures.append(error)
+            self.without |= (
+                {name} if __import__("os").environ.get("NORULES") else {name, *dependents(self.known, [name])}
+            )
+
+    def finish(self) -> None:
+        """Raises ScriptsFailed when any has failed."""
+        if self.failures:
+            raise ScriptsFailed(self.failures)
 
 
 def configure(tree: Tree, packages: Sequence[Unpacked], settings: Settings, reporter: Reporter = SILENT) -> Report:
     """Configure `packages` (in the order in which they were unpacked) in `tree`.
 
     Those that dpkg is to unpack in a machine are among them, and not in the tree, unless dpkg needs them itself.
-    Raises Problems when scripts are unhandled, and then nothing has been changed; ScriptFailed when one would fail, and
-    what the machine raises.
+    Raises ScriptsFailed, with all scripts that cannot be computed or would fail, ScriptFailed for one whose execution would
+    not help either, and what the machine raises. The tree may then be changed in part.
     """
     execution = settings.execution
     executed = execution.names if execution else {}
@@ -112,10 +149,10 @@ def configure(tree: Tree, packages: Sequence[Unpacked], settings: Settings, repo
         executed=executed,
         unpacked=unpacked_there,
     )
-    if unhandled := problems(scripts):
-        raise Problems(unhandled)
     there = [package for package in packages if package.name not in unpacked_there]
     digests = dpkg_database.conffile_digests(tree, there)
+    for package in there:
+        dpkg_database.write_info(tree, package)
     context = ExecutionContext(
         tree,
         settings.arch,
@@ -126,11 +163,17 @@ def configure(tree: Tree, packages: Sequence[Unpacked], settings: Settings, repo
     order = configure_order(known, settings.first)
     by_key: dict[tuple[str, str], list[Script]] = {}
     for script in scripts:
-        by_key.setdefault((script.analysis.package, script.analysis.script), []).append(script)
+        by_key.setdefault((script.package, script.name), []).append(script)
     done: list[Script] = []
     by_name = {package.name: package for package in packages}
     shipped_by = shippers(packages)
     later = dict(by_name)
+
+    def unpacked_later(package: Unpacked, stage: int) -> AbstractContextManager[None]:
+        # Essential packages are unpacked before any script can run.
+        return hidden_until_unpacked(tree, package, shipped_by) if stage else nullcontext()
+
+    runner = _Runner(context, settings.rules, known)
     with reporter.step("configure", total=2 * len(packages), unit="items") as step:
         for stage, names in enumerate(map(set, stages(known, settings.first))):
             for name in names:
@@ -145,20 +188,21 @@ def configure(tree: Tree, packages: Sequence[Unpacked], settings: Settings, repo
                     step.note(name)
                     if script.left:
                         pass
-                    elif script.analysis.script == "preinst" and stage and script.handling != "nothing":
-                        # Essential packages are unpacked before any script can run.
-                        with hidden_until_unpacked(tree, by_name[name], shipped_by):
-                            _run(script, context, settings.rules)
+                    elif script.name == "preinst":
+                        with dpkg_database.control_laid_out(tree, by_name[name]), unpacked_later(by_name[name], stage):
+                            runner.run(script, ("install",))
                     else:
-                        _run(script, context, settings.rules)
+                        runner.run(script, ("configure", ""))
                     done.append(script)
                 step.advance()
     context.hidden = frozenset()
     activated = triggers.activated(there, context.triggers)
     for script in scripts:
-        if activated.intersection(script.triggers):
-            _run(script, context, settings.rules)
+        if pending := [trigger for trigger in script.triggers if trigger in activated]:
+            runner.run(script, ("triggered", " ".join(pending)))
             done.append(script)
+    runner.finish()
+    leftovers.take_out(tree, shipped_by)
     late = {**settings.first_boot, **executed}
     for package in there:
         if package.name in late:
@@ -167,18 +211,21 @@ def configure(tree: Tree, packages: Sequence[Unpacked], settings: Settings, repo
         dpkg_database.write(tree, there, digests, settings.arch, unpacked=late)
     except TreeError as error:
         raise ScriptFailed("dpkg's database cannot be written", why=str(error)) from error
-    keys: tuple[AssembleError, ...] = ()
+    secrets = Secrets()
     if execution and executed:
         early = frozenset(stages(known, settings.first)[0])
         job = executed_job(execution, packages, order, early, settings.epoch)
-        keys = carried_out(execution.execute, tree, job, shipped_by, refuse_keys=execution.refuse_keys)
+        secrets = carried_out(
+            execution.execute, tree, job, shipped_by, refuse_keys=execution.refuse_keys, names=executed
+        )
     if settings.first_boot:
-        waiting = [script.analysis for script in scripts if script.first_boot]
-        preinst = [one.package for one in waiting if one.script == "preinst" and one.package not in unpacked_there]
+        waiting = [script for script in scripts if script.first_boot]
+        preinst = [one.package for one in waiting if one.name == "preinst" and one.package not in unpacked_there]
         first_boot.prepare(tree, packages, settings.first_boot, preinst)
     caches.prepare(tree)
     identity.prepare(tree, by_name)
-    return Report(tuple(script.report() for script in done), tuple(order), tuple(sorted(activated)), keys)
+    reports = tuple(script.report() for script in done)
+    return Report(reports, tuple(order), tuple(sorted(activated)), secrets.keys, secrets.alike)
 
 
 def executing_the_rest(attempt: Callable[[Failed], T], mode: Scripts) -> T:
@@ -191,10 +238,10 @@ def executing_the_rest(attempt: Callable[[Failed], T], mode: Scripts) -> T:
     while True:
         try:
             return attempt(failed)
-        except ScriptFailed as error:
-            if mode != "auto" or not error.instead[0] or error.instead in failed:
+        except ScriptsFailed as error:
+            if mode != "auto" or any(script in failed for script, _ in error.instead):
                 raise
-            failed[error.instead] = error.why
+            failed |= dict(error.instead)
 
 
 def _programs(packages: Iterable[Unpacked]) -> frozenset[str]:

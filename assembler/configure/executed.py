@@ -8,11 +8,11 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from assembler.configure import identity, leftovers
+from assembler.configure.identity import alike
 from assembler.configure.job import Answer, Configure, Execute, Job, Step, Unpack
 from assembler.configure.order import dependents, orderable, stages
 from assembler.configure.rules import Rule
-from assembler.configure.scripts import TRIGGERED
-from assembler.configure.survey import Script, survey
+from assembler.configure.survey import survey
 from assembler.debian.deb import Deb
 from assembler.debian.dpkg_database import info_name
 from assembler.debian.package import Unpacked
@@ -71,13 +71,12 @@ def chosen(
         names = {package.name: "all are executed" for package in packages if package.name not in first_boot}
         return names, [package.name for package in packages]
     scripts = survey(packages, arch, rules, first_boot)
-    control = {package.name: package.control for package in packages}
     unhandled = [script for script in scripts if script.handling == "unhandled"]
     found: dict[str, str] = {}
     for script in unhandled:
-        found.setdefault(script.analysis.package, _reason(script, control[script.analysis.package]))
+        found.setdefault(script.package, f"its {script.file}: {script.odd}")
     for (name, file), why in failed.items():
-        found.setdefault(name, f"its {file} cannot be computed: {why}")
+        found.setdefault(name, f"its {'preinst' if file == 'preinst' else 'postinst'} cannot be computed: {why}")
     for name in sorted(asking):
         if name not in first_boot:
             found.setdefault(name, "the recipe answers its questions")
@@ -86,20 +85,9 @@ def chosen(
         for other in dependents(known, [name]):
             if other not in first_boot:
                 found.setdefault(other, f"it needs {name}")
-    early = {script.analysis.package for script in unhandled if script.analysis.script == "preinst"}
+    early = {script.package for script in unhandled if script.name == "preinst"}
     early |= {name for name, file in failed if file == "preinst"}
     return found, [package.name for package in packages if package.name in early]
-
-
-def _reason(script: Script, control: Mapping[str, bytes]) -> str:
-    """Why a script is executed: the first command that is not understood, and the line that it is on."""
-    analysis = script.analysis
-    file = "postinst" if analysis.script == TRIGGERED else analysis.script
-    wanted = " ".join(analysis.unknown.split())
-    lines = control.get(file, b"").decode("utf-8", "replace").splitlines()
-    numbers = [number for number, line in enumerate(lines, start=1) if wanted and wanted in " ".join(line.split())]
-    line = f", line {numbers[0]}" if numbers else ""
-    return f"its {file}{line}: {analysis.unknown}"
 
 
 def laid_out(debs: Sequence[Deb], unpack: Collection[str]) -> list[Deb]:
@@ -136,21 +124,46 @@ def programs(packages: Iterable[Unpacked]) -> frozenset[str]:
     )
 
 
-def carried_out(
-    execute: Execute, tree: Tree, job: Job, shipped: Collection[str], *, refuse_keys: bool
-) -> tuple[AssembleError, ...]:
-    """Have `job` done on `tree`, but for what no image has; `shipped` are paths of packages.
+@dataclass(frozen=True, slots=True)
+class Secrets:
+    """What scripts made that nodes should not have in common."""
 
-    Returns errors for the private keys that came into being; with `refuse_keys`, raises Problems holding these, and the
+    keys: tuple[AssembleError, ...] = ()
+    """Private keys."""
+    alike: tuple[AssembleError, ...] = ()
+    """Other secrets, which are the same on every node."""
+    left: tuple[str, ...] = ()
+    """Paths of what nodes make themselves, and is not taken over."""
+
+
+def carried_out(
+    execute: Execute,
+    tree: Tree,
+    job: Job,
+    shipped: Collection[str],
+    *,
+    refuse_keys: bool,
+    names: Collection[str] = (),
+) -> Secrets:
+    """Have `job` done on `tree`, but for what no image has; `shipped` are paths of packages, `names` the packages that
+    are executed.
+
+    Returns what secrets came into being; with `refuse_keys`, raises Problems holding errors for private keys, and the
     tree is as it was. Raises what `execute` raises.
     """
-    changes = leftovers.without(execute(tree, job), shipped)
+    made = execute(tree, job)
+    changes = leftovers.without(made, shipped)
     keys = tuple(identity.shared_keys(changes, shipped))
     if keys and refuse_keys:
         raise Problems(keys)
     changes.apply(tree)
     leftovers.take_lists(tree, changes.put)
-    return keys
+    selections = "".join(step.selections for step in job.steps if isinstance(step, Answer))
+    return Secrets(
+        keys=keys,
+        alike=tuple(alike.found(changes, shipped, names, selections)) if names else (),
+        left=tuple(path for path in made.put if path not in changes.put and identity.is_made_on_node(path)),
+    )
 
 
 def job(

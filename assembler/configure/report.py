@@ -6,10 +6,9 @@ from typing import Literal
 
 from assembler.errors import AssembleError
 
-Handling = Literal["nothing", "snippets", "calls", "rule", "executed", "first boot", "unhandled"]
-"""How a script is taken care of: nothing in it applies to a fresh installation; generated snippets; commands understood
-in full; a rule; executed by dpkg in a machine; left to dpkg on the image's first boot; or nobody has vouched for it,
-which stops a build."""
+Handling = Literal["computed", "rule", "executed", "first boot", "unhandled"]
+"""How a script is taken care of: carried out on the tree by the assembler's own shell; a rule stands for it; executed by
+dpkg in a machine; left to dpkg on the image's first boot; or none of these, which stops a build."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,18 +19,14 @@ class ScriptReport:
     script: str
     """``preinst``, ``postinst``, ``triggered``, or ``besides`` for a rule that stands for none of them."""
     handling: Handling
-    tools: tuple[str, ...] = ()
-    """The tools whose snippets are in it."""
     rule: str = ""
     """The file that its rule is in."""
     reason: str = ""
-    """What the rule says."""
+    """What the rule says, or why it is left to dpkg."""
     triggers: tuple[str, ...] = ()
     """What it is triggered by."""
-    residual: str = ""
-    """When it is unhandled: the text that a person must judge,"""
     stanza: str = ""
-    """and the rule to fill in."""
+    """When it is unhandled, the rule to fill in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +40,8 @@ class Report:
     """Triggers that were activated, sorted."""
     keys: tuple[AssembleError, ...] = ()
     """Private keys that executed scripts made, where they were not refused."""
+    alike: tuple[AssembleError, ...] = ()
+    """Other secrets that they made, which are the same on every node: warnings."""
 
     def counts(self) -> dict[str, int]:
         """How many scripts were handled in which way."""

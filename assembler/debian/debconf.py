@@ -107,6 +107,16 @@ def read_templates(data: bytes, where: Place) -> list[Template]:
 
 
 def _template(stanza: str, number: int, where: Place) -> Template:
+    fields, extended = stanza_fields(stanza, number, where)
+    choices = _choices(fields.get("choices-c", fields.get("choices", "")))
+    return Template(fields["template"], fields.get("type", ""), fields, extended, choices)
+
+
+def stanza_fields(stanza: str, number: int, where: Place) -> tuple[dict[str, str], dict[str, str]]:
+    """The first lines of the fields of a template, and the further lines of those that have some, by lower-case name.
+
+    `number` is told in errors. Raises DebconfError for what debconf dies of.
+    """
     fields: dict[str, str] = {}
     further: dict[str, list[str]] = {}
     name = ""
@@ -123,9 +133,7 @@ def _template(stanza: str, number: int, where: Place) -> Template:
             further[name].append(line[1:])
     if not fields.get("template"):
         raise DebconfError(f"template {number} has no name", where=where)
-    extended = {key: text for key, lines in further.items() if (text := _paragraphs(lines))}
-    choices = _choices(fields.get("choices-c", fields.get("choices", "")))
-    return Template(fields["template"], fields.get("type", ""), fields, extended, choices)
+    return fields, {key: text for key, lines in further.items() if (text := _paragraphs(lines))}
 
 
 def _choices(text: str) -> tuple[str, ...] | None:
@@ -178,6 +186,11 @@ def read_preseed(data: bytes, name: str) -> Preseed:
         raise DebconfError(
             "the file of answers is not UTF-8", where=Place(file=name, line=line), hint="save the file as UTF-8"
         ) from error
+    return read_selections(text, name)
+
+
+def read_selections(text: str, name: str) -> Preseed:
+    """The answers in a text; see `read_preseed`. Raises DebconfError for one that goes on over very many lines."""
     found, errors, unknown = list[Selection](), list[DebconfError](), list[DebconfError]()
     for line, content in _logical_lines(text, name):
         match = _SELECTION.match(content)

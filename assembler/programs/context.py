@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from assembler.errors import AssembleError
 from assembler.kernel.depmod import depmod
+from assembler.programs.debconf import Debconf
 from assembler.programs.options import UsageError, parse_options
 from assembler.tree.content import Content
 from assembler.tree.staging import Inode, Kind, Tree, TreeError
@@ -27,10 +28,6 @@ class ExecutionContext:
     """Triggers activated by dpkg-trigger."""
     depmod: Callable[[Tree, str], object] = depmod
     """Indexes the modules of a release (``/lib/modules/RELEASE``)."""
-    exits_on_error: bool = False
-    """Whether the script is under ``set -e``."""
-    tolerant: int = 0
-    """How many conditions, and left sides of && and ||, enclose the command that is carried out."""
     owners: Callable[[str], Container[str]] = lambda _path: ()
     """The packages that ship a path."""
     copied: int = 0
@@ -38,13 +35,18 @@ class ExecutionContext:
     hidden: frozenset[str] = frozenset()
     """Programs of packages that are not unpacked yet, by name: the tree has all packages from the start."""
 
+    debconf: Debconf = field(default_factory=Debconf)
+    """Debconf's database."""
+    umask: int = 0o022
+    """What new files and directories are not permitted."""
+
     def program(self, name: str) -> bool:
         """Whether `name` is found in the image's PATH and may be executed."""
         return name not in self.hidden and any(_is_executable(self.tree, f"{directory}/{name}") for directory in PATH)
 
     def write(self, path: str, content: Content) -> None:
-        """Write a file as a shell's ``>`` does under umask 022."""
-        self.tree.write(path, content, 0o644)
+        """Write a file as a shell's ``>`` does."""
+        self.tree.write(path, content, 0o666 & ~self.umask)
 
 
 Action = Callable[[ExecutionContext], int]

@@ -7,19 +7,21 @@ from assembler.programs.options import UsageError
 
 NOT_RUNNING = (
     "invoke-rc.d", "deb-systemd-invoke", "udevadm", "restorecon", "service", "telinit", "sync",
+    "systemd-sysctl",
 )  # fmt: skip
 """Talk to a running system; dpkg in an image has none."""
 _LEFT_OUT = (
     "py3compile",
     "pypy3compile",
     "ldconfig",
-    "update-initramfs",
     "update-menus",
     "systemd-hwdb",
+    "update-initramfs",
+    "dracut",
     "update-grub",
 )
 """Make caches that the image leaves out or that a finaliser makes; see facts in docs."""
-_DEBCONF = ("db_version", "db_capb", "db_stop", "db_go", "db_purge", "db_title")
+DEBCONF = ("db_version", "db_capb", "db_stop", "db_go", "db_purge", "db_title")
 """Change no answer of debconf."""
 
 
@@ -28,7 +30,7 @@ def always_nothing(_arguments: list[str]) -> Action:
     return nothing
 
 
-INERT = frozenset({*NOT_RUNNING, *_LEFT_OUT, *_DEBCONF, "echo", "printf"})
+INERT = frozenset({*NOT_RUNNING, *_LEFT_OUT, *DEBCONF, "echo", "printf"})
 """Commands that leave nothing behind, whatever their arguments are."""
 QUERIES = frozenset({"status", "is-active", "is-failed"})
 """Asked of a service, they are answered with failure: nothing is running."""
@@ -69,7 +71,7 @@ def not_there(_arguments: list[str]) -> Action:
 
 
 NOT_MADE = (
-    "fc-cache", "glib-compile-schemas", "gtk-update-icon-cache", "update-desktop-database", "update-icon-caches",
+    "fc-cache", "gtk-update-icon-cache", "update-desktop-database", "update-icon-caches",
     "update-mime-database",
 )  # fmt: skip
 """Make caches that nothing else makes, and that the assembler cannot. Scripts call them where they are installed."""

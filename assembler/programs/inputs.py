@@ -18,7 +18,7 @@ MAX_READ = 1 << 24
 """Bytes of a file that a program reads."""
 NULL = "/dev/null"
 _MAX_NAME, _MAX_PATH = 255, 4096
-_RUNNING = frozenset({"dev", "proc", "sys"})
+_RUNNING = frozenset({"dev", "proc"})
 _CHANGES_PROGRAMS = frozenset({"POSIXLY_CORRECT", "_POSIX2_VERSION"})
 """Variables with which GNU's programs read their arguments otherwise."""
 

@@ -5,19 +5,20 @@ Nothing of the host is looked at.
 """
 
 import re
-from collections.abc import Callable, Sequence
-from functools import lru_cache
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache, partial
 
 from assembler.shell import patterns
 from assembler.shell.builtins import BUILTINS, SPECIAL, complain, printed
 from assembler.shell.expand import Expander
 from assembler.shell.grammar import parse_script
 from assembler.shell.redirect import RedirectError, redirected
-from assembler.shell.process import Process, as_path
+from assembler.shell.process import AsScript, Process, as_path
 from assembler.shell.state import Exit, ShellError, State
-from assembler.shell.streams import NOWHERE, Pipe, Refused
+from assembler.shell.streams import NOWHERE, Pipe, Refused, Stream
 from assembler.shell.syntax import (
     AndOr,
+    Background,
     Block,
     Case,
     For,
@@ -39,6 +40,8 @@ MAX_DEPTH = 60
 MAX_SCRIPT = 1 << 18
 """Bytes of a script."""
 _ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=", re.ASCII)
+_BASH = re.compile(r"\$['\"]|\{[^}]*(?:,|\.\.)[^}]*\}|[@?*+!]\(|~[-+]")
+"""What bash reads in another way than dash."""
 _NOT_FOUND, _NOT_EXECUTABLE = 127, 126
 
 
@@ -68,6 +71,14 @@ def parsed(text: str) -> Block:
         raise Refused("the script is not understood", why=str(error)) from error
 
 
+_CONTROLS = ("exit", "return", "break", "continue", "eval", ".", "exec", "command", "type", "trap")
+
+
+def is_part_of_shell(name: str) -> bool:
+    """Whether a command of that name is carried out by the shell itself."""
+    return name in BUILTINS or name in _CONTROLS or name in _SHELLS
+
+
 class Shell:
     """Carries statements out, changing its `state` and the tree."""
 
@@ -85,10 +96,12 @@ class Shell:
             try:
                 self.block(block, tested=tested)
             except _Return as end:
+                self._require_dash("return outside of a function")
                 state.status = end.status
             except _Leave:
                 pass
             except ShellError as error:
+                self._require_dash(f"an error of the shell: {error}")
                 state.status = 2
                 self._complain(error)
         except Exit as end:
@@ -103,6 +116,11 @@ class Shell:
             except ShellError:
                 state.status = 2
         return state.status
+
+    def _require_dash(self, what: str) -> None:
+        """Raises Refused in a script for bash, which has ways of its own."""
+        if self.state.bash:
+            raise Refused(f"{what}, in a script for bash")
 
     def _complain(self, error: ShellError) -> None:
         if not error.told:
@@ -153,6 +171,8 @@ class Shell:
                 return 0
             case GroupCommand(subshell=True):
                 return self._checked(self._subshell(statement, tested=tested), tested=tested)
+            case Background():
+                raise Refused("a command in the background")
             case _:
                 return self._compound(statement, tested=tested)
 
@@ -287,6 +307,8 @@ class Shell:
         inner = self.state.copy()
         pipe = Pipe(self.state.world.budget)
         inner.streams[1] = pipe
+        if self.state.bash:
+            inner.options.discard("e")
         self.state.depth += 1
         inner.depth = self.state.depth
         line = self.state.line
@@ -304,6 +326,8 @@ class Shell:
         state = self.state
         state.line = self.base + simple.line
         state.substitution = 0
+        if state.bash and any(map(_BASH.search, (*simple.words, *(value for _, value in simple.assignments)))):
+            raise Refused("a word that bash reads in its own way")
         words = self.expand.fields(simple.words[:1])
         assigns = words[:1] in (["export"], ["readonly"], ["local"]) and words[0] not in state.functions
         for word in simple.words[1:]:
@@ -333,7 +357,7 @@ class Shell:
             self._complain(error)
             raise
         finally:
-            if not keeps:
+            if simple.redirects and not keeps:
                 state.streams = saved
 
     def _command(self, words: list[str], assignments: Sequence[tuple[str, str]], *, tested: bool) -> int:
@@ -370,6 +394,12 @@ class Shell:
         builtin = BUILTINS.get(name)
         if builtin is None:
             return self._external(name, arguments, own)
+        if state.bash and (
+            name in {"echo", "printf"}
+            and any("\\" in word for word in arguments)
+            or (name == "echo" and arguments[:1] and arguments[0].startswith("-"))
+        ):
+            raise Refused(f"{name} of bash with these arguments")
         try:
             return builtin(state, arguments)
         except OSError as error:
@@ -443,8 +473,6 @@ class Shell:
         if "/" not in arguments[0] or len(arguments) > 1:
             raise Refused("a file sourced by a name in PATH, or with arguments")
         path = state.place(arguments[0])
-        if state.world.sourced(path, state):
-            return 0
         inode = state.world.tree.get(path, follow=True)
         if inode is None or inode.kind is not Kind.FILE:
             raise ShellError(f".: cannot open {arguments[0]}")
@@ -457,7 +485,8 @@ class Shell:
         except _Return as end:
             return end.status
         except Refused as error:
-            raise Refused(f"{error.what}", why=f"{error.why or ''} ({arguments[0]})".strip()) from error
+            error.line = at
+            raise
         finally:
             self.base, self.loops, state.line = line, loops, at
 
@@ -469,7 +498,7 @@ class Shell:
         name, *rest = arguments
         if name in self._controls() or name in BUILTINS:
             raise Refused("exec of a utility that is part of the shell")
-        raise Exit(self._external(name, rest, frozenset()))
+        raise Exit(self._external(name, rest))
 
     def _named(self, arguments: list[str], tested: bool) -> int:  # noqa: FBT001  as the others
         words = list(arguments)
@@ -496,7 +525,7 @@ class Shell:
             raise Refused("command -v of several names")
         (name,) = words
         state = self.state
-        if name in state.functions or name in BUILTINS or name in self._controls():
+        if name in {*state.functions, *BUILTINS, *self._controls()}:
             found: str | None = name
         else:
             found, _ = self._found(name)
@@ -519,6 +548,8 @@ class Shell:
             action, signals = "-", [action, *signals]
         for signal in signals:
             number = {"0": "EXIT"}.get(signal, signal.removeprefix("SIG"))
+            if number in {"ERR", "DEBUG", "RETURN"}:
+                raise Refused("a trap that only bash has")
             if not (number.isdigit() or number.isalpha()):
                 raise ShellError(f"trap: {signal}: bad trap")
             if action == "-":
@@ -549,47 +580,86 @@ class Shell:
                 return path, 0
         return None, _NOT_FOUND
 
-    def _external(self, name: str, arguments: list[str], own: frozenset[str]) -> int:
+    def _external(
+        self,
+        name: str,
+        arguments: list[str],
+        own: frozenset[str] = frozenset(),
+        environment: Mapping[str, str] | None = None,
+        streams: Mapping[int, Stream] | None = None,
+    ) -> int:
+        """A program, in an environment and with streams that are not the shell's own when they are given."""
         state = self.state
         path, status = self._found(name)
         if path is None:
+            self._require_dash(f"{name}, which is no program that is there")
             self._complain(ShellError(f"{name}: not found"))
             return status
         place = state.place(path)
-        program = state.world.program(name.rsplit("/", 1)[-1], place)
+        environment = state.environment() if environment is None else dict(environment)
+        streams = state.streams if streams is None else streams
+        base = name.rsplit("/", 1)[-1]
+        program = self._sh if base in _SHELLS else state.world.program(base, place)
         if program is None:
-            return self._script(name, place, arguments)
+            program = partial(self._script, name, place)
         process = Process(
-            state.world.tree, arguments, state.environment(), state.directory, state.umask, state.streams,
-            state.world.budget, own,
+            state.world.tree, arguments, environment, state.directory, state.umask, streams, state.world.budget, own,
+            self._call,
         )  # fmt: skip
         try:
-            return program(process)
+            try:
+                return program(process)
+            except AsScript:
+                return self._script(name, place, process)
         except OSError:
             return 1  # what it prints cannot be written
 
-    def _script(self, name: str, place: str, arguments: list[str]) -> int:
+    def _call(self, words: list[str], environment: Mapping[str, str], streams: Mapping[int, Stream]) -> int:
+        return self._external(words[0], words[1:], environment=environment, streams=streams)
+
+    def _script(self, name: str, place: str, process: Process) -> int:
         """A program that is not modelled: carried out if it is a script of this language."""
         inode = self.state.world.tree.at(place, follow=True)
         if not is_script(inode):
-            raise Refused(f"{name} is not computed", why=" ".join((name, *arguments))[:200])
+            raise Refused(f"{name} is not computed", why=" ".join((name, *process.arguments))[:200])
         text = _text(inode)
+        return self._shell_of(process, name, text, process.arguments, options_of(text))
+
+    def _sh(self, process: Process) -> int:
+        """``sh -c TEXT [NAME ARGUMENT...]`` or ``sh FILE [ARGUMENT...]``, each with options."""
+        arguments = list(process.arguments)
+        options: set[str] = set()
+        while arguments and re.fullmatch(r"-[euxc]+", arguments[0]):
+            options |= set(arguments.pop(0)[1:])
+        if not arguments or arguments[0].startswith(("-", "+")):
+            raise Refused("sh with these arguments", why=" ".join(process.arguments)[:200])
+        if "c" in options:
+            text, *rest = arguments
+            return self._shell_of(process, rest[0] if rest else "sh", text, rest[1:], options - {"c"})
+        place = process.place(arguments[0])
+        if not self.state.world.tree.is_file(place):
+            self._complain(ShellError(f"cannot open {arguments[0]}"))
+            return 2
+        text = _text(self.state.world.tree.at(place, follow=True))
+        return self._shell_of(process, arguments[0], text, arguments[1:], options)
+
+    def _shell_of(self, process: Process, name: str, text: str, arguments: list[str], options: set[str]) -> int:
         state = self.state
         state.depth += 1
         inner = State(
-            state.world, {**INITIAL, **state.environment()}, set(state.environment()), name=name,
-            arguments=list(arguments), streams=dict(state.streams), directory=state.directory, umask=state.umask,
-            depth=state.depth,
+            state.world, {**INITIAL, **process.environment}, set(process.environment), name=name,
+            arguments=list(arguments), options=set(options), streams=dict(process.streams),
+            directory=process.directory, umask=process.umask, depth=state.depth, bash=is_for_bash(text),
         )  # fmt: skip
-        inner.options.update(options_of(text))
         try:
             return Shell(inner).script(parsed(text))
         except Refused as error:
-            raise Refused(error.what, why=f"{error.why or ''} ({name}, line {inner.line})".strip()) from error
+            raise Refused(error.what, why=f"{error.why} ({name}, line {inner.line})".strip()) from error
         finally:
             state.depth -= 1
 
 
+_SHELLS = frozenset({"sh", "dash"})
 INITIAL = {"IFS": " \t\n", "OPTIND": "1", "PWD": "/"}
 """Variables that every shell has."""
 
@@ -610,8 +680,15 @@ def is_script(inode: Inode) -> bool:
 
 
 def is_for_sh(text: str) -> bool:
-    """Whether the first line of a script names sh or dash."""
-    return re.match(r"#![ \t]*/(?:usr/)?bin/(?:sh|dash)(?:[ \t]+-[eux]+)?[ \t]*\n", text[:_LONGEST_HEAD]) is not None
+    """Whether the first line of a script names sh, dash or bash."""
+    return (
+        re.match(r"#![ \t]*/(?:usr/)?bin/(?:sh|dash|bash)(?:[ \t]+-[eux]+)?[ \t]*\n", text[:_LONGEST_HEAD]) is not None
+    )
+
+
+def is_for_bash(text: str) -> bool:
+    """Whether the first line of a script names bash."""
+    return re.match(r"#![ \t]*/(?:usr/)?bin/bash\b", text[:_LONGEST_HEAD]) is not None
 
 
 def options_of(text: str) -> set[str]:

@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from assembler.shell.syntax import (
     AndOr,
+    Background,
     Block,
     Case,
     For,
@@ -51,7 +52,8 @@ class _Grammar(Tokens):
             if self.token.kind == "operator" and self.token.text == ";":
                 self.next()
             elif self.token.kind == "operator" and self.token.text == "&":
-                raise ParseError("a background command")
+                self.next()
+                statements[-1] = Background(statements[-1])
             elif self.token.kind not in {"newline", "end"} and self.token.text not in closers:
                 raise ParseError(f"unexpected {self.token.text!r} at byte {self.position}")
         self.depth -= 1

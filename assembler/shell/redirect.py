@@ -76,7 +76,7 @@ def _opened(state: State, operator: str, target: str, streams: dict[int, Stream]
         place = tree.resolve(path, follow=True)
     except TreeError as error:
         raise RedirectError(f"cannot open {target}: {error.what}") from error
-    if re.match(r"/(dev|proc|sys)(/|\Z)", place):
+    if re.match(r"/(dev|proc)(/|\Z)", place):
         raise Refused("a file of a running system", why=target)
     inode = tree.get(place)
     if target.endswith("/") and (inode is None or inode.kind is not Kind.DIR):

@@ -37,8 +37,6 @@ class World:
     """The program of a name, at a path of the tree; None when it is not known."""
     hidden: frozenset[str] = frozenset()
     """Names of programs that are not there yet, although the tree has them."""
-    sourced: Callable[[str, "State"], bool] = lambda _path, _state: False
-    """Takes the place of a file that a script sources; False when the file itself is meant."""
 
 
 @dataclass(slots=True)
@@ -68,6 +66,8 @@ class State:
     substitution: int = 0
     """The status of the last command substitution since this was last reset."""
     subshell: bool = False
+    bash: bool = False
+    """Whether the script is for bash: it is carried out as far as bash does the same, and refused where it may not."""
 
     def copy(self) -> "State":
         """A subshell's: what it changes is its own, but for the world and open files."""
@@ -75,12 +75,12 @@ class State:
             self.world, dict(self.variables), set(self.exported), set(self.readonly), list(self.arguments), self.name,
             dict(self.functions), set(self.options), dict(self.streams), self.directory, self.umask,
             {name: "" for name, action in self.traps.items() if not action}, self.status,
-            [dict(scope) for scope in self.scopes], self.letters, self.depth, self.line, subshell=True,
+            [dict(scope) for scope in self.scopes], self.letters, self.depth, self.line, subshell=True, bash=self.bash,
         )  # fmt: skip
 
     def get(self, name: str) -> str | None:
         """The value of a variable, None when it is not set. Raises Refused for what only a running system knows."""
-        if name in _UNKNOWN and name not in self.variables:
+        if name not in self.variables and (name in _UNKNOWN or name.startswith("BASH")):
             raise Refused(f"${name} is only known while a script runs")
         return self.variables.get(name)
 

@@ -16,6 +16,9 @@ MAX_OUTPUT = 1 << 24
 class Refused(AssembleError):
     """What is not computed here: no failure of the script's, so nothing in it provides for this."""
 
+    line = 0
+    """The line of the script, from 1."""
+
 
 @dataclass(slots=True)
 class Budget:

@@ -98,5 +98,12 @@ class Function:
     body: "Statement"
 
 
-Statement = Simple | Pipeline | AndOr | If | Case | For | While | GroupCommand | Function
+@dataclass(frozen=True, slots=True)
+class Background:
+    """``command &``."""
+
+    body: "Statement"
+
+
+Statement = Simple | Pipeline | AndOr | If | Case | For | While | GroupCommand | Function | Background
 Block = tuple[Statement, ...]

@@ -81,6 +81,8 @@ class Tree:
     def __init__(self, mtime: int = 0) -> None:
         self.mtime = mtime
         self.root = Inode(Kind.DIR, 0o755, mtime=mtime)
+        self.here = ""
+        """The directory from which paths without a leading slash start, for whoever works there."""
         self.followed = 0
         """Characters of links' targets that looking up paths has gone through, for those who bound what it takes."""
 
@@ -118,7 +120,7 @@ class Tree:
         parent and, if more than that is missing, the rest of the path after it ("name/rest").
         """
         chain: list[tuple[str, Inode]] = []
-        todo = split(path)
+        todo = split(self._absolute(path))
         todo.reverse()
         links = 0
         while todo:
@@ -145,6 +147,9 @@ class Tree:
                 continue
             chain.append((name, child))
         return chain, None
+
+    def _absolute(self, path: str) -> str:
+        return f"{self.here}/{path}" if self.here and not path.startswith("/") else path
 
     def get(self, path: str, *, follow: bool = False) -> Inode | None:
         """The inode at `path`, or None. `follow` resolves a symbolic link in the last component too."""
@@ -225,10 +230,10 @@ class Tree:
 
     def _slot(self, path: str, *, parents: bool) -> tuple[Inode, str]:
         """The directory that holds the last component of `path`, and that component."""
-        parts = split(path)
+        parts = split(self._absolute(path))
         if not parts or parts[-1] == "..":
             raise TreeError("the path names no entry", where=Place(path=path or "/"))
-        parent = "/".join(parts[:-1])
+        parent = "/" + "/".join(parts[:-1])
         directory = self.get(parent, follow=True)
         if directory is None and parents:
             directory = self.mkdir(parent, parents=True)

@@ -73,7 +73,7 @@ def test_the_tree_has_what_was_written() -> None:
 
 @pytest.mark.parametrize(
     "script",
-    ["if x; then y", "case a in", "'open", '"open', "$(open", "`open", "cat <<EOF\n", "x &\n", "fi\n", "a | | b", "x )",
+    ["if x; then y", "case a in", "'open", '"open', "$(open", "`open", "cat <<EOF\n", "fi\n", "a | | b", "x )",
      "f() ", "${x", "(" * 500 + ")" * 500, "a && " * 5000 + "b", "for 1 in a; do x; done", "> \n"],
 )  # fmt: skip
 def test_what_is_not_understood_is_an_error(script: str) -> None:

@@ -108,7 +108,7 @@ class Units(Strict):
 
 
 class Rule(Strict):
-    """What a person says that a script does on a fresh install, or what is to be done besides a package's scripts.
+    """What a person says that a script or a command does on a fresh install, or what is to be done besides a package's scripts.
 
     The parts are carried out in the order of the keys.
     """
@@ -116,17 +116,20 @@ class Rule(Strict):
     package: PackagePattern
     """The package that it is for."""
     script: Literal["", "preinst", "postinst", "triggered"] = ""
-    """The script that it stands for. Absent: it is carried out after the package is configured."""
+    """The script that it stands for. Without it and `command`, it is carried out after the package is configured."""
     trigger: list[Trigger] = []
     """For `triggered`: what triggers it."""
-    residual: list[Sha256] = []
-    """SHA-256 of the text that it is right for, as `assemble check` prints it; several for several versions."""
+    digest: list[Sha256] = []
+    """With `script`: SHA-256 of the scripts that it is right for, as `assemble check` prints it; several for several
+    versions."""
+    command: str = ""
+    """The command that it stands for, in all scripts of the package: words, in each of which `*` and `?` may stand for
+    other characters; a last word `*` stands for any further words."""
     reason: Text
     """What the script does on a fresh install, or why there is nothing to do"""
     do: str = ""
-    """Commands of maintainer scripts that the assembler understands; they change the image's tree, nothing is run."""
-    function: Text | None = None
-    """Only in the assembler's own rules: a function of logic.py."""
+    """A script of its own, carried out on the image's tree as those of packages are; nothing is run. What it prints is what
+    the command prints, and its exit status the command's."""
     groups: list[Group] = []
     users: list[User] = []
     directories: list[Directory] = []

@@ -1,0 +1,101 @@
+"""Scripts carried out on the tree: maintainer scripts, as dpkg would have them carried out, and those of rules."""
+
+from collections.abc import Sequence
+
+from assembler.configure import rules
+from assembler.configure.rules import Rule
+from assembler.configure.rules.effects import effects
+from assembler.programs import known
+from assembler.programs.context import PATH, ExecutionContext
+from assembler.shell.evaluate import INITIAL, Shell, is_for_bash, options_of, parsed
+from assembler.shell.process import Process, Program
+from assembler.shell.state import State, World
+from assembler.shell.streams import NOWHERE, Budget, Refused, Stream
+
+
+def environment(package: str, file: str, context: ExecutionContext) -> dict[str, str]:
+    """What dpkg gives a script in the control file `file`, in the machine and in a chroot likewise (dpkg(1))."""
+    return {
+        "PATH": ":".join(PATH),
+        "HOME": "/root",
+        "LC_ALL": "C.UTF-8",
+        "DEBIAN_FRONTEND": "noninteractive",
+        "DEBCONF_NONINTERACTIVE_SEEN": "true",
+        "SOURCE_DATE_EPOCH": str(context.tree.mtime),
+        "DPKG_ROOT": "",
+        "DPKG_ADMINDIR": "/var/lib/dpkg",
+        "DPKG_MAINTSCRIPT_NAME": file,
+        "DPKG_MAINTSCRIPT_PACKAGE": package,
+        "DPKG_MAINTSCRIPT_ARCH": context.arch,
+    }
+
+
+def carry_out(
+    text: bytes,
+    package: str,
+    file: str,
+    arguments: Sequence[str],
+    context: ExecutionContext,
+    own: Sequence[Rule] = (),
+    path: str = "",
+) -> tuple[int, int]:
+    """Carry out a script whose first line names sh, with these arguments; its exit status, and the line where it ended.
+
+    `file` is the control file that it is, and `path` where that is in the tree; `own` are rules that come before the
+    built-in ones. Raises Refused, with the
+    line, for what is not computed; the tree may then have been changed in part.
+    """
+    instead = rules.for_commands((*own, *rules.built_in()), package)
+
+    def program(name: str, path: str) -> Program | None:
+        found = known.program(name, path, context)
+        mine = [rule for rule in instead if rule.values.command.split()[0] in {name, path}]
+        return _ruled(mine, name, path, found, context) if mine else found
+
+    world = World(context.tree, Budget(), program, context.hidden)
+    written = text.decode("latin-1")
+    variables = environment(package, file, context)
+    streams: dict[int, Stream] = {0: NOWHERE, 1: NOWHERE, 2: NOWHERE}
+    state = State(
+        world, {**INITIAL, **variables}, set(variables), arguments=list(arguments),
+        name=path or file, options=options_of(written), streams=streams, bash=is_for_bash(written),
+    )  # fmt: skip
+    try:
+        return Shell(state).script(parsed(written)), state.line
+    except RecursionError as error:
+        raise Refused("commands within one another are too many") from error
+    except Refused as error:
+        error.line = state.line
+        raise
+
+
+def carry_out_rule(rule: Rule, package: str, arguments: Sequence[str], context: ExecutionContext) -> int:
+    """Carry out what a rule for a script, or besides one, says; the exit status. Raises Refused, and AssembleError."""
+    text = f"#!/bin/sh -e\n{rule.values.do}".encode()
+    status, _ = carry_out(text, package, rule.values.script or "postinst", arguments, context)
+    if not status:
+        _declared(rule, context)
+    return status
+
+
+def _declared(rule: Rule, context: ExecutionContext) -> None:
+    for effect in effects(rule.values):
+        effect(context)
+
+
+def _ruled(mine: Sequence[Rule], name: str, path: str, otherwise: Program | None, context: ExecutionContext) -> Program:
+    """A program for some of whose calls there are rules."""
+
+    def run(process: Process) -> int:
+        for rule in mine:
+            if any(rules.stands_for(rule, [word, *process.arguments]) for word in (name, path)):
+                words = ["sh", "-e", "-c", rule.values.do or ":", name, *process.arguments]
+                status = process.call(words, process.environment, process.streams)
+                if not status:
+                    _declared(rule, context)
+                return status
+        if otherwise is None:
+            raise Refused(f"{name} is not computed", why=" ".join([name, *process.arguments])[:200])
+        return otherwise(process)
+
+    return run

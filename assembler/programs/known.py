@@ -4,7 +4,11 @@ from collections.abc import Mapping
 
 from assembler.programs import (
     accounts_shown,
+    calculating,
+    calling,
     debconf,
+    digests,
+    finding,
     getcap,
     getopt,
     glib,
@@ -12,12 +16,15 @@ from assembler.programs import (
     hooks,
     kernel_links,
     lines,
+    listing,
     not_running,
     of_the_node,
     pam_asking,
     paths,
+    sorting,
     stating,
     temporary,
+    translating,
 )
 from assembler.programs.adapted import adapted
 from assembler.programs.commands import COMMANDS
@@ -27,7 +34,11 @@ from assembler.shell.process import Process, Program
 
 _PROGRAMS: Mapping[str, Program] = {
     **accounts_shown.PROGRAMS,
+    **calculating.PROGRAMS,
+    **calling.PROGRAMS,
     **debconf.PROGRAMS,
+    **digests.PROGRAMS,
+    **finding.PROGRAMS,
     **getcap.PROGRAMS,
     **getopt.PROGRAMS,
     **glib.PROGRAMS,
@@ -35,15 +46,16 @@ _PROGRAMS: Mapping[str, Program] = {
     **hooks.PROGRAMS,
     **kernel_links.PROGRAMS,
     **lines.PROGRAMS,
+    **listing.PROGRAMS,
     **not_running.PROGRAMS,
     **of_the_node.PROGRAMS,
     **pam_asking.PROGRAMS,
     **paths.PROGRAMS,
+    **sorting.PROGRAMS,
     **stating.PROGRAMS,
     **temporary.PROGRAMS,
+    **translating.PROGRAMS,
 }
-
-
 NAMES = frozenset({*_PROGRAMS, *COMMANDS})
 """The names of all programs that are computed."""
 

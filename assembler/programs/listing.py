@@ -16,22 +16,22 @@ _UNSEEN = frozenset("lhinstS")
 
 
 def ls(process: Process) -> int:
-    """``ls``, with ``-a``, ``-A``, ``-d``, ``-r`` and ``-1``."""
+    """``ls``, with ``-a``, ``-A``, ``-d``, ``-r``, ``-1`` and ``-L``."""
     options, names = options_of(
-        process, "1 a|all A|almost-all d|directory r|reverse l h|human-readable i|inode n s|size t S"
+        process, "1 a|all A|almost-all d|directory r|reverse L|dereference l h|human-readable i|inode n s|size t S"
     )
     if _UNSEEN & options.keys() and process.captured:
         raise Refused("what ls tells of files")
-    if {"a", "A"} <= options.keys():
+    if {"a", "A"} <= options.keys() or {"L", "d"} <= options.keys():
         raise Refused("ls -a -A")
     names_only = not _UNSEEN & {"l", "n"} & options.keys()
     status = 0
     files: list[str] = []
     directories: list[str] = []
     for name in names or ["."]:
-        followed = look(process, name, follow=names_only and "d" not in options)
+        followed = look(process, name, follow=(names_only or "L" in options) and "d" not in options)
         inode = followed.inode
-        if inode is None and followed.error in {"ENOENT", "ELOOP"}:
+        if inode is None and followed.error in {"ENOENT", "ELOOP"} and "L" not in options:
             inode = look(process, name, follow=False).inode
         if inode is None:
             process.complain(f"ls: cannot access {name!r}")

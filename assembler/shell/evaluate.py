@@ -274,11 +274,14 @@ class Shell:
             return self.statement(statement.commands[0], tested=tested)
         status = 0
         before = self.state.streams.get(0, NOWHERE)
-        for index, command in enumerate(statement.commands):
+        unordered = [getattr(self.state.streams.get(1, NOWHERE), "unordered", False)]
+        for command in reversed(statement.commands[1:]):
+            unordered.append(_sorts(command) or (_filters(command) and unordered[-1]))
+        for command in statement.commands:
             inner = self.state.copy()
             inner.streams[0] = before
-            if index < len(statement.commands) - 1:
-                before = pipe = Pipe(self.state.world.budget)
+            if command is not statement.commands[-1]:
+                before = pipe = Pipe(self.state.world.budget, unordered=unordered.pop())
                 inner.streams[1] = pipe
             status = self._in_subshell(inner, (command,), tested=tested)
         return status
@@ -665,6 +668,24 @@ INITIAL = {"IFS": " \t\n", "OPTIND": "1", "PWD": "/"}
 
 
 _LONGEST_HEAD = 128
+_LINE_BY_LINE = re.compile(r"""['"]?(?:s([|/,#])(?:\\.|(?!\1)[^\\])*\1(?:\\.|(?!\1)[^\\])*\1g?|/(?:\\.|[^/\\])*/d)['"]?""")
+"""A script for sed that does the same with each line, wherever it stands."""
+
+
+def _sorts(command: Statement) -> bool:
+    """Whether a command reads all lines and sorts them."""
+    return isinstance(command, Simple) and command.words in (("sort",), ("sort", "-u")) and not command.redirects
+
+
+def _filters(command: Statement) -> bool:
+    """Whether a command does something with each line by itself, and keeps their order."""
+    if not isinstance(command, Simple) or command.redirects or not command.words:
+        return False
+    name, *words = command.words
+    if name in {"grep", "egrep", "fgrep"}:
+        return not any(re.match(r"-(?!-)\w*[cmnob]|--", word) for word in words)
+    scripts = [word for word in words if word != "-e"]
+    return name == "sed" and bool(scripts) and all(map(_LINE_BY_LINE.fullmatch, scripts))
 
 
 def _text(inode: Inode) -> str:

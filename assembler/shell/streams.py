@@ -70,6 +70,8 @@ class Pipe:
     """What one command writes and another reads, afterwards."""
 
     budget: Budget
+    unordered: bool = False
+    """Whether the order of its lines is of no account: they are sorted afterwards."""
     data: bytearray = field(default_factory=bytearray)
     position: int = 0
 

@@ -82,11 +82,18 @@ def _run(script: Script, arguments: Sequence[str], context: ExecutionContext, ow
                 script.text, script.package, script.file, arguments, context, own, script.path
             )
             at = f" in line {line}"
+        if script.name == "triggered":
+            at += f", triggered by {arguments[1]}"
+    except UnhandledScript as error:
+        failed = ScriptFailed(error.what, where=error.where, why=error.why, hint=error.hint, details=error.details)
+        raise _executable(failed, script, own) from error
     except AssembleError as error:
         within = f"line {error.line}: " if isinstance(error, Refused) and error.line else ""
-        failed = ScriptFailed("the script cannot be carried out", where=where, why=f"{within}{error}")
-        if isinstance(error, UnhandledScript):
-            failed = ScriptFailed(error.what, where=where, why=error.why, hint=error.hint, details=error.details)
+        command = error.command if isinstance(error, Refused) else ()
+        details = script.stanza(command).splitlines() if script.rule is None else ()
+        hint = script.hint() if script.rule is None else ""
+        what = "the script cannot be carried out"
+        failed = ScriptFailed(what, where=where, why=f"{within}{error}", hint=hint, details=details)
         raise _executable(failed, script, own) from error
     if status:
         failed = ScriptFailed("the script would have failed", where=where, why=f"it exits with status {status}{at}")
@@ -121,9 +128,7 @@ class _Runner:
             if not error.instead[0]:
                 raise
             self.failures.append(error)
-            self.without |= (
-                {name} if __import__("os").environ.get("NORULES") else {name, *dependents(self.known, [name])}
-            )
+            self.without |= {name, *dependents(self.known, [name])}
 
     def finish(self) -> None:
         """Raises ScriptsFailed when any has failed."""
@@ -200,7 +205,7 @@ def configure(tree: Tree, packages: Sequence[Unpacked], settings: Settings, repo
     for script in scripts:
         if pending := [trigger for trigger in script.triggers if trigger in activated]:
             runner.run(script, ("triggered", " ".join(pending)))
-            done.append(script)
+            done.append(replace(script, triggers=tuple(pending)))
     runner.finish()
     leftovers.take_out(tree, shipped_by)
     late = {**settings.first_boot, **executed}

@@ -7,8 +7,8 @@ from assembler.configure.rules import Rule
 from assembler.configure.rules.effects import effects
 from assembler.programs import known
 from assembler.programs.context import PATH, ExecutionContext
-from assembler.shell.evaluate import INITIAL, Shell, is_for_bash, options_of, parsed
-from assembler.shell.process import Process, Program
+from assembler.shell.evaluate import INITIAL, Shell, is_for_bash, options_of, parsed, run_in
+from assembler.shell.process import Process, Program, as_text
 from assembler.shell.state import State, World
 from assembler.shell.streams import NOWHERE, Budget, Refused, Stream
 
@@ -50,7 +50,7 @@ def carry_out(
     def program(name: str, path: str) -> Program | None:
         found = known.program(name, path, context)
         mine = [rule for rule in instead if rule.values.command.split()[0] in {name, path}]
-        return _ruled(mine, name, path, found, context) if mine else found
+        return _ruled(mine, name, path, found, context, world) if mine else found
 
     world = World(context.tree, Budget(), program, context.hidden)
     written = text.decode("latin-1")
@@ -83,14 +83,16 @@ def _declared(rule: Rule, context: ExecutionContext) -> None:
         effect(context)
 
 
-def _ruled(mine: Sequence[Rule], name: str, path: str, otherwise: Program | None, context: ExecutionContext) -> Program:
+def _ruled(
+    mine: Sequence[Rule], name: str, path: str, otherwise: Program | None, context: ExecutionContext, world: World
+) -> Program:
     """A program for some of whose calls there are rules."""
 
     def run(process: Process) -> int:
         for rule in mine:
             if any(rules.stands_for(rule, [word, *process.arguments]) for word in (name, path)):
-                words = ["sh", "-e", "-c", rule.values.do or ":", name, *process.arguments]
-                status = process.call(words, process.environment, process.streams)
+                text = as_text(rule.values.do)
+                status = run_in(world, process, f"rule for {name}", text, process.arguments, options={"e"})
                 if not status:
                     _declared(rule, context)
                 return status

@@ -30,6 +30,9 @@ class UnhandledScript(AssembleError):
     """A script that nobody vouched for; `details` are the text to judge and the stanza to paste."""
 
 
+_DO = "# do = '''commands'''   leave out when there is nothing to do on a fresh install"
+
+
 @dataclass(frozen=True, slots=True)
 class Script:
     """A script and what takes care of it."""
@@ -98,13 +101,23 @@ class Script:
             "the script cannot be computed",
             where=Place(package=f"{self.package} {self.name}"),
             why=self.odd,
-            hint=f"read it and add a rule for it to a file that rootfs.rules names, or add {self.package} to"
-            ' rootfs.first_boot, or leave out scripts = "computed"',
+            hint=self.hint(),
             details=self.stanza().splitlines(),
         )
 
-    def stanza(self) -> str:
-        """The rule for it, to be filled in."""
+    def hint(self) -> str:
+        """What to do where it cannot be computed."""
+        return (
+            f"read it and add a rule to a file that rootfs.rules names, or add {self.package} to rootfs.first_boot,"
+            " or let it be executed"
+        )
+
+    def stanza(self, command: Sequence[str] = ()) -> str:
+        """The rule for it, or for a command in it, to be filled in."""
+        words = " ".join(command)
+        if command and list(command) == words.split() and not set('\\"\n').intersection(words):
+            lines = ("[[rule]]", f'package = "{self.package}"', f'command = "{words}"', 'reason = "..."', _DO)
+            return "".join(f"{line}\n" for line in lines)
         digest = rules.text_key(self.package, self.package, self.text, self.arch)
         names = ", ".join(f'"{triggers.generic(trigger)}"' for trigger in self.triggers)
         lines = (
@@ -114,7 +127,7 @@ class Script:
             *((f"trigger = [{names}]",) if names else ()),
             f'digest = ["{digest}"]',
             'reason = "..."',
-            "# do = '''commands'''   leave out when there is nothing to do on a fresh install",
+            _DO,
         )
         return "".join(f"{line}\n" for line in lines)
 

@@ -22,7 +22,6 @@ from assembler.programs import (
     lookups,
     markup_catalogs,
     permissions,
-    runit,
     shadow,
     systemd,
     sysusers,
@@ -170,7 +169,6 @@ COMMANDS: dict[str, Maker] = {
     "deb-systemd-helper": _deb_systemd_helper,
     "systemd-tmpfiles": _tmpfiles,
     "update-rc.d": _engine(sysv.update_rcd),
-    "/usr/lib/runit-helper/runit-helper": runit.runit_helper,
     # dpkg's own helpers.
     "dpkg-trigger": dpkg_helpers.trigger,
     "dpkg-statoverride": dpkg_helpers.statoverride,

@@ -66,12 +66,7 @@ def program(name: str, path: str, context: ExecutionContext) -> Program | None:
         return debconf.frontend(context.debconf, _carry)
     if name == "debconf-set-selections":
         return debconf.set_selections(context.debconf)
-    import sys
-
-    sys.path.append("/tmp/exp")
-    import basic17
-
-    return _PROGRAMS.get(name) or basic17.P.get(name) or adapted(name, context)
+    return _PROGRAMS.get(name) or adapted(name, context)
 
 
 def _carry(path: str, process: Process) -> int:

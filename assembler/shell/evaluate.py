@@ -6,6 +6,7 @@ Nothing of the host is looked at.
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from functools import lru_cache, partial
 
 from assembler.shell import patterns
@@ -14,7 +15,7 @@ from assembler.shell.expand import Expander
 from assembler.shell.grammar import parse_script
 from assembler.shell.redirect import RedirectError, redirected
 from assembler.shell.process import AsScript, Process, as_path
-from assembler.shell.state import Exit, ShellError, State
+from assembler.shell.state import Exit, ShellError, State, World
 from assembler.shell.streams import NOWHERE, Pipe, Refused, Stream
 from assembler.shell.syntax import (
     AndOr,
@@ -614,6 +615,9 @@ class Shell:
                 return program(process)
             except AsScript:
                 return self._script(name, place, process)
+        except Refused as error:
+            error.command = error.command or (name, *arguments)
+            raise
         except OSError:
             return 1  # what it prints cannot be written
 
@@ -647,19 +651,31 @@ class Shell:
         return self._shell_of(process, arguments[0], text, arguments[1:], options)
 
     def _shell_of(self, process: Process, name: str, text: str, arguments: list[str], options: set[str]) -> int:
-        state = self.state
-        state.depth += 1
-        inner = State(
-            state.world, {**INITIAL, **process.environment}, set(process.environment), name=name,
-            arguments=list(arguments), options=set(options), streams=dict(process.streams),
-            directory=process.directory, umask=process.umask, depth=state.depth, bash=is_for_bash(text),
-        )  # fmt: skip
-        try:
-            return Shell(inner).script(parsed(text))
-        except Refused as error:
-            raise Refused(error.what, why=f"{error.why} ({name}, line {inner.line})".strip()) from error
-        finally:
-            state.depth -= 1
+        return run_in(self.state.world, process, name, text, arguments, options=options, depth=self.state.depth)
+
+
+def run_in(
+    world: World,
+    process: Process,
+    name: str,
+    text: str,
+    arguments: Sequence[str],
+    *,
+    options: AbstractSet[str],
+    depth: int = 0,
+) -> int:
+    """Carry out the text of a script, each character a byte, as a process of its own; its exit status. Raises Refused."""
+    inner = State(
+        world, {**INITIAL, **process.environment}, set(process.environment), name=name, arguments=list(arguments),
+        options=set(options), streams=dict(process.streams), directory=process.directory, umask=process.umask,
+        depth=depth + 1, bash=is_for_bash(text),
+    )  # fmt: skip
+    try:
+        return Shell(inner).script(parsed(text))
+    except Refused as error:
+        told = Refused(error.what, why=f"{error.why} ({name}, line {inner.line})".strip())
+        told.command = error.command
+        raise told from error
 
 
 _SHELLS = frozenset({"sh", "dash"})
@@ -668,7 +684,9 @@ INITIAL = {"IFS": " \t\n", "OPTIND": "1", "PWD": "/"}
 
 
 _LONGEST_HEAD = 128
-_LINE_BY_LINE = re.compile(r"""['"]?(?:s([|/,#])(?:\\.|(?!\1)[^\\])*\1(?:\\.|(?!\1)[^\\])*\1g?|/(?:\\.|[^/\\])*/d)['"]?""")
+_LINE_BY_LINE = re.compile(
+    r"""['"]?(?:s([|/,#])(?:\\.|(?!\1)[^\\])*\1(?:\\.|(?!\1)[^\\])*\1g?|/(?:\\.|[^/\\])*/d)['"]?"""
+)
 """A script for sed that does the same with each line, wherever it stands."""
 
 

@@ -18,6 +18,8 @@ class Refused(AssembleError):
 
     line = 0
     """The line of the script, from 1."""
+    command: tuple[str, ...] = ()
+    """The innermost program that is not computed, with its arguments."""
 
 
 @dataclass(slots=True)

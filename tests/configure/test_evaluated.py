@@ -331,12 +331,3 @@ def test_owners() -> None:
     ]  # fmt: skip
     assert run("chown nobody /d || echo failed >/d/i\n", tree) == 0
     assert tree.exists("/d/i")
-
-
-def test_variables_of_a_command_are_its_own() -> None:
-    helper, directory = "/usr/lib/runit-helper/runit-helper postinst", "/etc/runit/runsvdir/default"
-    tree = tree_of({f"{directory}/": "", helper.split()[0]: ""})
-    tree.chmod(helper.split()[0], 0o755)
-    assert run(f"NAME=ssh ENABLE=yes {helper}\nNAME=off ENABLE=no {helper}\nENABLE=yes {helper}\n", tree) == 0
-    assert tree.names(directory) == ["ssh"]
-    assert tree.at(f"{directory}/ssh").target == "/etc/sv/ssh"

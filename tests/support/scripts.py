@@ -11,6 +11,14 @@ from assembler.tree.staging import Tree
 _DIRECTORY = "/usr/sbin"
 
 
+def with_programs(tree: Tree) -> Tree:
+    """`tree` with all programs that are computed."""
+    for name in sorted(name for name in NAMES if re.fullmatch(r"\w[\w.-]*", name)):
+        if not tree.lexists(f"{_DIRECTORY}/{name}"):
+            tree.write(f"{_DIRECTORY}/{name}", b"", 0o755, parents=True)
+    return tree
+
+
 def run(
     script: str, tree: Tree, *, options: str = "", arguments: Sequence[str] = ("configure", ""), file: str = "postinst",
     context: ExecutionContext | None = None,

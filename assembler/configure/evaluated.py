@@ -7,7 +7,8 @@ from assembler.configure.rules import Rule
 from assembler.configure.rules.effects import effects
 from assembler.programs import known
 from assembler.programs.context import PATH, ExecutionContext
-from assembler.shell.evaluate import INITIAL, Shell, is_for_bash, options_of, parsed, run_in
+from assembler.shell.evaluate import INITIAL, Shell, run_in
+from assembler.shell.heads import is_for_bash, options_of, parsed
 from assembler.shell.process import Process, Program, as_text
 from assembler.shell.state import State, World
 from assembler.shell.streams import NOWHERE, Budget, Refused, Stream

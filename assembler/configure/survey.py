@@ -14,7 +14,7 @@ from assembler.configure.rules import Rule
 from assembler.debian.dpkg_database import ADMINDIR, CONTROL_DIRECTORY, info_name
 from assembler.debian.package import Unpacked
 from assembler.errors import AssembleError, Place
-from assembler.shell.evaluate import is_for_sh, parsed
+from assembler.shell.heads import is_for_sh, parsed
 from assembler.shell.streams import Refused
 
 ScriptName = Literal["preinst", "postinst", "triggered", "besides"]

@@ -61,7 +61,7 @@ class _Find:
         if not self.acts:
             inner, shows = test, self.printed(lambda seen: seen.path + "\n")
 
-            def test(seen: Seen) -> bool:  # type: ignore[misc]  the expression, with the action that it has not
+            def test(seen: Seen) -> bool:  # type: ignore[misc]  # the expression, with the action that it has not
                 return inner(seen) and shows(seen)
 
         for start in self.starts:

@@ -29,7 +29,7 @@ from assembler.programs import (
 from assembler.programs.adapted import adapted
 from assembler.programs.commands import COMMANDS
 from assembler.programs.context import ExecutionContext
-from assembler.shell.evaluate import is_part_of_shell
+from assembler.shell.controls import is_part_of_shell
 from assembler.shell.process import Process, Program
 
 _PROGRAMS: Mapping[str, Program] = {

@@ -205,7 +205,9 @@ class Maker:
         if self.often(0.7):
             lines.append(self.told("db_version 2.0"))
         if self.often(0.5):
-            lines.append(self.told(f"db_capb {self.one('backup', 'escape', 'backup escape', 'escape', '', 'multiselect')}"))
+            lines.append(
+                self.told(f"db_capb {self.one('backup', 'escape', 'backup escape', 'escape', '', 'multiselect')}")
+            )
         for _ in range(self.rng.randint(1, 14)):
             lines.append(self.command(config=config, safe=safe))
         if config and self.often(0.7):
@@ -271,7 +273,9 @@ class Maker:
             kind = self.one("string", "boolean", "select", "password", "multiselect", "seen", "string", "error", "note")
             question = self.question()
             value = self.one("true", "false") if kind == "seen" else self.value()
-            lines.append(self.one(*[f"{owner} {question} {kind} {value}"] * 6, f"{owner}\t{question}  {kind}", "# note", owner))
+            lines.append(
+                self.one(*[f"{owner} {question} {kind} {value}"] * 6, f"{owner}\t{question}  {kind}", "# note", owner)
+            )
         return "\n".join(lines) + self.one("\n", "\n", "")
 
 
@@ -385,9 +389,7 @@ class Real:
             if statuses[-1] == 1000 + signal.SIGKILL:
                 return None
         log = (place / "log").read_bytes().decode("latin-1") if (place / "log").exists() else ""
-        database = {
-            name: (self.directory / f"cache/{name}.dat").read_bytes().decode("latin-1") for name in _DATABASE
-        }
+        database = {name: (self.directory / f"cache/{name}.dat").read_bytes().decode("latin-1") for name in _DATABASE}
         return Result(statuses, log.replace(str(place), _PLACE), database)
 
     def end(self) -> None:
@@ -406,7 +408,9 @@ def differences(found: Result, expected: Result) -> Iterator[str]:
     for name, (ours, theirs) in pairs.items():
         if ours != theirs:
             left, right = ours.split("\n"), theirs.split("\n")
-            at = next((n for n, (a, b) in enumerate(zip(left, right, strict=False)) if a != b), min(len(left), len(right)))
+            at = next(
+                (n for n, (a, b) in enumerate(zip(left, right, strict=False)) if a != b), min(len(left), len(right))
+            )
             yield f"--- {name}, line {at + 1}: {left[at : at + 3]}\n    really {right[at : at + 3]}"
 
 
@@ -438,7 +442,9 @@ def main() -> int:
             recorded.append(json.dumps([draw.files, draw.steps, *result]))
             if found != expected:
                 counts["different"] += 1
-                print("--- different", *(f"=== {name}\n{text}" for name, text in draw.files.items()), draw.steps, sep="\n")
+                print(
+                    "--- different", *(f"=== {name}\n{text}" for name, text in draw.files.items()), draw.steps, sep="\n"
+                )
                 print(*differences(found, expected), "", sep="\n")
         real.end()
     if options.record:

@@ -25,7 +25,7 @@ from assembler.programs.known import is_known
 from assembler.recipe.document import parse as parse_toml
 from assembler.recipe.validation import explanations
 from assembler.shell.commands import named
-from assembler.shell.evaluate import parsed
+from assembler.shell.heads import parsed
 from assembler.shell.streams import Refused
 from assembler.toml.document import place, plain
 from assembler.toml.positions import Path as KeyPath

@@ -242,6 +242,9 @@ class _Parser:
                 low, high = self.counts()
             else:
                 low, high = {"*": (0, None), "+": (1, None), "?": (0, 1)}[operator]
+            if isinstance(node, Repeat):
+                # An error for sed in basic expressions.
+                raise self.refused("a repetition that is repeated")
             node = Repeat(node, low, high)
         return node
 

@@ -22,7 +22,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import astuple, dataclass
 from pathlib import Path
 
-from assembler.programs import grep
+from assembler.programs import grep, sed
 from assembler.shell.process import Process, Program
 from assembler.shell.streams import NOWHERE, Budget, Pipe, Refused, Stream
 from assembler.tree.content import read
@@ -32,7 +32,7 @@ from tests.support.command import ROOT, arguments
 from tests.support.toolboxes import ALL, own_tools
 
 RECORDED = ROOT / "tests" / "programs" / "data" / "text.jsonl"
-PROGRAMS: Mapping[str, Program] = {**grep.PROGRAMS}
+PROGRAMS: Mapping[str, Program] = {**grep.PROGRAMS, **sed.PROGRAMS}
 _SECONDS = 10
 
 

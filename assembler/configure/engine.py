@@ -1,7 +1,8 @@
 """Configuring packages: what ``dpkg --configure`` of all of them would have left, computed over the staging tree.
 
 For the essential packages and again for the rest come preinst scripts in the order of unpacking and postinst scripts in
-that of configuration; at last triggers, and the database of dpkg. Scripts that cannot be carried out are told of all at once.
+that of configuration; at last triggers, and the database of dpkg. Scripts that cannot be carried out are told of all at
+once.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -76,10 +77,10 @@ def _run(script: Script, arguments: Sequence[str], context: ExecutionContext, ow
         if script.handling == "unhandled":
             raise script.problem()
         if script.rule is not None:
-            status = evaluated.carry_out_rule(script.rule, script.package, arguments, context)
+            status = evaluated.carry_out_rule(script.rule, arguments, context)
         else:
             status, line = evaluated.carry_out(
-                script.text, script.package, script.file, arguments, context, own, script.path
+                script.text, arguments, context, file=script.file, own=own, path=script.path
             )
             at = f" in line {line}"
         if script.name == "triggered":
@@ -118,7 +119,7 @@ class _Runner:
     """Packages that cannot be configured here any more."""
 
     def run(self, script: Script, arguments: Sequence[str]) -> None:
-        """Carry a script out, if its package can be configured. Raises ScriptFailed when executing it would not help."""
+        """Carry a script out, if its package can be configured. Raises ScriptFailed where executing would not help."""
         name = script.package
         if name in self.without:
             return
@@ -140,8 +141,8 @@ def configure(tree: Tree, packages: Sequence[Unpacked], settings: Settings, repo
     """Configure `packages` (in the order in which they were unpacked) in `tree`.
 
     Those that dpkg is to unpack in a machine are among them, and not in the tree, unless dpkg needs them itself.
-    Raises ScriptsFailed, with all scripts that cannot be computed or would fail, ScriptFailed for one whose execution would
-    not help either, and what the machine raises. The tree may then be changed in part.
+    Raises ScriptsFailed, with all scripts that cannot be computed or would fail, ScriptFailed for one whose execution
+    would not help either, and what the machine raises. The tree may then be changed in part.
     """
     execution = settings.execution
     executed = execution.names if execution else {}

@@ -16,7 +16,7 @@ from assembler.tree.content import chunks
 from assembler.tree.staging import Kind, Tree
 
 ADMINDIR = "/var/lib/dpkg"
-CONTROL_DIRECTORY = f"{ADMINDIR}/tmp.ci"
+CONTROL_DIRECTORY = f"{ADMINDIR}/tmp.ci"  # noqa: S108  dpkg's, in the tree
 """Where the control files of a package are while dpkg unpacks it."""
 _FIELDS = (
     "Package", "Essential", "Protected", "Status", "Priority", "Section", "Installed-Size", "Origin", "Maintainer",

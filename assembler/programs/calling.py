@@ -29,7 +29,7 @@ def caller(process: Process) -> Caller:
     return found
 
 
-def order_is_free(process: Process, words: Sequence[str]) -> bool:
+def order_is_free(words: Sequence[str]) -> bool:
     """Whether a program may be called for several files in any order."""
     return posixpath.basename(words[0]) in UNORDERED and not {"-v", "-c", "--verbose"} & set(words)
 

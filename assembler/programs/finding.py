@@ -1,9 +1,9 @@
 """find, after GNU findutils 4.9 to 4.10: links are not followed, and there are no times.
 
 find tells of the entries of a directory in the order in which a file system has them, which is another on each disk.
-Where that order would be seen, as more than one name below a directory is printed to somebody who reads it, it is refused.
-Who carries a script out may say that the order is of no account, by an attribute ``unordered`` of the stream: the reader
-sorts. Names are then in the order of bytes.
+Where that order would be seen, as more than one name below a directory is printed to somebody who reads it, it is
+refused. Who carries a script out may say that the order is of no account, by an attribute ``unordered`` of the stream:
+the reader sorts. Names are then in the order of bytes.
 """
 
 import posixpath
@@ -61,7 +61,7 @@ class _Find:
         if not self.acts:
             inner, shows = test, self.printed(lambda seen: seen.path + "\n")
 
-            def test(seen: Seen) -> bool:  # type: ignore[misc]  # the expression, with the action that it has not
+            def test(seen: Seen) -> bool:  # the expression, with the action that it has not
                 return inner(seen) and shows(seen)
 
         for start in self.starts:
@@ -167,7 +167,7 @@ class _Find:
         if word == "(":
             self.at += 1
             self.nesting += 1
-            if self.nesting > 30:  # noqa: PLR2004  parentheses
+            if self.nesting > 30:
                 raise Refused("find with many parentheses")
             inner = self.listed()
             if self.peek() != ")":
@@ -323,10 +323,10 @@ class _Find:
         if not words:
             raise Failure("-exec without a program")
         call = caller(self.process)
-        free = order_is_free(self.process, words)
+        free = order_is_free(words)
 
         def act(seen: Seen) -> bool:
-            if not free or self.ordered and not order_is_free(self.process, words):
+            if not free or (self.ordered and not order_is_free(words)):
                 self.show()
             self.process.budget.step()
             return call([word.replace("{}", seen.path) for word in words], self.process.streams) == 0
@@ -339,7 +339,7 @@ class _Find:
         caller(self.process)
         paths: list[str] = []
         self.batches.append((words, paths))
-        free = order_is_free(self.process, words)
+        free = order_is_free(words)
 
         def act(seen: Seen) -> bool:
             if not free:

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from assembler.programs.characters import Locale, locale_of
-from assembler.programs.text_input import contents, is_output
 from assembler.programs.options import UsageError, parse_options
 from assembler.programs.regex import Regex, Span, Work
 from assembler.programs.regex_syntax import Alternatives, Char, Dialect, Node, literal, parse
+from assembler.programs.text_input import contents, is_output
 from assembler.shell.process import Process, Program
 from assembler.shell.streams import NOWHERE, Opened, Refused
 

@@ -1,7 +1,7 @@
 """Programs that ask about a running system or change it, in a root file system where nothing runs.
 
-They answer as in a chroot without /proc of its own, and without devices: start-stop-daemon(8) of dpkg 1.22, bootctl(1) and
-systemd-detect-virt(1) of systemd 257, aa-status(8) of AppArmor 4, linux-version(1) of linux-base 4.
+They answer as in a chroot without /proc of its own, and without devices: start-stop-daemon(8) of dpkg 1.22, bootctl(1)
+and systemd-detect-virt(1) of systemd 257, aa-status(8) of AppArmor 4, linux-version(1) of linux-base 4.
 """
 
 import re
@@ -11,8 +11,9 @@ from assembler.shell.process import Process, Program, as_text
 from assembler.shell.streams import Refused
 
 _DAEMON_OPTIONS = (
-    "start|S stop|K status|T exec|x= startas|a= name|n= pidfile|p= pid= ppid= user|u= chuid|c= signal|s= retry|R= oknodo|o"
-    " quiet|q test|t verbose|v remove-pidfile background|b make-pidfile|m nicelevel|N= chdir|d= umask|k= group|g="
+    "start|S stop|K status|T exec|x= startas|a= name|n= pidfile|p= pid= ppid= user|u= chuid|c= signal|s= retry|R="
+    " oknodo|o quiet|q test|t verbose|v remove-pidfile"
+    " background|b make-pidfile|m nicelevel|N= chdir|d= umask|k= group|g="
 )
 _NOT_RUNNING = 3
 """The status of a daemon that does not run (LSB)."""

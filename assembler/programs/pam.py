@@ -140,9 +140,9 @@ class Outcome:
 def pam_auth_update(tree: Tree, arguments: Sequence[str], answer: Callable[[], str] = lambda: "") -> Outcome:
     """``pam-auth-update --package [--force] [--enable|--disable|--remove PROFILE...]``, with nothing asked.
 
-    Profiles not seen before are enabled by their default; the first time, those that the `answer` of debconf names. Without
-    ``--force``, files under ``/etc/pam.d`` that are not as the last run left them are PamError, where the program would
-    leave them alone. Raises UsageError, PamError.
+    Profiles not seen before are enabled by their default; the first time, those that the `answer` of debconf names.
+    Without ``--force``, files under ``/etc/pam.d`` that are not as the last run left them are PamError, where the
+    program would leave them alone. Raises UsageError, PamError.
     """
     chosen: dict[str, set[str]] = {"--enable": set(), "--disable": set(), "--remove": set()}
     force, into = False, None

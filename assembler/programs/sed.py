@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from assembler.programs.characters import Locale, locale_of
-from assembler.programs.inputs import contents, inode_of, is_output
 from assembler.programs.regex import Regex, Span, Work
 from assembler.programs.sed_script import Address, Command, Substitution, parsed
+from assembler.programs.text_input import contents, inode_of, is_output
 from assembler.shell.process import Process, Program
 from assembler.shell.streams import NOWHERE, Opened, Refused
 from assembler.tree.staging import Inode, Kind

@@ -33,7 +33,7 @@ def run(
             made.append(path)
     text = f"#!/bin/sh{' -' + options if options else ''}\n{script}".encode("utf-8", "surrogateescape")
     try:
-        status, _ = carry_out(text, "pkg", file, arguments, context or ExecutionContext(tree, "amd64"))
+        status, _ = carry_out(text, arguments, context or ExecutionContext(tree, "amd64", package="pkg"), file=file)
     finally:
         for path in made:
             if tree.lexists(path):

@@ -134,8 +134,8 @@ class _Sed:
         process = self.process
         self.file = None
         try:
-            if name == "-" and not self.in_place:
-                data, inode = process.read(), None
+            if not self.in_place and (name == "-" or process.place(name) == "/dev/null"):
+                data, inode = process.read() if name == "-" else b"", None
             else:
                 inode = inode_of(process, name)
                 data = contents(process, name)

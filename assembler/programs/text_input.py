@@ -30,6 +30,8 @@ def inode_of(process: Process, name: str) -> Inode:
 
 def contents(process: Process, name: str) -> bytes:
     """What is in the file `name`. Raises as :func:`inode_of`."""
+    if process.place(name) == "/dev/null":
+        return b""
     inode = inode_of(process, name)
     inode.content = read(inode.content)  # read once
     return inode.content
@@ -40,7 +42,7 @@ def is_output(process: Process, name: str | None) -> bool:
     output = process.streams.get(1, NOWHERE)
     if not isinstance(output, Opened):
         return False
-    if name is not None:
+    if name is not None and process.place(name) != "/dev/null":
         return inode_of(process, name) is output.inode
     source = process.streams.get(0, NOWHERE)
     return isinstance(source, Opened) and source.inode is output.inode

@@ -157,6 +157,6 @@ def test_no_expression_takes_for_ever(pattern: str) -> None:
 
 def test_the_budget_bounds_what_searching_takes() -> None:
     budget = Budget(output=1 << 18)
-    source = Pipe(budget, bytearray(b"a" * 3000 + b"x\n"))
+    source = Pipe(budget, data=bytearray(b"a" * 3000 + b"x\n"))
     with pytest.raises(Refused):
         PROGRAMS["grep"](Process(Tree(), ["-o", "a*b\\|x"], {}, "/", 0o022, {0: source}, budget))

@@ -26,10 +26,11 @@ from itertools import islice
 from pathlib import Path
 
 from assembler.programs.debconf import Debconf, escape, frontend, set_selections
-from assembler.shell.evaluate import INITIAL, Shell, is_script, parsed
+from assembler.shell.evaluate import INITIAL, Shell
+from assembler.shell.heads import is_script, parsed
 from assembler.shell.process import Process, Program
 from assembler.shell.state import State, World
-from assembler.shell.streams import NOWHERE, Budget, Pipe, Refused
+from assembler.shell.streams import NOWHERE, Budget, Refused
 from assembler.tree.content import read
 from assembler.tree.staging import Tree
 from tests.support.command import ROOT, arguments

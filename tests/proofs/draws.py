@@ -33,7 +33,7 @@ from assembler.api.build import open_project
 from assembler.audit.judge import Difference, judge, side_of, unexplained
 from assembler.configure.identity import SharedKeyError
 from assembler.configure.report import ScriptReport
-from assembler.configure.scripts import SCRIPTS
+from assembler.configure.survey import SCRIPTS
 from assembler.debian.deb import open_package, read_control
 from assembler.debian.package import Candidate
 from assembler.debian.solver import solve

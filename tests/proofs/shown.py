@@ -35,7 +35,8 @@ from assembler.programs import (
     temporary,
     translating,
 )
-from assembler.shell.evaluate import INITIAL, Shell, parsed
+from assembler.shell.evaluate import INITIAL, Shell
+from assembler.shell.heads import parsed
 from assembler.shell.process import Program
 from assembler.shell.state import State, World
 from assembler.shell.streams import NOWHERE, Budget, Pipe, Refused

@@ -1,15 +1,17 @@
 """Configuring packages: what ``dpkg --configure`` of all of them would have left, computed over the staging tree.
 
 For the essential packages and again for the rest come preinst scripts in the order of unpacking and postinst scripts in
-that of configuration; at last triggers, and the database of dpkg. Scripts that cannot be carried out are told of all at once.
+that of configuration; at last triggers, and the database of dpkg. Scripts that cannot be carried out are told of all at
+once.
 """
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
-from assembler.configure import caches, evaluated, first_boot, identity, rules, triggers
-from assembler.configure.executed import Execution, Failed, carried_out, programs
+from assembler.configure import caches, evaluated, first_boot, identity, leftovers, triggers
+from assembler.configure.executed import Execution, Failed, Secrets, carried_out, programs
 from assembler.configure.executed import job as executed_job
 from assembler.configure.not_unpacked import hidden_until_unpacked, shippers
 from assembler.configure.order import Orderable, configure_order, dependents, orderable, stages
@@ -75,15 +77,24 @@ def _run(script: Script, arguments: Sequence[str], context: ExecutionContext, ow
         if script.handling == "unhandled":
             raise script.problem()
         if script.rule is not None:
-            status = evaluated.carry_out_rule(script.rule, script.package, arguments, context)
+            status = evaluated.carry_out_rule(script.rule, arguments, context)
         else:
-            status, line = evaluated.carry_out(script.text, script.package, script.file, arguments, context, own)
+            status, line = evaluated.carry_out(
+                script.text, arguments, context, file=script.file, own=own, path=script.path
+            )
             at = f" in line {line}"
+        if script.name == "triggered":
+            at += f", triggered by {arguments[1]}"
+    except UnhandledScript as error:
+        failed = ScriptFailed(error.what, where=error.where, why=error.why, hint=error.hint, details=error.details)
+        raise _executable(failed, script, own) from error
     except AssembleError as error:
         within = f"line {error.line}: " if isinstance(error, Refused) and error.line else ""
-        failed = ScriptFailed("the script cannot be carried out", where=where, why=f"{within}{error}")
-        if isinstance(error, UnhandledScript):
-            failed = ScriptFailed(error.what, where=where, why=error.why, hint=error.hint, details=error.details)
+        command = error.command if isinstance(error, Refused) else ()
+        details = script.stanza(command).splitlines() if script.rule is None else ()
+        hint = script.hint() if script.rule is None else ""
+        what = "the script cannot be carried out"
+        failed = ScriptFailed(what, where=where, why=f"{within}{error}", hint=hint, details=details)
         raise _executable(failed, script, own) from error
     if status:
         failed = ScriptFailed("the script would have failed", where=where, why=f"it exits with status {status}{at}")
@@ -108,7 +119,7 @@ class _Runner:
     """Packages that cannot be configured here any more."""
 
     def run(self, script: Script, arguments: Sequence[str]) -> None:
-        """Carry a script out, if its package can be configured. Raises ScriptFailed when executing it would not help."""
+        """Carry a script out, if its package can be configured. Raises ScriptFailed where executing would not help."""
         name = script.package
         if name in self.without:
             return
@@ -118,9 +129,7 @@ class _Runner:
             if not error.instead[0]:
                 raise
             self.failures.append(error)
-            self.without |= (
-                {name} if __import__("os").environ.get("NORULES") else {name, *dependents(self.known, [name])}
-            )
+            self.without |= {name, *dependents(self.known, [name])}
 
     def finish(self) -> None:
         """Raises ScriptsFailed when any has failed."""
@@ -132,8 +141,8 @@ def configure(tree: Tree, packages: Sequence[Unpacked], settings: Settings, repo
     """Configure `packages` (in the order in which they were unpacked) in `tree`.
 
     Those that dpkg is to unpack in a machine are among them, and not in the tree, unless dpkg needs them itself.
-    Raises ScriptsFailed, with all scripts that cannot be computed or would fail, ScriptFailed for one whose execution would
-    not help either, and what the machine raises. The tree may then be changed in part.
+    Raises ScriptsFailed, with all scripts that cannot be computed or would fail, ScriptFailed for one whose execution
+    would not help either, and what the machine raises. The tree may then be changed in part.
     """
     execution = settings.execution
     executed = execution.names if execution else {}
@@ -148,6 +157,8 @@ def configure(tree: Tree, packages: Sequence[Unpacked], settings: Settings, repo
     )
     there = [package for package in packages if package.name not in unpacked_there]
     digests = dpkg_database.conffile_digests(tree, there)
+    for package in there:
+        dpkg_database.write_info(tree, package)
     context = ExecutionContext(
         tree,
         settings.arch,
@@ -163,6 +174,11 @@ def configure(tree: Tree, packages: Sequence[Unpacked], settings: Settings, repo
     by_name = {package.name: package for package in packages}
     shipped_by = shippers(packages)
     later = dict(by_name)
+
+    def unpacked_later(package: Unpacked, stage: int) -> AbstractContextManager[None]:
+        # Essential packages are unpacked before any script can run.
+        return hidden_until_unpacked(tree, package, shipped_by) if stage else nullcontext()
+
     runner = _Runner(context, settings.rules, known)
     with reporter.step("configure", total=2 * len(packages), unit="items") as step:
         for stage, names in enumerate(map(set, stages(known, settings.first))):
@@ -178,12 +194,11 @@ def configure(tree: Tree, packages: Sequence[Unpacked], settings: Settings, repo
                     step.note(name)
                     if script.left:
                         pass
-                    elif script.name == "preinst" and stage:
-                        # Essential packages are unpacked before any script can run.
-                        with hidden_until_unpacked(tree, by_name[name], shipped_by):
+                    elif script.name == "preinst":
+                        with dpkg_database.control_laid_out(tree, by_name[name]), unpacked_later(by_name[name], stage):
                             runner.run(script, ("install",))
                     else:
-                        runner.run(script, ("install",) if script.name == "preinst" else ("configure", ""))
+                        runner.run(script, ("configure", ""))
                     done.append(script)
                 step.advance()
     context.hidden = frozenset()
@@ -191,8 +206,9 @@ def configure(tree: Tree, packages: Sequence[Unpacked], settings: Settings, repo
     for script in scripts:
         if pending := [trigger for trigger in script.triggers if trigger in activated]:
             runner.run(script, ("triggered", " ".join(pending)))
-            done.append(script)
+            done.append(replace(script, triggers=tuple(pending)))
     runner.finish()
+    leftovers.take_out(tree, shipped_by)
     late = {**settings.first_boot, **executed}
     for package in there:
         if package.name in late:
@@ -201,18 +217,21 @@ def configure(tree: Tree, packages: Sequence[Unpacked], settings: Settings, repo
         dpkg_database.write(tree, there, digests, settings.arch, unpacked=late)
     except TreeError as error:
         raise ScriptFailed("dpkg's database cannot be written", why=str(error)) from error
-    keys: tuple[AssembleError, ...] = ()
+    secrets = Secrets()
     if execution and executed:
         early = frozenset(stages(known, settings.first)[0])
         job = executed_job(execution, packages, order, early, settings.epoch)
-        keys = carried_out(execution.execute, tree, job, shipped_by, refuse_keys=execution.refuse_keys)
+        secrets = carried_out(
+            execution.execute, tree, job, shipped_by, refuse_keys=execution.refuse_keys, names=executed
+        )
     if settings.first_boot:
         waiting = [script for script in scripts if script.first_boot]
         preinst = [one.package for one in waiting if one.name == "preinst" and one.package not in unpacked_there]
         first_boot.prepare(tree, packages, settings.first_boot, preinst)
     caches.prepare(tree)
     identity.prepare(tree, by_name)
-    return Report(tuple(script.report() for script in done), tuple(order), tuple(sorted(activated)), keys)
+    reports = tuple(script.report() for script in done)
+    return Report(reports, tuple(order), tuple(sorted(activated)), secrets.keys, secrets.alike)
 
 
 def executing_the_rest(attempt: Callable[[Failed], T], mode: Scripts) -> T:

@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from assembler.configure import identity, leftovers
+from assembler.configure.identity import alike
 from assembler.configure.job import Answer, Configure, Execute, Job, Step, Unpack
 from assembler.configure.order import dependents, orderable, stages
 from assembler.configure.rules import Rule
@@ -123,21 +124,46 @@ def programs(packages: Iterable[Unpacked]) -> frozenset[str]:
     )
 
 
-def carried_out(
-    execute: Execute, tree: Tree, job: Job, shipped: Collection[str], *, refuse_keys: bool
-) -> tuple[AssembleError, ...]:
-    """Have `job` done on `tree`, but for what no image has; `shipped` are paths of packages.
+@dataclass(frozen=True, slots=True)
+class Secrets:
+    """What scripts made that nodes should not have in common."""
 
-    Returns errors for the private keys that came into being; with `refuse_keys`, raises Problems holding these, and the
+    keys: tuple[AssembleError, ...] = ()
+    """Private keys."""
+    alike: tuple[AssembleError, ...] = ()
+    """Other secrets, which are the same on every node."""
+    left: tuple[str, ...] = ()
+    """Paths of what nodes make themselves, and is not taken over."""
+
+
+def carried_out(
+    execute: Execute,
+    tree: Tree,
+    job: Job,
+    shipped: Collection[str],
+    *,
+    refuse_keys: bool,
+    names: Collection[str] = (),
+) -> Secrets:
+    """Have `job` done on `tree`, but for what no image has; `shipped` are paths of packages, `names` the packages that
+    are executed.
+
+    Returns what secrets came into being; with `refuse_keys`, raises Problems holding errors for private keys, and the
     tree is as it was. Raises what `execute` raises.
     """
-    changes = leftovers.without(execute(tree, job), shipped)
+    made = execute(tree, job)
+    changes = leftovers.without(made, shipped)
     keys = tuple(identity.shared_keys(changes, shipped))
     if keys and refuse_keys:
         raise Problems(keys)
     changes.apply(tree)
     leftovers.take_lists(tree, changes.put)
-    return keys
+    selections = "".join(step.selections for step in job.steps if isinstance(step, Answer))
+    return Secrets(
+        keys=keys,
+        alike=tuple(alike.found(changes, shipped, names, selections)) if names else (),
+        left=tuple(path for path in made.put if path not in changes.put and identity.is_made_on_node(path)),
+    )
 
 
 def job(

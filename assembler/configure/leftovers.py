@@ -141,6 +141,15 @@ def without(changes: Changes, shipped: Collection[str] = ()) -> Changes:
     return Changes(removed=tuple(path for path in changes.removed if not dropped(path)), put=put, links=links)
 
 
+def take_out(tree: Tree, shipped: Collection[str]) -> None:
+    """Take from a tree that was computed what no image has, but for what is `shipped` by packages, by path."""
+    made = [(path, inode) for path, inode in tree.walk() if path not in shipped]
+    for path, inode in reversed(made):
+        kept = inode.kind is Kind.DIR and (path.startswith(_RUN) or inode.children)
+        if (left_over(path) and not kept) or (inode.kind is Kind.SYMLINK and hash_of_left_over(inode.target)):
+            tree.remove(path)
+
+
 def take_lists(tree: Tree, paths: Iterable[str]) -> None:
     """Take the access control lists that systemd-tmpfiles sets at every boot from those of `paths` that are in `tree`.
 

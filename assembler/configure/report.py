@@ -7,8 +7,8 @@ from typing import Literal
 from assembler.errors import AssembleError
 
 Handling = Literal["computed", "rule", "executed", "first boot", "unhandled"]
-"""How a script is taken care of: carried out on the tree by the assembler's own shell; a rule stands for it; executed by
-dpkg in a machine; left to dpkg on the image's first boot; or none of these, which stops a build."""
+"""How a script is taken care of: carried out on the tree by the assembler's own shell; a rule stands for it; executed
+by dpkg in a machine; left to dpkg on the image's first boot; or none of these, which stops a build."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +40,8 @@ class Report:
     """Triggers that were activated, sorted."""
     keys: tuple[AssembleError, ...] = ()
     """Private keys that executed scripts made, where they were not refused."""
+    alike: tuple[AssembleError, ...] = ()
+    """Other secrets that they made, which are the same on every node: warnings."""
 
     def counts(self) -> dict[str, int]:
         """How many scripts were handled in which way."""

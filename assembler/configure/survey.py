@@ -11,9 +11,10 @@ from typing import Literal
 from assembler.configure import rules, triggers
 from assembler.configure.report import Handling, ScriptReport
 from assembler.configure.rules import Rule
+from assembler.debian.dpkg_database import ADMINDIR, CONTROL_DIRECTORY, info_name
 from assembler.debian.package import Unpacked
 from assembler.errors import AssembleError, Place
-from assembler.shell.evaluate import is_for_sh, parsed
+from assembler.shell.heads import is_for_sh, parsed
 from assembler.shell.streams import Refused
 
 ScriptName = Literal["preinst", "postinst", "triggered", "besides"]
@@ -29,6 +30,9 @@ class UnhandledScript(AssembleError):
     """A script that nobody vouched for; `details` are the text to judge and the stanza to paste."""
 
 
+_DO = "# do = '''commands'''   leave out when there is nothing to do on a fresh install"
+
+
 @dataclass(frozen=True, slots=True)
 class Script:
     """A script and what takes care of it."""
@@ -42,6 +46,8 @@ class Script:
     """What triggers it; all of them are one run of dpkg's."""
     first_boot: str = ""
     """Why it waits for the image's first boot, when it does."""
+    info: str = ""
+    """The name by which dpkg keeps the package's control files."""
     executed: str = ""
     """Why dpkg carries it out in a machine, when it does."""
 
@@ -49,6 +55,11 @@ class Script:
     def file(self) -> str:
         """The control file that it is in."""
         return "preinst" if self.name == "preinst" else "postinst"
+
+    @property
+    def path(self) -> str:
+        """Where it is while dpkg carries it out."""
+        return f"{CONTROL_DIRECTORY}/preinst" if self.name == "preinst" else f"{ADMINDIR}/info/{self.info}.postinst"
 
     @property
     def odd(self) -> str:
@@ -90,13 +101,23 @@ class Script:
             "the script cannot be computed",
             where=Place(package=f"{self.package} {self.name}"),
             why=self.odd,
-            hint=f"read it and add a rule for it to a file that rootfs.rules names, or add {self.package} to"
-            ' rootfs.first_boot, or leave out scripts = "computed"',
+            hint=self.hint(),
             details=self.stanza().splitlines(),
         )
 
-    def stanza(self) -> str:
-        """The rule for it, to be filled in."""
+    def hint(self) -> str:
+        """What to do where it cannot be computed."""
+        return (
+            f"read it and add a rule to a file that rootfs.rules names, or add {self.package} to rootfs.first_boot,"
+            " or let it be executed"
+        )
+
+    def stanza(self, command: Sequence[str] = ()) -> str:
+        """The rule for it, or for a command in it, to be filled in."""
+        words = " ".join(command)
+        if command and list(command) == words.split() and not set('\\"\n').intersection(words):
+            lines = ("[[rule]]", f'package = "{self.package}"', f'command = "{words}"', 'reason = "..."', _DO)
+            return "".join(f"{line}\n" for line in lines)
         digest = rules.text_key(self.package, self.package, self.text, self.arch)
         names = ", ".join(f'"{triggers.generic(trigger)}"' for trigger in self.triggers)
         lines = (
@@ -106,7 +127,7 @@ class Script:
             *((f"trigger = [{names}]",) if names else ()),
             f'digest = ["{digest}"]',
             'reason = "..."',
-            "# do = '''commands'''   leave out when there is nothing to do on a fresh install",
+            _DO,
         )
         return "".join(f"{line}\n" for line in lines)
 
@@ -149,7 +170,14 @@ def survey(
             text = package.control.get(name)
             if text is None:
                 continue
-            script = Script(package.name, name, text, rules.find(known, package.name, name, text, arch), arch)
+            script = Script(
+                package.name,
+                name,
+                text,
+                rules.find(known, package.name, name, text, arch),
+                arch,
+                info=info_name(package),
+            )
             # dpkg runs preinst before it unpacks. One that may turn out not to be computable has to wait too.
             deferred = name != "preinst" or (script.rule is None and later) or package.name in unpacked
             found.append(replace(script, first_boot=later, executed=real) if deferred else script)
@@ -174,5 +202,5 @@ def _triggered(package: Unpacked, known: Sequence[Rule], arch: str, possible: Co
         rule = rules.find(known, package.name, TRIGGERED, text, arch, trigger=trigger)
         key = rule.position if rule else None
         names = (*(by_rule[key].triggers if key in by_rule else ()), trigger)
-        by_rule[key] = Script(package.name, TRIGGERED, text, rule, arch, names)
+        by_rule[key] = Script(package.name, TRIGGERED, text, rule, arch, names, info=info_name(package))
     return list(by_rule.values())

@@ -6,7 +6,8 @@ deb-triggers(5) in triggers/. The state is that of a finished installation: no l
 """
 
 import hashlib
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from assembler.debian.package import Unpacked
@@ -15,6 +16,8 @@ from assembler.tree.content import chunks
 from assembler.tree.staging import Kind, Tree
 
 ADMINDIR = "/var/lib/dpkg"
+CONTROL_DIRECTORY = f"{ADMINDIR}/tmp.ci"  # noqa: S108  dpkg's, in the tree
+"""Where the control files of a package are while dpkg unpacks it."""
 _FIELDS = (
     "Package", "Essential", "Protected", "Status", "Priority", "Section", "Installed-Size", "Origin", "Maintainer",
     "Bugs", "Architecture", "Multi-Arch", "Source", "Version", "Config-Version", "Replaces", "Provides", "Depends",
@@ -97,7 +100,7 @@ def write(
         tree.mkdir(f"{ADMINDIR}/{directory}", parents=True)
     _write(tree, "info/format", "1\n")
     for package in packages:
-        _write_info(tree, package)
+        write_info(tree, package)
     stanzas = [
         _stanza(package, digests, installed=package.name not in unpacked)
         for package in sorted(packages, key=lambda package: (package.name, package.architecture))
@@ -117,12 +120,28 @@ def _write(tree: Tree, name: str, text: str) -> None:
     tree.write(f"{ADMINDIR}/{name}", text.encode("utf-8", "surrogateescape"))
 
 
-def _write_info(tree: Tree, package: Unpacked) -> None:
+def write_info(tree: Tree, package: Unpacked) -> None:
+    """Write what dpkg keeps of a package's control files when it unpacks it, and the list of its paths."""
+    tree.mkdir(f"{ADMINDIR}/info", parents=True)
     name = info_name(package)
     _write(tree, f"info/{name}.list", "".join(f"{path}\n" for path in package.paths))
     for member in sorted(package.control.keys() - _NOT_KEPT):
         mode = 0o755 if member in _EXECUTABLE else 0o644
         tree.write(f"{ADMINDIR}/info/{name}.{member}", package.control[member], mode)
+
+
+@contextmanager
+def control_laid_out(tree: Tree, package: Unpacked) -> Iterator[None]:
+    """With the control files of a package where they are while its preinst runs."""
+    tree.mkdir(CONTROL_DIRECTORY, parents=True)
+    fields = "".join(_field(name, value) for name, value in package.fields.items())
+    tree.write(f"{CONTROL_DIRECTORY}/control", fields.encode("utf-8", "surrogateescape"))
+    for member, content in package.control.items():
+        tree.write(f"{CONTROL_DIRECTORY}/{member}", content, 0o755 if member in _EXECUTABLE else 0o644)
+    try:
+        yield
+    finally:
+        tree.discard(CONTROL_DIRECTORY)
 
 
 def _stanza(package: Unpacked, digests: Mapping[str, str], *, installed: bool) -> str:

@@ -31,6 +31,10 @@ MAX_FOLLOWED = 32 << 20
 160,000."""
 MAX_CONFLICTS = 100
 """Paths of several packages that are told, all at once; two versions of one package have all of theirs in common."""
+_MERGED = frozenset({"usr-is-merged", "usrmerge"})
+"""Packages of which one is in a system whose /usr is merged."""
+_ALIASES = ("/bin", "/sbin", "/lib", "/lib64")
+"""The directories that are links then, where an architecture has them."""
 _KINDS = {"0": Kind.FILE, "1": Kind.FILE, "2": Kind.SYMLINK, "5": Kind.DIR, "6": Kind.FIFO}
 
 
@@ -281,6 +285,22 @@ def numbers(debs: Sequence[Deb], path: str) -> dict[str, int]:
     return found
 
 
+def _merge(tree: Tree, debs: Sequence[Deb], latest: int) -> None:
+    """Make the links of a merged /usr in `tree` if the packages want them, do not ship them, and nobody has yet."""
+    names = {deb.name for deb in debs}
+    if "base-files" not in names or names.isdisjoint(_MERGED):
+        return
+    shipped = {(member.path, member.type) for deb in debs for member in deb.members if member.path in _ALIASES}
+    if any(kind == "2" for _, kind in shipped):
+        return
+    for path in _ALIASES:
+        if (path, "5") in shipped and not tree.lexists(path):
+            tree.mkdir(f"/usr{path}", parents=True)
+            tree.symlink(f"usr{path}", path)
+            for each in ("/usr", f"/usr{path}", path):
+                tree.at(each).mtime = latest
+
+
 def unpack(
     tree: Tree,
     debs: Sequence[Deb],
@@ -293,8 +313,11 @@ def unpack(
 
     Raises UnpackError, and Problems with all paths that two packages ship.
 
-    Owners' names are those of Debian's static accounts, when base-passwd is among `debs`.
+    Owners' names are those of Debian's static accounts, when base-passwd is among `debs`. Where packages want the
+    directories of /usr merged, and base-files does not ship the links as yet (bookworm), these are there before
+    anything is unpacked, as debootstrap makes them.
     """
+    _merge(tree, debs, latest)
     users, groups = (numbers(debs, path) for path in _ACCOUNTS)
     unpacker = Unpacker(tree, latest, paths or PathFilter(), {item.path: item for item in diversions}, users, groups)
     try:

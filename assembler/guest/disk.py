@@ -111,7 +111,8 @@ def _script(*words: str) -> bytes:
 def write_package(deb: Deb, path: Path, epoch: int) -> None:
     """Write a package anew, with nothing compressed, as reading what is compressed is most of what dpkg would do.
 
-    The same for dpkg as the package itself: its control files by what is in them, and data.tar byte for byte.
+    The same for dpkg as the package itself: its control files by what is in them, and data.tar byte for byte, but for
+    times later than `epoch`. No tree has these, and programs write down what they see (mandb).
     """
     control = Tree(mtime=epoch)
     paragraph = "".join(
@@ -130,6 +131,21 @@ def write_package(deb: Deb, path: Path, epoch: int) -> None:
         for name, content in members:
             size = size_of(content)
             out.write(f"{name:<16}{epoch:<12}{0:<6}{0:<6}{100644:<8}{size:<10}`\n".encode())
+            begin = out.tell()
             for chunk in chunks(content):
                 out.write(chunk)
             out.write(b"\n" * (size % 2))
+        # The last of them was data.tar.
+        for offset, header in _not_later(deb, epoch):
+            out.seek(begin + offset)
+            out.write(header)
+
+
+def _not_later(deb: Deb, epoch: int) -> Iterator[tuple[int, bytes]]:
+    """The headers in data.tar whose members are later than `epoch`, made so early, and where they are."""
+    with deb.data.open("rb") as data:
+        for member in deb.members:
+            if member.mtime > epoch:
+                offset = member.offset - tar.BLOCK
+                data.seek(offset)
+                yield offset, tar.dated(data.read(tar.BLOCK), epoch)

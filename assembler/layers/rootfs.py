@@ -13,6 +13,7 @@ from assembler.configure.debconf import Selections
 from assembler.configure.engine import Settings, configure, executing_the_rest
 from assembler.configure.executed import Execution, Failed
 from assembler.configure.first_boot import waiting
+from assembler.configure.identity.alike import expected
 from assembler.configure.job import Execute, Job, refuse
 from assembler.configure.order import orderable, unpack_order
 from assembler.configure.report import Report, ScriptReport
@@ -299,13 +300,18 @@ def compose(
         refuse_keys=refuse_keys,
         reporter=reporter,
     )
+    for error in report.alike if refuse_keys else ():
+        reporter.warn(str(error))
     _number(tree, recipe.ids, accounts, unpacked, reporter)
     settings.apply(tree, recipe, files, epoch)
     if recipe.run:
         job = Job(steps=steps(recipe, files), epoch=epoch)
-        for key in executed.carried_out(execute, tree, job, (), refuse_keys=False):
+        secrets = executed.carried_out(execute, tree, job, (), refuse_keys=False)
+        for key in secrets.keys:
             # It may be meant so.
             reporter.warn(str(key))
+        for path in secrets.left:
+            reporter.warn(f"{path}: a step of rootfs.run made this, and it is left out, as each node makes its own")
         # Those that the steps have made.
         _number(tree, Ids(), ids.without(accounts, recipe.ids), unpacked, reporter)
     return Rootfs(tree, tuple(unpacked), report)
@@ -354,6 +360,8 @@ def check(
             errors = list(found.errors)
         except AssembleError as error:
             errors = [error]
+    for alike in expected(unpacked, execution.names if execution else (), answers.text):
+        reporter.warn(str(alike))
     reports = tuple(script.report() for script in scripts)
     return Checked(tuple(package.name for package in unpacked), reports, tuple(errors))
 

@@ -46,11 +46,12 @@ def _shown(name: str, context: ExecutionContext) -> Program:
     otherwise = _program(name, COMMANDS[name], context)
 
     def run(process: Process) -> int:
-        text = dpkg_shown.PROGRAMS[name](process)
+        shown, without = dpkg_shown.PROGRAMS[name]
+        text = shown(process)
         if text is None:
             return otherwise(process)
         process.print(text)
-        return 0 if text or name != "dpkg-statoverride" else 1
+        return 0 if text else without
 
     return run
 
@@ -58,13 +59,13 @@ def _shown(name: str, context: ExecutionContext) -> Program:
 def _program(name: str, maker: Maker, context: ExecutionContext) -> Program:
     def run(process: Process) -> int:
         arguments = [as_path(argument) for argument in process.arguments]
+        action = maker(arguments)
         if process.captured and (name not in _SILENT or _is_verbose(arguments)):
             raise Refused(f"what {name} prints is read")
         if process.umask != _USUAL_UMASK and name not in _ANY_UMASK:
             raise Refused(f"{name} under another umask than 022")
         if process.directory != "/" and name not in _RELATIVE:
             raise Refused(f"{name} in another directory than /")
-        action = maker(arguments)
         if action is None:
             raise Refused(f"{name} with these arguments", why=" ".join([name, *process.arguments])[:200])
         context.environment = {variable: as_path(process.environment[variable]) for variable in process.own}

@@ -21,9 +21,7 @@ from assembler.programs import (
     inert,
     lookups,
     markup_catalogs,
-    pam,
     permissions,
-    runit,
     shadow,
     systemd,
     sysusers,
@@ -31,7 +29,8 @@ from assembler.programs import (
     tmpfiles,
     ucf,
 )
-from assembler.programs.context import Action, ExecutionContext, Maker
+from assembler.programs.context import Action, ExecutionContext, Maker, nothing
+from assembler.programs.options import UsageError
 from assembler.programs.shells import update_shells
 from assembler.tree.staging import Tree
 
@@ -46,12 +45,16 @@ def _engine(run: Callable[[Tree, list[str]], object]) -> Maker:
 
 
 def _update_ca_certificates(arguments: list[str]) -> Action | None:
+    without_hooks = arguments == ["--hooksdir", ""]
+
     def run(context: ExecutionContext) -> int:
+        if not without_hooks and context.tree.names("/etc/ca-certificates/update.d"):
+            raise UsageError("update-ca-certificates with hooks", why="/etc/ca-certificates/update.d")
         ca_certificates.update_ca_certificates(context.tree)
         return 0
 
     # With --fresh, links that are there are removed first: in a new tree there are none.
-    return run if arguments in ([], ["--fresh"]) else None
+    return run if without_hooks or arguments in ([], ["--fresh"]) else None
 
 
 def _deb_systemd_helper(arguments: list[str]) -> Action:
@@ -103,6 +106,11 @@ def _depmod(arguments: list[str]) -> Action | None:
     return run
 
 
+def _journalctl(arguments: list[str]) -> Action | None:
+    """``journalctl --update-catalog``: a unit does that at boot (configure/caches.py)."""
+    return nothing if arguments == ["--update-catalog"] else None
+
+
 def _setcap(arguments: list[str]) -> Action | None:
     if len(arguments) != 2:
         return None
@@ -125,7 +133,7 @@ COMMANDS: dict[str, Maker] = {
     **dict.fromkeys(inert.NOT_RUNNING, inert.not_running),
     **{name: inert.refused(name) for name in inert.NOT_MADE},
     **dict.fromkeys(("set", "umask", "export"), inert.shell_state),
-    **dict.fromkeys(("aa-enabled", "killall", "pidof", "pkill"), inert.not_there),
+    **dict.fromkeys(("aa-enabled", "aa-status", "killall", "modprobe", "pidof", "pkill", "rmmod"), inert.not_there),
     ".": inert.source_confmodule,
     "dpkg-maintscript-helper": inert.maintscript_helper,
     "ischroot": inert.ischroot,
@@ -145,6 +153,7 @@ COMMANDS: dict[str, Maker] = {
     "cmp": files.cmp,
     "setcap": _setcap,
     "depmod": _depmod,
+    "journalctl": _journalctl,
     # Users and groups.
     "adduser": _engine(adduser.adduser),
     "addgroup": _engine(adduser.addgroup),
@@ -160,7 +169,6 @@ COMMANDS: dict[str, Maker] = {
     "deb-systemd-helper": _deb_systemd_helper,
     "systemd-tmpfiles": _tmpfiles,
     "update-rc.d": _engine(sysv.update_rcd),
-    "/usr/lib/runit-helper/runit-helper": runit.runit_helper,
     # dpkg's own helpers.
     "dpkg-trigger": dpkg_helpers.trigger,
     "dpkg-statoverride": dpkg_helpers.statoverride,
@@ -170,7 +178,6 @@ COMMANDS: dict[str, Maker] = {
     "update-alternatives": _engine(alternatives.update_alternatives),
     "ucf": _engine(ucf.ucf),
     "ucfr": _engine(ucf.ucfr),
-    "pam-auth-update": _engine(pam.pam_auth_update),
     "update-catalog": _engine(markup_catalogs.update_catalog),
     "update-xmlcatalog": _engine(markup_catalogs.update_xmlcatalog),
     "update-shells": _engine(lambda tree, _arguments: update_shells(tree)),

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from assembler.errors import AssembleError
 from assembler.kernel.depmod import depmod
+from assembler.programs.debconf import Debconf
 from assembler.programs.options import UsageError, parse_options
 from assembler.tree.content import Content
 from assembler.tree.staging import Inode, Kind, Tree, TreeError
@@ -34,6 +35,8 @@ class ExecutionContext:
     hidden: frozenset[str] = frozenset()
     """Programs of packages that are not unpacked yet, by name: the tree has all packages from the start."""
 
+    debconf: Debconf = field(default_factory=Debconf)
+    """Debconf's database."""
     umask: int = 0o022
     """What new files and directories are not permitted."""
 

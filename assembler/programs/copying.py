@@ -179,7 +179,7 @@ def cp(arguments: list[str]) -> Action | None:
 def install(arguments: list[str]) -> Action | None:
     """``install``, without backups and stripping."""
     parsed = known_options(
-        arguments, "d|directory D m|mode= o|owner= g|group= p|preserve-timestamps v|verbose c T|no-target-directory"
+        arguments, "d|directory D m|mode= o|owner= g|group= p|preserve-timestamps v|verbose c T|no-target-directory Z"
     )
     if parsed is None or not parsed[1]:
         return None

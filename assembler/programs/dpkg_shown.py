@@ -1,11 +1,11 @@
-"""What dpkg-divert(1) and dpkg-statoverride(1) print of their databases (dpkg 1.22, src/divert and src/statoverride)."""
+"""What dpkg-divert(1) and dpkg-statoverride(1) print of their databases (dpkg 1.22)."""
 
 from collections.abc import Callable
 
 from assembler.programs.dpkg_helpers import diversions, statoverrides
 from assembler.programs.options import UsageError, parse_options
 from assembler.shell.patterns import PatternError, matches
-from assembler.shell.process import Process, as_text
+from assembler.shell.process import Process, as_path, as_text
 from assembler.shell.streams import Refused
 
 
@@ -70,5 +70,23 @@ def _matches(text: str, glob: str) -> bool:
         raise Refused(f"a pattern is not understood: {error}") from error
 
 
-PROGRAMS: dict[str, Callable[[Process], str | None]] = {"dpkg-divert": divert, "dpkg-statoverride": statoverride}
-"""The text that a program prints; None when it is asked for something else."""
+def alternatives(process: Process) -> str | None:
+    """What ``update-alternatives`` prints of an alternative that there is none of, with ``--display`` and its kin; None
+    without one of these.
+    """
+    match process.arguments:
+        case ["--display" | "--list" | "--query", name]:
+            if process.tree.lexists(as_path(f"/var/lib/dpkg/alternatives/{name}")):
+                raise Refused("what update-alternatives prints of an alternative", why=name)
+            process.complain(f"no alternatives for {name}")
+            return ""
+    return None
+
+
+Shown = Callable[[Process], str | None]
+PROGRAMS: dict[str, tuple[Shown, int]] = {
+    "dpkg-divert": (divert, 0),
+    "dpkg-statoverride": (statoverride, 1),
+    "update-alternatives": (alternatives, 2),
+}
+"""The text that each prints, None when it is asked for something else; and its status when it prints nothing."""

@@ -34,8 +34,8 @@ def certain(text: str) -> Mode | None:
 
 
 def mkdir(arguments: list[str]) -> Action | None:
-    """``mkdir``, without contexts."""
-    parsed = known_options(arguments, "p|parents m|mode= v|verbose")
+    """``mkdir``; without SELinux, the default context is none."""
+    parsed = known_options(arguments, "p|parents m|mode= v|verbose Z")
     if parsed is None or not parsed[1]:
         return None
     options, paths = parsed
@@ -205,7 +205,7 @@ def _into(source: str, directory: str) -> str:
 
 def mv(arguments: list[str]) -> Action | None:
     """``mv``, without backups."""
-    parsed = known_options(arguments, "f|force n|no-clobber v|verbose T|no-target-directory")
+    parsed = known_options(arguments, "f|force n|no-clobber v|verbose T|no-target-directory Z")
     if parsed is None or len(parsed[1]) < 2:
         return None
     options, (*sources, path) = parsed

@@ -12,7 +12,7 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 def run_parts(process: Process) -> int:
-    """``run-parts [--report] [--exit-on-error] [--arg=ARGUMENT] DIRECTORY...``: the programs in directories, by name."""
+    """``run-parts [--report] [--exit-on-error] [--arg=ARGUMENT] DIRECTORY``: the programs in it, by name."""
     try:
         options, directories = parse_options(
             process.arguments, "report verbose v exit-on-error arg|a= umask|u= test", program="run-parts",
@@ -85,7 +85,9 @@ def nice(process: Process) -> int:
 
 
 def linux_run_hooks(process: Process) -> int:
-    """``linux-run-hooks image SCRIPT VERSION PATH -- ...`` of linux-base 4: the hooks of kernels in /etc and /usr/share."""
+    """``linux-run-hooks image SCRIPT VERSION PATH -- ...`` of linux-base 4: the hooks of kernels in /etc and
+    /usr/share.
+    """
     words = process.arguments
     takes = {"image": 2, "headers": 1}.get(words[0] if words else "", 0)
     is_usual = len(words) > 2 + takes and words[2 + takes] == "--" and "--" not in words[2 : 2 + takes]

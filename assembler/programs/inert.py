@@ -7,15 +7,17 @@ from assembler.programs.options import UsageError
 
 NOT_RUNNING = (
     "invoke-rc.d", "deb-systemd-invoke", "udevadm", "restorecon", "service", "telinit", "sync",
+    "systemd-sysctl",
 )  # fmt: skip
 """Talk to a running system; dpkg in an image has none."""
 _LEFT_OUT = (
     "py3compile",
     "pypy3compile",
     "ldconfig",
-    "update-initramfs",
     "update-menus",
     "systemd-hwdb",
+    "update-initramfs",
+    "dracut",
     "update-grub",
 )
 """Make caches that the image leaves out or that a finaliser makes; see facts in docs."""

@@ -18,7 +18,7 @@ MAX_READ = 1 << 24
 """Bytes of a file that a program reads."""
 NULL = "/dev/null"
 _MAX_NAME, _MAX_PATH = 255, 4096
-_RUNNING = frozenset({"dev", "proc", "sys"})
+_RUNNING = frozenset({"dev", "proc"})
 _CHANGES_PROGRAMS = frozenset({"POSIXLY_CORRECT", "_POSIX2_VERSION"})
 """Variables with which GNU's programs read their arguments otherwise."""
 
@@ -75,7 +75,7 @@ def components(path: str) -> list[str]:
 
 
 def found(tree: Tree, path: str, *, follow: bool = True) -> Found:
-    """What the kernel finds at an absolute `path`; `follow` a link at its end. Raises Refused for a running system's."""
+    """What the kernel finds at an absolute `path`; `follow` a link at its end. Refuses what a running system has."""
     if len(path.encode("utf-8", "surrogateescape")) >= _MAX_PATH:
         return Found(None, "/", error="ENAMETOOLONG")
     chain: list[tuple[str, Inode]] = []

@@ -1,4 +1,4 @@
-"""Programs that make what is each node's own: in an image they leave its place empty, and the node fills it (identity/)."""
+"""Programs that make what is each node's own: images leave its place empty, and nodes fill it (identity/)."""
 
 from assembler.shell.process import Process, Program
 from assembler.shell.streams import Refused
@@ -25,4 +25,49 @@ def dbus_uuidgen(process: Process) -> int:
     return 0
 
 
-PROGRAMS: dict[str, Program] = {"systemd-machine-id-setup": machine_id_setup, "dbus-uuidgen": dbus_uuidgen}
+def iscsi_iname(process: Process) -> int:
+    """``iscsi-iname [-p PREFIX]``: a name without its random part; the file that it goes into is made on the node."""
+    match process.arguments:
+        case []:
+            prefix = "iqn.2016-04.com.open-iscsi"
+        case ["-p", prefix] if not prefix.startswith("-"):
+            pass
+        case _:
+            raise Refused("iscsi-iname with these arguments", why=" ".join(process.arguments))
+    process.print(f"{prefix}:0\n")
+    return 0
+
+
+def nvme(process: Process) -> int:
+    """``nvme gen-hostnqn``: a name without its random part; the file that it goes into is made on the node."""
+    if process.arguments != ["gen-hostnqn"]:
+        raise Refused("nvme with these arguments", why=" ".join(process.arguments))
+    process.print("nqn.2014-08.org.nvmexpress:uuid:00000000-0000-0000-0000-000000000000\n")
+    return 0
+
+
+def make_ssl_cert(process: Process) -> int:
+    """``make-ssl-cert generate-default-snakeoil``: the certificate is made on the node."""
+    if process.arguments not in (["generate-default-snakeoil"], ["generate-default-snakeoil", "--force-overwrite"]):
+        raise Refused("make-ssl-cert with these arguments", why=" ".join(process.arguments))
+    return 0
+
+
+def dropbearkey(process: Process) -> int:
+    """``dropbearkey -t TYPE -f FILE``: keys of hosts are made on the node."""
+    match process.arguments:
+        case ["-t", _, "-f", path, *_] if path.startswith("/etc/dropbear/"):
+            if process.captured:
+                raise Refused("what dropbearkey prints is read")
+            return 0
+    raise Refused("dropbearkey with these arguments", why=" ".join(process.arguments))
+
+
+PROGRAMS: dict[str, Program] = {
+    "systemd-machine-id-setup": machine_id_setup,
+    "dbus-uuidgen": dbus_uuidgen,
+    "dropbearkey": dropbearkey,
+    "iscsi-iname": iscsi_iname,
+    "nvme": nvme,
+    "make-ssl-cert": make_ssl_cert,
+}

@@ -115,12 +115,21 @@ def _member(pattern: str, position: int) -> tuple[str, int]:
     return pattern[position], position + 1
 
 
+MAX_WORK = 1 << 22
+"""Characters that may be compared for one removal of a prefix or suffix."""
+
+
 def matches(text: str, pattern: str) -> bool:
     """Whether the whole of `text` is matched. Raises PatternError."""
-    items = _compiled(pattern)
-    at = item = 0
+    return _match(text, _compiled(pattern)) > 0
+
+
+def _match(text: str, items: tuple[object, ...]) -> int:
+    """How many comparisons it took; negative when the text is not matched."""
+    at = item = work = 0
     star, resumed = -1, 0
     while at < len(text):
+        work += 1
         if item < len(items) and items[item] is _STAR:
             star, resumed = item, at
             item += 1
@@ -131,21 +140,40 @@ def matches(text: str, pattern: str) -> bool:
             resumed += 1
             at, item = resumed, star + 1
         else:
-            return False
-    return all(left is _STAR for left in items[item:])
+            return -work - 1
+    return work + 1 if all(left is _STAR for left in items[item:]) else -work - 1
 
 
 def _fits(item: object, char: str) -> bool:
     return item is _ANY or item == char or (isinstance(item, frozenset) and char in item)
 
 
+def _first(text: str, pattern: str, cuts: range, *, prefix: bool) -> int | None:
+    """The first of `cuts` before which, or behind which, the text is matched. Raises PatternError."""
+    items = _compiled(pattern)
+    work = 0
+    if _STAR not in items:
+        cut = len(items) if prefix else len(text) - len(items)
+        cuts = range(cut, cut + 1) if 0 <= cut <= len(text) else range(0)
+    for cut in cuts:
+        found = _match(text[:cut] if prefix else text[cut:], items)
+        if found > 0:
+            return cut
+        work += 8 - found + len(text) // 64  # to be cut takes time, too
+        if work > MAX_WORK:
+            raise PatternError("it is matched against too long a text")
+    return None
+
+
 def without_prefix(text: str, pattern: str, *, longest: bool) -> str:
     """``${text#pattern}``, or with `longest` ``${text##pattern}``. Raises PatternError."""
     ends = range(len(text), -1, -1) if longest else range(len(text) + 1)
-    return next((text[end:] for end in ends if matches(text[:end], pattern)), text)
+    cut = _first(text, pattern, ends, prefix=True)
+    return text if cut is None else text[cut:]
 
 
 def without_suffix(text: str, pattern: str, *, longest: bool) -> str:
     """``${text%pattern}``, or with `longest` ``${text%%pattern}``. Raises PatternError."""
     starts = range(len(text) + 1) if longest else range(len(text), -1, -1)
-    return next((text[:start] for start in starts if matches(text[start:], pattern)), text)
+    cut = _first(text, pattern, starts, prefix=False)
+    return text if cut is None else text[:cut]

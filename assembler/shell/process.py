@@ -20,10 +20,10 @@ class Process:
     umask: int
     streams: Mapping[int, Stream]
     budget: Budget
-    call: Callable[[list[str], Mapping[str, str], Mapping[int, Stream]], int]
-    """Carries out another program, in its environment and with its streams; its exit status, 127 when there is none."""
     own: frozenset[str] = frozenset()
     """The variables that were assigned on the command's own line."""
+    call: "Call" = lambda _words, _environment, _streams: _refuse_call()
+    """Carries out another program, in its environment and with its streams; its exit status, 127 when there is none."""
 
     @property
     def captured(self) -> bool:
@@ -55,6 +55,11 @@ class Process:
         return as_path(path if path.startswith("/") else f"{self.directory.rstrip('/')}/{path}")
 
 
+class AsScript(Exception):
+    """Raised by a program that is not modelled for these arguments, and is a script that may be carried out itself."""
+
+
+Call = Callable[[list[str], Mapping[str, str], Mapping[int, Stream]], int]
 Program = Callable[[Process], int]
 """Carries a program out and returns its exit status. Raises Refused for what is not computed."""
 
@@ -67,3 +72,7 @@ def as_path(text: str) -> str:
 def as_text(path: str) -> str:
     """A path of the tree as text whose characters are bytes."""
     return path.encode("utf-8", "surrogateescape").decode("latin-1")
+
+
+def _refuse_call() -> int:
+    raise Refused("a program that carries out another one")

@@ -37,8 +37,6 @@ class World:
     """The program of a name, at a path of the tree; None when it is not known."""
     hidden: frozenset[str] = frozenset()
     """Names of programs that are not there yet, although the tree has them."""
-    sourced: Callable[[str, "State"], bool] = lambda _path, _state: False
-    """Takes the place of a file that a script sources; False when the file itself is meant."""
 
 
 @dataclass(slots=True)
@@ -52,8 +50,6 @@ class State:
     arguments: list[str] = field(default_factory=list)
     name: str = "sh"
     functions: dict[str, Statement] = field(default_factory=dict)
-    commands: dict[str, "Callable[[State, list[str]], int]"] = field(default_factory=dict)
-    """What a file that was sourced would have defined, and is modelled."""
     options: set[str] = field(default_factory=set)
     streams: dict[int, Stream] = field(default_factory=dict)
     directory: str = "/"
@@ -77,7 +73,7 @@ class State:
         """A subshell's: what it changes is its own, but for the world and open files."""
         return State(
             self.world, dict(self.variables), set(self.exported), set(self.readonly), list(self.arguments), self.name,
-            dict(self.functions), dict(self.commands), set(self.options), dict(self.streams), self.directory, self.umask,
+            dict(self.functions), set(self.options), dict(self.streams), self.directory, self.umask,
             {name: "" for name, action in self.traps.items() if not action}, self.status,
             [dict(scope) for scope in self.scopes], self.letters, self.depth, self.line, subshell=True, bash=self.bash,
         )  # fmt: skip

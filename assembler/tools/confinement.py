@@ -30,6 +30,7 @@ from typing import IO
 from assembler.architecture import SystemCalls, of_machine
 from assembler.errors import AssembleError
 from assembler.progress import Reporter
+from assembler.tools.lifeline import Lifeline, Tied
 
 _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446
 """Numbers of Landlock's system calls, the same on every architecture."""
@@ -181,8 +182,8 @@ def start(
     """Start `command`, which has nothing of the caller's but `environment`, `cwd` and open files.
 
     The arguments are those of subprocess.Popen: `descriptors` are inherited, with `session` it leads a session of its
-    own, without a terminal, and `buffered` says whether pipes are. Raises OSError when it cannot be started, and
-    ConfinementError when the kernel, though it knows of Landlock, does not confine it.
+    own, without a terminal, and `buffered` says whether pipes are. It ends with this process. Raises OSError when it
+    cannot be started, and ConfinementError when the kernel, though it knows of Landlock, does not confine it.
     """
     started: list[subprocess.Popen[bytes]] = []
     failed: list[BaseException] = []
@@ -191,8 +192,9 @@ def start(
 
     def confined(ruleset: int | None) -> None:
         try:
+            lifeline = Lifeline()
             _confine(ruleset, confinement)
-            process = subprocess.Popen(
+            process = Tied(
                 command,
                 stdin=stdin,
                 stdout=stdout,
@@ -200,9 +202,11 @@ def start(
                 bufsize=-1 if buffered else 0,
                 cwd=cwd,
                 env=environment,
-                pass_fds=descriptors,
+                pass_fds=(*descriptors, *lifeline.descriptors),
                 start_new_session=session,
             )
+            process.lifeline = lifeline
+            lifeline.tie(process.pid, group=session)
             # From outside, as a limit of this process would be one of the whole build; at once, and before it is given
             # anything on its standard input.
             _limit(process.pid, confinement.limits)
@@ -251,7 +255,7 @@ def finish(process: "subprocess.Popen[bytes]") -> int:
         os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
         # Nobody has collected it, so the number still is that of its group.
         _kill_group(process.pid)
-    return process.wait()
+    return _collect(process)
 
 
 def kill(process: "subprocess.Popen[bytes]") -> None:
@@ -259,7 +263,14 @@ def kill(process: "subprocess.Popen[bytes]") -> None:
     if process.returncode is None:
         _kill_group(process.pid)
         process.kill()  # when it leads none
-        process.wait()
+        _collect(process)
+
+
+def _collect(process: "subprocess.Popen[bytes]") -> int:
+    status = process.wait()
+    if isinstance(process, Tied):
+        process.lifeline.close()
+    return status
 
 
 def _kill_group(group: int) -> None:

@@ -316,6 +316,12 @@ def _block(name: bytes, kind: str, inode: Inode, *, mtime: int, size: int, targe
     return fields[:148] + b"%06o\0 " % sum(fields) + fields[156:]
 
 
+def dated(header: bytes, mtime: int) -> bytes:
+    """The `header` of a member, 512 bytes without pax records, with another time: seconds, 0 to 8,589,934,591."""
+    fields = header[:136] + _octal(mtime, 12) + b" " * 8 + header[156:]
+    return fields[:148] + b"%06o\0 " % sum(fields) + fields[156:]
+
+
 def _check(path: str, inode: Inode) -> None:
     """Refuse numbers that a file system would keep fewer bits of: another owner's, or another device's."""
     where = Place(path=path)

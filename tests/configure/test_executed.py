@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from assembler.configure.engine import ScriptFailed, Settings, configure, executing_the_rest
+from assembler.configure.engine import ScriptFailed, ScriptsFailed, Settings, configure, executing_the_rest
 from assembler.configure.executed import Execution, Failed, chosen, laid_out, until
 from assembler.configure.job import Configure, Job, Unpack
 from assembler.configure.rules import read_rules
@@ -17,7 +17,7 @@ from assembler.tree.changes import Changes, Entry
 from assembler.tree.staging import Kind, Tree
 from tests.debian.unpacked import package
 
-ODD = "#!/bin/sh\nset -e\nno-such-program\n"
+ODD = "#!/usr/bin/perl\nno_such_function();\n"
 """A script that nobody understands."""
 
 
@@ -164,7 +164,7 @@ def test_what_turns_out_not_to_be_computable_is_executed() -> None:
 
 
 def test_what_is_to_be_computed_or_is_a_rule_of_ones_own_fails() -> None:
-    with pytest.raises(ScriptFailed, match="fails preinst: the script "):
+    with pytest.raises(ScriptsFailed, match="fails preinst: the script "):
         configured("computed", failing)
     own = '[[rule]]\npackage = "odd"\nreason = "r"\nfiles = [{ path = "/usr/share", content = "x" }]\n'
     with pytest.raises(ScriptFailed, match="a directory is in the way of a file"):

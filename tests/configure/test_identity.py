@@ -32,8 +32,9 @@ def test_whatever_needs_an_identity_makes_it_on_the_first_boot(name: str) -> Non
     assert tree.read(identity.PROGRAM) == FIRST_BOOT.read_bytes()
     unit = tree.read_text("/usr/lib/systemd/system/first-boot.service")
     assert f"ExecStart={identity.PROGRAM}\n" in unit
-    before = next(line for line in unit.splitlines() if line.startswith("Before=")).removeprefix("Before=").split()
-    assert {"ssh.service", "iscsid.service", "open-iscsi.service"} <= set(before)
+    lines = [line.removeprefix("Before=") for line in unit.splitlines() if line.startswith("Before=")]
+    before = set(" ".join(lines).split())
+    assert {"ssh.service", "iscsid.service", "open-iscsi.service", "munge.service", "varnish.service"} <= before
     assert tree.at(WANTED).target == "/usr/lib/systemd/system/first-boot.service"
 
 
@@ -167,8 +168,62 @@ def test_public_keys_of_dropbear_are_made_with_the_private_ones(machine: Path, p
         assert left_over(f"/etc/dropbear/{name}.pub")
 
 
-def test_where_nothing_of_that_is_installed_nothing_is_made(machine: Path, programs: str) -> None:
-    first_boot(machine, path=programs)
+@pytest.fixture
+def services(programs: str) -> str:
+    """The same PATH with the programs that make secrets of services, and a chown that notes what it is told."""
+    directory = Path(programs.partition(":")[0])
+    uuid = "cat /proc/sys/kernel/random/uuid"
+    for name, text in (
+        ("chown", f'echo "$1 $2" >>"{directory}/owners"'),
+        ("mungekey", f'[ "$1 $2" = "-c -k" ] && [ ! -e "$3" ] && {uuid} >"$3"'),
+        ("nsd-control-setup", f'for i in server control; do [ -s "$2/nsd_$i.key" ] || {uuid} >"$2/nsd_$i.key"; done'),
+        ("rabbitmqctl", ""),
+        ("openssl", f'[ "$*" = "rand -base64 -out $4 42" ] && {uuid} >"$4"'),
+        ("xrdp-keygen", f'[ "$1" = xrdp ] && {uuid} >"$2"'),
+    ):
+        (directory / name).write_text(f"#!/bin/sh\n{text}\n")
+        (directory / name).chmod(0o755)
+    return programs
+
+
+SECRETS = {
+    "etc/munge/munge.key": ("munge:munge", 0o400),
+    "etc/postsrsd.secret": ("root:root", 0o600),
+    "etc/varnish/secret": ("root:root", 0o600),
+    "etc/xrdp/rsakeys.ini": ("xrdp:root", 0o600),
+    "var/lib/phpmyadmin/blowfish_secret.inc.php": ("root:www-data", 0o640),
+    "var/lib/rabbitmq/.erlang.cookie": ("rabbitmq:rabbitmq", 0o400),
+}
+
+
+def test_secrets_of_services_are_made_once_each_for_their_owners(machine: Path, services: str) -> None:
+    for path in (*SECRETS, "etc/nsd/x", "usr/share/phpmyadmin/x", "usr/sbin/x", "lib/systemd/system/x"):
+        (machine / path).parent.mkdir(parents=True, exist_ok=True)
+    (machine / "usr/sbin/postsrsd").touch()
+    unit = machine / "lib/systemd/system/varnish.service"
+    unit.write_text("ExecStart=/usr/sbin/varnishd \\\n  -S /etc/varnish/secret\n")
+    (machine / "etc/munge/munge.key.new").write_text("of a run that was interrupted")
+    first_boot(machine, path=services)
+    made = snapshot(machine)
+    owners = (machine / "bin/owners").read_text().splitlines()
+    for path, (owner, mode) in SECRETS.items():
+        assert made[str(machine / path)][0] == mode
+        assert len(made[str(machine / path)][1]) >= 32
+        assert f"{owner} {machine / path}.new" in owners
+        assert left_over(f"/{path}")
+    assert "$cfg['blowfish_secret'] = '" in (machine / "var/lib/phpmyadmin/blowfish_secret.inc.php").read_text()
+    assert {path.name for path in (machine / "etc/nsd").iterdir()} == {"nsd_server.key", "nsd_control.key"}
+    assert not list(machine.rglob("*.new"))
+    first_boot(machine, path=services)
+    assert {path: value for path, value in snapshot(machine).items() if path in made} == made
+    lost = machine / "etc/munge/munge.key"
+    lost.unlink()
+    first_boot(machine, path=services)
+    assert lost.read_bytes() not in {b"", made[str(lost)][1]}
+
+
+def test_where_nothing_of_that_is_installed_nothing_is_made(machine: Path, services: str) -> None:
+    first_boot(machine, path=services)
     assert snapshot(machine) == {
         name: value
         for name, value in snapshot(machine).items()

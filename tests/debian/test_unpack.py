@@ -47,6 +47,36 @@ def test_owners_modes_and_times_are_exact(make: Make) -> None:
     assert tree.at("/usr/fifo").kind is Kind.FIFO
 
 
+OLD = (directory("./bin"), item("./bin/sh", b"#!", mode=0o755), directory("./lib64"), item("./lib64/ld.so", b"ld"))
+
+
+@pytest.mark.parametrize("want", ["usrmerge", "usr-is-merged"])
+def test_a_usr_that_is_to_be_merged_is_so_before_anything_is_unpacked(make: Make, want: str) -> None:
+    """As debootstrap has it, where base-files has no links; and only what somebody ships is linked."""
+    tree = Tree()
+    debs = [make("sh", *OLD), make("base-files", directory("./bin")), make(want)]
+    unpacked = unpack(tree, debs, latest=50)
+    for path in ("/bin", "/lib64"):
+        assert (tree.at(path).kind, tree.at(path).target, tree.at(path).mtime) == (Kind.SYMLINK, f"usr{path}", 50)
+        assert (tree.at(f"/usr{path}").mode, tree.at(f"/usr{path}").mtime) == (0o755, 50)
+    assert tree.is_file("/usr/bin/sh")
+    assert tree.is_file("/usr/lib64/ld.so")
+    assert not tree.lexists("/sbin")
+    assert "/bin/sh" in unpacked[0].paths
+
+
+def test_it_is_left_to_those_who_ship_the_links_or_do_not_want_it(make: Make) -> None:
+    for debs in ([make("sh", *OLD), make("base-files")], [make("sh", *OLD), make("usrmerge")]):
+        tree = Tree()
+        unpack(tree, debs, latest=0)
+        assert tree.at("/bin").kind is Kind.DIR
+    tree = Tree()
+    links = (directory("./usr"), directory("./usr/bin"), link("./bin", "usr/bin"))
+    unpack(tree, [make("base-files", *links), make("sh", *OLD), make("usr-is-merged")], latest=0)
+    assert tree.at("/bin").target == "usr/bin"
+    assert tree.at("/lib64").kind is Kind.DIR
+
+
 def test_usr_merge_aliases_of_another_package_are_followed(make: Make) -> None:
     tree = Tree()
     unpacked = unpack(

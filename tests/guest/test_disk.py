@@ -1,7 +1,9 @@
 """What goes into a machine: its disk, and packages that dpkg takes for what they are."""
 
+import io
 import shlex
 import subprocess
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -39,6 +41,27 @@ def test_a_package_that_is_written_anew_is_the_same_for_dpkg(store: Store, packa
         for each in ("anew", "as-it-came"):
             shown = subprocess.run([dpkg, "--info", tmp_path / each, name], check=True, capture_output=True).stdout
             assert shown == data, each
+
+
+def test_no_time_in_it_is_later_than_the_epoch(store: Store, tmp_path: Path) -> None:
+    long = f"./etc/{'long' * 40}"
+    members = [
+        item("./etc", type=tarfile.DIRTYPE, mode=0o755, mtime=EPOCH + 7),
+        item("./etc/late", b"late" * 300, mtime=EPOCH + 1),
+        item("./etc/early", b"early", mtime=EPOCH - 1),
+        item("./etc/link", type=tarfile.SYMTYPE, linkname="late", mtime=EPOCH * 2),
+        item(long, b"x", mtime=EPOCH + 1),
+    ]
+    opened = open_package(store, store.add(deb("odd", *members, files=CONTROL)), "odd")
+    write_package(opened, tmp_path / "anew", EPOCH)
+    dpkg = need("dpkg-deb", "dpkg")
+    data = subprocess.run([dpkg, "--fsys-tarfile", tmp_path / "anew"], check=True, capture_output=True).stdout
+    with tarfile.open(fileobj=io.BytesIO(data)) as archive:
+        times = {member.name: member.mtime for member in archive if member.name != "."}
+    assert times == {"./etc": EPOCH, "./etc/late": EPOCH, "./etc/early": EPOCH - 1, "./etc/link": EPOCH, long: EPOCH}
+    before = opened.data.read_bytes()
+    changed = {number // 512 for number, (one, other) in enumerate(zip(before, data, strict=True)) if one != other}
+    assert len(changed) == 4
 
 
 def scripts(job: Job, tmp_path: Path) -> list[list[str]]:

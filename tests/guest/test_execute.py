@@ -1,5 +1,9 @@
 """Two scripts in machines of their own, for real; scripts/hostile and scripts/same-bytes have many more."""
 
+import os
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -10,6 +14,8 @@ from assembler.guest.execute import Executor
 from assembler.store.objects import Store
 from assembler.tree.content import Content, Slice
 from assembler.tree.staging import Kind, Tree
+from tests.proofs.processes import children
+from tests.support.command import ROOT
 from tests.support.guests import EPOCH, add_unpacked, busybox, essential, parts
 
 
@@ -78,6 +84,42 @@ def test_a_script_that_lies_and_fails(execute: Executor, store: Store) -> None:
     assert Path(error.where.file).read_bytes().count(b"last words") == 1
     assert not list(store.results.glob("executed-*/*"))
     assert not list((store.root / "tmp").iterdir())
+
+
+KILLED = """
+from pathlib import Path
+import sys
+from assembler.configure.job import Job, Run
+from assembler.guest.execute import Executor
+from assembler.store.objects import Store
+from tests.proofs.processes import children
+from tests.support.command import ROOT
+from tests.support.guests import EPOCH, busybox, parts
+run = Run(name="x", script=b"#!/bin/sh\\nwhile :; do :; done\\n")
+Executor(parts=parts(), store=Store(Path(sys.argv[1])))(busybox(), Job(steps=(run,), epoch=EPOCH))
+"""
+
+
+def test_the_machine_ends_with_an_assembler_that_is_killed(store: Store) -> None:
+    """Within ten seconds; by itself it would go on for minutes."""
+    command = [sys.executable, "-P", "-c", KILLED, str(store.root)]
+    with subprocess.Popen(command, env={**os.environ, "PYTHONPATH": str(ROOT)}) as assembler:
+        while not (emulators := [pid for pid in children(assembler.pid) if b"-icount" in command_line(pid)]):
+            assert assembler.poll() is None
+            time.sleep(0.05)
+        assembler.kill()
+    deadline = time.monotonic() + 10
+    while any(map(command_line, emulators)) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not any(map(command_line, emulators))
+
+
+def command_line(pid: int) -> bytes:
+    """What a process was started with; nothing when it has ended."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""
 
 
 def test_what_the_store_made_is_known_without_reading_it(execute: Executor, store: Store) -> None:

@@ -45,7 +45,7 @@ from assembler.store.objects import Store
 from assembler.store.transport import Transport
 from assembler.tree.staging import Tree
 from tests.proofs.archive import universe
-from tests.proofs.comparison import BY_NATURE, by_nature, entries_of_directory, overlaid, side_of_directory
+from tests.proofs.comparison import BY_NATURE, entries_of_directory, held_against, overlaid, side_of_directory
 from tests.proofs.machine import executing
 from tests.proofs.reference import NoReference, Reference, added, compute, copy_of, in_order
 from tests.support.command import ROOT, arguments
@@ -290,8 +290,7 @@ class Breadth:
                 first = {deb.name for deb in base.debs}
                 Reference(root, files, work / "dpkg.log").add(debs, first, wish.first_boot)
                 sides.append(side_of_directory(root, overlaid(base.entries, changed, root)))
-            found = judge(ours, sides[0], mixed=made.mixed, keys=made.keys)
-            return by_nature(found, *sides) if self.judges.twice else found
+            return held_against(ours, sides, mixed=made.mixed, keys=made.keys)
 
 
 def write_table(results: Sequence[Result], order: Sequence[str]) -> None:

@@ -2,7 +2,7 @@
 
 import os
 import stat
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,6 +25,17 @@ def by_nature(found: Iterable[Difference], first: Side, second: Side) -> list[Di
         replace(one, reason=BY_NATURE) if not one.reason and one.aspect == "content" and one.path in differing else one
         for one in found
     ]
+
+
+def held_against(
+    ours: Side, dpkgs: Sequence[Side], *, mixed: bool = False, keys: Collection[str] = ()
+) -> list[Difference]:
+    """How `ours` differs from the first of `dpkgs`; where there is a second, what is another each time is explained.
+
+    `mixed` and `keys` are as for :func:`assembler.audit.judge.judge`.
+    """
+    found = judge(ours, dpkgs[0], mixed=mixed, keys=keys)
+    return by_nature(found, *dpkgs) if len(dpkgs) > 1 else found
 
 
 def side_of_directory(root: Path, entries: Mapping[str, Entry] | None = None) -> Side:

@@ -19,7 +19,7 @@ import time
 from pathlib import Path
 from typing import get_args
 
-from assembler.audit.judge import Difference, Side, judge, reasons, side_of, unexplained
+from assembler.audit.judge import Difference, Side, reasons, side_of, unexplained
 from assembler.cli import environment
 from assembler.configure.job import Execute
 from assembler.configure.report import Report
@@ -29,7 +29,7 @@ from assembler.lockfile.toml import parse_lock
 from assembler.recipe.load import load as load_recipe
 from assembler.recipe.model import Scripts
 from assembler.store.objects import Store, sha256_of
-from tests.proofs.comparison import BY_NATURE, by_nature, side_of_directory
+from tests.proofs.comparison import BY_NATURE, held_against, side_of_directory
 from tests.proofs.machine import executing
 from tests.proofs.reference import NoReference, Reference, compute, in_order
 from tests.support.command import arguments
@@ -87,11 +87,10 @@ def _judged(options: argparse.Namespace) -> tuple[list[Difference], Report]:
     with executing(store.root) as execute:
         ours, report = _made(debs, options.arch, options.scripts, execute)
         sides = [side_of_directory(root) for root in roots] if options.chroot else []
-        dpkgs = sides[0] if sides else _made(debs, options.arch, "executed", execute)[0]
+        dpkgs = sides or [_made(debs, options.arch, "executed", execute)[0]]
         keys = [key.where.path for key in report.keys]
         mixed = options.scripts == "auto" and "executed" in report.counts()
-        found = judge(ours, dpkgs, mixed=mixed, keys=keys)
-        return by_nature(found, *sides) if options.twice else found, report
+        return held_against(ours, dpkgs, mixed=mixed, keys=keys), report
 
 
 def main() -> int:

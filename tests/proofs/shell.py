@@ -19,7 +19,8 @@ from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
-from assembler.shell.evaluate import INITIAL, Shell, parsed
+from assembler.shell.evaluate import INITIAL, Shell
+from assembler.shell.heads import parsed
 from assembler.shell.process import Process
 from assembler.shell.state import State, World
 from assembler.shell.streams import NOWHERE, Budget, Pipe, Refused

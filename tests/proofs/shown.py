@@ -1,9 +1,9 @@
 """Compare the programs that print about files and text with the real ones, command by command.
 
-Commands are drawn at random, weighted as maintainer scripts use them, over a small tree with links, odd names and odd
-bytes; each is carried out by the assembler on a tree in memory, and by the real dash and the real program in a directory
-that they have for their root. What they print, their exit status and the files that they leave have to be the same. What is
-refused is counted. With --record the first commands, and what became of them, are written to
+Commands are drawn at random, weighted as maintainer scripts use them, over a small tree with links, odd names and
+odd bytes; each is carried out by the assembler on a tree in memory, and by the real dash and the real program in a
+directory that they have for their root. What they print, their exit status and the files that they leave have to be
+the same. What is refused is counted. With --record the first commands, and what became of them, are written to
 tests/programs/data/shown.jsonl, which a quick test reads. Only root can do it.
 
     scripts/shown [--seed N] [--number N] [--only PROGRAM] [--host] [--record]
@@ -25,10 +25,15 @@ from pathlib import Path
 
 from assembler.programs import (
     accounts_shown,
+    calculating,
+    digests,
     lines,
+    listing,
     paths,
+    sorting,
     stating,
     temporary,
+    translating,
 )
 from assembler.shell.evaluate import INITIAL, Shell, parsed
 from assembler.shell.process import Program
@@ -46,6 +51,11 @@ PROGRAMS: dict[str, Program] = {
     **temporary.PROGRAMS,
     **stating.PROGRAMS,
     **accounts_shown.PROGRAMS,
+    **calculating.PROGRAMS,
+    **digests.PROGRAMS,
+    **listing.PROGRAMS,
+    **sorting.PROGRAMS,
+    **translating.PROGRAMS,
 }
 _ENVIRONMENT = {"PATH": "/usr/bin", "HOME": "/root", "LC_ALL": "C.UTF-8"}
 _SECONDS = 5

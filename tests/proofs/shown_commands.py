@@ -56,6 +56,77 @@ _COUNTS = (
     "1k",
 )
 _PRINTED = ("x y", "a:b:c", "A=1", "one\\ntwo", "q\\n", "", "\\n\\n", "3.4.5-1\\n")
+_SETS = (
+    "a-z", "A-Z", "'[:upper:]'", "'[:lower:]'", "'\\n'", "' '", "'[a-z]'", "'[A-Z]'", ",", "':'", "abc", "xyz",
+    "'[:space:]'",
+    "'[:alnum:]'", "'[:punct:]'", "'[:digit:]'", "0-9", "'\\012'", "'\\0'", "'\\t '", "''", "-", "_", "a-",
+    "'[:print:]'", "z-a",
+    "'\\-x'", "aab", "'\\\\'", "'[:blank:]'", "'[:cntrl:]'", "'[:xdigit:]'", "'[:alpha:]'", "'[:nope:]'", "'[a*]'",
+    "'\\r'",
+)  # fmt: skip
+_KEYS = (
+    "-k1",
+    "-k2",
+    "-k 2,2",
+    "-k1,1",
+    "-k2n",
+    "-k 2nr",
+    "-k1.2",
+    "-k1.2,1.3",
+    "-k2b,2",
+    "-k 1,1r",
+    "-k3,3",
+    "-k0",
+    "-k2,1",
+    "-k1V",
+    "-k1b",
+)
+_SORTED = ("a", "num", "dup", "kv", "ver", "p", "sp", "many", "empty", "b", "none", "odd", "-")
+_TOKENS = (
+    "1",
+    "2",
+    "0",
+    "-1",
+    "+",
+    "-",
+    "'*'",
+    "/",
+    "%",
+    "'('",
+    "')'",
+    "=",
+    "'|'",
+    "'&'",
+    "'<'",
+    "a",
+    "''",
+    "length",
+    "index",
+    "substr",
+    "abc",
+)
+_OPERANDS = (
+    "1",
+    "2",
+    "0",
+    "10",
+    "-3",
+    "007",
+    "abc",
+    "''",
+    "b",
+    "00",
+    "-0",
+    "a.b",
+    "3.5",
+    "-",
+    "-a",
+    "12345678901234567890",
+    "x",
+    "é",
+)
+_OPERATORS = ("+", "-", "'*'", "/", "%", "'<'", "'<='", "=", "==", "!=", "'>='", "'>'", "'|'", "'&'", "+", "-", ":")
+_INTEGERS = ("1", "2", "3", "5", "0", "-1", "-2", "10", "12", "01", "1.5", "x", "100")
 _USERS = (
     "root",
     "man",
@@ -76,6 +147,12 @@ _USERS = (
     "66",
 )
 _GROUPS = ("root", "man", "mail", "more", "staff", "none", "0", "12", "4", "44", "50", "nogroup", "99", "''", "sys")
+
+_PROGRAMS = (
+    "cat", "head", "tail", "wc", "cut", "uniq", "tee", "basename", "dirname", "readlink", "realpath", "mktemp",
+    "stat",
+    "getent", "id", "groups", "whoami", "tr", "sort", "sort", "expr", "seq", "ls", "digest",
+)  # fmt: skip
 
 
 class _Draw:
@@ -148,7 +225,8 @@ class _Draw:
 
     def basename(self) -> str:
         names = (*_NAMES, ".conf", ".so", "b.conf", "f")
-        return f"basename {self.options(('-a', '-s .conf', '-z', '--', '--suffix=.so'))} {self.some(names, (0, 1, 1, 1, 2, 2, 3))}"
+        options = self.options(("-a", "-s .conf", "-z", "--", "--suffix=.so"))
+        return f"basename {options} {self.some(names, (0, 1, 1, 1, 2, 2, 3))}"
 
     def dirname(self) -> str:
         return f"dirname {self.options(('-z', '--'))} {self.some(_NAMES)}"
@@ -220,7 +298,8 @@ class _Draw:
         return f"getent group {self.some(_GROUPS, (0, 1, 1, 1, 1, 2))}"
 
     def id(self) -> str:
-        return f"id {self.options(('-u', '-g', '-G', '-n', '-un', '-gn', '-Gn', '-r', '-ru'))} {self.some(_USERS, (0, 1, 1, 1, 2))}"
+        options = self.options(("-u", "-g", "-G", "-n", "-un", "-gn", "-Gn", "-r", "-ru"))
+        return f"id {options} {self.some(_USERS, (0, 1, 1, 1, 2))}"
 
     def groups(self) -> str:
         return f"groups {self.some(_USERS, (0, 1, 1, 2))}"
@@ -229,16 +308,82 @@ class _Draw:
         return f"whoami {self.some(_USERS, (0, 0, 0, 1))}"
 
     def programs(self) -> dict[str, Callable[[], str]]:
-        names = (
-            "cat head tail wc cut cut uniq tee basename dirname readlink realpath mktemp stat getent id groups whoami"
-        ).split()
-        return {name: getattr(self, name) for name in names}
+        return {name: getattr(self, name) for name in _PROGRAMS if hasattr(self, name)}
+
+
+def _more(draw: _Draw) -> dict[str, Callable[[], str]]:
+    """Programs that calculate."""
+    one, rng = draw.one, draw.rng
+
+    def tr() -> str:
+        options = draw.options(("-d", "-s", "-c", "-t", "-C", "-cd", "-ds", "--delete"))
+        return draw.fed(f"tr {options} {' '.join(rng.choices(_SETS, k=rng.choice((1, 1, 2, 2, 2, 2))))}")
+
+    def sort() -> str:
+        options = draw.options(("-u", "-r", "-n", "-V", "-f", "-b", "-s", "-nr", "-rn", "-c", "-uV", "-o new", "-o a"))
+        keys = one(("", "", "", "-t: ", "-t= ", "-t ' ' ", "-t. ", "-t- ")) + one(("", "", "", *_KEYS, *_KEYS))
+        if rng.random() < 0.2:
+            keys += f" {one(_KEYS)}"
+        return draw.fed(f"sort {options} {keys} {draw.some(_SORTED, (0, 1, 1, 2))}")
+
+    def expr() -> str:
+        return f"expr {' '.join(rng.choices(_TOKENS, k=rng.choice((0, 1, 2, 3, 3, 3, 3, 4, 5, 5, 6, 7))))}"
+
+    def formed() -> str:
+        """An expression that is one."""
+
+        def part(depth: int) -> str:
+            kind = rng.random()
+            if depth > 2 or kind < 0.4:
+                return one(_OPERANDS)
+            if kind < 0.85:
+                return f"{part(depth + 1)} {one(_OPERATORS)} {part(depth + 1)}"
+            if kind < 0.92:
+                return f"'(' {part(depth + 1)} ')'"
+            return one(
+                (
+                    f"length {part(3)}",
+                    f"index {part(3)} {part(3)}",
+                    f"substr {part(3)} {part(3)} {part(3)}",
+                    f"+ {part(3)}",
+                )
+            )
+
+        return f"expr {part(0)}"
+
+    def seq() -> str:
+        options = draw.options(("-w", "-s ,", "-s ''"))
+        return f"seq {options} {' '.join(rng.choices(_INTEGERS, k=rng.choice((0, 1, 1, 2, 2, 3, 4))))}"
+
+    def ls() -> str:
+        options = draw.options(
+            ("-1", "-a", "-A", "-d", "-r", "-1d", "-l", "-l >/dev/null", ">/dev/null", "-lhi >/dev/null")
+        )
+        return f"ls {options} {draw.some(tuple(path for path in _PATHS if path not in {'..', '/', '//', 'abs/../..'}))}"
+
+    def digest() -> str:
+        name = one(("md5sum", "sha256sum", "sha1sum", "md5sum"))
+        files = draw.some(_FILES)
+        if rng.random() < 0.6:
+            return draw.fed(f"{name} {draw.options(('-b', '-t'))} {files}")
+        wrong = one(("", "", "", " | tr a0 b1", " | tr 1 1"))
+        lead = f"{name} {draw.some(('a', 'b', 'num', 'empty', 'd/f.conf', 'kv'))} 2>/dev/null"
+        gone = one(("", "", "rm=1; ", "echo >>kv; "))
+        check = f"{name} -c {draw.options(('--status', '--quiet'))}"
+        if rng.random() < 0.3:
+            return f"{lead}{wrong} >sum; {gone}{check} sum"
+        return f"{lead}{wrong} | {check} {one(('', '-'))}"
+
+    return {
+        "tr": tr, "sort": sort, "expr": lambda: formed() if rng.random() < 0.7 else expr(), "seq": seq, "ls": ls, "digest": digest,
+    }  # fmt: skip
 
 
 def drawn(rng: random.Random, only: str = "") -> str:
     """A command line; `only` of one program."""
-    programs = _Draw(rng).programs()
-    return programs[only or rng.choice(sorted(programs))]()
+    draw = _Draw(rng)
+    programs = {**draw.programs(), **_more(draw)}
+    return programs[only or rng.choice(_PROGRAMS)]()
 
 
 def name_of(command: str) -> str:

@@ -14,6 +14,26 @@ _LIBRARIES = (
     "ld-linux-x86-64",
     *(f"lib{name}" for name in _SHARED),
 )
+_PASSWD = b"""\
+root:x:0:0:root:/root:/bin/bash
+daemon:x:1:1:daemon:/usr/sbin:/usr/sbin/nologin
+man:x:6:12:man:/var/cache/man:/bin/sh
+mail:x:8:8::/var/mail:/bin/sh
+nogrp:x:77:777::/:
+6:x:66:8:digits:/:/bin/sh
+same:x:6:8:other:/:/bin/sh
+"""
+_GROUP = b"""\
+root:x:0:
+daemon:x:1:man,mail
+sys:x:3:mail
+adm:x:4:mail,man,root
+mail:x:8:mail
+man:x:12:daemon
+more:x:12:man
+4:x:44:man
+staff:x:50:nobody,root
+"""
 _FILES: dict[str, tuple[bytes, int, int, int]] = {
     "w/a": (b"one\ntwo\nthree\n", 0o644, 0, 0),
     "w/b": (b"no newline", 0o600, 7, 7),
@@ -36,16 +56,8 @@ _FILES: dict[str, tuple[bytes, int, int, int]] = {
     "w/d/sub/.k": (b"", 0o600, 0, 0),
     "w/sg/in": (b"in\n", 0o644, 2, 2),
     "etc/nsswitch.conf": (b"passwd: files systemd\ngroup: files\t# all\nshadow: files\n", 0o644, 0, 0),
-    "etc/passwd": (
-        b"root:x:0:0:root:/root:/bin/bash\ndaemon:x:1:1:daemon:/usr/sbin:/usr/sbin/nologin\nman:x:6:12:man:/var/cache/man:/bin/sh\n"
-        b"mail:x:8:8::/var/mail:/bin/sh\nnogrp:x:77:777::/:\n6:x:66:8:digits:/:/bin/sh\nsame:x:6:8:other:/:/bin/sh\n",
-        0o644, 0, 0,
-    ),
-    "etc/group": (
-        b"root:x:0:\ndaemon:x:1:man,mail\nsys:x:3:mail\nadm:x:4:mail,man,root\nmail:x:8:mail\nman:x:12:daemon\nmore:x:12:man\n"
-        b"4:x:44:man\nstaff:x:50:nobody,root\n",
-        0o644, 0, 0,
-    ),
+    "etc/passwd": (_PASSWD, 0o644, 0, 0),
+    "etc/group": (_GROUP, 0o644, 0, 0),
 }  # fmt: skip
 _DIRECTORIES = {
     "w": (0o755, 0, 0), "w/d": (0o755, 0, 0), "w/d/sub": (0o700, 5, 6), "w/e": (0o1777, 0, 0), "w/sg": (0o2775, 0, 50),

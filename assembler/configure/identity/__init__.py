@@ -1,15 +1,16 @@
-"""What differs from one machine to the next and is therefore in no image: keys, certificates, names that are random.
+"""What differs from one machine to the next and is therefore in no image: keys, secrets, certificates, random names.
 
 Debian's scripts make it when a package is installed; here units of the assembler's own make it when the machine first
 starts. Debian's sshd-keygen.service is no substitute: its ConditionFirstBoot needs an image without a machine-id, on
 which systemd would enable units by their presets. The machine-id itself is left empty, and systemd fills it.
 
 The list is one for scripts that are computed and those that are executed. What is made there and is not in it is found
-by what it is: a private key.
+by what it is: a private key, which ends the build, or another secret (alike.py), which is told.
 """
 
 import re
 from collections.abc import Collection, Iterator
+from fnmatch import fnmatchcase
 from importlib import resources
 
 from assembler.errors import AssembleError, Place
@@ -19,7 +20,10 @@ from assembler.tree.changes import Changes
 from assembler.tree.content import read, size_of
 from assembler.tree.staging import Kind, Tree
 
-PACKAGES = frozenset({"openssh-server", "open-iscsi", "dropbear-bin", "nvme-cli"})
+PACKAGES = frozenset({
+    *("openssh-server", "open-iscsi", "dropbear-bin", "nvme-cli"),
+    *("munge", "nsd", "phpmyadmin", "postsrsd", "rabbitmq-server", "varnish", "xrdp"),
+})  # fmt: skip
 """Whose scripts, or whose own packages' scripts, make an identity when dpkg runs them."""
 PROGRAM = "/usr/lib/assembler/first-boot"
 UNIT = "first-boot.service"
@@ -32,10 +36,19 @@ MADE_ON_NODE = (
     "/etc/nvme/hostnqn",
     "/etc/nvme/hostid",
     "/etc/bind/rndc.key",
+    "/etc/munge/munge.key",
+    *("/etc/nsd/nsd_server.*", "/etc/nsd/nsd_control.*"),
+    "/etc/postsrsd.secret",
+    "/etc/varnish/secret",
+    "/etc/xrdp/rsakeys.ini",
+    "/var/lib/phpmyadmin/blowfish_secret.inc.php",
+    "/var/lib/rabbitmq/.erlang.cookie",
+    # systemd's own, which it makes itself.
+    *("/var/lib/systemd/random-seed", "/var/lib/systemd/credential.secret"),
     "/etc/ssl/certs/ssl-cert-snakeoil.pem",
     "/etc/ssl/private/ssl-cert-snakeoil.key",
 )
-"""Patterns of the paths."""
+"""Shell patterns of the paths, in which * matches slashes too."""
 _UNITS = "/usr/lib/systemd/system"
 _RNDC = f"{_UNITS}/named.service.d/50-rndc-key.conf"
 """Has named make the key of rndc when it first starts."""
@@ -70,6 +83,11 @@ def prepare(tree: Tree, packages: Collection[str]) -> bool:
     tree.write(f"{_UNITS}/{UNIT}", (own / UNIT).read_bytes())
     Systemctl(tree).enable(UNIT)
     return True
+
+
+def is_made_on_node(path: str) -> bool:
+    """Whether each node makes what is at `path` itself."""
+    return any(fnmatchcase(path, pattern) for pattern in MADE_ON_NODE)
 
 
 def is_private_key(data: bytes) -> bool:

@@ -1,9 +1,9 @@
 """Rules: what scripts and commands do that cannot be computed, each vouched for by a person who read them.
 
-A rule for a command says for which package's scripts it is; a rule for a whole script is keyed by the SHA-256 of its text,
-so that it never outlives the text that it was written for. The assembler's own are in the TOML files here; a recipe may
-name further files (``rootfs.rules``). In a rule's `package` a ``*`` stands for a version, and the same text in the script
-counts as ``*`` too, so that a kernel's rule holds for its next upload.
+A rule for a command says for which package's scripts it is; a rule for a whole script is keyed by the SHA-256 of its
+text, so that it never outlives the text that it was written for. The assembler's own are in the TOML files here; a
+recipe may name further files (``rootfs.rules``). In a rule's `package` a ``*`` stands for a version, and the same text
+in the script counts as ``*`` too, so that a kernel's rule holds for its next upload.
 """
 
 import fnmatch
@@ -25,7 +25,7 @@ from assembler.programs.known import is_known
 from assembler.recipe.document import parse as parse_toml
 from assembler.recipe.validation import explanations
 from assembler.shell.commands import named
-from assembler.shell.evaluate import parsed
+from assembler.shell.heads import parsed
 from assembler.shell.streams import Refused
 from assembler.toml.document import place, plain
 from assembler.toml.positions import Path as KeyPath

@@ -25,6 +25,7 @@ from assembler.programs import (
     sed,
     sorting,
     stating,
+    surroundings,
     temporary,
     translating,
 )
@@ -57,6 +58,7 @@ _PROGRAMS: Mapping[str, Program] = {
     **sed.PROGRAMS,
     **sorting.PROGRAMS,
     **stating.PROGRAMS,
+    **surroundings.PROGRAMS,
     **temporary.PROGRAMS,
     **translating.PROGRAMS,
 }

@@ -420,10 +420,13 @@ def _configured(
         execution = _execution(recipe, debs, packages, configuration, answers=answers, execute=execute, failed=failed)
         if execution:
             execution = replace(execution, refuse_keys=refuse_keys)
+        given = replace(
+            configuration, execution=execution, selections="" if recipe.scripts == "executed" else answers.open
+        )
         tree, there = whole, execution.unpacked if execution else frozenset()
         if failed or there:
             tree, _ = _unpack(recipe, executed.laid_out(debs, there), epoch=configuration.epoch, reporter=reporter)
-        return tree, configure(tree, packages, replace(configuration, execution=execution), reporter), execution
+        return tree, configure(tree, packages, given, reporter), execution
 
     return executing_the_rest(attempt, recipe.scripts)
 

@@ -8,6 +8,8 @@ from assembler.programs import (
     calling,
     debconf,
     digests,
+    dpkg_asked,
+    dpkg_query,
     finding,
     getcap,
     getopt,
@@ -41,6 +43,8 @@ _PROGRAMS: Mapping[str, Program] = {
     **calling.PROGRAMS,
     **debconf.PROGRAMS,
     **digests.PROGRAMS,
+    **dpkg_asked.PROGRAMS,
+    **dpkg_query.PROGRAMS,
     **finding.PROGRAMS,
     **getcap.PROGRAMS,
     **getopt.PROGRAMS,
@@ -72,6 +76,10 @@ def program(name: str, path: str, context: ExecutionContext) -> Program | None:
         return debconf.frontend(context.debconf)
     if name == "debconf-set-selections":
         return debconf.set_selections(context.debconf)
+    if name == "dpkg":
+        return dpkg_asked.programs(context.packages)[name]
+    if name == "dpkg-query":
+        return dpkg_query.programs(context.packages)[name]
     return _PROGRAMS.get(name) or adapted(name, context)
 
 

@@ -53,7 +53,7 @@ def carry_out(
 
     def program(name: str, path: str) -> Program | None:
         found = known.program(name, path, context)
-        mine = [rule for rule in instead if rule.values.command.split()[0] in {name, path}]
+        mine = [rule for rule in instead if rules.may_stand_for(rule, {name, path})]
         return _ruled(mine, {name, path}, found, stand_in) if mine else found
 
     def stand_in(rule: Rule, process: Process) -> int:

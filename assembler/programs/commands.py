@@ -171,8 +171,6 @@ COMMANDS: dict[str, Maker] = {
     # Registries of configuration.
     **{name: _engine(partial(apache.enable, program=name)) for name in apache.PROGRAMS},
     "update-alternatives": _engine(alternatives.update_alternatives),
-    "ucf": _engine(ucf.ucf),
-    "ucfr": _engine(ucf.ucfr),
     "update-catalog": _engine(markup_catalogs.update_catalog),
     "update-xmlcatalog": _engine(markup_catalogs.update_xmlcatalog),
     "update-shells": _engine(lambda tree, _arguments: update_shells(tree)),

@@ -1,11 +1,13 @@
 """Which programs are known: all that are computed, by name."""
 
 from collections.abc import Mapping
+from functools import partial
 
 from assembler.programs import (
     accounts_shown,
     calculating,
     calling,
+    control_path,
     debconf,
     digests,
     dpkg_asked,
@@ -35,7 +37,7 @@ from assembler.programs.adapted import adapted
 from assembler.programs.commands import COMMANDS
 from assembler.programs.context import ExecutionContext
 from assembler.shell.controls import is_part_of_shell
-from assembler.shell.process import Program
+from assembler.shell.process import Process, Program
 
 _PROGRAMS: Mapping[str, Program] = {
     **accounts_shown.PROGRAMS,
@@ -79,8 +81,14 @@ def program(name: str, path: str, context: ExecutionContext) -> Program | None:
     if name == "dpkg":
         return dpkg_asked.programs(context.packages)[name]
     if name == "dpkg-query":
-        return dpkg_query.programs(context.packages)[name]
+        return partial(_dpkg_query, context)
     return _PROGRAMS.get(name) or adapted(name, context)
+
+
+def _dpkg_query(context: ExecutionContext, process: Process) -> int:
+    if control_path.asks(process):
+        return control_path.control_path(process, context.packages)
+    return dpkg_query.programs(context.packages)["dpkg-query"](process)
 
 
 def is_known(name: str) -> bool:

@@ -44,7 +44,7 @@ class Selections:
     text: str = field(repr=False)
     """Them all, as debconf-set-selections(1) reads them, the later one of two to a question counting. Some may be
     secret."""
-    open: str = ""
+    public: str = ""
     """Those that are no secret."""
     asking: frozenset[str] = frozenset()
     """The packages that ask for what is answered with a secret: these are executed, so that no message shows it."""
@@ -74,7 +74,7 @@ def selections(debconf: Debconf, files: Mapping[str, bytes], packages: Sequence[
     asking = frozenset(package.name for package in packages if secret.intersection(_names(package)))
     public = "".join(str(selection) for selection in judge.selected if selection.question not in secret)
     return Selections(
-        text=text, open=public, asking=asking, problems=tuple(judge.problems), warnings=tuple(judge.warnings)
+        text=text, public=public, asking=asking, problems=tuple(judge.problems), warnings=tuple(judge.warnings)
     )
 
 

@@ -421,7 +421,7 @@ def _configured(
         if execution:
             execution = replace(execution, refuse_keys=refuse_keys)
         given = replace(
-            configuration, execution=execution, selections="" if recipe.scripts == "executed" else answers.open
+            configuration, execution=execution, selections="" if recipe.scripts == "executed" else answers.public
         )
         tree, there = whole, execution.unpacked if execution else frozenset()
         if failed or there:

@@ -5,6 +5,7 @@ from functools import partial
 
 from assembler.programs import (
     accounts_shown,
+    awk,
     calculating,
     calling,
     control_path,
@@ -41,6 +42,7 @@ from assembler.shell.process import Process, Program
 
 _PROGRAMS: Mapping[str, Program] = {
     **accounts_shown.PROGRAMS,
+    **awk.PROGRAMS,
     **calculating.PROGRAMS,
     **calling.PROGRAMS,
     **debconf.PROGRAMS,
@@ -78,11 +80,21 @@ def program(name: str, path: str, context: ExecutionContext) -> Program | None:
         return debconf.frontend(context.debconf)
     if name == "debconf-set-selections":
         return debconf.set_selections(context.debconf)
+    if name in awk.PROGRAMS:
+        return _awk
     if name == "dpkg":
         return dpkg_asked.programs(context.packages)[name]
     if name == "dpkg-query":
         return partial(_dpkg_query, context)
     return _PROGRAMS.get(name) or adapted(name, context)
+
+
+def _awk(process: Process) -> int:
+    if process.arguments == ["BEGIN{for(v in ENVIRON) print v}"]:
+        # ucf unsets them all; in which order awk has them is nobody's business.
+        process.print("".join(f"{name}\n" for name in sorted(process.environment)))
+        return 0
+    return awk.awk(process)
 
 
 def _dpkg_query(context: ExecutionContext, process: Process) -> int:

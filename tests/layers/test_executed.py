@@ -115,7 +115,7 @@ def test_answers_are_computed_with() -> None:
     found = answered(Rootfs(debconf=debconf), {}, PACKAGES, lambda error: error, SILENT)
     assert not found.asking
     assert not found.problems
-    assert found.text == found.open == "aa aa/b boolean true\n"
+    assert found.text == found.public == "aa aa/b boolean true\n"
     assert not answered(Rootfs(debconf=debconf, scripts="computed"), {}, PACKAGES, lambda e: e, SILENT).problems
 
 
@@ -126,7 +126,7 @@ def test_secret_answers_are_for_packages_that_are_executed() -> None:
     packages = [package(Tree(), "aa", templates=asks)]
     found = answered(Rootfs(debconf=debconf), {}, packages, lambda error: error, SILENT)
     assert sorted(found.asking) == ["aa"]
-    assert found.open == "aa aa/b boolean true\n"
+    assert found.public == "aa aa/b boolean true\n"
     assert "hidden" in found.text
     (refused,) = answered(Rootfs(debconf=debconf, scripts="computed"), {}, packages, lambda e: e, SILENT).problems
     assert (refused.where.key, refused.where.package) == ("rootfs.scripts", "aa")

@@ -26,7 +26,6 @@ from assembler.programs import (
     sysusers,
     sysv,
     tmpfiles,
-    ucf,
 )
 from assembler.programs.context import Action, ExecutionContext, Maker, nothing
 from assembler.programs.options import UsageError

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 
 from assembler.programs.awk_syntax import Node, Rule, parsed, string
 from assembler.programs.characters import Locale
-from assembler.programs.text_input import contents
 from assembler.programs.regex import Regex, Work
 from assembler.programs.regex_syntax import Alternatives, Dialect, Group, Repeat, Sequence, parse
 from assembler.programs.regex_syntax import Node as Expression
+from assembler.programs.text_input import contents
 from assembler.shell.process import Process, Program
 from assembler.shell.streams import NOWHERE, Opened, Refused
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from assembler.programs.inputs import contents
+from assembler.programs.text_input import contents
 from assembler.shell.process import Process
 from assembler.shell.streams import Refused
 

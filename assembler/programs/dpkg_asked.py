@@ -26,7 +26,8 @@ _USAGE = 2
 _MAX_VERSION = 500
 _MAX_EPOCH = (1 << 31) - 1
 _QUERIES = {
-    "-s": "-s", "--status": "-s", "-l": "-l", "--list": "-l", "-L": "-L", "--listfiles": "-L", "-S": "-S", "--search": "-S",
+    "-s": "-s", "--status": "-s", "-l": "-l", "--list": "-l", "-L": "-L", "--listfiles": "-L", "-S": "-S",
+    "--search": "-S",
 }  # fmt: skip
 
 

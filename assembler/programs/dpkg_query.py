@@ -1,7 +1,7 @@
 """dpkg-query, after dpkg 1.21 to 1.22: what is known of packages, of their files, and whose a file is.
 
-Messages go to the standard error. A package that others mention and that is not installed is known too: with patterns and
-by its name it is listed as such.
+Messages go to the standard error. A package that others mention and that is not installed is known too: with patterns
+and by its name it is listed as such.
 """
 
 import re
@@ -38,7 +38,7 @@ def query(process: Process, packages: Packages | None) -> int:
         return asked.show(form, words)
     if action == "list":
         return asked.list(words)
-    if not words:
+    if not words and action != "status":
         process.complain("dpkg-query: needs at least one argument")
         return _USAGE
     if action == "search":
@@ -141,15 +141,17 @@ class _Query:
         value = self.value(package, name)
         if width and not value.isascii():
             raise Refused("the width of text that is not ASCII")
+        if width:
+            value = value[: abs(width)]
         return value.rjust(width) if width > 0 else value.ljust(-width)
 
     def value(self, package: Known, name: str) -> str:
         want, flag, status = package.status
         virtual: dict[str, Callable[[], str]] = {
             "binary:Package": lambda: self.name(package),
-            "binary:Summary": lambda: _summary(package),
-            "binary:Synopsis": lambda: _summary(package),
-            "db:Status-Abbrev": lambda: _abbreviation(package) + " ",
+            "binary:Summary": lambda: _summary(package) or "(no description available)",
+            "binary:Synopsis": lambda: _summary(package) or "(no description available)",
+            "db:Status-Abbrev": lambda: _abbreviation(package),
             "db:Status-Want": lambda: want,
             "db:Status-Status": lambda: status,
             "db:Status-Eflag": lambda: flag,
@@ -199,7 +201,9 @@ class _Query:
     def each(self, words: Sequence[str], *, files: bool) -> int:
         """``-s`` and ``-L`` of packages."""
         status = 0
-        out = []
+        out = [_stanza(package) for package in self.packages if package.is_installed] if not words else []
+        if out:
+            out.append("")
         for word in words:
             name, colon, architecture = word.partition(":")
             if colon and architecture not in {self.native, "all"}:
@@ -212,13 +216,13 @@ class _Query:
                 status = 1
                 out.append("")
                 continue
-            (package,) = found if len(found) == 1 else (None,)
-            if package is None or (colon and package.architecture != architecture):
+            package = found[0]
+            if len(found) > 1 or (colon and package.architecture != architecture):
                 raise Refused("packages of several architectures", why=word)
             if files:
                 out.append(self.listed(package))
             else:
-                out.append("".join(f"{field}:{_value_line(value)}\n" for field, value in package.fields.items()))
+                out.append(_stanza(package))
         self.process.print("\n".join(out))
         return status
 
@@ -262,8 +266,11 @@ class _Query:
         return patterns.matches(path, glob) or patterns.matches(to, glob)
 
 
-def _value_line(value: str) -> str:
-    return value if value.startswith("\n") else f" {value}"
+def _stanza(package: Known) -> str:
+    """The fields of a package as dpkg writes them."""
+    return "".join(
+        f"{name}:{value if value.startswith(chr(10)) else ' ' + value}\n" for name, value in package.fields.items()
+    )
 
 
 def _row(texts: Sequence[str], widths: Sequence[int]) -> str:

@@ -1,4 +1,4 @@
-"""What dpkg knows of packages while scripts are carried out: the seam between its programs and who configures packages."""
+"""What dpkg knows of packages while scripts are carried out: a seam between its programs and who configures them."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -15,8 +15,8 @@ class Known:
     """A package as dpkg's status file has it at this moment."""
 
     fields: Mapping[str, str]
-    """Its fields in the order in which dpkg writes them, ``Status`` and ``Conffiles`` included. Further lines of a value
-    begin with a space, and so does a value that has nothing in its first line; no newline at the end."""
+    """Its fields in the order in which dpkg writes them, ``Status`` and ``Conffiles`` too. Further lines of a value
+    begin with a space; a value that has nothing in its first line begins with a newline. None is at the end."""
     files: Sequence[str] = ()
     """The lines of its list of files (``info/*.list``), from ``/.``."""
 

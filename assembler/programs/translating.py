@@ -96,7 +96,7 @@ def tr(process: Process) -> int:
     if not least <= len(words) <= most:
         process.complain("tr: a missing or an extra operand")
         return 1
-    if "t" in options and not translates:
+    if "t" in options and (not translates or "c" in options):
         raise Refused("tr that truncates without translating")
     try:
         first = _Set(words[0])

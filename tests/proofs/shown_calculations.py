@@ -375,7 +375,8 @@ def more(draw: Draw) -> dict[str, Callable[[], str]]:
 
     return {
         "surroundings": surroundings, "find": find, "xargs": xargs,
-        "tr": tr, "sort": sort, "expr": lambda: formed() if rng.random() < 0.7 else expr(), "seq": seq, "ls": ls, "digest": digest,
+        "tr": tr, "sort": sort, "expr": lambda: formed() if rng.random() < 0.7 else expr(), "seq": seq, "ls": ls,
+        "digest": digest,
     }  # fmt: skip
 
 

@@ -376,6 +376,8 @@ class _Awk:
         name, parts = node.text, node.parts
         if name in {"sub", "gsub"}:
             return self.substituted(node)
+        if name == "int":
+            return self.whole(parts[0])
         values = [self.value(part).text for part in parts] or [self.record]
         if not all(map(str.isascii, values)):
             raise Refused(f"{name} of awk with text beyond ASCII")
@@ -390,6 +392,18 @@ class _Awk:
         if first < 1 or size < 0:
             raise Refused("substr of awk from before the start")
         return _Value(values[0][first - 1 : first - 1 + size])
+
+    def whole(self, node: Node) -> _Value:
+        """``int``, of a quotient too."""
+        while node.kind == "group":
+            node = node.parts[0]
+        if node.kind != "arithmetic" or node.text != "/":
+            return _number(self.as_number(self.value(node)))
+        first, second = (self.as_number(self.value(part)) for part in node.parts)
+        if second == 0:
+            raise Refused("a division of awk by nothing")
+        quotient = abs(first) // abs(second)
+        return _number(quotient if (first < 0) == (second < 0) else -quotient)
 
     def substituted(self, node: Node) -> _Value:
         """``sub`` and ``gsub``."""
@@ -438,6 +452,10 @@ def _calculated(operator: str, first: int, second: int) -> int:
         if second <= 0 or first < 0:
             raise Refused("a remainder of awk")
         return first % second
+    if operator == "/":
+        if second == 0 or first % second:
+            raise Refused("a number of awk that is not whole")
+        return first // second
     return {"+": first + second, "-": first - second, "*": first * second}[operator]
 
 

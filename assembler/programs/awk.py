@@ -6,11 +6,10 @@ separated by anything else than blanks, one character or a plain expression.
 """
 
 import re
-from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 
 from assembler.programs.awk_syntax import Node, Rule, parsed, string
+from assembler.programs.awk_values import HOLDS, UNSET, Value, as_number, calculated, number_of, read_value
 from assembler.programs.characters import Locale
 from assembler.programs.regex import Regex, Work
 from assembler.programs.regex_syntax import Alternatives, Dialect, Group, Repeat, Sequence, parse
@@ -21,31 +20,11 @@ from assembler.shell.streams import NOWHERE, Opened, Refused
 
 _BYTES = Locale(utf8=False)
 _COST = 32
-_LARGEST = 1 << 31
-_WHOLE = re.compile(r"[ \t]*[+-]?[0-9]{1,15}[ \t]*\Z")
-_LIKE_NUMBER = re.compile(r"[ \t\n\v\f\r]*[+-]?([0-9]|\.[0-9]|inf|nan)", re.IGNORECASE)
-_PREFIX = re.compile(r"[ \t]*([+-]?[0-9]{1,15})(?![0-9.eExX])")
 _FORMAT = re.compile(r"%(-?)([0-9]{0,3})([sd%])")
 _ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z_0-9]*=")
 _FIXED = frozenset({"RS", "NR", "NF", "FNR", "FILENAME", "CONVFMT", "OFMT", "SUBSEP", "RSTART", "RLENGTH", "ENVIRON"})
 """Variables that are not assigned here."""
 _UNREAD = _FIXED - {"NR", "NF", "FNR", "FILENAME"}
-
-
-@dataclass(frozen=True, slots=True)
-class _Value:
-    """Text, and whether it may be a number too, as what is read may."""
-
-    text: str
-    number: int | None = None
-    """What a number is, or text that looks like one."""
-    is_text: bool = True
-    """Whether it is compared as text with everything; else only with text."""
-    doubtful: bool = False
-    """Whether it is read and might be a number in a way that is not modelled."""
-
-
-_UNSET = _Value("", 0, is_text=False)
 
 
 class _Exit(Exception):
@@ -56,25 +35,12 @@ class _Next(Exception):
     """``next``."""
 
 
-def _number(value: int) -> _Value:
-    if abs(value) >= _LARGEST:
-        raise Refused("a large number in awk")
-    return _Value(str(value), value, is_text=False)
-
-
-def _read(text: str) -> _Value:
-    """What is read: a number where it looks like one. Raises Refused where it does in a way that is not modelled."""
-    if _WHOLE.match(text):
-        return _Value(text, int(text), is_text=False)
-    return _Value(text, doubtful=_LIKE_NUMBER.match(text) is not None)
-
-
 class _Awk:
     def __init__(self, process: Process, rules: list[Rule], work: Work) -> None:
         self.process = process
         self.rules = rules
         self.work = work
-        self.variables: dict[str, _Value] = {"FS": _Value(" "), "OFS": _Value(" "), "ORS": _Value("\n")}
+        self.variables: dict[str, Value] = {"FS": Value(" "), "OFS": Value(" "), "ORS": Value("\n")}
         self.record = ""
         self.fields: list[str] | None = []
         """None as long as nobody has asked for them."""
@@ -166,12 +132,12 @@ class _Awk:
             raise _Next
         elif node.kind == "exit":
             if node.parts:
-                self.status = self.as_number(self.value(node.parts[0])) & 0xFF
+                self.status = as_number(self.value(node.parts[0])) & 0xFF
             raise _Exit
         else:
             self.value(node.parts[0])
 
-    def formatted(self, values: list[_Value]) -> str:
+    def formatted(self, values: list[Value]) -> str:
         text, *rest = [value.text for value in values]
         if "%" in _FORMAT.sub("", text):
             raise Refused("a format of awk", why=text)
@@ -186,7 +152,7 @@ class _Awk:
             if not pending:
                 raise Refused("a format of awk without its value", why=text)
             value = pending.pop()
-            shown = str(self.as_number(value)) if kind == "d" else value.text
+            shown = str(as_number(value)) if kind == "d" else value.text
             if width.startswith("0"):
                 if kind != "d" or left or shown.startswith("-"):
                     raise Refused("a format of awk", why=text)
@@ -231,14 +197,14 @@ class _Awk:
             start = span[1]
         return [*found, text[start:]]
 
-    def field(self, number: int) -> _Value:
+    def field(self, number: int) -> Value:
         if number < 0:
             raise Refused("a field of awk before the first")
         if number == 0:
-            return _read(self.record)
+            return read_value(self.record)
         fields = self.split()
         # What is not there is text, other than what was never set.
-        return _read(fields[number - 1]) if number <= len(fields) else _Value("")
+        return read_value(fields[number - 1]) if number <= len(fields) else Value("")
 
     # --- values ------------------------------------------------------------------------------------------------------
 
@@ -268,17 +234,7 @@ class _Awk:
             raise Refused("awk asks whether what might be a number is true", why=value.text)
         return value.text != "" if value.is_text else value.number != 0
 
-    def as_number(self, value: _Value) -> int:
-        if value.number is not None:
-            return value.number
-        if not _LIKE_NUMBER.match(value.text):
-            return 0
-        found = _PREFIX.match(value.text)
-        if found is None:
-            raise Refused("a number of awk", why=value.text)
-        return int(found.group(1))
-
-    def compared(self, left: _Value, right: _Value) -> int:
+    def compared(self, left: Value, right: Value) -> int:
         if left.is_text or right.is_text:
             for value in (left, right):
                 if not value.text.isascii():
@@ -286,81 +242,81 @@ class _Awk:
                 if value.doubtful:
                     raise Refused("awk compares what might be a number", why=value.text)
             return (left.text > right.text) - (left.text < right.text)
-        first, second = self.as_number(left), self.as_number(right)
+        first, second = as_number(left), as_number(right)
         return (first > second) - (first < second)
 
-    def value(self, node: Node) -> _Value:
+    def value(self, node: Node) -> Value:
         """What an expression is."""
         self.work.spend(4)
         kind, parts = node.kind, node.parts
         if kind == "number":
             if "." in node.text:
                 raise Refused("a number of awk", why=node.text)
-            return _number(int(node.text))
+            return number_of(int(node.text))
         if kind == "string":
-            return _Value(node.text)
+            return Value(node.text)
         if kind == "regex":
-            return _number(int(self.expression(node.text).found(self.record)))
+            return number_of(int(self.expression(node.text).found(self.record)))
         if kind == "name":
             return self.variable(node.text)
         if kind == "field":
-            return self.field(self.as_number(self.value(parts[0])))
+            return self.field(as_number(self.value(parts[0])))
         if kind == "group":
             return self.value(parts[0])
         if kind in {"and", "or"}:
             first_holds = self.true(parts[0])
             decides = first_holds == (kind == "or")
-            return _number(int(first_holds if decides else self.true(parts[1])))
+            return number_of(int(first_holds if decides else self.true(parts[1])))
         if kind == "not":
-            return _number(int(not self.true(parts[0])))
+            return number_of(int(not self.true(parts[0])))
         if kind == "negative":
-            return _number(-self.as_number(self.value(parts[0])))
+            return number_of(-as_number(self.value(parts[0])))
         if kind == "match":
             text = self.value(parts[0]).text
-            return _number(int(self.pattern(parts[1]).found(text) == (node.text == "~")))
+            return number_of(int(self.pattern(parts[1]).found(text) == (node.text == "~")))
         if kind == "compare":
             order = self.compared(self.value(parts[0]), self.value(parts[1]))
-            return _number(int(_HOLDS[node.text](order)))
+            return number_of(int(HOLDS[node.text](order)))
         if kind == "join":
             text = self.value(parts[0]).text + self.value(parts[1]).text
             self.process.budget.spend(len(text))
-            return _Value(text)
+            return Value(text)
         if kind == "arithmetic":
-            first, second = (self.as_number(self.value(part)) for part in parts)
-            return _number(_calculated(node.text, first, second))
+            first, second = (as_number(self.value(part)) for part in parts)
+            return number_of(calculated(node.text, first, second))
         if kind == "assign":
             return self.assigned(node)
         if kind == "step":
-            before = self.as_number(self.value(parts[0]))
-            self.put(parts[0], _number(before + (1 if node.text == "++" else -1)))
-            return _number(before)
+            before = as_number(self.value(parts[0]))
+            self.put(parts[0], number_of(before + (1 if node.text == "++" else -1)))
+            return number_of(before)
         return self.call(node)
 
-    def variable(self, name: str) -> _Value:
+    def variable(self, name: str) -> Value:
         if name in _UNREAD:
             raise Refused(f"{name} of awk")
         if name == "NF":
-            return _number(len(self.split()))
+            return number_of(len(self.split()))
         if name in {"NR", "FNR"}:
-            return _number(self.count if name == "NR" else self.file_count)
-        return _Value(self.name) if name == "FILENAME" else self.variables.get(name, _UNSET)
+            return number_of(self.count if name == "NR" else self.file_count)
+        return Value(self.name) if name == "FILENAME" else self.variables.get(name, UNSET)
 
-    def assigned(self, node: Node) -> _Value:
+    def assigned(self, node: Node) -> Value:
         target, source = node.parts
         value = self.value(source)
         if node.text != "=":
-            value = _number(_calculated(node.text[0], self.as_number(self.value(target)), self.as_number(value)))
+            value = number_of(calculated(node.text[0], as_number(self.value(target)), as_number(value)))
         self.put(target, value)
         return value
 
-    def put(self, target: Node, value: _Value) -> None:
+    def put(self, target: Node, value: Value) -> None:
         """Assign to a variable or a field."""
         if target.kind == "name":
             if target.text in _FIXED or (target.text == "FS" and self.count):
                 raise Refused(f"an assignment to {target.text} of awk")
             self.variables[target.text] = value
             return
-        number = self.as_number(self.value(target.parts[0]))
+        number = as_number(self.value(target.parts[0]))
         if number == 0:
             self.set_record(value.text)
             return
@@ -372,26 +328,40 @@ class _Awk:
         self.record = self.variables["OFS"].text.join(fields)
         self.process.budget.spend(len(self.record))
 
-    def call(self, node: Node) -> _Value:
+    def call(self, node: Node) -> Value:
         name, parts = node.text, node.parts
         if name in {"sub", "gsub"}:
             return self.substituted(node)
+        if name == "int":
+            return self.whole(parts[0])
         values = [self.value(part).text for part in parts] or [self.record]
         if not all(map(str.isascii, values)):
             raise Refused(f"{name} of awk with text beyond ASCII")
         if name == "length":
-            return _number(len(values[0]))
+            return number_of(len(values[0]))
         if name == "index":
-            return _number(values[0].find(values[1]) + 1)
+            return number_of(values[0].find(values[1]) + 1)
         if name in {"tolower", "toupper"}:
-            return _Value(values[0].lower() if name == "tolower" else values[0].upper())
-        first = self.as_number(self.value(parts[1]))
-        size = self.as_number(self.value(parts[2])) if len(parts) > 2 else len(values[0])
+            return Value(values[0].lower() if name == "tolower" else values[0].upper())
+        first = as_number(self.value(parts[1]))
+        size = as_number(self.value(parts[2])) if len(parts) > 2 else len(values[0])
         if first < 1 or size < 0:
             raise Refused("substr of awk from before the start")
-        return _Value(values[0][first - 1 : first - 1 + size])
+        return Value(values[0][first - 1 : first - 1 + size])
 
-    def substituted(self, node: Node) -> _Value:
+    def whole(self, node: Node) -> Value:
+        """``int``, of a quotient too."""
+        while node.kind == "group":
+            node = node.parts[0]
+        if node.kind != "arithmetic" or node.text != "/":
+            return number_of(as_number(self.value(node)))
+        first, second = (as_number(self.value(part)) for part in node.parts)
+        if second == 0:
+            raise Refused("a division of awk by nothing")
+        quotient = abs(first) // abs(second)
+        return number_of(quotient if (first < 0) == (second < 0) else -quotient)
+
+    def substituted(self, node: Node) -> Value:
         """``sub`` and ``gsub``."""
         target = node.parts[2] if len(node.parts) > 2 else Node("field", (Node("number", (), "0"),))
         if target.kind not in {"name", "field"}:
@@ -412,18 +382,8 @@ class _Awk:
             self.process.budget.spend(len(found[-1]))
             start = span[1]
         if count:
-            self.put(target, _Value("".join(found) + text[start:]))
-        return _number(count)
-
-
-_HOLDS: dict[str, Callable[[int], bool]] = {
-    "==": lambda order: order == 0,
-    "!=": lambda order: order != 0,
-    "<": lambda order: order < 0,
-    "<=": lambda order: order <= 0,
-    ">": lambda order: order > 0,
-    ">=": lambda order: order >= 0,
-}
+            self.put(target, Value("".join(found) + text[start:]))
+        return number_of(count)
 
 
 def _has_nothing(node: Expression) -> bool:
@@ -433,17 +393,9 @@ def _has_nothing(node: Expression) -> bool:
     return _has_nothing(node.node) if isinstance(node, Group | Repeat) else False
 
 
-def _calculated(operator: str, first: int, second: int) -> int:
-    if operator == "%":
-        if second <= 0 or first < 0:
-            raise Refused("a remainder of awk")
-        return first % second
-    return {"+": first + second, "-": first - second, "*": first * second}[operator]
-
-
-def _options(process: Process) -> tuple[dict[str, _Value], list[str]]:
+def _options(process: Process) -> tuple[dict[str, Value], list[str]]:
     """Variables that options assign, and the other words."""
-    variables: dict[str, _Value] = {}
+    variables: dict[str, Value] = {}
     words = list(reversed(process.arguments))
     while words:
         word = words.pop()
@@ -459,14 +411,14 @@ def _options(process: Process) -> tuple[dict[str, _Value], list[str]]:
         if option == "F":
             if value in {"t", ""}:
                 raise Refused("a separator of awk", why=value)
-            variables["FS"] = _Value(string(value, value))
+            variables["FS"] = Value(string(value, value))
             continue
         if not _ASSIGNMENT.match(value):
             raise Refused("an option of awk", why=word)
         name, _, value = value.partition("=")
         if name in _FIXED:
             raise Refused(f"an assignment to {name} of awk")
-        variables[name] = _read(string(value, value))
+        variables[name] = read_value(string(value, value))
     return variables, list(reversed(words))
 
 

@@ -5,11 +5,13 @@ Rules with ``BEGIN``, ``END``, expressions or nothing before their actions; ``pr
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from assembler.shell.streams import Refused
 
-_MAX_DEPTH = 40
+_MAX_DEPTH = 30
+_MAX_HEIGHT = 60
+"""How far expressions and statements may be in one another."""
 _WORDS = re.compile(r"[A-Za-z_][A-Za-z_0-9]*")
 _NUMBERS = re.compile(r"[0-9]+(\.[0-9]+)?")
 _OPERATORS = (
@@ -22,11 +24,11 @@ _KEYWORDS = frozenset({
 })  # fmt: skip
 FUNCTIONS = {
     "length": (0, 1), "sub": (2, 3), "gsub": (2, 3), "index": (2, 2), "substr": (2, 3), "tolower": (1, 1),
-    "toupper": (1, 1),
+    "toupper": (1, 1), "int": (1, 1),
 }  # fmt: skip
 """How many arguments functions may have."""
 _UNKNOWN = frozenset({
-    "split", "match", "sprintf", "system", "close", "fflush", "srand", "rand", "int", "sin", "cos", "atan2", "exp",
+    "split", "match", "sprintf", "system", "close", "fflush", "srand", "rand", "sin", "cos", "atan2", "exp",
     "log", "sqrt", "systime", "mktime", "strftime", "gensub",
 })  # fmt: skip
 _ESCAPES = {"n": "\n", "t": "\t", '"': '"', "\\": "\\", "/": "/"}
@@ -47,6 +49,13 @@ class Node:
     kind: str
     parts: tuple["Node", ...] = ()
     text: str = ""
+    height: int = field(init=False, compare=False, default=1)
+
+    def __post_init__(self) -> None:
+        height = 1 + max((part.height for part in self.parts), default=0)
+        if height > _MAX_HEIGHT:
+            raise Refused("a program of awk with too much in one another")
+        object.__setattr__(self, "height", height)
 
 
 @dataclass(frozen=True, slots=True)
@@ -317,13 +326,21 @@ class _Parser:
 
     def product(self) -> Node:
         node = self.unary()
-        while operator := self.take("*", "%"):
+        while operator := self.take("*", "%", "/"):
             node = Node("arithmetic", (node, self.unary()), operator.kind)
-        if self.kind in {"/", "^", "**"}:
+        if self.kind in {"^", "**"}:
             raise self.refused(f"the operator {self.kind}")
         return node
 
     def unary(self) -> Node:
+        self.depth += 1
+        if self.depth > _MAX_DEPTH:
+            raise self.refused("too much in one another")
+        node = self.signed()
+        self.depth -= 1
+        return node
+
+    def signed(self) -> Node:
         if self.take("!"):
             # It binds less than the operators that would come here, so only what cannot be taken otherwise is read.
             node = Node("not", (self.unary(),))
@@ -348,6 +365,8 @@ class _Parser:
             self.need(")")
             return Node("group", (node,))
         if self.take("$"):
+            if self.kind == "$":
+                raise self.refused("a field by a field")
             return Node("field", (self.primary(),))
         if token := self.take("number", "string", "regex", "name"):
             if token.kind == "name" and self.kind == "[":

@@ -19,6 +19,8 @@ from assembler.tree.staging import Inode, Kind
 
 _COST = 32
 """Steps that a command counts as."""
+_JUMP = 256
+"""Steps that going back in a script counts as."""
 _BAD_INPUT, _PANIC = 2, 4
 
 
@@ -281,6 +283,7 @@ class _Sed:
                 continue
             name = command.name
             if name == "b" or (name == "t" and self.replaced) or (name == "T" and not self.replaced):
+                self.work.spend(_JUMP if command.target < at else 0)
                 at = command.target
                 self.replaced = self.replaced and name == "b"
             elif name == "T":
@@ -296,6 +299,7 @@ class _Sed:
                 return None
             elif name == "D":
                 pattern.text = pattern.text.partition("\n")[2]
+                self.work.spend(_JUMP)
                 at = 0
             elif name in "nN":
                 if not self.following(add=name == "N"):

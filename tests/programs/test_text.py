@@ -190,6 +190,8 @@ awk '{system("x")}'
 awk '{print 1.5}'
 awk '{print 1e5}'
 awk '{print 3/2}'
+awk '{print int(1/0)}'
+awk '{print int(1.5)}'
 awk '{print 2^3}'
 awk '{print 2147483647 + 1}'
 awk '{print 1 ? 2 : 3}'
@@ -304,6 +306,18 @@ def test_the_budget_bounds_what_searching_takes() -> None:
         PROGRAMS["grep"](Process(Tree(), ["-o", "a*b\\|x"], {}, "/", 0o022, {0: source}, budget))
 
 
+def test_files_of_a_running_machine_are_not_made_up() -> None:
+    tree = Tree()
+    tree.mkdir("/etc")
+    tree.symlink("/proc/self/mounts", "/etc/mtab")
+    budget = Budget()
+    for path in ("/proc/cmdline", "/etc/mtab", "/dev/stdin"):
+        for name in ("grep", "sed", "awk"):
+            with pytest.raises(Refused):
+                PROGRAMS[name](Process(tree, ["/p/", path], {}, "/", 0o022, {}, budget))
+    assert PROGRAMS["grep"](Process(tree, ["p", "/dev/null"], {}, "/", 0o022, {}, budget)) == 1
+
+
 def test_files_are_edited_in_place() -> None:
     tree = Tree(mtime=7)
     old = tree.write("/d/f", b"a\n", 0o2640, 3, 4, parents=True)
@@ -339,6 +353,13 @@ def test_sed_that_prints_to_the_file_that_it_reads_is_not_computed() -> None:
         PROGRAMS["sed"](Process(tree, ["p", "/f"], {}, "/", 0o022, streams, budget))
     inode.content = b""
     assert PROGRAMS["sed"](Process(tree, ["p", "/f"], {}, "/", 0o022, streams, budget)) == 0
+
+
+@pytest.mark.parametrize("part", ["!", "1 ", "(", "$", "- ", "{", "if (1) ", "x = ", "1 + "])
+def test_no_program_of_awk_is_too_deep(part: str) -> None:
+    program = part * 3000 + "1" if part in {"{", "if (1) "} else f"print {part * 3000}1"
+    with pytest.raises(Refused):
+        call(f"awk '{{{program}}}'", "x\n")
 
 
 @pytest.mark.parametrize("script", [":a;ba", ":a;s/x/xx/g;ta", ":a;G;h;ba", ":a;a x\nba"])

@@ -336,5 +336,7 @@ BEGIN { OFS="-" } { $1=$1; print }
 !/^#/ && NF { n++ } END { print n }
 { printf "%s %d\n", $1, $2 }
 { n += $1 } END { print n }
+{ print int($NF / 4) }
+$1 / 2 > 5 { print int(NR / 2), $1 / 2 }
 """
 )

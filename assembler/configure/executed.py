@@ -83,6 +83,12 @@ def chosen(
         if name not in first_boot:
             found.setdefault(name, "the recipe answers its questions")
     known = orderable(packages)
+    first = stages(known)[0]
+    if early_ones := [name for name in first if name in found]:
+        # All others count on what these make, and name no dependency.
+        busy = {script.analysis.package for script in scripts if script.handling not in {"nothing", "first boot"}}
+        for name in sorted(busy.difference(first)):
+            found.setdefault(name, f"it comes after {early_ones[0]}, which every system has")
     for name in list(found):
         for other in dependents(known, [name]):
             if other not in first_boot:

@@ -83,16 +83,21 @@ def chosen(
         if name not in first_boot:
             found.setdefault(name, "the recipe answers its questions")
     known = orderable(packages)
+
+    def with_dependents(names: Iterable[str]) -> None:
+        for name in names:
+            for other in dependents(known, [name]):
+                if other not in first_boot:
+                    found.setdefault(other, f"it needs {name}")
+
+    with_dependents(list(found))
     first = stages(known)[0]
-    if early_ones := [name for name in first if name in found]:
-        # All others count on what these make, and name no dependency.
+    if essential := next((name for name in first if name in found), ""):
+        # All others count on what essential packages make, and name no dependency.
         busy = {script.analysis.package for script in scripts if script.handling not in {"nothing", "first boot"}}
-        for name in sorted(busy.difference(first)):
-            found.setdefault(name, f"it comes after {early_ones[0]}, which every system has")
-    for name in list(found):
-        for other in dependents(known, [name]):
-            if other not in first_boot:
-                found.setdefault(other, f"it needs {name}")
+        later = sorted(busy.difference(first, found))
+        found |= dict.fromkeys(later, f"it comes after {essential}, which every system has")
+        with_dependents(later)
     early = {script.analysis.package for script in unhandled if script.analysis.script == "preinst"}
     early |= {name for name, file in failed if file == "preinst"}
     return found, [package.name for package in packages if package.name in early]

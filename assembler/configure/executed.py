@@ -81,10 +81,21 @@ def chosen(
         if name not in first_boot:
             found.setdefault(name, "the recipe answers its questions with a secret")
     known = orderable(packages)
-    for name in list(found):
-        for other in dependents(known, [name]):
-            if other not in first_boot:
-                found.setdefault(other, f"it needs {name}")
+
+    def with_dependents(names: Iterable[str]) -> None:
+        for name in names:
+            for other in dependents(known, [name]):
+                if other not in first_boot:
+                    found.setdefault(other, f"it needs {name}")
+
+    with_dependents(list(found))
+    first = stages(known)[0]
+    if essential := next((name for name in first if name in found), ""):
+        # All others count on what essential packages make, and name no dependency.
+        busy = {script.package for script in scripts if script.handling != "first boot"}
+        later = sorted(busy.difference(first, found))
+        found |= dict.fromkeys(later, f"it comes after {essential}, which every system has")
+        with_dependents(later)
     early = {script.package for script in unhandled if script.name == "preinst"}
     early |= {name for name, file in failed if file == "preinst"}
     return found, [package.name for package in packages if package.name in early]

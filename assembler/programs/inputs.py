@@ -12,11 +12,7 @@ from assembler.programs.options import UsageError, parse_options
 from assembler.shell.process import Process, as_path
 from assembler.shell.streams import NOWHERE, Opened, Refused
 from assembler.tree.content import read, size_of
-<<<<<<< HEAD
 from assembler.tree.staging import MAX_LINKS, Inode, Kind, Tree
-=======
-from assembler.tree.staging import Inode, Kind, TreeError
->>>>>>> wt-text
 
 MAX_READ = 1 << 24
 """Bytes of a file that a program reads."""
@@ -27,7 +23,6 @@ _CHANGES_PROGRAMS = frozenset({"POSIXLY_CORRECT", "_POSIX2_VERSION"})
 """Variables with which GNU's programs read their arguments otherwise."""
 
 
-<<<<<<< HEAD
 class Failure(Exception):
     """What a program is asked for cannot be done: it complains and has another exit status."""
 
@@ -145,16 +140,6 @@ def file_of(process: Process, name: str) -> Inode | None:
     inode = look(process, name).inode
     if inode is None:
         raise Failure(f"{name}: cannot be opened")
-=======
-def inode_of(process: Process, name: str) -> Inode:
-    """The file that `name` leads to. Raises FileNotFoundError, IsADirectoryError, and Refused for others than files."""
-    path = process.place(name)
-    inode = look(process.tree, path) if name else None
-    if inode is None:
-        if name and _is_live(process, path):
-            raise Refused("a file of a running machine is read", why=path)
-        raise FileNotFoundError(name)
->>>>>>> wt-text
     if inode.kind is Kind.DIR:
         raise IsADirectory(f"{name}: Is a directory")
     if inode.kind is not Kind.FILE:
@@ -167,7 +152,6 @@ def inode_of(process: Process, name: str) -> Inode:
     return inode
 
 
-<<<<<<< HEAD
 class IsADirectory(Failure):
     """A directory can be opened, but not read."""
 
@@ -236,32 +220,3 @@ def written(process: Process, name: str, data: bytes, *, appends: bool = False) 
     if there.inode is not None and appends and not data:
         return
     process.tree.write(path, before + data, 0o666 & ~process.umask)
-=======
-def _is_live(process: Process, path: str) -> bool:
-    """Whether a path leads to where the running machine has files of its own."""
-    try:
-        path = process.tree.resolve(path, follow=True)
-    except TreeError:
-        return False
-    return path.split("/", 2)[1] in _LIVE
-
-
-def contents(process: Process, name: str) -> bytes:
-    """What is in the file `name`. Raises as :func:`inode_of`."""
-    if process.place(name) == "/dev/null":
-        return b""
-    inode = inode_of(process, name)
-    inode.content = read(inode.content)  # read once
-    return inode.content
-
-
-def is_output(process: Process, name: str | None) -> bool:
-    """Whether a file that is read, the standard input for None, is also where the program prints to."""
-    output = process.streams.get(1, NOWHERE)
-    if not isinstance(output, Opened):
-        return False
-    if name is not None:
-        return process.place(name) != "/dev/null" and inode_of(process, name) is output.inode
-    source = process.streams.get(0, NOWHERE)
-    return isinstance(source, Opened) and source.inode is output.inode
->>>>>>> wt-text

@@ -69,10 +69,7 @@ class _Awk:
     def all(self, when: str) -> None:
         for rule in self.rules:
             if rule.when == when and rule.action is not None:
-                try:
-                    self.do(rule.action)
-                except _Next as error:
-                    raise Refused(f"next of awk in {when}") from error
+                self.do(rule.action)
 
     def file(self, name: str) -> None:
         try:

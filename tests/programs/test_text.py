@@ -86,6 +86,8 @@ grep -i é
 grep -i '[é]'
 grep '[á-é]'
 grep 'a**'
+grep '\(^a\)\+'
+grep -E '(a|b$){2}'
 sed
 sed -z p
 sed -u p

@@ -222,6 +222,13 @@ class _Awk:
             found = self.expressions[text] = Regex(node, groups=groups, locale=_BYTES, work=self.work)
         return found
 
+    def check(self, node: Node) -> None:
+        """Read all expressions, whether they are come to or not: an error in one ends the program before it begins."""
+        if node.kind == "regex":
+            self.expression(node.text)
+        for part in node.parts:
+            self.check(part)
+
     def pattern(self, node: Node) -> Regex:
         return self.expression(node.text if node.kind == "regex" else self.value(node).text)
 
@@ -430,6 +437,10 @@ def awk(process: Process) -> int:
         raise Refused("awk with an assignment for a file")
     run = _Awk(process, parsed(words[0]), Work(process.budget))
     run.variables |= variables
+    for rule in run.rules:
+        for node in (rule.when, rule.action):
+            if isinstance(node, Node):
+                run.check(node)
     return run.run(words[1:])
 
 

@@ -224,6 +224,8 @@ awk '{print substr($0, 0)}'
 awk '{print -1 % 2}'
 awk BEGIN
 awk 'BEGIN {next}'
+awk 'BEGIN {if (0) next}'
+awk 'BEGIN {if (0) print /(a|)/}'
 awk '{'
 awk '{print}}'
 awk '{print @}'

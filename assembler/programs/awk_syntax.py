@@ -185,7 +185,10 @@ class _Parser:
                 when = self.expression()
                 if self.kind == ",":
                     raise self.refused("a range of records")
+            start = self.at
             action = self.block() if self.kind == "{" else None
+            if isinstance(when, str) and any(token.kind == "next" for token in self.tokens[start : self.at]):
+                raise self.refused(f"next in {when}")
             if action is None and isinstance(when, str):
                 raise self.refused("nothing to do")
             found.append(Rule(when, action))

@@ -32,7 +32,7 @@ from assembler.programs.adapted import adapted
 from assembler.programs.commands import COMMANDS
 from assembler.programs.context import ExecutionContext
 from assembler.shell.controls import is_part_of_shell
-from assembler.shell.process import Process, Program
+from assembler.shell.process import Program
 
 _PROGRAMS: Mapping[str, Program] = {
     **accounts_shown.PROGRAMS,
@@ -67,14 +67,10 @@ NAMES = frozenset({*_PROGRAMS, *COMMANDS})
 def program(name: str, path: str, context: ExecutionContext) -> Program | None:
     """The program of that name at `path` of the tree; None when it is not known."""
     if path == debconf.FRONTEND:
-        return debconf.frontend(context.debconf, _carry)
+        return debconf.frontend(context.debconf)
     if name == "debconf-set-selections":
         return debconf.set_selections(context.debconf)
     return _PROGRAMS.get(name) or adapted(name, context)
-
-
-def _carry(path: str, process: Process) -> int:
-    return process.call([path, *process.arguments], process.environment, process.streams)
 
 
 def is_known(name: str) -> bool:

@@ -27,7 +27,8 @@ from itertools import islice
 from pathlib import Path
 
 from assembler.programs.debconf import FRONTEND, Debconf, escape, frontend, set_selections
-from assembler.shell.evaluate import INITIAL, Shell, parsed
+from assembler.shell.evaluate import INITIAL, Shell
+from assembler.shell.heads import parsed
 from assembler.shell.state import State, World
 from assembler.shell.streams import NOWHERE, Budget, Refused
 from assembler.tree.staging import Tree

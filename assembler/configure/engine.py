@@ -13,6 +13,7 @@ from typing import TypeVar
 from assembler.configure import caches, evaluated, first_boot, identity, leftovers, triggers
 from assembler.configure.executed import Execution, Failed, Secrets, carried_out, programs
 from assembler.configure.executed import job as executed_job
+from assembler.configure.known import CONFIGURING, INSTALLED, UNPACKED, UNPACKING, AtThatTime
 from assembler.configure.not_unpacked import hidden_until_unpacked, shippers
 from assembler.configure.order import Orderable, configure_order, dependents, orderable, stages
 from assembler.configure.report import Report
@@ -60,6 +61,8 @@ class Settings:
     """Indexes the modules of a kernel release; a caller that keeps results may have its own."""
     first_boot: Mapping[str, str] = field(default_factory=dict)
     """Packages that stay unpacked, to be configured by dpkg on the image's first boot, with the reasons."""
+    selections: str = field(default="", repr=False)
+    """Answers to debconf's questions, as debconf-set-selections(1) reads them; some may be secret."""
     execution: Execution | None = None
     """Packages that dpkg configures in a machine; None when all have to be computed."""
     first: frozenset[str] = frozenset()
@@ -165,15 +168,18 @@ def configure(tree: Tree, packages: Sequence[Unpacked], settings: Settings, repo
         depmod=settings.depmod,
         owners=lambda path: {package.name for package in there if path in package.paths},
     )
+    by_name = {package.name: package for package in packages}
+    context.packages = at_that_time = AtThatTime(settings.arch, digests, by_name)
+    evaluated.answer(settings.selections, context)
     known = orderable(packages)
     order = configure_order(known, settings.first)
     by_key: dict[tuple[str, str], list[Script]] = {}
     for script in scripts:
         by_key.setdefault((script.package, script.name), []).append(script)
     done: list[Script] = []
-    by_name = {package.name: package for package in packages}
     shipped_by = shippers(packages)
     later = dict(by_name)
+    late = {**settings.first_boot, **executed}
 
     def unpacked_later(package: Unpacked, stage: int) -> AbstractContextManager[None]:
         # Essential packages are unpacked before any script can run.
@@ -190,6 +196,8 @@ def configure(tree: Tree, packages: Sequence[Unpacked], settings: Settings, repo
             ]
             sequence += [(name, ("postinst", BESIDES)) for name in order if name in names]
             for name, kinds in sequence:
+                unpacks = "preinst" in kinds
+                at_that_time.states[name] = UNPACKING if unpacks else CONFIGURING
                 for script in [script for kind in kinds for script in by_key.get((name, kind), ())]:
                     step.note(name)
                     if script.left:
@@ -200,6 +208,7 @@ def configure(tree: Tree, packages: Sequence[Unpacked], settings: Settings, repo
                     else:
                         runner.run(script, ("configure", ""))
                     done.append(script)
+                at_that_time.states[name] = UNPACKED if unpacks or name in late else INSTALLED
                 step.advance()
     context.hidden = frozenset()
     activated = triggers.activated(there, context.triggers)
@@ -209,7 +218,6 @@ def configure(tree: Tree, packages: Sequence[Unpacked], settings: Settings, repo
             done.append(replace(script, triggers=tuple(pending)))
     runner.finish()
     leftovers.take_out(tree, shipped_by)
-    late = {**settings.first_boot, **executed}
     for package in there:
         if package.name in late:
             first_boot.set_back(tree, package)

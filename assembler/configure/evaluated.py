@@ -7,11 +7,12 @@ from assembler.configure.rules import Rule
 from assembler.configure.rules.effects import effects
 from assembler.programs import known
 from assembler.programs.context import PATH, ExecutionContext
+from assembler.programs.debconf import set_selections
 from assembler.shell.evaluate import INITIAL, Shell, run_in
 from assembler.shell.heads import is_for_bash, options_of, parsed
 from assembler.shell.process import AsScript, Process, Program, as_text
 from assembler.shell.state import State, World
-from assembler.shell.streams import NOWHERE, Budget, Refused, Stream
+from assembler.shell.streams import NOWHERE, Budget, Pipe, Refused, Stream
 
 
 def environment(package: str, file: str, context: ExecutionContext) -> dict[str, str]:
@@ -52,7 +53,7 @@ def carry_out(
 
     def program(name: str, path: str) -> Program | None:
         found = known.program(name, path, context)
-        mine = [rule for rule in instead if rule.values.command.split()[0] in {name, path}]
+        mine = [rule for rule in instead if rules.may_stand_for(rule, {name, path})]
         return _ruled(mine, {name, path}, found, stand_in) if mine else found
 
     def stand_in(rule: Rule, process: Process) -> int:
@@ -77,6 +78,19 @@ def carry_out(
     except Refused as error:
         error.line = state.line
         raise
+
+
+def answer(selections: str, context: ExecutionContext) -> None:
+    """Give debconf answers before packages ask. Raises Refused."""
+    if not selections:
+        return
+    budget = Budget()
+    text = Pipe(budget)
+    text.write(selections.encode("utf-8", "surrogateescape"))
+    variables = environment("", "", context)
+    process = Process(context.tree, [], variables, "/", 0o022, {0: text}, budget)
+    if set_selections(context.debconf)(process):
+        raise Refused("debconf does not take the answers of the recipe")
 
 
 def carry_out_rule(rule: Rule, arguments: Sequence[str], context: ExecutionContext) -> int:

@@ -48,6 +48,8 @@ class Script:
     """Why it waits for the image's first boot, when it does."""
     info: str = ""
     """The name by which dpkg keeps the package's control files."""
+    failed: str = ""
+    """Why it could not be carried out, when that was tried."""
     executed: str = ""
     """Why dpkg carries it out in a machine, when it does."""
 
@@ -75,7 +77,7 @@ class Script:
             return "executed"
         if self.rule is not None:
             return "rule"
-        return "unhandled" if self.odd else "computed"
+        return "unhandled" if self.odd or self.failed else "computed"
 
     @property
     def left(self) -> str:
@@ -90,7 +92,7 @@ class Script:
             self.name,
             self.handling,
             rule.source if rule and not self.left else "",
-            self.left or (rule.reason if rule else ""),
+            self.left or self.failed or (rule.reason if rule else self.odd),
             self.triggers,
             self.stanza() if self.handling == "unhandled" else "",
         )

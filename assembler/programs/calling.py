@@ -1,32 +1,17 @@
-"""Programs that call others: xargs, after GNU findutils 4.9 to 4.10, and what find needs for ``-exec``.
-
-Who carries a script out says how a program is called, by an attribute of the process; without it, these are refused.
-"""
+"""Programs that call others: xargs, after GNU findutils 4.9 to 4.10, and what find needs for ``-exec``."""
 
 import posixpath
 import re
-from collections.abc import Callable, Mapping, Sequence
-from typing import TypeAlias
+from collections.abc import Sequence
 
 from assembler.programs.inputs import once, options_of
 from assembler.shell.process import Process, Program
-from assembler.shell.streams import NOWHERE, Refused, Stream
+from assembler.shell.streams import NOWHERE, Refused
 
-Caller: TypeAlias = Callable[[Sequence[str], Mapping[int, Stream]], int]
-"""Carries out a program, by its words and its streams, as execvp(3) would find it; its exit status, 127 when there is
-none of that name."""
 MAX_LINE = 100_000
 """Bytes of a command line that surely need not be cut in two."""
 UNORDERED = frozenset({"chgrp", "chmod", "chown", "mkdir", "rm", "rmdir", "touch"})
 """Programs whose operands may come in any order, as long as nobody reads what they print."""
-
-
-def caller(process: Process) -> Caller:
-    """How this process calls a program. Raises Refused where it cannot."""
-    found: Caller | None = getattr(process, "call", None)
-    if found is None:
-        raise Refused("a program that calls another")
-    return found
 
 
 def order_is_free(words: Sequence[str]) -> bool:
@@ -51,7 +36,6 @@ def xargs(process: Process) -> int:
         raise Refused("options of xargs that are not computed")
     if "n" in options and not re.fullmatch(r"[1-9][0-9]{0,5}", options["n"]):
         raise Refused("a number of xargs", why=options["n"])
-    call = caller(process)
     items = _items(process, options)
     replaced = options.get("I")
     if replaced is not None:
@@ -67,7 +51,7 @@ def xargs(process: Process) -> int:
         if sum(map(len, line)) + len(line) > MAX_LINE:
             raise Refused("a command line of many words")
         process.budget.step()
-        found = call(line, streams)
+        found = process.call(line, process.environment, streams)
         if found in {126, 127}:
             process.complain("xargs: the program is not there")
             return found

@@ -149,6 +149,8 @@ def _group(process: Process, argument: str) -> Test:
 
 
 def _id(argument: str) -> int:
+    if argument[:1] in {"+", "-"}:
+        raise Refused("a user or group with a sign", why=argument)
     if not re.fullmatch(r"[0-9]{1,9}", argument):
         raise Failure(f"the user or group {argument}")
     return int(argument)

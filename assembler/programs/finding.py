@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable
 
 from assembler.programs import find_tests
-from assembler.programs.calling import MAX_LINE, caller, order_is_free
+from assembler.programs.calling import MAX_LINE, order_is_free
 from assembler.programs.find_tests import PLAIN_TESTS, TESTS, Seen, Test, base
 from assembler.programs.inputs import Failure, look
 from assembler.shell.process import Process, Program, as_text
@@ -24,6 +24,10 @@ _COST = 16
 _FLAGS = frozenset({"xdev", "mount", "noleaf", "nowarn", "ignore_readdir_race"})
 """Options that change nothing here."""
 _OPERATORS = frozenset({"(", ")", "!", ","})
+
+
+def _both(one: Test, other: Test) -> Test:
+    return lambda seen: one(seen) and other(seen)
 
 
 class _Find:
@@ -59,11 +63,7 @@ class _Find:
         if self.quits and self.changes:
             raise Refused("find that changes files and quits")
         if not self.acts:
-            inner, shows = test, self.printed(lambda seen: seen.path + "\n")
-
-            def test(seen: Seen) -> bool:  # the expression, with the action that it has not
-                return inner(seen) and shows(seen)
-
+            test = _both(test, self.printed(lambda seen: seen.path + "\n"))
         for start in self.starts:
             there = look(self.process, start, follow=False)
             if there.inode is None:
@@ -322,21 +322,19 @@ class _Find:
             words.append(word)
         if not words:
             raise Failure("-exec without a program")
-        call = caller(self.process)
         free = order_is_free(words)
 
         def act(seen: Seen) -> bool:
-            if not free or (self.ordered and not order_is_free(words)):
+            if not free:
                 self.show()
             self.process.budget.step()
-            return call([word.replace("{}", seen.path) for word in words], self.process.streams) == 0
+            return self.call([word.replace("{}", seen.path) for word in words]) == 0
 
         return act
 
     def executing_all(self, words: list[str]) -> Test:
         if not words or any("{}" in word for word in words):
             raise Failure("-exec with {} and +")
-        caller(self.process)
         paths: list[str] = []
         self.batches.append((words, paths))
         free = order_is_free(words)
@@ -353,8 +351,11 @@ class _Find:
         line = [*words, *paths]
         if sum(map(len, line)) + len(line) > MAX_LINE:
             raise Refused("a command line of many words")
-        if paths and caller(self.process)(line, self.process.streams):
+        if paths and self.call(line):
             self.status = 1
+
+    def call(self, words: list[str]) -> int:
+        return self.process.call(words, self.process.environment, self.process.streams)
 
 
 def find(process: Process) -> int:

@@ -226,8 +226,9 @@ def _grep(process: Process, kind: str) -> int:
     except _Trouble as error:
         process.complain(f"grep: {error}")
         return 2
-    if set(patterns) == {""} and "v" in options and not options.keys() & {"x", "w", "L"}:
-        # What matches everything is not looked for.
+    everything = set(patterns) == {""} and not options.keys() & {"x", "w"}
+    if "L" not in options and (everything if "v" in options else not patterns):
+        # What cannot be found is not looked for.
         return 1
     dialect = Dialect(locale, extended=kind == "E", icase="i" in options)
     regex = _expression(patterns, fixed=kind == "F", dialect=dialect, work=Work(process.budget))

@@ -1,13 +1,18 @@
 """Which programs are known: all that are computed, by name."""
 
 from collections.abc import Mapping
+from functools import partial
 
 from assembler.programs import (
     accounts_shown,
+    awk,
     calculating,
     calling,
+    control_path,
     debconf,
     digests,
+    dpkg_asked,
+    dpkg_query,
     finding,
     getcap,
     getopt,
@@ -25,6 +30,7 @@ from assembler.programs import (
     sed,
     sorting,
     stating,
+    surroundings,
     temporary,
     translating,
 )
@@ -32,14 +38,17 @@ from assembler.programs.adapted import adapted
 from assembler.programs.commands import COMMANDS
 from assembler.programs.context import ExecutionContext
 from assembler.shell.controls import is_part_of_shell
-from assembler.shell.process import Program
+from assembler.shell.process import Process, Program
 
 _PROGRAMS: Mapping[str, Program] = {
     **accounts_shown.PROGRAMS,
+    **awk.PROGRAMS,
     **calculating.PROGRAMS,
     **calling.PROGRAMS,
     **debconf.PROGRAMS,
     **digests.PROGRAMS,
+    **dpkg_asked.PROGRAMS,
+    **dpkg_query.PROGRAMS,
     **finding.PROGRAMS,
     **getcap.PROGRAMS,
     **getopt.PROGRAMS,
@@ -57,6 +66,7 @@ _PROGRAMS: Mapping[str, Program] = {
     **sed.PROGRAMS,
     **sorting.PROGRAMS,
     **stating.PROGRAMS,
+    **surroundings.PROGRAMS,
     **temporary.PROGRAMS,
     **translating.PROGRAMS,
 }
@@ -70,7 +80,27 @@ def program(name: str, path: str, context: ExecutionContext) -> Program | None:
         return debconf.frontend(context.debconf)
     if name == "debconf-set-selections":
         return debconf.set_selections(context.debconf)
+    if name in awk.PROGRAMS:
+        return _awk
+    if name == "dpkg":
+        return dpkg_asked.programs(context.packages)[name]
+    if name == "dpkg-query":
+        return partial(_dpkg_query, context)
     return _PROGRAMS.get(name) or adapted(name, context)
+
+
+def _awk(process: Process) -> int:
+    if process.arguments == ["BEGIN{for(v in ENVIRON) print v}"]:
+        # ucf unsets them all; in which order awk has them is nobody's business.
+        process.print("".join(f"{name}\n" for name in sorted(process.environment)))
+        return 0
+    return awk.awk(process)
+
+
+def _dpkg_query(context: ExecutionContext, process: Process) -> int:
+    if control_path.asks(process):
+        return control_path.control_path(process, context.packages)
+    return dpkg_query.programs(context.packages)["dpkg-query"](process)
 
 
 def is_known(name: str) -> bool:

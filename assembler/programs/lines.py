@@ -56,7 +56,11 @@ def _first(process: Process, name: str, unit: str, count: int, *, least: bool) -
     stream = process.streams.get(0, NOWHERE)
     if name == "-" and least and isinstance(stream, Opened):
         raise Refused("all but the end of a file that is the standard input")
-    data = b"" if name == "-" and not count and not least else content_of(process, name)
+    if not count and not least:
+        if name != "-":
+            raise Refused("nothing of a file", why=name)
+        return b""
+    data = content_of(process, name)
     if least:
         return _without_last(data, unit, count)
     kept = data[:count] if unit == "c" else b"".join(lines(data)[:count])
@@ -324,6 +328,9 @@ def uniq(process: Process) -> int:
 def tee(process: Process) -> int:
     """``tee``, with ``-a``."""
     options, names = options_of(process, "a|append")
+    source = process.streams.get(0, NOWHERE)
+    if isinstance(source, Opened) and any(look(process, name).inode is source.inode for name in names):
+        raise Refused("tee writes what it reads")
     data = process.read()
     process.print(text(data))
     status = 0

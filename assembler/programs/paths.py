@@ -143,8 +143,11 @@ def _textual(process: Process, name: str, mode: str) -> str | None:
         return as_text(path)
     if {".", ".."} & set(name.split("/")) or name.endswith("/"):
         raise Refused("realpath -s of a path with . or .., or a slash at its end")
-    if found(process.tree, path).inode is not None:
+    there = found(process.tree, path)
+    if there.inode is not None:
         return as_text(path)
+    if there.error == "ELOOP":
+        raise Refused("realpath -s of a link that leads in circles")
     above = found(process.tree, posixpath.dirname(path)).inode
     if above is None or above.kind is not Kind.DIR:
         raise Refused("realpath -s of what is not there")

@@ -10,7 +10,7 @@ from enum import Enum
 from assembler.programs.characters import CLASSES, Locale
 from assembler.shell.streams import Refused
 
-_MAX_DEPTH = 50
+_MAX_DEPTH = 20
 _MAX_COUNT = 255
 _SPECIAL = frozenset(".*[]^$\\}")
 """Characters that a backslash makes ordinary, of which grep says nothing."""

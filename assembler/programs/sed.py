@@ -1,8 +1,8 @@
 """sed, after GNU sed 4.9 and its manual.
 
-Options: ``-n -e -f -E -r -s -i[SUFFIX]`` and their long names. A file that is edited in place is a new one with the
-mode and owner of the old one, so that a link becomes a file and other names of the file keep what they have. What a
-script may have is said in `sed_script.py`.
+What options there are is said in `sed_options.py`, and what a script may have in `sed_script.py`. A file that is edited
+in place is a new one with the mode and owner of the old one, so that a link becomes a file and other names of the file
+keep what they have.
 """
 
 from collections.abc import Iterator
@@ -10,34 +10,22 @@ from dataclasses import dataclass, field
 
 from assembler.programs.characters import Locale, locale_of
 from assembler.programs.regex import Regex, Span, Work
+from assembler.programs.sed_options import Options, options_of
 from assembler.programs.sed_script import Address, Command, Substitution, parsed
 from assembler.programs.text_input import contents, inode_of, is_output
 from assembler.shell.process import Process, Program
 from assembler.shell.streams import NOWHERE, Opened, Refused
 from assembler.tree.staging import Inode, Kind
 
-_COST = 8
+_COST = 32
 """Steps that a command counts as."""
-_LONG = {
-    "quiet": "n", "silent": "n", "expression": "e", "file": "f", "regexp-extended": "E", "separate": "s",
-    "in-place": "i",
-}  # fmt: skip
+_JUMP = 256
+"""Steps that going back in a script counts as."""
 _BAD_INPUT, _PANIC = 2, 4
 
 
 class _Panic(Exception):
     """An error that ends sed at once."""
-
-
-@dataclass(slots=True)
-class _Options:
-    quiet: bool = False
-    extended: bool = False
-    separate: bool = False
-    suffix: str | None = None
-    """What is added to the names of files that are edited in place; None when none are."""
-    scripts: list[str] = field(default_factory=list)
-    operands: list[str] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -67,9 +55,7 @@ class _File:
 
 
 class _Sed:
-    def __init__(
-        self, process: Process, options: _Options, commands: list[Command], locale: Locale, work: Work
-    ) -> None:
+    def __init__(self, process: Process, options: Options, commands: list[Command], locale: Locale, work: Work) -> None:
         self.process = process
         self.options = options
         self.commands = commands
@@ -134,8 +120,8 @@ class _Sed:
         process = self.process
         self.file = None
         try:
-            if name == "-" and not self.in_place:
-                data, inode = process.read(), None
+            if not self.in_place and (name == "-" or process.place(name) == "/dev/null"):
+                data, inode = process.read() if name == "-" else b"", None
             else:
                 inode = inode_of(process, name)
                 data = contents(process, name)
@@ -297,6 +283,7 @@ class _Sed:
                 continue
             name = command.name
             if name == "b" or (name == "t" and self.replaced) or (name == "T" and not self.replaced):
+                self.work.spend(_JUMP if command.target < at else 0)
                 at = command.target
                 self.replaced = self.replaced and name == "b"
             elif name == "T":
@@ -312,6 +299,7 @@ class _Sed:
                 return None
             elif name == "D":
                 pattern.text = pattern.text.partition("\n")[2]
+                self.work.spend(_JUMP)
                 at = 0
             elif name in "nN":
                 if not self.following(add=name == "N"):
@@ -442,80 +430,12 @@ def _from_zero(command: Command) -> bool:
     return command.first is not None and command.first.kind == "number" and command.first.number == 0
 
 
-def _options(process: Process) -> _Options:
-    """The options and operands. Raises Refused for those that are not modelled."""
-    found = _Options()
-    words = list(reversed(process.arguments))
-    read = False
-
-    def take(option: str, value: str) -> None:
-        nonlocal read
-        if option == "n":
-            found.quiet = True
-        elif option in "Er":
-            if read and not found.extended:
-                raise Refused("sed -E after a script")
-            found.extended = True
-        elif option == "s":
-            found.separate = True
-        elif option == "i":
-            if found.suffix not in {None, value} or "*" in value or "/" in value:
-                raise Refused("a suffix of sed -i", why=value)
-            found.suffix = value
-        elif option == "e":
-            read = True
-            found.scripts.append(value)
-        else:
-            read = True
-            if value in {"-", "/dev/stdin"}:
-                raise Refused("sed with a script from its input")
-            try:
-                script = contents(process, value).decode("latin-1")
-            except FileNotFoundError as error:
-                raise Refused("a script of sed that is not there", why=value) from error
-            except IsADirectoryError as error:
-                raise Refused("a script of sed that is a directory", why=value) from error
-            found.scripts.append(script.removesuffix("\n"))
-
-    def argument(option: str) -> str:
-        if not words:
-            raise Refused("an option of sed without its value", why=option)
-        return words.pop()
-
-    while words:
-        word = words.pop()
-        if word == "--":
-            found.operands += reversed(words)
-            break
-        if word.startswith("--"):
-            name, equals, value = word[2:].partition("=")
-            option = _LONG.get(name, "")
-            if not option or (equals and option not in "efi"):
-                raise Refused("an option of sed", why=word)
-            take(option, argument(word) if option in "ef" and not equals else value)
-        elif word.startswith("-") and len(word) > 1:
-            letters = word[1:]
-            while letters:
-                option, letters = letters[0], letters[1:]
-                if option not in "nErsief":
-                    raise Refused("an option of sed", why=word)
-                value = ""
-                if option in "ief":
-                    value, letters = letters, ""
-                    if option != "i" and not value:
-                        value = argument(word)
-                take(option, value)
-        else:
-            found.operands.append(word)
-    return found
-
-
 def sed(process: Process) -> int:
     """``sed``. Raises Refused."""
-    if "POSIXLY_CORRECT" in process.environment or "COLS" in process.environment:
+    if "POSIXLY_CORRECT" in process.environment:
         raise Refused("sed with POSIXLY_CORRECT")
     locale = locale_of(process.environment)
-    options = _options(process)
+    options = options_of(process)
     if not options.scripts:
         if not options.operands:
             raise Refused("sed without a script")

@@ -157,6 +157,9 @@ class _Parser:
             command.text = self.label()
             if name == ":" and not command.text:
                 raise self.refused("a label without a name")
+            if name != ":":
+                # Another command may follow a label on its line.
+                self.end()
         elif name == "q":
             self.quit(command)
         elif name == "r":
@@ -248,9 +251,7 @@ class _Parser:
                     raise self.refused("a jump at the end of a block")
                 raise self.refused("an unusual label")
             self.at += 1
-        label = self.text[start : self.at]
-        self.end()
-        return label
+        return self.text[start : self.at]
 
     def lines(self) -> str:
         r"""The text of a, c and i, behind ``\`` and a newline, behind ``\``, or on the same line."""

@@ -96,7 +96,7 @@ def tr(process: Process) -> int:
     if not least <= len(words) <= most:
         process.complain("tr: a missing or an extra operand")
         return 1
-    if "t" in options and not translates:
+    if "t" in options and (not translates or "c" in options):
         raise Refused("tr that truncates without translating")
     try:
         first = _Set(words[0])
@@ -150,9 +150,9 @@ def _table(first: list[str], second: list[str], *, truncates: bool) -> dict[int,
 
 def _judge(data: bytes, first: _Set, words: list[str], *, only_deletes: bool) -> None:
     """Raise Refused where it matters that characters of more than one byte are looked at byte by byte."""
-    if any(not word.isascii() for word in words) or (
-        not data.isascii() and not only_deletes and any(char > "\x7f" for char in first.members)
-    ):
+    others = any(char > "\x7f" for char in first.members) and not only_deletes
+    classes = {"alpha", "alnum", "upper", "lower", "print", "graph", "punct"} & set(first.classes.values())
+    if any(not word.isascii() for word in words) or (not data.isascii() and (others or classes)):
         raise Refused("tr of text that is not ASCII")
 
 

@@ -116,7 +116,7 @@ class _Test:
         if not operand:
             return False
         path = self.state.place(operand)
-        if re.match(r"/dev/(?!null$)", path):
+        if re.match(r"/dev/(?:zero|full|u?random|tty|ptmx|pts|shm|fd|std(?:in|out|err))(?:/|\Z)", path):
             raise Refused("a test of a device", why=operand)
         if path == "/dev/null":
             return operator in {"-e", "-c", "-r", "-w", "-O", "-G"}

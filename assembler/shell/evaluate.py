@@ -42,6 +42,17 @@ _BASH = re.compile(r"\$['\"]|\{[^}]*(?:,|\.\.)[^}]*\}|[@?*+!]\(|~[-+]")
 """What bash reads in another way than dash."""
 
 
+_SAME_FORMAT = re.compile(r"(?:[^\\%]|\\[nt\\]|%%|%[-0-9]*[sd])*")
+"""A format of printf that is the same in bash."""
+
+
+def _is_bashs_own(name: str, arguments: list[str]) -> bool:
+    """Whether echo or printf may do something else in bash."""
+    if name == "printf":
+        return not arguments or arguments[0].startswith("-") or _SAME_FORMAT.fullmatch(arguments[0]) is None
+    return name == "echo" and (any("\\" in word for word in arguments) or "".join(arguments[:1]).startswith("-"))
+
+
 class Shell(Controls):
     """Carries statements out, changing its `state` and the tree."""
 
@@ -353,10 +364,7 @@ class Shell(Controls):
         builtin = BUILTINS.get(name)
         if builtin is None:
             return self.programs.call(name, arguments, own)
-        if state.bash and (
-            (name in {"echo", "printf"} and any("\\" in word for word in arguments))
-            or (name == "echo" and arguments[:1] and arguments[0].startswith("-"))
-        ):
+        if state.bash and _is_bashs_own(name, arguments):
             raise Refused(f"{name} of bash with these arguments")
         try:
             return builtin(state, arguments)

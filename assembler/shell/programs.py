@@ -71,7 +71,7 @@ class Programs:
         base = name.rsplit("/", 1)[-1]
         program = self._sh if base in SHELLS else state.world.program(base, place)
         if program is None:
-            program = partial(self._script, name, place)
+            program = partial(self._script, path, place)
         process = Process(
             state.world.tree, arguments, environment, state.directory, state.umask, streams, state.world.budget, own,
             self._call,
@@ -80,7 +80,7 @@ class Programs:
             try:
                 return program(process)
             except AsScript:
-                return self._script(name, place, process)
+                return self._script(path, place, process)
         except Refused as error:
             error.command = error.command or (name, *arguments)
             raise

@@ -275,7 +275,7 @@ def test_failures_that_a_script_provides_for() -> None:
 
 @pytest.mark.parametrize(
     "call",
-    ["update-rc.d x frob", "systemctl frob x", "ucf --purge /etc/x", "update-catalog --add a b", "fc-cache",
+    ["update-rc.d x frob", "systemctl frob x", "update-catalog --add a b", "fc-cache",
      "adduser --frob x", "update-xmlcatalog --del --root"],
 )  # fmt: skip
 def test_nothing_excuses_a_call_that_is_not_understood(call: str) -> None:

@@ -230,6 +230,21 @@ def test_programs_of_later_packages_are_hidden_from_the_first() -> None:
     assert (late.force, late.hidden) == (False, ())
 
 
+def test_what_has_a_script_comes_after_essential_packages_that_are_executed() -> None:
+    """Though it does not say that it needs them: directories below /usr/local are base-files' (bookworm)."""
+    makes = "#!/bin/sh\nset -e\nmkdir -p /var/lib/made\n"
+    tree = Tree()
+    base = package(tree, "base", essential="yes", postinst=ODD)
+    counts = [package(tree, "counts", postinst=makes), package(tree, "needs", depends="counts")]
+    silent = package(tree, "silent")
+    later = package(tree, "later", postinst=makes)
+    named, _ = chosen([base, *counts, silent, later], "amd64", (), {"later": "asked for"}, "auto")
+    assert set(named) == {"base", "counts", "needs"}
+    assert named["counts"] == "it comes after base, which every system has"
+    other = package(tree, "base", essential="yes", postinst=makes)
+    assert chosen([other, *counts, silent], "amd64", (), {}, "auto")[0] == {}
+
+
 def test_a_job_up_to_a_package() -> None:
     """As a person sees it who asks for the tree before dpkg turns to that package."""
     tree = Tree()

@@ -81,7 +81,7 @@ files = [{ path = "/etc/helped", content = "" }]
     assert tree.names("/made") == ["a"]
     assert tree.exists("/etc/helped")
     other = package(tree, "other", postinst="#!/bin/sh\nfrobnicate --all a\n")
-    with pytest.raises(Problems, match="line 2: frobnicate is not computed"):
+    with pytest.raises(Problems, match="line 2: /usr/bin/frobnicate is not computed"):
         configure(tree, [other], Settings(0, "amd64", rules=tuple(read_rules(text.encode(), "own.toml"))))
 
 

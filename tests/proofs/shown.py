@@ -26,37 +26,55 @@ from pathlib import Path
 from assembler.programs import (
     accounts_shown,
     calculating,
+    calling,
     digests,
+    finding,
     lines,
     listing,
     paths,
     sorting,
     stating,
+    surroundings,
     temporary,
     translating,
 )
-from assembler.shell.evaluate import INITIAL, Shell, parsed
+from assembler.programs.adapted import adapted
+from assembler.programs.context import ExecutionContext
+from assembler.shell.evaluate import INITIAL, Shell
+from assembler.shell.heads import parsed
 from assembler.shell.process import Program
 from assembler.shell.state import State, World
 from assembler.shell.streams import NOWHERE, Budget, Pipe, Refused
-from tests.proofs import shown_commands
+from tests.proofs.shown_calculations import drawn
+from tests.proofs.shown_commands import name_of
 from tests.proofs.shown_tree import NEW, computed, lay_out, lay_out_programs, seen, start
 from tests.support.command import ROOT, arguments
 from tests.support.toolboxes import ALL, own_tools
 
 RECORDED = ROOT / "tests" / "programs" / "data" / "shown.jsonl"
+
+
+def _without_logger(programs: dict[str, Program]) -> dict[str, Program]:
+    return {name: program for name, program in programs.items() if name != "logger"}
+
+
 PROGRAMS: dict[str, Program] = {
     **lines.PROGRAMS,
     **paths.PROGRAMS,
     **temporary.PROGRAMS,
     **stating.PROGRAMS,
+    **_without_logger(surroundings.PROGRAMS),
     **accounts_shown.PROGRAMS,
     **calculating.PROGRAMS,
+    **calling.PROGRAMS,
     **digests.PROGRAMS,
+    **finding.PROGRAMS,
     **listing.PROGRAMS,
     **sorting.PROGRAMS,
     **translating.PROGRAMS,
 }
+_CALLED = ("rm", "chmod")
+"""Programs of others that those here call."""
 _ENVIRONMENT = {"PATH": "/usr/bin", "HOME": "/root", "LC_ALL": "C.UTF-8"}
 _SECONDS = 5
 _START = computed(start())
@@ -75,10 +93,15 @@ def evaluated(command: str) -> Result:
     """What the assembler makes of a command. Raises Refused."""
     tree, budget = start(), Budget()
     tree.mtime = NEW
-    for name in PROGRAMS:
+    context = ExecutionContext(tree, "amd64")
+    for name in (*PROGRAMS, *_CALLED):
         tree.write(f"/usr/bin/{name}", b"", 0o755, parents=True)
     output = Pipe(budget)
-    world = World(tree, budget, lambda name, _path: PROGRAMS.get(name))
+
+    def program(name: str, _path: str) -> Program | None:
+        return adapted(name, context) if name in _CALLED else PROGRAMS.get(name)
+
+    world = World(tree, budget, program)
     variables = {**INITIAL, **_ENVIRONMENT, "PWD": "/w"}
     state = State(
         world, variables, {*_ENVIRONMENT, "PWD"}, streams={0: NOWHERE, 1: output, 2: NOWHERE}, directory="/w",
@@ -98,7 +121,7 @@ class Place:
     def __init__(self, root: Path, source: Path, chroot: list[str]) -> None:
         self.root = root
         self.chroot = chroot
-        lay_out_programs(source, root, {*PROGRAMS, "dash"})
+        lay_out_programs(source, root, {*PROGRAMS, *_CALLED, "dash"})
         lay_out(root)
         root.chmod(0o755)
 
@@ -136,7 +159,7 @@ def commands(seed: int, only: str = "") -> Iterator[str]:
     """Commands of a seed, without end."""
     rng = random.Random(seed)  # noqa: S311  no secret
     while True:
-        yield shown_commands.drawn(rng, only).encode("utf-8").decode("latin-1")
+        yield drawn(rng, only).encode("utf-8").decode("latin-1")
 
 
 def main() -> int:
@@ -156,7 +179,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as root:
         place = Place(Path(root), source, chroot)
         for command in islice(commands(options.seed, options.only), options.number):
-            name = shown_commands.name_of(command)
+            name = name_of(command)
             try:
                 mine = settled(command, evaluated(command))
             except Refused as error:

@@ -126,7 +126,7 @@ def lay_out_programs(source: Path, root: Path, names: Collection[str]) -> None:
 def seen(root: Path) -> dict[str, str]:
     """What is in the tree of a directory: a line for each path."""
     found: dict[str, str] = {}
-    for top in ("w", "tmp"):
+    for top in ("w", "tmp", "etc"):
         for here, directories, files in os.walk(root / top):
             for name in (*directories, *files):
                 place = Path(here, name)
@@ -143,7 +143,7 @@ def computed(tree: Tree) -> dict[str, str]:
     """The same of a tree."""
     found: dict[str, str] = {}
     for path, inode in tree.walk():
-        if not path.startswith(("/w/", "/tmp/")):
+        if not path.startswith(("/w/", "/tmp/", "/etc/")):
             continue
         kinds = {Kind.DIR: "dir", Kind.SYMLINK: f"-> {inode.target}"}
         what = kinds[inode.kind] if inode.kind in kinds else tree.read(path).decode("latin-1")

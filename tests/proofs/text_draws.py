@@ -1,37 +1,23 @@
 """Draws calls of programs that work on text, for tests/proofs/text.py."""
 
 import random
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-
-def _listed(text: str) -> tuple[str, ...]:
-    """Its lines, with tabs and spaces."""
-    return tuple(text.strip("\n").replace("<T>", "\t").replace("<S>", " ").split("\n"))
-
-
-TEXTS: Sequence[str] = (
-    "",
-    "\n",
-    "foo",
-    "foo\nbar\nbaz\n",
-    "ab\nba\naab\nabab\nabc\n\nb a\na.b\n",
-    '# a comment\nKEY=value\n  key = other value  \n#KEY=off\nEMPTY=\n\nLIST="a, b,c"\nPATH=/usr/bin:/bin\n',
-    "root:x:0:0:root:/root:/bin/bash\ndaemon:x:1:1:daemon:/usr/sbin:/bin/false\nman:x:6:12::/var/man:/bin/sh\n",
-    "Package: foo\nStatus: install ok installed\nVersion: 1:2.3-4+b1\nDepends: libc6 (>= 2.3), bar | baz\n Text: x\n",
-    "[global]\n   workgroup = WORKGROUP\n;  name = x\n\n[homes]\n\tbrowseable = no\n[printers]",
-    "hosts:          files dns\npasswd:         files systemd # comment\ngroup: files\n\n# end\n",
-    "a\tb\tc\n\ta b\n  a  b  c  \n\t\n \n",
-    "en_US.UTF-8 UTF-8\n# de_DE.UTF-8 UTF-8\nnb_NO ISO-8859-1\n  fr_FR@euro ISO-8859-15\n",
-    "é è\nnaïve café\n«quoted» — dash\nplain\nAÉ1_é\n",
-    "aaa\nAAA\naAa\nfoo-bar foo_bar foo.bar\nfoobar\n",
-    "1 2 3\n10 20 30\n192.168.1.10\n127.0.0.1 localhost\n2001:db8::1\n",
-    "x\\y\n/a/b/c\n$HOME *star* [x] {y} (z) ^up a+b a?b a|b\n",
-    "one\ntwo\nthree\nfour\nfive\nsix\nseven\neight\nnine\nten\n",
-    "no newline at end\nlast",
-    "foo foo foo\nfoofoo\nxfoo foox\nfoo\n",
+from tests.proofs.text_pools import (
+    AWK,
+    AWK_PATTERNS,
+    AWK_TEXTS,
+    BASIC,
+    CHARACTERS,
+    EXTENDED,
+    FIXED,
+    GREP_OPTIONS,
+    SCRIPTS,
+    SCRIPTS_EXTENDED,
+    SETS,
+    TEXTS,
 )
-"""What files may hold."""
+
 _LOCALES = ("C.UTF-8", "C.UTF-8", "C.UTF-8", "C")
 _PLACES = ("one", "one", "one", "two", "two", "link", "d/three", "hard", "d/link")
 _FAILING = ("none", "d", "dangling", "one/x", "d/")
@@ -78,7 +64,7 @@ class Draw:
     def pattern(self, *, extended: bool) -> str:
         """A regular expression."""
         if self.some(0.3):
-            return self.one(*(_EXTENDED if extended else _BASIC))
+            return self.one(*(EXTENDED if extended else BASIC))
         text = self._alternatives(extended, 0)
         if self.some(0.25):
             text = "^" + text
@@ -103,11 +89,11 @@ class Draw:
             inside = self._alternatives(extended, depth + 1)
             atom = f"({inside})" if extended else f"\\({inside}\\)"
         elif kind < 0.34:
-            atom = self.one(*_SETS)
+            atom = self.one(*SETS)
         elif kind < 0.5:
             atom = self.one(".", ".", ".", "\\s", "\\S", "\\w", "\\W")
         else:
-            atom = self.one(*_CHARACTERS)
+            atom = self.one(*CHARACTERS)
             if extended:
                 atom = "x" if atom == "{" else atom
         if self.some(0.35):
@@ -133,9 +119,9 @@ class Draw:
             extended, fixed = kind == "-E", kind == "-F"
             words += [kind] if kind else []
         for _ in range(self.rng.choice((0, 1, 1, 2, 2, 3))):
-            words.append(self.one(*_GREP_OPTIONS))
+            words.append(self.one(*GREP_OPTIONS))
         patterns = [
-            self.one(*_FIXED) if fixed or self.some(0.1) else self.pattern(extended=extended)
+            self.one(*FIXED) if fixed or self.some(0.1) else self.pattern(extended=extended)
             for _ in range(self.rng.choices((1, 2, 3), (92, 6, 2))[0])
         ]
         operands = self.files()
@@ -183,7 +169,7 @@ class Draw:
     def script(self, *, extended: bool) -> str:
         """A script of sed."""
         if self.some(0.25):
-            return self.one(*(_SCRIPTS_EXTENDED if extended and self.some(0.5) else _SCRIPTS))
+            return self.one(*(SCRIPTS_EXTENDED if extended and self.some(0.5) else SCRIPTS))
         number = self.rng.choices((1, 2, 3, 4), (75, 17, 5, 3))[0]
         return self.one(";", "; ", "\n").join(self.command(extended, 0) for _ in range(number))
 
@@ -277,268 +263,99 @@ class Draw:
         flags = self.rng.choices(("", "g", "p", "gp", "2", "I", "3g", "gI", "w"), (45, 30, 8, 4, 4, 4, 2, 2, 1))[0]
         return f"s{delimiter}{pattern}{delimiter}{replacement}{delimiter}{flags}"
 
+    # --- awk ---------------------------------------------------------------------------------------------------------
 
-_BASIC = _listed(r"""
-^#
-^[^#]
-^KEY=
-^ *key *=
-^[# ]*KEY *=
-^[[:space:]]*$
-^$
-^root:
-^Status:.*installed
-foo\|bar
-\(^\| \)foo\( \|$\)
-^[ <T>]*[\._\/a-zA-Z0-9]*[ <T>]*=[ <T>]*
-^[ <T>]*\[.*\][ <T>]*$
-foo.*bar
-\bfoo\b
-^.*$
-^\[homes\]$
-/bin/sh$
-^\*
-a*
-^!
-.*
-.
-^Version: *
-\.UTF-8
-[0-9]\{1,3\}\.
-\<foo\>
-\-6
-^\(a\|b\)*$
-\(a*\)b
-x*
-\$HOME
-a+b
-a?b
-a|b
-{y}
-(z)
-^*
-^*x
-\(*a\)
-a^b
-a$b
-[[:digit:]]\+
-^\([^:]*\):[^:]*:\([0-9]*\)
-^[^#]*dns
-""")
-_EXTENDED = _listed(r"""
-^(foo|bar)
-^[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}$
-^[ <T>]*\[homes\][ <T>]*$
-^hosts:[^#]*\s(dns)(\s|#|$)
-(^|/)(xscreensaver|sbin)
-^ *KEY=
-(a|b)+
-^([[:space:]]*,)*[[:space:]]*$
-^#?KEY=
-foo[-_.]bar
-a+b?
-(ab)*
-^(a|ab)(c|bcd)*$
-x|y|
-()
-(a|)b
-^\s*(#.*)?$
-[^ ]+ +[^ ]+
-(a*)+
-(a*)*b
-\$HOME
-^([0-9]+\.[0-9]+).*
-^(.*):(.*)$
-^\[[_a-zA-Z0-9-]*\]$
-foo+
-\(z\)
-\{y\}
-a\+b
-(foo|foobar)
-^[a-z]+:
-\bfoo
-root|man
-""")
-_SETS = _listed(r"""
-[ab]
-[a-z]
-[^a]
-[[:space:]]
-[^:]
-[0-9]
-[A-Za-z0-9_]
-[^[:alnum:]]
-[]x]
-[a-]
-[^[:space:]]
-[[:upper:]]
-[.]
-[^/]
-[[:alpha:]_]
-[\n]
-[*]
-[\.]
-[é]
-[^é]
-[ <T>]
-[#; ]
-[^ ]
-""")
-_CHARACTERS = _listed(r"""
-a
-b
-o
-foo
-f
-x
-=
-:
-#
-0
-1
-\.
-\*
-\[
--
-_
-/
-,
-KEY
-e
-é
-\$
-\^
-\/
-\-
-\\
-"
-@
-%
-ab
-fo
-oo
-s
-n
-{
-}
-]
-<T>
-<S>
-""")
-_GREP_OPTIONS = _listed("""
--q
--q
--q
--s
--v
--v
--i
--x
--w
--c
--n
--l
--o
--h
--H
--L
--qs
--sq
--qF
--m1
---quiet
---silent
---count
---line-number
--m2
---max-count=1
--on
--vc
--a
--iw
--ow
--qx
--wc
--vx
-""")
-_FIXED = (
-    "foo", "a", "KEY", "ab", "", "a.b", "*star*", "[x]", "foo-bar", "x", "é", "files", "foo\nbar", "o f",
-)  # fmt: skip
-_SCRIPTS = _listed(
-    r"""
-s/^[ <T>]//g
-s/ .*//
-s/, */, /g;s/, *$//g
-s/^\(...\).*/\1/
-s/\b\(foo\)\b/[\1]/g
-s/[: ].*//
-s|^rabbit://||
-s/\[//
-s/\([0-9]*\)\.\([0-9]*\).*/\1 \* 100 + \2/
-s/^[[:space:]]*//
-s/^\.\///
-s/^!\(.*\)/\1/p
-/^#/d
-/^[a-zA-Z]/!d;s/ *$//g
-s/^Status: \(.*\) \(.*\) \(.*\)/\3/g
-s/^Version: *//
-/^[a-z][a-z]\s/!d;/^.[nc]/d;
-s/^#*KEY=/# x enable\/disable\n#KEY=/
-s|^ *KEY=.*|KEY="x"|
-s/\.//g
-s/^ *[a-zA-Z]/# &/
-0,/^[# ]*nb_NO.*$/ s/^[# ]*\(nb_NO.*\)$/\1/
-s/, /\n/g
-s/.*\ //
-/^[^#]*KEY=/s/=.*/='x'/
-/^\(KEY=\)/{s///;p;q;}
-1,10d
-/^\[homes\]/,/^\[/d
-/foo/,$d
-$!d
-$a\
-$a text
-1i # header
-/^$/d
-:a;N;$!ba;s/\n/ /g
-:a;s/^\( *\)x/\1 /;ta
-$!N;P;D
-1!G;h;$!d
-n;d
-s/\(.*\)foo/\1bar/
-s/a*/x/g
-s/\([^:]*\):\([^:]*\):.*/\2 \1/
-/^Package:/,/^$/{/^Status/p;}
-s/\s\+/ /g;s/^ //;s/ $//
-s/^\(#\?\)\([A-Z]*\)=\(.*\)$/\2=\1\3/
-/root/s/:[^:]*$/:x/
-y/abc/ABC/
-s/x/a\/b/;s/[/]/-/g
-/# a/,/EMPTY/s/=/ = /
-"""
-)
-_SCRIPTS_EXTENDED = _listed(
-    r"""
-s/^([0-9]+\.[0-9]+).*/\1/p
-s/^\s+//; s/\s+$//; s/  +/ /g
-/^hosts:\s[^#]*$/ s/(\s)(dns(\s+\[[^]]+\])?)(\s|$)/\1resolve \[!UNAVAIL=return\] \2 /
-/^passwd:\s.*#/ s/#/ systemd #/
-/^group:\s[^#]*$/ s/$/ systemd/
-s/^(#|;)? *(KEY|name) *=.*/\2=x/
-s/(a|ab)(c|bcd)*/[\1][\2]/
-s/([^ ]+) +([^ ]+)/\2 \1/
-s/^(.*)=(.*)$/\2/
-s/(foo|foobar)(bar)?/<\1|\2>/
-s/([a-z])+/\1/g
-s/(^|[^a-z])foo([^a-z]|$)/\1X\2/g
-"""
-)
+    def awk(self) -> tuple[str, list[str]]:
+        """A call of awk."""
+        words: list[str] = []
+        if self.some(0.35):
+            separator = self.one(":", ":", "=", "\\t", ",", " ", "|", "[ :]", ": *", ";", "[.]", "/", ", ")
+            words += ["-F", separator] if self.some(0.5) else [f"-F{separator}"]
+        if self.some(0.15):
+            words += ["-v", self.one("v=foo", "v=2", "v=", "v=a b", "v=^r", "v=02", "v=x\\ty")]
+        program = self.one(*AWK) if self.some(0.3) else self.one("\n", "; ", " ").join(
+            self.rule() for _ in range(self.rng.choice((1, 1, 1, 2, 3)))
+        )  # fmt: skip
+        return "awk", [*words, program, *self.files()]
+
+    def rule(self) -> str:
+        """A rule of awk."""
+        kind = self.rng.random()
+        if kind < 0.1:
+            return f"{self.one('BEGIN', 'END')} {self.block()}"
+        when = self.condition() if kind < 0.7 else ""
+        return f"{when} {self.block()}" if self.some(0.85) or not when else when
+
+    def block(self) -> str:
+        """An action."""
+        number = self.rng.choice((1, 1, 1, 2, 2, 3))
+        return self.one("{{ {} }}", "{{{}}}").format(
+            self.one("; ", "\n", ";").join(self.statement() for _ in range(number))
+        )
+
+    def statement(self) -> str:
+        """A statement of awk."""
+        kind = self.rng.random()
+        if kind < 0.45:
+            values = [self.expression() for _ in range(self.rng.choice((0, 1, 1, 1, 2, 3)))]
+            return "print " + self.one(", ", ",", " ").join(values)
+        if kind < 0.52:
+            form = self.one("%s\\n", "%d %s\\n", "%5s|\\n", "%-5s|%s\\n", "%03d\\n", "%%\\n", "x\\n")
+            values = [self.expression() for _ in range(form.count("%") if "%%" not in form else 0)]
+            return ", ".join([f'printf "{form}"', *values])
+        if kind < 0.7:
+            return self.one("x", "y", "n", "$2", "$1", "$0", "n") + self.one("=", "=", " = ", "+=") + self.expression()
+        if kind < 0.75:
+            return self.one("n++", "n--", "x++")
+        if kind < 0.83:
+            target = self.one("", "", ", x", ", $2", ", $1")
+            what = f"/{self.regex()}/" if self.some(0.7) else self.one('"foo"', '":"', '"LANG="', '"a"')
+            return f"{self.one('sub', 'gsub')}({what}, {self.one('', ' ')}{self.one(*AWK_TEXTS)}{target})"
+        if kind < 0.9:
+            other = f" else {self.statement()}" if self.some(0.3) else ""
+            body = self.block() if self.some(0.5) else self.statement() + (";" if other else "")
+            return f"if ({self.condition()}) {body}{other}"
+        return self.one("exit", "exit 1", "next", "exit n", "print", "print $0")
+
+    def condition(self) -> str:
+        """What is true or false."""
+        kind = self.rng.random()
+        if kind < 0.4:
+            return f"/{self.regex()}/"
+        if kind < 0.6:
+            return f"{self.expression()} {self.one('~', '!~', '~')} {self.one(f'/{self.regex()}/', 'v', 'x')}"
+        if kind < 0.85:
+            operator = self.one("==", "==", "!=", "<", ">", ">=", "<=")
+            return f"{self.expression()} {operator} {self.expression()}"
+        if kind < 0.93:
+            return f"{self.condition()} {self.one('&&', '||')} {self.condition()}"
+        return self.one(
+            "NR==1", "NF", "x", "!x", "NR>1", "n", "!n", "$1", "(NR==2)", "NF>2", f"!/{self.regex()}/", "NR % 2 == 0"
+        )
+
+    def expression(self) -> str:
+        """A value."""
+        return self.one(
+            "$1", "$1", "$2", "$2", "$3", "$NF", "$0", "NF", "NR", "x", "y", "n", "v", "0", "1", "2", "10", *AWK_TEXTS,
+            '$1 "-" $2', "n+1", "$(NF-1)", "length($1)", "length", 'index($0, "o")', "substr($1, 2)",
+            "substr($0, 1, 3)", "toupper($1)", "FNR", "FILENAME", "$1 $2",
+            "n * 2", "-1", "$9", "tolower($0)", "(NR + 1)", "$2 + 1", "-n",
+        )  # fmt: skip
+
+    def regex(self) -> str:
+        """A regular expression of awk."""
+        if self.some(0.5):
+            return self.one(*AWK_PATTERNS)
+        text = self.pattern(extended=True)
+        for taken in ("\\w", "\\W", "\\s", "\\S", "\\b", "\\<", "\\>", "\\n", "é"):
+            text = text.replace(taken, "a")
+        return self.quoted(text, "/")
 
 
 def drawn(rng: random.Random, program: str = "") -> Call:
     """A call, of `program` or any."""
     draw = Draw(rng)
-    makers = {"grep": draw.grep, "sed": draw.sed}
+    makers = {"grep": draw.grep, "sed": draw.sed, "awk": draw.awk}
     name, words = makers[program or rng.choice(sorted(makers))]()
     encoded = tuple(word.encode().decode("latin-1") for word in words)
     texts = range(len(TEXTS))

@@ -9,7 +9,7 @@ in the script counts as ``*`` too, so that a kernel's rule holds for its next up
 import fnmatch
 import hashlib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
@@ -136,6 +136,12 @@ def find(rules: Sequence[Rule], package: str, script: str, text: bytes, arch: st
 def for_commands(rules: Sequence[Rule], package: str) -> list[Rule]:
     """The rules that stand for commands in scripts of `package`."""
     return [rule for rule in rules if rule.values.command and rule.is_for(package)]
+
+
+def may_stand_for(rule: Rule, names: Collection[str]) -> bool:
+    """Whether a rule for a command is for a program that is called one of these names."""
+    first = rule.values.command.split()[0]
+    return any(fnmatch.fnmatchcase(name, first) for name in names)
 
 
 def stands_for(rule: Rule, words: Sequence[str]) -> bool:

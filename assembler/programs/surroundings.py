@@ -1,0 +1,128 @@
+"""Programs that tell of their surroundings, or wait, after GNU coreutils 9.1 to 9.7, and logger(1) of util-linux 2.41.
+
+What they tell of a clock, a kernel or a disk is refused where somebody reads it. logger finds no daemon that listens,
+and says nothing about it where there is no systemd either.
+"""
+
+import re
+from collections.abc import Callable
+from email.utils import formatdate
+
+from assembler.programs.inputs import options_of
+from assembler.shell.process import Process, Program
+from assembler.shell.streams import Refused
+
+_NUMBER = re.compile(r"[0-9]+(?:\.[0-9]*)?[smhd]?")
+
+
+def printenv(process: Process) -> int:
+    """``printenv`` of variables."""
+    _, names = options_of(process, "")
+    if not names:
+        if process.captured:
+            raise Refused("the order of all variables")
+        return 0
+    status = 0
+    for name in names:
+        if name in process.environment:
+            process.print(process.environment[name] + "\n")
+        else:
+            status = 1
+    return status
+
+
+def uname(process: Process) -> int:
+    """``uname -s`` and ``-o``; the rest is a kernel's."""
+    options, names = options_of(
+        process, "s|kernel-name o|operating-system a|all n|nodename r|kernel-release v|kernel-version m|machine p i"
+    )
+    if names:
+        process.complain("uname: extra operand")
+        return 1
+    if options.keys() - {"s", "o"} and process.captured:
+        raise Refused("what uname tells of a kernel or a machine")
+    told = {"s": "Linux", "o": "GNU/Linux"}
+    process.print(" ".join(told[each] for each in "so" if each in options or (each == "s" and not options)) + "\n")
+    return 0
+
+
+def date(process: Process) -> int:
+    """``date`` when nobody reads it, and ``date -R -u -d @SECONDS``, which does not ask what time it is."""
+    options, names = options_of(process, "u|utc|universal R|rfc-email I d|date=")
+    moment = re.fullmatch(r"@([0-9]{1,11})", options.get("d", ""))
+    if moment and options.keys() == {"u", "R", "d"} and not names:
+        process.print(formatdate(int(moment.group(1))).replace("-0000", "+0000") + "\n")
+        return 0
+    if "d" in options or process.captured or len(names) > 1 or (names and not names[0].startswith("+")):
+        raise Refused("the time", why=" ".join(process.arguments))
+    return 0
+
+
+def sleep(process: Process) -> int:
+    """``sleep``: no time passes here."""
+    _, names = options_of(process, "")
+    if not names or not all(map(_NUMBER.fullmatch, names)):
+        process.complain("sleep: a time is missing or not valid")
+        return 1
+    return 0
+
+
+def sync(process: Process) -> int:
+    """``sync``."""
+    if process.arguments:
+        raise Refused("sync of files")
+    return 0
+
+
+def logger(process: Process) -> int:
+    """``logger``: nobody listens."""
+    options, names = options_of(process, "i|id s|stderr t|tag= p|priority= e|skip-empty", repeated={"t", "p"})
+    if "p" in options and not re.fullmatch(
+        r"(?:(?:auth|authpriv|cron|daemon|ftp|kern|lpr|mail|news|syslog|user|uucp|local[0-7])\.)?"
+        r"(?:emerg|alert|crit|err|error|warning|warn|notice|info|debug)",
+        options["p"],
+    ):
+        raise Refused("a priority of logger", why=options["p"])
+    if not names:
+        process.read()
+    if "s" in options:
+        process.complain("what logger prints")
+    return 0
+
+
+def echo(process: Process) -> int:
+    """GNU's ``echo``, which scripts call by its path: it resolves no escapes, and knows ``-n``."""
+    words = list(process.arguments)
+    end = "\n"
+    if words in (["--help"], ["--version"]) or "POSIXLY_CORRECT" in process.environment:
+        raise Refused("echo with these arguments")
+    while words and re.fullmatch(r"-[neE]+", words[0]):
+        option = words.pop(0)
+        if "e" in option:
+            raise Refused("echo with escapes")
+        end = "" if "n" in option else end
+    process.print(" ".join(words) + end)
+    return 0
+
+
+def _answer(status: int) -> Callable[[Process], int]:
+    def run(process: Process) -> int:
+        if process.arguments in (["--help"], ["--version"]):
+            raise Refused("true or false with an option")
+        return status
+
+    return run
+
+
+PROGRAMS: dict[str, Program] = {
+    "date": date,
+    "echo": echo,
+    "false": _answer(1),
+    "logger": logger,
+    "printenv": printenv,
+    "sleep": sleep,
+    "sync": sync,
+    "true": _answer(0),
+    "uname": uname,
+}
+"""Programs by name."""

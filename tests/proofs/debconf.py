@@ -44,7 +44,7 @@ t() {
     printf "%s|%s|%s\\n" "${0##*/}" "$code" "$RET" >>"${0%/*}/log"
 }
 """
-_SHORT = 2200
+_SHORT = 2000
 """Characters of a recorded draw."""
 _DATABASE = ("config", "passwords", "templates")
 ENVIRONMENT = {
@@ -277,7 +277,11 @@ def main() -> int:
                 print("--- debconf does not come to an end", json.dumps(draw.files, indent=1), sep="\n")
                 continue
             counts["computed"] += 1
-            recorded.append(json.dumps([draw.files, draw.steps, expected.statuses, expected.log, digests(expected)]))
+            recorded.append(
+                json.dumps(
+                    [draw.files, draw.steps, expected.statuses, expected.log, digests(expected)], ensure_ascii=False
+                )
+            )
             if found != expected:
                 counts["different"] += 1
                 print(

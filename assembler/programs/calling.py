@@ -10,6 +10,7 @@ from assembler.shell.streams import NOWHERE, Refused
 
 MAX_LINE = 100_000
 """Bytes of a command line that surely need not be cut in two."""
+_MAX_TEXT = 1 << 20
 UNORDERED = frozenset({"chgrp", "chmod", "chown", "mkdir", "rm", "rmdir", "touch"})
 """Programs whose operands may come in any order, as long as nobody reads what they print."""
 
@@ -98,6 +99,8 @@ def _first_operand(words: list[str]) -> int:
 def _items(process: Process, options: dict[str, str]) -> list[str]:
     """The words of the standard input."""
     text = process.read().decode("latin-1")
+    if len(text) > _MAX_TEXT:
+        raise Refused("much text for xargs")
     if "0" in options or "d" in options:
         if {"0", "d"} <= options.keys():
             raise Refused("two delimiters of xargs")

@@ -26,6 +26,7 @@ Desired=Unknown/Install/Remove/Purge/Hold
 |/ Err?=(none)/Reinst-required (Status,Err: uppercase=bad)
 """
 _USAGE = 2
+_MAX_PATTERN = 300
 
 
 def query(process: Process, packages: Packages | None) -> int:
@@ -128,7 +129,7 @@ class _Query:
         glob, colon, architecture = word.partition(":")
         if colon and architecture not in {self.native, "all"}:
             raise Refused("the architecture of a package", why=word)
-        if not re.fullmatch(r"[A-Za-z0-9.+*?\[\]!_-]+", glob) or "[^" in glob:
+        if not re.fullmatch(r"[A-Za-z0-9.+*?\[\]!_-]{1,300}", glob) or "[^" in glob:
             raise Refused("a pattern for packages that is not computed", why=word)
         if colon and not package.is_installed and package.name == glob:
             raise Refused("the architecture of a package that is not installed", why=word)
@@ -253,7 +254,8 @@ class _Query:
         for word in words:
             if word.endswith(("/", "/.")) or re.search(r"[\[\]\\]", word) or not word or "//" in word:
                 raise Refused("a pattern for files that is not computed", why=word)
-            if not word.isascii():
+            self.process.budget.spend(sum(len(package.files) for package in self.found))
+            if not word.isascii() or len(word) > _MAX_PATTERN:
                 raise Refused("a pattern for files that is not ASCII", why=word)
             exact = word.startswith("/") and not re.search(r"[*?]", word)
             glob = word if exact or word.startswith(("/", "*", "?")) else f"*{word}*"

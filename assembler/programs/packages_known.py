@@ -16,8 +16,8 @@ class Known:
 
     fields: Mapping[str, str]
     """Its fields as text with undecodable bytes as surrogates, in the order in which dpkg writes them, ``Status`` and
-    ``Conffiles`` too. Further lines of a value begin with a space; a value that has nothing in its first line begins with
-    a newline. None is at the end."""
+    ``Conffiles`` too. Further lines of a value begin with a space; a value with nothing in its first line begins with a
+    newline. None is at the end."""
     files: Sequence[str] = ()
     """The lines of its list of files (``info/*.list``), from ``/.``."""
 

@@ -44,8 +44,10 @@ class Selections:
     text: str = field(repr=False)
     """Them all, as debconf-set-selections(1) reads them, the later one of two to a question counting. Some may be
     secret."""
+    public: str = ""
+    """Those that are no secret."""
     asking: frozenset[str] = frozenset()
-    """The packages that ask what is answered."""
+    """The packages that ask for what is answered with a secret: these are executed, so that no message shows it."""
     problems: tuple[AssembleError, ...]
     """What stops a build."""
     warnings: tuple[AssembleError, ...]
@@ -68,9 +70,12 @@ def selections(debconf: Debconf, files: Mapping[str, bytes], packages: Sequence[
             judge.problems.append(error)
     judge.answers(debconf)
     text = "".join(map(str, judge.selected))
-    answered = {selection.question for selection in judge.selected}
-    asking = frozenset(package.name for package in packages if answered.intersection(_names(package)))
-    return Selections(text=text, asking=asking, problems=tuple(judge.problems), warnings=tuple(judge.warnings))
+    secret = {selection.question for selection in judge.selected if selection.type == "password"}
+    asking = frozenset(package.name for package in packages if secret.intersection(_names(package)))
+    public = "".join(str(selection) for selection in judge.selected if selection.question not in secret)
+    return Selections(
+        text=text, public=public, asking=asking, problems=tuple(judge.problems), warnings=tuple(judge.warnings)
+    )
 
 
 def _names(package: Unpacked) -> list[str]:

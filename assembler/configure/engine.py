@@ -1,7 +1,8 @@
 """Configuring packages: what ``dpkg --configure`` of all of them would have left, computed over the staging tree.
 
 For the essential packages and again for the rest come preinst scripts in the order of unpacking and postinst scripts in
-that of configuration; at last triggers, and the database of dpkg. Scripts that cannot be carried out are told of all at once.
+that of configuration; at last triggers, and the database of dpkg. Scripts that cannot be carried out are told of all at
+once.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -12,6 +13,7 @@ from typing import TypeVar
 from assembler.configure import caches, evaluated, first_boot, identity, leftovers, triggers
 from assembler.configure.executed import Execution, Failed, Secrets, carried_out, programs
 from assembler.configure.executed import job as executed_job
+from assembler.configure.known import CONFIGURING, INSTALLED, UNPACKED, UNPACKING, AtThatTime
 from assembler.configure.not_unpacked import hidden_until_unpacked, shippers
 from assembler.configure.order import Orderable, configure_order, dependents, orderable, stages
 from assembler.configure.report import Report
@@ -59,6 +61,8 @@ class Settings:
     """Indexes the modules of a kernel release; a caller that keeps results may have its own."""
     first_boot: Mapping[str, str] = field(default_factory=dict)
     """Packages that stay unpacked, to be configured by dpkg on the image's first boot, with the reasons."""
+    selections: str = field(default="", repr=False)
+    """Answers to debconf's questions, as debconf-set-selections(1) reads them; some may be secret."""
     execution: Execution | None = None
     """Packages that dpkg configures in a machine; None when all have to be computed."""
     first: frozenset[str] = frozenset()
@@ -76,17 +80,24 @@ def _run(script: Script, arguments: Sequence[str], context: ExecutionContext, ow
         if script.handling == "unhandled":
             raise script.problem()
         if script.rule is not None:
-            status = evaluated.carry_out_rule(script.rule, script.package, arguments, context)
+            status = evaluated.carry_out_rule(script.rule, arguments, context)
         else:
             status, line = evaluated.carry_out(
-                script.text, script.package, script.file, arguments, context, own, script.path
+                script.text, arguments, context, file=script.file, own=own, path=script.path
             )
             at = f" in line {line}"
+        if script.name == "triggered":
+            at += f", triggered by {arguments[1]}"
+    except UnhandledScript as error:
+        failed = ScriptFailed(error.what, where=error.where, why=error.why, hint=error.hint, details=error.details)
+        raise _executable(failed, script, own) from error
     except AssembleError as error:
         within = f"line {error.line}: " if isinstance(error, Refused) and error.line else ""
-        failed = ScriptFailed("the script cannot be carried out", where=where, why=f"{within}{error}")
-        if isinstance(error, UnhandledScript):
-            failed = ScriptFailed(error.what, where=where, why=error.why, hint=error.hint, details=error.details)
+        command = error.command if isinstance(error, Refused) else ()
+        details = script.stanza(command).splitlines() if script.rule is None else ()
+        hint = script.hint() if script.rule is None else ""
+        what = "the script cannot be carried out"
+        failed = ScriptFailed(what, where=where, why=f"{within}{error}", hint=hint, details=details)
         raise _executable(failed, script, own) from error
     if status:
         failed = ScriptFailed("the script would have failed", where=where, why=f"it exits with status {status}{at}")
@@ -111,7 +122,7 @@ class _Runner:
     """Packages that cannot be configured here any more."""
 
     def run(self, script: Script, arguments: Sequence[str]) -> None:
-        """Carry a script out, if its package can be configured. Raises ScriptFailed when executing it would not help."""
+        """Carry a script out, if its package can be configured. Raises ScriptFailed where executing would not help."""
         name = script.package
         if name in self.without:
             return
@@ -121,9 +132,7 @@ class _Runner:
             if not error.instead[0]:
                 raise
             self.failures.append(error)
-            self.without |= (
-                {name} if __import__("os").environ.get("NORULES") else {name, *dependents(self.known, [name])}
-            )
+            self.without |= {name, *dependents(self.known, [name])}
 
     def finish(self) -> None:
         """Raises ScriptsFailed when any has failed."""
@@ -135,8 +144,8 @@ def configure(tree: Tree, packages: Sequence[Unpacked], settings: Settings, repo
     """Configure `packages` (in the order in which they were unpacked) in `tree`.
 
     Those that dpkg is to unpack in a machine are among them, and not in the tree, unless dpkg needs them itself.
-    Raises ScriptsFailed, with all scripts that cannot be computed or would fail, ScriptFailed for one whose execution would
-    not help either, and what the machine raises. The tree may then be changed in part.
+    Raises ScriptsFailed, with all scripts that cannot be computed or would fail, ScriptFailed for one whose execution
+    would not help either, and what the machine raises. The tree may then be changed in part.
     """
     execution = settings.execution
     executed = execution.names if execution else {}
@@ -159,15 +168,18 @@ def configure(tree: Tree, packages: Sequence[Unpacked], settings: Settings, repo
         depmod=settings.depmod,
         owners=lambda path: {package.name for package in there if path in package.paths},
     )
+    by_name = {package.name: package for package in packages}
+    context.packages = at_that_time = AtThatTime(settings.arch, digests, by_name)
+    evaluated.answer(settings.selections, context)
     known = orderable(packages)
     order = configure_order(known, settings.first)
     by_key: dict[tuple[str, str], list[Script]] = {}
     for script in scripts:
         by_key.setdefault((script.package, script.name), []).append(script)
     done: list[Script] = []
-    by_name = {package.name: package for package in packages}
     shipped_by = shippers(packages)
     later = dict(by_name)
+    late = {**settings.first_boot, **executed}
 
     def unpacked_later(package: Unpacked, stage: int) -> AbstractContextManager[None]:
         # Essential packages are unpacked before any script can run.
@@ -184,6 +196,8 @@ def configure(tree: Tree, packages: Sequence[Unpacked], settings: Settings, repo
             ]
             sequence += [(name, ("postinst", BESIDES)) for name in order if name in names]
             for name, kinds in sequence:
+                unpacks = "preinst" in kinds
+                at_that_time.states[name] = UNPACKING if unpacks else CONFIGURING
                 for script in [script for kind in kinds for script in by_key.get((name, kind), ())]:
                     step.note(name)
                     if script.left:
@@ -194,16 +208,16 @@ def configure(tree: Tree, packages: Sequence[Unpacked], settings: Settings, repo
                     else:
                         runner.run(script, ("configure", ""))
                     done.append(script)
+                at_that_time.states[name] = UNPACKED if unpacks or name in late else INSTALLED
                 step.advance()
     context.hidden = frozenset()
     activated = triggers.activated(there, context.triggers)
     for script in scripts:
         if pending := [trigger for trigger in script.triggers if trigger in activated]:
             runner.run(script, ("triggered", " ".join(pending)))
-            done.append(script)
+            done.append(replace(script, triggers=tuple(pending)))
     runner.finish()
     leftovers.take_out(tree, shipped_by)
-    late = {**settings.first_boot, **executed}
     for package in there:
         if package.name in late:
             first_boot.set_back(tree, package)

@@ -1,16 +1,18 @@
 """Scripts carried out on the tree: maintainer scripts, as dpkg would have them carried out, and those of rules."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from assembler.configure import rules
 from assembler.configure.rules import Rule
 from assembler.configure.rules.effects import effects
 from assembler.programs import known
 from assembler.programs.context import PATH, ExecutionContext
-from assembler.shell.evaluate import INITIAL, Shell, is_for_bash, options_of, parsed
-from assembler.shell.process import Process, Program
+from assembler.programs.debconf import set_selections
+from assembler.shell.evaluate import INITIAL, Shell, run_in
+from assembler.shell.heads import is_for_bash, options_of, parsed
+from assembler.shell.process import AsScript, Process, Program, as_text
 from assembler.shell.state import State, World
-from assembler.shell.streams import NOWHERE, Budget, Refused, Stream
+from assembler.shell.streams import NOWHERE, Budget, Pipe, Refused, Stream
 
 
 def environment(package: str, file: str, context: ExecutionContext) -> dict[str, str]:
@@ -32,25 +34,34 @@ def environment(package: str, file: str, context: ExecutionContext) -> dict[str,
 
 def carry_out(
     text: bytes,
-    package: str,
-    file: str,
     arguments: Sequence[str],
     context: ExecutionContext,
+    *,
+    file: str,
     own: Sequence[Rule] = (),
     path: str = "",
 ) -> tuple[int, int]:
-    """Carry out a script whose first line names sh, with these arguments; its exit status, and the line where it ended.
+    """Carry out a script of the context's package whose first line names sh; its exit status, and the line where it
+    ended.
 
     `file` is the control file that it is, and `path` where that is in the tree; `own` are rules that come before the
     built-in ones. Raises Refused, with the
     line, for what is not computed; the tree may then have been changed in part.
     """
+    package = context.package
     instead = rules.for_commands((*own, *rules.built_in()), package)
 
     def program(name: str, path: str) -> Program | None:
         found = known.program(name, path, context)
-        mine = [rule for rule in instead if rule.values.command.split()[0] in {name, path}]
-        return _ruled(mine, name, path, found, context) if mine else found
+        mine = [rule for rule in instead if rules.may_stand_for(rule, {name, path})]
+        return _ruled(mine, {name, path}, found, stand_in) if mine else found
+
+    def stand_in(rule: Rule, process: Process) -> int:
+        do, name = as_text(rule.values.do), f"rule for {rule.values.command}"
+        status = run_in(world, process, name, do, process.arguments, options={"e"})
+        if not status:
+            _declared(rule, context)
+        return status
 
     world = World(context.tree, Budget(), program, context.hidden)
     written = text.decode("latin-1")
@@ -69,10 +80,24 @@ def carry_out(
         raise
 
 
-def carry_out_rule(rule: Rule, package: str, arguments: Sequence[str], context: ExecutionContext) -> int:
+def answer(selections: str, context: ExecutionContext) -> None:
+    """Give debconf answers before packages ask. Raises Refused."""
+    if not selections:
+        return
+    budget = Budget()
+    text = Pipe(budget)
+    text.write(selections.encode("utf-8", "surrogateescape"))
+    variables = environment("", "", context)
+    process = Process(context.tree, [], variables, "/", 0o022, {0: text}, budget)
+    if set_selections(context.debconf)(process):
+        raise Refused("debconf does not take the answers of the recipe")
+
+
+def carry_out_rule(rule: Rule, arguments: Sequence[str], context: ExecutionContext) -> int:
     """Carry out what a rule for a script, or besides one, says; the exit status. Raises Refused, and AssembleError."""
     text = f"#!/bin/sh -e\n{rule.values.do}".encode()
-    status, _ = carry_out(text, package, rule.values.script or "postinst", arguments, context)
+    file = "preinst" if rule.values.script == "preinst" else "postinst"
+    status, _ = carry_out(text, arguments, context, file=file)
     if not status:
         _declared(rule, context)
     return status
@@ -83,19 +108,17 @@ def _declared(rule: Rule, context: ExecutionContext) -> None:
         effect(context)
 
 
-def _ruled(mine: Sequence[Rule], name: str, path: str, otherwise: Program | None, context: ExecutionContext) -> Program:
+def _ruled(
+    mine: Sequence[Rule], names: Collection[str], otherwise: Program | None, carry: Callable[[Rule, Process], int]
+) -> Program:
     """A program for some of whose calls there are rules."""
 
     def run(process: Process) -> int:
         for rule in mine:
-            if any(rules.stands_for(rule, [word, *process.arguments]) for word in (name, path)):
-                words = ["sh", "-e", "-c", rule.values.do or ":", name, *process.arguments]
-                status = process.call(words, process.environment, process.streams)
-                if not status:
-                    _declared(rule, context)
-                return status
+            if any(rules.stands_for(rule, [word, *process.arguments]) for word in names):
+                return carry(rule, process)
         if otherwise is None:
-            raise Refused(f"{name} is not computed", why=" ".join([name, *process.arguments])[:200])
+            raise AsScript
         return otherwise(process)
 
     return run

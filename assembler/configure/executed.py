@@ -79,12 +79,23 @@ def chosen(
         found.setdefault(name, f"its {'preinst' if file == 'preinst' else 'postinst'} cannot be computed: {why}")
     for name in sorted(asking):
         if name not in first_boot:
-            found.setdefault(name, "the recipe answers its questions")
+            found.setdefault(name, "the recipe answers its questions with a secret")
     known = orderable(packages)
-    for name in list(found):
-        for other in dependents(known, [name]):
-            if other not in first_boot:
-                found.setdefault(other, f"it needs {name}")
+
+    def with_dependents(names: Iterable[str]) -> None:
+        for name in names:
+            for other in dependents(known, [name]):
+                if other not in first_boot:
+                    found.setdefault(other, f"it needs {name}")
+
+    with_dependents(list(found))
+    first = stages(known)[0]
+    if essential := next((name for name in first if name in found), ""):
+        # All others count on what essential packages make, and name no dependency.
+        busy = {script.package for script in scripts if script.handling != "first boot"}
+        later = sorted(busy.difference(first, found))
+        found |= dict.fromkeys(later, f"it comes after {essential}, which every system has")
+        with_dependents(later)
     early = {script.package for script in unhandled if script.name == "preinst"}
     early |= {name for name, file in failed if file == "preinst"}
     return found, [package.name for package in packages if package.name in early]
@@ -174,8 +185,9 @@ def job(
     """
     names = {package.name: info_name(package) for package in packages}
     steps: list[Step] = []
-    if execution.selections:
-        steps.append(Answer(selections=execution.selections))
+    # What is computed has had its answers, and may have changed them.
+    if selections := _of_owners(execution.selections, execution.names):
+        steps.append(Answer(selections=selections))
     for stage in (True, False):
         unpack = tuple(deb for deb in execution.unpack if (deb.name in first) is stage)
         configure = tuple(names[name] for name in order if name in execution.names and (name in first) is stage)
@@ -186,3 +198,17 @@ def job(
             later = [each for each in packages if stage and each.name not in first | execution.unpacked]
             steps.append(Configure(names=configure, force=stage, hidden=tuple(sorted(programs(later)))))
     return Job(steps=tuple(steps), epoch=epoch)
+
+
+def _of_owners(selections: str, names: Collection[str]) -> str:
+    """The answers to questions of the packages `names`, and of nobody in particular."""
+    kept: list[str] = []
+    keep = continues = False
+    for line in selections.splitlines(keepends=True):
+        if not continues:
+            owner = line.split(maxsplit=1)[0] if line.strip() else ""
+            keep = owner in names or owner in {"*", "d-i", "debconf"}
+        continues = line.rstrip("\n").endswith("\\")
+        if keep:
+            kept.append(line)
+    return "".join(kept)

@@ -142,7 +142,7 @@ def without(changes: Changes, shipped: Collection[str] = ()) -> Changes:
 
 
 def take_out(tree: Tree, shipped: Collection[str]) -> None:
-    """Take from a tree whose scripts were computed what no image has; what is `shipped` by packages, by path, it has."""
+    """Take from a tree that was computed what no image has, but for what is `shipped` by packages, by path."""
     made = [(path, inode) for path, inode in tree.walk() if path not in shipped]
     for path, inode in reversed(made):
         kept = inode.kind is Kind.DIR and (path.startswith(_RUN) or inode.children)

@@ -7,8 +7,8 @@ from typing import Literal
 from assembler.errors import AssembleError
 
 Handling = Literal["computed", "rule", "executed", "first boot", "unhandled"]
-"""How a script is taken care of: carried out on the tree by the assembler's own shell; a rule stands for it; executed by
-dpkg in a machine; left to dpkg on the image's first boot; or none of these, which stops a build."""
+"""How a script is taken care of: carried out on the tree by the assembler's own shell; a rule stands for it; executed
+by dpkg in a machine; left to dpkg on the image's first boot; or none of these, which stops a build."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from assembler.configure.rules import Rule
 from assembler.debian.dpkg_database import ADMINDIR, CONTROL_DIRECTORY, info_name
 from assembler.debian.package import Unpacked
 from assembler.errors import AssembleError, Place
-from assembler.shell.evaluate import is_for_sh, parsed
+from assembler.shell.heads import is_for_sh, parsed
 from assembler.shell.streams import Refused
 
 ScriptName = Literal["preinst", "postinst", "triggered", "besides"]
@@ -28,6 +28,9 @@ BESIDES: ScriptName = "besides"
 
 class UnhandledScript(AssembleError):
     """A script that nobody vouched for; `details` are the text to judge and the stanza to paste."""
+
+
+_DO = "# do = '''commands'''   leave out when there is nothing to do on a fresh install"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,8 @@ class Script:
     """Why it waits for the image's first boot, when it does."""
     info: str = ""
     """The name by which dpkg keeps the package's control files."""
+    failed: str = ""
+    """Why it could not be carried out, when that was tried."""
     executed: str = ""
     """Why dpkg carries it out in a machine, when it does."""
 
@@ -72,7 +77,7 @@ class Script:
             return "executed"
         if self.rule is not None:
             return "rule"
-        return "unhandled" if self.odd else "computed"
+        return "unhandled" if self.odd or self.failed else "computed"
 
     @property
     def left(self) -> str:
@@ -87,7 +92,7 @@ class Script:
             self.name,
             self.handling,
             rule.source if rule and not self.left else "",
-            self.left or (rule.reason if rule else ""),
+            self.left or self.failed or (rule.reason if rule else self.odd),
             self.triggers,
             self.stanza() if self.handling == "unhandled" else "",
         )
@@ -98,13 +103,23 @@ class Script:
             "the script cannot be computed",
             where=Place(package=f"{self.package} {self.name}"),
             why=self.odd,
-            hint=f"read it and add a rule for it to a file that rootfs.rules names, or add {self.package} to"
-            ' rootfs.first_boot, or leave out scripts = "computed"',
+            hint=self.hint(),
             details=self.stanza().splitlines(),
         )
 
-    def stanza(self) -> str:
-        """The rule for it, to be filled in."""
+    def hint(self) -> str:
+        """What to do where it cannot be computed."""
+        return (
+            f"read it and add a rule to a file that rootfs.rules names, or add {self.package} to rootfs.first_boot,"
+            " or let it be executed"
+        )
+
+    def stanza(self, command: Sequence[str] = ()) -> str:
+        """The rule for it, or for a command in it, to be filled in."""
+        words = " ".join(command)
+        if command and list(command) == words.split() and not set('\\"\n').intersection(words):
+            lines = ("[[rule]]", f'package = "{self.package}"', f'command = "{words}"', 'reason = "..."', _DO)
+            return "".join(f"{line}\n" for line in lines)
         digest = rules.text_key(self.package, self.package, self.text, self.arch)
         names = ", ".join(f'"{triggers.generic(trigger)}"' for trigger in self.triggers)
         lines = (
@@ -114,7 +129,7 @@ class Script:
             *((f"trigger = [{names}]",) if names else ()),
             f'digest = ["{digest}"]',
             'reason = "..."',
-            "# do = '''commands'''   leave out when there is nothing to do on a fresh install",
+            _DO,
         )
         return "".join(f"{line}\n" for line in lines)
 

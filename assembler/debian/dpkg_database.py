@@ -16,7 +16,7 @@ from assembler.tree.content import chunks
 from assembler.tree.staging import Kind, Tree
 
 ADMINDIR = "/var/lib/dpkg"
-CONTROL_DIRECTORY = f"{ADMINDIR}/tmp.ci"
+CONTROL_DIRECTORY = f"{ADMINDIR}/tmp.ci"  # noqa: S108  dpkg's, in the tree
 """Where the control files of a package are while dpkg unpacks it."""
 _FIELDS = (
     "Package", "Essential", "Protected", "Status", "Priority", "Section", "Installed-Size", "Origin", "Maintainer",
@@ -145,8 +145,14 @@ def control_laid_out(tree: Tree, package: Unpacked) -> Iterator[None]:
 
 
 def _stanza(package: Unpacked, digests: Mapping[str, str], *, installed: bool) -> str:
-    fields = dict(package.fields)
-    fields["Status"] = f"install ok {'installed' if installed else 'unpacked'}"
+    fields = status_fields(package, digests, f"install ok {'installed' if installed else 'unpacked'}")
+    return "".join(_field(name, value) for name, value in fields.items()) + "\n"
+
+
+def status_fields(package: Unpacked, digests: Mapping[str, str], status: str) -> dict[str, str]:
+    """The fields of a package in the status file, in their order; `digests` as for `write`."""
+    installed = not status.endswith((" unpacked", " half-installed"))
+    fields = {**package.fields, "Status": status}
     if shipped := conffiles(package):
         # One that is to be removed is not this package's any more, though another may have it now.
         known = {path: digests[path] for path, flag in shipped if installed and not flag and path in digests}
@@ -155,7 +161,7 @@ def _stanza(package: Unpacked, digests: Mapping[str, str], *, installed: bool) -
         fields["Conffiles"] = "\n" + "\n".join(lines)
     first = [field for field in _FIELDS if field in fields]
     others = [field for field in fields if field not in _FIELDS]
-    return "".join(_field(name, fields[name]) for name in (*first, *others)) + "\n"
+    return {name: fields[name] for name in (*first, *others)}
 
 
 def _field(name: str, value: str) -> str:

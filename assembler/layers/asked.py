@@ -35,9 +35,8 @@ def answered(
         reporter.warn(str(told(warning)))
     if recipe.scripts != "computed" or not answers.asking:
         return answers
-    # Scripts are computed as if nothing had been answered.
     unheard = NoMachineError(
-        "packages whose questions are answered have to be executed",
+        "packages whose questions are answered with secrets have to be executed",
         where=Place(key="rootfs.scripts", package=", ".join(sorted(answers.asking))),
         hint='say scripts = "auto", or leave the answers out',
     )

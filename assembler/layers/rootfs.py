@@ -10,7 +10,7 @@ from typing import Annotated, Any, ClassVar, Protocol
 
 from assembler.configure import executed, ids, settings
 from assembler.configure.debconf import Selections
-from assembler.configure.engine import Settings, configure, executing_the_rest
+from assembler.configure.engine import ScriptsFailed, Settings, configure, executing_the_rest
 from assembler.configure.executed import Execution, Failed
 from assembler.configure.first_boot import waiting
 from assembler.configure.identity.alike import expected
@@ -356,6 +356,10 @@ def check(
                 # Scripts that were not executed have not made their accounts, nor what units need.
                 ids.fix(tree, recipe.ids)
                 settings.apply(tree, recipe, files, epoch)
+        except ScriptsFailed as found:
+            errors = list(found.errors)
+            failed = dict(found.instead)
+            scripts = [replace(script, failed=failed.get((script.package, script.name), "")) for script in scripts]
         except Problems as found:
             errors = list(found.errors)
         except AssembleError as error:
@@ -416,10 +420,13 @@ def _configured(
         execution = _execution(recipe, debs, packages, configuration, answers=answers, execute=execute, failed=failed)
         if execution:
             execution = replace(execution, refuse_keys=refuse_keys)
+        given = replace(
+            configuration, execution=execution, selections="" if recipe.scripts == "executed" else answers.public
+        )
         tree, there = whole, execution.unpacked if execution else frozenset()
         if failed or there:
             tree, _ = _unpack(recipe, executed.laid_out(debs, there), epoch=configuration.epoch, reporter=reporter)
-        return tree, configure(tree, packages, replace(configuration, execution=execution), reporter), execution
+        return tree, configure(tree, packages, given, reporter), execution
 
     return executing_the_rest(attempt, recipe.scripts)
 

@@ -1,9 +1,12 @@
-"""expr without regular expressions, and seq of integers, after GNU coreutils 9.1 to 9.7."""
+"""expr, and seq of integers, after GNU coreutils 9.1 to 9.7."""
 
 import re
 from collections.abc import Callable
 
+from assembler.programs.characters import Locale
 from assembler.programs.inputs import Failure, ascii_only, options_of
+from assembler.programs.regex import Work, regex
+from assembler.programs.regex_syntax import Dialect
 from assembler.shell.process import Process, Program
 from assembler.shell.streams import Refused
 
@@ -26,21 +29,21 @@ class _Syntax(Failure):
 
 
 def expr(process: Process) -> int:
-    """``expr``, without ``:`` and ``match``."""
+    """``expr``; of regular expressions, those whose matches and groups are certain (regex.py)."""
     words = list(process.arguments)
     if words[:1] == ["--"]:
         words.pop(0)
     elif words[:1] and words[0].startswith("--") and len(words) == 1:
         raise Refused("an option that is not computed", why=words[0])
-    if any(word in {":", "match"} for word in words):
-        raise Refused("a regular expression of expr")
+    if "match" in words:
+        raise Refused("expr match")
     if len(words) > 200:
         raise Refused("an expression of many words")
     if not words:
         process.complain("expr: missing operand")
         return 2
     try:
-        value = _Expression(words).run()
+        value = _Expression(words, Work(process.budget)).run()
     except _Syntax as error:
         process.complain(f"expr: {error}")
         return 2
@@ -55,8 +58,9 @@ def _is_null(value: str) -> bool:
 class _Expression:
     """expr.c's grammar, by descent; what is not asked for is read, but not evaluated."""
 
-    def __init__(self, words: list[str]) -> None:
+    def __init__(self, words: list[str], work: Work) -> None:
         self.words = words
+        self.work = work
         self.at = 0
         self.depth = 0
 
@@ -110,9 +114,9 @@ class _Expression:
         return left
 
     def product(self, *, evaluate: bool) -> str:
-        left = self.function(evaluate=evaluate)
+        left = self.matched(evaluate=evaluate)
         while operator := self.next_is("*", "/", "%"):
-            right = self.function(evaluate=evaluate)
+            right = self.matched(evaluate=evaluate)
             if not evaluate:
                 continue
             one, other = _value(left), _value(right)
@@ -123,6 +127,14 @@ class _Expression:
                 raise _Syntax("division by zero")
             quotient = abs(one) // abs(other) * (1 if (one < 0) is (other < 0) else -1)
             left = str(quotient if operator == "/" else one - quotient * other)
+        return left
+
+    def matched(self, *, evaluate: bool) -> str:
+        left = self.function(evaluate=evaluate)
+        while self.next_is(":"):
+            right = self.function(evaluate=evaluate)
+            if evaluate:
+                left = _matched(_ascii(left), _ascii(right), self.work)
         return left
 
     def function(self, *, evaluate: bool) -> str:
@@ -163,6 +175,21 @@ class _Expression:
             raise _Syntax("syntax error")
         self.at += 1
         return self.words[self.at - 1]
+
+
+def _matched(text: str, pattern: str, work: Work) -> str:
+    """What ``text : pattern`` gives: the first group of a match at the beginning, or the length of the match."""
+    if "\n" in text or "\n" in pattern or pattern.startswith(("^", "*")):
+        raise Refused("a regular expression of expr", why=pattern)
+    found = regex(pattern, Dialect(Locale()), work)
+    ends = found.ends(text, 0)
+    groups = "\\(" in pattern
+    if not ends:
+        return "" if groups else "0"
+    if not groups:
+        return str(ends[-1])
+    span = found.matched(text, (0, ends[-1]))[0]
+    return "" if span is None else text[span[0] : span[1]]
 
 
 def _value(text: str) -> int:

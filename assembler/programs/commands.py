@@ -19,17 +19,13 @@ from assembler.programs import (
     dpkg_helpers,
     files,
     inert,
-    lookups,
     markup_catalogs,
-    pam,
     permissions,
-    runit,
     shadow,
     systemd,
     sysusers,
     sysv,
     tmpfiles,
-    ucf,
 )
 from assembler.programs.context import Action, ExecutionContext, Maker, nothing
 from assembler.programs.options import UsageError
@@ -134,9 +130,7 @@ COMMANDS: dict[str, Maker] = {
     **dict.fromkeys(inert.INERT, inert.always_nothing),
     **dict.fromkeys(inert.NOT_RUNNING, inert.not_running),
     **{name: inert.refused(name) for name in inert.NOT_MADE},
-    **dict.fromkeys(("set", "umask", "export"), inert.shell_state),
     **dict.fromkeys(("aa-enabled", "aa-status", "killall", "modprobe", "pidof", "pkill", "rmmod"), inert.not_there),
-    ".": inert.source_confmodule,
     "dpkg-maintscript-helper": inert.maintscript_helper,
     "ischroot": inert.ischroot,
     "apparmor_parser": inert.apparmor_parser,
@@ -163,15 +157,12 @@ COMMANDS: dict[str, Maker] = {
     "groupadd": _engine(shadow.groupadd),
     "usermod": _engine(shadow.usermod),
     "shadowconfig": _engine(lambda tree, _arguments: shadow.shadowconfig(tree)),
-    "getent": lookups.getent,
-    "id": lookups.id_of,
     "systemd-sysusers": _sysusers,
     # Services.
     "systemctl": _systemctl,
     "deb-systemd-helper": _deb_systemd_helper,
     "systemd-tmpfiles": _tmpfiles,
     "update-rc.d": _engine(sysv.update_rcd),
-    "/usr/lib/runit-helper/runit-helper": runit.runit_helper,
     # dpkg's own helpers.
     "dpkg-trigger": dpkg_helpers.trigger,
     "dpkg-statoverride": dpkg_helpers.statoverride,
@@ -179,9 +170,6 @@ COMMANDS: dict[str, Maker] = {
     # Registries of configuration.
     **{name: _engine(partial(apache.enable, program=name)) for name in apache.PROGRAMS},
     "update-alternatives": _engine(alternatives.update_alternatives),
-    "ucf": _engine(ucf.ucf),
-    "ucfr": _engine(ucf.ucfr),
-    "pam-auth-update": _engine(pam.pam_auth_update),
     "update-catalog": _engine(markup_catalogs.update_catalog),
     "update-xmlcatalog": _engine(markup_catalogs.update_xmlcatalog),
     "update-shells": _engine(lambda tree, _arguments: update_shells(tree)),

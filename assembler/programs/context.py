@@ -7,6 +7,7 @@ from assembler.errors import AssembleError
 from assembler.kernel.depmod import depmod
 from assembler.programs.debconf import Debconf
 from assembler.programs.options import UsageError, parse_options
+from assembler.programs.packages_known import Packages
 from assembler.tree.content import Content
 from assembler.tree.staging import Inode, Kind, Tree, TreeError
 
@@ -37,6 +38,8 @@ class ExecutionContext:
 
     debconf: Debconf = field(default_factory=Debconf)
     """Debconf's database."""
+    packages: Packages | None = None
+    """What dpkg knows of packages."""
     umask: int = 0o022
     """What new files and directories are not permitted."""
 

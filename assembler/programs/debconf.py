@@ -7,8 +7,6 @@ script that sources it, which carries the same script out again, with a pipe fro
 """
 
 import re
-from collections.abc import Callable
-from dataclasses import replace
 
 from assembler.debian.debconf import DebconfError, read_selections
 from assembler.errors import Place
@@ -16,7 +14,7 @@ from assembler.programs.debconf_database import Database, Store
 from assembler.programs.debconf_questions import Run
 from assembler.programs.debconf_session import ConfModule
 from assembler.shell.process import Process, Program, as_path
-from assembler.shell.streams import Refused
+from assembler.shell.streams import NOWHERE, Refused, Stream
 from assembler.tree.content import read, size_of
 from assembler.tree.staging import Inode, Kind
 
@@ -41,8 +39,6 @@ _ELSEWHERE = (
     "DPKG_ROOT", "DEBCONF_USE_CDEBCONF", "DEBCONF_C_VALUES", "DEBCONF_ADMIN_EMAIL", "LANGUAGE",
 )  # fmt: skip
 """Variables with which debconf does something else than it does here."""
-Carry = Callable[[str, Process], int]
-"""Carries out the program at a path of the tree, as execve(2) would, given these; its exit status. Raises Refused."""
 
 
 class Debconf:
@@ -227,7 +223,7 @@ class Answers:
         raise OSError("Bad file descriptor", len(data))
 
 
-def frontend(debconf: Debconf, carry: Carry) -> Program:
+def frontend(debconf: Debconf) -> Program:
     """``/usr/share/debconf/frontend [--] SCRIPT [ARGUMENT ...]``: loads the templates of the script's package, carries
     its config script out (``configure VERSION``) when the script is a preinst or postinst, then the script.
     """
@@ -242,7 +238,7 @@ def frontend(debconf: Debconf, carry: Carry) -> Program:
             return 1
         saved: Database | None = None
         try:
-            status, saves = _carried(process, database, words, carry)
+            status, saves = _carried(process, database, words)
             if saves:
                 saved = database
         finally:
@@ -252,7 +248,7 @@ def frontend(debconf: Debconf, carry: Carry) -> Program:
     return program
 
 
-def _carried(process: Process, database: Database, words: list[str], carry: Carry) -> tuple[int, bool]:
+def _carried(process: Process, database: Database, words: list[str]) -> tuple[int, bool]:
     """The exit status of a script, its package's config script before it, and whether the database is saved."""
     script = words[0]
     run = Run(
@@ -270,23 +266,21 @@ def _carried(process: Process, database: Database, words: list[str], carry: Carr
         database.load_templates(templates, owner, Place(path=match[1] + "templates"))
     if match and match[2] in {"preinst", "postinst"} and process.tree.exists(process.place(match[1] + "config")):
         version = words[2] if len(words) > 2 else ""
-        status = _talked(process, ConfModule(run, owner), [match[1] + "config", "configure", version], carry)
+        status = _talked(process, ConfModule(run, owner), [match[1] + "config", "configure", version])
         if status:
             return status, False
-    return _talked(process, ConfModule(run, owner), words, carry), True
+    return _talked(process, ConfModule(run, owner), words), True
 
 
-def _talked(process: Process, module: ConfModule, words: list[str], carry: Carry) -> int:
+def _talked(process: Process, module: ConfModule, words: list[str]) -> int:
     """The exit status of a script that talks to debconf."""
     inode = process.tree.get(process.place(words[0]), follow=True)
     if inode is None or inode.kind is not Kind.FILE or not inode.mode & 0o111:
         raise Refused("debconf cannot start a script", why=words[0])
     dialogue = Dialogue(module, process)
-    streams = {2: process.streams[2]} if 2 in process.streams else {}
-    streams.update({0: dialogue.answers, 1: dialogue.requests})
-    environment = {**process.environment, "DEBIAN_HAS_FRONTEND": "1"}
-    given = replace(process, arguments=words[1:], environment=environment, streams=streams, own=frozenset())
-    status = carry(words[0], given)
+    errors = process.streams.get(2, NOWHERE)
+    streams: dict[int, Stream] = {0: dialogue.answers, 1: dialogue.requests, 2: errors}
+    status = process.call(words, {**process.environment, "DEBIAN_HAS_FRONTEND": "1"}, streams)
     dialogue.end()
     return status
 

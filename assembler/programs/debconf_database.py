@@ -120,22 +120,10 @@ class Store:
         if len(text) > MAX_DATABASE:
             raise Refused("debconf's database is too large", why=f"more than {MAX_DATABASE >> 20} MiB")
         self.items = read_items(text)
-        self._dirty = set(self.items)
-        self._texts: dict[str, str] = {}
-        self._settle()
-
-    def _settle(self) -> None:
-        """Have what was changed as it is read back: a file cannot tell a backslash and an ``n`` from an end of line,
-        and keeps no flag but those that are true.
-        """
-        for name in self._dirty:
-            if name not in self.items:
-                self._texts.pop(name, None)
-                continue
-            self._texts[name] = written(name, self.items[name])
-            self.items.pop(name)
-            self.items.update(read_items(self._texts[name]))
-        self._dirty.clear()
+        self.gone: set[str] = set()
+        """What was removed since it was last saved."""
+        self._dirty: set[str] = set()
+        self._texts = {name: written(name, item) for name, item in self.items.items()}
 
     def change(self, name: str) -> Item | None:
         """An item that is going to be changed; None when it does not exist."""
@@ -159,14 +147,29 @@ class Store:
             self._dirty.add(name)
         if not item.owners:
             del self.items[name]
+            self.gone.add(name)
             self._dirty.add(name)
 
     def save(self) -> str | None:
-        """The text of the file; None when nothing has changed, so that it is not written."""
+        """The text of the file; None when nothing has changed, so that it is not written.
+
+        What was changed is then as it is read back: a file cannot tell a backslash and an ``n`` from an end of line,
+        and keeps no flag but those that are true.
+        """
         if not self._dirty:
             return None
-        self._settle()
-        return "".join(self._texts[name] for name in sorted(self._texts))
+        for name in self._dirty:
+            self._texts.pop(name, None)
+            if name in self.items:
+                self._texts[name] = written(name, self.items[name])
+        text = "".join(self._texts[name] for name in sorted(self._texts))
+        for name in self._dirty & self.items.keys():
+            again = read_items(self._texts[name])
+            self.items[name] = again[name]
+            self._texts[name] = written(name, again[name])
+        self._dirty.clear()
+        self.gone.clear()
+        return text
 
 
 @dataclass(slots=True)

@@ -213,13 +213,13 @@ class ConfModule:
         known = self.run.question(template)
         if known is None:
             return _BAD, f'No such template, "{template}"'
+        if template not in self.database.templates.items:
+            raise Refused("a question is made of what is no template", why=template[:80])
         kind = self.run.kind(known)
         if self.run.question(name) is None:
             self.database.make_question(name, self.owner, kind)
         self.database.add_owner(name, self.owner, kind)
         self.database.set_template(name, template)
-        if template not in self.database.templates.items:
-            raise Refused("a question is made of what is no template", why=template[:80])
         return (_OK,)
 
     def unregister(self, words: list[str]) -> Answer:
@@ -322,6 +322,8 @@ class ConfModule:
         template, item = words[:2]
         value = re.sub(r'\\([n"\\])', lambda match: "\n" if match[1] == "n" else match[1], " ".join(words[2:]))
         if template not in self.database.templates.items:
+            if template in self.database.templates.gone:
+                raise Refused("a template that was removed is made again by DATA", why=template[:80])
             if item != "type":
                 return _BAD, f"Template data field '{item}' received before type field"
             if value in {"", "0"} or template in {"", "0"}:

@@ -1,4 +1,4 @@
-"""What dpkg-divert(1) and dpkg-statoverride(1) print of their databases (dpkg 1.22, src/divert and src/statoverride)."""
+"""What dpkg-divert(1) and dpkg-statoverride(1) print of their databases (dpkg 1.22)."""
 
 from collections.abc import Callable
 
@@ -89,4 +89,4 @@ PROGRAMS: dict[str, tuple[Shown, int]] = {
     "dpkg-statoverride": (statoverride, 1),
     "update-alternatives": (alternatives, 2),
 }
-"""The text that a program prints, None when it is asked for something else; and its exit status when it prints nothing."""
+"""The text that each prints, None when it is asked for something else; and its status when it prints nothing."""

@@ -108,7 +108,7 @@ def _arranged(syntax: _Syntax, parameters: Sequence[str]) -> str:
             _take_long(syntax, word[2:], pending, out)
         elif not word.startswith("-") or word == "-":
             rest.append(word)
-        elif syntax.alternative and (len(word) > 2 or word[1] not in syntax.short) and _matching(syntax, word[1:]):  # noqa: PLR2004
+        elif syntax.alternative and (len(word) > 2 or word[1] not in syntax.short) and _matching(syntax, word[1:]):
             _take_long(syntax, word[1:], pending, out)
         else:
             _take_short(syntax, word[1:], pending, out)

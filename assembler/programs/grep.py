@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from assembler.programs.characters import Locale, locale_of
-from assembler.programs.text_input import contents, is_output
 from assembler.programs.options import UsageError, parse_options
 from assembler.programs.regex import Regex, Span, Work
 from assembler.programs.regex_syntax import Alternatives, Char, Dialect, Node, literal, parse
+from assembler.programs.text_input import contents, is_output
 from assembler.shell.process import Process, Program
 from assembler.shell.streams import NOWHERE, Opened, Refused
 
@@ -226,6 +226,10 @@ def _grep(process: Process, kind: str) -> int:
     except _Trouble as error:
         process.complain(f"grep: {error}")
         return 2
+    everything = set(patterns) == {""} and not options.keys() & {"x", "w"}
+    if "L" not in options and (everything if "v" in options else not patterns):
+        # What cannot be found is not looked for.
+        return 1
     dialect = Dialect(locale, extended=kind == "E", icase="i" in options)
     regex = _expression(patterns, fixed=kind == "F", dialect=dialect, work=Work(process.budget))
     if dialect.strays:

@@ -8,14 +8,15 @@ from assembler.shell.streams import Refused
 from assembler.tree.staging import Kind
 
 _RUN_PARTS_NAME = re.compile(r"[A-Za-z0-9_-]+")
+_LSB_NAME = re.compile(r"[a-z0-9]+|_?(?:[a-z0-9_.]+-)+[a-z0-9]+|[A-Za-z0-9_-]+")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 def run_parts(process: Process) -> int:
-    """``run-parts [--report] [--exit-on-error] [--arg=ARGUMENT] DIRECTORY...``: the programs in directories, by name."""
+    """``run-parts [--report] [--exit-on-error] [--arg=ARGUMENT] DIRECTORY``: the programs in it, by name."""
     try:
         options, directories = parse_options(
-            process.arguments, "report verbose v exit-on-error arg|a= umask|u= test", program="run-parts",
+            process.arguments, "report verbose v exit-on-error arg|a= umask|u= test list lsbsysinit", program="run-parts",
             repeated=frozenset({"arg"}),
         )  # fmt: skip
     except UsageError as error:
@@ -34,8 +35,13 @@ def run_parts(process: Process) -> int:
     for name in sorted(map(as_text, found.children)):
         path = f"{directory.rstrip('/')}/{name}"
         inode = process.tree.get(process.place(path), follow=True)
-        usable = inode is not None and inode.kind is Kind.FILE and inode.mode & 0o111
-        if not _RUN_PARTS_NAME.fullmatch(name) or not usable:
+        named = _LSB_NAME if "lsbsysinit" in options else _RUN_PARTS_NAME
+        if not named.fullmatch(name) or inode is None or inode.kind is not Kind.FILE:
+            continue
+        if "list" in options:
+            process.print(f"{path}\n")
+            continue
+        if not inode.mode & 0o111:
             continue
         result = process.call([path, *arguments], process.environment, process.streams)
         if result:
@@ -85,7 +91,9 @@ def nice(process: Process) -> int:
 
 
 def linux_run_hooks(process: Process) -> int:
-    """``linux-run-hooks image SCRIPT VERSION PATH -- ...`` of linux-base 4: the hooks of kernels in /etc and /usr/share."""
+    """``linux-run-hooks image SCRIPT VERSION PATH -- ...`` of linux-base 4: the hooks of kernels in /etc and
+    /usr/share.
+    """
     words = process.arguments
     takes = {"image": 2, "headers": 1}.get(words[0] if words else "", 0)
     is_usual = len(words) > 2 + takes and words[2 + takes] == "--" and "--" not in words[2 : 2 + takes]

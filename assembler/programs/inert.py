@@ -1,7 +1,5 @@
 """Commands that change nothing on an image, whatever or whenever they are asked, and those that are refused."""
 
-import re
-
 from assembler.programs.context import Action, ExecutionContext, Maker, failure, nothing
 from assembler.programs.options import UsageError
 
@@ -21,8 +19,6 @@ _LEFT_OUT = (
     "update-grub",
 )
 """Make caches that the image leaves out or that a finaliser makes; see facts in docs."""
-DEBCONF = ("db_version", "db_capb", "db_stop", "db_go", "db_purge", "db_title")
-"""Change no answer of debconf."""
 
 
 def always_nothing(_arguments: list[str]) -> Action:
@@ -30,7 +26,12 @@ def always_nothing(_arguments: list[str]) -> Action:
     return nothing
 
 
-INERT = frozenset({*NOT_RUNNING, *_LEFT_OUT, *DEBCONF, "echo", "printf"})
+INERT = frozenset(
+    {
+        *NOT_RUNNING,
+        *_LEFT_OUT,
+    }
+)
 """Commands that leave nothing behind, whatever their arguments are."""
 QUERIES = frozenset({"status", "is-active", "is-failed"})
 """Asked of a service, they are answered with failure: nothing is running."""
@@ -39,18 +40,6 @@ QUERIES = frozenset({"status", "is-active", "is-failed"})
 def not_running(arguments: list[str]) -> Action:
     """Any arguments: nothing to do, and what is asked of a service is answered with failure."""
     return failure if QUERIES & set(arguments) else nothing
-
-
-def shell_state(arguments: list[str]) -> Action | None:
-    """``set``, ``umask`` and ``export``, with what leaves the other commands' effects as they are."""
-    # Only what changes no effect of the other commands: error handling, the usual umask, the locale.
-    harmless = re.compile(r"[-+][efux]+|022|0022|(LC_ALL|LANG|LANGUAGE)(=.*)?")
-    return nothing if arguments and all(harmless.fullmatch(word) for word in arguments) else None
-
-
-def source_confmodule(arguments: list[str]) -> Action | None:
-    """``.`` of debconf's library."""
-    return nothing if arguments == ["/usr/share/debconf/confmodule"] else None
 
 
 def maintscript_helper(arguments: list[str]) -> Action | None:

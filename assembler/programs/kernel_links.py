@@ -10,9 +10,11 @@ _STEM = re.compile(r"/boot/(vmlinuz|vmlinux)-(\S+)")
 
 
 def linux_update_symlinks(process: Process) -> int:
-    """``linux-update-symlinks install|upgrade VERSION IMAGE`` where there is no other kernel, and no configuration of it."""
+    """``linux-update-symlinks install|upgrade VERSION IMAGE`` where there is no other kernel, and no configuration of
+    it.
+    """
     tree, words = process.tree, process.arguments
-    match = _STEM.fullmatch(words[2]) if len(words) == 3 else None  # noqa: PLR2004  arguments
+    match = _STEM.fullmatch(words[2]) if len(words) == 3 else None
     if match is None or words[0] not in {"install", "upgrade"} or match.group(2) != words[1]:
         raise Refused("linux-update-symlinks with these arguments", why=" ".join(words))
     stem, version = match.groups()

@@ -1,10 +1,19 @@
 """Which programs are known: all that are computed, by name."""
 
 from collections.abc import Mapping
+from functools import partial
 
 from assembler.programs import (
     accounts_shown,
+    awk,
+    calculating,
+    calling,
+    control_path,
     debconf,
+    digests,
+    dpkg_asked,
+    dpkg_query,
+    finding,
     getcap,
     getopt,
     glib,
@@ -12,21 +21,35 @@ from assembler.programs import (
     hooks,
     kernel_links,
     lines,
+    listing,
     not_running,
     of_the_node,
+    pam_asking,
     paths,
+    perl,
+    sed,
+    sorting,
     stating,
+    surroundings,
     temporary,
+    translating,
 )
 from assembler.programs.adapted import adapted
 from assembler.programs.commands import COMMANDS
 from assembler.programs.context import ExecutionContext
-from assembler.shell.evaluate import is_part_of_shell
+from assembler.shell.controls import is_part_of_shell
 from assembler.shell.process import Process, Program
 
 _PROGRAMS: Mapping[str, Program] = {
     **accounts_shown.PROGRAMS,
+    **awk.PROGRAMS,
+    **calculating.PROGRAMS,
+    **calling.PROGRAMS,
     **debconf.PROGRAMS,
+    **digests.PROGRAMS,
+    **dpkg_asked.PROGRAMS,
+    **dpkg_query.PROGRAMS,
+    **finding.PROGRAMS,
     **getcap.PROGRAMS,
     **getopt.PROGRAMS,
     **glib.PROGRAMS,
@@ -34,32 +57,52 @@ _PROGRAMS: Mapping[str, Program] = {
     **hooks.PROGRAMS,
     **kernel_links.PROGRAMS,
     **lines.PROGRAMS,
+    **listing.PROGRAMS,
     **not_running.PROGRAMS,
     **of_the_node.PROGRAMS,
+    **pam_asking.PROGRAMS,
     **paths.PROGRAMS,
+    **perl.PROGRAMS,
+    **sed.PROGRAMS,
+    **sorting.PROGRAMS,
     **stating.PROGRAMS,
+    **surroundings.PROGRAMS,
     **temporary.PROGRAMS,
+    **translating.PROGRAMS,
 }
+NAMES = frozenset({*_PROGRAMS, *COMMANDS})
+"""The names of all programs that are computed."""
 
 
 def program(name: str, path: str, context: ExecutionContext) -> Program | None:
     """The program of that name at `path` of the tree; None when it is not known."""
     if path == debconf.FRONTEND:
-        return debconf.frontend(context.debconf, _carry)
+        return debconf.frontend(context.debconf)
     if name == "debconf-set-selections":
         return debconf.set_selections(context.debconf)
-    import sys
+    if name in awk.PROGRAMS:
+        return _awk
+    if name == "dpkg":
+        return dpkg_asked.programs(context.packages)[name]
+    if name == "dpkg-query":
+        return partial(_dpkg_query, context)
+    return _PROGRAMS.get(name) or adapted(name, context)
 
-    sys.path.append("/tmp/exp")
-    import basic17
 
-    return _PROGRAMS.get(name) or basic17.P.get(name) or adapted(name, context)
+def _awk(process: Process) -> int:
+    if process.arguments == ["BEGIN{for(v in ENVIRON) print v}"]:
+        # ucf unsets them all; in which order awk has them is nobody's business.
+        process.print("".join(f"{name}\n" for name in sorted(process.environment)))
+        return 0
+    return awk.awk(process)
 
 
-def _carry(path: str, process: Process) -> int:
-    return process.call([path, *process.arguments], process.environment, process.streams)
+def _dpkg_query(context: ExecutionContext, process: Process) -> int:
+    if control_path.asks(process):
+        return control_path.control_path(process, context.packages)
+    return dpkg_query.programs(context.packages)["dpkg-query"](process)
 
 
 def is_known(name: str) -> bool:
     """Whether a command of that name is computed, or part of the shell."""
-    return name in _PROGRAMS or name in COMMANDS or is_part_of_shell(name)
+    return name in NAMES or is_part_of_shell(name)

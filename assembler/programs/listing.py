@@ -4,7 +4,10 @@ Names are sorted in the order of bytes, which is that of C.UTF-8. What it tells 
 where nobody reads it.
 """
 
+from functools import cmp_to_key
+
 from assembler.programs.inputs import found, look, options_of
+from assembler.programs.versions import compare_file_versions
 from assembler.shell.process import Process, Program, as_text
 from assembler.shell.streams import Refused
 from assembler.tree.staging import Kind
@@ -16,22 +19,22 @@ _UNSEEN = frozenset("lhinstS")
 
 
 def ls(process: Process) -> int:
-    """``ls``, with ``-a``, ``-A``, ``-d``, ``-r`` and ``-1``."""
+    """``ls``, with ``-v``, ``-a``, ``-A``, ``-d``, ``-r``, ``-1`` and ``-L``."""
     options, names = options_of(
-        process, "1 a|all A|almost-all d|directory r|reverse l h|human-readable i|inode n s|size t S"
+        process, "1 v a|all A|almost-all d|directory r|reverse L|dereference l h|human-readable i|inode n s|size t S"
     )
     if _UNSEEN & options.keys() and process.captured:
         raise Refused("what ls tells of files")
-    if {"a", "A"} <= options.keys():
+    if {"a", "A"} <= options.keys() or {"L", "d"} <= options.keys():
         raise Refused("ls -a -A")
     names_only = not _UNSEEN & {"l", "n"} & options.keys()
     status = 0
     files: list[str] = []
     directories: list[str] = []
     for name in names or ["."]:
-        followed = look(process, name, follow=names_only and "d" not in options)
+        followed = look(process, name, follow=(names_only or "L" in options) and "d" not in options)
         inode = followed.inode
-        if inode is None and followed.error in {"ENOENT", "ELOOP"}:
+        if inode is None and followed.error in {"ENOENT", "ELOOP"} and "L" not in options:
             inode = look(process, name, follow=False).inode
         if inode is None:
             process.complain(f"ls: cannot access {name!r}")
@@ -41,8 +44,9 @@ def ls(process: Process) -> int:
         else:
             files.append(name)
     reverse = "r" in options
-    out = "".join(f"{name}\n" for name in sorted(files, reverse=reverse))
-    for name in sorted(directories, reverse=reverse):
+    order = _versions if "v" in options else _bytes
+    out = "".join(f"{name}\n" for name in sorted(files, key=order, reverse=reverse))
+    for name in sorted(directories, key=order, reverse=reverse):
         if len(names) > 1:
             out += f"\n{name}:\n" if out else f"{name}:\n"
         out += "".join(f"{entry}\n" for entry in _entries(process, name, options, reverse=reverse))
@@ -60,7 +64,18 @@ def _entries(process: Process, name: str, options: dict[str, str], *, reverse: b
         entries = [entry for entry in entries if not entry.startswith(".")]
     if there.place == "/":
         raise Refused("what is in the root of a running system")
-    return sorted(entries, reverse=reverse)
+    return sorted(entries, key=_versions if "v" in options else _bytes, reverse=reverse)
+
+
+def _bytes(name: str) -> str:
+    return name
+
+
+def _compared(one: str, other: str) -> int:
+    return compare_file_versions(one.encode("latin-1"), other.encode("latin-1")) or (one > other) - (one < other)
+
+
+_versions = cmp_to_key(_compared)
 
 
 PROGRAMS: dict[str, Program] = {"ls": ls}

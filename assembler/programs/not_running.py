@@ -1,7 +1,7 @@
 """Programs that ask about a running system or change it, in a root file system where nothing runs.
 
-They answer as in a chroot without /proc of its own, and without devices: start-stop-daemon(8) of dpkg 1.22, bootctl(1) and
-systemd-detect-virt(1) of systemd 257, aa-status(8) of AppArmor 4, linux-version(1) of linux-base 4.
+They answer as in a chroot without /proc of its own, and without devices: start-stop-daemon(8) of dpkg 1.22, bootctl(1)
+and systemd-detect-virt(1) of systemd 257, aa-status(8) of AppArmor 4, linux-version(1) of linux-base 4.
 """
 
 import re
@@ -11,8 +11,9 @@ from assembler.shell.process import Process, Program, as_text
 from assembler.shell.streams import Refused
 
 _DAEMON_OPTIONS = (
-    "start|S stop|K status|T exec|x= startas|a= name|n= pidfile|p= pid= ppid= user|u= chuid|c= signal|s= retry|R= oknodo|o"
-    " quiet|q test|t verbose|v remove-pidfile background|b make-pidfile|m nicelevel|N= chdir|d= umask|k= group|g="
+    "start|S stop|K status|T exec|x= startas|a= name|n= pidfile|p= pid= ppid= user|u= chuid|c= signal|s= retry|R="
+    " oknodo|o quiet|q test|t verbose|v remove-pidfile"
+    " background|b make-pidfile|m nicelevel|N= chdir|d= umask|k= group|g="
 )
 _NOT_RUNNING = 3
 """The status of a daemon that does not run (LSB)."""
@@ -60,7 +61,13 @@ def bootctl(process: Process) -> int:
 
 
 def linux_version(process: Process) -> int:
-    """``linux-version list``: the kernels in /boot."""
+    """``linux-version list``: the kernels in /boot; ``linux-version sort`` of no more than one."""
+    if process.arguments == ["sort"]:
+        data = process.read().decode("latin-1")
+        if data.count("\n") > 1:
+            raise Refused("the order of several kernels")
+        process.print(data)
+        return 0
     if process.arguments != ["list"]:
         raise Refused("linux-version with these arguments", why=" ".join(process.arguments))
     names = [as_text(name) for name in process.tree.names("/boot")]

@@ -1,4 +1,4 @@
-"""Programs that make what is each node's own: in an image they leave its place empty, and the node fills it (identity/)."""
+"""Programs that make what is each node's own: images leave its place empty, and nodes fill it (identity/)."""
 
 from assembler.shell.process import Process, Program
 from assembler.shell.streams import Refused

@@ -1,7 +1,8 @@
 """pam-auth-update(8): ``/etc/pam.d/common-*`` from the profiles that packages put into ``/usr/share/pam-configs``."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 from assembler.errors import AssembleError, Place
 from assembler.programs.options import UsageError
@@ -123,11 +124,25 @@ def _saved_modules(tree: Tree) -> set[str] | None:
     return {name for text in texts for name in re.findall(r"^Module: (.*)$", text, re.MULTILINE)}
 
 
-def pam_auth_update(tree: Tree, arguments: Sequence[str]) -> None:
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a run came to, as debconf is told."""
+
+    names: Mapping[str, str]
+    """The profiles that there are and what they are called, the highest priority first."""
+    enabled: Sequence[str]
+    new: bool
+    """Whether there are some that were not seen before."""
+    asks: bool
+    """Whether none was enabled, so that the question is one of high priority."""
+
+
+def pam_auth_update(tree: Tree, arguments: Sequence[str], answer: Callable[[], str] = lambda: "") -> Outcome:
     """``pam-auth-update --package [--force] [--enable|--disable|--remove PROFILE...]``, with nothing asked.
 
-    Profiles not seen before are enabled by their default. Without ``--force``, files under ``/etc/pam.d`` that are not
-    as the last run left them are PamError, where the program would leave them alone. Raises UsageError, PamError.
+    Profiles not seen before are enabled by their default; the first time, those that the `answer` of debconf names.
+    Without ``--force``, files under ``/etc/pam.d`` that are not as the last run left them are PamError, where the
+    program would leave them alone. Raises UsageError, PamError.
     """
     chosen: dict[str, set[str]] = {"--enable": set(), "--disable": set(), "--remove": set()}
     force, into = False, None
@@ -147,12 +162,15 @@ def pam_auth_update(tree: Tree, arguments: Sequence[str]) -> None:
     if before is not None and not force:
         _check_unchanged(tree, before)
     seen = set(tree.read_text(f"{_STATE}/seen").splitlines()) if tree.is_file(f"{_STATE}/seen") else set()
-    wanted = ((before or set()) | chosen["--enable"]) - chosen["--disable"]
-    if not wanted & set(profiles):
+    kept = set(filter(None, answer().split(", "))) if before is None else before
+    wanted = (kept | chosen["--enable"]) - chosen["--disable"]
+    asks = not wanted & set(profiles)
+    if asks:
         seen = set()
     seen |= chosen["--disable"]
     wanted |= {name for name, profile in profiles.items() if profile.get("Default") == "yes" and name not in seen}
     enabled = _without_conflicts(profiles, [name for name in profiles if name in wanted])
+    new = any(name not in seen for name in profiles)
     if not enabled:
         raise PamError("no PAM profile is enabled", where=Place(path=_PROFILES))
     tree.mkdir(_STATE, parents=True)
@@ -164,6 +182,8 @@ def pam_auth_update(tree: Tree, arguments: Sequence[str]) -> None:
         tree.discard(f"/etc/pam.d/common-{kind}")
         tree.write(f"/etc/pam.d/common-{kind}", text.encode("utf-8", "surrogateescape"), parents=True)
         tree.write(f"{_STATE}/{kind}", _saved(blocks).encode("utf-8", "surrogateescape"))
+    names = {name: profile.get("Name", "") for name, profile in profiles.items()}
+    return Outcome(names, enabled, new, asks and not force)
 
 
 def _check_unchanged(tree: Tree, before: set[str]) -> None:

@@ -36,8 +36,10 @@ _MAX_KEPT = 100_000
 """Instructions in all states that are kept of a deterministic one."""
 _MAX_CELLS = 2_000_000
 """Length of a match times instructions, when groups are asked for."""
-_SHARE = 2
-"""A step costs the budget as much as a quarter of a byte (a shift) of text."""
+_SHARE = 1
+"""A step costs the budget as much as half a byte (a shift) of text."""
+_MATCH = 32
+"""Steps that a match counts as."""
 _FOLDED = frozenset("\u212a\u017f\u0130\u0131")
 """Characters beyond ASCII that are some letter of ASCII when case is ignored."""
 
@@ -164,6 +166,11 @@ class Regex:
         self._loose = _Machine(self, loose=True)
         self._strict = _Machine(self, loose=False)
         self._certain: bool | None = None
+        self._backward: Regex | None = None
+        self._starts: tuple[str | None, bytes] = (None, b"")
+        """The last text that was searched, with a 1 for each place where a match starts."""
+        self._back: dict[int, list[int]] = {}
+        self._alive_before: dict[tuple[frozenset[int], str, _Side, _Side], frozenset[int]] = {}
 
     # --- making ------------------------------------------------------------------------------------------------------
 
@@ -285,13 +292,29 @@ class Regex:
 
     def search(self, text: str, start: int = 0) -> Span | None:
         """The leftmost longest match in `text` from `start` on."""
-        if not self.found(text, start):
-            return None
-        for at in range(start, len(text) + 1):
-            ends = self.ends(text, at)
-            if ends:
-                return at, ends[-1]
-        return None
+        if self._starts[0] is not text:
+            if not self.found(text, start):
+                return None
+            if self._backward is None:
+                node = _reversed(self._node)
+                self._backward = Regex(node, groups=0, locale=self.locale, work=self.work)
+            self._starts = (text, self._backward.all_ends(text[::-1])[::-1])
+        self.work.spend(_MATCH)
+        at = self._starts[1].find(1, start)
+        return None if at < 0 else (at, self.ends(text, at)[-1])
+
+    def all_ends(self, text: str) -> bytes:
+        """A 1 for each place where a match ends, wherever it starts."""
+        machine = self._loose
+        state = machine.start(_Side.EDGE)
+        found = bytearray(len(text) + 1)
+        for at, char in enumerate(text):
+            accepting, state = state.steps.get(char) or machine.step(state, char)
+            if accepting:
+                found[at] = 1
+        self.work.spend(len(text))
+        found[len(text)] = machine.final(state)
+        return bytes(found)
 
     def whole(self, text: str) -> bool:
         """Whether all of `text` is a match."""
@@ -311,7 +334,7 @@ class Regex:
         cells = (end - start + 1) * len(self.code)
         if cells > _MAX_CELLS:
             raise Refused("what groups match in a long line")
-        self.work.spend(cells)
+        self.work.spend((end - start) << 2)
         alive = self._alive(text, start, end)
         found: list[Span | None] = [None] * self.groups
         opened = [0] * (self.groups + 1)
@@ -333,41 +356,52 @@ class Regex:
             at = following
         return found
 
-    def _alive(self, text: str, start: int, end: int) -> list[set[int]]:
+    def _alive(self, text: str, start: int, end: int) -> list[frozenset[int]]:
         """For each position of a match, the instructions from which its end can be reached."""
-        back: dict[int, list[int]] = {}
-        for at, instruction in enumerate(self.code):
-            for following in (instruction.to, instruction.other):
-                if following >= 0:
-                    back.setdefault(following, []).append(at)
-        alive: list[set[int]] = []
-        later: set[int] = set()
+        if not self._back:
+            for at, instruction in enumerate(self.code):
+                for following in (instruction.to, instruction.other):
+                    if following >= 0:
+                        self._back.setdefault(following, []).append(at)
+        alive: list[frozenset[int]] = []
+        later = frozenset[int]()
+        kept = self._alive_before
+        after = _Side.EDGE if end == len(text) else self.side(text[end])
         for position in range(end, start - 1, -1):
-            now: set[int] = set()
-            if position == end:
-                now.add(0)
-            else:
-                point = ord(text[position])
-                for following in later:
-                    for at in back.get(following, ()):
-                        if _has(self.code[at], point, self.locale):
-                            now.add(at)
+            char = text[position] if position < end else ""
             before = self._before(text, position)
-            after = _Side.EDGE if position == len(text) else self.side(text[position])
-            pending = list(now)
-            while pending:
-                for at in back.get(pending.pop(), ()):
-                    instruction = self.code[at]
-                    if at in now or instruction.op is _Op.CHAR:
-                        continue
-                    if instruction.op is _Op.ASSERT and not _holds(instruction.where, before, after):
-                        continue
-                    now.add(at)
-                    pending.append(at)
+            now = kept.get((later, char, before, after))
+            if now is None:
+                if len(kept) * len(self.code) > _MAX_KEPT:
+                    kept.clear()
+                now = kept[later, char, before, after] = self._alive_at(later, char, before, after)
             alive.append(now)
-            later = now
+            later, after = now, before
         alive.reverse()
         return alive
+
+    def _alive_at(self, later: frozenset[int], char: str, before: _Side, after: _Side) -> frozenset[int]:
+        """The same for one position, of what is `later` behind its character; "" for that at the end."""
+        now = {
+            at
+            for following in later
+            for at in self._back.get(following, ())
+            if char and _has(self.code[at], ord(char), self.locale)
+        }
+        if not char:
+            now.add(0)
+        pending = list(now)
+        while pending:
+            for at in self._back.get(pending.pop(), ()):
+                instruction = self.code[at]
+                if at in now or instruction.op is _Op.CHAR:
+                    continue
+                if instruction.op is _Op.ASSERT and not _holds(instruction.where, before, after):
+                    continue
+                now.add(at)
+                pending.append(at)
+        self.work.spend(len(self.code))
+        return frozenset(now)
 
 
 def _holds(where: Where, before: _Side, after: _Side) -> bool:
@@ -381,6 +415,28 @@ def _holds(where: Where, before: _Side, after: _Side) -> bool:
     if where is Where.WORD_END:
         return behind and not ahead
     return ahead != behind
+
+
+_MIRRORED = {
+    Where.START: Where.END,
+    Where.END: Where.START,
+    Where.WORD_START: Where.WORD_END,
+    Where.WORD_END: Where.WORD_START,
+    Where.WORD_EDGE: Where.WORD_EDGE,
+}
+
+
+def _reversed(node: Node) -> Node:
+    """What matches the same texts read from their ends."""
+    if isinstance(node, Sequence):
+        return Sequence(tuple(_reversed(part) for part in reversed(node.parts)))
+    if isinstance(node, Alternatives):
+        return Alternatives(tuple(map(_reversed, node.parts)))
+    if isinstance(node, Repeat):
+        return Repeat(_reversed(node.node), node.low, node.high)
+    if isinstance(node, Group):
+        return _reversed(node.node)
+    return Assertion(_MIRRORED[node.where]) if isinstance(node, Assertion) else node
 
 
 def _certain(node: Node) -> bool:

@@ -10,7 +10,7 @@ from enum import Enum
 from assembler.programs.characters import CLASSES, Locale
 from assembler.shell.streams import Refused
 
-_MAX_DEPTH = 50
+_MAX_DEPTH = 20
 _MAX_COUNT = 255
 _SPECIAL = frozenset(".*[]^$\\}")
 """Characters that a backslash makes ordinary, of which grep says nothing."""
@@ -242,6 +242,9 @@ class _Parser:
                 low, high = self.counts()
             else:
                 low, high = {"*": (0, None), "+": (1, None), "?": (0, 1)}[operator]
+            if isinstance(node, Repeat):
+                # An error for sed in basic expressions.
+                raise self.refused("a repetition that is repeated")
             node = Repeat(node, low, high)
         return node
 

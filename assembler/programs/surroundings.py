@@ -6,6 +6,7 @@ and says nothing about it where there is no systemd either.
 
 import re
 from collections.abc import Callable
+from email.utils import formatdate
 
 from assembler.programs.inputs import options_of
 from assembler.shell.process import Process, Program
@@ -46,10 +47,13 @@ def uname(process: Process) -> int:
 
 
 def date(process: Process) -> int:
-    """``date``, when nobody reads it."""
-    options, names = options_of(process, "u|utc|universal R|rfc-email I")
-    del options
-    if process.captured or len(names) > 1 or (names and not names[0].startswith("+")):
+    """``date`` when nobody reads it, and ``date -R -u -d @SECONDS``, which does not ask what time it is."""
+    options, names = options_of(process, "u|utc|universal R|rfc-email I d|date=")
+    moment = re.fullmatch(r"@([0-9]{1,11})", options.get("d", ""))
+    if moment and options.keys() == {"u", "R", "d"} and not names:
+        process.print(formatdate(int(moment.group(1))).replace("-0000", "+0000") + "\n")
+        return 0
+    if "d" in options or process.captured or len(names) > 1 or (names and not names[0].startswith("+")):
         raise Refused("the time", why=" ".join(process.arguments))
     return 0
 

@@ -105,7 +105,7 @@ class _Evaluator:
             value = self.unary(active=active)
             self.depth -= 1
             return {"+": value, "-": _wrapped(-value), "!": int(not value), "~": ~value}[token]
-        if token == "(":
+        if token == "(":  # noqa: S105  a token of the expression
             value = self.assignment(active=active)
             if self.take() != ")":
                 raise ArithmeticError_("arithmetic expression: a parenthesis is missing")
@@ -156,7 +156,7 @@ def _apply(operator: str, left: int, right: int) -> int:
         quotient = abs(left) // abs(right) * (1 if (left < 0) == (right < 0) else -1)
         return _wrapped(quotient if operator == "/" else left - quotient * right)
     if operator in {"<<", ">>"}:
-        if not 0 <= right < 64:  # noqa: PLR2004  bits
+        if not 0 <= right < 64:
             raise ArithmeticRefused("a shift by a number of bits for which nothing is defined")
         return _wrapped(left << right if operator == "<<" else left >> right)
     results: dict[str, Callable[[], int]] = {

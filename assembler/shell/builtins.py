@@ -194,10 +194,7 @@ def _distributed(text: list[tuple[str, bool]], ifs: str, number: int) -> list[st
         values.append("".join(char for char, _ in text[start:position]))
         position = skip_blanks(position)
         if position < size and separates(position):
-            if start < position:  # a delimiter behind the field, or an empty field
-                position = skip_blanks(position + 1)
-            else:
-                position = skip_blanks(position + 1)
+            position = skip_blanks(position + 1)
     last = text[position:]
     values.append(_last_field(last, ifs, blanks))
     return values
@@ -218,7 +215,7 @@ def _last_field(text: list[tuple[str, bool]], ifs: str, blanks: set[str]) -> str
 
 
 def _getopts(state: State, arguments: list[str]) -> int:
-    if len(arguments) < 2:  # noqa: PLR2004  the options and a name
+    if len(arguments) < 2:
         raise ShellError("getopts: Usage: getopts optstring var [arg]")
     specification, name, *own = arguments
     words = own or state.arguments
@@ -374,7 +371,7 @@ BUILTINS: dict[str, Builtin] = {
 }
 """Their state and arguments go in, the exit status comes out."""
 SPECIAL = frozenset({
-    ":", ".", "break", "continue", "eval", "exec", "exit", "export", "local", "readonly", "return", "set", "shift", "times",
-    "trap", "unset",
+    ":", ".", "break", "continue", "eval", "exec", "exit", "export", "local", "readonly", "return", "set", "shift",
+    "times", "trap", "unset",
 })  # fmt: skip
 """Assignments before these stay, and an error in one ends the shell (XCU 2.14; local is special in dash)."""

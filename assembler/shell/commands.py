@@ -65,7 +65,7 @@ def _functions(block: Sequence[Statement]) -> Iterator[str]:
 
 
 def named(block: Sequence[Statement]) -> list[str]:
-    """The names of the commands in statements, as far as they stand there as such; those of its own functions are left out."""
+    """The names of commands, as far as they stand there as such, but for those of functions that are defined there."""
     own = set(_functions(block))
     names = (simple.words[0] for simple in simple_commands(block) if simple.words)
     return list(dict.fromkeys(name for name in names if _PLAIN.fullmatch(name) and name not in own))

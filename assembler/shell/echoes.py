@@ -1,6 +1,7 @@
 """echo and printf as dash 0.5.12 has them: text whose characters are bytes."""
 
 import re
+from contextlib import suppress
 
 from assembler.shell.state import ShellError
 from assembler.shell.streams import Refused
@@ -11,13 +12,14 @@ MAX_WIDTH = 1 << 12
 
 
 class _Stop(Exception):
-    """``\\c``: nothing more is printed."""
+    """A backslash and c: nothing more is printed."""
 
 
 def _escaped(text: str, *, more_zero: bool) -> str:
-    """Text with its escapes resolved; `more_zero`: as echo and %b have them, with a zero before octal digits, and ``\\c``.
+    """Text with its escapes resolved; `more_zero`: as echo and %b have them, with a zero before octal digits.
 
-    Raises _Stop with what came before ``\\c`` as its argument."""
+    Raises _Stop, with what came before as its argument, where nothing more is to be printed.
+    """
     out: list[str] = []
     position = 0
     while position < len(text):
@@ -65,10 +67,8 @@ def printf(arguments: list[str]) -> tuple[str, int, list[str]]:
     if words[0].startswith("-") and len(words[0]) > 1:
         raise Refused("printf with an option")
     writer = _Printf(words[0], words[1:])
-    try:
+    with suppress(_Stop):
         writer.run()
-    except _Stop:
-        pass
     return "".join(writer.out), 1 if writer.messages else 0, writer.messages
 
 

@@ -5,17 +5,20 @@ Nothing of the host is looked at.
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
-from functools import lru_cache, partial
+from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 
 from assembler.shell import patterns
-from assembler.shell.builtins import BUILTINS, SPECIAL, complain, printed
+from assembler.shell.builtins import BUILTINS, SPECIAL
+from assembler.shell.controls import Controls, Leave, Return, complain_of
 from assembler.shell.expand import Expander
-from assembler.shell.grammar import parse_script
+from assembler.shell.heads import is_for_bash, parsed
+from assembler.shell.pipelines import without_order
+from assembler.shell.process import Process
+from assembler.shell.programs import Programs, require_dash
 from assembler.shell.redirect import RedirectError, redirected
-from assembler.shell.process import AsScript, Process, as_path
-from assembler.shell.state import Exit, ShellError, State
-from assembler.shell.streams import NOWHERE, Pipe, Refused, Stream
+from assembler.shell.state import Exit, ShellError, State, World
+from assembler.shell.streams import NOWHERE, Pipe, Refused
 from assembler.shell.syntax import (
     AndOr,
     Background,
@@ -31,55 +34,26 @@ from assembler.shell.syntax import (
     Statement,
     While,
 )
-from assembler.shell.tokens import ParseError
-from assembler.tree.content import read, size_of
-from assembler.tree.staging import Inode, Kind
 
 MAX_DEPTH = 60
 """Statements, functions and scripts within one another."""
-MAX_SCRIPT = 1 << 18
-"""Bytes of a script."""
 _ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=", re.ASCII)
 _BASH = re.compile(r"\$['\"]|\{[^}]*(?:,|\.\.)[^}]*\}|[@?*+!]\(|~[-+]")
 """What bash reads in another way than dash."""
-_NOT_FOUND, _NOT_EXECUTABLE = 127, 126
 
 
-class _Leave(Exception):
-    """``break`` and ``continue``: of how many loops."""
-
-    def __init__(self, levels: int, *, goes_on: bool) -> None:
-        super().__init__(levels)
-        self.levels = levels
-        self.goes_on = goes_on
+_SAME_FORMAT = re.compile(r"(?:[^\\%]|\\[nt\\]|%%|%[-0-9]*[sd])*")
+"""A format of printf that is the same in bash."""
 
 
-class _Return(Exception):
-    def __init__(self, status: int) -> None:
-        super().__init__(status)
-        self.status = status
+def _is_bashs_own(name: str, arguments: list[str]) -> bool:
+    """Whether echo or printf may do something else in bash."""
+    if name == "printf":
+        return not arguments or arguments[0].startswith("-") or _SAME_FORMAT.fullmatch(arguments[0]) is None
+    return name == "echo" and (any("\\" in word for word in arguments) or "".join(arguments[:1]).startswith("-"))
 
 
-@lru_cache(maxsize=2048)
-def parsed(text: str) -> Block:
-    """The statements of a script. Raises Refused."""
-    if len(text) > MAX_SCRIPT:
-        raise Refused(f"a script of more than {MAX_SCRIPT} bytes")
-    try:
-        return parse_script(text)
-    except ParseError as error:
-        raise Refused("the script is not understood", why=str(error)) from error
-
-
-_CONTROLS = ("exit", "return", "break", "continue", "eval", ".", "exec", "command", "type", "trap")
-
-
-def is_part_of_shell(name: str) -> bool:
-    """Whether a command of that name is carried out by the shell itself."""
-    return name in BUILTINS or name in _CONTROLS or name in _SHELLS
-
-
-class Shell:
+class Shell(Controls):
     """Carries statements out, changing its `state` and the tree."""
 
     def __init__(self, state: State, line: int = 0) -> None:
@@ -88,6 +62,7 @@ class Shell:
         """The line before the first of what is carried out."""
         self.loops = 0
         self.expand = Expander(state, self._substituted)
+        self.programs = Programs(state, self._as_process)
 
     def script(self, block: Block, *, tested: bool = False) -> int:
         """Carry a whole script out, or a subshell (see `block`); the exit status of the shell. Raises Refused."""
@@ -95,15 +70,15 @@ class Shell:
         try:
             try:
                 self.block(block, tested=tested)
-            except _Return as end:
-                self._require_dash("return outside of a function")
+            except Return as end:
+                require_dash(self.state, "return outside of a function")
                 state.status = end.status
-            except _Leave:
+            except Leave:
                 pass
             except ShellError as error:
-                self._require_dash(f"an error of the shell: {error}")
+                require_dash(self.state, f"an error of the shell: {error}")
                 state.status = 2
-                self._complain(error)
+                complain_of(self.state, error)
         except Exit as end:
             state.status = end.status
         if action := state.traps.pop("EXIT", ""):
@@ -116,16 +91,6 @@ class Shell:
             except ShellError:
                 state.status = 2
         return state.status
-
-    def _require_dash(self, what: str) -> None:
-        """Raises Refused in a script for bash, which has ways of its own."""
-        if self.state.bash:
-            raise Refused(f"{what}, in a script for bash")
-
-    def _complain(self, error: ShellError) -> None:
-        if not error.told:
-            complain(self.state, str(error))
-            error.told = True
 
     # --- statements --------------------------------------------------------------------------------------------------
 
@@ -190,7 +155,7 @@ class Shell:
             try:
                 self._redirect(statement.redirects)
             except RedirectError as error:
-                self._complain(ShellError(str(error)))
+                complain_of(self.state, ShellError(str(error)))
                 return self._checked(2, tested=tested)
             return self._bare(statement, tested=tested)
         finally:
@@ -237,7 +202,7 @@ class Shell:
                 state.put(statement.name, value)
                 try:
                     status = self.block(statement.body, tested=tested)
-                except _Leave as leave:
+                except Leave as leave:
                     status = 0
                     if self._left(leave):
                         break
@@ -255,7 +220,7 @@ class Shell:
                     if (self.block(statement.condition, tested=True) == 0) is not wanted:
                         break
                     status = self.block(statement.body, tested=tested)
-                except _Leave as leave:
+                except Leave as leave:
                     status = 0
                     if self._left(leave):
                         break
@@ -263,10 +228,10 @@ class Shell:
             self.loops -= 1
         return status
 
-    def _left(self, leave: _Leave) -> bool:
+    def _left(self, leave: Leave) -> bool:
         """Whether a loop ends; raises it again for the loop around."""
         if leave.levels > 1 and self.loops > 1:
-            raise _Leave(leave.levels - 1, goes_on=leave.goes_on)
+            raise Leave(leave.levels - 1, goes_on=leave.goes_on)
         return not leave.goes_on
 
     def _pipeline(self, statement: Pipeline, *, tested: bool) -> int:
@@ -274,11 +239,13 @@ class Shell:
             return self.statement(statement.commands[0], tested=tested)
         status = 0
         before = self.state.streams.get(0, NOWHERE)
-        for index, command in enumerate(statement.commands):
+        last = getattr(self.state.streams.get(1, NOWHERE), "unordered", False)
+        unordered = [*without_order(statement.commands, last=last), None]
+        for command, free in zip(statement.commands, unordered, strict=True):
             inner = self.state.copy()
             inner.streams[0] = before
-            if index < len(statement.commands) - 1:
-                before = pipe = Pipe(self.state.world.budget)
+            if free is not None:
+                before = pipe = Pipe(self.state.world.budget, unordered=free)
                 inner.streams[1] = pipe
             status = self._in_subshell(inner, (command,), tested=tested)
         return status
@@ -289,7 +256,7 @@ class Shell:
             try:
                 inner.streams = redirected(inner, statement.redirects, self.expand)
             except RedirectError as error:
-                self._complain(ShellError(str(error)))
+                complain_of(self.state, ShellError(str(error)))
                 return 2
         return self._in_subshell(inner, statement.body, tested=tested)
 
@@ -316,6 +283,9 @@ class Shell:
         self.state.depth -= 1
         self.state.line = line
         return pipe.read().replace(b"\0", b"").rstrip(b"\n").decode("latin-1")
+
+    def _as_process(self, process: Process, name: str, text: str, arguments: list[str], options: set[str]) -> int:
+        return run_in(self.state.world, process, name, text, arguments, options=options, depth=self.state.depth)
 
     # --- simple commands ---------------------------------------------------------------------------------------------
 
@@ -345,7 +315,7 @@ class Shell:
             except RedirectError as error:
                 if special:
                     raise ShellError(str(error)) from error
-                self._complain(ShellError(str(error)))
+                complain_of(self.state, ShellError(str(error)))
                 return 2
             if not words:
                 for name, value in simple.assignments:
@@ -354,7 +324,7 @@ class Shell:
             return self._command(words, simple.assignments, tested=tested)
         except ShellError as error:
             # Told while the command's own redirections hold.
-            self._complain(error)
+            complain_of(self.state, error)
             raise
         finally:
             if simple.redirects and not keeps:
@@ -366,7 +336,7 @@ class Shell:
         if not assignments or name in SPECIAL:
             for variable, value in assignments:
                 state.put(variable, self.expand.single(value, assigned=True))
-            return self._called(words, frozenset(), tested=tested)
+            return self.called(words, frozenset(), tested=tested)
         if name in state.functions:
             raise Refused("an assignment in front of a function", why=name)
         before = [(variable, state.variables.get(variable), variable in state.exported) for variable, _ in assignments]
@@ -374,7 +344,7 @@ class Shell:
             for variable, value in assignments:
                 state.put(variable, self.expand.single(value, assigned=True))
                 state.exported.add(variable)
-            return self._called(words, frozenset(variable for variable, _ in assignments), tested=tested)
+            return self.called(words, frozenset(variable for variable, _ in assignments), tested=tested)
         finally:
             for variable, value_before, exported in reversed(before):
                 if value_before is None:
@@ -383,22 +353,18 @@ class Shell:
                     state.variables[variable] = value_before
                 (state.exported.add if exported else state.exported.discard)(variable)
 
-    def _called(self, words: list[str], own: frozenset[str], *, tested: bool, functions: bool = True) -> int:
-        """A command whose words are expanded; variables `own` were assigned for it alone."""
+    def called(self, words: list[str], own: frozenset[str], *, tested: bool, functions: bool = True) -> int:
+        """A command whose words are expanded, `functions` of the script included; `own` variables are for it alone."""
         name, arguments = words[0], words[1:]
         state = self.state
         if functions and name in state.functions:
             return self._function(state.functions[name], arguments, tested=tested)
-        if (controls := self._controls().get(name)) is not None:
+        if (controls := self.controls().get(name)) is not None:
             return controls(arguments, tested)
         builtin = BUILTINS.get(name)
         if builtin is None:
-            return self._external(name, arguments, own)
-        if state.bash and (
-            name in {"echo", "printf"}
-            and any("\\" in word for word in arguments)
-            or (name == "echo" and arguments[:1] and arguments[0].startswith("-"))
-        ):
+            return self.programs.call(name, arguments, own)
+        if state.bash and _is_bashs_own(name, arguments):
             raise Refused(f"{name} of bash with these arguments")
         try:
             return builtin(state, arguments)
@@ -407,7 +373,7 @@ class Shell:
         except ShellError as error:
             if name in SPECIAL or "read only" in str(error):
                 raise
-            self._complain(error)
+            complain_of(self.state, error)
             return 2
 
     def _function(self, body: Statement, arguments: list[str], *, tested: bool) -> int:
@@ -418,280 +384,37 @@ class Shell:
         self.loops = 0
         try:
             return self.statement(body, tested=tested)
-        except _Return as end:
+        except Return as end:
             return end.status
         finally:
             self.loops = loops
             state.leave()
             state.arguments = before
 
-    # --- commands that run commands ----------------------------------------------------------------------------------
 
-    def _controls(self) -> dict[str, Callable[[list[str], bool], int]]:
-        return {
-            "exit": self._exit,
-            "return": self._return,
-            "break": lambda arguments, _tested: self._leave(arguments, goes_on=False),
-            "continue": lambda arguments, _tested: self._leave(arguments, goes_on=True),
-            "eval": self._eval,
-            ".": self._source,
-            "exec": self._exec,
-            "command": self._named,
-            "type": self._type,
-            "trap": self._trap,
-        }
-
-    def _status(self, arguments: list[str]) -> int:
-        if not arguments:
-            return self.state.status
-        if not arguments[0].isdigit() or len(arguments[0]) > 9:  # noqa: PLR2004  digits
-            raise ShellError(f"Illegal number: {arguments[0]}")
-        return int(arguments[0]) & 0xFF
-
-    def _exit(self, arguments: list[str], _tested: bool) -> int:  # noqa: FBT001  as the others
-        raise Exit(self._status(arguments))
-
-    def _return(self, arguments: list[str], _tested: bool) -> int:  # noqa: FBT001  as the others
-        raise _Return(self._status(arguments))
-
-    def _leave(self, arguments: list[str], *, goes_on: bool) -> int:
-        levels = self._status(arguments) if arguments else 1
-        if levels < 1:
-            raise ShellError(f"Illegal number: {arguments[0]}")
-        if not self.loops:
-            return 0
-        raise _Leave(levels, goes_on=goes_on)
-
-    def _eval(self, arguments: list[str], tested: bool) -> int:  # noqa: FBT001  as the others
-        self.state.status = 0
-        return self.block(parsed(" ".join(arguments)), tested=tested)
-
-    def _source(self, arguments: list[str], _tested: bool) -> int:  # noqa: FBT001  as the others
-        state = self.state
-        if not arguments:
-            raise ShellError(".: argument expected")
-        if "/" not in arguments[0] or len(arguments) > 1:
-            raise Refused("a file sourced by a name in PATH, or with arguments")
-        path = state.place(arguments[0])
-        inode = state.world.tree.get(path, follow=True)
-        if inode is None or inode.kind is not Kind.FILE:
-            raise ShellError(f".: cannot open {arguments[0]}")
-        line, self.base = self.base, 0
-        at = state.line
-        loops, self.loops = self.loops, 0
-        try:
-            state.status = 0
-            return self.block(parsed(_text(inode)), tested=False)
-        except _Return as end:
-            return end.status
-        except Refused as error:
-            error.line = at
-            raise
-        finally:
-            self.base, self.loops, state.line = line, loops, at
-
-    def _exec(self, arguments: list[str], tested: bool) -> int:  # noqa: FBT001  as the others
-        if not arguments:
-            return 0
-        if arguments[0].startswith("-"):
-            raise Refused("exec with an option")
-        name, *rest = arguments
-        if name in self._controls() or name in BUILTINS:
-            raise Refused("exec of a utility that is part of the shell")
-        raise Exit(self._external(name, rest))
-
-    def _named(self, arguments: list[str], tested: bool) -> int:  # noqa: FBT001  as the others
-        words = list(arguments)
-        option = ""
-        while words and words[0].startswith("-") and len(words[0]) > 1:
-            option = words.pop(0)
-            if option == "--":
-                break
-            if option not in {"-v", "-p"}:
-                raise Refused("command with this option")
-        if option == "-v":
-            return self._command_v(words)
-        if not words:
-            return 0
-        try:
-            return self._called(words, frozenset(), tested=tested, functions=False)
-        except ShellError as error:
-            # Without being special, an error ends nothing.
-            self._complain(error)
-            return 2
-
-    def _command_v(self, words: list[str]) -> int:
-        if len(words) != 1:
-            raise Refused("command -v of several names")
-        (name,) = words
-        state = self.state
-        if name in {*state.functions, *BUILTINS, *self._controls()}:
-            found: str | None = name
-        else:
-            found, _ = self._found(name)
-        if found is None:
-            return _NOT_FOUND
-        return printed(state, f"{found}\n")
-
-    def _type(self, arguments: list[str], _tested: bool) -> int:  # noqa: FBT001  as the others
-        if self.state.streams.get(1, NOWHERE) is not NOWHERE or len(arguments) != 1:
-            raise Refused("type whose output is read")
-        return 0 if self._command_v(arguments) == 0 else _NOT_FOUND
-
-    def _trap(self, arguments: list[str], _tested: bool) -> int:  # noqa: FBT001  as the others
-        if not arguments:
-            raise Refused("trap without arguments")
-        action, *signals = arguments
-        if action == "--":
-            raise Refused("trap with an option")
-        if not signals or action.isdigit():
-            action, signals = "-", [action, *signals]
-        for signal in signals:
-            number = {"0": "EXIT"}.get(signal, signal.removeprefix("SIG"))
-            if number in {"ERR", "DEBUG", "RETURN"}:
-                raise Refused("a trap that only bash has")
-            if not (number.isdigit() or number.isalpha()):
-                raise ShellError(f"trap: {signal}: bad trap")
-            if action == "-":
-                self.state.traps.pop(number, None)
-            else:
-                self.state.traps[number] = action
-        return 0
-
-    # --- programs ----------------------------------------------------------------------------------------------------
-
-    def _found(self, name: str) -> tuple[str | None, int]:
-        """The path of a program as the shell finds it, else None and the status for that."""
-        state = self.state
-        tree = state.world.tree
-        if "/" in name:
-            inode = tree.get(state.place(name), follow=True)
-            if inode is None or inode.kind is not Kind.FILE or name.rsplit("/", 1)[1] in state.world.hidden:
-                return None, _NOT_FOUND if inode is None or inode.kind is not Kind.DIR else _NOT_EXECUTABLE
-            return (name, 0) if inode.mode & 0o111 else (None, _NOT_EXECUTABLE)
-        if name in state.world.hidden or not name:
-            return None, _NOT_FOUND
-        for directory in (state.variables.get("PATH") or "").split(":"):
-            if not directory.startswith("/"):
-                raise Refused("a PATH that is empty or has a relative directory")
-            path = f"{directory.rstrip('/')}/{name}"
-            inode = tree.get(as_path(path), follow=True)
-            if inode is not None and inode.kind is Kind.FILE and inode.mode & 0o111:
-                return path, 0
-        return None, _NOT_FOUND
-
-    def _external(
-        self,
-        name: str,
-        arguments: list[str],
-        own: frozenset[str] = frozenset(),
-        environment: Mapping[str, str] | None = None,
-        streams: Mapping[int, Stream] | None = None,
-    ) -> int:
-        """A program, in an environment and with streams that are not the shell's own when they are given."""
-        state = self.state
-        path, status = self._found(name)
-        if path is None:
-            self._require_dash(f"{name}, which is no program that is there")
-            self._complain(ShellError(f"{name}: not found"))
-            return status
-        place = state.place(path)
-        environment = state.environment() if environment is None else dict(environment)
-        streams = state.streams if streams is None else streams
-        base = name.rsplit("/", 1)[-1]
-        program = self._sh if base in _SHELLS else state.world.program(base, place)
-        if program is None:
-            program = partial(self._script, name, place)
-        process = Process(
-            state.world.tree, arguments, environment, state.directory, state.umask, streams, state.world.budget, own,
-            self._call,
-        )  # fmt: skip
-        try:
-            try:
-                return program(process)
-            except AsScript:
-                return self._script(name, place, process)
-        except OSError:
-            return 1  # what it prints cannot be written
-
-    def _call(self, words: list[str], environment: Mapping[str, str], streams: Mapping[int, Stream]) -> int:
-        return self._external(words[0], words[1:], environment=environment, streams=streams)
-
-    def _script(self, name: str, place: str, process: Process) -> int:
-        """A program that is not modelled: carried out if it is a script of this language."""
-        inode = self.state.world.tree.at(place, follow=True)
-        if not is_script(inode):
-            raise Refused(f"{name} is not computed", why=" ".join((name, *process.arguments))[:200])
-        text = _text(inode)
-        return self._shell_of(process, name, text, process.arguments, options_of(text))
-
-    def _sh(self, process: Process) -> int:
-        """``sh -c TEXT [NAME ARGUMENT...]`` or ``sh FILE [ARGUMENT...]``, each with options."""
-        arguments = list(process.arguments)
-        options: set[str] = set()
-        while arguments and re.fullmatch(r"-[euxc]+", arguments[0]):
-            options |= set(arguments.pop(0)[1:])
-        if not arguments or arguments[0].startswith(("-", "+")):
-            raise Refused("sh with these arguments", why=" ".join(process.arguments)[:200])
-        if "c" in options:
-            text, *rest = arguments
-            return self._shell_of(process, rest[0] if rest else "sh", text, rest[1:], options - {"c"})
-        place = process.place(arguments[0])
-        if not self.state.world.tree.is_file(place):
-            self._complain(ShellError(f"cannot open {arguments[0]}"))
-            return 2
-        text = _text(self.state.world.tree.at(place, follow=True))
-        return self._shell_of(process, arguments[0], text, arguments[1:], options)
-
-    def _shell_of(self, process: Process, name: str, text: str, arguments: list[str], options: set[str]) -> int:
-        state = self.state
-        state.depth += 1
-        inner = State(
-            state.world, {**INITIAL, **process.environment}, set(process.environment), name=name,
-            arguments=list(arguments), options=set(options), streams=dict(process.streams),
-            directory=process.directory, umask=process.umask, depth=state.depth, bash=is_for_bash(text),
-        )  # fmt: skip
-        try:
-            return Shell(inner).script(parsed(text))
-        except Refused as error:
-            raise Refused(error.what, why=f"{error.why} ({name}, line {inner.line})".strip()) from error
-        finally:
-            state.depth -= 1
+def run_in(
+    world: World,
+    process: Process,
+    name: str,
+    text: str,
+    arguments: Sequence[str],
+    *,
+    options: AbstractSet[str],
+    depth: int = 0,
+) -> int:
+    """Carry out a script, each character a byte, as a process of its own; its exit status. Raises Refused."""
+    inner = State(
+        world, {**INITIAL, **process.environment}, set(process.environment), name=name, arguments=list(arguments),
+        options=set(options), streams=dict(process.streams), directory=process.directory, umask=process.umask,
+        depth=depth + 1, bash=is_for_bash(text),
+    )  # fmt: skip
+    try:
+        return Shell(inner).script(parsed(text))
+    except Refused as error:
+        told = Refused(error.what, why=f"{error.why} ({name}, line {inner.line})".strip())
+        told.command = error.command
+        raise told from error
 
 
-_SHELLS = frozenset({"sh", "dash"})
 INITIAL = {"IFS": " \t\n", "OPTIND": "1", "PWD": "/"}
 """Variables that every shell has."""
-
-
-_LONGEST_HEAD = 128
-
-
-def _text(inode: Inode) -> str:
-    """The text of a script, each byte a character. Raises Refused."""
-    if size_of(inode.content) > MAX_SCRIPT:
-        raise Refused(f"a script of more than {MAX_SCRIPT} bytes")
-    return read(inode.content).decode("latin-1")
-
-
-def is_script(inode: Inode) -> bool:
-    """Whether a file is a script for sh, as its first line says."""
-    return size_of(inode.content) <= MAX_SCRIPT and is_for_sh(_text(inode))
-
-
-def is_for_sh(text: str) -> bool:
-    """Whether the first line of a script names sh, dash or bash."""
-    return (
-        re.match(r"#![ \t]*/(?:usr/)?bin/(?:sh|dash|bash)(?:[ \t]+-[eux]+)?[ \t]*\n", text[:_LONGEST_HEAD]) is not None
-    )
-
-
-def is_for_bash(text: str) -> bool:
-    """Whether the first line of a script names bash."""
-    return re.match(r"#![ \t]*/(?:usr/)?bin/bash\b", text[:_LONGEST_HEAD]) is not None
-
-
-def options_of(text: str) -> set[str]:
-    """The options in the first line of a script."""
-    match = re.match(r"#![^\n]*?[ \t]-([eux]+)[ \t]*\n", text[:_LONGEST_HEAD])
-    return set(match.group(1)) if match else set()

@@ -1,4 +1,4 @@
-"""What the words of a command expand to (POSIX.1-2017 XCU 2.6), in the order of the standard, as dash 0.5.12 does it."""
+"""What the words of a command expand to (POSIX.1-2017 XCU 2.6), in the standard's order, as dash 0.5.12 does it."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass

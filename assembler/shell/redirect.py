@@ -25,7 +25,7 @@ def redirected(state: State, redirects: Sequence[Redirect], expand: Expander) ->
     for redirect in redirects:
         reads = redirect.operator in {"<", "<&", "<>", "<<", "<<-"}
         descriptor = int(redirect.descriptor) if redirect.descriptor else (0 if reads else 1)
-        if descriptor > 9:  # noqa: PLR2004  dash reads more digits as a word
+        if descriptor > 9:
             raise Refused("a descriptor above 9")
         match redirect.operator:
             case "<<" | "<<-":
@@ -40,14 +40,14 @@ def redirected(state: State, redirects: Sequence[Redirect], expand: Expander) ->
                     streams.pop(descriptor, None)
                     streams[descriptor] = _CLOSED
                 elif re.fullmatch(r"[0-9]", target):
-                    found = streams.get(int(target), NOWHERE if int(target) < 3 else _CLOSED)  # noqa: PLR2004
+                    found = streams.get(int(target), NOWHERE if int(target) < 3 else _CLOSED)
                     if found is _CLOSED:
                         raise RedirectError(f"{target}: Bad file descriptor")
                     streams[descriptor] = found
                 else:
                     raise Refused("a redirection to a descriptor by another name")
             case operator:
-                streams[descriptor] = _opened(state, operator, expand.single(redirect.target), streams)
+                streams[descriptor] = _opened(state, operator, expand.single(redirect.target))
     return streams
 
 
@@ -55,16 +55,16 @@ class _Closed:
     """No stream."""
 
     def read(self, size: int = -1) -> bytes:
-        raise OSError("Bad file descriptor")
+        raise OSError("Bad file descriptor", size)
 
     def write(self, data: bytes) -> None:
-        raise OSError("Bad file descriptor")
+        raise OSError("Bad file descriptor", len(data))
 
 
 _CLOSED = _Closed()
 
 
-def _opened(state: State, operator: str, target: str, streams: dict[int, Stream]) -> Stream:
+def _opened(state: State, operator: str, target: str) -> Stream:
     path, tree, budget = state.place(target), state.world.tree, state.world.budget
     if path == "/dev/null":
         return NOWHERE

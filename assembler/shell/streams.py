@@ -18,6 +18,8 @@ class Refused(AssembleError):
 
     line = 0
     """The line of the script, from 1."""
+    command: tuple[str, ...] = ()
+    """The innermost program that is not computed, with its arguments."""
 
 
 @dataclass(slots=True)
@@ -70,6 +72,8 @@ class Pipe:
     """What one command writes and another reads, afterwards."""
 
     budget: Budget
+    unordered: bool = False
+    """Whether the order of its lines is of no account: they are sorted afterwards."""
     data: bytearray = field(default_factory=bytearray)
     position: int = 0
 

@@ -111,9 +111,9 @@ def test_options_of_lock_that_contradict(arguments: str, said: str, capsys: pyte
 
 
 SCRIPTS = (
-    ScriptReport("zlib", "postinst", "snippets", tools=("a", "b", "a")),
+    ScriptReport("zlib", "postinst", "computed"),
     ScriptReport("base", "preinst", "rule", rule="r.toml", reason="because"),
-    ScriptReport("base", "triggered", "nothing", triggers=("/x", "y")),
+    ScriptReport("base", "triggered", "computed", triggers=("/x", "y")),
     ScriptReport("base", "postrm", "rule", rule="r.toml", reason="so", triggers=("z",)),
     ScriptReport("longer-name", "config", "first boot"),
 )

@@ -34,7 +34,7 @@ SECONDS = 10
 MODULES = {
     "base64", "binascii", "bisect", "collections", "collections.abc", "contextlib", "dataclasses",
     "email.utils", "enum", "fnmatch", "functools", "hashlib", "importlib", "itertools", "math", "operator",
-    "posixpath", "pydantic", "re", "string", "struct", "textwrap", "typing",
+    "posixpath", "pydantic", "re", "string", "struct", "textwrap", "typing", "unicodedata",
 }  # fmt: skip
 """Of the standard library and others: none of them, as it is used here, asks anything of the operating system."""
 NAMES = {

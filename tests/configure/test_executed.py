@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from assembler.configure.engine import ScriptFailed, Settings, configure, executing_the_rest
+from assembler.configure.engine import ScriptFailed, ScriptsFailed, Settings, configure, executing_the_rest
 from assembler.configure.executed import Execution, Failed, chosen, laid_out, until
 from assembler.configure.job import Configure, Job, Unpack
 from assembler.configure.rules import read_rules
@@ -17,7 +17,7 @@ from assembler.tree.changes import Changes, Entry
 from assembler.tree.staging import Kind, Tree
 from tests.debian.unpacked import package
 
-ODD = "#!/bin/sh\nset -e\nno-such-program\n"
+ODD = "#!/usr/bin/perl\nno_such_function();\n"
 """A script that nobody understands."""
 
 
@@ -164,7 +164,7 @@ def test_what_turns_out_not_to_be_computable_is_executed() -> None:
 
 
 def test_what_is_to_be_computed_or_is_a_rule_of_ones_own_fails() -> None:
-    with pytest.raises(ScriptFailed, match="fails preinst: the script "):
+    with pytest.raises(ScriptsFailed, match="fails preinst: the script "):
         configured("computed", failing)
     own = '[[rule]]\npackage = "odd"\nreason = "r"\nfiles = [{ path = "/usr/share", content = "x" }]\n'
     with pytest.raises(ScriptFailed, match="a directory is in the way of a file"):
@@ -228,6 +228,21 @@ def test_programs_of_later_packages_are_hidden_from_the_first() -> None:
     (early, late) = [step for step in seen[0].steps if isinstance(step, Configure)]
     assert (early.names, early.force, early.hidden) == (("base",), True, ("/sbin/old", "/usr/bin/tool"))
     assert (late.force, late.hidden) == (False, ())
+
+
+def test_what_has_a_script_comes_after_essential_packages_that_are_executed() -> None:
+    """Though it does not say that it needs them: directories below /usr/local are base-files' (bookworm)."""
+    makes = "#!/bin/sh\nset -e\nmkdir -p /var/lib/made\n"
+    tree = Tree()
+    base = package(tree, "base", essential="yes", postinst=ODD)
+    counts = [package(tree, "counts", postinst=makes), package(tree, "needs", depends="counts")]
+    silent = package(tree, "silent")
+    later = package(tree, "later", postinst=makes)
+    named, _ = chosen([base, *counts, silent, later], "amd64", (), {"later": "asked for"}, "auto")
+    assert set(named) == {"base", "counts", "needs"}
+    assert named["counts"] == "it comes after base, which every system has"
+    other = package(tree, "base", essential="yes", postinst=makes)
+    assert chosen([other, *counts, silent], "amd64", (), {}, "auto")[0] == {}
 
 
 def test_a_job_up_to_a_package() -> None:

@@ -1,4 +1,4 @@
-"""Rules hold for exactly the text that they were written for, and a script without one stops everything."""
+"""Rules stand for commands, or for exactly the text that they were written for."""
 
 import tomllib
 
@@ -6,82 +6,112 @@ import pytest
 
 from assembler.configure import rules
 from assembler.configure.engine import ScriptFailed, Settings, configure
-from assembler.configure.rules import built_in, find, read_rules, residual_key
-from assembler.configure.rules.logic import FUNCTIONS
-from assembler.configure.scripts import analyse
+from assembler.configure.rules import built_in, find, read_rules, stands_for, text_key
 from assembler.errors import AssembleError, Problems
-from assembler.programs.context import ExecutionContext
 from assembler.tree.staging import Tree
 from tests.debian.unpacked import package
-from tests.tree.disk import shown
 
-SCRIPT = '#!/bin/sh\nset -e\nif [ -n "$2" ]; then exit 0; fi\nfrobnicate --all >/var/x\n'
+SCRIPT = "#!/usr/bin/perl\nexit 0;\n"
 DIGEST = "0" * 64
-GOOD = f'[[rule]]\npackage = "pkg"\nscript = "postinst"\nresidual = ["{DIGEST}"]\nreason = "r"\n'
+GOOD = f'[[rule]]\npackage = "pkg"\nscript = "postinst"\ndigest = ["{DIGEST}"]\nreason = "r"\n'
 
 
 def test_the_built_in_rules_are_sound() -> None:
     found = built_in()
-    assert len(found) > 40
+    assert len(found) > 5
     values = [rule.values for rule in found]
-    keys = [(rule.package, rule.script, tuple(rule.trigger), digest) for rule in values for digest in rule.residual]
+    assert all(rule.command or not rule.script for rule in values), "none stands for a whole script"
+    keys = [(rule.package, rule.command) for rule in values]
     assert len(keys) == len(set(keys))
-    assert {rule.function for rule in values} - {None} == set(FUNCTIONS)
 
 
 def test_an_unknown_script_stops_and_its_stanza_makes_it_known() -> None:
     tree = Tree()
-    packages = [package(tree, "odd", postinst=SCRIPT), package(tree, "even", preinst="#!/usr/bin/perl\nexit 0;\n")]
-    before = shown(tree)
+    even = "#!/bin/sh\nset -e\nmkdir -p /var/before\ncp --frob /a /b\nmkdir -p /var/after\n"
+    packages = [package(tree, "odd", postinst=SCRIPT), package(tree, "even", preinst=even)]
     with pytest.raises(Problems) as caught:
-        configure(tree, packages, Settings(0, "amd64"))
-    assert shown(tree) == before
-    assert [error.where.package for error in caught.value.errors] == ["odd postinst", "even preinst"]
-    details = caught.value.errors[0].details
-    assert "frobnicate --all >/var/x" in details
-    assert not any("$2" in line for line in details)
+        configure(tree.copy(), packages, Settings(0, "amd64"))
+    assert [error.where.package for error in caught.value.errors] == ["even preinst", "odd postinst"]
+    assert caught.value.errors[0].why == "line 4: cp with these arguments: cp --frob /a /b"
+    assert caught.value.errors[1].why == "it is no script for sh: #!/usr/bin/perl"
     stanzas = [
         "\n".join(error.details[error.details.index("[[rule]]") :]) + "\ndo = 'mkdir -p /var/made'"
         for error in caught.value.errors
     ]
     own = tuple(rule for stanza in stanzas for rule in read_rules(stanza.encode(), "own.toml"))
+    assert [rule.values.command for rule in own] == ["cp --frob /a /b", ""]
     report = configure(tree, packages, Settings(0, "amd64", rules=own))
-    assert tree.is_dir("/var/made")
+    assert tree.names("/var") == ["after", "before", "lib", "made"]
     assert [(script.package, script.handling, script.rule) for script in report.scripts] == [
-        ("even", "rule", "own.toml"), ("odd", "rule", "own.toml"),
+        ("even", "computed", ""), ("odd", "rule", "own.toml"),
     ]  # fmt: skip
 
 
-def test_any_change_of_the_residual_voids_a_rule() -> None:
-    def key(script: str) -> str:
-        return analyse("p", "postinst", script, "amd64").digest
+def test_a_rule_for_a_command() -> None:
+    tree = Tree()
+    text = """
+[[rule]]
+package = "odd"
+command = "frobnicate --all *"
+reason = "prints, and makes"
+do = '''
+echo "$# $2"
+[ "$2" != fail ] || exit 3
+mkdir -p "/made/$2"
+'''
 
-    same = "#!/bin/sh\n# another comment\nset -e\n\nfrobnicate   --all   > /var/x\nexit 0\n"
-    assert key(SCRIPT) == key(same)
-    for other in (
-        "frobnicate --all >/var/y",
-        "frobnicate --all >>/var/x",
-        "frobnicate --all; frobnicate --all >/var/x",
-    ):
-        assert key(SCRIPT) != key(f"#!/bin/sh\n{other}\n"), other
-    document = "#!/bin/sh\nfrobnicate <<EOF\nline\nEOF\n"
-    assert key(document) != key(document.replace("line", "# line"))
+[[rule]]
+package = "odd"
+command = "/usr/lib/odd/helper ?x"
+reason = "nothing"
+files = [{ path = "/etc/helped", content = "" }]
+"""
+    script = (
+        '#!/bin/sh\nx=$(frobnicate --all a b)\necho "<$x>" >/out\nfrobnicate --all fail || echo $? >>/out\n'
+        "/usr/lib/odd/helper ax\n"
+    )
+    tree.write("/etc/passwd", b"root:x:0:0:root:/root:/bin/sh\n", parents=True)
+    tree.write("/etc/group", b"root:x:0:\n")
+    files = {"/usr/bin/frobnicate": "\x7fELF", "/usr/lib/odd/helper": "\x7fELF"}
+    odd = package(tree, "odd", files=files, postinst=script)
+    for path in files:
+        tree.chmod(path, 0o755)
+    configure(tree, [odd], Settings(0, "amd64", rules=tuple(read_rules(text.encode(), "own.toml"))))
+    assert tree.read_text("/out") == "<3 a>\n3\n"
+    assert tree.names("/made") == ["a"]
+    assert tree.exists("/etc/helped")
+    other = package(tree, "other", postinst="#!/bin/sh\nfrobnicate --all a\n")
+    with pytest.raises(Problems, match="line 2: /usr/bin/frobnicate is not computed"):
+        configure(tree, [other], Settings(0, "amd64", rules=tuple(read_rules(text.encode(), "own.toml"))))
+
+
+@pytest.mark.parametrize(
+    ("command", "words", "stands"),
+    [
+        ("a b", ["a", "b"], True), ("a b", ["a"], False), ("a b", ["a", "b", "c"], False), ("a *", ["a"], True),
+        ("a *", ["a", "b", "c"], True), ("a b* *", ["a", "bc", "d"], True), ("a b* c", ["a", "xb", "c"], False),
+        ("a ?", ["a", "bb"], False), ("a *", ["b"], False),
+    ],
+)  # fmt: skip
+def test_which_words_a_rule_stands_for(command: str, words: list[str], stands: bool) -> None:  # noqa: FBT001  a parameter
+    (rule,) = read_rules(f'[[rule]]\npackage = "pkg"\ncommand = "{command}"\nreason = "r"\n'.encode(), "x")
+    assert stands_for(rule, words) is stands
 
 
 def test_versions_and_architectures_are_evened_out() -> None:
-    first = residual_key("linux-image-6.1-a", "linux-image-*", "version=6.1-a\nlib/x86_64-linux-gnu x:amd64\n", "amd64")
-    second = residual_key("linux-image-7-b", "linux-image-*", "version=7-b\nlib/aarch64-linux-gnu x:arm64\n", "arm64")
+    first = text_key("linux-image-6.1-a", "linux-image-*", b"version=6.1-a\nlib/x86_64-linux-gnu x:amd64\n", "amd64")
+    second = text_key("linux-image-7-b", "linux-image-*", b"version=7-b\nlib/aarch64-linux-gnu x:arm64\n", "arm64")
     assert first == second
-    assert first != residual_key("linux-image-7-b", "linux-image-7-b", "version=7-b\n", "arm64")
+    assert first != text_key("linux-image-7-b", "linux-image-7-b", b"version=7-b\n", "arm64")
 
 
 def test_a_rule_is_for_one_package_and_script() -> None:
-    rule = read_rules(GOOD.replace(DIGEST, residual_key("pkg", "pkg", "text\n", "amd64")).encode(), "x")
-    assert find(tuple(rule), "pkg", "postinst", "text\n", "amd64") is rule[0]
+    rule = read_rules(GOOD.replace(DIGEST, text_key("pkg", "pkg", b"text\n", "amd64")).encode(), "x")
+    assert find(tuple(rule), "pkg", "postinst", b"text\n", "amd64") is rule[0]
     for name, script, text in (
-        ("pkg2", "postinst", "text\n"),
-        ("pkg", "preinst", "text\n"),
-        ("pkg", "postinst", "text2\n"),
+        ("pkg2", "postinst", b"text\n"),
+        ("pkg", "preinst", b"text\n"),
+        ("pkg", "postinst", b"text2\n"),
     ):
         assert find(tuple(rule), name, script, text, "amd64") is None
 
@@ -92,19 +122,19 @@ def test_a_rule_is_for_one_package_and_script() -> None:
         (("[[rule]]", "[rule"), ":1:6: not valid TOML"),
         (("reason", "raison"), ":5:1 rule[0].raison: unknown key (did you mean reason?)"),
         (('reason = "r"', ""), ":1:1 rule[0].reason: is missing"),
-        ((f'["{DIGEST}"]', '["12"]'), ":4:13 rule[0].residual[0]: '12' is not a digest"),
-        ((f'["{DIGEST}"]', f'"{DIGEST}"'), ":4:1 rule[0].residual: must be an array, not a string"),
+        ((f'["{DIGEST}"]', '["12"]'), ":4:11 rule[0].digest[0]: '12' is not a digest"),
+        ((f'["{DIGEST}"]', f'"{DIGEST}"'), ":4:1 rule[0].digest: must be an array, not a string"),
         (('"postinst"', '"prerm"'), ":3:1 rule[0].script: 'prerm' is not one of "),
         (('"pkg"', "3"), ":2:1 rule[0].package: must be a string"),
         (('"pkg"', '"a*b*"'), ":2:1 rule[0].package: has more than one *"),
-        (('"r"', '"r"\ndo = "true\\nwget x"'), ":6:1 rule[0].do: has a command that is not understood: wget x"),
+        (('"r"', '"r"\ndo = "true\\nwget x"'), ":6:1 rule[0].do: has a command that is not known: wget"),
         (('"r"', '"r"\ndo = "if"'), ":6:1 rule[0].do: is no list of commands"),
-        (('"r"', '"r"\nfunction = "locales"'), ":6:1 rule[0].function: there is no function 'locales'"),
+        (('"r"', '"r"\ncommand = "x"'), ":6:1 rule[0].command: contradicts script"),
         (("[[rule]]", "x = 1\n[[rule]]"), ":1:1 x: unknown key"),
         (("reason", 'trigger = ["t"]\nreason'), ":5:1 rule[0].trigger: goes with script = 'triggered' and no other"),
         (('"postinst"', '"triggered"'), "rule[0].trigger: goes with"),
-        (('script = "postinst"', ""), "rule[0].residual: script is missing"),
-        ((f'residual = ["{DIGEST}"]', ""), "rule[0].script: residual is missing"),
+        (('script = "postinst"', ""), "rule[0].digest: script is missing"),
+        ((f'digest = ["{DIGEST}"]', ""), "rule[0].script: digest is missing"),
         (('"r"', '"r"\nlinks = [{ path = "x", target = "y" }]'), ":6:12 rule[0].links[0].path: 'x' is not an absolute"),
         (('"r"', '"r"\nmodes = [{ path = "/x", mode = "9" }]'), "rule[0].modes[0].mode: '9' is not a file mode"),
         (('"r"', '"r"\nusers = [{ name = "x y" }]'), "rule[0].users[0].name: 'x y' is not an account name"),
@@ -124,14 +154,6 @@ def test_everything_wrong_is_told_at_once() -> None:
     with pytest.raises(Problems) as caught:
         read_rules(text.encode(), "own.toml")
     assert [error.where.line for error in caught.value.errors] == [6, 10, 15]
-
-
-def test_only_the_assemblers_own_rules_name_functions() -> None:
-    text = GOOD.replace('"r"', '"r"\nfunction = "locales"').encode()
-    assert read_rules(text, "x.toml", functions=True)[0].values.function == "locales"
-    for wrong in (text.replace(b"locales", b"nothing"), text + b'do = "true"\n'):
-        with pytest.raises(Problems, match="function"):
-            read_rules(wrong, "x.toml", functions=True)
 
 
 DECLARED = """
@@ -165,7 +187,7 @@ def test_what_a_rule_declares() -> None:
     own = tuple(read_rules(DECLARED.encode(), "own.toml"))
     report = configure(tree, packages, Settings(0, "amd64", rules=own))
     assert [(s.script, s.handling, s.rule) for s in report.scripts] == [
-        ("postinst", "calls", ""), ("besides", "rule", "own.toml"),
+        ("postinst", "computed", ""), ("besides", "rule", "own.toml"),
     ]  # fmt: skip
     users = {line.split(":")[0]: line.split(":") for line in tree.read_text("/etc/passwd").splitlines()}
     assert users["odder"][2:4] == ["701", "700"]
@@ -200,19 +222,7 @@ def test_the_stanza_for_a_script_is_toml() -> None:
         configure(tree, [package(tree, "odd", postinst=SCRIPT)], Settings(0, "amd64"))
     details = caught.value.errors[0].details
     table = tomllib.loads("\n".join(details[details.index("[[rule]]") :]))["rule"][0]
-    analysis = analyse("odd", "postinst", SCRIPT, "amd64")
-    assert table["residual"] == [rules.residual_key("odd", "odd", analysis.residual, "amd64")]
-
-
-def test_the_drive_database_without_its_revision() -> None:
-    line = b'  { "VERSION: 7.3 $Id: drivedb.h 5528 2023-07-31 14:31:18Z chrfranke $",\n'
-    tree = Tree()
-    tree.write("/usr/share/smartmontools/drivedb.h", line + b"$Id$ $x$\n", parents=True)
-    tree.mkdir("/var/lib/smartmontools/drivedb", parents=True)
-    FUNCTIONS["smart_drivedb"](ExecutionContext(tree, "amd64"))
-    kept = "/var/lib/smartmontools/drivedb/drivedb.h"
-    assert tree.read(kept) == line + b"$Id$ $x$\n"
-    assert tree.read(f"{kept}.raw") == b'  { "VERSION: 7.3 $Id$",\n$Id$ $x$\n'
+    assert table["digest"] == [text_key("odd", "odd", SCRIPT.encode(), "amd64")]
 
 
 def test_a_directory_is_not_replaced_by_a_file() -> None:
@@ -243,16 +253,6 @@ def test_a_rule_that_stands_for_a_script_is_not_carried_out_besides() -> None:
     assert rules.besides((rule, other), "other") == []
 
 
-@pytest.mark.parametrize(("functions", "hint"), [(True, ""), (False, "say what there is to do in do, files, links")])
-def test_a_function_that_is_none_is_told(functions: bool, hint: str) -> None:  # noqa: FBT001  a parameter
-    text = GOOD.replace('"r"', '"r"\nfunction = "nothing"').encode()
-    with pytest.raises(Problems) as caught:
-        read_rules(text, "x.toml", functions=functions)
-    (error,) = caught.value.errors
-    assert error.hint.startswith(hint)
-    assert bool(error.hint) is bool(hint)
-
-
 def test_a_rule_that_fails_is_named_and_the_command_that_is_not_understood_is_shown() -> None:
     tree = Tree()
     text = '[[rule]]\npackage = "odd"\nreason = "r"\ndo = "false || exit 7"\n'
@@ -261,7 +261,7 @@ def test_a_rule_that_fails_is_named_and_the_command_that_is_not_understood_is_sh
             tree, [package(tree, "odd")], Settings(0, "amd64", rules=tuple(read_rules(text.encode(), "own.toml")))
         )
     assert str(caught.value.where) == "own.toml:1:1 odd besides"
-    with pytest.raises(Problems, match="not understood: frobnicate"):
+    with pytest.raises(Problems, match="not known: frobnicate"):
         read_rules(GOOD.replace('"r"', '"r"\ndo = "mkdir /a\\nfrobnicate\\nwget x"').encode(), "x.toml")
 
 

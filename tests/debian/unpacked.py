@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from assembler.debian.package import Unpacked
 from assembler.tree.staging import Tree
+from tests.support.scripts import with_programs
 
 
 def package(
@@ -14,7 +15,12 @@ def package(
     depends: str = "",
     **control: str,
 ) -> Unpacked:
-    """A package whose files are in `tree`; `control` are members such as postinst, `essential` the field."""
+    """A package whose files are in `tree`; `control` are members such as postinst, `essential` the field.
+
+    With a script, the tree has all programs that are computed.
+    """
+    if {"preinst", "postinst"} & control.keys():
+        with_programs(tree)
     paths = ["/."]
     for path, text in (files or {}).items():
         tree.write(path, text.encode(), parents=True)

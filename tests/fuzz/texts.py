@@ -3,6 +3,7 @@
 import re
 import shutil
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from pysequoia import Cert, SignatureMode, sign
 
 from assembler.audit import listing
 from assembler.configure.debconf import selections, wrong_value
-from assembler.configure.scripts import SCRIPTS, analyse
+from assembler.configure.evaluated import carry_out
 from assembler.debian.deb822 import Deb822Error, paragraphs
 from assembler.debian.debconf import read_preseed, read_templates
 from assembler.debian.documents import changelog_entries
@@ -28,13 +29,16 @@ from assembler.image.sbom import cyclonedx, parts
 from assembler.layers.cloudinit import seed
 from assembler.lockfile.toml import format_lock, parse_lock
 from assembler.oci.registry import parse_manifest
+from assembler.programs.context import ExecutionContext
 from assembler.recipe.load import load
 from assembler.recipe.model import Debconf
+from assembler.shell.streams import Refused
 from assembler.tree import digest
 from assembler.tree.staging import Tree
 from tests.debian import archives
 from tests.fuzz.harness import Target
 from tests.lockfile.test_toml import LOCK
+from tests.support.scripts import with_programs
 
 _RECIPES = Path(__file__).parents[2] / "recipes"
 _TOML = (
@@ -277,9 +281,17 @@ def _listings() -> Sequence[bytes]:
 
 
 def _script(data: bytes, directory: Path) -> None:  # noqa: ARG001
-    """A maintainer script, which is looked at and never run."""
-    for script in SCRIPTS:
-        analyse("x", script, data.decode("utf-8", "surrogateescape"), "amd64")
+    """A maintainer script, which is carried out on a small tree, and nowhere else."""
+    tree = Tree()
+    for path, text in (
+        ("/etc/passwd", b"root:x:0:0::/root:/bin/sh\n"),
+        ("/etc/group", b"root:x:0:\n"),
+        ("/etc/a", b"a\n"),
+    ):
+        tree.write(path, text, parents=True)
+    with_programs(tree)
+    with suppress(Refused):
+        carry_out(data, ("configure", ""), ExecutionContext(tree, "amd64", package="x"), file="postinst")
 
 
 _POSTINST = rb"""#!/bin/sh

@@ -110,13 +110,25 @@ def test_answers_are_judged_and_told_where_they_stand(tmp_path: Path) -> None:
     ]
 
 
-def test_answers_are_for_packages_that_are_executed() -> None:
+def test_answers_are_computed_with() -> None:
     debconf = Debconf(answers={"aa": {"aa/b": Answer(value="true")}})
     found = answered(Rootfs(debconf=debconf), {}, PACKAGES, lambda error: error, SILENT)
-    assert sorted(found.asking) == ["aa"]
+    assert not found.asking
     assert not found.problems
-    assert found.text == "aa aa/b boolean true\n"
-    (refused,) = answered(Rootfs(debconf=debconf, scripts="computed"), {}, PACKAGES, lambda e: e, SILENT).problems
+    assert found.text == found.public == "aa aa/b boolean true\n"
+    assert not answered(Rootfs(debconf=debconf, scripts="computed"), {}, PACKAGES, lambda e: e, SILENT).problems
+
+
+def test_secret_answers_are_for_packages_that_are_executed() -> None:
+    answers = {"aa/b": Answer(value="true"), "aa/p": Answer(type="password", value="hidden")}
+    debconf = Debconf(answers={"aa": answers})
+    asks = "Template: aa/b\nType: boolean\nDescription: b\n\nTemplate: aa/p\nType: password\nDescription: p\n"
+    packages = [package(Tree(), "aa", templates=asks)]
+    found = answered(Rootfs(debconf=debconf), {}, packages, lambda error: error, SILENT)
+    assert sorted(found.asking) == ["aa"]
+    assert found.public == "aa aa/b boolean true\n"
+    assert "hidden" in found.text
+    (refused,) = answered(Rootfs(debconf=debconf, scripts="computed"), {}, packages, lambda e: e, SILENT).problems
     assert (refused.where.key, refused.where.package) == ("rootfs.scripts", "aa")
 
 

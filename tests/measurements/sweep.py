@@ -1,132 +1,65 @@
-"""Classify the preinst and postinst of packages drawn from Debian main: how much of the archive is handled, by what.
+"""How many of Debian's packages have scripts that are computed: draws at random, checked as anybody's recipes are.
 
-    scripts/sweep [--count N] [--seed N] [--max-size KIB] [--work DIRECTORY] [--write docs/sweep.md]
-                  [--show unhandled|nothing|calls] [--shortest N]
+Two draws, the same every time for the same archive: `any` from all packages of a release's main (amd64), and `services`
+from those whose dependencies name a helper of maintainer scripts (adduser, debconf, ucf ...), which do more than
+byte-compile. Each has N packages with a preinst or postinst of their own. They are put on top of a small base in groups, a
+package that cannot be beside another in another group, and each group is checked with ``scripts = "auto"``: nothing is
+executed, but every script is carried out on the tree, or told why it is not. Passed over, and counted, are packages that
+cannot be beside the base and those that bring more than a given size along.
 
-Two draws, the same every time for the same archive: `any` from all packages, and `services` from those whose
-dependencies name a helper of maintainer scripts (adduser, debconf, ucf ...), which do more than byte-compile. Packages
-are drawn until N of them have a script; of each only its control files are kept, so a run continues where another
-stopped. Exit status 1 when the analysis of a script fails in another way than by refusing it.
+    scripts/sweep [RELEASE...] [--count N] [--seed N] [--group N] [--largest MIB] [--store DIR] [--work DIR]
+        [--write docs/sweep.md]
 """
 
 import argparse
-import json
-import random
+import re
 import sys
-import traceback
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from itertools import islice
 from pathlib import Path
 
-from assembler.cli import environment
-from assembler.configure import rules
-from assembler.configure.scripts import SCRIPTS, Analysis, analyse
-from assembler.configure.snippets import split
-from assembler.debian import mirrors
-from assembler.debian.deb import read_control
+from assembler.api import check
+from assembler.configure.report import ScriptReport
 from assembler.debian.index import Universe
-from assembler.debian.package import Candidate
 from assembler.debian.relations import parse_relations
-from assembler.debian.release import choose_indices, fetch_indices, fetch_release, read_index
-from assembler.debian.sources import archives, parse_sources
-from assembler.errors import AssembleError, Place
-from assembler.recipe.model import Debian
-from assembler.store.download import Download
-from assembler.store.objects import Store
-from assembler.store.transport import Transport
+from assembler.errors import AssembleError
+from assembler.releases import RELEASES
+from tests.proofs.draws import Release
 from tests.support.command import ROOT, arguments
 
-ARCHITECTURE = "amd64"
-SOURCES = "Types: deb\nSuites: trixie\nComponents: main\n"
-LAYERS = ("nothing", "snippets", "calls", "rule", "unhandled")
 HELPERS = frozenset({
     "adduser", "debconf", "dbconfig-common", "dbconfig-no-thanks", "init-system-helpers", "lsb-base", "openrc",
     "runit-helper", "sgml-base", "systemd-sysusers", "ucf", "update-inetd", "xml-core",
 })  # fmt: skip
 """A package that depends on one of these calls it in its scripts, as a rule."""
-BATCH = 40
-"""Packages fetched at a time."""
+KINDS = ("any", "services")
 
 
 @dataclass
 class Draw:
-    """What one draw found."""
+    """What became of one draw."""
 
-    name: str
-    looked_at: int = 0
-    """Packages fetched, with scripts or without."""
-    analyses: list[Analysis] = field(default_factory=list)
-    texts: dict[tuple[str, str], str] = field(default_factory=dict)
-    failures: list[str] = field(default_factory=list)
+    release: str
+    kind: str
+    passed_over: int = 0
+    computed: list[str] = field(default_factory=list)
+    executed: dict[str, str] = field(default_factory=dict)
+    """By package, why its own scripts are not computed."""
+    behind: list[str] = field(default_factory=list)
+    """Would be computed, and need one that is executed."""
+    refused: dict[str, str] = field(default_factory=dict)
+    """Cannot be built, with the reason."""
 
-    def packages(self) -> set[str]:
-        """Those that have a script."""
-        return {package for package, _ in self.texts}
+    @property
+    def number(self) -> int:
+        """How many packages there were."""
+        return len(self.computed) + len(self.executed) + len(self.behind) + len(self.refused)
 
-    def counts(self) -> Counter[str]:
-        """Scripts by layer."""
-        return Counter(analysis.layer for analysis in self.analyses)
-
-    def package_counts(self) -> Counter[str]:
-        """Packages by the highest layer that one of their scripts needs."""
-        highest: dict[str, int] = {}
-        for analysis in self.analyses:
-            highest[analysis.package] = max(highest.get(analysis.package, 0), LAYERS.index(analysis.layer))
-        return Counter(LAYERS[layer] for layer in highest.values())
-
-
-class Archive:
-    """Debian main, and the control files of its packages."""
-
-    def __init__(self, work: Path, transport: Transport) -> None:
-        settings = environment.read()
-        self._mirrors = mirrors.choose(Debian(), override=settings.mirror)
-        self._transport = transport
-        self._store = Store(work / "store")
-        self._kept = work / "control"
-        self._kept.mkdir(parents=True, exist_ok=True)
-        (archive,) = archives(parse_sources(SOURCES))
-        release = fetch_release(archive, mirrors=self._mirrors, transport=transport, now=datetime.now(UTC))
-        indices = choose_indices(release, archive, ARCHITECTURE)
-        fetch_indices(
-            [(archive, release, index) for index in indices],
-            store=self._store, transport=transport, mirrors=self._mirrors,
-        )  # fmt: skip
-        self.date = release.date
-        self.universe = Universe.from_indices(
-            [(archive.id, read_index(self._store, release, index)) for index in indices], ARCHITECTURE
-        )
-
-    def scripts(self, candidates: Sequence[Candidate]) -> Iterator[dict[str, str]]:
-        """The control files that are scripts, of each package in turn."""
-        missing = [candidate for candidate in candidates if not self._path(candidate).exists()]
-        downloads = [
-            Download(
-                candidate.sha256,
-                candidate.size,
-                tuple(mirrors.join(base, candidate.filename) for base in self._mirrors.bases("debian")),
-                candidate.name,
-            )
-            for candidate in missing
-        ]
-        self._transport.download(self._store, downloads)
-        for candidate in missing:
-            file = self._store.path(candidate.sha256)
-            _, control = read_control(file, Place(package=candidate.name))
-            texts = {name: control[name].decode("latin-1") for name in SCRIPTS if name in control}
-            self._path(candidate).write_text(json.dumps(texts), "ascii")
-            file.unlink()
-        for candidate in candidates:
-            yield {
-                name: text.encode("latin-1").decode("utf-8", "surrogateescape")
-                for name, text in json.loads(self._path(candidate).read_text("ascii")).items()
-            }
-
-    def _path(self, candidate: Candidate) -> Path:
-        return self._kept / f"{candidate.sha256}.json"
+    @property
+    def share(self) -> float:
+        """Of 100 packages, how many have scripts that are computed."""
+        return 100 * (len(self.computed) + len(self.behind)) / self.number
 
 
 def services(universe: Universe) -> Iterator[str]:
@@ -139,153 +72,127 @@ def services(universe: Universe) -> Iterator[str]:
             yield name
 
 
-def draw(archive: Archive, name: str, names: Iterable[str], options: argparse.Namespace) -> Draw:
-    """Draw packages until `--count` of them have a script, and analyse these."""
-    order = sorted(names)
-    random.Random(options.seed).shuffle(order)  # noqa: S311  a sample, not a secret
-    found = Draw(name)
-    drawn = (
-        candidate
-        for candidate in (archive.universe.candidate(name) for name in order)
-        if candidate is not None and candidate.size <= options.max_size << 10
-    )
-    while len(found.packages()) < options.count and (batch := list(islice(drawn, BATCH))):
-        for candidate, texts in zip(batch, archive.scripts(batch), strict=True):
-            if len(found.packages()) == options.count:
-                break
-            found.looked_at += 1
-            for script, text in texts.items():
-                found.texts[candidate.name, script] = text
-                try:
-                    found.analyses.append(judge(candidate.name, script, text))
-                except Exception:  # noqa: BLE001  the question is whether there are any
-                    found.failures.append(f"{candidate.name} {script}: {traceback.format_exc()}")
-        print(f"{name}: {len(found.packages())} with scripts of {found.looked_at}", file=sys.stderr, flush=True)
-    return found
+def carry_out(release: Release, kind: str, options: argparse.Namespace) -> Draw:
+    """Draw, and check in groups."""
+    names = None if kind == "any" else list(services(release.universe))
+    drawn = release.draw(options.count, options.seed, options.largest << 20, names)
+    draw = Draw(release.name, kind, len(drawn.large) + len(drawn.impossible))
+    for group in release.grouped([candidate.name for candidate in drawn.packages], options.group):
+        _check(release, group, draw)
+        print(f"{release.name} {kind}: {draw.number} of {options.count}", file=sys.stderr, flush=True)
+    return draw
 
 
-def judge(package: str, script: str, text: str) -> Analysis:
-    """The analysis of a script, with the layer `rule` when there is one for what is left of it."""
-    analysis = analyse(package, script, text, ARCHITECTURE)
-    if analysis.layer == "unhandled" and rules.find(rules.built_in(), package, script, analysis.residual, ARCHITECTURE):
-        return Analysis(package, script, "rule", analysis.tools, (), (), analysis.residual)
-    return analysis
+def _check(release: Release, group: Sequence[str], draw: Draw) -> None:
+    try:
+        checked = check(release.recipe(group), release.workspace)
+        problem = str(checked.problems[0]) if checked.problems else ""
+    except AssembleError as error:
+        checked, problem = None, str(error)
+    if checked is None or problem:
+        if len(group) == 1:
+            draw.refused[group[0]] = problem
+            return
+        for name in group:
+            _check(release, [name], draw)
+        return
+    scripts: dict[str, list[ScriptReport]] = {}
+    for script in checked.scripts:
+        scripts.setdefault(script.package, []).append(script)
+    for name in group:
+        reasons = [script.reason for script in scripts.get(name, ()) if script.handling == "executed"]
+        if not reasons:
+            draw.computed.append(name)
+        elif reasons[0].startswith("it needs "):
+            draw.behind.append(name)
+        else:
+            draw.executed[name] = reasons[0]
+
+
+def cause(reason: str) -> str:
+    """The kind of a reason: what is not computed, without where it is and with what arguments."""
+    text = re.sub(r"^its \w+(?: cannot be computed)?: (?:line \d+: )?", "", reason)
+    text = re.sub(r" in line \d+.*", "", text)
+    return text.partition(": ")[0]
 
 
 def table(draws: Sequence[Draw]) -> str:
     """The result in Markdown."""
     lines = [
-        "| draw | looked at | with scripts | " + " | ".join(LAYERS) + " | handled |",
-        "|---|--:|--:" + "|--:" * 6 + "|",
+        "| release, draw | packages | computed | behind an executed one | executed | refused | passed over | computed |",
+        "|---|" + "--:|" * 7,
     ]
-    for found in draws:
-        for what, counts in (("packages", found.package_counts()), ("scripts", found.counts())):
-            total = counts.total()
-            cells = [str(counts[layer]) for layer in LAYERS]
-            handled = f"{100 * (total - counts['unhandled']) / total:.1f} %" if total else ""
-            looked = str(found.looked_at) if what == "packages" else ""
-            lines.append(f"| {found.name}, {what} | {looked} | {total} | {' | '.join(cells)} | {handled} |")
+    for draw in draws:
+        cells = (draw.number, len(draw.computed), len(draw.behind), len(draw.executed), len(draw.refused))
+        numbers = " | ".join(map(str, (*cells, draw.passed_over)))
+        lines.append(f"| {draw.release}, {draw.kind} | {numbers} | {draw.share:.1f} % |")
     return "\n".join(lines) + "\n"
 
 
-def unknown_tools(draws: Sequence[Draw]) -> Counter[str]:
-    """Tools that generated a part of an unhandled script."""
-    return Counter(
-        snippet.tool
-        for found in draws
-        for analysis in found.analyses
-        if analysis.layer == "unhandled"
-        for snippet in split(found.texts[analysis.package, analysis.script])[1]
-        if snippet.tool not in analysis.tools
-    )
+def causes(draws: Sequence[Draw]) -> str:
+    """What is not computed, the most frequent first, with packages."""
+    by_cause: dict[str, list[str]] = {}
+    for draw in draws:
+        for name, reason in draw.executed.items():
+            by_cause.setdefault(cause(reason), []).append(name)
+    counts = Counter({text: len(names) for text, names in by_cause.items()})
+    lines = []
+    for text, number in counts.most_common():
+        names = sorted(set(by_cause[text]))
+        lines.append(f"- {text} ({number}): {', '.join(names[:6])}{' ...' if len(names) > 6 else ''}")
+    return "\n".join(lines) + "\n"
 
 
 DOCUMENT = """\
-# How much of Debian is configured without running a script
+# How much of Debian is computed
 
-`scripts/sweep` takes packages of trixie's `main` (amd64) at random and asks for every preinst and postinst what the
-assembler would do with it. This page is what it wrote for the archive of {date}, with seed {seed}. Each draw goes on
-until {count} packages with a script are found; packages above {size} KiB are passed over, to be kind to the mirror.
+`scripts/sweep` takes packages of Debian's `main` (amd64) at random and checks recipes of them, as `assemble check` does: every
+preinst, postinst and trigger is carried out on the tree by the assembler's own shell, or the first command that is not
+computed is told. This page is what it wrote with seed {seed}; each draw has {count} packages with scripts of their own.
 
 - `any` is drawn from all packages. Most have no script at all, and of the rest most do nothing but byte-compile Python.
 - `services` is drawn from the packages that depend on a helper of maintainer scripts: adduser, debconf, ucf,
   init-system-helpers and the like. It says more about what people install on servers.
 
 {table}
-A script counts under the highest layer that any part of it needs, and a package under that of its scripts:
+A package is *computed* when all its own scripts are. It may be *behind* another one that is executed, and is then configured
+by the real dpkg after that. *Passed over* are packages that cannot be beside the base, and those that bring more than
+{largest} MiB along.
 
-- **nothing**: all of it is for upgrades, removals or errors;
-- **snippets**: parts generated by debhelper and its add-ons;
-- **calls**: commands written by hand, all of them understood;
-- **rule**: text that a person has read and written a rule for;
-- **unhandled**: nobody has. A build with such a package stops and shows the text, unless the recipe has a rule for it
-  or leaves the package to its first boot.
+What is not computed, by cause, with the number of packages:
 
-No analysis failed. Rules are written for packages that people put on nodes, so they hardly count in a random draw: what
-`any` shows is how far the general layers carry.
-
-Tools with parts that are not known, in scripts that are unhandled:
-
-{tools}"""
-
-
-def document(archive: Archive, draws: Sequence[Draw], options: argparse.Namespace) -> str:
-    """The page for the documentation."""
-    return DOCUMENT.format(
-        date=f"{archive.date:%Y-%m-%d}",
-        seed=options.seed,
-        count=options.count,
-        size=options.max_size,
-        table=table(draws),
-        tools="".join(f"- {tool} ({count})\n" for tool, count in unknown_tools(draws).most_common()) or "None.\n",
-    )
+{causes}"""
 
 
 def main() -> int:
-    """Run the sweep; 1 when an analysis failed."""
+    """Run the sweep; returns the exit status."""
     parser = arguments("sweep", __doc__)
-    parser.add_argument(
-        "--count", type=int, default=500, help="packages with scripts in each draw (default: %(default)s)"
-    )
+    parser.add_argument("releases", nargs="*", metavar="RELEASE", help=f"of {', '.join(RELEASES)}; trixie if none")
+    parser.add_argument("--count", type=int, default=500, help="packages in each draw (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=13, help="of the draws (default: %(default)s)")
-    parser.add_argument("--max-size", type=int, default=1024, help="largest .deb in KiB (default: %(default)s)")
-    parser.add_argument("--work", type=Path, default=ROOT / "build/sweep", help="what is kept between runs")
+    parser.add_argument("--group", type=int, default=25, help="packages checked together (default: %(default)s)")
+    parser.add_argument("--largest", type=int, default=40, help="MiB that one may bring along (default: %(default)s)")
+    parser.add_argument("--kinds", nargs="*", choices=KINDS, default=KINDS, help="of draws")
+    parser.add_argument("--store", type=Path, default=Path.home() / ".cache/assembler", help="where packages are kept")
+    parser.add_argument("--work", type=Path, default=ROOT / "build/sweep", help="for recipes and locks")
     parser.add_argument("--write", type=Path, help="write the result into this document")
-    parser.add_argument("--show", choices=LAYERS, help="print the scripts that ended in this layer")
-    parser.add_argument("--shortest", type=int, default=0, metavar="N", help="print only the N shortest of them")
     options = parser.parse_args()
-    with Transport() as transport:
-        archive = Archive(options.work, transport)
-        draws = [
-            draw(archive, "any", archive.universe.names, options),
-            draw(archive, "services", services(archive.universe), options),
-        ]
-    if options.show:
-        show(draws, options.show, options.shortest)
-    print(table(draws))
-    for tool, count in unknown_tools(draws).most_common():
-        print(f"{count:5} scripts with an unknown part by {tool}")
-    failures = [failure for found in draws for failure in found.failures]
-    print(*failures, sep="\n", end="")
-    if options.write and not failures:
-        options.write.write_text(document(archive, draws, options))
-    return 1 if failures else 0
-
-
-def show(draws: Sequence[Draw], layer: str, shortest: int) -> None:
-    """Print scripts that ended in `layer`: the residual where there is one, else the text."""
-    shown: dict[tuple[str, str], str] = {}
-    for found in draws:
-        for analysis in found.analyses:
-            if analysis.layer == layer:
-                key = analysis.package, analysis.script
-                shown[key] = analysis.residual or found.texts[key]
-    for (package, script), text in sorted(shown.items(), key=lambda item: len(item[1]))[: shortest or None]:
-        print(f"=== {package} {script}\n{text}")
+    draws = [
+        carry_out(Release(name, options.store, options.work), kind, options)
+        for name in options.releases or ["trixie"]
+        for kind in options.kinds
+    ]
+    print(table(draws), causes(draws), sep="\n")
+    for draw in draws:
+        for name, reason in {**draw.executed, **draw.refused}.items():
+            print(f"{draw.release} {draw.kind} {name}: {reason}")
+    if options.write:
+        text = DOCUMENT.format(
+            seed=options.seed, count=options.count, largest=options.largest, table=table(draws), causes=causes(draws)
+        )
+        options.write.write_text(text)
+    return 0
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except AssembleError as error:
-        sys.exit(f"sweep: {error}")
+    sys.exit(main())

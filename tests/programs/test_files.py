@@ -29,7 +29,7 @@ def status(tree: Tree, command: str, **context: str) -> int | None:
 
 @pytest.mark.parametrize(
     "command",
-    ["mkdir", "mkdir -p", "mkdir -m q /x", "mkdir -Z /x", "rmdir -p /etc/empty", "rmdir -x /etc/empty", "rm", "rm -f",
+    ["mkdir", "mkdir -p", "mkdir -m q /x", "rmdir -p /etc/empty", "rmdir -x /etc/empty", "rm", "rm -f",
      "rm -i /etc/a", "rm -rf /", "rm -rf /etc/a //", "rm -rf /.", "rm -rf /..", "touch", "touch -d x /etc/a",
      "ln /etc/a", "ln -r /etc/a /x", "ln -sT /etc/a /etc/b /x", "ln -b /etc/a /x", "cp /etc/a", "cp -b /etc/a /x",
      "cp -u /etc/a /x", "cp -s /etc/a /x", "cp --preserve=mode /etc/a /x", "cp -T /etc/a /etc/b /x", "cp -rL /etc/d /x",
@@ -40,11 +40,11 @@ def status(tree: Tree, command: str, **context: str) -> int | None:
      "chmod -w -x /etc/a", "chmod 755 -w /etc/a", "chown root", "chown --from=a root /etc/a", "chown -H root /etc/a",
      "chown -h --dereference root /etc/a", "chgrp root", "setcap cap_net_raw+ep", "setcap -r /etc/a /etc/b",
      "setcap nothing=ep /etc/a",
-     "set", "set -C", "set -o pipefail", "umask 077", "export PATH=/tmp", "export", ". /etc/a", "ischroot -t",
+     "ischroot -t",
      "dpkg-maintscript-helper", "dpkg-maintscript-helper frob x", "systemd-tmpfiles --remove", "systemd-tmpfiles",
      "systemd-tmpfiles --create --boot", "systemd-tmpfiles --remove --create x.conf", "systemd-sysusers --replace=x",
-     "update-ca-certificates --verbose", "update-ca-certificates --fresh --fresh", "getent hosts x", "getent passwd",
-     "getent passwd a b", "id", "id -g", "id -n root", "id root daemon", "dpkg-trigger", "dpkg-trigger a b",
+     "update-ca-certificates --verbose", "update-ca-certificates --fresh --fresh",
+     "dpkg-trigger", "dpkg-trigger a b",
      "dpkg-statoverride --add root root 9 /x", "dpkg-statoverride --add root root 07777 /x",
      "dpkg-statoverride --add root root 755", "dpkg-statoverride --add --remove root root 755 /x",
      "dpkg-statoverride --list", "dpkg-statoverride --list --update /x", "dpkg-statoverride --frob /x",
@@ -52,8 +52,7 @@ def status(tree: Tree, command: str, **context: str) -> int | None:
      "dpkg-statoverride --add root root 755 'a\nb'", "dpkg-statoverride --remove /x",
      "dpkg-divert --rename", "dpkg-divert --rename /x /y", "dpkg-divert --frob --rename /x", "dpkg-divert /x",
      "dpkg-divert --rename --no-rename /x", "dpkg-divert --no-rename 'a\nb'",
-     "dpkg-divert --no-rename --divert 'a\nb' /x", "dpkg-divert --no-rename --package 'a\nb' /x",
-     "/usr/lib/runit-helper/runit-helper prerm", "/usr/lib/runit-helper/runit-helper"],
+     "dpkg-divert --no-rename --divert 'a\nb' /x", "dpkg-divert --no-rename --package 'a\nb' /x"]
 )  # fmt: skip
 def test_calls_that_are_not_understood(command: str) -> None:
     tree = tree_of(FILES)
@@ -77,11 +76,11 @@ def test_calls_that_are_not_understood(command: str) -> None:
      ("cmp /etc/a /etc/same", 0), ("cmp -s /etc/a /etc/b", 1), ("cmp --quiet /etc/a /etc/none", 2),
      ("cmp --silent /etc/d /etc/a", 2), ("chmod 600 /etc/none", 1), ("chown root /etc/none", 1),
      ("chgrp root /etc/none", 1), ("setcap cap_net_raw+ep /etc/none", 1), ("setcap cap_net_raw+ep /etc/d", 1),
-     ("set -e", 0), ("set +x -u", 0), ("umask 022", 0), ("umask 0022", 0), ("export LC_ALL=C LANG", 0),
-     (". /usr/share/debconf/confmodule", 0), ("ischroot", 0), ("pidof x", 1), ("pkill x", 1), ("aa-enabled", 1),
+
+     ("ischroot", 0), ("pidof x", 1), ("pkill x", 1), ("aa-enabled", 1),
      ("service x status", 1), ("service x start", 0), ("apparmor_parser -r x", 0), ("echo x", 0),
-     ("dpkg-maintscript-helper rm_conffile /x", 0), ("getent passwd nobody", 2), ("getent group nobody", 2),
-     ("id nobody", 1), ("id -u nobody", 1), ("dpkg-statoverride --list /x", 1),
+     ("dpkg-maintscript-helper rm_conffile /x", 0),
+     ("dpkg-statoverride --list /x", 1),
      ("dpkg-statoverride --quiet --list /x", 1)],
 )  # fmt: skip
 def test_statuses(command: str, expected: int) -> None:
@@ -232,22 +231,9 @@ def test_what_is_made_below_a_set_group_id_directory_has_its_group() -> None:
 
 def test_capabilities_are_set_and_listed_accounts_are_found() -> None:
     tree = tree_of({"/bin/ping": "", "/etc/passwd": "ann:x:7:70:::\n", "/etc/group": "mail:x:8:\n"})
-    for command in ("setcap cap_net_raw+ep /bin/ping", "getent passwd ann", "getent group mail", "id ann", "id -g ann"):
+    for command in ("setcap cap_net_raw+ep /bin/ping",):
         assert status(tree, command) == 0, command
     assert tree.at("/bin/ping").xattrs == {XATTR: encode("cap_net_raw+ep")}
-    assert status(tree, "id mail") == 1
-
-
-def test_runit_enables_a_service_once() -> None:
-    helper, directory = "/usr/lib/runit-helper/runit-helper postinst", "/etc/runit/runsvdir/default"
-    tree = tree_of({f"{directory}/.hidden": "->x"})
-    for name, enable in (("ssh", "yes"), ("off", "no"), ("hidden", "yes"), ("ssh", "yes")):
-        assert status(tree, helper, NAME=name, ENABLE=enable) == 0
-    assert status(tree, helper, NAME="unsaid") == 0
-    assert shown(tree) == {f"{directory}/.hidden": "x", f"{directory}/ssh": "/etc/sv/ssh"}
-    nowhere = Tree()
-    assert status(nowhere, helper, NAME="ssh", ENABLE="yes") == 0
-    assert shown(nowhere) == {}
 
 
 @pytest.mark.parametrize("name", ["fc-cache", "gtk-update-icon-cache", "update-desktop-database"])

@@ -6,7 +6,8 @@ import pytest
 
 from assembler.programs import dpkg_asked, dpkg_query
 from assembler.programs.packages_known import Fixed, Known
-from assembler.shell.evaluate import INITIAL, Shell, parsed
+from assembler.shell.evaluate import INITIAL, Shell
+from assembler.shell.heads import parsed
 from assembler.shell.state import State, World
 from assembler.shell.streams import NOWHERE, Budget, Pipe, Refused, Stream
 from assembler.tree.staging import Tree

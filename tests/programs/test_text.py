@@ -7,7 +7,7 @@ import pytest
 
 from assembler.shell.process import Process
 from assembler.shell.streams import NOWHERE, Budget, Opened, Pipe, Refused, Stream
-from assembler.tree.staging import Tree
+from assembler.tree.staging import Kind, Tree
 from tests.proofs.text import PROGRAMS, RECORDED, Result, ours
 from tests.proofs.text_draws import Call
 
@@ -85,6 +85,150 @@ grep -E '(a)\1'
 grep -i é
 grep -i '[é]'
 grep '[á-é]'
+grep 'a**'
+sed
+sed -z p
+sed -u p
+sed --posix p
+sed --debug p
+sed --follow-symlinks -i p x
+sed -l 3 p
+sed --expr p
+sed --quiet=1 p
+sed -i p
+sed -i.*~ p x
+sed -ia/b p x
+sed -i.a -i.b p x
+sed -e p -E
+sed -e 'a\' -e x
+sed -f none
+sed -f -
+sed '#n'
+sed s/a/b/e
+sed s/a/b/w
+sed s/a/b/m
+sed s/a/b/gg
+sed s/a/b/pp
+sed s/a/b/0
+sed s/a/b/11111111111
+sed s/a/b/1g2
+sed s/a/b
+sed s/a
+sed 's/a/b/ x'
+sed 's/a/\1/'
+sed 's/a/\U&/'
+sed 's/a/\x41/'
+sed 's/a/\cA/'
+sed 's/a/\é/'
+sed 's/\x41/a/'
+sed 's/a/b\'
+sed 's|a\|b|c|'
+sed saxbxa
+sed 's&a&b&'
+sed s//a/
+sed -E 's/((t*)*)/\2/'
+sed -E 's/(e|x){2}|(t){2,3}|(t){1,2}/\3/'
+sed 's/[/x'
+sed 's/[[:a/x/'
+sed y/a/bc/
+sed y/aa/bc/
+sed 'y/\a/b/'
+sed //Ip
+sed /a/Mp
+sed '/a'
+sed '\'
+sed 0p
+sed 0,3p
+sed 1,p
+sed 1~0p
+sed 1,+0p
+sed '1!!p'
+sed '{p'
+sed 'p}'
+sed '1}'
+sed 'p x'
+sed l
+sed 'w x'
+sed 'R x'
+sed e
+sed F
+sed z
+sed v
+sed Q
+sed q999
+sed 1,2q
+sed a
+sed 'a\\'
+sed 'a b\x41'
+sed r
+sed 'b x'
+sed ':a;:a'
+sed ':'
+sed '1:a'
+sed '{b}'
+sed ba}
+sed 99999999999p
+sed k
+awk
+awk -f x
+awk -W version
+awk -F
+awk -v 2=3 '{print}'
+awk -v RS=x '{print}'
+awk '{print}' a=b
+awk '{print > "x"}'
+awk '{print | "x"}'
+awk '{print >> "x"}'
+awk '{getline}'
+awk '{a[1]=2}'
+awk '{for (i in a) print}'
+awk '{while (1) print}'
+awk 'function f() { print }'
+awk '{f()}'
+awk '{print split($0, a)}'
+awk '{system("x")}'
+awk '{print 1.5}'
+awk '{print 1e5}'
+awk '{print 3/2}'
+awk '{print int(1/0)}'
+awk '{print int(1.5)}'
+awk '{print 2^3}'
+awk '{print 2147483647 + 1}'
+awk '{print 1 ? 2 : 3}'
+awk '{print !x ~ y}'
+awk '/a/,/b/'
+awk '{NF=2}'
+awk '{FS=":"}'
+awk '{RS=":"}'
+awk '{print ENVIRON}'
+awk '{print $-1}'
+awk '{$999=1}'
+awk '{1=2}'
+awk '{1++}'
+awk '{printf}'
+awk '{printf "%x", 1}'
+awk '{printf "%s"}'
+awk '{printf "a", 1}'
+awk '{print "\a"}'
+awk '{print "a}'
+awk '/a{2}/'
+awk '/\w/'
+awk '/()/'
+awk '/é/'
+awk '{gsub(/x*/, "")}'
+awk '{sub(/x/, "\\&")}'
+awk '{sub(/x/, "", 1)}'
+awk '{print substr($0, 0)}'
+awk '{print -1 % 2}'
+awk BEGIN
+awk 'BEGIN {next}'
+awk '{'
+awk '{print}}'
+awk '{print @}'
+awk -F. '{print $1}'
+awk -F^x '{print $1}'
+awk -F 'x*' '{print $1}'
+awk '{print}' /
 """
 
 
@@ -156,7 +300,78 @@ def test_no_expression_takes_for_ever(pattern: str) -> None:
 
 
 def test_the_budget_bounds_what_searching_takes() -> None:
-    budget = Budget(output=1 << 18)
-    source = Pipe(budget, bytearray(b"a" * 3000 + b"x\n"))
+    budget = Budget(output=1 << 16)
+    source = Pipe(budget, data=bytearray(b"a" * 40_000 + b"x\n"))
     with pytest.raises(Refused):
         PROGRAMS["grep"](Process(Tree(), ["-o", "a*b\\|x"], {}, "/", 0o022, {0: source}, budget))
+
+
+def test_files_of_a_running_machine_are_not_made_up() -> None:
+    tree = Tree()
+    tree.mkdir("/etc")
+    tree.symlink("/proc/self/mounts", "/etc/mtab")
+    budget = Budget()
+    for path in ("/proc/cmdline", "/etc/mtab", "/dev/stdin"):
+        for name in ("grep", "sed", "awk"):
+            with pytest.raises(Refused):
+                PROGRAMS[name](Process(tree, ["/p/", path], {}, "/", 0o022, {}, budget))
+    assert PROGRAMS["grep"](Process(tree, ["p", "/dev/null"], {}, "/", 0o022, {}, budget)) == 1
+
+
+def test_files_are_edited_in_place() -> None:
+    tree = Tree(mtime=7)
+    old = tree.write("/d/f", b"a\n", 0o2640, 3, 4, parents=True)
+    tree.put("/d/hard", old)
+    tree.symlink("f", "/d/link")
+    budget = Budget()
+    process = Process(tree, ["-i.old", "s/a/b/", "f", "link"], {}, "/d", 0o022, {}, budget)
+    assert PROGRAMS["sed"](process) == 0
+    made = tree.at("/d/f")
+    assert (made.mode, made.uid, made.gid, made.mtime, tree.read("/d/f")) == (0o2640, 3, 4, 7, b"b\n")
+    assert tree.at("/d/f.old") is tree.at("/d/hard") is old
+    assert tree.at("/d/link").kind is Kind.FILE
+    assert tree.at("/d/link.old").kind is Kind.SYMLINK
+    made.xattrs["system.posix_acl_access"] = b""
+    with pytest.raises(Refused):
+        PROGRAMS["sed"](process)
+
+
+def test_what_sed_leaves_of_its_input() -> None:
+    for text, left in ((b"a\nb\nc\n", b"b\nc\n"), (b"a\nb", b"b"), (b"a", b"")):
+        budget = Budget()
+        opened = Opened(budget, Tree().write("/f", text), 0, readable=True)
+        assert PROGRAMS["sed"](Process(Tree(), ["-n", "1q"], {}, "/", 0o022, {0: opened}, budget)) == 0
+        assert opened.read() == left
+
+
+def test_sed_that_prints_to_the_file_that_it_reads_is_not_computed() -> None:
+    tree = Tree()
+    inode = tree.write("/f", b"a\n")
+    budget = Budget()
+    streams: dict[int, Stream] = {1: Opened(budget, inode, 0, writable=True, appends=True)}
+    with pytest.raises(Refused):
+        PROGRAMS["sed"](Process(tree, ["p", "/f"], {}, "/", 0o022, streams, budget))
+    inode.content = b""
+    assert PROGRAMS["sed"](Process(tree, ["p", "/f"], {}, "/", 0o022, streams, budget)) == 0
+
+
+@pytest.mark.parametrize("part", ["!", "1 ", "(", "$", "- ", "{", "if (1) ", "x = ", "1 + "])
+def test_no_program_of_awk_is_too_deep(part: str) -> None:
+    program = part * 3000 + "1" if part in {"{", "if (1) "} else f"print {part * 3000}1"
+    with pytest.raises(Refused):
+        call(f"awk '{{{program}}}'", "x\n")
+
+
+@pytest.mark.parametrize("script", [":a;ba", ":a;s/x/xx/g;ta", ":a;G;h;ba", ":a;a x\nba"])
+def test_no_script_takes_for_ever(script: str) -> None:
+    budget = Budget(output=1 << 18)
+    with pytest.raises(Refused):
+        PROGRAMS["sed"](Process(Tree(), [script], {}, "/", 0o022, {0: Pipe(budget, data=bytearray(b"x\n"))}, budget))
+
+
+@pytest.mark.parametrize("locale", [{"LC_ALL": "de_DE.UTF-8"}, {"LANG": "de_DE.UTF-8"}, {"POSIXLY_CORRECT": ""}])
+def test_other_surroundings_are_not_known(locale: dict[str, str]) -> None:
+    budget = Budget()
+    for name in ("grep", "sed"):
+        with pytest.raises(Refused):
+            PROGRAMS[name](Process(Tree(), ["p"], locale, "/", 0o022, {}, budget))

@@ -63,8 +63,7 @@ the real dpkg; all paths of the two trees were compared. `scripts/breadth` does 
 
 *Native* means that every maintainer script of the package, and of what it brings along, was carried out over the
 tree; *first boot* that some of them have to run programs of the image, so that dpkg configures these packages, and what
-needs them, when the image boots for the first time. The layers are those of `assembler/configure/`: generated snippets,
-commands understood in full, rules. The explained differences are named with their reasons in
+needs them, when the image boots for the first time. The explained differences are named with their reasons in
 `assembler/audit/explained.toml` and `assembler/configure/leftovers.py`; those of the base do not count.
 
 tcpdump is in the base itself. cri-o is not in Debian. A live ISO with postgresql and

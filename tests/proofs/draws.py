@@ -33,7 +33,7 @@ from assembler.api.build import open_project
 from assembler.audit.judge import Difference, judge, side_of, unexplained
 from assembler.configure.identity import SharedKeyError
 from assembler.configure.report import ScriptReport
-from assembler.configure.scripts import SCRIPTS
+from assembler.configure.survey import SCRIPTS
 from assembler.debian.deb import open_package, read_control
 from assembler.debian.package import Candidate
 from assembler.debian.solver import solve
@@ -122,10 +122,11 @@ class Release:
         found = solve(self.universe, [*BASE, KERNEL, *names])
         return [candidate for candidate in found if candidate.name not in self.base]
 
-    def draw(self, number: int, seed: int, largest: int) -> Drawn:
-        """Draw packages, those that bring at most `largest` bytes along."""
+    def draw(self, number: int, seed: int, largest: int, among: Sequence[str] | None = None) -> Drawn:
+        """Draw packages, of all or `among` some, those that bring at most `largest` bytes along."""
         drawn = Drawn()
-        names = sorted(name for name in self.universe.names if not name.startswith("linux-image-"))
+        known = self.universe.names if among is None else among
+        names = sorted(name for name in known if not name.startswith("linux-image-"))
         random.Random(seed).shuffle(names)  # noqa: S311  a sample, not a secret
         candidates = (self.universe.candidate(name) for name in names if name not in self.base)
         small = (candidate for candidate in candidates if candidate and candidate.size <= largest)

@@ -20,7 +20,8 @@ from pathlib import Path
 
 from assembler.programs import dpkg_asked, dpkg_query
 from assembler.programs.packages_known import Fixed, Known, known_by_text
-from assembler.shell.evaluate import INITIAL, Shell, parsed
+from assembler.shell.evaluate import INITIAL, Shell
+from assembler.shell.heads import parsed
 from assembler.shell.state import State, World
 from assembler.shell.streams import NOWHERE, Budget, Pipe, Refused
 from assembler.tree.staging import Tree

@@ -9,17 +9,21 @@ to tests/shell/data/dash.jsonl, which a quick test reads.
 """
 
 import json
+import os
 import random
+import signal
 import subprocess
 import sys
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
-from assembler.shell.evaluate import INITIAL, Shell, parsed
+from assembler.shell.evaluate import INITIAL, Shell
+from assembler.shell.heads import parsed
 from assembler.shell.process import Process
 from assembler.shell.state import State, World
 from assembler.shell.streams import NOWHERE, Budget, Pipe, Refused
@@ -447,14 +451,19 @@ def real(text: str, dash: Sequence[str]) -> Result | None:
             (directory / path).write_text(content)
         script = Path(f"{name}.sh")
         script.write_bytes(text.encode("latin-1"))
+        # A session of its own, all of which ends: what a program has started may go on for ever.
+        process = subprocess.Popen(
+            [*dash, str(script), *_ARGUMENTS], cwd=directory, env={"PATH": "/usr/bin", "HOME": "/root"},
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True,
+        )  # fmt: skip
         try:
-            done = subprocess.run(
-                [*dash, str(script), *_ARGUMENTS], cwd=directory, env={"PATH": "/usr/bin", "HOME": "/root"}, timeout=_SECONDS,
-                stdin=subprocess.DEVNULL, capture_output=True, check=False,
-            )  # fmt: skip
+            output, _ = process.communicate(timeout=_SECONDS)
         except subprocess.TimeoutExpired:
             return None
         finally:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
             script.unlink()
         files = {
             str(path.relative_to(directory)): path.read_bytes().decode("latin-1")
@@ -462,7 +471,7 @@ def real(text: str, dash: Sequence[str]) -> Result | None:
             if path.is_file()
         }
     # A pattern that came to look at the root of this machine.
-    return None if b"/proc" in done.stdout else Result(done.returncode, done.stdout.decode("latin-1"), files)
+    return None if b"/proc" in output else Result(process.returncode, output.decode("latin-1"), files)
 
 
 def differences(found: Result, expected: Result) -> Iterator[str]:

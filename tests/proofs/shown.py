@@ -41,7 +41,8 @@ from assembler.programs import (
 )
 from assembler.programs.adapted import adapted
 from assembler.programs.context import ExecutionContext
-from assembler.shell.evaluate import INITIAL, Shell, parsed
+from assembler.shell.evaluate import INITIAL, Shell
+from assembler.shell.heads import parsed
 from assembler.shell.process import Program
 from assembler.shell.state import State, World
 from assembler.shell.streams import NOWHERE, Budget, Pipe, Refused

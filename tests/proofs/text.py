@@ -4,10 +4,10 @@ Calls are drawn at random over a few small files, their options, scripts and reg
 scripts have them (`text_draws.py`). Each is carried out by the assembler on a tree in memory and by the real program in
 a directory. Output, exit status and what is left in the directory, with modes, owners and names of the same file, have
 to be the same. What is refused is counted. With --record the first calls, and what became of them, are written to
-tests/programs/data/text.jsonl, which a quick test reads. grep and sed are those of the tests' toolbox; mawk, which it
-does not have, is the machine's own, whose version is printed.
+tests/programs/data/text.jsonl, which a quick test reads. The real ones are those of the tests' toolbox. With
+--other, those of this machine have to give the same, where it has them: those of another release.
 
-    scripts/text [--seed N] [--number N] [--program NAME] [--record]
+    scripts/text [--seed N] [--number N] [--program NAME] [--other] [--record]
 """
 
 import json
@@ -22,17 +22,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import astuple, dataclass
 from pathlib import Path
 
-from assembler.programs import grep
+from assembler.programs import awk, grep, sed
 from assembler.shell.process import Process, Program
 from assembler.shell.streams import NOWHERE, Budget, Pipe, Refused, Stream
 from assembler.tree.content import read
 from assembler.tree.staging import Inode, Kind, Tree
-from tests.proofs.text_draws import TEXTS, Call, drawn
+from tests.proofs.text_draws import Call, drawn
+from tests.proofs.text_pools import TEXTS
 from tests.support.command import ROOT, arguments
 from tests.support.toolboxes import ALL, own_tools
 
 RECORDED = ROOT / "tests" / "programs" / "data" / "text.jsonl"
-PROGRAMS: Mapping[str, Program] = {**grep.PROGRAMS}
+PROGRAMS: Mapping[str, Program] = {**grep.PROGRAMS, **sed.PROGRAMS, **awk.PROGRAMS}
 _SECONDS = 10
 
 
@@ -154,12 +155,10 @@ def real(call: Call, command: Sequence[str]) -> Result | None:
 def commands() -> dict[str, list[str]]:
     """How the real programs are started."""
     toolbox = own_tools(ALL)
-    mawk = shutil.which("mawk")
     found = {"grep": toolbox.command("grep"), "sed": toolbox.command("sed")}
     # Those are scripts around it.
     found |= {"egrep": [*found["grep"], "-E"], "fgrep": [*found["grep"], "-F"]}
-    if mawk is not None:
-        found["awk"] = [mawk]
+    found["awk"] = found["mawk"] = own_tools(["mawk"]).command("mawk")
     return found
 
 
@@ -176,6 +175,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--number", type=int, default=3000)
     parser.add_argument("--program", default="", help="this one alone")
+    parser.add_argument("--other", action="store_true", help="compare with this machine's programs too")
     parser.add_argument("--record", action="store_true", help="write what the quick test compares with")
     options = parser.parse_args()
     programs = commands()
@@ -193,6 +193,10 @@ def main() -> int:
             continue
         counts[f"{call.program}: computed"] += 1
         recorded.append(json.dumps([*astuple(call), expected.status, expected.output, expected.files]))
+        other = shutil.which(call.program) if options.other else None
+        if other is not None and (answer := real(call, [other])) != expected:
+            counts["different in another version"] += 1
+            print(f"--- other version\n{call}\n--- {expected}\n--- here {answer}\n")
         if found != expected:
             counts["different"] += 1
             print(f"--- different\n{call}\n--- {found}\n--- really {expected}\n")

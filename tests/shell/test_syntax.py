@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assembler.shell.canonical import render
 from assembler.shell.grammar import parse_script
 from assembler.shell.syntax import AndOr, Case, For, Function, GroupCommand, If, Simple, While
 from assembler.shell.tokens import ParseError
+from tests.shell.canonical import render
 from tests.support.host_commands import need
 
 SCRIPTS = {

@@ -1,15 +1,15 @@
 """Rules: what scripts and commands do that cannot be computed, each vouched for by a person who read them.
 
-A rule for a command says for which package's scripts it is; a rule for a whole script is keyed by the SHA-256 of its text,
-so that it never outlives the text that it was written for. The assembler's own are in the TOML files here; a recipe may
-name further files (``rootfs.rules``). In a rule's `package` a ``*`` stands for a version, and the same text in the script
-counts as ``*`` too, so that a kernel's rule holds for its next upload.
+A rule for a command says for which package's scripts it is; a rule for a whole script is keyed by the SHA-256 of its
+text, so that it never outlives the text that it was written for. The assembler's own are in the TOML files here; a
+recipe may name further files (``rootfs.rules``). In a rule's `package` a ``*`` stands for a version, and the same text
+in the script counts as ``*`` too, so that a kernel's rule holds for its next upload.
 """
 
 import fnmatch
 import hashlib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
@@ -25,7 +25,7 @@ from assembler.programs.known import is_known
 from assembler.recipe.document import parse as parse_toml
 from assembler.recipe.validation import explanations
 from assembler.shell.commands import named
-from assembler.shell.evaluate import parsed
+from assembler.shell.heads import parsed
 from assembler.shell.streams import Refused
 from assembler.toml.document import place, plain
 from assembler.toml.positions import Path as KeyPath
@@ -136,6 +136,12 @@ def find(rules: Sequence[Rule], package: str, script: str, text: bytes, arch: st
 def for_commands(rules: Sequence[Rule], package: str) -> list[Rule]:
     """The rules that stand for commands in scripts of `package`."""
     return [rule for rule in rules if rule.values.command and rule.is_for(package)]
+
+
+def may_stand_for(rule: Rule, names: Collection[str]) -> bool:
+    """Whether a rule for a command is for a program that is called one of these names."""
+    first = rule.values.command.split()[0]
+    return any(fnmatch.fnmatchcase(name, first) for name in names)
 
 
 def stands_for(rule: Rule, words: Sequence[str]) -> bool:

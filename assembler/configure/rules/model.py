@@ -108,7 +108,8 @@ class Units(Strict):
 
 
 class Rule(Strict):
-    """What a person says that a script or a command does on a fresh install, or what is to be done besides a package's scripts.
+    """What a person says that a script or a command does on a fresh install, or what is to be done besides a package's
+    scripts.
 
     The parts are carried out in the order of the keys.
     """
@@ -128,8 +129,8 @@ class Rule(Strict):
     reason: Text
     """What the script does on a fresh install, or why there is nothing to do"""
     do: str = ""
-    """A script of its own, carried out on the image's tree as those of packages are; nothing is run. What it prints is what
-    the command prints, and its exit status the command's."""
+    """A script of its own, carried out on the image's tree as those of packages are; nothing is run. What it prints is
+    what the command prints, and its exit status the command's."""
     groups: list[Group] = []
     users: list[User] = []
     directories: list[Directory] = []

@@ -85,6 +85,7 @@ class _Known:
         accounts = Accounts(process.tree)
         self.users = accounts.users()
         self.groups = accounts.groups()
+        process.budget.spend(16 * (len(self.users) + len(self.groups)))
 
     def user(self, key: str, *, strict: bool = False) -> PasswdEntry | None:
         """A user by name or number; `strict`: a number is no name."""

@@ -10,6 +10,7 @@ from assembler.shell.streams import NOWHERE, Refused
 
 MAX_LINE = 100_000
 """Bytes of a command line that surely need not be cut in two."""
+_MAX_TEXT = 1 << 20
 UNORDERED = frozenset({"chgrp", "chmod", "chown", "mkdir", "rm", "rmdir", "touch"})
 """Programs whose operands may come in any order, as long as nobody reads what they print."""
 
@@ -17,6 +18,28 @@ UNORDERED = frozenset({"chgrp", "chmod", "chown", "mkdir", "rm", "rmdir", "touch
 def order_is_free(words: Sequence[str]) -> bool:
     """Whether a program may be called for several files in any order."""
     return posixpath.basename(words[0]) in UNORDERED and not {"-v", "-c", "--verbose"} & set(words)
+
+
+def order_is_lost(words: Sequence[str]) -> bool:
+    """Whether a command that reads names, a line each, does the same in whatever order they come: who carries out a
+    pipeline may then say so to what writes them (see `finding.py`).
+    """
+    if not words:
+        return False
+    name, arguments = posixpath.basename(words[0]), list(words[1:])
+    match name:
+        case "sort":
+            return all(re.fullmatch(r"-[rnuVfb]+", word) for word in arguments) and not (
+                any("u" in word for word in arguments) and any(set(word) & set("nVfb") for word in arguments)
+            )
+        case "wc":
+            return arguments in (["-l"], ["-c"], ["-w"], ["--lines"])
+        case "grep":
+            return "-q" in arguments
+        case "xargs":
+            at = next((at for at, word in enumerate(arguments) if not re.fullmatch(r"-[r0]+", word)), len(arguments))
+            return at < len(arguments) and order_is_free(arguments[at:])
+    return False
 
 
 def xargs(process: Process) -> int:
@@ -76,6 +99,8 @@ def _first_operand(words: list[str]) -> int:
 def _items(process: Process, options: dict[str, str]) -> list[str]:
     """The words of the standard input."""
     text = process.read().decode("latin-1")
+    if len(text) > _MAX_TEXT:
+        raise Refused("much text for xargs")
     if "0" in options or "d" in options:
         if {"0", "d"} <= options.keys():
             raise Refused("two delimiters of xargs")

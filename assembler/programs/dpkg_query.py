@@ -26,6 +26,7 @@ Desired=Unknown/Install/Remove/Purge/Hold
 |/ Err?=(none)/Reinst-required (Status,Err: uppercase=bad)
 """
 _USAGE = 2
+_MAX_PATTERN = 300
 
 
 def query(process: Process, packages: Packages | None) -> int:
@@ -83,13 +84,25 @@ class _Query:
     def __init__(self, process: Process, packages: Packages) -> None:
         self.process = process
         self.native = packages.architecture
-        found = packages.known()
-        self.packages = sorted(
-            [*found, *(Known({"Package": name}) for name in mentioned(found) - {package.name for package in found})],
-            key=lambda package: (package.name, package.architecture),
-        )
-        names = [package.name for package in found]
+        self.found = packages.known()
+        names = [package.name for package in self.found]
         self.several = len(set(names)) < len(names)
+
+    def candidates(self, words: Sequence[str]) -> list[Known]:
+        """The packages that may be meant by patterns, those that are mentioned alone included, in order."""
+        names = {word.partition(":")[0] for word in words}
+        if any(re.search(r"[*?\[]", name) for name in names):
+            found = list(self.found)
+            wanted = mentioned(found) - {package.name for package in found}
+        else:
+            found = [package for package in self.found if package.name in names]
+            missing = names - {package.name for package in found}
+            wanted = missing & mentioned(self.found) if missing else set()
+        return _sorted([*found, *(Known({"Package": name}) for name in wanted)])
+
+    def installed(self) -> list[Known]:
+        """All packages of which there is something, in order."""
+        return _sorted([package for package in self.found if package.is_installed])
 
     def name(self, package: Known) -> str:
         """A package's name, with its architecture where that is not told by it."""
@@ -102,12 +115,13 @@ class _Query:
     def matching(self, words: Sequence[str]) -> tuple[list[Known], int]:
         """The packages that patterns are for, all that are installed without one; and 1 when one is for none."""
         if not words:
-            return [package for package in self.packages if package.is_installed], 0
-        found = [[package for package in self.packages if self.is_for(word, package)] for word in words]
+            return self.installed(), 0
+        candidates = self.candidates(words)
+        found = [[package for package in candidates if self.is_for(word, package)] for word in words]
         for word, which in zip(words, found, strict=True):
             if not which:
                 self.process.complain(f"dpkg-query: no packages found matching {word}")
-        chosen = [package for package in self.packages if any(package in which for which in found)]
+        chosen = [package for package in candidates if any(package in which for which in found)]
         return chosen, 0 if all(found) else 1
 
     def is_for(self, word: str, package: Known) -> bool:
@@ -115,7 +129,7 @@ class _Query:
         glob, colon, architecture = word.partition(":")
         if colon and architecture not in {self.native, "all"}:
             raise Refused("the architecture of a package", why=word)
-        if not re.fullmatch(r"[A-Za-z0-9.+*?\[\]!_-]+", glob) or "[^" in glob:
+        if not re.fullmatch(r"[A-Za-z0-9.+*?\[\]!_-]{1,300}", glob) or "[^" in glob:
             raise Refused("a pattern for packages that is not computed", why=word)
         if colon and not package.is_installed and package.name == glob:
             raise Refused("the architecture of a package that is not installed", why=word)
@@ -159,12 +173,12 @@ class _Query:
             "source:Version": lambda: _source(package)[1],
         }
         if name in virtual:
-            return virtual[name]()
+            return as_text(virtual[name]())
         if ":" in name or "-fsys" in name:
             raise Refused("a field of dpkg-query that is not computed", why=name)
         fields = {each.lower(): value for each, value in package.fields.items()}
         fields.setdefault("status", "unknown ok not-installed")
-        value = fields.get(name.lower(), "")
+        value = as_text(fields.get(name.lower(), ""))
         if name.lower() == "conffiles":
             return value.removeprefix("\n")
         return value
@@ -201,7 +215,7 @@ class _Query:
     def each(self, words: Sequence[str], *, files: bool) -> int:
         """``-s`` and ``-L`` of packages."""
         status = 0
-        out = [_stanza(package) for package in self.packages if package.is_installed] if not words else []
+        out = [_stanza(package) for package in self.installed()] if not words else []
         if out:
             out.append("")
         for word in words:
@@ -210,7 +224,7 @@ class _Query:
                 raise Refused("the architecture of a package", why=word)
             if not re.fullmatch(r"[a-z0-9][a-z0-9.+-]*", name):
                 raise Refused("a name that is none of a package", why=word)
-            found = [package for package in self.packages if package.name == name and package.is_installed]
+            found = [package for package in self.found if package.name == name and package.is_installed]
             if not found:
                 self.process.complain(f"dpkg-query: package {word} is not installed")
                 status = 1
@@ -227,12 +241,12 @@ class _Query:
         return status
 
     def listed(self, package: Known) -> str:
-        diverted = {as_text(path) for path, _, _ in diversions(self.process.tree)}
+        diverted = {path for path, _, _ in diversions(self.process.tree)}
         if any(path in diverted for path in package.files):
             raise Refused("the files of a package with diversions", why=package.name)
         if not package.files:
             raise Refused("the files of a package without any", why=package.name)
-        return "".join(f"{path}\n" for path in package.files)
+        return as_text("".join(f"{path}\n" for path in package.files))
 
     def search(self, words: Sequence[str]) -> int:
         status = 0
@@ -240,14 +254,17 @@ class _Query:
         for word in words:
             if word.endswith(("/", "/.")) or re.search(r"[\[\]\\]", word) or not word or "//" in word:
                 raise Refused("a pattern for files that is not computed", why=word)
+            self.process.budget.spend(sum(len(package.files) for package in self.found))
+            if not word.isascii() or len(word) > _MAX_PATTERN:
+                raise Refused("a pattern for files that is not ASCII", why=word)
             exact = word.startswith("/") and not re.search(r"[*?]", word)
             glob = word if exact or word.startswith(("/", "*", "?")) else f"*{word}*"
             if re.match(r"[*?]", word) and not exact:
                 glob = word
-            if any(self.touches(glob, as_text(path), as_text(to)) for path, to, _ in diversions(self.process.tree)):
+            if any(self.touches(glob, path, to) for path, to, _ in diversions(self.process.tree)):
                 raise Refused("whose a file is that is diverted", why=word)
             owners: dict[str, list[str]] = {}
-            for package in self.packages:
+            for package in self.found:
                 for path in package.files:
                     if path == glob if exact else patterns.matches(path, glob):
                         owners.setdefault(path, []).append(self.name(package))
@@ -257,7 +274,7 @@ class _Query:
             shown = max([shown + len(owners) * (not exact), *map(len, owners.values())])
             if shown > 1 and self.process.captured:
                 raise Refused("the order in which dpkg-query has packages and paths", why=word)
-            self.process.print("".join(f"{', '.join(names)}: {path}\n" for path, names in owners.items()))
+            self.process.print("".join(f"{', '.join(names)}: {as_text(path)}\n" for path, names in owners.items()))
         return status
 
     @staticmethod
@@ -266,10 +283,16 @@ class _Query:
         return patterns.matches(path, glob) or patterns.matches(to, glob)
 
 
+def _sorted(packages: Sequence[Known]) -> list[Known]:
+    return sorted(packages, key=lambda package: (package.name, package.architecture))
+
+
 def _stanza(package: Known) -> str:
     """The fields of a package as dpkg writes them."""
-    return "".join(
-        f"{name}:{value if value.startswith(chr(10)) else ' ' + value}\n" for name, value in package.fields.items()
+    return as_text(
+        "".join(
+            f"{name}:{value if value.startswith(chr(10)) else ' ' + value}\n" for name, value in package.fields.items()
+        )
     )
 
 

@@ -31,6 +31,7 @@ _TYPES = {
     Kind.FILE: "f", Kind.DIR: "d", Kind.SYMLINK: "l", Kind.FIFO: "p", Kind.CHAR: "c", Kind.BLOCK: "b",
 }  # fmt: skip
 _UNITS = {"": 512, "b": 512, "c": 1, "w": 2, "k": 1 << 10, "M": 1 << 20, "G": 1 << 30}
+_MAX_PATTERN = 500
 _MAX_NUMBER = 1 << 60
 
 
@@ -43,6 +44,8 @@ def make(process: Process, name: str, argument: str) -> Test:
 
 
 def _pattern(argument: str, *, whole: bool, fold: bool = False) -> Test:
+    if len(argument) > _MAX_PATTERN:
+        raise Refused("a long pattern", why=argument[:80])
     if re.search(r"(?<!\\)(\\\\)*\\\Z", argument):
         raise Refused("a pattern that ends in a backslash", why=argument)
     if "[^" in argument or re.search(r"\[[^]]*/", argument):

@@ -16,6 +16,8 @@ from assembler.tree.staging import MAX_LINKS, Inode, Kind, Tree
 
 MAX_READ = 1 << 24
 """Bytes of a file that a program reads."""
+MAX_LINES = 1_000_000
+"""Lines of what a program looks at line by line."""
 NULL = "/dev/null"
 _MAX_NAME, _MAX_PATH = 255, 4096
 _RUNNING = frozenset({"dev", "proc"})
@@ -168,7 +170,9 @@ def ascii_only(data: bytes, what: str) -> None:
 
 
 def lines(data: bytes) -> list[bytes]:
-    """Lines with their ends; the last may have none."""
+    """Lines with their ends; the last may have none. Raises Refused when there are too many."""
+    if data.count(b"\n") > MAX_LINES:
+        raise Refused(f"text of more than {MAX_LINES} lines")
     parts = data.split(b"\n")
     last = parts.pop()
     return [part + b"\n" for part in parts] + ([last] if last else [])

@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Sequence
 
 from assembler.programs.inputs import (
+    MAX_LINES,
     NULL,
     Failure,
     IsADirectory,
@@ -186,7 +187,7 @@ def _count(data: bytes, what: str) -> int:
         return len(data)
     if re.search(rb"[^\x20-\x7e\t\n\v\f\r]", data):
         raise Refused("words of text with control characters are counted")
-    return len(data.split())
+    return sum(1 for _ in re.finditer(rb"[^ \t\n\v\f\r]+", data))
 
 
 def _print_counts(process: Process, counts: dict[str, int], width: int, name: str) -> None:
@@ -243,7 +244,7 @@ def cut(process: Process) -> int:
     if len(delimiter) > 1 or ranges is None:
         process.complain("cut: the delimiter or the list is not valid")
         return 1
-    chosen = _Chosen(ranges, complement="complement" in options)
+    chosen = _slices(ranges, complement="complement" in options)
 
     def show(_name: str, data: bytes) -> None:
         if unit == "c":
@@ -252,29 +253,34 @@ def cut(process: Process) -> int:
         for line in lines(data):
             whole = line.removesuffix(b"\n")
             if unit != "f":
-                out.append(bytes(char for at, char in enumerate(whole, 1) if at in chosen))
+                out.append(b"".join(whole[each] for each in chosen))
                 continue
+            if whole.count(delimiter.encode("latin-1")) > MAX_LINES:
+                raise Refused("a line of too many fields")
             fields = whole.split(delimiter.encode("latin-1"))
             if len(fields) == 1:
                 if "s" not in options:
                     out.append(whole)
                 continue
             joint = options.get("output-delimiter", delimiter).encode("latin-1")
-            out.append(joint.join(field for at, field in enumerate(fields, 1) if at in chosen))
+            out.append(joint.join(field for each in chosen for field in fields[each]))
         process.print(text(b"".join(line + b"\n" for line in out)))
 
     return each_content(process, names, show)
 
 
-class _Chosen:
-    """Numbers of fields or bytes."""
-
-    def __init__(self, ranges: list[tuple[int, int]], *, complement: bool) -> None:
-        self.ranges = ranges
-        self.complement = complement
-
-    def __contains__(self, number: int) -> bool:
-        return any(first <= number <= last for first, last in self.ranges) is not self.complement
+def _slices(ranges: list[tuple[int, int]], *, complement: bool) -> list[slice]:
+    """Where the chosen fields or bytes are, in order, each once."""
+    found: list[tuple[int, int]] = []
+    for first, last in sorted(ranges):
+        if found and first <= found[-1][1] + 1:
+            found[-1] = found[-1][0], max(last, found[-1][1])
+        else:
+            found.append((first, last))
+    if complement:
+        ends = [0, *(each for pair in found for each in (pair[0], pair[1])), _MAX_COUNT]
+        found = [(ends[at] + 1, ends[at + 1] - 1) for at in range(0, len(ends), 2)]
+    return [slice(first - 1, last) for first, last in found if first <= last]
 
 
 def _ranges(words: str) -> list[tuple[int, int]] | None:

@@ -15,8 +15,9 @@ class Known:
     """A package as dpkg's status file has it at this moment."""
 
     fields: Mapping[str, str]
-    """Its fields in the order in which dpkg writes them, ``Status`` and ``Conffiles`` too. Further lines of a value
-    begin with a space; a value that has nothing in its first line begins with a newline. None is at the end."""
+    """Its fields as text with undecodable bytes as surrogates, in the order in which dpkg writes them, ``Status`` and
+    ``Conffiles`` too. Further lines of a value begin with a space; a value with nothing in its first line begins with a
+    newline. None is at the end."""
     files: Sequence[str] = ()
     """The lines of its list of files (``info/*.list``), from ``/.``."""
 

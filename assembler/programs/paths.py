@@ -146,8 +146,8 @@ def _textual(process: Process, name: str, mode: str) -> str | None:
     there = found(process.tree, path)
     if there.inode is not None:
         return as_text(path)
-    if there.error == "ELOOP":
-        raise Refused("realpath -s of a link that leads in circles")
+    if there.error != "ENOENT":
+        raise Refused("realpath -s of a link that leads in circles, or to no directory")
     above = found(process.tree, posixpath.dirname(path)).inode
     if above is None or above.kind is not Kind.DIR:
         raise Refused("realpath -s of what is not there")

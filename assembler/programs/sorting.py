@@ -20,7 +20,8 @@ _ORDERING = frozenset("bfnrV")
 _MAX_COLUMN = 1 << 30
 _MAX_VERSION = 1000
 """Bytes of a version that is compared: it takes Python a while."""
-Key = Callable[[bytes], object]
+_MAX_VERSIONS = 1 << 18
+_MAX_LINES, _MAX_KEYS = 200_000, 20
 
 
 @dataclass(slots=True)
@@ -61,6 +62,10 @@ def sort(process: Process) -> int:
             process.complain(str(error))
             return 2
     process.budget.spend(sum(map(len, wanted)))
+    if len(wanted) > _MAX_LINES or len(keys) > _MAX_KEYS:
+        raise Refused("sort of many lines, or with many keys")
+    if any("V" in each.options for each in keys) and sum(map(len, wanted)) > _MAX_VERSIONS:
+        raise Refused("sort of many versions")
     keyed, whole = _compared(keys, tab), "u" not in options and "s" not in options
     reverse = "r" in options
 

@@ -16,6 +16,8 @@ from assembler.tree.staging import Kind
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 _MOST = 10_000
 """Names that are tried."""
+_COST = 64
+"""What trying a name takes of a script's budget, in bytes."""
 _LEAST = 3
 """Letters X of a template."""
 
@@ -91,6 +93,7 @@ def _make(process: Process, stem: str, length: int, suffix: str, options: dict[s
     if there.inode is None or there.inode.kind is not Kind.DIR:
         return None
     for number in range(_MOST):
+        process.budget.spend(_COST)
         name = stem + _letters(number, length) + suffix
         last = as_path(name.rsplit("/", 1)[-1])
         if len(last.encode("utf-8", "surrogateescape")) > 255 or len(name) > 4000:

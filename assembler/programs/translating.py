@@ -123,11 +123,10 @@ def tr(process: Process) -> int:
     if table:
         data = data.translate(bytes(table.get(byte, byte) for byte in range(256)))
     if squeezes:
-        squeezed = bytes(map(ord, (second or first).members))
-        if squeezed:
-            data = re.sub(
-                rb"([%b])\1+" % b"".join(b"\\x%02x" % byte for byte in squeezed), rb"\1", data, flags=re.DOTALL
-            )
+        for char in dict.fromkeys((second or first).members):
+            twice = char.encode("latin-1") * 2
+            if twice in data:
+                data = re.sub(re.escape(twice[:1]) + b"{2,}", twice[:1], data)
     process.print(text(data))
     return 0
 

@@ -98,6 +98,21 @@ def test_a_program_that_prints_nothing_of_use_may_be_asked_anything_it_knows() -
     assert evaluated("cat none 2>/dev/null").status == 1
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        "seq 1900000 | cat >big; cat big big >bigger; head -n 1 bigger",
+        "seq 250000 | sort",
+        "seq 200000 | xargs rm -f",
+        f"find d -name '{'*a' * 300}'",
+        f"cut -f {','.join(map(str, range(1, 900, 2)))} a",
+    ],
+)
+def test_what_would_take_long_is_refused(command: str) -> None:
+    with pytest.raises(Refused):
+        evaluated(command)
+
+
 def test_names_of_temporary_files_are_the_same_each_time() -> None:
     assert evaluated("mktemp; mktemp; mktemp -u x.XXX").output == "/tmp/tmp.aaaaaaaaaa\n/tmp/tmp.aaaaaaaaab\nx.aaa\n"
     assert evaluated("touch() { :; }; echo >/tmp/t.aaaa; mktemp -t t.XXXX").output == "/tmp/t.aaab\n"

@@ -76,7 +76,7 @@ def database(rng: random.Random) -> tuple[str, dict[str, list[str]]]:
         if status.endswith("triggers-pending"):
             extra = "Triggers-Pending: x\n"
         elif status.endswith("triggers-awaited"):
-            extra = "Triggers-Awaited: bar\n"
+            extra = "Triggers-Awaited: gone\n"
         else:
             extra = ""
         stanza = f"Package: {name}\nStatus: {status}\nPriority: optional\nSection: misc\n"

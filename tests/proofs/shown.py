@@ -20,6 +20,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from itertools import islice
 from pathlib import Path
 
@@ -45,6 +46,7 @@ from assembler.shell.heads import parsed
 from assembler.shell.process import Program
 from assembler.shell.state import State, World
 from assembler.shell.streams import NOWHERE, Budget, Pipe, Refused
+from assembler.tree.staging import Tree
 from tests.proofs.shown_calculations import drawn
 from tests.proofs.shown_commands import name_of
 from tests.proofs.shown_tree import NEW, computed, lay_out, lay_out_programs, seen, start
@@ -89,13 +91,19 @@ class Result:
     files: dict[str, str]
 
 
-def evaluated(command: str) -> Result:
-    """What the assembler makes of a command. Raises Refused."""
-    tree, budget = start(), Budget()
-    tree.mtime = NEW
-    context = ExecutionContext(tree, "amd64")
+@cache
+def _with_programs() -> Tree:
+    tree = start()
     for name in (*PROGRAMS, *_CALLED):
         tree.write(f"/usr/bin/{name}", b"", 0o755, parents=True)
+    return tree
+
+
+def evaluated(command: str) -> Result:
+    """What the assembler makes of a command. Raises Refused."""
+    tree, budget = _with_programs().copy(), Budget()
+    tree.mtime = NEW
+    context = ExecutionContext(tree, "amd64")
     output = Pipe(budget)
 
     def program(name: str, _path: str) -> Program | None:

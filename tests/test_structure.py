@@ -16,8 +16,8 @@ PACKAGE = Path(__file__).parents[1] / "assembler"
 # --- the tables ------------------------------------------------------------------------------------------------------
 
 RANKS: Sequence[Sequence[str]] = (
-    ("toml", "store", "tree", "shell", "boot"),
-    ("recipe",),
+    ("toml", "store", "tree", "boot"),
+    ("recipe", "shell"),
     ("lockfile",),
     ("debian", "kubernetes", "oci"),
     ("lock",),

@@ -107,6 +107,7 @@ class _Grammar(Tokens):
         words: list[str] = []
         redirects: list[Redirect] = []
         documents: list[tuple[int, list[str]]] = []
+        line = self.token.line
         while True:
             if self.token.kind == "word":
                 match = None if words else _ASSIGNMENT.match(self.token.text)
@@ -129,7 +130,7 @@ class _Grammar(Tokens):
                 break
         if not assignments and not words and not redirects:
             raise ParseError(f"unexpected {self.token.text!r} at byte {self.position}")
-        return Simple(tuple(assignments), tuple(words), with_bodies(redirects, documents, self))
+        return Simple(tuple(assignments), tuple(words), with_bodies(redirects, documents, self), line)
 
     def _function(self, name: str) -> Function:
         if not _FUNCTION_NAME.match(name):
@@ -146,7 +147,8 @@ class _Grammar(Tokens):
         if target.kind != "word":
             raise ParseError(f"a redirection to {target.text!r}")
         if operator in {"<<", "<<-"}:
-            document = [unquote_delimiter(target.text), operator, ""]
+            quoted = "quoted" if any(char in target.text for char in "'\"\\") else ""
+            document = [unquote_delimiter(target.text), operator, "", quoted]
             self.pending.append(document)
             documents.append((len(redirects), document))
         redirects.append(Redirect(descriptor, operator, target.text))
@@ -203,11 +205,11 @@ class _Grammar(Tokens):
             if self.token.text == ";;":
                 self.next()
         self.expect("esac")
-        return Case(word.text, tuple(arms))
+        return Case(word.text, tuple(arms), line=word.line)
 
     def for_command(self) -> For:
         """``for``, ``do``, ``done``."""
-        self.next()
+        line = self.next().line
         name = self.next().text
         if not _NAME.match(name):
             raise ParseError(f"{name!r} is no name for a variable")
@@ -224,7 +226,7 @@ class _Grammar(Tokens):
         self.expect("do")
         body = self.block(frozenset({"done"}))
         self.expect("done")
-        return For(name, None if words is None else tuple(words), body)
+        return For(name, None if words is None else tuple(words), body, line=line)
 
     def while_command(self) -> While:
         """``while`` or ``until``."""

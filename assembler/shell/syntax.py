@@ -1,6 +1,6 @@
 """The statements of a shell script (POSIX.1-2017 XCU 2) as values, whose words are kept as written."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +20,8 @@ class Simple:
     assignments: tuple[tuple[str, str], ...]
     words: tuple[str, ...]
     redirects: tuple[Redirect, ...] = ()
+    line: int = field(default=0, compare=False)
+    """Where it begins, from 1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,7 @@ class Case:
     word: str
     arms: tuple[tuple[tuple[str, ...], "Block"], ...]
     redirects: tuple[Redirect, ...] = ()
+    line: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +68,7 @@ class For:
     words: tuple[str, ...] | None
     body: "Block"
     redirects: tuple[Redirect, ...] = ()
+    line: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,105 @@
+"""Redirections (POSIX.1-2017 XCU 2.7): what the descriptors of a command lead to."""
+
+import re
+from collections.abc import Sequence
+
+from assembler.shell.expand import Expander
+from assembler.shell.state import State
+from assembler.shell.streams import NOWHERE, Opened, Pipe, Refused, Stream
+from assembler.shell.syntax import Redirect
+from assembler.tree.staging import Kind, TreeError
+
+_DEVICES = {"/dev/stdin": 0, "/dev/stdout": 1, "/dev/stderr": 2}
+
+
+class RedirectError(Exception):
+    """A file that cannot be opened, or a descriptor that is not open."""
+
+
+def redirected(state: State, redirects: Sequence[Redirect], expand: Expander) -> dict[int, Stream]:
+    """The streams of a command, by descriptor; files are opened, made and emptied as they are named.
+
+    Raises RedirectError, and Refused.
+    """
+    streams = dict(state.streams)
+    for redirect in redirects:
+        reads = redirect.operator in {"<", "<&", "<>", "<<", "<<-"}
+        descriptor = int(redirect.descriptor) if redirect.descriptor else (0 if reads else 1)
+        if descriptor > 9:  # noqa: PLR2004  dash reads more digits as a word
+            raise Refused("a descriptor above 9")
+        match redirect.operator:
+            case "<<" | "<<-":
+                quoted = any(char in redirect.target for char in "'\"\\")
+                text = redirect.body if quoted else expand.document(redirect.body)
+                pipe = Pipe(state.world.budget)
+                pipe.write(text.encode("latin-1"))
+                streams[descriptor] = pipe
+            case ">&" | "<&":
+                target = expand.single(redirect.target)
+                if target == "-":
+                    streams.pop(descriptor, None)
+                    streams[descriptor] = _CLOSED
+                elif re.fullmatch(r"[0-9]", target):
+                    found = streams.get(int(target), NOWHERE if int(target) < 3 else _CLOSED)  # noqa: PLR2004
+                    if found is _CLOSED:
+                        raise RedirectError(f"{target}: Bad file descriptor")
+                    streams[descriptor] = found
+                else:
+                    raise Refused("a redirection to a descriptor by another name")
+            case operator:
+                streams[descriptor] = _opened(state, operator, expand.single(redirect.target), streams)
+    return streams
+
+
+class _Closed:
+    """No stream."""
+
+    def read(self, size: int = -1) -> bytes:
+        raise OSError("Bad file descriptor")
+
+    def write(self, data: bytes) -> None:
+        raise OSError("Bad file descriptor")
+
+
+_CLOSED = _Closed()
+
+
+def _opened(state: State, operator: str, target: str, streams: dict[int, Stream]) -> Stream:
+    path, tree, budget = state.place(target), state.world.tree, state.world.budget
+    if path == "/dev/null":
+        return NOWHERE
+    if path in _DEVICES:
+        raise Refused("a descriptor opened by the name of a device", why=target)
+    if path == "/dev/tty":
+        raise RedirectError(f"cannot open {target}: No such device or address")
+    try:
+        place = tree.resolve(path, follow=True)
+    except TreeError as error:
+        raise RedirectError(f"cannot open {target}: {error.what}") from error
+    if re.match(r"/(dev|proc|sys)(/|\Z)", place):
+        raise Refused("a file of a running system", why=target)
+    inode = tree.get(place)
+    if target.endswith("/") and (inode is None or inode.kind is not Kind.DIR):
+        raise RedirectError(f"cannot open {target}")
+    if inode is not None and inode.kind not in {Kind.FILE, Kind.DIR}:
+        raise Refused("a redirection to what is no regular file", why=target)
+    if operator == "<":
+        if inode is None:
+            raise RedirectError(f"cannot open {target}: No such file")
+        if inode.kind is Kind.DIR:
+            raise Refused("a directory that is read", why=target)
+        return Opened(budget, inode, tree.mtime, readable=True)
+    if inode is not None and inode.kind is Kind.DIR:
+        raise RedirectError(f"cannot create {target}: Is a directory")
+    if not target:
+        raise RedirectError("cannot create : Directory nonexistent")
+    try:
+        if inode is None:
+            inode = tree.write(place, b"", 0o666 & ~state.umask)
+        elif operator in {">", ">|"}:
+            inode = tree.write(place, b"")
+    except TreeError as error:
+        raise RedirectError(f"cannot create {target}: {error.what}") from error
+    return Opened(
+        budget, inode, tree.mtime, readable=operator == "<>", writable=True, appends=operator == ">>",
+    )  # fmt: skip

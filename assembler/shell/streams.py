@@ -1,0 +1,132 @@
+"""What descriptors of a script lead to: files of the tree, pipes, and nowhere."""
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from assembler.errors import AssembleError
+from assembler.tree.content import read
+from assembler.tree.staging import Inode
+
+MAX_STEPS = 100_000
+"""Commands that one script may come to, loops and functions included; real ones come to hundreds."""
+MAX_OUTPUT = 1 << 24
+"""Bytes that one script may write, and that its words may hold."""
+
+
+class Refused(AssembleError):
+    """What is not computed here: no failure of the script's, so nothing in it provides for this."""
+
+
+@dataclass(slots=True)
+class Budget:
+    """What a script, with all that it calls, may still take."""
+
+    steps: int = MAX_STEPS
+    output: int = MAX_OUTPUT
+
+    def step(self) -> None:
+        """Count a command. Raises Refused when there have been too many."""
+        self.steps -= 1
+        if self.steps < 0:
+            raise Refused(f"the script comes to more than {MAX_STEPS} commands")
+
+    def spend(self, size: int) -> None:
+        """Count `size` bytes that are written or kept. Raises Refused when these are too many."""
+        self.output -= size
+        if self.output < 0:
+            raise Refused(f"the script makes more than {MAX_OUTPUT >> 20} MiB of text")
+
+
+class Stream(Protocol):
+    """An open file description: whoever has a descriptor of it shares its position."""
+
+    def read(self, size: int = -1) -> bytes:
+        """At most `size` bytes, all that are left for -1; nothing at the end. Raises OSError where none may be read."""
+
+    def write(self, data: bytes) -> None:
+        """Write all of it. Raises OSError where nothing may be written."""
+
+
+@dataclass(slots=True)
+class Nowhere:
+    """``/dev/null``, and the terminal or log that nobody reads here."""
+
+    def read(self, size: int = -1) -> bytes:  # noqa: ARG002  there is nothing
+        """Nothing."""
+        return b""
+
+    def write(self, data: bytes) -> None:
+        """Forget it."""
+
+
+NOWHERE = Nowhere()
+
+
+@dataclass(slots=True)
+class Pipe:
+    """What one command writes and another reads, afterwards."""
+
+    budget: Budget
+    data: bytearray = field(default_factory=bytearray)
+    position: int = 0
+
+    def read(self, size: int = -1) -> bytes:
+        """See :class:`Stream`."""
+        end = len(self.data) if size < 0 else self.position + size
+        found = bytes(self.data[self.position : end])
+        self.position += len(found)
+        return found
+
+    def write(self, data: bytes) -> None:
+        """See :class:`Stream`."""
+        self.budget.spend(len(data))
+        self.data += data
+
+
+@dataclass(slots=True)
+class Opened:
+    """A file of the tree; what is read is what it holds at that time."""
+
+    budget: Budget
+    inode: Inode
+    mtime: int
+    readable: bool = False
+    writable: bool = False
+    appends: bool = False
+    position: int = 0
+
+    def read(self, size: int = -1) -> bytes:
+        """See :class:`Stream`."""
+        if not self.readable:
+            raise OSError("Bad file descriptor")
+        content = read(self.inode.content)
+        self.inode.content = content  # read once
+        end = len(content) if size < 0 else self.position + size
+        found = content[self.position : end]
+        self.position += len(found)
+        return found
+
+    def write(self, data: bytes) -> None:
+        """See :class:`Stream`."""
+        if not self.writable:
+            raise OSError("Bad file descriptor")
+        if not data:
+            return
+        self.budget.spend(len(data))
+        before = read(self.inode.content)
+        if self.appends:
+            self.position = len(before)
+        kept = before[: self.position].ljust(self.position, b"\0")
+        self.inode.content = kept + data + before[self.position + len(data) :]
+        self.inode.mtime = self.mtime
+        self.position += len(data)
+
+
+def lines_of(stream: Stream, size: int = 1 << 16) -> bytes:
+    """One line with its end, read byte by byte as read(1) of a shell does, so that nothing behind it is taken."""
+    found = bytearray()
+    while len(found) < size and (char := stream.read(1)):
+        found += char
+        if char == b"\n":
+            break
+    return bytes(found)

@@ -146,7 +146,7 @@ def causes(draws: Sequence[Draw]) -> str:
 DOCUMENT = """\
 # How much of Debian is computed
 
-`scripts/sweep` takes packages of Debian's `main` (amd64) at random and checks recipes of them, as `assemble check` does:
+`scripts/sweep` takes packages of Debian's `main` (amd64) at random and checks recipes of them as `assemble check` does:
 every preinst, postinst and trigger is carried out on the tree by the assembler's own shell, or the first command that
 is not computed is told. This page is what it wrote with seed {seed}; each draw has {count} packages with scripts of
 their own.

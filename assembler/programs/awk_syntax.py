@@ -42,7 +42,7 @@ class Token:
     text: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Node:
     """An expression or a statement: what it is, what it is made of, and its text."""
 
@@ -55,7 +55,7 @@ class Node:
         height = 1 + max((part.height for part in self.parts), default=0)
         if height > _MAX_HEIGHT:
             raise Refused("a program of awk with too much in one another")
-        object.__setattr__(self, "height", height)
+        self.height = height
 
 
 @dataclass(frozen=True, slots=True)

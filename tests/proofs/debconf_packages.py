@@ -1,6 +1,7 @@
 """Packages that ask debconf's questions, drawn at random for comparing debconf over the tree with the real one."""
 
 import random
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -223,3 +224,21 @@ def draws(seed: int) -> Iterator[Draw]:
     rng = random.Random(seed)  # noqa: S311  no secret
     while True:
         yield drawn(rng)
+
+
+def sessions(seed: int) -> Iterator[Draw]:
+    """Lines of the protocol about one package's questions, without end."""
+    rng = random.Random(seed)  # noqa: S311  no secret
+    while True:
+        maker = Maker(rng)
+        own = [f"a/{one}" for one in rng.sample(_NAMES, rng.randint(1, 5))]
+        templates = "\n".join(map(maker.template, own))
+        maker.questions += own
+        commands = [maker.command(config=rng.random() < 0.5) for _ in range(rng.randint(1, 30))]
+        lines = [
+            re.sub("^(db_text|db_|_db_cmd )", lambda name: {"db_text": "input"}.get(name[0], ""), one)
+            for one in commands
+        ]
+        lines = [one.replace('"${0%/*}/', f"{PLACE}/").replace('"', "").replace("'", "") for one in lines]
+        files = {"a.templates": templates, "more.templates": maker.template("more/x"), "lines": "\n".join(lines) + "\n"}
+        yield Draw({name: text.encode().decode("latin-1") for name, text in files.items()}, ())

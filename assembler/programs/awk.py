@@ -215,6 +215,9 @@ class _Awk:
                 or not text.isascii()
             ):
                 raise Refused("an expression of awk", why=text)
+            bare = re.sub(r"\\.|\[\^?\]?[^]]*\]", "x", text)
+            if re.search(r"\$[^)|]|[^(|]\^", bare):
+                raise Refused("an expression of awk with an anchor inside", why=text)
             plain = text.replace("\\/", "/").replace('\\"', '"').replace("\\&", "&").replace("\\-", "-")
             node, groups = parse(plain, Dialect(_BYTES, extended=True))
             if plain and _has_nothing(node):

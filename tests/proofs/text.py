@@ -146,7 +146,7 @@ def real(call: Call, command: Sequence[str]) -> Result | None:
         try:
             done = subprocess.run(
                 [*command, *(os.fsdecode(word.encode("latin-1")) for word in call.words)],
-                cwd=root, env={"PATH": "/none", "LC_ALL": call.locale}, timeout=_SECONDS, umask=0o022,
+                cwd=root, env={"PATH": "/usr/bin:/bin", "LC_ALL": call.locale}, timeout=_SECONDS, umask=0o022,
                 input=TEXTS[call.source].encode(), capture_output=True, check=False,
             )  # fmt: skip
         except subprocess.TimeoutExpired:

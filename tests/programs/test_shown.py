@@ -117,6 +117,10 @@ def test_what_would_take_long_is_refused(command: str) -> None:
         evaluated(command)
 
 
+def test_backslashes_are_squeezed_too() -> None:
+    assert evaluated(r"printf 'a\\\\b..\\' | tr -s '\\.'").output == "a\\b.\\"
+
+
 def test_names_of_temporary_files_are_the_same_each_time() -> None:
     assert evaluated("mktemp; mktemp; mktemp -u x.XXX").output == "/tmp/tmp.aaaaaaaaaa\n/tmp/tmp.aaaaaaaaab\nx.aaa\n"
     assert evaluated("touch() { :; }; echo >/tmp/t.aaaa; mktemp -t t.XXXX").output == "/tmp/t.aaab\n"

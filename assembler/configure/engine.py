@@ -134,6 +134,17 @@ class _Runner:
             self.failures.append(error)
             self.without |= {name, *dependents(self.known, [name])}
 
+    def run_or_wait(self, script: Script) -> bool:
+        """Carry a preinst out, or leave everything as it was; whether it could be."""
+        tree, triggers = self.context.tree, set(self.context.triggers)
+        before = tree.copy()
+        try:
+            _run(script, ("install",), self.context, self.own)
+        except ScriptFailed:
+            tree.root, self.context.triggers = before.root, triggers
+            return False
+        return True
+
     def finish(self) -> None:
         """Raises ScriptsFailed when any has failed."""
         if self.failures:
@@ -179,6 +190,7 @@ def configure(tree: Tree, packages: Sequence[Unpacked], settings: Settings, repo
     done: list[Script] = []
     shipped_by = shippers(packages)
     later = dict(by_name)
+    late_preinst: list[str] = []
     late = {**settings.first_boot, **executed}
 
     def unpacked_later(package: Unpacked, stage: int) -> AbstractContextManager[None]:
@@ -204,7 +216,11 @@ def configure(tree: Tree, packages: Sequence[Unpacked], settings: Settings, repo
                         pass
                     elif script.name == "preinst":
                         with dpkg_database.control_laid_out(tree, by_name[name]), unpacked_later(by_name[name], stage):
-                            runner.run(script, ("install",))
+                            if not script.may_wait:
+                                runner.run(script, ("install",))
+                            elif not runner.run_or_wait(script):
+                                late_preinst.append(name)
+                                script = replace(script, first_boot=script.may_wait)  # noqa: PLW2901  as it turned out
                     else:
                         runner.run(script, ("configure", ""))
                     done.append(script)
@@ -235,6 +251,7 @@ def configure(tree: Tree, packages: Sequence[Unpacked], settings: Settings, repo
     if settings.first_boot:
         waiting = [script for script in scripts if script.first_boot]
         preinst = [one.package for one in waiting if one.name == "preinst" and one.package not in unpacked_there]
+        preinst += late_preinst
         first_boot.prepare(tree, packages, settings.first_boot, preinst)
     caches.prepare(tree)
     identity.prepare(tree, by_name)

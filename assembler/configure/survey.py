@@ -48,6 +48,8 @@ class Script:
     """Why it waits for the image's first boot, when it does."""
     info: str = ""
     """The name by which dpkg keeps the package's control files."""
+    may_wait: str = ""
+    """Why it may wait for the first boot, if it turns out that it cannot be carried out."""
     failed: str = ""
     """Why it could not be carried out, when that was tried."""
     executed: str = ""
@@ -180,9 +182,11 @@ def survey(
                 arch,
                 info=info_name(package),
             )
-            # dpkg runs preinst before it unpacks. One that may turn out not to be computable has to wait too.
-            deferred = name != "preinst" or (script.rule is None and later) or package.name in unpacked
-            found.append(replace(script, first_boot=later, executed=real) if deferred else script)
+            # dpkg runs preinst before it unpacks. One that cannot be computed has to wait, too.
+            unhandled = script.handling == "unhandled"
+            if name != "preinst" or unhandled or package.name in unpacked:
+                script = replace(script, first_boot=later, executed=real)
+            found.append(replace(script, may_wait=later))
         if real:
             continue
         found += [Script(package.name, BESIDES, b"", rule, arch) for rule in rules.besides(known, package.name)]

@@ -69,10 +69,7 @@ class _Awk:
     def all(self, when: str) -> None:
         for rule in self.rules:
             if rule.when == when and rule.action is not None:
-                try:
-                    self.do(rule.action)
-                except _Next as error:
-                    raise Refused(f"next of awk in {when}") from error
+                self.do(rule.action)
 
     def file(self, name: str) -> None:
         try:
@@ -224,6 +221,13 @@ class _Awk:
                 raise Refused("an expression of awk with an empty part", why=text)
             found = self.expressions[text] = Regex(node, groups=groups, locale=_BYTES, work=self.work)
         return found
+
+    def check(self, node: Node) -> None:
+        """Read all expressions, whether they are come to or not: an error in one ends the program before it begins."""
+        if node.kind == "regex":
+            self.expression(node.text)
+        for part in node.parts:
+            self.check(part)
 
     def pattern(self, node: Node) -> Regex:
         return self.expression(node.text if node.kind == "regex" else self.value(node).text)
@@ -433,6 +437,10 @@ def awk(process: Process) -> int:
         raise Refused("awk with an assignment for a file")
     run = _Awk(process, parsed(words[0]), Work(process.budget))
     run.variables |= variables
+    for rule in run.rules:
+        for node in (rule.when, rule.action):
+            if isinstance(node, Node):
+                run.check(node)
     return run.run(words[1:])
 
 

@@ -42,7 +42,7 @@ class Token:
     text: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Node:
     """An expression or a statement: what it is, what it is made of, and its text."""
 
@@ -55,7 +55,7 @@ class Node:
         height = 1 + max((part.height for part in self.parts), default=0)
         if height > _MAX_HEIGHT:
             raise Refused("a program of awk with too much in one another")
-        object.__setattr__(self, "height", height)
+        self.height = height
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +185,10 @@ class _Parser:
                 when = self.expression()
                 if self.kind == ",":
                     raise self.refused("a range of records")
+            start = self.at
             action = self.block() if self.kind == "{" else None
+            if isinstance(when, str) and any(token.kind == "next" for token in self.tokens[start : self.at]):
+                raise self.refused(f"next in {when}")
             if action is None and isinstance(when, str):
                 raise self.refused("nothing to do")
             found.append(Rule(when, action))

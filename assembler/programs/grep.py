@@ -4,6 +4,7 @@ Not computed: context lines (-A, -B, -C), byte offsets, Perl's expressions, file
 are binary (a NUL, or no UTF-8 in its locale).
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -31,6 +32,10 @@ class _Trouble(Exception):
     """An error that ends grep: its status is 2."""
 
 
+_PLAIN = re.compile(r"[A-Za-z0-9_ ,:/=@%-]*")
+"""A regular expression in which nothing is special."""
+
+
 @dataclass(slots=True)
 class _Grep:
     process: Process
@@ -41,6 +46,8 @@ class _Grep:
     limit: int | None
     failed: bool = False
     selected: bool = False
+    plain: frozenset[str] | None = None
+    """The patterns, where they are but text."""
 
     def has(self, option: str) -> bool:
         return option in self.options
@@ -67,6 +74,8 @@ class _Grep:
         return self.locale.in_class("word", ord(char))
 
     def matches(self, text: str) -> bool:
+        if self.plain is not None:
+            return text in self.plain if self.has("x") else any(pattern in text for pattern in self.plain)
         if self.has("x") or self.has("w"):
             return self.match(text) is not None
         return self.regex.found(text)
@@ -236,7 +245,10 @@ def _grep(process: Process, kind: str) -> int:
         process.complain("grep: warning: stray \\")
     if "w" in options and regex.looks_around:
         raise Refused("grep -w with a place that depends on what is around it")
-    return _Grep(process, options, operands or ["-"], locale, regex, limit).run()
+    found = _Grep(process, options, operands or ["-"], locale, regex, limit)
+    if not options.keys() & {"i", "w"} and (kind == "F" or all(map(_PLAIN.fullmatch, patterns))):
+        found.plain = frozenset(patterns)
+    return found.run()
 
 
 def grep(process: Process) -> int:

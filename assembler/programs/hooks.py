@@ -16,8 +16,8 @@ def run_parts(process: Process) -> int:
     """``run-parts [--report] [--exit-on-error] [--arg=ARGUMENT] DIRECTORY``: the programs in it, by name."""
     try:
         options, directories = parse_options(
-            process.arguments, "report verbose v exit-on-error arg|a= umask|u= test list lsbsysinit", program="run-parts",
-            repeated=frozenset({"arg"}),
+            process.arguments, "report verbose v exit-on-error arg|a= umask|u= test list lsbsysinit",
+            program="run-parts", repeated=frozenset({"arg"}),
         )  # fmt: skip
     except UsageError as error:
         raise Refused(error.what, why=error.why) from error

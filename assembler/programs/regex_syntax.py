@@ -106,6 +106,13 @@ def nullable(node: Node) -> bool:
     return nullable(node.node) if isinstance(node, Group) else True
 
 
+def _has_places(node: Node) -> bool:
+    """Whether it depends on what is beside it."""
+    if isinstance(node, Sequence | Alternatives):
+        return any(map(_has_places, node.parts))
+    return _has_places(node.node) if isinstance(node, Group | Repeat) else isinstance(node, Assertion)
+
+
 def literal(text: str, dialect: Dialect) -> Node:
     """What matches `text` itself."""
     return Sequence(tuple(_one(char, dialect) for char in text))
@@ -245,6 +252,9 @@ class _Parser:
             if isinstance(node, Repeat):
                 # An error for sed in basic expressions.
                 raise self.refused("a repetition that is repeated")
+            if (low, high) not in {(0, None), (0, 1)} and _has_places(node):
+                # glibc loses some of them in its copies of what is repeated.
+                raise self.refused("a place in what is counted")
             node = Repeat(node, low, high)
         return node
 

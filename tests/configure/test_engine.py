@@ -70,7 +70,7 @@ def test_snippets_keep_their_place_among_what_is_written_by_hand() -> None:
     files = {"/usr/lib/sysusers.d/p.conf": "u gen -\n", "/etc/passwd": "", "/etc/group": "", "/home": ""}
     del files["/home"]
     script = f"{SH}getent passwd gen || echo before >>/log\n{snippet}getent passwd gen && echo after >>/log\n"
-    report = configure(tree, [package(tree, "p", files=files, postinst=script)], SETTINGS)
+    configure(tree, [package(tree, "p", files=files, postinst=script)], SETTINGS)
     assert tree.read_text("/log") == "before\nafter\n"
 
 

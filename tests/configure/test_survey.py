@@ -33,9 +33,9 @@ def test_every_way_of_handling() -> None:
         ("plain", "preinst", "computed"),
         ("plain", "postinst", "computed"),
         ("odd", "postinst", "unhandled"),
-        ("later", "preinst", "first boot"),
+        ("later", "preinst", "computed"),
         ("later", "postinst", "first boot"),
-        ("much-later", "preinst", "first boot"),
+        ("much-later", "preinst", "computed"),
         ("much-later", "postinst", "first boot"),
     ]
 

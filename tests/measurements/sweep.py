@@ -2,10 +2,10 @@
 
 Two draws, the same every time for the same archive: `any` from all packages of a release's main (amd64), and `services`
 from those whose dependencies name a helper of maintainer scripts (adduser, debconf, ucf ...), which do more than
-byte-compile. Each has N packages with a preinst or postinst of their own. They are put on top of a small base in groups, a
-package that cannot be beside another in another group, and each group is checked with ``scripts = "auto"``: nothing is
-executed, but every script is carried out on the tree, or told why it is not. Passed over, and counted, are packages that
-cannot be beside the base and those that bring more than a given size along.
+byte-compile. Each has N packages with a preinst or postinst of their own. They are put on top of a small base in
+groups, a package that cannot be beside another in another group, and each group is checked with ``scripts = "auto"``:
+nothing is executed, but every script is carried out on the tree, or told why it is not. Passed over, and counted, are
+packages that cannot be beside the base and those that bring more than a given size along.
 
     scripts/sweep [RELEASE...] [--count N] [--seed N] [--group N] [--largest MIB] [--store DIR] [--work DIR]
         [--write docs/sweep.md]
@@ -119,7 +119,7 @@ def cause(reason: str) -> str:
 def table(draws: Sequence[Draw]) -> str:
     """The result in Markdown."""
     lines = [
-        "| release, draw | packages | computed | behind an executed one | executed | refused | passed over | computed |",
+        "| release, draw | packages | computed | behind another | executed | refused | passed over | computed |",
         "|---|" + "--:|" * 7,
     ]
     for draw in draws:
@@ -146,18 +146,19 @@ def causes(draws: Sequence[Draw]) -> str:
 DOCUMENT = """\
 # How much of Debian is computed
 
-`scripts/sweep` takes packages of Debian's `main` (amd64) at random and checks recipes of them, as `assemble check` does: every
-preinst, postinst and trigger is carried out on the tree by the assembler's own shell, or the first command that is not
-computed is told. This page is what it wrote with seed {seed}; each draw has {count} packages with scripts of their own.
+`scripts/sweep` takes packages of Debian's `main` (amd64) at random and checks recipes of them as `assemble check` does:
+every preinst, postinst and trigger is carried out on the tree by the assembler's own shell, or the first command that
+is not computed is told. This page is what it wrote with seed {seed}; each draw has {count} packages with scripts of
+their own.
 
 - `any` is drawn from all packages. Most have no script at all, and of the rest most do nothing but byte-compile Python.
 - `services` is drawn from the packages that depend on a helper of maintainer scripts: adduser, debconf, ucf,
   init-system-helpers and the like. It says more about what people install on servers.
 
 {table}
-A package is *computed* when all its own scripts are. It may be *behind* another one that is executed, and is then configured
-by the real dpkg after that. *Passed over* are packages that cannot be beside the base, and those that bring more than
-{largest} MiB along.
+A package is *computed* when all its own scripts are. It may be *behind* another one that is executed, and is then
+configured by the real dpkg after that. *Passed over* are packages that cannot be beside the base, and those that bring
+more than {largest} MiB along.
 
 What is not computed, by cause, with the number of packages:
 

@@ -86,6 +86,8 @@ grep -i é
 grep -i '[é]'
 grep '[á-é]'
 grep 'a**'
+grep '\(^a\)\+'
+grep -E '(a|b$){2}'
 sed
 sed -z p
 sed -u p
@@ -222,6 +224,8 @@ awk '{print substr($0, 0)}'
 awk '{print -1 % 2}'
 awk BEGIN
 awk 'BEGIN {next}'
+awk 'BEGIN {if (0) next}'
+awk 'BEGIN {if (0) print /(a|)/}'
 awk '{'
 awk '{print}}'
 awk '{print @}'

@@ -6,7 +6,7 @@ the front end, the first perhaps twice. What the commands give back, what is in 
 the database have to be the same. What is refused is counted. With --record short draws, and what debconf made of them,
 are written to tests/programs/data/debconf.jsonl, which a quick test reads.
 
-    scripts/debconf [--root DIRECTORY] [--seed N] [--number N] [--record]
+    scripts/debconf [--root DIRECTORY] [--lines] [--seed N] [--number N] [--record]
 
 `DIRECTORY` is where a package debconf was unpacked with ``dpkg-deb -x``; without, the one of this machine is run.
 """
@@ -27,12 +27,15 @@ from itertools import islice
 from pathlib import Path
 
 from assembler.programs.debconf import FRONTEND, Debconf, escape, frontend, set_selections
+from assembler.programs.debconf_database import Database, Store
+from assembler.programs.debconf_questions import Run
+from assembler.programs.debconf_session import ConfModule
 from assembler.shell.evaluate import INITIAL, Shell
 from assembler.shell.heads import parsed
 from assembler.shell.state import State, World
 from assembler.shell.streams import NOWHERE, Budget, Refused
 from assembler.tree.staging import Tree
-from tests.proofs.debconf_packages import LIBRARY, PLACE, Draw, draws
+from tests.proofs.debconf_packages import LIBRARY, PLACE, Draw, draws, sessions
 from tests.support.command import ROOT, arguments
 from tests.support.host_commands import need
 
@@ -44,8 +47,10 @@ t() {
     printf "%s|%s|%s\\n" "${0##*/}" "$code" "$RET" >>"${0%/*}/log"
 }
 """
-_SHORT = 2200
+_SHORT = 2000
 """Characters of a recorded draw."""
+_DIED = 127
+"""The status of debconf-communicate without an answer, and of Perl."""
 _DATABASE = ("config", "passwords", "templates")
 ENVIRONMENT = {
     "PATH": "/usr/bin:/bin", "HOME": "/root", "LC_ALL": "C.UTF-8", "DEBIAN_FRONTEND": "noninteractive",
@@ -173,6 +178,22 @@ def carried(tree: Tree, steps: Sequence[Sequence[str]]) -> list[int]:
     return statuses
 
 
+def _shown() -> None:
+    raise Refused("an error message stands between the answers")
+
+
+def answered(draw: Draw) -> Result:
+    """What the assembler answers to lines. Raises Refused."""
+    database = Database(Store(), Store(), Store())
+    files = {f"{PLACE}/{name}": text for name, text in draw.files.items()}
+    module = ConfModule(Run(database, load=files.get, tells=_shown), "a")
+    lines = [f"X_LOADTEMPLATEFILE {PLACE}/a.templates", *draw.files["lines"].split("\n")[:-1]]
+    log = "".join(f"{module.answer(line)}\n" for line in lines)
+    module.finish()
+    stores = (database.config, database.passwords, database.templates)
+    return Result((), log, {name: store.save() or "" for name, store in zip(_DATABASE, stores, strict=True)})
+
+
 # --- really ----------------------------------------------------------------------------------------------------------
 
 
@@ -193,17 +214,16 @@ class Real:
             stdout=subprocess.PIPE, text=True, cwd="/",
         )  # fmt: skip
 
-    def run(self, program: str, *words: str) -> int:
+    def run(self, program: str, *words: str, source: str = os.devnull) -> int:
         """The exit status of one of debconf's programs."""
         assert self.process.stdin is not None
         assert self.process.stdout is not None
-        line = "\t".join((os.devnull, str(self.directory / "output"), str(self.root / program), *words))
+        line = "\t".join((source, str(self.directory / "output"), str(self.root / program), *words))
         self.process.stdin.write(f"{line}\n")
         self.process.stdin.flush()
         return int(self.process.stdout.readline())
 
-    def result(self, draw: Draw) -> Result | None:
-        """What debconf makes of a draw; None when it does not come to an end."""
+    def _laid_out(self, draw: Draw) -> Path:
         place = self.directory / "w"
         for directory in (place, self.directory / "cache"):
             shutil.rmtree(directory, ignore_errors=True)
@@ -211,6 +231,23 @@ class Real:
         for name, text in draw.files.items():
             (place / name).write_bytes(with_library(text, self.library).encode("latin-1"))
             (place / name).chmod(0o755)
+        return place
+
+    def answers(self, draw: Draw) -> Result | None:
+        """What debconf answers to lines; None when it dies."""
+        place = self._laid_out(draw)
+        lines = f"X_LOADTEMPLATEFILE {place}/a.templates\n{draw.files['lines'].replace(f'{PLACE}/', f'{place}/')}"
+        (place / "lines").write_bytes(lines.encode("latin-1"))
+        status = self.run("usr/bin/debconf-communicate", "a", source=str(place / "lines"))
+        log = (self.directory / "output").read_bytes().decode("latin-1")
+        return None if status >= _DIED else Result((), log.replace(str(place), PLACE), self._database())
+
+    def _database(self) -> dict[str, str]:
+        return {name: (self.directory / f"cache/{name}.dat").read_bytes().decode("latin-1") for name in _DATABASE}
+
+    def result(self, draw: Draw) -> Result | None:
+        """What debconf makes of a draw; None when it does not come to an end."""
+        place = self._laid_out(draw)
         statuses = []
         for step in draw.steps:
             words = [word.replace(PLACE, str(place), 1) for word in step]
@@ -221,8 +258,7 @@ class Real:
             if statuses[-1] == 1000 + signal.SIGKILL:
                 return None
         log = (place / "log").read_bytes().decode("latin-1") if (place / "log").exists() else ""
-        database = {name: (self.directory / f"cache/{name}.dat").read_bytes().decode("latin-1") for name in _DATABASE}
-        return Result(statuses, log.replace(str(place), PLACE), database)
+        return Result(statuses, log.replace(str(place), PLACE), self._database())
 
     def end(self) -> None:
         """Have it end."""
@@ -257,6 +293,7 @@ def main() -> int:
     parser.add_argument("--root", type=Path, default=Path("/"))
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--number", type=int, default=1000)
+    parser.add_argument("--lines", action="store_true", help="lines of the protocol alone, without scripts")
     parser.add_argument("--record", action="store_true", help="write what the quick test compares with")
     options = parser.parse_args()
     counts: Counter[str] = Counter()
@@ -265,19 +302,23 @@ def main() -> int:
     memory = Path("/dev/shm")
     with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None) as name:
         real = Real(options.root.resolve(), Path(name))
-        for draw in islice(draws(options.seed), options.number):
+        for draw in islice((sessions if options.lines else draws)(options.seed), options.number):
             try:
-                found = computed(draw, real.library)
+                found = answered(draw) if options.lines else computed(draw, real.library)
             except Refused as error:
                 counts[f"refused: {error.what}"] += 1
                 continue
-            expected = real.result(draw)
+            expected = real.answers(draw) if options.lines else real.result(draw)
             if expected is None:
                 counts["different"] += 1
                 print("--- debconf does not come to an end", json.dumps(draw.files, indent=1), sep="\n")
                 continue
             counts["computed"] += 1
-            recorded.append(json.dumps([draw.files, draw.steps, expected.statuses, expected.log, digests(expected)]))
+            recorded.append(
+                json.dumps(
+                    [draw.files, draw.steps, expected.statuses, expected.log, digests(expected)], ensure_ascii=False
+                )
+            )
             if found != expected:
                 counts["different"] += 1
                 print(

@@ -1,6 +1,7 @@
 """Packages that ask debconf's questions, drawn at random for comparing debconf over the tree with the real one."""
 
 import random
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -48,6 +49,8 @@ class Maker:
     """Draws packages."""
 
     rng: random.Random
+    small: bool = False
+    """Whether packages have little in them."""
     questions: list[str] = field(default_factory=list)
 
     def one(self, *texts: str) -> str:
@@ -92,7 +95,7 @@ class Maker:
 
     def package(self, name: str) -> dict[str, str]:
         """The files of a package."""
-        own = [f"{name}/{one}" for one in self.rng.sample(_NAMES, self.rng.randint(1, 5))]
+        own = [f"{name}/{one}" for one in self.rng.sample(_NAMES, self.rng.randint(1, 2 if self.small else 5))]
         if self.often(0.4):
             own.append("shared/q")
         if self.often(0.05):
@@ -114,7 +117,7 @@ class Maker:
         if self.often(0.5):
             asked = self.one("backup", "escape", "backup escape", "escape", "", "multiselect")
             lines.append(f"t db_capb {asked}")
-        lines += [f"t {self.command(config=config)}" for _ in range(self.rng.randint(1, 14))]
+        lines += [f"t {self.command(config=config)}" for _ in range(self.rng.randint(1, 6 if self.small else 14))]
         if config and self.often(0.7):
             lines.append("t db_go")
         if self.often(0.05 if config else 0.6):
@@ -166,7 +169,7 @@ class Maker:
                 return self.one("", question)
             case "db_progress":
                 start = self.one("START 0 3", "start 0 10", "START 5 1", "START 0")
-                return self.one(f"{start} {question}", f"{start} {question}", "STOP", "SET 1", "STEP 1", "frob", "")
+                return self.one(*[f"{start} {question}"] * 12, "STOP", "SET 1", "STEP 1", "frob", "")
             case "db_version":
                 return self.one("1.0", "2", "2.1", "3", "", "2.0 3")
             case "db_capb":
@@ -200,11 +203,14 @@ class Maker:
 
 
 def drawn(rng: random.Random) -> Draw:
-    """Two packages."""
-    maker = Maker(rng)
-    files = {**maker.package("a"), **maker.package("b"), "more.templates": maker.template("more/x")}
+    """One or two packages."""
+    maker = Maker(rng, small=rng.random() < 0.4)
+    names = ("a",) if maker.small else ("a", "b")
+    files = {"more.templates": maker.template("more/x")}
+    for name in names:
+        files.update(maker.package(name))
     maker.questions.append("more/x")
-    steps = [[f"{PLACE}/a.postinst", "configure", ""], [f"{PLACE}/b.postinst", "configure", ""]]
+    steps = [[f"{PLACE}/{name}.postinst", "configure", ""] for name in names]
     if rng.random() < 0.3:
         files["selections"] = maker.selections()
         steps.insert(rng.choice((0, 0, 0, 1)), ["select", f"{PLACE}/selections"])
@@ -218,3 +224,21 @@ def draws(seed: int) -> Iterator[Draw]:
     rng = random.Random(seed)  # noqa: S311  no secret
     while True:
         yield drawn(rng)
+
+
+def sessions(seed: int) -> Iterator[Draw]:
+    """Lines of the protocol about one package's questions, without end."""
+    rng = random.Random(seed)  # noqa: S311  no secret
+    while True:
+        maker = Maker(rng)
+        own = [f"a/{one}" for one in rng.sample(_NAMES, rng.randint(1, 5))]
+        templates = "\n".join(map(maker.template, own))
+        maker.questions += own
+        commands = [maker.command(config=rng.random() < 0.5) for _ in range(rng.randint(1, 30))]
+        lines = [
+            re.sub("^(db_text|db_|_db_cmd )", lambda name: {"db_text": "input"}.get(name[0], ""), one)
+            for one in commands
+        ]
+        lines = [one.replace('"${0%/*}/', f"{PLACE}/").replace('"', "").replace("'", "") for one in lines]
+        files = {"a.templates": templates, "more.templates": maker.template("more/x"), "lines": "\n".join(lines) + "\n"}
+        yield Draw({name: text.encode().decode("latin-1") for name, text in files.items()}, ())

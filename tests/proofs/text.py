@@ -35,6 +35,8 @@ from tests.support.toolboxes import ALL, own_tools
 RECORDED = ROOT / "tests" / "programs" / "data" / "text.jsonl"
 PROGRAMS: Mapping[str, Program] = {**grep.PROGRAMS, **sed.PROGRAMS, **awk.PROGRAMS}
 _SECONDS = 10
+_BUDGET = 1 << 20
+"""Less than scripts have, as drawn ones often do not come to an end."""
 
 
 @dataclass(frozen=True)
@@ -109,7 +111,7 @@ def ours(call: Call) -> Result:
     tree.mkdir("w")
     for name, inode in _inodes(call).items():
         tree.put(f"w/{name}", inode)
-    budget = Budget()
+    budget = Budget(output=_BUDGET)
     source, output = Pipe(budget), Pipe(budget)
     source.data += TEXTS[call.source].encode()
     streams: dict[int, Stream] = {0: source, 1: output, 2: NOWHERE}

@@ -20,28 +20,6 @@ def order_is_free(words: Sequence[str]) -> bool:
     return posixpath.basename(words[0]) in UNORDERED and not {"-v", "-c", "--verbose"} & set(words)
 
 
-def order_is_lost(words: Sequence[str]) -> bool:
-    """Whether a command that reads names, a line each, does the same in whatever order they come: who carries out a
-    pipeline may then say so to what writes them (see `finding.py`).
-    """
-    if not words:
-        return False
-    name, arguments = posixpath.basename(words[0]), list(words[1:])
-    match name:
-        case "sort":
-            return all(re.fullmatch(r"-[rnuVfb]+", word) for word in arguments) and not (
-                any("u" in word for word in arguments) and any(set(word) & set("nVfb") for word in arguments)
-            )
-        case "wc":
-            return arguments in (["-l"], ["-c"], ["-w"], ["--lines"])
-        case "grep":
-            return "-q" in arguments
-        case "xargs":
-            at = next((at for at, word in enumerate(arguments) if not re.fullmatch(r"-[r0]+", word)), len(arguments))
-            return at < len(arguments) and order_is_free(arguments[at:])
-    return False
-
-
 def xargs(process: Process) -> int:
     """``xargs``, with ``-r``, ``-0``, ``-n``, ``-d`` of a newline and ``-I``."""
     words = list(process.arguments)

@@ -209,7 +209,7 @@ class _Find:
     def actions(self) -> dict[str, Callable[[], Test]]:
         return {
             "print": lambda: self.acting(self.printed(lambda seen: seen.path + "\n")),
-            "print0": lambda: self.acting(self.printed(lambda seen: seen.path + "\0")),
+            "print0": lambda: self.acting(self.printed(lambda seen: seen.path + "\0", line=False)),
             "printf": self.formatted,
             "delete": self.deleting,
             "prune": self.pruning,
@@ -227,9 +227,11 @@ class _Find:
             raise Refused("find that tells of one of several files")
         self.shown += 1
 
-    def printed(self, text: Callable[[Seen], str]) -> Test:
+    def printed(self, text: Callable[[Seen], str], *, line: bool = True) -> Test:
+        """Print something of each file; whether it is a `line`, which whoever sorts lines brings in order."""
+
         def act(seen: Seen) -> bool:
-            if self.ordered:
+            if self.ordered or (not self.silent and (not line or "\n" in seen.path)):
                 self.show()
             if not self.silent:
                 self.process.print(text(seen))
@@ -245,7 +247,8 @@ class _Find:
         def text(seen: Seen) -> str:
             return re.sub(r"\\.|%.", lambda match: self.piece(match.group(), seen), form, flags=re.DOTALL)
 
-        return self.acting(self.printed(text))
+        line = form.endswith("\\n") and form.count("\\") == 1
+        return self.acting(self.printed(text, line=line))
 
     def piece(self, directive: str, seen: Seen) -> str:
         """What stands for an escape or a directive of ``-printf``."""

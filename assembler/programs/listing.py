@@ -25,7 +25,7 @@ def ls(process: Process) -> int:
     )
     if _UNSEEN & options.keys() and process.captured:
         raise Refused("what ls tells of files")
-    if {"a", "A"} <= options.keys() or {"L", "d"} <= options.keys():
+    if {"a", "A"} <= options.keys() or ("L" in options and {*_UNSEEN, "d"} & options.keys()):
         raise Refused("ls -a -A")
     names_only = not _UNSEEN & {"l", "n"} & options.keys()
     status = 0
@@ -34,7 +34,9 @@ def ls(process: Process) -> int:
     for name in names or ["."]:
         followed = look(process, name, follow=(names_only or "L" in options) and "d" not in options)
         inode = followed.inode
-        if inode is None and followed.error in {"ENOENT", "ELOOP"} and "L" not in options:
+        if followed.error == "ELOOP":
+            raise Refused("ls of a link that leads in circles", why=name)
+        if inode is None and followed.error == "ENOENT" and "L" not in options:
             inode = look(process, name, follow=False).inode
         if inode is None:
             process.complain(f"ls: cannot access {name!r}")

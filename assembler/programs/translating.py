@@ -124,9 +124,9 @@ def tr(process: Process) -> int:
         data = data.translate(bytes(table.get(byte, byte) for byte in range(256)))
     if squeezes:
         for char in dict.fromkeys((second or first).members):
-            twice = char.encode("latin-1") * 2
-            if twice in data:
-                data = re.sub(re.escape(twice[:1]) + b"{2,}", twice[:1], data)
+            one = char.encode("latin-1")
+            if one * 2 in data:
+                data = re.sub(b"\\x%02x{2,}" % one[0], one.replace(b"\\", rb"\\"), data)
     process.print(text(data))
     return 0
 

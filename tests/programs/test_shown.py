@@ -68,6 +68,10 @@ def test_all_are_as_recorded() -> None:
         "expr match a b",
         "ls -l a",
         "ls /",
+        "ls loop",
+        "ls -lL d >/dev/null",
+        "find d -name '*.*' -print0 | sort",
+        "find d -name '*.*' -printf '%f ' | sort",
         "md5sum --tag a",
         "md5sum 'a\\b'",
         "date",
@@ -111,6 +115,10 @@ def test_a_program_that_prints_nothing_of_use_may_be_asked_anything_it_knows() -
 def test_what_would_take_long_is_refused(command: str) -> None:
     with pytest.raises(Refused):
         evaluated(command)
+
+
+def test_backslashes_are_squeezed_too() -> None:
+    assert evaluated(r"printf 'a\\\\b..\\' | tr -s '\\.'").output == "a\\b.\\"
 
 
 def test_names_of_temporary_files_are_the_same_each_time() -> None:

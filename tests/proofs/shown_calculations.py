@@ -86,6 +86,12 @@ _OPERANDS = (
     "x",
     "é",
 )
+_EXPRESSIONS = (
+    "'.*'", "a", "'\\(.*\\)\\..*'", "'[0-9]*'", "'[0-9][0-9]*$'", "'\\([a-z]*\\)'", "'.*-\\(.*\\)'", "''", "'a\\|b'",
+    "'b\\+'", "'\\(x\\)*'",
+    "'[[:digit:]]\\{1,3\\}'", "'.'", "'*a'", "'^a'", "'a.b$'", "'\\(a\\)\\(.\\)'", "'[^-]*'", "'.\\(3\\)'", "'[a'",
+    "'x*'",
+)  # fmt: skip
 _OPERATORS = ("+", "-", "'*'", "/", "%", "'<'", "'<='", "=", "==", "!=", "'>='", "'>'", "'|'", "'&'", "+", "-", ":")
 _INTEGERS = ("1", "2", "3", "5", "0", "-1", "-2", "10", "12", "01", "1.5", "x", "100")
 _PATTERNS = (
@@ -259,6 +265,8 @@ def more(draw: Draw) -> dict[str, Callable[[], str]]:
                 )
             )
 
+        if rng.random() < 0.3:
+            return f"expr {part(3)} {one(('', '+ 1 ', '= 2 '))}: {one(_EXPRESSIONS)}"
         return f"expr {part(0)}"
 
     def seq() -> str:
@@ -267,7 +275,21 @@ def more(draw: Draw) -> dict[str, Callable[[], str]]:
 
     def ls() -> str:
         options = draw.options(
-            ("-1", "-a", "-A", "-d", "-r", "-1d", "-l", "-l >/dev/null", ">/dev/null", "-lhi >/dev/null")
+            (
+                "-1",
+                "-a",
+                "-A",
+                "-d",
+                "-r",
+                "-1d",
+                "-L",
+                "-L -1",
+                "-L >/dev/null",
+                "-l",
+                "-l >/dev/null",
+                ">/dev/null",
+                "-lhi >/dev/null",
+            )
         )
         return f"ls {options} {draw.some(tuple(path for path in PATHS if path not in {'..', '/', '//', 'abs/../..'}))}"
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from assembler.shell.process import Process, Program
 from assembler.shell.streams import Refused
 
-_NONE, _REQUIRED, _OPTIONAL = "", ":", "::"
+_NONE, _OPTIONAL = "", "::"
 
 
 @dataclass(slots=True)

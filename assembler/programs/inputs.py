@@ -9,7 +9,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from assembler.programs.options import UsageError, parse_options
-from assembler.shell.process import Process, as_path
+from assembler.shell.process import Process
 from assembler.shell.streams import NOWHERE, Opened, Refused
 from assembler.tree.content import read, size_of
 from assembler.tree.staging import MAX_LINKS, Inode, Kind, Tree
@@ -176,11 +176,6 @@ def lines(data: bytes) -> list[bytes]:
     parts = data.split(b"\n")
     last = parts.pop()
     return [part + b"\n" for part in parts] + ([last] if last else [])
-
-
-def as_tree(name: str) -> str:
-    """The name of an entry, given in an argument, as the tree has it."""
-    return as_path(name)
 
 
 def each_content(process: Process, names: Sequence[str], do: Callable[[str, bytes], object]) -> int:

@@ -15,7 +15,6 @@ from assembler.programs.versions import compare_file_versions
 from assembler.shell.process import Process, Program
 from assembler.shell.streams import Refused
 
-_BLANKS = b" \t"
 _ORDERING = frozenset("bfnrV")
 _MAX_COLUMN = 1 << 30
 _MAX_VERSION = 1000

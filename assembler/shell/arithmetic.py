@@ -3,8 +3,10 @@
 import re
 from collections.abc import Callable
 
+_BLANKS = " \t\n"
 _TOKEN = re.compile(
-    r"\s*(?:(0[xX][0-9A-Fa-f]+|[0-9]+)|([A-Za-z_]\w*)|(<<=|>>=|&&|\|\||<<|>>|[<>=!]=|[-+*/%&|^]=|[-+*/%<>=!~&|^?:()]))",
+    r"[ \t\n]*(?:(0[xX][0-9A-Fa-f]+|[0-9]+)|([A-Za-z_]\w*)|"
+    r"(<<=|>>=|&&|\|\||<<|>>|[<>=!]=|[-+*/%&|^]=|[-+*/%<>=!~&|^?:()]))",
     re.ASCII,
 )
 _LEVELS: tuple[tuple[str, ...], ...] = (
@@ -30,7 +32,7 @@ class _Evaluator:
     def __init__(self, text: str, get: Callable[[str], str | None], put: Callable[[str, str], None]) -> None:
         self.tokens: list[str] = []
         position = 0
-        while text[position:].strip():
+        while text[position:].strip(_BLANKS):
             match = _TOKEN.match(text, position)
             if match is None:
                 raise ArithmeticError_(f"arithmetic expression: {text.strip()!r}")
@@ -120,7 +122,9 @@ class _Evaluator:
         text = self.get(name)
         if text is None or not text:
             return 0
-        stripped = text.strip()
+        stripped = text.strip(" \t\n\v\f\r")
+        if not stripped:
+            return 0
         sign = -1 if stripped.startswith("-") else 1
         digits = stripped[1:] if stripped[:1] in {"-", "+"} else stripped
         if not re.fullmatch(r"0[xX][0-9A-Fa-f]+|[0-9]+", digits):

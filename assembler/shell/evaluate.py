@@ -88,7 +88,8 @@ class Shell(Controls):
                 state.status = status
             except Exit as end:
                 state.status = end.status
-            except ShellError:
+            except ShellError as error:
+                complain_of(self.state, error)
                 state.status = 2
         return state.status
 
@@ -158,6 +159,10 @@ class Shell(Controls):
                 complain_of(self.state, ShellError(str(error)))
                 return self._checked(2, tested=tested)
             return self._bare(statement, tested=tested)
+        except ShellError as error:
+            # Told while the redirections hold.
+            complain_of(self.state, error)
+            raise
         finally:
             self.state.streams = saved
 
@@ -323,7 +328,7 @@ class Shell(Controls):
                 return state.substitution
             return self._command(words, simple.assignments, tested=tested)
         except ShellError as error:
-            # Told while the command's own redirections hold.
+            # Likewise.
             complain_of(self.state, error)
             raise
         finally:

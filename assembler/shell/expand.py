@@ -24,6 +24,8 @@ class _Piece:
     split: bool = False
     ends: bool = False
     """Ends a field: what stands between the arguments in ``$@``."""
+    argument: bool = False
+    """One of the arguments in ``"$@"``."""
 
 
 _END = _Piece("", ends=True)
@@ -41,7 +43,7 @@ class Expander:
         found: list[str] = []
         for word in words:
             parts = _parsed(word)
-            if sum(isinstance(part, Parameter) and part.name in "@*" for part in parts) > 1:
+            if _all_arguments(parts) > 1:
                 # dash keeps some empty arguments then.
                 raise Refused("all arguments several times in one word")
             for field in self._split(self._pieces(parts, splitting=True)):
@@ -170,7 +172,7 @@ class Expander:
             found: list[_Piece] = []
             for index, argument in enumerate(arguments):
                 found += [_END] if index else []
-                found.append(_Piece(argument, quoted=True))
+                found.append(_Piece(argument, quoted=True, argument=True))
             return found
         if part.quoted or not splitting:
             separator = " " if part.name == "@" and (splitting or part.quoted) else ifs[:1]
@@ -191,8 +193,9 @@ class Expander:
         ifs = self.state.variables.get("IFS", " \t\n")
         blanks = {char for char in ifs if char in " \t\n"}
         here: list[_Piece] = []
-        begun = behind_blank = False
+        begun = behind_blank = behind_arguments = False
         for piece in pieces:
+            behind_arguments = behind_arguments or piece.argument
             if piece.ends:
                 if begun:
                     yield here
@@ -203,6 +206,8 @@ class Expander:
                     here.append(piece)
                     begun, behind_blank = True, False
                 continue
+            if behind_arguments and any(a in blanks and b in {"", *ifs} for a, b in _neighbours(piece.text)):
+                raise Refused("blanks in what is expanded behind all arguments")  # dash takes each for an end
             start = 0
             for index, char in enumerate(piece.text):
                 if char not in ifs:
@@ -236,6 +241,19 @@ class Expander:
         except patterns.PatternError as error:
             raise Refused(f"a pattern is not understood: {error}") from error
         return found or [text]
+
+
+def _all_arguments(parts: Sequence[Part]) -> int:
+    """How often parts name all arguments."""
+    found = [part for part in parts if isinstance(part, Parameter)]
+    return sum((part.name in "@*") + _all_arguments(part.operand) for part in found)
+
+
+def _neighbours(text: str) -> Iterator[tuple[str, str]]:
+    """Each character with the one before it, and with the one after it; empty where there is none."""
+    for before, char, after in zip(["", *text], text, [*text[1:], ""], strict=False):
+        yield char, before
+        yield char, after
 
 
 def _parsed(word: str, *, assigned: bool = False) -> tuple[Part, ...]:

@@ -49,6 +49,7 @@ class Home:
 
 
 Part = Text | Parameter | Substitution | Arithmetic | Home
+_ALL = Parameter("@", "", (), quoted=True)
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*|[0-9]|[@*#?$!-]")
 _BRACED = re.compile(r"[A-Za-z_][A-Za-z0-9_]*|[0-9]+|[@*#?$!-]")
 _LENGTH = re.compile(r"#([A-Za-z_][A-Za-z0-9_]*|[0-9]+|[@*#?$!-])\}")
@@ -103,7 +104,9 @@ class _Parts(Scanner):
                 if quoted:
                     raise ParseError("quotes within quotes")
                 self.position += 1
-                found += [Text("", quoted=True), *self.parts('"', quoted=True)]
+                inside = self.parts('"', quoted=True)
+                # Quotes round $@ alone are none: no arguments are no field then.
+                found += inside if inside == [_ALL] else [Text("", quoted=True), *inside]
             else:
                 found.append(self._dollar(quoted=quoted) if char == "$" else self._backquotes(quoted=quoted))
             plain = self.position

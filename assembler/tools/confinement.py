@@ -263,7 +263,7 @@ def kill(process: "subprocess.Popen[bytes]") -> None:
     if process.returncode is None:
         _kill_group(process.pid)
         process.kill()  # when it leads none
-        _collect(process)
+    _collect(process)
 
 
 def _collect(process: "subprocess.Popen[bytes]") -> int:

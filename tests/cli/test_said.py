@@ -125,11 +125,11 @@ def test_scripts(capsys: pytest.CaptureFixture[str]) -> None:
     checking._tell(current(io.StringIO()), found)
     assert capsys.readouterr().out.splitlines() == [
         "base         preinst    rule        r.toml: because",
-        "base         triggered  nothing     (by /x, y)",
+        "base         triggered  computed    (by /x, y)",
         "base         postrm     rule        r.toml: so (by z)",
         "longer-name  config     first boot",
-        "zlib         postinst   snippets    a, b",
-        "3 packages, 3 with scripts: 1 first boot, 1 nothing, 2 rule, 1 snippets",
+        "zlib         postinst   computed",
+        "3 packages, 3 with scripts: 2 computed, 1 first boot, 2 rule",
     ]
     stream = io.StringIO()
     checking._tell(current(stream, events=True), found)

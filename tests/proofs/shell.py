@@ -56,19 +56,19 @@ def evaluated(text: str) -> Result:
     """What the assembler makes of a program. Raises Refused."""
     tree, budget = Tree(), Budget()
     for path, content in _FILES.items():
-        tree.write(f"/w/{path}", content.encode(), parents=True)
+        tree.write(f"/Q0/{path}", content.encode(), parents=True)
     tree.write("/usr/bin/cat", b"", 0o755, parents=True)
     output = Pipe(budget)
     world = World(tree, budget, lambda name, _path: {"cat": _cat}.get(name))
-    variables = {**INITIAL, "PATH": "/usr/bin", "HOME": "/root"}
+    variables = {**INITIAL, "PATH": "/usr/bin", "HOME": "/nowhere"}
     state = State(
         world, variables, {"PATH", "HOME"}, arguments=list(_ARGUMENTS), name="script",
-        streams={0: NOWHERE, 1: output, 2: NOWHERE}, directory="/w",
+        streams={0: NOWHERE, 1: output, 2: NOWHERE}, directory="/Q0",
     )  # fmt: skip
     status = Shell(state).script(parsed(text))
     files = {
-        path.removeprefix("/w/"): tree.read(path).decode("latin-1")
-        for path, inode in tree.walk("/w")
+        path.removeprefix("/Q0/"): tree.read(path).decode("latin-1")
+        for path, inode in tree.walk("/Q0")
         if inode.kind is Kind.FILE
     }
     return Result(status, output.data.decode("latin-1"), files)
@@ -99,7 +99,7 @@ def real(text: str, dash: Sequence[str]) -> Result | None:
         script.write_bytes(text.encode("latin-1"))
         # A session of its own, all of which ends: what a program has started may go on for ever.
         with subprocess.Popen(
-            [*dash, str(script), *_ARGUMENTS], cwd=directory, env={"PATH": "/usr/bin", "HOME": "/root"},
+            [*dash, str(script), *_ARGUMENTS], cwd=directory, env={"PATH": "/usr/bin", "HOME": "/nowhere"},
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True,
         ) as process:  # fmt: skip
             try:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 _SHOWN = 'while read a; do echo "<$a>"; done'
 
 
+_SHOW = 'show() { printf \'<%s>\' "$#" "$@"; echo; }\n'
 _OPERATORS = ("+", "-", "*", "/", "%", "<", "<=", ">", "==", "!=", "&", "|", "^", "&&", "||", "<<")
 _FORMATS = ("'[%s]\\n'", "'%s-%s;'", "%d", '"%5s|%-4s|"')
 _SEPARATORS = (":", "' :'", "''", '" "')
@@ -200,6 +201,7 @@ class Program:
             (1, self.substitution),
             (1, self.arithmetic),
             (1, lambda: self.one("\\*", "\\ ", "\\$", "\\a", "~", "~/x", "\\\n")),
+            (1, lambda: self.one('"$@"', '"$*"', "$@", "$*", '"${@}"', '${1+"$@"}')),
         )
 
     def words(self, most: int = 3) -> str:
@@ -211,7 +213,8 @@ class Program:
     def simple(self) -> str:
         """A simple command."""
         return self.pick(
-            (6, lambda: f"echo {self.words()}"),
+            (3, lambda: f"echo {self.words()}"),
+            (5, lambda: f"show {self.words()}"),
             (
                 3,
                 lambda: f"printf {self.one(*_FORMATS)} {self.words()}",
@@ -221,6 +224,7 @@ class Program:
             (3, self.test),
             (1, lambda: self.one("true", "false", ":", ": ${x:=def}")),
             (2, lambda: f"set -- {self.words()}"),
+            (1, lambda: "set --"),
             (1, lambda: f"set {self.one('-e', '+e', '-u', '+u', '-f', '+f', '-eu')}"),
             (1, lambda: self.one("shift", "shift || true", "[ $# = 0 ] || shift")),
             (
@@ -475,4 +479,4 @@ def drawn(rng: random.Random) -> str:
     lines = [rng.choice(("set -e", "set -e", "", "set -eu"))]
     program = Program(rng)
     lines += [program.command() for _ in range(rng.randint(1, 5))]
-    return "\n".join(line for line in lines if line) + "\n" + rng.choice(("", "echo end $?\n"))
+    return _SHOW + "\n".join(line for line in lines if line) + "\n" + rng.choice(("", "echo end $?\n"))

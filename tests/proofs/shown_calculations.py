@@ -313,7 +313,7 @@ def more(draw: Draw) -> dict[str, Callable[[], str]]:
             f"-path {one(_WHOLE)}", "-empty", f"-user {one(USERS)}", f"-group {one(GROUPS)}", "-true", "-false",
             "-nouser", "-nogroup",
             f"-size {one(('0', '+0', '-1', '1', '+1c', '14c', '-2k', '1k'))}", f"-iname {one(_PATTERNS)}",
-            "-executable", "-xtype l", "-xtype f",
+            "-executable ", "-xtype l", "-xtype f",
             "-uid 0", "-uid +3", "-gid -5", "-prune", "-newer a", f"! -name {one(_PATTERNS)}", "-type f -empty",
         ))  # fmt: skip
 

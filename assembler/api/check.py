@@ -45,8 +45,9 @@ class AgainstDpkg:
         return tuple(one for one in self.differences if not one.reason)
 
 
-def check(recipe: RecipeFile, workspace: Workspace, *, locked: bool = False) -> CheckResult:
-    """Try everything of a `recipe` up to its finished root file system. With `locked`, it needs a lock.
+def check(recipe: RecipeFile, workspace: Workspace, *, locked: bool = False, effects: bool = False) -> CheckResult:
+    """Try everything of a `recipe` up to its finished root file system. With `locked`, it needs a lock; with `effects`,
+    the reports of scripts that are computed tell what they do, line by line.
 
     Raises AssembleError when there is no lock, or packages cannot be had.
     """
@@ -69,6 +70,7 @@ def check(recipe: RecipeFile, workspace: Workspace, *, locked: bool = False) -> 
             jobs=workspace.jobs,
             told=loaded.told,
             reporter=workspace.reporter,
+            effects=effects,
         )
     problems = _discreet(loaded, Problems(checked.problems)) if checked.problems else ()
     return CheckResult(packages=tuple(sorted(checked.packages)), scripts=tuple(checked.scripts), problems=problems)

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from assembler.configure.report import ScriptReport
 
 
+_ALL = "*"
+"""Stands for all packages: no package is called that."""
+
+
 @click.command(short_help="Say how every package's scripts are handled.")
 @click.argument("recipe", type=click.Path(path_type=Path), metavar="RECIPE.toml", shell_complete=recipes)
 @recipe_options
@@ -32,6 +36,14 @@ if TYPE_CHECKING:
     help="Execute scripts with another seed and on another date, too, and list what they make another one then."
     " That takes some minutes, once.",
 )
+@click.option(
+    "--effects",
+    metavar="[PACKAGE]",
+    is_flag=False,
+    flag_value=_ALL,
+    help="Say what each script that is computed does (or each of PACKAGE), with the line that does it: accounts, units,"
+    " alternatives, diversions, answers to debconf, files, owners and modes.",
+)
 @click.option("--locked", is_flag=True, help="Fail rather than make a lock that is missing.")
 @network_options
 @options
@@ -41,6 +53,7 @@ def check(
     *,
     against_dpkg: bool,
     random: bool,
+    effects: str | None,
     locked: bool,
     offline: bool,
     store: Path | None,
@@ -49,14 +62,14 @@ def check(
 ) -> None:
     """Say, for each package of RECIPE.toml's image, what becomes of its scripts.
 
-    A script is generated snippets, commands that are understood in full, or a rule that a person wrote for its text:
-    then it is computed. Or it is executed in an emulated machine, with the line that is not understood; left to the
-    image's first boot; or, with scripts = "computed", unhandled: then a build stops, and what has to be read and the
-    rule to fill in are shown. Nothing is built and nothing executed, but everything else up to the finished root file
-    system is tried. The exit status is 1 when a build would stop.
+    A script is computed, which is to say carried out on the tree by the assembler's own shell and programs; or a rule
+    that a person wrote stands for it. Or it is executed in an emulated machine, with the line and the command that are
+    not computed; left to the image's first boot; or, with scripts = "computed", unhandled: then a build stops, and what
+    has to be read and the rule to fill in are shown. Nothing is built and nothing executed, but everything else up to
+    the finished root file system is tried. The exit status is 1 when a build would stop.
     """
-    if against_dpkg and random:
-        raise click.UsageError("--against-dpkg and --random are different checks: name one of them.")
+    if against_dpkg + random + bool(effects) > 1:
+        raise click.UsageError("--against-dpkg, --random and --effects are different checks: name one of them.")
     with session(store=store, jobs=jobs, **common) as current:
         from assembler import api  # noqa: PLC0415  half a second that --help need not wait
 
@@ -66,17 +79,26 @@ def check(
         elif random:
             _tell_random(current, api.check_random(given, workspace, locked=locked))
         else:
-            _tell(current, api.check(given, workspace, locked=locked))
+            _tell(current, api.check(given, workspace, locked=locked, effects=bool(effects)), effects or "")
 
 
-def _tell(current: Session, checked: "CheckResult") -> None:
-    """Tell what was found; raises Problems with all that would stop a build."""
-    for line in _table(checked.scripts):
-        current.say(line)
+def _tell(current: Session, checked: "CheckResult", effects: str = "") -> None:
+    """Tell what was found, with the effects of the package `effects`, if any; raises Problems with all that would stop
+    a build, and AssembleError when there is no such package.
+    """
+    scripts = checked.scripts
+    if effects in {"", _ALL}:
+        for line in _table(scripts):
+            current.say(line)
+    elif effects not in checked.packages:
+        raise AssembleError("there is no such package in the image", why=effects)
+    else:
+        scripts = tuple(script for script in scripts if script.package == effects)
+    if effects:
+        for line in _effects(scripts):
+            current.say(line)
     current.say(_counted(checked.packages, checked.scripts))
-    current.reporter.result(
-        {"packages": list(checked.packages), "scripts": [_values(script) for script in checked.scripts]}
-    )
+    current.reporter.result({"packages": list(checked.packages), "scripts": [_values(script) for script in scripts]})
     if checked.problems:
         raise Problems(checked.problems)
 
@@ -149,6 +171,19 @@ def _table(scripts: Sequence["ScriptReport"]) -> Iterator[str]:
         if script.triggers:
             how = f"{how} (by {', '.join(script.triggers)})".lstrip()
         yield f"{script.package:{wide}}  {script.script:9}  {script.handling:10}  {how}".rstrip()
+
+
+def _effects(scripts: Sequence["ScriptReport"]) -> Iterator[str]:
+    """What scripts do: a line an effect, with the line of the script that does it."""
+    for script in scripts:
+        yield f"{script.package} {script.script} ({script.handling})"
+        for effect in script.effects:
+            at = str(effect.line) if effect.line else ""
+            if effect.before and effect.after:
+                how = f"{effect.before} -> {effect.after}"
+            else:
+                how = effect.after or f"gone, was {effect.before}"
+            yield f"  {at:>5}  {effect.kind:11}  {effect.subject}  {how}"
 
 
 def _values(script: "ScriptReport") -> dict[str, Any]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from assembler.configure import caches, evaluated, first_boot, identity, leftovers, triggers
+from assembler.configure.effects import EffectsOf
 from assembler.configure.executed import Execution, Failed, Secrets, carried_out, programs
 from assembler.configure.executed import job as executed_job
 from assembler.configure.known import CONFIGURING, INSTALLED, UNPACKED, UNPACKING, AtThatTime
@@ -28,6 +29,7 @@ from assembler.progress import SILENT, Reporter
 from assembler.recipe.model import Scripts
 from assembler.shell.streams import Refused
 from assembler.tree.staging import Tree, TreeError
+from assembler.tree.watched import Watch
 
 T = TypeVar("T")
 
@@ -67,6 +69,8 @@ class Settings:
     """Packages that dpkg configures in a machine; None when all have to be computed."""
     first: frozenset[str] = frozenset()
     """Packages that are configured before any other is unpacked, as on a system that had them already."""
+    effects: bool = False
+    """Whether to tell what each script does."""
 
 
 def _run(script: Script, arguments: Sequence[str], context: ExecutionContext, own: Sequence[Rule]) -> None:
@@ -120,30 +124,46 @@ class _Runner:
     failures: list[ScriptFailed] = field(default_factory=list)
     without: set[str] = field(default_factory=set)
     """Packages that cannot be configured here any more."""
+    watch: Watch | None = None
+    """Where it is told what scripts do."""
 
-    def run(self, script: Script, arguments: Sequence[str]) -> None:
+    def run(self, script: Script, arguments: Sequence[str]) -> Script:
         """Carry a script out, if its package can be configured. Raises ScriptFailed where executing would not help."""
         name = script.package
         if name in self.without:
-            return
+            return script
         try:
-            _run(script, arguments, self.context, self.own)
+            return self._observed(script, arguments)
         except ScriptFailed as error:
             if not error.instead[0]:
                 raise
             self.failures.append(error)
             self.without |= {name, *dependents(self.known, [name])}
+            return script
 
-    def run_or_wait(self, script: Script) -> bool:
-        """Carry a preinst out, or leave everything as it was; whether it could be."""
+    def run_or_wait(self, script: Script) -> Script | None:
+        """Carry a preinst out, or leave everything as it was; None when it has to wait."""
         tree, triggers = self.context.tree, set(self.context.triggers)
         before = tree.copy()
         try:
-            _run(script, ("install",), self.context, self.own)
+            return self._observed(script, ("install",))
         except ScriptFailed:
             tree.root, self.context.triggers = before.root, triggers
-            return False
-        return True
+            return None
+
+    def _observed(self, script: Script, arguments: Sequence[str]) -> Script:
+        """Carry a script out; with all that it did, where that is asked for."""
+        if self.watch is None:
+            _run(script, arguments, self.context, self.own)
+            return script
+        context, effects = self.context, EffectsOf(self.watch, self.context.triggers)
+        context.done = effects.done
+        try:
+            _run(script, arguments, context, self.own)
+        finally:
+            context.done = None
+        effects.done(0)
+        return replace(script, effects=tuple(effects.found))
 
     def finish(self) -> None:
         """Raises ScriptsFailed when any has failed."""
@@ -197,7 +217,7 @@ def configure(tree: Tree, packages: Sequence[Unpacked], settings: Settings, repo
         # Essential packages are unpacked before any script can run.
         return hidden_until_unpacked(tree, package, shipped_by) if stage else nullcontext()
 
-    runner = _Runner(context, settings.rules, known)
+    runner = _Runner(context, settings.rules, known, watch=Watch(tree) if settings.effects else None)
     with reporter.step("configure", total=2 * len(packages), unit="items") as step:
         for stage, names in enumerate(map(set, stages(known, settings.first))):
             for name in names:
@@ -217,12 +237,14 @@ def configure(tree: Tree, packages: Sequence[Unpacked], settings: Settings, repo
                     elif script.name == "preinst":
                         with dpkg_database.control_laid_out(tree, by_name[name]), unpacked_later(by_name[name], stage):
                             if not script.may_wait:
-                                runner.run(script, ("install",))
-                            elif not runner.run_or_wait(script):
+                                script = runner.run(script, ("install",))  # noqa: PLW2901  as it turned out
+                            elif (tried := runner.run_or_wait(script)) is not None:
+                                script = tried  # noqa: PLW2901  as above
+                            else:
                                 late_preinst.append(name)
-                                script = replace(script, first_boot=script.may_wait)  # noqa: PLW2901  as it turned out
+                                script = replace(script, first_boot=script.may_wait)  # noqa: PLW2901  as above
                     else:
-                        runner.run(script, ("configure", ""))
+                        script = runner.run(script, ("configure", ""))  # noqa: PLW2901  as above
                     done.append(script)
                 at_that_time.states[name] = UNPACKED if unpacks or name in late else INSTALLED
                 step.advance()
@@ -230,7 +252,7 @@ def configure(tree: Tree, packages: Sequence[Unpacked], settings: Settings, repo
     activated = triggers.activated(there, context.triggers)
     for script in scripts:
         if pending := [trigger for trigger in script.triggers if trigger in activated]:
-            runner.run(script, ("triggered", " ".join(pending)))
+            script = runner.run(script, ("triggered", " ".join(pending)))  # noqa: PLW2901  as above
             done.append(replace(script, triggers=tuple(pending)))
     runner.finish()
     leftovers.take_out(tree, shipped_by)

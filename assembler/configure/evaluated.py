@@ -63,13 +63,17 @@ def carry_out(
             _declared(rule, context)
         return status
 
-    world = World(context.tree, Budget(), program, context.hidden)
-    written = text.decode("latin-1")
+    def done(script: str, line: int) -> None:
+        if context.done is not None and script == name:
+            context.done(line)
+
+    world = World(context.tree, Budget(), program, context.hidden, done if context.done else None)
+    written, name = text.decode("latin-1"), path or file
     variables = environment(package, file, context)
     streams: dict[int, Stream] = {0: NOWHERE, 1: NOWHERE, 2: NOWHERE}
     state = State(
         world, {**INITIAL, **variables}, set(variables), arguments=list(arguments),
-        name=path or file, options=options_of(written), streams=streams, bash=is_for_bash(written),
+        name=name, options=options_of(written), streams=streams, bash=is_for_bash(written),
     )  # fmt: skip
     try:
         return Shell(state).script(parsed(written)), state.line

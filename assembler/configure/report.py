@@ -4,6 +4,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Literal
 
+from assembler.configure.effects import Effect
 from assembler.errors import AssembleError
 
 Handling = Literal["computed", "rule", "executed", "first boot", "unhandled"]
@@ -27,6 +28,8 @@ class ScriptReport:
     """What it is triggered by."""
     stanza: str = ""
     """When it is unhandled, the rule to fill in."""
+    effects: tuple[Effect, ...] = ()
+    """What it does, where that was asked for."""
 
 
 @dataclass(frozen=True, slots=True)

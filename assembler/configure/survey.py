@@ -9,6 +9,7 @@ from functools import lru_cache
 from typing import Literal
 
 from assembler.configure import rules, triggers
+from assembler.configure.effects import Effect
 from assembler.configure.report import Handling, ScriptReport
 from assembler.configure.rules import Rule
 from assembler.debian.dpkg_database import ADMINDIR, CONTROL_DIRECTORY, info_name
@@ -54,6 +55,8 @@ class Script:
     """Why it could not be carried out, when that was tried."""
     executed: str = ""
     """Why dpkg carries it out in a machine, when it does."""
+    effects: tuple[Effect, ...] = ()
+    """What it has done, where that was asked for."""
 
     @property
     def file(self) -> str:
@@ -97,6 +100,7 @@ class Script:
             self.left or self.failed or (rule.reason if rule else self.odd),
             self.triggers,
             self.stanza() if self.handling == "unhandled" else "",
+            self.effects,
         )
 
     def problem(self) -> UnhandledScript:

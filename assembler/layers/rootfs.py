@@ -337,21 +337,30 @@ def check(
     jobs: int = 2,
     told: Told = lambda error: error,
     reporter: Reporter = SILENT,
+    effects: bool = False,
 ) -> Checked:
-    """What :func:`compose` would come to, with every problem instead of the first; the arguments are the same."""
+    """What :func:`compose` would come to, with every problem instead of the first; the arguments are the same.
+
+    With `effects`, the reports of scripts that are computed tell what they do.
+    """
     debs = _ordered(packages, store=store, jobs=jobs, reporter=reporter)
     tree, unpacked = _unpack(recipe, debs, epoch=epoch, reporter=reporter)
     configuration = _configuration(recipe, unpacked, files, architecture=architecture, epoch=epoch, store=store)
+    configuration = replace(configuration, effects=effects)
     answers = answered(recipe, files, unpacked, told, reporter)
     execution = _execution(recipe, debs, unpacked, configuration, answers=answers, execute=_nothing, failed={})
     scripts = _surveyed(unpacked, configuration, execution)
     errors = [*answers.problems, *unfit(recipe, files)]
     if not errors:
         try:
-            tree, _, execution = _configured(
+            tree, report, execution = _configured(
                 recipe, debs, tree, unpacked, configuration, answers=answers, execute=_nothing, reporter=reporter
             )
-            scripts = _surveyed(unpacked, configuration, execution)
+            done = {(one.package, one.script): one.effects for one in report.scripts if one.effects}
+            scripts = [
+                replace(script, effects=done.get((script.package, script.name), ()))
+                for script in _surveyed(unpacked, configuration, execution)
+            ]
             if not execution:
                 # Scripts that were not executed have not made their accounts, nor what units need.
                 ids.fix(tree, recipe.ids)

@@ -92,8 +92,12 @@ class Controls:
         raise Leave(levels, goes_on=goes_on)
 
     def _eval(self, arguments: list[str], tested: bool) -> int:  # noqa: FBT001  as the others
-        self.state.status = 0
-        return self.block(parsed(" ".join(arguments)), tested=tested)
+        state, elsewhere = self.state, self.state.elsewhere
+        state.status, state.elsewhere = 0, True
+        try:
+            return self.block(parsed(" ".join(arguments)), tested=tested)
+        finally:
+            state.elsewhere = elsewhere
 
     def _source(self, arguments: list[str], _tested: bool) -> int:  # noqa: FBT001  as the others
         state = self.state
@@ -105,19 +109,15 @@ class Controls:
         inode = state.world.tree.get(path, follow=True)
         if inode is None or inode.kind is not Kind.FILE:
             raise ShellError(f".: cannot open {arguments[0]}")
-        line, self.base = self.base, 0
-        at = state.line
+        elsewhere, state.elsewhere = state.elsewhere, True
         loops, self.loops = self.loops, 0
         try:
             state.status = 0
             return self.block(parsed(text_of(inode)), tested=False)
         except Return as end:
             return end.status
-        except Refused as error:
-            error.line = at
-            raise
         finally:
-            self.base, self.loops, state.line = line, loops, at
+            self.loops, state.elsewhere = loops, elsewhere
 
     def _exec(self, arguments: list[str], _tested: bool) -> int:  # noqa: FBT001  as the others
         if not arguments:

@@ -82,7 +82,7 @@ class Shell(Controls):
         except Exit as end:
             state.status = end.status
         if action := state.traps.pop("EXIT", ""):
-            status = state.status
+            status, state.elsewhere = state.status, True
             try:
                 self.block(parsed(action), tested=False)
                 state.status = status
@@ -134,6 +134,7 @@ class Shell(Controls):
                 if statement.name in SPECIAL:
                     raise Refused(f"a function named {statement.name}")
                 self.state.functions[statement.name] = statement.body
+                (self.state.foreign.add if self.state.elsewhere else self.state.foreign.discard)(statement.name)
                 return 0
             case GroupCommand(subshell=True):
                 return self._checked(self._subshell(statement, tested=tested), tested=tested)
@@ -183,7 +184,7 @@ class Shell(Controls):
                 return self.block(statement.body, tested=tested)
 
     def _case(self, statement: Case, *, tested: bool) -> int:
-        self.state.line = self.base + statement.line
+        self.state.at(self.base + statement.line)
         word = self.expand.single(statement.word)
         for choices, body in statement.arms:
             for choice in choices:
@@ -198,7 +199,7 @@ class Shell(Controls):
 
     def _for(self, statement: For, *, tested: bool) -> int:
         state = self.state
-        state.line = self.base + statement.line
+        state.at(self.base + statement.line)
         values = list(state.arguments) if statement.words is None else self.expand.fields(statement.words)
         status = 0
         self.loops += 1
@@ -299,7 +300,7 @@ class Shell(Controls):
 
     def _simple(self, simple: Simple, *, tested: bool) -> int:
         state = self.state
-        state.line = self.base + simple.line
+        state.at(self.base + simple.line)
         state.substitution = 0
         if state.bash and any(map(_BASH.search, (*simple.words, *(value for _, value in simple.assignments)))):
             raise Refused("a word that bash reads in its own way")
@@ -334,6 +335,8 @@ class Shell(Controls):
         finally:
             if simple.redirects and not keeps:
                 state.streams = saved
+            if state.world.done is not None:
+                state.world.done(state.name, state.line)
 
     def _command(self, words: list[str], assignments: Sequence[tuple[str, str]], *, tested: bool) -> int:
         state = self.state
@@ -363,7 +366,7 @@ class Shell(Controls):
         name, arguments = words[0], words[1:]
         state = self.state
         if functions and name in state.functions:
-            return self._function(state.functions[name], arguments, tested=tested)
+            return self._function(name, arguments, tested=tested)
         if (controls := self.controls().get(name)) is not None:
             return controls(arguments, tested)
         builtin = BUILTINS.get(name)
@@ -381,18 +384,19 @@ class Shell(Controls):
             complain_of(self.state, error)
             return 2
 
-    def _function(self, body: Statement, arguments: list[str], *, tested: bool) -> int:
+    def _function(self, name: str, arguments: list[str], *, tested: bool) -> int:
         state = self.state
-        before, loops = state.arguments, self.loops
+        before, loops, elsewhere = state.arguments, self.loops, state.elsewhere
+        state.elsewhere = elsewhere or name in state.foreign
         state.arguments = arguments
         state.scopes.append({})
         self.loops = 0
         try:
-            return self.statement(body, tested=tested)
+            return self.statement(state.functions[name], tested=tested)
         except Return as end:
             return end.status
         finally:
-            self.loops = loops
+            self.loops, state.elsewhere = loops, elsewhere
             state.leave()
             state.arguments = before
 

@@ -37,6 +37,8 @@ class World:
     """The program of a name, at a path of the tree; None when it is not known."""
     hidden: frozenset[str] = frozenset()
     """Names of programs that are not there yet, although the tree has them."""
+    done: Callable[[str, int], None] | None = None
+    """Told of each command that has been carried out: the name of its script, and the line."""
 
 
 @dataclass(slots=True)
@@ -63,6 +65,10 @@ class State:
     depth: int = 0
     line: int = 0
     """Where the command stands that is carried out."""
+    elsewhere: bool = False
+    """Whether what is carried out stands in another text, so that `line` stays where that was asked for."""
+    foreign: set[str] = field(default_factory=set)
+    """Functions that stand in another text."""
     substitution: int = 0
     """The status of the last command substitution since this was last reset."""
     subshell: bool = False
@@ -75,8 +81,14 @@ class State:
             self.world, dict(self.variables), set(self.exported), set(self.readonly), list(self.arguments), self.name,
             dict(self.functions), set(self.options), dict(self.streams), self.directory, self.umask,
             {name: "" for name, action in self.traps.items() if not action}, self.status,
-            [dict(scope) for scope in self.scopes], self.letters, self.depth, self.line, subshell=True, bash=self.bash,
+            [dict(scope) for scope in self.scopes], self.letters, self.depth, self.line, self.elsewhere,
+            set(self.foreign), subshell=True, bash=self.bash,
         )  # fmt: skip
+
+    def at(self, line: int) -> None:
+        """Be at a line of the text that is carried out."""
+        if not self.elsewhere:
+            self.line = line
 
     def get(self, name: str) -> str | None:
         """The value of a variable, None when it is not set. Raises Refused for what only a running system knows."""

@@ -19,13 +19,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from typing import NoReturn
 
 from assembler.shell.evaluate import INITIAL, Shell
 from assembler.shell.heads import parsed
 from assembler.shell.process import Process
 from assembler.shell.state import State, World
 from assembler.shell.streams import NOWHERE, Budget, Pipe, Refused
-from assembler.tree.staging import Kind, Tree
+from assembler.tree.staging import Inode, Kind, Tree
 from tests.proofs.shell_programs import drawn
 from tests.support.command import arguments
 from tests.support.toolboxes import ALL, own_tools
@@ -58,6 +59,7 @@ def evaluated(text: str) -> Result:
     for path, content in _FILES.items():
         tree.write(f"/Q0/{path}", content.encode(), parents=True)
     tree.write("/usr/bin/cat", b"", 0o755, parents=True)
+    tree.root.children = _Root(tree.root.children)
     output = Pipe(budget)
     world = World(tree, budget, lambda name, _path: {"cat": _cat}.get(name))
     variables = {**INITIAL, "PATH": "/usr/bin", "HOME": "/nowhere"}
@@ -72,6 +74,13 @@ def evaluated(text: str) -> Result:
         if inode.kind is Kind.FILE
     }
     return Result(status, output.data.decode("latin-1"), files)
+
+
+class _Root(dict[str, Inode]):
+    """The root directory, where a real shell would see that of this machine."""
+
+    def __iter__(self) -> NoReturn:
+        raise Refused("a pattern that looks at the root directory")
 
 
 def _cat(process: Process) -> int:

@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 
 from assembler.api.build import open_project
+from assembler.api.effects import scripts
 from assembler.api.lock import require_lock
 from assembler.api.tools import lock_build_tools
 from assembler.api.workspace import RecipeFile, Workspace
 from assembler.audit.judge import Difference, judge, side_of
 from assembler.configure.report import ScriptReport
-from assembler.debian.fetch import fetch_packages
 from assembler.errors import AssembleError, Problems
 from assembler.layers import rootfs
 from assembler.layers.context import BuildContext
@@ -57,21 +57,7 @@ def check(recipe: RecipeFile, workspace: Workspace, *, locked: bool = False, eff
     with loaded.discreet(), workspace.transport() as transport:
         make = not (locked or workspace.offline)
         lock = require_lock(workspace, loaded, store=store, transport=transport, chosen=chosen, make=make)
-        packages = lock.role("rootfs")
-        fetch_packages(packages, lock.archives, store=store, transport=transport, mirrors=chosen)
-    with loaded.discreet():
-        checked = rootfs.check(
-            loaded.recipe.rootfs,
-            packages,
-            files={name: file.data for name, file in loaded.files.items()},
-            architecture=lock.architecture,
-            epoch=lock.source_date_epoch,
-            store=store,
-            jobs=workspace.jobs,
-            told=loaded.told,
-            reporter=workspace.reporter,
-            effects=effects,
-        )
+        checked = scripts(loaded, lock, workspace, store=store, transport=transport, chosen=chosen, effects=effects)
     problems = _discreet(loaded, Problems(checked.problems)) if checked.problems else ()
     return CheckResult(packages=tuple(sorted(checked.packages)), scripts=tuple(checked.scripts), problems=problems)
 

@@ -5,6 +5,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
+from assembler.api.effects import ChangedScript, changed_scripts, scripts
 from assembler.api.tools import host, lock_build_tools
 from assembler.api.workspace import RecipeFile, Workspace
 from assembler.architecture import named
@@ -38,6 +39,8 @@ class LockOptions:
     """Names of packages and source packages that are, when not everything is."""
     write: bool = True
     """Whether the lock is written."""
+    effects: bool = False
+    """Whether it is told which scripts of upgraded packages do something else than before; that takes the packages."""
 
 
 _AS_IT_IS = LockOptions()
@@ -54,6 +57,8 @@ class LockResult:
     """The lock that was there before."""
     changes: Changes
     written: bool
+    scripts: tuple[ChangedScript, ...] = ()
+    """Scripts of upgraded packages that do something else, where that was asked for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,16 +88,18 @@ def lock(
     target = out or loaded.lock_path
     previous = _read(loaded, out)
     moving = None if options.upgrade or not previous else options.packages
+    store, chosen = workspace.open_store(), workspace.mirrors(loaded.recipe)
+    other: tuple[ChangedScript, ...] = ()
     with loaded.discreet(), workspace.transport() as transport:
         made = _resolved(
-            workspace,
-            loaded,
-            store=workspace.open_store(),
-            transport=transport,
-            chosen=workspace.mirrors(loaded.recipe),
-            previous=previous,
-            upgrade=moving,
+            workspace, loaded, store=store, transport=transport, chosen=chosen, previous=previous, upgrade=moving
         )
+        if options.effects and previous:
+            before, after = (
+                scripts(loaded, lock, workspace, store=store, transport=transport, chosen=chosen)
+                for lock in (previous, made)
+            )
+            other = changed_scripts(previous, made, before, after)
     changed = changes(previous, made)
     if loaded.recipe.livecd.state != "none" and _may_move(previous, made):
         workspace.reporter.warn(
@@ -100,13 +107,13 @@ def lock(
             "the lock keeps none (record them before, with assemble RECIPE.toml --record)"
         )
     if not options.write:
-        changed = with_changelogs(changed, made, workspace.open_store())
+        changed = with_changelogs(changed, made, store)
     if options.write:
         if previous and not changed:
             made = dataclasses.replace(made, build=previous.build)
         write_lock(target, made)
         _tell(workspace, made)
-    return LockResult(path=target, lock=made, previous=previous, changes=changed, written=options.write)
+    return LockResult(path=target, lock=made, previous=previous, changes=changed, written=options.write, scripts=other)
 
 
 def _may_move(previous: Lock | None, made: Lock) -> bool:

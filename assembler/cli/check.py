@@ -175,15 +175,13 @@ def _table(scripts: Sequence["ScriptReport"]) -> Iterator[str]:
 
 def _effects(scripts: Sequence["ScriptReport"]) -> Iterator[str]:
     """What scripts do: a line an effect, with the line of the script that does it."""
+    from assembler.configure.effects import described  # noqa: PLC0415  --help need not wait
+
     for script in scripts:
         yield f"{script.package} {script.script} ({script.handling})"
         for effect in script.effects:
             at = str(effect.line) if effect.line else ""
-            if effect.before and effect.after:
-                how = f"{effect.before} -> {effect.after}"
-            else:
-                how = effect.after or f"gone, was {effect.before}"
-            yield f"  {at:>5}  {effect.kind:11}  {effect.subject}  {how}"
+            yield f"  {at:>5}  {described(effect)}"
 
 
 def _values(script: "ScriptReport") -> dict[str, Any]:

@@ -38,6 +38,11 @@ if TYPE_CHECKING:
     help="Show what would change in the lock, and the changelogs of packages in the store, and write nothing.",
 )
 @click.option(
+    "--effects",
+    is_flag=True,
+    help="With --diff: take the packages, too, and say which scripts of upgraded ones do something else than before.",
+)
+@click.option(
     "--check", is_flag=True, help="Fail unless there is a lock that fits the recipe; write nothing, ask nobody."
 )
 @click.option(
@@ -61,6 +66,7 @@ def lock(
     *,
     upgrade: bool,
     diff: bool,
+    effects: bool,
     check: bool,
     prove: bool,
     migrate: bool,
@@ -78,6 +84,8 @@ def lock(
         raise click.UsageError(
             "--check and --prove only look at the lock: leave out --upgrade, --upgrade-package and --diff"
         )
+    if effects and not diff:
+        raise click.UsageError("--effects says more of what --diff shows: give both")
     if upgrade and packages:
         raise click.UsageError("--upgrade takes all packages, --upgrade-package some: give one of them")
     if migrate and (check or prove or upgrade or packages or diff):
@@ -91,11 +99,12 @@ def lock(
         elif check or prove:
             _tell_checked(current, api.check_lock(named, workspace, out=out, prove=prove), prove=prove)
         else:
-            wanted = api.LockOptions(upgrade=upgrade, packages=packages, write=not diff)
+            wanted = api.LockOptions(upgrade=upgrade, packages=packages, write=not diff, effects=effects)
             _tell(current, api.lock(named, workspace, wanted, out=out))
 
 
 def _tell(current: Session, locked: "LockResult") -> None:
+    from assembler.configure.effects import described  # noqa: PLC0415  --help need not wait
     from assembler.lock.changes import describe  # noqa: PLC0415  --help need not wait
 
     if locked.written:
@@ -103,14 +112,25 @@ def _tell(current: Session, locked: "LockResult") -> None:
     if locked.previous or not locked.written:
         for line in describe(locked.changes) or ["nothing changes"]:
             current.say(line)
-    current.reporter.result(
-        {
-            "lock": str(locked.path),
-            "written": locked.written,
-            "packages": len(locked.lock.packages),
-            "changes": dataclasses.asdict(locked.changes),
-        }
-    )
+    for script in locked.scripts:
+        current.say(f"{script.package} {script.script}: {_handled(script.handling)}")
+        for sign, effects in (("-", script.gone), ("+", script.new)):
+            for effect in effects:
+                current.say(f"  {sign} {described(effect)}")
+    result: dict[str, Any] = {
+        "lock": str(locked.path),
+        "written": locked.written,
+        "packages": len(locked.lock.packages),
+        "changes": dataclasses.asdict(locked.changes),
+    }
+    if locked.scripts:
+        result["scripts"] = [dataclasses.asdict(script) for script in locked.scripts]
+    current.reporter.result(result)
+
+
+def _handled(handling: tuple[str, str]) -> str:
+    before, after = (each or "not there" for each in handling)
+    return "does something else" if before == after else f"{before} -> {after}"
 
 
 def _tell_checked(current: Session, checked: "CheckedLock", *, prove: bool) -> None:

@@ -7,7 +7,7 @@ told as well.
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Literal
 
@@ -59,6 +59,26 @@ def told(became: Sequence[Became], tree: Tree, line: int = 0) -> list[Effect]:
             if before != after
         ]
     return found
+
+
+def described(effect: Effect) -> str:
+    """An effect in a line."""
+    if effect.before and effect.after:
+        how = f"{effect.before} -> {effect.after}"
+    else:
+        how = effect.after or f"gone, was {effect.before}"
+    return f"{effect.kind:11}  {effect.subject}  {how}"
+
+
+def other(before: Sequence[Effect], after: Sequence[Effect]) -> tuple[tuple[Effect, ...], tuple[Effect, ...]]:
+    """The effects of one version of a script that another has not, and those that only the other has, whatever the
+    lines.
+    """
+    old, new = ({replace(effect, line=0) for effect in effects} for effects in (before, after))
+    return (
+        tuple(effect for effect in before if replace(effect, line=0) not in new),
+        tuple(effect for effect in after if replace(effect, line=0) not in old),
+    )
 
 
 class EffectsOf:

@@ -1,0 +1,75 @@
+"""Which scripts do something else than before, when packages are upgraded."""
+
+from dataclasses import dataclass
+
+from assembler.api.workspace import Workspace
+from assembler.configure.effects import Effect, other
+from assembler.configure.report import ScriptReport
+from assembler.debian.fetch import fetch_packages
+from assembler.debian.mirrors import Mirrors
+from assembler.layers import rootfs
+from assembler.lockfile.model import Lock
+from assembler.recipe.load import LoadedRecipe
+from assembler.store.objects import Store
+from assembler.store.transport import Transport
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangedScript:
+    """A script of a package that is upgraded which does something else, or is handled otherwise."""
+
+    package: str
+    script: str
+    handling: tuple[str, str]
+    """Before and after; empty where the package has no such script."""
+    gone: tuple[Effect, ...]
+    """What it did and does not do any more."""
+    new: tuple[Effect, ...]
+
+
+def scripts(
+    loaded: LoadedRecipe,
+    lock: Lock,
+    workspace: Workspace,
+    *,
+    store: Store,
+    transport: Transport,
+    chosen: Mirrors,
+    effects: bool = True,
+) -> rootfs.Checked:
+    """All scripts of a lock's root file system, with what they do. Raises AssembleError of many kinds."""
+    packages = lock.role("rootfs")
+    fetch_packages(packages, lock.archives, store=store, transport=transport, mirrors=chosen)
+    return rootfs.check(
+        loaded.recipe.rootfs,
+        packages,
+        files={name: file.data for name, file in loaded.files.items()},
+        architecture=lock.architecture,
+        epoch=lock.source_date_epoch,
+        store=store,
+        jobs=workspace.jobs,
+        told=loaded.told,
+        reporter=workspace.reporter,
+        effects=effects,
+    )
+
+
+def changed_scripts(old: Lock, new: Lock, before: rootfs.Checked, after: rootfs.Checked) -> tuple[ChangedScript, ...]:
+    """The scripts of packages whose version differs between two locks that do not do the same."""
+    versions = [{package.name: package.version for package in lock.role("rootfs")} for lock in (old, new)]
+    moved = {name for name, version in versions[1].items() if versions[0].get(name, version) != version}
+    found = []
+    sides = [{(one.package, one.script): one for one in side.scripts} for side in (before, after)]
+    for key in sorted(sides[0].keys() | sides[1].keys()):
+        if key[0] not in moved:
+            continue
+        one, two = (side.get(key, _NONE) for side in sides)
+        gone, come = other(one.effects, two.effects)
+        if gone or come or one.handling != two.handling:
+            handling = (one.handling if one.package else "", two.handling if two.package else "")
+            found.append(ChangedScript(package=key[0], script=key[1], handling=handling, gone=gone, new=come))
+    return tuple(found)
+
+
+_NONE = ScriptReport("", "", "computed")
+"""Stands for a script that a package has not."""

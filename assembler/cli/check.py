@@ -10,7 +10,7 @@ import click
 
 from assembler.cli.completion import recipes
 from assembler.cli.session import Session, network_options, options, recipe_options, session
-from assembler.errors import AssembleError, Problems
+from assembler.errors import AssembleError, Place, Problems
 
 if TYPE_CHECKING:
     from assembler.api import AgainstDpkg, CheckResult, RandomResult
@@ -91,7 +91,7 @@ def _tell(current: Session, checked: "CheckResult", effects: str = "") -> None:
         for line in _table(scripts):
             current.say(line)
     elif effects not in checked.packages:
-        raise AssembleError("there is no such package in the image", why=effects)
+        raise AssembleError("there is no such package in the image", where=Place(package=effects))
     else:
         scripts = tuple(script for script in scripts if script.package == effects)
     if effects:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -118,5 +119,23 @@ def test_private_keys_are_told_besides(
 
 
 def test_two_other_checks_at_once(check: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    assert call([*check, "--against-dpkg", "--random"]) == 2
-    assert "name one of them" in capsys.readouterr().err
+    for one, two in (("--against-dpkg", "--random"), ("--effects", "--random"), ("--against-dpkg", "--effects=dash")):
+        assert call([*check, one, two]) == 2
+        assert "name one of them" in capsys.readouterr().err
+
+
+def test_what_scripts_do(check: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    call([*check, "--effects", "base-passwd"])
+    out = capsys.readouterr().out
+    assert "base-passwd preinst (computed)\n" in out
+    assert re.search(r"^ +\d+  user +nobody  number 65534, ", out, re.MULTILINE)
+    assert "dash" not in out
+    call([*check, "--effects"])
+    assert {"base-passwd preinst (computed)", "dash postinst (computed)"} <= set(capsys.readouterr().out.splitlines())
+    call([*check, "--effects", "base-passwd", "--json"])
+    events = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    (result,) = (event for event in events if event["event"] == "result")
+    assert {script["package"] for script in result["scripts"]} == {"base-passwd"}
+    assert any(effect["kind"] == "user" and effect["line"] for effect in result["scripts"][0]["effects"])
+    assert call([*check, "--effects", "frob"]) == 1
+    assert "there is no such package in the image\n  at: frob\n" in capsys.readouterr().err

@@ -16,7 +16,8 @@ from assembler.lockfile.model import SCHEMA, LockedAccounts, LockedBuild
 from assembler.lockfile.toml import format_lock, read_lock, write_lock
 from assembler.tools.source import BUILD
 from tests.debian.archives import date, source
-from tests.lock.test_resolve import base, publish_suite
+from tests.debian.debs import deb
+from tests.lock.test_resolve import base, publish_suite, suite_files
 from tests.support.http_server import Server
 from tests.support.tool_source import take_tools_from
 
@@ -247,3 +248,39 @@ def test_numbers_of_accounts_stay_in_the_lock(recipe: Recipe, capsys: pytest.Cap
         out.write("[livecd]\nstate = 'none'\n")
     assert call(["lock", "r.toml"]) == 0
     assert warning not in capsys.readouterr().err
+
+
+def test_scripts_of_upgraded_packages_that_do_something_else(
+    recipe: Recipe, server: Server, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def publish_with(script: str, version: str, *, age: int) -> None:
+        more = {"hello": {"Version": version}, "tool": {"Version": version}}
+        packages = base(**more, **{name: {} for name in BUILD})
+        scripts = {"postinst": f"#!/bin/sh\nset -e\n{script}\n".encode()}
+        debs = {
+            name: deb(
+                name, files=scripts if name in more else {}, **{"Version": "1.0", "Architecture": "amd64", **fields}
+            )
+            for name, fields in packages.items()
+        }
+        times = {"Date": date(NOW - timedelta(hours=age)), "Valid_Until": date(NOW + timedelta(days=7))}
+        for path, data in suite_files("trixie", packages, times, debs=debs).items():
+            server.serve(f"/debian{path}", data)
+
+    recipe("hello")
+    publish_with("echo one >/etc-of-$DPKG_MAINTSCRIPT_PACKAGE", "1.0", age=2)
+    assert call(["lock", "r.toml"]) == 0
+    assert call(["lock", "r.toml", "--diff", "--upgrade", "--effects"]) == 0
+    assert "does something else" not in capsys.readouterr().out
+    publish_with(":\necho two >/etc-of-$DPKG_MAINTSCRIPT_PACKAGE", "1.1", age=1)
+    assert call(["lock", "r.toml", "--diff", "--upgrade", "--effects"]) == 0
+    out = capsys.readouterr().out
+    assert "hello postinst: does something else\n  - file " in out
+    assert re.search(r"\n  \+ file +/etc-of-hello  4 bytes, SHA-256 27dd8ed44a83 0644 0:0\n", out)
+    publish_with("frobnicate", "1.2", age=0)
+    assert call(["lock", "r.toml", "--diff", "--upgrade", "--effects", "--json"]) == 0
+    (script,) = json.loads(capsys.readouterr().out.splitlines()[-1])["scripts"]
+    assert script["package"] == "hello"
+    assert script["handling"] == ["computed", "executed"]
+    assert script["new"] == []
+    assert call(["lock", "r.toml", "--effects"]) == 2

@@ -80,6 +80,12 @@ class _Grep:
             return self.match(text) is not None
         return self.regex.found(text)
 
+    def may_match(self, text: str) -> bool:
+        """Whether any line of `text` may match."""
+        if self.plain is not None:
+            return any(pattern in text for pattern in self.plain)
+        return self.regex.may_match(text)
+
     def run(self) -> int:
         if self.limit == 0 and not self.has("L"):
             return 1
@@ -124,7 +130,8 @@ class _Grep:
         shown = "(standard input)" if name == "-" else name
         head = f"{shown}:" if self.has("H") or (len(self.names) > 1 and not self.has("h")) else ""
         count = taken = 0
-        for number, line in enumerate(_lines(text), 1):
+        worth = self.has("v") or self.may_match(text)
+        for number, line in enumerate(_lines(text) if worth else (), 1):
             taken += len(line) + 1
             if self.matches(line) == self.has("v"):
                 continue

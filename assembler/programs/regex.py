@@ -25,6 +25,7 @@ from assembler.programs.regex_syntax import (
     Repeat,
     Sequence,
     Where,
+    needed,
     nullable,
     parse,
 )
@@ -160,6 +161,7 @@ class Regex:
         self.groups: Final = groups
         self._icase = icase
         self._node = node
+        self._needed = needed(node)
         self.code: list[_Instruction] = [_Instruction(_Op.ACCEPT)]
         self._words = False
         self.first = self._emit(node, 0)
@@ -260,6 +262,8 @@ class Regex:
     def found(self, text: str, start: int = 0) -> bool:
         """Whether there is a match in `text` from `start` on."""
         self._check(text)
+        if not self.may_match(text, start):
+            return False
         machine = self._loose
         state = machine.start(self._before(text, start))
         at = start
@@ -271,6 +275,13 @@ class Regex:
                 return True
         self.work.spend(at - start)
         return machine.final(state)
+
+    def may_match(self, text: str, start: int = 0) -> bool:
+        """Whether `text` has what every match contains, from `start` on."""
+        if not self._needed or text.find(self._needed, start) >= 0:
+            return True
+        self.work.spend((len(text) - start) >> 4)
+        return False
 
     def ends(self, text: str, start: int) -> list[int]:
         """Where matches that start at `start` end, in order."""

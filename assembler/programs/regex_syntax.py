@@ -4,6 +4,7 @@ Those are ``\+ \? \|`` in basic ones, ``\w \W \s \S \b \< \>`` in both. What POS
 two matchers might take in different ways, is refused, and so are errors.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -104,6 +105,34 @@ def nullable(node: Node) -> bool:
     if isinstance(node, Repeat):
         return node.low == 0 or nullable(node.node)
     return nullable(node.node) if isinstance(node, Group) else True
+
+
+def needed(node: Node) -> str:
+    """Text that is in every match; empty when none is known."""
+    found, run = "", ""
+    for part in _flat(node):
+        if isinstance(part, Assertion):
+            continue
+        if isinstance(part, Char):
+            char = chr(next(iter(part.points))) if len(part.points) == 1 else ""
+            run = run + char if char and not part.negated and not part.classes else ""
+        else:
+            run = ""
+            if isinstance(part, Repeat) and part.low:
+                found = max(found, needed(part.node), key=len)
+        found = max(found, run, key=len)
+    return found
+
+
+def _flat(node: Node) -> Iterator[Node]:
+    """What is one after the other in `node`, whatever groups it stands in."""
+    if isinstance(node, Group):
+        yield from _flat(node.node)
+    elif isinstance(node, Sequence):
+        for part in node.parts:
+            yield from _flat(part)
+    else:
+        yield node
 
 
 def _has_places(node: Node) -> bool:

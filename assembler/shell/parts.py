@@ -180,7 +180,8 @@ class _Parts(Scanner):
         start = self.position + 1
         self.piece(quoted=quoted)
         escaped = '$`\\\\"' if quoted else "$`\\\\"
-        source = re.sub(rf"\\([{escaped}])", r"\1", self.text[start : self.position - 1])
+        # A backslash before a newline goes, whatever is quoted within.
+        source = re.sub(rf"\\(?:\n|([{escaped}]))", r"\1", self.text[start : self.position - 1])
         return Substitution(source, quoted)
 
 

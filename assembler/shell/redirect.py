@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 
 from assembler.shell.expand import Expander
-from assembler.shell.state import State
+from assembler.shell.state import ShellError, State
 from assembler.shell.streams import NOWHERE, Opened, Pipe, Refused, Stream
 from assembler.shell.syntax import Redirect
 from assembler.tree.staging import Kind, TreeError
@@ -19,10 +19,12 @@ class RedirectError(Exception):
 def redirected(state: State, redirects: Sequence[Redirect], expand: Expander) -> dict[int, Stream]:
     """The streams of a command, by descriptor; files are opened, made and emptied as they are named.
 
-    Raises RedirectError, and Refused.
+    Names are expanded before any file is opened, here-documents when their turn comes, and what fails then is no worse
+    than a file that cannot be opened. Raises RedirectError, ShellError and Refused.
     """
     streams = dict(state.streams)
-    for redirect in redirects:
+    targets = ["" if "<<" in redirect.operator else expand.single(redirect.target) for redirect in redirects]
+    for redirect, target in zip(redirects, targets, strict=True):
         reads = redirect.operator in {"<", "<&", "<>", "<<", "<<-"}
         descriptor = int(redirect.descriptor) if redirect.descriptor else (0 if reads else 1)
         if descriptor > 9:
@@ -30,12 +32,14 @@ def redirected(state: State, redirects: Sequence[Redirect], expand: Expander) ->
         match redirect.operator:
             case "<<" | "<<-":
                 quoted = any(char in redirect.target for char in "'\"\\")
-                text = redirect.body if quoted else expand.document(redirect.body)
+                try:
+                    text = redirect.body if quoted else expand.document(redirect.body)
+                except ShellError as error:
+                    raise RedirectError(str(error)) from error
                 pipe = Pipe(state.world.budget)
                 pipe.write(text.encode("latin-1"))
                 streams[descriptor] = pipe
             case ">&" | "<&":
-                target = expand.single(redirect.target)
                 if target == "-":
                     streams.pop(descriptor, None)
                     streams[descriptor] = _CLOSED
@@ -47,7 +51,7 @@ def redirected(state: State, redirects: Sequence[Redirect], expand: Expander) ->
                 else:
                     raise Refused("a redirection to a descriptor by another name")
             case operator:
-                streams[descriptor] = _opened(state, operator, expand.single(redirect.target))
+                streams[descriptor] = _opened(state, operator, target)
     return streams
 
 

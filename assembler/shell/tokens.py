@@ -78,8 +78,11 @@ class Scanner:
                 self.position += 2 if text[self.position] == "\\" else 1
             self._expect_end("`")
         elif text.startswith("$(", self.position):
+            # What joins lines in there is part of that text: a here-document may keep it.
+            joins = len(self.joins)
             self.position += 2
             self.until(")", quoted=False)
+            del self.joins[joins:]
         elif text.startswith("${", self.position):
             removes = _REMOVES.match(text, self.position) is not None
             self.position += 2

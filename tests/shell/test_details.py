@@ -1,0 +1,77 @@
+"""What random programs have shown to be easily got wrong, each as dash does it."""
+
+import pytest
+
+from tests.proofs.shell import evaluated, real
+from tests.support.host_commands import need
+
+SHOW = 'show() { printf "<%s>" "$#" "$@"; echo; }\n'
+NO_ARGUMENTS = r"""
+a=; set --
+show "$@" ; show "${@}"; show x"$@"; show $a"$@"; show "$a$@"; show "$a""$@"; show "$@$a"; show "$@"''; show $@""
+show ${a:-"$@"}; show "${a:-$@}"; show ${a:-""}; show ${a+"$@"}; show ${b+"$@"}; show ${1+"$@"}; show "${1+$@}"
+show "$*"; show $*; show ${a:-"$*"}; show ${*}${a:-x} 1
+"""
+JOINED = r"""
+a=$(cat <<'END'
+co\
+nt
+END
+)
+b=`cat <<'END'
+co\
+nt
+END
+`
+show "$a" "$b" "a\
+b" $(echo a\
+b) "$(echo "x\
+y")" $((1+\
+2)) ${c:-\
+z}
+"""
+DOCUMENTS = r"""
+set -u
+read -r x <<END
+$q
+END
+echo $?; cat >out2 <<END || echo s $?
+$q
+END
+{ echo in; } <<END
+$q
+END
+echo $?; ( : <<END
+$q
+END
+echo never ); echo $?; ( echo no ) <<END
+$q
+END
+echo $?; exec 3<<END
+$q
+END
+echo never
+"""
+PROGRAMS = {
+    "quotes round all arguments, of which there are none": NO_ARGUMENTS,
+    "quotes round all arguments, of which one is empty": NO_ARGUMENTS.replace("set --", 'set -- ""'),
+    "what follows all arguments is split": 'b="p q"; show "$@"$b; show a$b"$@"; IFS=:; b=p::q; show "$@"$b',
+    "an empty value in arithmetic": 'c=" "; echo $((c * 2)); c=" 7 "; echo $((c)); c=; echo $((c + 1))',
+    "an error is told where it happens": "set -u; { echo ${nope}; } 2>/dev/null; echo never",
+    "lines that are joined within a substitution": JOINED,
+    "a here-document that cannot be expanded": DOCUMENTS,
+    "names of files are expanded before any is opened": (
+        "( cat >made <${nope?} ); [ -e made ] || echo none; ( cat >made2 <nofile ); [ -e made2 ] && echo made"
+    ),
+    "what is sourced, evaluated and trapped": (
+        ". ./two.c; f() { eval 'g() { return 3; }'; g; }; f || echo $? $x; trap 'echo $x' EXIT"
+    ),
+}
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_as_dash_does_it(name: str) -> None:
+    text = SHOW + PROGRAMS[name] + "\n"
+    expected = real(text, [need("dash", "dash")])
+    assert expected is not None
+    assert evaluated(text) == expected

@@ -41,6 +41,8 @@ class DebianRelease:
     """The package with libarchive's library, whose name changes with its interface."""
     kernel_source: str
     """The package with the source of its kernel."""
+    python: str
+    """The package with the interpreter of Python, of the version that is its default."""
 
     @property
     def sources(self) -> str:
@@ -68,6 +70,7 @@ BOOKWORM = DebianRelease(
     keys=(_BOOKWORM, _BOOKWORM_SECURITY, _BOOKWORM_STABLE, _TRIXIE),
     libarchive="libarchive13",
     kernel_source="linux-source-6.1",
+    python="python3.11-minimal",
 )
 TRIXIE = DebianRelease(
     name="trixie",
@@ -77,6 +80,7 @@ TRIXIE = DebianRelease(
     keys=(_BOOKWORM, _TRIXIE, _TRIXIE_SECURITY, _TRIXIE_STABLE),
     libarchive="libarchive13t64",
     kernel_source="linux-source-6.12",
+    python="python3.13-minimal",
 )
 TESTING = DebianRelease(
     name="testing",
@@ -86,6 +90,7 @@ TESTING = DebianRelease(
     # None of its own before it is stable.
     keys=(_BOOKWORM, _BOOKWORM_SECURITY, _TRIXIE, _TRIXIE_SECURITY),
     libarchive="libarchive13t64",
+    python="python3.13-minimal",
     kernel_source="linux-source",  # a metapackage, as the version moves
 )
 

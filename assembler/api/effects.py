@@ -7,7 +7,7 @@ from assembler.configure.effects import Effect, other
 from assembler.configure.report import ScriptReport
 from assembler.debian.fetch import fetch_packages
 from assembler.debian.mirrors import Mirrors
-from assembler.layers import rootfs
+from assembler.layers import byte_code, rootfs
 from assembler.lockfile.model import Lock
 from assembler.recipe.load import LoadedRecipe
 from assembler.store.objects import Store
@@ -51,7 +51,14 @@ def scripts(
         told=loaded.told,
         reporter=workspace.reporter,
         effects=effects,
+        python=byte_code.version(((one.name, one.version) for one in packages), lock.tools)
+        if _compiles(loaded)
+        else "",
     )
+
+
+def _compiles(loaded: LoadedRecipe) -> bool:
+    return loaded.recipe.rootfs.byte_code and loaded.recipe.rootfs.scripts != "executed"
 
 
 def changed_scripts(old: Lock, new: Lock, before: rootfs.Checked, after: rootfs.Checked) -> tuple[ChangedScript, ...]:

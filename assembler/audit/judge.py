@@ -18,7 +18,7 @@ from typing import Literal
 
 from assembler.audit import alike
 from assembler.configure.identity import is_private_key
-from assembler.configure.leftovers import ACL, LEFTOVERS, hash_of_left_over
+from assembler.configure.leftovers import ACL, BYTE_CODE, LEFTOVERS, hash_of_left_over
 from assembler.programs.tmpfiles import listed
 from assembler.tree.content import Content, chunks, size_of
 from assembler.tree.staging import Inode, Kind, Tree
@@ -138,13 +138,14 @@ class Explanation:
 
 
 @cache
-def explanations() -> tuple[Explanation, ...]:
-    """The explained differences of what is computed from what dpkg makes."""
+def explanations(*, byte_code: bool = False) -> tuple[Explanation, ...]:
+    """The explained differences of what is computed, with or without byte code, from what dpkg makes."""
     tables = tomllib.loads((resources.files(__package__) / "explained.toml").read_text("utf-8"))["explained"]
     written = (
         Explanation(tuple(table["paths"]), frozenset(table.get("aspects", ())), table["reason"]) for table in tables
     )
-    left = (Explanation(each.paths, frozenset({"missing"}), each.reason) for each in LEFTOVERS)
+    nobodys = LEFTOVERS if byte_code else (*LEFTOVERS, BYTE_CODE)
+    left = (Explanation(each.paths, frozenset({"missing"}), each.reason) for each in nobodys)
     return (*written, *left)
 
 
@@ -154,9 +155,10 @@ def judge(ours: Side, dpkgs: Side, *, mixed: bool = False, keys: Collection[str]
     With `mixed`, some of our packages were computed, and then others executed. So they were not configured in the same
     order, and accounts which are given the next free number are compared by their names, and lists to which each
     package adds without their order; and debconf was not asked for as many answers. `keys` are paths of private keys
-    that scripts of ours made and a build refuses: dpkg's is another.
+    that scripts of ours made and a build refuses: dpkg's is another. Byte code is compared when we have some.
     """
-    known = [(each.matcher(), each) for each in explanations()]
+    byte_code = any(path.endswith(".pyc") for path in ours.entries)
+    known = [(each.matcher(), each) for each in explanations(byte_code=byte_code)]
     found = []
     for one in _compare(ours, dpkgs, mixed=mixed, keys=keys):
         reason = one.reason or next(

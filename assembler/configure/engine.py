@@ -25,6 +25,7 @@ from assembler.debian.package import Unpacked
 from assembler.errors import AssembleError, Place, Problems
 from assembler.kernel.depmod import depmod
 from assembler.programs.context import ExecutionContext
+from assembler.programs.modules import ByteCode, Module
 from assembler.progress import SILENT, Reporter
 from assembler.recipe.model import Scripts
 from assembler.shell.streams import Refused
@@ -71,6 +72,10 @@ class Settings:
     """Packages that are configured before any other is unpacked, as on a system that had them already."""
     effects: bool = False
     """Whether to tell what each script does."""
+    python: str = ""
+    """The version of Python (``3.13``) whose byte code is made; empty when it is left out."""
+    compile: Callable[[Sequence[Module]], None] = lambda _: None
+    """Fills files with the byte code of modules."""
 
 
 def _run(script: Script, arguments: Sequence[str], context: ExecutionContext, own: Sequence[Rule]) -> None:
@@ -198,6 +203,7 @@ def configure(tree: Tree, packages: Sequence[Unpacked], settings: Settings, repo
         settings.arch,
         depmod=settings.depmod,
         owners=lambda path: {package.name for package in there if path in package.paths},
+        byte_code=ByteCode(settings.python) if settings.python else None,
     )
     by_name = {package.name: package for package in packages}
     context.packages = at_that_time = AtThatTime(settings.arch, digests, by_name)
@@ -255,7 +261,9 @@ def configure(tree: Tree, packages: Sequence[Unpacked], settings: Settings, repo
             script = runner.run(script, ("triggered", " ".join(pending)))  # noqa: PLW2901  as above
             done.append(replace(script, triggers=tuple(pending)))
     runner.finish()
-    leftovers.take_out(tree, shipped_by)
+    leftovers.take_out(tree, shipped_by, byte_code=bool(settings.python))
+    if context.byte_code is not None:
+        settings.compile(context.byte_code.modules())
     for package in there:
         if package.name in late:
             first_boot.set_back(tree, package)
@@ -266,7 +274,7 @@ def configure(tree: Tree, packages: Sequence[Unpacked], settings: Settings, repo
     secrets = Secrets()
     if execution and executed:
         early = frozenset(stages(known, settings.first)[0])
-        job = executed_job(execution, packages, order, early, settings.epoch)
+        job = executed_job(execution, packages, order, early, settings.epoch, byte_code=bool(settings.python))
         secrets = carried_out(
             execution.execute, tree, job, shipped_by, refuse_keys=execution.refuse_keys, names=executed
         )

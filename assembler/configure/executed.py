@@ -155,15 +155,18 @@ def carried_out(
     *,
     refuse_keys: bool,
     names: Collection[str] = (),
+    byte_code: bool = False,
 ) -> Secrets:
     """Have `job` done on `tree`, but for what no image has; `shipped` are paths of packages, `names` the packages that
-    are executed.
+    are executed, `byte_code`: whether the image has that of Python's modules.
 
     Returns what secrets came into being; with `refuse_keys`, raises Problems holding errors for private keys, and the
     tree is as it was. Raises what `execute` raises.
     """
     made = execute(tree, job)
-    changes = leftovers.without(made, shipped)
+    configured = [step for step in job.steps if isinstance(step, Configure)]
+    byte_code = byte_code or any(step.byte_code for step in configured)
+    changes = leftovers.without(made, shipped, byte_code=byte_code)
     keys = tuple(identity.shared_keys(changes, shipped))
     if keys and refuse_keys:
         raise Problems(keys)
@@ -178,10 +181,16 @@ def carried_out(
 
 
 def job(
-    execution: Execution, packages: Sequence[Unpacked], order: Sequence[str], first: frozenset[str], epoch: int
+    execution: Execution,
+    packages: Sequence[Unpacked],
+    order: Sequence[str],
+    first: frozenset[str],
+    epoch: int,
+    *,
+    byte_code: bool = False,
 ) -> Job:
     """What the machine does: `packages` are all of the image's, `order` is that of configuration, and those of `first`
-    are dealt with before the others.
+    are dealt with before the others; `byte_code`: whether the image has that of Python's modules.
     """
     names = {package.name: info_name(package) for package in packages}
     steps: list[Step] = []
@@ -196,7 +205,8 @@ def job(
         if configure:
             # The others are in the tree already, where dpkg would not have unpacked them yet.
             later = [each for each in packages if stage and each.name not in first | execution.unpacked]
-            steps.append(Configure(names=configure, force=stage, hidden=tuple(sorted(programs(later)))))
+            hidden = tuple(sorted(programs(later)))
+            steps.append(Configure(names=configure, force=stage, hidden=hidden, byte_code=byte_code))
     return Job(steps=tuple(steps), epoch=epoch)
 
 

@@ -31,6 +31,8 @@ class Configure:
     """Whether dependencies do not matter."""
     hidden: tuple[str, ...] = ()
     """Paths of programs that scripts do not find meanwhile, as their packages come later."""
+    byte_code: bool = False
+    """Whether byte code of Python's modules is made."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

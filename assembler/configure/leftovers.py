@@ -29,10 +29,6 @@ class Leftover:
 
 LEFTOVERS: Sequence[Leftover] = (
     Leftover(
-        ("*/__pycache__", "*/__pycache__/*"),
-        "byte code is left out; Python makes it where it may write",
-    ),
-    Leftover(
         MADE_ON_NODE,
         "random: a unit makes it when the node first starts",
     ),
@@ -83,6 +79,12 @@ LEFTOVERS: Sequence[Leftover] = (
 )  # fmt: skip
 
 _ANY = re.compile("|".join(translate(path) for each in LEFTOVERS for path in each.paths))
+BYTE_CODE = Leftover(
+    ("*/__pycache__", "*/__pycache__/*"),
+    "byte code is left out; Python makes it where it may write",
+)
+"""Of an image without byte code."""
+_CODE = re.compile("|".join(map(translate, BYTE_CODE.paths)))
 _CERTIFICATE = "ssl-cert-snakeoil.pem"
 _RUN = "/run/"
 _JOURNAL = "/var/log/journal"
@@ -95,9 +97,9 @@ _LARGEST = 1 << 20
 _DBUS_ID = "/var/lib/dbus/machine-id"
 
 
-def left_over(path: str) -> bool:
-    """Whether no image has what scripts make at `path`."""
-    return _ANY.match(path) is not None
+def left_over(path: str, *, byte_code: bool = False) -> bool:
+    """Whether no image has what scripts make at `path`, or only one that has `byte_code`."""
+    return _ANY.match(path) is not None or (not byte_code and _CODE.match(path) is not None)
 
 
 def hash_of_left_over(target: str) -> bool:
@@ -105,15 +107,15 @@ def hash_of_left_over(target: str) -> bool:
     return target.endswith(_CERTIFICATE)
 
 
-def without(changes: Changes, shipped: Collection[str] = ()) -> Changes:
-    """`changes` but for what no image has; what is `shipped` by packages, by path, it has, and directories below /run,
-    which computed trees have as well where scripts are known to make them.
+def without(changes: Changes, shipped: Collection[str] = (), *, byte_code: bool = False) -> Changes:
+    """`changes` but for what no image has, or only one with `byte_code`; what is `shipped`, by path, it has, and
+    directories below /run, which computed trees have as well where scripts are known to make them.
 
     The identity of the machine becomes the empty file that systemd fills on each node, and D-Bus's the link to it.
     """
 
     def dropped(path: str) -> bool:
-        return left_over(path) and path not in shipped
+        return left_over(path, byte_code=byte_code) and path not in shipped
 
     put: dict[str, Entry] = {
         path: _nobodys(path, entry)
@@ -141,12 +143,16 @@ def without(changes: Changes, shipped: Collection[str] = ()) -> Changes:
     return Changes(removed=tuple(path for path in changes.removed if not dropped(path)), put=put, links=links)
 
 
-def take_out(tree: Tree, shipped: Collection[str]) -> None:
-    """Take from a tree that was computed what no image has, but for what is `shipped` by packages, by path."""
+def take_out(tree: Tree, shipped: Collection[str], *, byte_code: bool = False) -> None:
+    """Take from a tree that was computed what no image has, or only one with `byte_code`, but for what is `shipped` by
+    packages, by path.
+    """
     made = [(path, inode) for path, inode in tree.walk() if path not in shipped]
     for path, inode in reversed(made):
         kept = inode.kind is Kind.DIR and (path.startswith(_RUN) or inode.children)
-        if (left_over(path) and not kept) or (inode.kind is Kind.SYMLINK and hash_of_left_over(inode.target)):
+        if (left_over(path, byte_code=byte_code) and not kept) or (
+            inode.kind is Kind.SYMLINK and hash_of_left_over(inode.target)
+        ):
             tree.remove(path)
 
 

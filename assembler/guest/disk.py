@@ -33,8 +33,8 @@ export TERM=linux PS1='in the machine: \\w # '
 exec /bin/sh -i
 """
 _INERT = ("usr/bin/py3compile", "usr/bin/pypy3compile")
-"""Programs that make byte code and nothing else, which no image has (configure/leftovers.py). It would be most of the
-time that packages of Python take: about a second of the machine's for each."""
+"""Programs that make byte code and nothing else. It is most of the time that packages of Python take, about a second of
+the machine's for each, and not every image has it."""
 _EXECUTABLE = frozenset({"preinst", "postinst", "prerm", "postrm", "config"})
 
 
@@ -82,7 +82,8 @@ def _files(number: int, step: Step, epoch: int, scratch: Path) -> Iterator[tuple
             yield "script", _script(*_DPKG, *step.filters, "--force-depends", "--unpack", *names), 0o644
         case Configure():
             forced = ("--force-depends",) if step.force else ()
-            yield "inert", "".join(f"{program}\n" for program in _INERT).encode(), 0o644
+            if not step.byte_code:
+                yield "inert", "".join(f"{program}\n" for program in _INERT).encode(), 0o644
             if step.hidden:
                 # A name with a line feed in it is nobody's who is looked for.
                 named = "".join(f"{path[1:]}\n" for path in step.hidden if "\n" not in path)

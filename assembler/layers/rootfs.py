@@ -27,10 +27,20 @@ from assembler.debian.version import compare
 from assembler.errors import AssembleError, Place, Problems
 from assembler.image.names import FACTS, LayerName
 from assembler.layers.asked import Told, answered, steps, unfit
+from assembler.layers.byte_code import NONE, ByteCode, made_with, python_of
 from assembler.layers.context import BuildContext, Means
 from assembler.layers.declared import Counts, Epoch, Ignored, counted, packages, value
 from assembler.layers.module_indexes import cached_depmod
-from assembler.layers.step import Step, of_files, of_packages, of_table, of_values
+from assembler.layers.rootfs_inputs import (
+    of_accounts,
+    of_host_files,
+    of_machine,
+    of_python,
+    of_tree,
+    recipe_inputs,
+    recipe_secrets,
+)
+from assembler.layers.step import Step
 from assembler.lockfile.model import LockedAccounts, LockedMachine, LockedPackage, LockedToolbox
 from assembler.progress import SILENT, Reporter
 from assembler.recipe.document import RecipeError
@@ -90,83 +100,22 @@ def extent(tree: Tree) -> dict[str, int]:
     return {"paths": sum(1 for _ in tree.walk()), "bytes": size}
 
 
-_of_files = partial(of_files, "rootfs")
-_ELSEWHERE = frozenset(["rootfs.packages", "rootfs.recommends", "rootfs.rules", "rootfs.root_password"])
-"""Keys of the table that are no inputs as such: the lock has the packages, files have the rules, and passwords are
-secrets."""
-
-
-def _of_tree(recipe: RootfsRecipe) -> RootfsRecipe:
-    """The table without what is in the lock, and with the password as it is in the image.
-
-    Its salt comes from the whole table, so it is hashed before anything is taken out.
-    """
-    hashed = settings.hashed_password(recipe)
-    return recipe.model_copy(update={"root_password": hashed, "packages": [], "recommends": False})
-
-
-def recipe_inputs(recipe: RootfsRecipe) -> dict[str, str]:
-    """The keys of the recipe's table as inputs of its tree, but for what is in `recipe_secrets`."""
-    files = [
-        # Where a host file is does not matter: what is in it does, and counts by itself.
-        file.model_copy(update={"source": file.source and "", **({"content": ""} if file.private else {})})
-        for file in recipe.files
-    ]
-    steps = [
-        # What a step brings along counts by itself, with its place; its name is for messages.
-        step.model_copy(update={"name": "", "file": step.file and "", "files": {}})
-        for step in recipe.run
-    ]
-    debconf = recipe.debconf.open
-    dumped = of_table("rootfs", recipe.model_copy(update={"files": files, "run": steps, "debconf": debconf}))
-    return {name: value for name, value in dumped.items() if name not in _ELSEWHERE}
-
-
-def recipe_secrets(recipe: RootfsRecipe) -> dict[str, str]:
-    """The secrets in the recipe's table as inputs of its tree.
-
-    The password is there as it is in the image: to guess it by this costs as much as by the image itself.
-    """
-    contents = {file.path: file.content for file in recipe.files if file.private and file.content is not None}
-    hashed = settings.hashed_password(recipe)
-    passwords = [(*where, answer.value) for *where, answer in recipe.debconf.listed() if answer.private]
-    return {
-        **(of_values(**{"rootfs.root_password": hashed}) if hashed != "!" else {}),
-        **(of_values(**{"rootfs.files": contents}) if contents else {}),
-        **(of_values(**{"rootfs.debconf.answers": passwords}) if passwords else {}),
-    }
-
-
-def _of_machine(given: tuple[LockedToolbox, LockedMachine] | None) -> dict[str, str]:
-    if given is None:
-        return {}
-    tools, machine = given
-    made_with = sorted(package.sha256 for package in tools.packages)
-    return {
-        **of_packages("machine", (*machine.emulator.packages, *machine.guest.packages)),
-        **of_values(**{"machine tools": made_with}),
-    }
-
-
-def _of_accounts(kept: LockedAccounts) -> dict[str, str]:
-    named = (("user", kept.users), ("group", kept.groups))
-    return of_values(**{f"number of {kind} {name}": number for kind, given in named for name, number in given})
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Composed:
     """The recipe's root file system."""
 
     recipe: Annotated[RootfsRecipe, Counts(recipe_inputs, secret=recipe_secrets)]
-    files: Annotated[Mapping[str, bytes], Counts(_of_files)]
-    private: Annotated[Mapping[str, bytes], Counts(secret=_of_files)]
+    files: Annotated[Mapping[str, bytes], Counts(of_host_files)]
+    private: Annotated[Mapping[str, bytes], Counts(secret=of_host_files)]
     packages: Annotated[tuple[LockedPackage, ...], packages("package")]
     architecture: Annotated[str, value("architecture")]
     epoch: Epoch
-    machine: Annotated[tuple[LockedToolbox, LockedMachine] | None, Counts(_of_machine)]
+    machine: Annotated[tuple[LockedToolbox, LockedMachine] | None, Counts(of_machine)]
     """Where scripts are executed, and the tools that make its disk; None when there is none."""
-    accounts: Annotated[LockedAccounts, Counts(_of_accounts)]
+    accounts: Annotated[LockedAccounts, Counts(of_accounts)]
     """Numbers that accounts keep."""
+    python: Annotated[LockedToolbox | None, Counts(of_python)]
+    """The tools whose Python makes byte code; None where it is left out."""
     told: Annotated[Told, Ignored("what is told of it is no part of it")]
 
     def compose(self, means: Means) -> Tree:
@@ -183,6 +132,7 @@ class _Composed:
             reporter=means.reporter,
             execute=means.execute(self.machine),
             accounts=self.accounts,
+            byte_code=made_with(means, self.python, self.packages),
         ).tree
 
 
@@ -195,7 +145,7 @@ def layer(context: BuildContext) -> TreeLayer:
     """The recipe's root file system."""
     recipe, files = context.recipe.rootfs, context.files("rootfs")
     declared = _Composed(
-        recipe=_of_tree(recipe),
+        recipe=of_tree(recipe),
         files={key: data for key, data in files.items() if key not in recipe.private_sources},
         private={key: data for key, data in files.items() if key in recipe.private_sources},
         packages=context.lock.role("rootfs"),
@@ -203,6 +153,7 @@ def layer(context: BuildContext) -> TreeLayer:
         epoch=context.epoch,
         machine=machine(context) if executed.may_execute(recipe) else None,
         accounts=context.lock.accounts,
+        python=python_of(context),
         told=context.loaded.told,
     )
     return tree_layer("rootfs", "rootfs", declared, context.means)
@@ -274,14 +225,16 @@ def compose(
     reporter: Reporter = SILENT,
     execute: Execute = refuse,
     accounts: LockedAccounts = LockedAccounts(),  # noqa: B008  an immutable value
+    byte_code: ByteCode = NONE,
     refuse_keys: bool = True,
 ) -> Rootfs:
     """The tree that the locked `packages` and the recipe make.
 
     `files` holds the bytes of the files that the recipe names; `epoch` (SOURCE_DATE_EPOCH, seconds) is the time of all
     that is made here and the latest that anything has; `told` says what is told of a warning; `accounts` are numbers
-    that users and groups keep. Without `refuse_keys`, private keys that packages' scripts make are in the report and
-    end nothing. Raises DebError, UnpackError, and Problems for scripts that nobody has vouched for.
+    that users and groups keep; `byte_code` makes that of Python's modules. Without `refuse_keys`, private keys that
+    packages' scripts make are in the report and end nothing. Raises DebError, UnpackError, and Problems for scripts
+    that nobody has vouched for.
     """
     debs = _ordered(packages, store=store, jobs=jobs, reporter=reporter)
     tree, unpacked = _unpack(recipe, debs, epoch=epoch, reporter=reporter)
@@ -289,6 +242,7 @@ def compose(
     if errors := (*answers.problems, *unfit(recipe, files)):
         raise Problems(errors)
     configuration = _configuration(recipe, unpacked, files, architecture=architecture, epoch=epoch, store=store)
+    configuration = replace(configuration, python=byte_code.version, compile=byte_code.compile)
     tree, report, _ = _configured(
         recipe,
         debs,
@@ -306,7 +260,7 @@ def compose(
     settings.apply(tree, recipe, files, epoch)
     if recipe.run:
         job = Job(steps=steps(recipe, files), epoch=epoch)
-        secrets = executed.carried_out(execute, tree, job, (), refuse_keys=False)
+        secrets = executed.carried_out(execute, tree, job, (), refuse_keys=False, byte_code=bool(byte_code.version))
         for key in secrets.keys:
             # It may be meant so.
             reporter.warn(str(key))
@@ -338,15 +292,17 @@ def check(
     told: Told = lambda error: error,
     reporter: Reporter = SILENT,
     effects: bool = False,
+    python: str = "",
 ) -> Checked:
     """What :func:`compose` would come to, with every problem instead of the first; the arguments are the same.
 
-    With `effects`, the reports of scripts that are computed tell what they do.
+    With `effects`, the reports of scripts that are computed tell what they do. `python` is the version whose byte code
+    would be made.
     """
     debs = _ordered(packages, store=store, jobs=jobs, reporter=reporter)
     tree, unpacked = _unpack(recipe, debs, epoch=epoch, reporter=reporter)
     configuration = _configuration(recipe, unpacked, files, architecture=architecture, epoch=epoch, store=store)
-    configuration = replace(configuration, effects=effects)
+    configuration = replace(configuration, effects=effects, python=python)
     answers = answered(recipe, files, unpacked, told, reporter)
     execution = _execution(recipe, debs, unpacked, configuration, answers=answers, execute=_nothing, failed={})
     scripts = _surveyed(unpacked, configuration, execution)

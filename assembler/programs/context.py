@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from assembler.errors import AssembleError
 from assembler.kernel.depmod import depmod
 from assembler.programs.debconf import Debconf
+from assembler.programs.modules import ByteCode
 from assembler.programs.options import UsageError, parse_options
 from assembler.programs.packages_known import Packages
 from assembler.tree.content import Content
@@ -41,6 +42,8 @@ class ExecutionContext:
     """Debconf's database."""
     packages: Packages | None = None
     """What dpkg knows of packages."""
+    byte_code: ByteCode | None = None
+    """The byte code of Python's modules that scripts ask for; None where it is left out."""
     umask: int = 0o022
     """What new files and directories are not permitted."""
 

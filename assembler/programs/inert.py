@@ -9,8 +9,6 @@ NOT_RUNNING = (
 )  # fmt: skip
 """Talk to a running system; dpkg in an image has none."""
 _LEFT_OUT = (
-    "py3compile",
-    "pypy3compile",
     "ldconfig",
     "update-menus",
     "systemd-hwdb",

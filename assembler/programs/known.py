@@ -6,6 +6,7 @@ from functools import partial
 from assembler.programs import (
     accounts_shown,
     awk,
+    byte_code,
     calculating,
     calling,
     control_path,
@@ -70,7 +71,7 @@ _PROGRAMS: Mapping[str, Program] = {
     **temporary.PROGRAMS,
     **translating.PROGRAMS,
 }
-NAMES = frozenset({*_PROGRAMS, *COMMANDS})
+NAMES = frozenset({*_PROGRAMS, *COMMANDS, *byte_code.NAMES})
 """The names of all programs that are computed."""
 
 
@@ -86,7 +87,7 @@ def program(name: str, path: str, context: ExecutionContext) -> Program | None:
         return dpkg_asked.programs(context.packages)[name]
     if name == "dpkg-query":
         return partial(_dpkg_query, context)
-    return _PROGRAMS.get(name) or adapted(name, context)
+    return _PROGRAMS.get(name) or byte_code.program(name, context) or adapted(name, context)
 
 
 def _awk(process: Process) -> int:

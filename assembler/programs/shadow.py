@@ -247,7 +247,8 @@ def usermod(tree: Tree, arguments: Sequence[str], *, epoch: int | None = None) -
             row[1:3] = [password, str(day_of(tree, epoch))]
         if "lock" in options and not row[1].startswith("!"):
             row[1] = "!" + row[1]
-        if "unlock" in options:
+        if "unlock" in options and row[1] != "!":
+            # Without a password behind it, everybody could log in: usermod leaves it, and says so.
             row[1] = row[1].removeprefix("!")
         expires = options.get("expiredate")
         if expires is not None:

@@ -215,6 +215,9 @@ class Rootfs(Strict):
     """What becomes of packages' maintainer scripts. `auto`: they are computed, and what cannot be is executed by the
     image's own dpkg in an emulated machine. `computed`: what cannot be computed stops the build. `executed`: all are
     executed. `--scripts` says so for one build."""
+    byte_code: bool = True
+    """Whether the image has the byte code of Python's modules, as dpkg leaves it, so that programs start sooner: where
+    Python is that of the assembler's own tools, and `scripts` is not `executed`."""
     debconf: Debconf = Debconf()
     """Answers to the questions of packages."""
     run: list[Run] = []

@@ -16,7 +16,9 @@ from assembler.debian.sources import Archive, archives, parse_sources
 
 RELEASE = releases.DEFAULT
 """Debian's release that they come from."""
-BUILD = ("squashfs-tools", "e2fsprogs", RELEASE.libarchive, "pigz", "libc-bin", *programs())
+PYTHON = RELEASE.python
+"""The package with the Python that makes byte code for images that have the same version."""
+BUILD = ("squashfs-tools", "e2fsprogs", RELEASE.libarchive, "pigz", "libc-bin", PYTHON, *programs())
 """Packages whose programs run while building. mke2fs opens libarchive only when it is given a tar, so no dependency
 names it; libc-bin brings the locale C.UTF-8. Boot loaders have some of their own."""
 

@@ -12,7 +12,7 @@ from assembler.audit.recorded import record, same_inputs
 from assembler.image.manifest import Layers, StepResult, read_layers
 from assembler.image.names import LAYERS, MANIFEST
 from assembler.layers.explain import explain
-from assembler.layers.rootfs import recipe_inputs, recipe_secrets
+from assembler.layers.rootfs_inputs import recipe_inputs, recipe_secrets
 from assembler.layers.step import Step, published, secrets_sha256
 from assembler.lockfile.toml import format_lock, parse_lock
 from assembler.recipe.model import File, Rootfs

@@ -205,6 +205,15 @@ def test_a_password_is_locked_once_and_unlocked() -> None:
         assert any(line.startswith(f"daemon:{password}:{day}:") for line in lines(tree, "shadow"))
 
 
+def test_what_would_be_an_account_without_a_password_stays_locked() -> None:
+    tree = fresh()
+    shadowconfig(tree, epoch=EPOCH)
+    for password in ("!", "*", "!*"):
+        set_password(tree, "daemon", password, epoch=EPOCH)
+        usermod(tree, ["-U", "-e", "", "daemon"], epoch=EPOCH)
+        assert any(line.startswith(f"daemon:{password[-1]}:") for line in lines(tree, "shadow"))
+
+
 def test_the_group_of_a_user_is_its_own_unless_told_otherwise() -> None:
     tree = fresh()
     shadowconfig(tree, epoch=EPOCH)

@@ -63,10 +63,10 @@ def _adopted(file: Path, store: Store) -> str:
     return digest
 
 
-def _made(debs: list[Deb], arch: str, mode: Scripts, execute: Execute) -> tuple[Side, Report]:
+def _made(debs: list[Deb], arch: str, mode: Scripts, execute: Execute, *, code: bool = False) -> tuple[Side, Report]:
     """A tree of the assembler's and how scripts were handled, which is printed with what it took."""
     start = time.monotonic(), time.process_time()
-    tree, report = compute(debs, arch, mode=mode, execute=execute)
+    tree, report = compute(debs, arch, mode=mode, execute=execute, code=code)
     took = f"{time.monotonic() - start[0]:.0f} s, {time.process_time() - start[1]:.2f} CPU s without the machine"
     print(f"{mode} in {took}:", ", ".join(f"{count} {kind}" for kind, count in report.counts().items()))
     return side_of(tree, mode), report
@@ -85,7 +85,8 @@ def _judged(options: argparse.Namespace) -> tuple[list[Difference], Report]:
             shutil.rmtree(root, ignore_errors=True)
             Reference(root, files, options.work / f"{root.name}.log").make(debs)
     with executing(store.root) as execute:
-        ours, report = _made(debs, options.arch, options.scripts, execute)
+        code = options.chroot and options.scripts != "executed"
+        ours, report = _made(debs, options.arch, options.scripts, execute, code=code)
         sides = [side_of_directory(root) for root in roots] if options.chroot else []
         dpkgs = sides or [_made(debs, options.arch, "executed", execute)[0]]
         keys = [key.where.path for key in report.keys]

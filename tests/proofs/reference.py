@@ -24,8 +24,11 @@ from assembler.configure.report import Report
 from assembler.debian.deb import Deb
 from assembler.debian.unpack import unpack
 from assembler.errors import AssembleError
+from assembler.layers.byte_code import NONE, ByteCode, compiler, version
 from assembler.recipe.model import Scripts
+from assembler.tools.source import BUILD
 from assembler.tree.staging import Tree
+from tests.support.toolboxes import locked, own_tools
 
 EPOCH = 1767225600
 ENVIRONMENT = {
@@ -59,12 +62,16 @@ def compute(
     *,
     mode: Scripts = "computed",
     execute: Execute = refuse,
+    code: bool = False,
 ) -> tuple[Tree, Report]:
     """The tree as the assembler makes it, and what it says of the scripts. `execute` has a machine do what `mode` does
-    not compute. Raises AssembleError, Problems.
+    not compute; `code`: whether byte code is made, as in the chroot. Raises AssembleError, Problems.
     """
     packages = unpack(Tree(EPOCH), debs, latest=EPOCH)
-    settings = Settings(EPOCH, arch, first=first, first_boot=waiting(packages, first_boot))
+    made = byte_code(debs) if code else NONE
+    settings = Settings(
+        EPOCH, arch, first=first, first_boot=waiting(packages, first_boot), python=made.version, compile=made.compile
+    )
 
     def attempt(failed: Failed) -> tuple[Tree, Report]:
         names, early = chosen(packages, arch, (), settings.first_boot, mode, failed=failed)
@@ -75,6 +82,13 @@ def compute(
         return tree, configure(tree, packages, replace(settings, execution=execution))
 
     return executing_the_rest(attempt, mode)
+
+
+def byte_code(debs: Sequence[Deb]) -> ByteCode:
+    """The byte code of an image of these packages, as builds have it made."""
+    store, lock = locked(set())
+    found = version(((deb.name, deb.fields["Version"]) for deb in debs), lock.tools)
+    return ByteCode(found, compiler(store, lambda: own_tools(BUILD), found)) if found else NONE
 
 
 def added(

@@ -1,0 +1,153 @@
+"""py3compile(1) of python3-minimal 3.13.5, and ``py_compile.py`` of Python 3.13: which modules are compiled.
+
+The byte code itself is made later, by a real Python of the image's version: see modules.py. Files and directories
+are there at once, so that scripts find and remove them.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+
+from assembler.programs.context import ExecutionContext
+from assembler.shell.process import Process, Program, as_path
+from assembler.shell.streams import Refused
+from assembler.tree.staging import Kind, Tree
+
+_PUBLIC = re.compile(r".*?/usr/lib/python(\d(?:.\d+)?)/(?:site|dist)-packages", re.DOTALL)
+"""PUBLIC_DIR_RE of debpython."""
+NAMES = ("py3compile", "pypy3compile")
+"""Programs that make byte code and nothing else."""
+_DEFAULTS = "/usr/share/python3/debian_defaults"
+_DIVERSIONS = "/var/lib/dpkg/diversions"
+_EXCLUDED = "/usr/share/python3/bcep"
+_OWN = "/usr/share/python3/debpython"
+_IMPORTED = ("__init__.py", "version.py", "files.py", "interpreter.py", "option.py")
+"""The modules there that py3compile imports: Python keeps their byte code as it does for whatever it imports."""
+_RANGE = re.compile(r"(?:(\d+)\.(\d+))?(-)?(?:(\d+)\.(\d+))?")
+
+
+def program(name: str, context: ExecutionContext) -> Program | None:
+    """A program of that name that makes byte code; None when it makes none."""
+    if name == "py3compile":
+        return lambda process: _py3compile(process, context)
+    if name == "pypy3compile" and context.byte_code is None:
+        return lambda _process: 0
+    if re.fullmatch(r"python3\.\d+", name):
+        return lambda process: _py_compile(name, process, context)
+    return None
+
+
+def _py_compile(name: str, process: Process, context: ExecutionContext) -> int:
+    """``python3.13 -E -S [-Wi] /usr/lib/python3.13/py_compile.py FILE...``, which compiles what has byte code, too."""
+    options = [word for word in process.arguments[:4] if word in {"-E", "-S", "-Wi"}]
+    script, *files = process.arguments[len(options) :] or [""]
+    if script != f"/usr/lib/{name}/py_compile.py" or "-" in files or any(file.startswith("-") for file in files):
+        raise Refused(f"{name} with these arguments", why=" ".join(process.arguments)[:200])
+    code = context.byte_code
+    if code is None:
+        return 0
+    if name != f"python{code.version}":
+        raise Refused("byte code of several versions of Python")
+    for file in files:
+        code.add(process.tree, _absolute(file), hashed=True, again=True)
+    return 0
+
+
+def _py3compile(process: Process, context: ExecutionContext) -> int:
+    code = context.byte_code
+    if code is None:
+        return 0
+    tree, package, operands = process.tree, "", []
+    words = list(process.arguments)
+    while words:
+        word = words.pop(0)
+        if word == "-p" and words:
+            package = words.pop(0)
+        elif word == "-V" and words:
+            if not _in_range(words.pop(0), code.version):
+                raise Refused("byte code for another version of Python")
+        elif word.startswith("-"):
+            raise Refused(f"py3compile {word}")
+        else:
+            operands.append(word)
+    _check_versions(tree, code.version)
+    if tree.is_dir(_OWN):
+        for name in _IMPORTED:
+            code.add(tree, f"{_OWN}/{name}", hashed=False)
+    for path in _chosen(context, package, operands, code.version):
+        code.add(tree, path, hashed=True)
+    return 0
+
+
+def _chosen(context: ExecutionContext, package: str, operands: Sequence[str], version: str) -> Iterator[str]:
+    """The modules that py3compile is to compile, in the order in which it does."""
+    if package:
+        files = [path for path in _files(context, package) if path.endswith(".py")]
+        if not operands:
+            for path in files:
+                found = _PUBLIC.match(path)
+                if found and found[1] in {"3", version}:
+                    yield path
+            return
+        for operand in operands:
+            if context.tree.exists(_absolute(operand)):
+                yield from (path for path in files if path.startswith(operand))
+        return
+    for operand in operands:
+        top = _absolute(operand)
+        if context.tree.is_file(top):
+            if not top.endswith(".py"):
+                raise Refused("py3compile of a file that is no module")
+            yield top
+            continue
+        if not context.tree.is_dir(top) or context.tree.resolve(top, follow=True) != top:
+            raise Refused("py3compile of a directory by a link, or of none")
+        yield from [path for path, inode in context.tree.walk(top) if path.endswith(".py") and inode.kind is Kind.FILE]
+
+
+def _files(context: ExecutionContext, name: str) -> Sequence[str]:
+    """What a package ships, as ``dpkg -L`` has it."""
+    plain = name.partition(":")[0]
+    for known in context.packages.known() if context.packages else ():
+        if known.name == plain and known.is_installed:
+            if _diverted(context.tree).intersection(known.files):
+                raise Refused("byte code of modules that are diverted")
+            return known.files
+    raise Refused("byte code of a package that is not there", why=name)
+
+
+def _diverted(tree: Tree) -> set[str]:
+    lines = tree.read_text(_DIVERSIONS).splitlines() if tree.is_file(_DIVERSIONS) else []
+    return {path for path in lines[::3] if path.endswith(".py")}
+
+
+def _check_versions(tree: Tree, version: str) -> None:
+    """Raises Refused unless that version is the only one, and nothing is excluded for it."""
+    text = tree.read_text(_DEFAULTS) if tree.is_file(_DEFAULTS) else ""
+    found = re.search(r"^supported-versions\s*=\s*(.*)$", text, re.MULTILINE)
+    if found is None or found[1].strip() != f"python{version}" or not tree.is_file(f"/usr/bin/python{version}"):
+        raise Refused("byte code of several versions of Python, or of none")
+    for name in tree.names(_EXCLUDED) if tree.is_dir(_EXCLUDED) else ():
+        for line in tree.read_text(f"{_EXCLUDED}/{name}").splitlines():
+            if line.startswith("#") or name.startswith("."):
+                continue
+            fields = line.split("|", 3)
+            if len(fields) < 3 or _in_range(fields[1], version):
+                raise Refused("modules of which no byte code is made", why=f"{_EXCLUDED}/{name}")
+
+
+def _in_range(text: str, version: str) -> bool:
+    """Whether a version is in a range of debpython's: ``3.1``, ``3.1-``, ``-3.5``, ``3.1-3.5``. Raises Refused."""
+    found = _RANGE.fullmatch(text)
+    if found is None or not text.strip("-"):
+        raise Refused("a range of versions of Python", why=text)
+    low, high = (tuple(map(int, found.group(at, at + 1))) if found[at] is not None else None for at in (1, 4))
+    own = tuple(map(int, version.split(".")))
+    if found[3] is None:
+        return own == low
+    return (low is None or own >= low) and (high is None or own < high)
+
+
+def _absolute(path: str) -> str:
+    if not path.startswith("/") or "/." in path or "//" in path:
+        raise Refused("byte code of a path that is not plain", why=path)
+    return as_path(path.rstrip("/"))

@@ -89,6 +89,7 @@ class Controls:
             raise ShellError(f"Illegal number: {arguments[0]}")
         if not self.loops:
             return 0
+        self.state.status = 0
         raise Leave(levels, goes_on=goes_on)
 
     def _eval(self, arguments: list[str], tested: bool) -> int:  # noqa: FBT001  as the others

@@ -308,8 +308,8 @@ class Shell(Controls):
         assigns = words[:1] in (["export"], ["readonly"], ["local"]) and words[0] not in state.functions
         for word in simple.words[1:]:
             # What these assign is not split.
-            if assigns and _ASSIGNMENT.match(word):
-                words.append(self.expand.single(word, assigned=True))
+            if assigns and (name := _ASSIGNMENT.match(word)):
+                words.append(name[0] + self.expand.single(word[name.end() :], assigned=True))
             else:
                 words += self.expand.fields([word])
         special = bool(words) and words[0] in SPECIAL and words[0] not in state.functions
@@ -347,10 +347,13 @@ class Shell(Controls):
             return self.called(words, frozenset(), tested=tested)
         if name in state.functions:
             raise Refused("an assignment in front of a function", why=name)
-        before = [(variable, state.variables.get(variable), variable in state.exported) for variable, _ in assignments]
+        before: list[tuple[str, str | None, bool]] = []
         try:
             for variable, value in assignments:
-                state.put(variable, self.expand.single(value, assigned=True))
+                text = self.expand.single(value, assigned=True)
+                # What the expansion itself assigns stays.
+                before.append((variable, state.variables.get(variable), variable in state.exported))
+                state.put(variable, text)
                 state.exported.add(variable)
             return self.called(words, frozenset(variable for variable, _ in assignments), tested=tested)
         finally:

@@ -63,6 +63,17 @@ PROGRAMS = {
     "names of files are expanded before any is opened": (
         "( cat >made <${nope?} ); [ -e made ] || echo none; ( cat >made2 <nofile ); [ -e made2 ] && echo made"
     ),
+    "what an expansion assigns stays": (
+        'c="${c=\\$}" cat one; show "$c"; unset c; c="${c=x}" eval \'show "$c"\'; show "$c"\n'
+        'b=$((c+=1)) true; show "$c"'
+    ),
+    "a tilde in what is exported, kept or local": (
+        "export c=~/x; show $c; readonly q=~/r; show $q; f() { local z=~; show $z; }; f; x=1 export d=~/w; show $d"
+    ),
+    "a loop left from within a subshell": (
+        "for i in 1; do false; ( break ); echo $?; break; done; echo $?\n"
+        "for i in 1; do false; ( continue ); echo $?; done"
+    ),
     "what is sourced, evaluated and trapped": (
         ". ./two.c; f() { eval 'g() { return 3; }'; g; }; f || echo $? $x; trap 'echo $x' EXIT"
     ),

@@ -74,7 +74,7 @@ class Settings:
     """Whether to tell what each script does."""
     python: str = ""
     """The version of Python (``3.13``) whose byte code is made; empty when it is left out."""
-    compile: Callable[[Sequence[Module]], None] = lambda _: None
+    fill: Callable[[Sequence[Module]], None] = lambda _: None
     """Fills files with the byte code of modules."""
 
 
@@ -263,7 +263,7 @@ def configure(tree: Tree, packages: Sequence[Unpacked], settings: Settings, repo
     runner.finish()
     leftovers.take_out(tree, shipped_by, byte_code=bool(settings.python))
     if context.byte_code is not None:
-        settings.compile(context.byte_code.modules())
+        settings.fill(context.byte_code.modules())
     for package in there:
         if package.name in late:
             first_boot.set_back(tree, package)

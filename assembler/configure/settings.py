@@ -13,7 +13,7 @@ from assembler.recipe.model import File, Rootfs
 from assembler.tree.staging import Inode, Kind, Tree, TreeError
 
 _LOCALES = "/usr/lib/locale"
-_LATER_KEYS = ("scripts", "debconf", "run")
+_LATER_KEYS = ("scripts", "byte_code", "debconf", "run")
 """Keys that came after the salt of passwords was defined: without them, images have the salt that they had before."""
 
 

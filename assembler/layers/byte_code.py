@@ -51,7 +51,7 @@ while kind := read(1):
 """
 """As py_compile.py of Python does it; that it has imported argparse shows in the byte code of argparse itself."""
 
-Compile = Callable[[Sequence[Module]], None]
+Fill = Callable[[Sequence[Module]], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ class ByteCode:
 
     version: str
     """Of Python, such as ``3.13``; empty where it is left out."""
-    compile: Compile
+    fill: Fill
 
 
 NONE = ByteCode("", lambda _modules: None)
@@ -103,7 +103,7 @@ def _named(packages: Iterable[LockedPackage]) -> Iterator[tuple[str, str]]:
     return ((package.name, package.version) for package in packages)
 
 
-def compiler(store: Store, toolbox: Callable[[], Toolbox], identity: str, reporter: Reporter = SILENT) -> Compile:
+def compiler(store: Store, toolbox: Callable[[], Toolbox], identity: str, reporter: Reporter = SILENT) -> Fill:
     """What fills the files of modules with their byte code, which it keeps in `store`.
 
     `identity` stands for the Python in `toolbox`. It raises ByteCodeError for a module that is not one, ToolError and

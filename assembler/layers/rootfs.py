@@ -242,7 +242,7 @@ def compose(
     if errors := (*answers.problems, *unfit(recipe, files)):
         raise Problems(errors)
     configuration = _configuration(recipe, unpacked, files, architecture=architecture, epoch=epoch, store=store)
-    configuration = replace(configuration, python=byte_code.version, compile=byte_code.compile)
+    configuration = replace(configuration, python=byte_code.version, fill=byte_code.fill)
     tree, report, _ = _configured(
         recipe,
         debs,

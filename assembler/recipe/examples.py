@@ -62,6 +62,7 @@ fragments = ["kernel/boot.config", "mine.config"]
 packages = ["systemd-sysv", "openssh-server", "chrony"]
 recommends = false
 scripts = "auto"
+byte_code = false
 first_boot = ["postgresql"]
 rules = ["my-rules.toml"]
 hostname = "node-1.example.org"

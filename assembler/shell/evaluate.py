@@ -308,8 +308,8 @@ class Shell(Controls):
         assigns = words[:1] in (["export"], ["readonly"], ["local"]) and words[0] not in state.functions
         for word in simple.words[1:]:
             # What these assign is not split.
-            if assigns and (name := _ASSIGNMENT.match(word)):
-                words.append(name[0] + self.expand.single(word[name.end() :], assigned=True))
+            if assigns and (assigned := _ASSIGNMENT.match(word)):
+                words.append(assigned[0] + self.expand.single(word[assigned.end() :], assigned=True))
             else:
                 words += self.expand.fields([word])
         special = bool(words) and words[0] in SPECIAL and words[0] not in state.functions

@@ -43,7 +43,7 @@ def module(*, hashed: bool = True, source: bytes = SOURCE) -> Module:
 def test_it_is_what_python_itself_writes(python: Toolbox, tmp_path: Path) -> None:
     (tmp_path / "a.py").write_bytes(SOURCE)
     environment = {"PYTHONHOME": str(python.root / "usr")}
-    arguments = ["-c", REAL, tmp_path / "a.py", tmp_path / "a-"]
+    arguments: list[str | Path] = ["-c", REAL, tmp_path / "a.py", tmp_path / "a-"]
     # The time in it is that of the source.
     os.utime(tmp_path / "a.py", (1_700_000_000, 1_700_000_000))
     python.run(PYTHON.removesuffix("-minimal"), arguments, writes=[tmp_path], environment=environment)

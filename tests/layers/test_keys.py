@@ -99,6 +99,7 @@ DECIDES: Mapping[str, tuple[object, set[str]]] = {
     "rootfs.packages": (["base", "waiting"], {ISO}),
     "rootfs.recommends": (True, {ISO}),
     "rootfs.scripts": ("computed", {TREE, ISO}),
+    "rootfs.byte_code": (False, {TREE, ISO}),
     "rootfs.rules": (["b-rules.toml"], set()),
     "rootfs.first_boot": (["waiting"], {TREE, ISO}),
     "rootfs.ids.users": ({"daemon": 150}, {TREE, ISO}),

@@ -14,7 +14,8 @@ from tests.support.scripts import run
 DEFAULTS = "[DEFAULT]\ndefault-version = python3.13\nsupported-versions = python3.13\n"
 SHIPPED = (
     "/usr/lib/python3/dist-packages/a/__init__.py", "/usr/lib/python3/dist-packages/a/data.txt",
-    "/usr/lib/python3.12/dist-packages/old.py", "/usr/lib/python3.13/dist-packages/new.py", "/usr/lib/python3.13/std.py",
+    "/usr/lib/python3.12/dist-packages/old.py", "/usr/lib/python3.13/dist-packages/new.py",
+    "/usr/lib/python3.13/std.py",
     "/usr/share/a/main.py", "/usr/share/a/lib/x.py", "/usr/share/ab/y.py",
 )  # fmt: skip
 _OWN = ("__init__", "version", "files", "interpreter", "option")

@@ -70,7 +70,7 @@ def compute(
     packages = unpack(Tree(EPOCH), debs, latest=EPOCH)
     made = byte_code(debs) if code else NONE
     settings = Settings(
-        EPOCH, arch, first=first, first_boot=waiting(packages, first_boot), python=made.version, compile=made.compile
+        EPOCH, arch, first=first, first_boot=waiting(packages, first_boot), python=made.version, fill=made.fill
     )
 
     def attempt(failed: Failed) -> tuple[Tree, Report]:

@@ -205,7 +205,7 @@ def select(tree: Tree, name: str, path: str | None) -> None:
 def listed(tree: Tree, name: str) -> str | None:
     """What ``--list NAME`` prints. None when there is no such name, or when the file of a choice is missing."""
     group = _whole(tree, name)
-    return group and "".join(f"{choice.path}\n" for choice in group.choices)
+    return None if group is None else "".join(f"{choice.path}\n" for choice in group.choices)
 
 
 def queried(tree: Tree, name: str) -> str | None:

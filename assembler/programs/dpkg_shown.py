@@ -79,7 +79,8 @@ def alternatives(process: Process) -> str | None:
         case ["--display" | "--list" | "--query" as action, name]:
             path = as_path(name)
             if process.tree.lexists(f"{ADMIN}/{path}"):
-                text = {"--list": listed, "--query": queried}.get(action, lambda *_: None)(process.tree, path)
+                show = {"--list": listed, "--query": queried}.get(action)
+                text = show(process.tree, path) if show else None
                 if text is None:
                     raise Refused("what update-alternatives prints of an alternative", why=name)
                 return as_text(text)

@@ -4,11 +4,11 @@ The base is the closure of recipes/livecd.toml, which dpkg installs once; each p
 runs in a machine of the assembler's or, with --chroot, in a chroot, where a package takes seconds: that needs what
 scripts/oracle --chroot needs, and overlayfs. Writes docs/packages.md, in which rows of packages that were not asked for
 stay. --scripts says what is judged: as scripts/oracle has it; --together adds several packages at once, those that can
-be beside each other; --more takes the packages for which no rule was written. None of these writes the table. Exit
+be beside each other; --list takes packages of other lists there. None of these writes the table. Exit
 status 1 when a script is unhandled or a difference is not explained; packages that a build refuses, as their scripts
 make a private key, are named, and so is, with --twice, what differs between two trees that dpkg makes in chroots.
 
-    scripts/breadth [NAME...] [--more] [--scripts computed|auto|executed] [--chroot [--twice]] [--together N]
+    scripts/breadth [NAME...] [--list LIST]... [--scripts computed|auto|executed] [--chroot [--twice]] [--together N]
         [--store DIR] [--work DIR] [--reuse] [--jobs N] [--verbose]
 """
 
@@ -21,13 +21,14 @@ import tomllib
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import get_args
 
 from assembler.audit.judge import Difference, Entry, Side, judge, side_of, unexplained
 from assembler.configure.job import Execute
+from assembler.configure.order import dependents, orderable
 from assembler.configure.survey import UnhandledScript
 from assembler.debian.deb import Deb, open_package
 from assembler.debian.fetch import fetch_packages
@@ -133,8 +134,8 @@ class Made:
     layers: str = ""
     keys: tuple[str, ...] = ()
     """The paths of private keys that scripts made."""
-    mixed: bool = False
-    """Whether some packages were computed, and others executed."""
+    executed: Mapping[str, str] = field(default_factory=dict)
+    """Packages that were executed where others were computed, with the reasons."""
 
 
 @dataclass(frozen=True)
@@ -142,7 +143,8 @@ class Result:
     """A row of the table, and what to tell the user besides."""
 
     wish: Wish
-    version: str
+    versions: Mapping[str, str]
+    """Of the packages that were asked for, by name."""
     added: int
     handled: str
     layers: str
@@ -153,11 +155,14 @@ class Result:
     """The paths of private keys, which a build refuses."""
     again: Sequence[str] = ()
     """The paths of what is another one each time."""
+    executed: Mapping[str, str] = field(default_factory=dict)
+    """Packages that were executed where others were computed, with the reasons."""
 
     def row(self) -> str:
         """The row of the table."""
         found = "" if self.unexplained is None else str(self.unexplained)
-        cells = (self.wish.name, self.version, self.added, self.handled, self.layers, found, self.explained)
+        versions = ", ".join(self.versions.values())
+        cells = (self.wish.name, versions, self.added, self.handled, self.layers, found, self.explained)
         return f"| {' | '.join(map(str, cells))} |\n"
 
 
@@ -215,8 +220,8 @@ class Breadth:
         return side_of(base.executed, "dpkg")
 
     def fit(self, wish: Wish) -> bool:
-        """Whether all of the packages can be beside each other, and all of the base."""
-        first = [deb.name for deb in self.base(()).debs]
+        """Whether all of the packages can be beside each other, and all of their base."""
+        first = [deb.name for deb in self.base(wish.without).debs]
         try:
             found = solve(self.universe, [*first, *wish.names])
         except AssembleError:
@@ -233,7 +238,7 @@ class Breadth:
             raise NoReference(f"{wish.name} cannot be beside {', '.join(missing)}: say so in {PACKAGES.name}")
         more = [open_package(self.store, item.sha256) for item in found if item.name not in first]
         files = {**base.files, **{item.name: self.store.path(item.sha256) for item in found}}
-        version = ", ".join(item.version for item in found if item.name in wish.names)
+        versions = {item.name: item.version for item in found if item.name in wish.names}
         debs = in_order([*base.debs, *more], first)
         try:
             made = self._made(base, debs, wish)
@@ -241,15 +246,25 @@ class Breadth:
         except Problems as problems:
             lines = [line for error in problems.errors for line in (str(error), *error.details, "")]
             where = sorted({error.where.package for error in problems.errors if isinstance(error, UnhandledScript)})
-            return Result(wish, version, len(more), f"**no**: {', '.join(where) or 'triggers'}", "", None, 0, lines)
+            return Result(wish, versions, len(more), f"**no**: {', '.join(where) or 'triggers'}", "", None, 0, lines)
         except AssembleError as error:
-            return Result(wish, version, len(more), "**no**: fails", "", None, 0, [str(error), *error.details])
+            return Result(wish, versions, len(more), "**no**: fails", "", None, 0, [str(error), *error.details])
         bad = [str(one) for one in unexplained(judged)]
         explained = [line for one in judged if one.reason and (line := str(one)) not in base.explained]
         lines = [*bad, *explained]
         again = [one.path for one in judged if one.reason == BY_NATURE]
         return Result(
-            wish, version, len(more), made.handled, made.layers, len(bad), len(explained), lines, made.keys, again
+            wish,
+            versions,
+            len(more),
+            made.handled,
+            made.layers,
+            len(bad),
+            len(explained),
+            lines,
+            made.keys,
+            again,
+            made.executed,
         )
 
     def _made(self, base: Base, debs: Sequence[Deb], wish: Wish) -> Made:
@@ -263,10 +278,17 @@ class Breadth:
         own = [script for script in report.scripts if script.package not in first]
         kinds = Counter(script.handling for script in own)
         layers = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))
-        there = sorted({script.package for script in own if script.handling == "executed"})
-        handled = f"first boot: {', '.join(wish.first_boot)}" if wish.first_boot else "native"
-        handled = f"executed: {', '.join(there)}" if there else handled
-        return Made(tree, handled, layers, tuple(key.where.path for key in report.keys), mixed=bool(there))
+        there: dict[str, str] = {}
+        for script in own:
+            if script.handling == "executed":
+                there.setdefault(script.package, " ".join(script.reason.split()))
+        # What needs them counts as executed, too, whether or not it has a script.
+        for name in sorted(there):
+            for other in dependents(orderable(debs), [name]):
+                there.setdefault(other, f"it needs {name}")
+        handled = f"executed: {', '.join(sorted(there))}" if there else "computed"
+        handled = f"first boot: {', '.join(wish.first_boot)}" if wish.first_boot else handled
+        return Made(tree, handled, layers, tuple(key.where.path for key in report.keys), there)
 
     def _executed(self, base: Base, debs: Sequence[Deb], wish: Wish) -> tuple[Tree, tuple[AssembleError, ...]]:
         """What dpkg makes in a machine on top of the base, and private keys."""
@@ -280,7 +302,7 @@ class Breadth:
         ours = side_of(made.tree, "ours")
         if not self.judges.chroot:
             dpkgs = side_of(self._executed(base, debs, wish)[0], "dpkg")
-            return judge(ours, dpkgs, mixed=made.mixed, keys=made.keys)
+            return judge(ours, dpkgs, mixed=bool(made.executed), keys=made.keys)
         with ExitStack() as copies:
             sides = []
             for number in range(1 + self.judges.twice):
@@ -289,7 +311,7 @@ class Breadth:
                 first = {deb.name for deb in base.debs}
                 Reference(root, files, work / "dpkg.log").add(debs, first, wish.first_boot)
                 sides.append(side_of_directory(root, overlaid(base.entries, changed, root)))
-            return held_against(ours, sides, mixed=made.mixed, keys=made.keys)
+            return held_against(ours, sides, mixed=bool(made.executed), keys=made.keys)
 
 
 def write_table(results: Sequence[Result], order: Sequence[str]) -> None:
@@ -309,7 +331,7 @@ def _attempt(wish: Wish) -> Result:
         return _SHARED[0].attempt(wish)
     except (AssembleError, NoReference) as error:
         details = error.details if isinstance(error, AssembleError) else ()
-        return Result(wish, "", 0, "**no reference**", "", None, 0, [str(error), *details])
+        return Result(wish, {}, 0, "**no reference**", "", None, 0, [str(error), *details])
 
 
 def main() -> int:
@@ -324,7 +346,7 @@ def main() -> int:
     parser.add_argument("--chroot", action="store_true", help="have dpkg run in a chroot (root), not in a machine")
     parser.add_argument("--twice", action="store_true", help="with --chroot: find what is another each time")
     parser.add_argument("--scripts", choices=get_args(Scripts), default="computed", help="what is judged")
-    parser.add_argument("--more", action="store_true", help="try the packages that `more` lists instead")
+    parser.add_argument("--list", action="append", default=[], help="try the packages of this list instead")
     parser.add_argument("--together", type=int, default=1, help="so many packages are added at once")
     options = parser.parse_args()
     if options.scripts == "executed" and not options.chroot:
@@ -336,8 +358,10 @@ def main() -> int:
         table["name"]: Wish((table["name"],), tuple(table.get("without", ())), tuple(table.get("first_boot", ())))
         for table in data["package"]
     }
-    names = options.names or (data["more"] if options.more else listed)
+    names = [*options.names, *(name for chosen in options.list for name in data["lists"][chosen])] or listed
     wishes = [listed.get(name, Wish((name,))) for name in names]
+    if options.scripts != "computed":
+        wishes = [replace(wish, first_boot=()) for wish in wishes]
     options.work.mkdir(parents=True, exist_ok=True)
     store = Store(options.store)
     with executing(store.root) as execute:
@@ -347,18 +371,18 @@ def main() -> int:
 
 
 def grouped(wishes: Sequence[Wish], size: int, fit: Callable[[Wish], bool]) -> list[Wish]:
-    """`wishes` with up to `size` of them made one, where they `fit` and nothing else is special about them."""
+    """`wishes` with up to `size` of them on the same base made one, where they `fit`."""
     if size == 1:
         return list(wishes)
     groups: list[Wish] = []
     special: list[Wish] = []
     for wish in wishes:
-        if wish.without or wish.first_boot:
+        if wish.first_boot:
             special.append(wish)
             continue
         for number, group in enumerate(groups):
-            both = Wish((*group.names, *wish.names))
-            if len(group.names) < size and fit(both):
+            both = Wish((*group.names, *wish.names), group.without)
+            if group.without == wish.without and len(group.names) < size and fit(both):
                 groups[number] = both
                 break
         else:
@@ -386,9 +410,10 @@ def attempt_all(breadth: Breadth, wishes: Sequence[Wish], order: Sequence[str], 
         print(result.row(), end="")
         show = None if options.verbose or result.unexplained is None else result.unexplained
         print("".join(f"    {line}\n" for line in result.lines[:show]), end="")
+        print("".join(f"    executed: {name}: {why}\n" for name, why in sorted(result.executed.items())), end="")
         print("".join(f"    refused: makes a private key at {path}\n" for path in result.keys), end="")
         print("".join(f"    {path}: {BY_NATURE}\n" for path in result.again), end="", flush=True)
-        if options.scripts == "computed" and options.together == 1 and not options.more:
+        if options.scripts == "computed" and options.together == 1 and not options.list:
             write_table([result], order)
     bad = [result.wish.name for result in results if result.unexplained != 0]
     print(f"{len(results) - len(bad)} of {len(results)} equal" + (f"; not: {' '.join(bad)}" if bad else ""))

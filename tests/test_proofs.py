@@ -103,8 +103,7 @@ def test_those_that_cannot_be_beside_each_other_are_apart() -> None:
     assert names(grouped(WISHES, 4, lambda _: False)) == list("abcdef")
 
 
-def test_those_on_another_base_are_together_and_what_waits_for_the_first_boot_is_alone() -> None:
-    late = Wish(("z",), first_boot=("z",))
+def test_those_on_another_base_are_together() -> None:
     others = [Wish((name,), without=("y",)) for name in "vwx"]
-    found = grouped([others[0], late, WISHES[0], *others[1:], WISHES[1]], 2, lambda _: True)
-    assert found == [Wish(("v", "w"), without=("y",)), Wish(("a", "b")), others[2], late]
+    found = grouped([others[0], WISHES[0], *others[1:], WISHES[1]], 2, lambda _: True)
+    assert found == [Wish(("v", "w"), without=("y",)), Wish(("a", "b")), others[2]]

@@ -103,6 +103,16 @@ def test_what_scripts_leave_is_explained() -> None:
     assert {one.aspect for one in unexplained(found(dpkgs, system()))} == {"extra"}
 
 
+def test_byte_code_is_explained_beside_its_source() -> None:
+    """That of a module which is not there would be loaded by nobody, and says that something else is missing."""
+    ours, dpkgs = system(), system()
+    for tree in (ours, dpkgs):
+        tree.write("/usr/lib/a/b.py", b"", parents=True)
+    for name in ("b.cpython-313.pyc", "b.cpython-313.opt-1.pyc", "c.cpython-313.pyc"):
+        dpkgs.write(f"/usr/lib/a/__pycache__/{name}", b"", parents=True)
+    assert [one.path for one in unexplained(found(ours, dpkgs))] == ["/usr/lib/a/__pycache__/c.cpython-313.pyc"]
+
+
 def test_links_to_what_the_node_makes_are_explained() -> None:
     dpkgs = system()
     dpkgs.symlink("ssl-cert-snakeoil.pem", "/etc/0123abcd.0")

@@ -17,9 +17,8 @@ from pathlib import Path
 from assembler.configure import identity, leftovers
 from assembler.configure.engine import Settings, configure, executing_the_rest
 from assembler.configure.executed import Execution, Failed, chosen, laid_out
-from assembler.configure.first_boot import waiting
 from assembler.configure.job import Configure, Execute, Job, Unpack, refuse
-from assembler.configure.order import configure_order, dependents, orderable, stages, unpack_order
+from assembler.configure.order import configure_order, orderable, stages, unpack_order
 from assembler.configure.report import Report
 from assembler.debian.deb import Deb
 from assembler.debian.unpack import unpack
@@ -55,7 +54,6 @@ def compute(
     debs: Sequence[Deb],
     arch: str,
     first: frozenset[str] = frozenset(),
-    first_boot: Sequence[str] = (),
     *,
     mode: Scripts = "computed",
     execute: Execute = refuse,
@@ -64,10 +62,10 @@ def compute(
     not compute. Raises AssembleError, Problems.
     """
     packages = unpack(Tree(EPOCH), debs, latest=EPOCH)
-    settings = Settings(EPOCH, arch, first=first, first_boot=waiting(packages, first_boot))
+    settings = Settings(EPOCH, arch, first=first)
 
     def attempt(failed: Failed) -> tuple[Tree, Report]:
-        names, early = chosen(packages, arch, (), settings.first_boot, mode, failed=failed)
+        names, early = chosen(packages, arch, (), {}, mode, failed=failed)
         there = tuple(deb for deb in debs if deb.name in early)
         execution = Execution(execute=execute, names=names, unpack=there, refuse_keys=False) if names else None
         tree = Tree(EPOCH)
@@ -78,15 +76,13 @@ def compute(
 
 
 def added(
-    base: Tree, debs: Sequence[Deb], first: Collection[str], execute: Execute, first_boot: Collection[str] = ()
+    base: Tree, debs: Sequence[Deb], first: Collection[str], execute: Execute
 ) -> tuple[Tree, tuple[AssembleError, ...]]:
     """`base`, where those of `debs` that are in `first` are installed, after a machine has installed the others; and
     the private keys that scripts made there, with which a build would be refused.
-
-    What is in `first_boot`, and what needs that, is only unpacked.
     """
     unpacked = tuple(deb for deb in debs if deb.name not in first)
-    order = tuple(name for name in _configured(debs, first, first_boot) if name not in first)
+    order = tuple(name for name in configure_order(orderable(debs), first) if name not in first)
     changes = execute(base, Job(steps=(Unpack(packages=unpacked), Configure(names=order)), epoch=EPOCH))
     shipped = {member.path for deb in unpacked for member in deb.members}
     changes = leftovers.without(changes, shipped)
@@ -94,13 +90,6 @@ def added(
     changes.apply(tree)
     leftovers.take_lists(tree, changes.put)
     return tree, tuple(identity.shared_keys(changes, shipped))
-
-
-def _configured(debs: Sequence[Deb], first: Collection[str], first_boot: Collection[str]) -> list[str]:
-    """The order of configuration, without what waits for the first boot."""
-    packages = orderable(debs)
-    late = {*first_boot, *dependents(packages, first_boot)}
-    return [name for name in configure_order(packages, first) if name not in late]
 
 
 class Reference:
@@ -131,12 +120,9 @@ class Reference:
         self._install(debs, order, set(essential), "--force-depends")
         self._install(debs, order, set(rest))
 
-    def add(self, debs: Sequence[Deb], first: Collection[str], first_boot: Collection[str] = ()) -> None:
-        """Install those of `debs` that are not in `first`, which has been installed. Raises NoReference.
-
-        What is in `first_boot`, and what needs that, is only unpacked.
-        """
-        self._install(debs, _configured(debs, first, first_boot), {deb.name for deb in debs} - set(first))
+    def add(self, debs: Sequence[Deb], first: Collection[str]) -> None:
+        """Install those of `debs` that are not in `first`, which has been installed. Raises NoReference."""
+        self._install(debs, configure_order(orderable(debs), first), {deb.name for deb in debs} - set(first))
 
     def _install(self, debs: Sequence[Deb], order: Sequence[str], names: Collection[str], *force: str) -> None:
         policy, directory = self.root / "usr/sbin/policy-rc.d", self.root / "debs"

@@ -1,6 +1,8 @@
 """What differs from dpkg's tree is told, and what is meant is told with its reason."""
 
+import tomllib
 from collections.abc import Callable
+from importlib import resources
 
 import pytest
 
@@ -236,3 +238,11 @@ def test_strange_accounts_are_compared() -> None:
         ("/var/lib/one", "owner"),
     ]
     assert judged[-1].text == "computed one:one (100, 100), dpkg 100:100 (100, 100)"
+
+
+def test_each_explained_path_is_one_path() -> None:
+    """What is explained by a pattern is what scripts leave and no image has: LEFTOVERS, each with its reason."""
+    text = (resources.files("assembler.audit") / "explained.toml").read_text("utf-8")
+    paths = [path for table in tomllib.loads(text)["explained"] for path in table["paths"]]
+    assert len(paths) == len(set(paths)) > 10
+    assert not [path for path in paths if set(path) & set("*?[")]

@@ -149,9 +149,11 @@ class Reference:
 
     @contextmanager
     def _devices(self) -> Iterator[None]:
-        """What a machine has in /dev, but for terminals and shared memory."""
+        """What a machine has in /dev, but for terminals."""
         made = [self.root / "dev" / name for name in (*DEVICES, *LINKS)]
-        made[0].parent.mkdir(exist_ok=True)
+        shared = self.root / "dev" / "shm"
+        shared.mkdir(parents=True, exist_ok=True)
+        shared.chmod(0o1777)
         for path, (major, minor) in zip(made, DEVICES.values(), strict=False):
             os.mknod(path, stat.S_IFCHR | 0o666, os.makedev(major, minor))
             path.chmod(0o666)
@@ -160,6 +162,7 @@ class Reference:
         yield
         for path in made:
             path.unlink()
+        shutil.rmtree(shared)
 
     def _in_chroot(self, *command: str) -> None:
         root = str(self.root)

@@ -103,6 +103,7 @@ def test_those_that_cannot_be_beside_each_other_are_apart() -> None:
     assert names(grouped(WISHES, 4, lambda _: False)) == list("abcdef")
 
 
-def test_what_is_special_stays_alone_and_comes_last() -> None:
-    special = [Wish(("x",), without=("y",)), Wish(("z",), first_boot=("z",))]
-    assert grouped([special[0], *WISHES[:2], special[1]], 4, lambda _: True) == [Wish(("a", "b")), *special]
+def test_those_on_another_base_are_together() -> None:
+    others = [Wish((name,), without=("y",)) for name in "vwx"]
+    found = grouped([others[0], WISHES[0], *others[1:], WISHES[1]], 2, lambda _: True)
+    assert found == [Wish(("v", "w"), without=("y",)), Wish(("a", "b")), others[2]]

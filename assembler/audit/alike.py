@@ -65,8 +65,9 @@ def by_name(path: str, data: bytes, users: Mapping[int, str], groups: Mapping[in
     return sorted(lines)
 
 
-_LISTS = frozenset({"/var/lib/ucf/hashfile", "/var/lib/ucf/registry"})
-"""Files to which each package adds lines of its own when it is configured; their order means nothing to ucf."""
+_LISTS = frozenset({"/var/lib/ucf/hashfile", "/var/lib/ucf/registry", "/var/lib/dpkg/triggers/File"})
+"""Files to which each package adds lines of its own when it is configured or unpacked; their order means nothing to
+ucf and dpkg."""
 
 
 def reordered(path: str, left: bytes, right: bytes) -> bool:

@@ -42,6 +42,7 @@ _KEY = "random: a private key, with which nothing is built"
 _LIST = "POSIX ACL: squashfs holds none, and systemd-tmpfiles sets it at every boot"
 _TMPFILES = ("/usr/lib/tmpfiles.d/", "/etc/tmpfiles.d/")
 """The later is read in place of the earlier."""
+_BYTE_CODE = re.compile(r"(?P<directory>.*)/__pycache__/(?P<module>[^/]+)\.cpython-\d+(\.opt-\d)?\.pyc")
 _HASH = "random: the link is by the hash of a certificate that the node makes"
 
 
@@ -165,12 +166,20 @@ def judge(ours: Side, dpkgs: Side, *, mixed: bool = False, keys: Collection[str]
             (
                 each.reason
                 for matcher, each in known
-                if matcher.match(one.path) and (not each.aspects or one.aspect in each.aspects)
+                if matcher.match(one.path)
+                and (not each.aspects or one.aspect in each.aspects)
+                and not _without_source(one.path, dpkgs)
             ),
             "",
         )
         found.append(Difference(path=one.path, aspect=one.aspect, text=one.text, reason=reason))
     return found
+
+
+def _without_source(path: str, side: Side) -> bool:
+    """Whether `path` is byte code, and what it would be made of is not there."""
+    found = _BYTE_CODE.fullmatch(path)
+    return found is not None and f"{found['directory']}/{found['module']}.py" not in side.entries
 
 
 def unexplained(found: Iterable[Difference]) -> list[Difference]:

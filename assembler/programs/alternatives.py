@@ -202,6 +202,39 @@ def select(tree: Tree, name: str, path: str | None) -> None:
     _apply(tree, group, chosen)
 
 
+def listed(tree: Tree, name: str) -> str | None:
+    """What ``--list NAME`` prints. None when there is no such name, or when the file of a choice is missing."""
+    group = _whole(tree, name)
+    return None if group is None else "".join(f"{choice.path}\n" for choice in group.choices)
+
+
+def queried(tree: Tree, name: str) -> str | None:
+    """What ``--query NAME`` prints. None as for :func:`listed`."""
+    group = _whole(tree, name)
+    if group is None:
+        return None
+    slaves = sorted(group.slave_links)
+    current = _target(tree, f"{LINKS}/{name}")
+    best = group.best(current)
+    lines = [f"Name: {name}", f"Link: {group.link}"]
+    if slaves:
+        lines += ["Slaves:", *(f" {slave} {group.slave_links[slave]}" for slave in slaves)]
+    lines.append(f"Status: {'auto' if group.automatic else 'manual'}")
+    if best is not None:
+        lines.append(f"Best: {best.path}")
+    lines.append(f"Value: {current or 'none'}")
+    for choice in group.choices:
+        lines += ["", f"Alternative: {choice.path}", f"Priority: {choice.priority}"]
+        if slaves:
+            lines += ["Slaves:", *(f" {slave} {choice.slaves[slave]}" for slave in slaves if slave in choice.slaves)]
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _whole(tree: Tree, name: str) -> _Group | None:
+    group = _Group.load(tree, name)
+    return group if group.choices and all(tree.exists(choice.path) for choice in group.choices) else None
+
+
 def update_alternatives(tree: Tree, arguments: Sequence[str]) -> bool:
     """A command line of update-alternatives; False is exit status 2 of ``--query`` and ``--list`` for an unknown name.
 

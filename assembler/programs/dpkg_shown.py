@@ -1,7 +1,8 @@
-"""What dpkg-divert(1) and dpkg-statoverride(1) print of their databases (dpkg 1.22)."""
+"""What dpkg-divert(1), dpkg-statoverride(1) and update-alternatives(1) print of their databases (dpkg 1.22)."""
 
 from collections.abc import Callable
 
+from assembler.programs.alternatives import ADMIN, listed, queried
 from assembler.programs.dpkg_helpers import diversions, statoverrides
 from assembler.programs.options import UsageError, parse_options
 from assembler.shell.patterns import PatternError, matches
@@ -71,13 +72,18 @@ def _matches(text: str, glob: str) -> bool:
 
 
 def alternatives(process: Process) -> str | None:
-    """What ``update-alternatives`` prints of an alternative that there is none of, with ``--display`` and its kin; None
-    without one of these.
+    """What ``update-alternatives`` prints with ``--query``, ``--list`` and, of an alternative that there is none of,
+    ``--display``; None without one of these.
     """
     match process.arguments:
-        case ["--display" | "--list" | "--query", name]:
-            if process.tree.lexists(as_path(f"/var/lib/dpkg/alternatives/{name}")):
-                raise Refused("what update-alternatives prints of an alternative", why=name)
+        case ["--display" | "--list" | "--query" as action, name]:
+            path = as_path(name)
+            if process.tree.lexists(f"{ADMIN}/{path}"):
+                show = {"--list": listed, "--query": queried}.get(action)
+                text = show(process.tree, path) if show else None
+                if text is None:
+                    raise Refused("what update-alternatives prints of an alternative", why=name)
+                return as_text(text)
             process.complain(f"no alternatives for {name}")
             return ""
     return None

@@ -1,6 +1,8 @@
 """What differs from dpkg's tree is told, and what is meant is told with its reason."""
 
+import tomllib
 from collections.abc import Callable
+from importlib import resources
 
 import pytest
 
@@ -103,6 +105,24 @@ def test_what_scripts_leave_is_explained() -> None:
     assert {one.aspect for one in unexplained(found(dpkgs, system()))} == {"extra"}
 
 
+def test_the_order_of_triggers_is_that_of_unpacking() -> None:
+    ours, dpkgs = system(), system()
+    for tree, lines in ((ours, b"/a one\n/b two\n"), (dpkgs, b"/b two\n/a one\n")):
+        tree.write("/var/lib/dpkg/triggers/File", lines, parents=True)
+    assert not unexplained(found(ours, dpkgs, mixed=True))
+    assert unexplained(found(ours, dpkgs))
+
+
+def test_byte_code_is_explained_beside_its_source() -> None:
+    """That of a module which is not there would be loaded by nobody, and says that something else is missing."""
+    ours, dpkgs = system(), system()
+    for tree in (ours, dpkgs):
+        tree.write("/usr/lib/a/b.py", b"", parents=True)
+    for name in ("b.cpython-313.pyc", "b.cpython-313.opt-1.pyc", "c.cpython-313.pyc"):
+        dpkgs.write(f"/usr/lib/a/__pycache__/{name}", b"", parents=True)
+    assert [one.path for one in unexplained(found(ours, dpkgs))] == ["/usr/lib/a/__pycache__/c.cpython-313.pyc"]
+
+
 def test_links_to_what_the_node_makes_are_explained() -> None:
     dpkgs = system()
     dpkgs.symlink("ssl-cert-snakeoil.pem", "/etc/0123abcd.0")
@@ -179,7 +199,8 @@ def test_private_keys_that_are_told_of_are_explained(ours: str, dpkgs: str, told
 def test_nothing_is_explained_twice() -> None:
     """What leftovers.py says is not said again, and a reason is said once."""
     written = [each for each in explanations() if each.reason not in {each.reason for each in LEFTOVERS}]
-    assert not [path for each in written for path in each.paths if "*" not in path and left_over(path)]
+    missing = [each for each in written if not each.aspects or "missing" in each.aspects]
+    assert not [path for each in missing for path in each.paths if left_over(path)]
     assert len({each.reason for each in explanations()}) == len(explanations())
 
 
@@ -226,3 +247,11 @@ def test_strange_accounts_are_compared() -> None:
         ("/var/lib/one", "owner"),
     ]
     assert judged[-1].text == "computed one:one (100, 100), dpkg 100:100 (100, 100)"
+
+
+def test_each_explained_path_is_one_path() -> None:
+    """What is explained by a pattern is what scripts leave and no image has: LEFTOVERS, each with its reason."""
+    text = (resources.files("assembler.audit") / "explained.toml").read_text("utf-8")
+    paths = [path for table in tomllib.loads(text)["explained"] for path in table["paths"]]
+    assert len(paths) == len(set(paths)) > 10
+    assert not [path for path in paths if set(path) & set("*?[")]

@@ -323,6 +323,22 @@ def test_statoverrides_and_diversions_are_recorded() -> None:
     assert tree.read_text("/var/lib/dpkg/diversions") == "/y\n/y.real\na\n"
 
 
+def test_what_update_alternatives_prints_is_read() -> None:
+    tree = tree_of({"/usr/bin/a": "", "/etc/alternatives/": "", "/var/lib/dpkg/alternatives/": ""})
+    script = (
+        "update-alternatives --query x >/dev/null 2>&1 && exit 9\n"
+        "update-alternatives --install /usr/bin/x x /usr/bin/a 5\n"
+        "update-alternatives --query x | grep -q 'Value: /usr/bin/a' && : >/yes\n"
+        "update-alternatives --list x >/list\n"
+    )
+    assert run(script, tree) == 0
+    assert (tree.exists("/yes"), tree.read_text("/list")) == (True, "/usr/bin/a\n")
+    tree.remove("/usr/bin/a")
+    for action in ("--query", "--list", "--display"):
+        with pytest.raises(Refused, match="of an alternative"):
+            run(f"update-alternatives {action} x\n", tree)
+
+
 def test_owners() -> None:
     tree = tree_of({"/etc/passwd": "a:x:7:70:::\n", "/etc/group": "g:x:8:\n", "/d/f": "", "/d/g": "", "/d/h": ""})
     assert run("chown -R a:g /d\nchown a: /d/f\nchgrp 5 /d/g\nchown 3 /d/h\n", tree) == 0

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from assembler.configure.engine import ScriptFailed, ScriptsFailed, Settings, configure, executing_the_rest
-from assembler.configure.executed import Execution, Failed, chosen, laid_out, until
-from assembler.configure.job import Configure, Job, Unpack
+from assembler.configure.executed import Execution, Failed, chosen, job, laid_out, until
+from assembler.configure.job import Configure, Job, Run, Unpack, refuse
 from assembler.configure.rules import read_rules
 from assembler.debian.deb import Deb
 from assembler.debian.package import Unpacked
@@ -150,6 +150,24 @@ def failing(tree: Tree) -> list[Unpacked]:
         package(tree, "late", postinst=IN_THE_WAY),
         package(tree, "needs", depends="late", postinst="#!/bin/sh\nset -e\nmkdir -p /var/lib/needs\n"),
     ]
+
+
+def test_what_each_node_makes_is_there_while_those_that_need_it_are_executed() -> None:
+    """PostgreSQL is set up with the certificate when it is there."""
+    tree = Tree()
+    packages = [
+        package(tree, "database", depends="ssl-cert"),
+        package(tree, "other"),
+        package(tree, "ssl-cert"),
+    ]
+    order = ["other", "ssl-cert", "database"]
+
+    def steps(*executed: str) -> list[type]:
+        execution = Execution(execute=refuse, names=dict.fromkeys(executed, "why"))
+        return [type(step) for step in job(execution, packages, order, frozenset(), 5).steps]
+
+    assert steps("database") == [Run, Configure]
+    assert steps("other") == steps("ssl-cert", "database") == [Configure]
 
 
 def test_what_turns_out_not_to_be_computable_is_executed() -> None:

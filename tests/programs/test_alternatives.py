@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from assembler.programs.alternatives import AlternativeError, update_alternatives
+from assembler.programs.alternatives import AlternativeError, listed, queried, update_alternatives
 from assembler.programs.options import UsageError
 from assembler.tree.staging import Tree
 from tests.support.host_commands import need
@@ -77,6 +77,10 @@ def test_leaves_what_the_real_program_leaves(tmp_path: Path, commands: list[list
         real = on_disk(root)
         real.pop("/log", None)
         assert shown(tree) == real, words
+        for action, ours in (("--query", queried), ("--list", listed)):
+            for name in NAMES:
+                printed = subprocess.run([program, "--root", str(root), action, name], capture_output=True, check=False)
+                assert (ours(tree, name) or "") == printed.stdout.decode(), (words, action, name)
 
 
 def test_new_links_have_the_times_of_their_targets(tmp_path: Path) -> None:

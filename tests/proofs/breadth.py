@@ -2,18 +2,19 @@
 
 The base is the closure of recipes/livecd.toml, which dpkg installs once; each package is added to a copy of that. dpkg
 runs in a machine of the assembler's or, with --chroot, in a chroot, where a package takes seconds: that needs what
-scripts/oracle --chroot needs, and overlayfs. Writes docs/packages.md, in which rows of packages that were not asked for
-stay. --scripts says what is judged: as scripts/oracle has it; --together adds several packages at once, those that can
-be beside each other; --more takes the packages for which no rule was written. None of these writes the table. Exit
+scripts/oracle --chroot needs, and overlayfs, and writes docs/packages.md, in which rows of packages that were not asked
+for stay. --scripts says what is judged: as scripts/oracle has it, and only "auto" is written down; --together adds
+several packages at once, those that can be beside each other; --list takes packages of other lists there. Exit
 status 1 when a script is unhandled or a difference is not explained; packages that a build refuses, as their scripts
 make a private key, are named, and so is, with --twice, what differs between two trees that dpkg makes in chroots.
 
-    scripts/breadth [NAME...] [--more] [--scripts computed|auto|executed] [--chroot [--twice]] [--together N]
+    scripts/breadth [NAME...] [--list LIST]... [--scripts auto|computed|executed] [--chroot [--twice]] [--together N]
         [--store DIR] [--work DIR] [--reuse] [--jobs N] [--verbose]
 """
 
 import argparse
 import multiprocessing
+import re
 import shutil
 import subprocess
 import sys
@@ -21,13 +22,14 @@ import tomllib
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import get_args
 
-from assembler.audit.judge import Difference, Entry, Side, judge, side_of, unexplained
+from assembler.audit.judge import Difference, Entry, Side, judge, reasons, side_of, unexplained
 from assembler.configure.job import Execute
+from assembler.configure.order import dependents, orderable
 from assembler.configure.survey import UnhandledScript
 from assembler.debian.deb import Deb, open_package
 from assembler.debian.fetch import fetch_packages
@@ -55,22 +57,24 @@ PACKAGES = Path(__file__).with_name("breadth.toml")
 TABLE = ROOT / "docs" / "packages.md"
 _LONG = 100
 """Characters of names of packages that are in the name of a directory."""
+_SHOWN = 160
+"""Characters of a reason that are in the table."""
 HEAD = """\
 # Packages that were held against dpkg
 
-Each of these packages was added to the base, `recipes/livecd.toml`, by the assembler and, in a chroot or a machine, by
-the real dpkg; all paths of the two trees were compared. `scripts/breadth` does that and writes this table.
+These packages were added to the base, `recipes/livecd.toml`, by the assembler and, in a chroot, by the real dpkg, up to
+18 of them at once; all paths of the two trees were compared. `scripts/breadth --chroot` does that and writes this
+table; `tests/proofs/breadth.toml` says where its lists are from.
 
-*Native* means that every maintainer script of the package, and of what it brings along, was carried out over the
-tree; *first boot* that some of them have to run programs of the image, so that dpkg configures these packages, and what
-needs them, when the image boots for the first time. The explained differences are named with their reasons in
-`assembler/audit/explained.toml` and `assembler/configure/leftovers.py`; those of the base do not count.
+*Computed* means that every maintainer script of the package, and of what it needs, was carried out over the tree;
+*executed* that dpkg configured it in a machine, with the command for which that was so. *Equal* means that no path of
+the group differs, but for what is explained: `assembler/audit/explained.toml` and `assembler/configure/leftovers.py`
+have the reasons.
 
-tcpdump is in the base itself. cri-o is not in Debian. A live ISO with postgresql and
-mariadb-server left to the first boot came up with no failed unit, and both answered queries.
+tcpdump is in the base itself. cri-o is not in Debian.
 
-| package | version | packages added | handled | scripts by layer | differences | explained |
-|---|---|---|---|---|---|---|
+| package | version | handled | outcome |
+|---|---|---|---|
 """
 
 
@@ -81,8 +85,6 @@ class Wish:
     names: tuple[str, ...]
     without: tuple[str, ...] = ()
     """Packages that are asked for in the base, but cannot be beside this one."""
-    first_boot: tuple[str, ...] = ()
-    """Packages that are left to dpkg on the image's first boot, and what needs them."""
 
     @property
     def name(self) -> str:
@@ -133,32 +135,48 @@ class Made:
     layers: str = ""
     keys: tuple[str, ...] = ()
     """The paths of private keys that scripts made."""
-    mixed: bool = False
-    """Whether some packages were computed, and others executed."""
+    executed: Mapping[str, str] = field(default_factory=dict)
+    """Packages that were executed where others were computed, with the reasons."""
 
 
 @dataclass(frozen=True)
 class Result:
-    """A row of the table, and what to tell the user besides."""
+    """What became of a wish."""
 
     wish: Wish
-    version: str
+    versions: Mapping[str, str]
+    """Of the packages that were asked for, by name."""
     added: int
     handled: str
     layers: str
     unexplained: int | None
-    explained: int
+    explained: Mapping[str, int] = field(default_factory=dict)
+    """How many differences have each reason."""
     lines: Sequence[str] = ()
     keys: Sequence[str] = ()
     """The paths of private keys, which a build refuses."""
     again: Sequence[str] = ()
     """The paths of what is another one each time."""
+    executed: Mapping[str, str] = field(default_factory=dict)
+    """Packages that were executed where others were computed, with the reasons."""
 
     def row(self) -> str:
-        """The row of the table."""
+        """A line for people."""
         found = "" if self.unexplained is None else str(self.unexplained)
-        cells = (self.wish.name, self.version, self.added, self.handled, self.layers, found, self.explained)
+        cells = (self.wish.name, self.added, self.handled, self.layers, found, sum(self.explained.values()))
         return f"| {' | '.join(map(str, cells))} |\n"
+
+    def rows(self) -> dict[str, str]:
+        """The rows of the table, by package."""
+        outcome = "equal" if self.unexplained == 0 else "**different**"
+        outcome = "refused: a private key" if self.keys and self.unexplained == 0 else outcome
+        rows = {}
+        for name in self.wish.names:
+            why = self.executed.get(name, "").replace("|", "\\|")
+            handled = f"executed: {why[:_SHOWN]}" if why else "computed"
+            cells = (name, self.versions.get(name, ""), self.handled if self.unexplained is None else handled, outcome)
+            rows[name] = f"| {' | '.join(cells)} |\n"
+        return rows
 
 
 class Breadth:
@@ -215,8 +233,8 @@ class Breadth:
         return side_of(base.executed, "dpkg")
 
     def fit(self, wish: Wish) -> bool:
-        """Whether all of the packages can be beside each other, and all of the base."""
-        first = [deb.name for deb in self.base(()).debs]
+        """Whether all of the packages can be beside each other, and all of their base."""
+        first = [deb.name for deb in self.base(wish.without).debs]
         try:
             found = solve(self.universe, [*first, *wish.names])
         except AssembleError:
@@ -233,71 +251,90 @@ class Breadth:
             raise NoReference(f"{wish.name} cannot be beside {', '.join(missing)}: say so in {PACKAGES.name}")
         more = [open_package(self.store, item.sha256) for item in found if item.name not in first]
         files = {**base.files, **{item.name: self.store.path(item.sha256) for item in found}}
-        version = ", ".join(item.version for item in found if item.name in wish.names)
+        versions = {item.name: item.version for item in found if item.name in wish.names}
         debs = in_order([*base.debs, *more], first)
         try:
-            made = self._made(base, debs, wish)
+            made = self._made(base, debs)
             judged = self._judged(made, base, debs, files, wish)
         except Problems as problems:
             lines = [line for error in problems.errors for line in (str(error), *error.details, "")]
             where = sorted({error.where.package for error in problems.errors if isinstance(error, UnhandledScript)})
-            return Result(wish, version, len(more), f"**no**: {', '.join(where) or 'triggers'}", "", None, 0, lines)
+            return Result(wish, versions, len(more), f"**no**: {', '.join(where) or 'triggers'}", "", None, {}, lines)
         except AssembleError as error:
-            return Result(wish, version, len(more), "**no**: fails", "", None, 0, [str(error), *error.details])
+            return Result(wish, versions, len(more), "**no**: fails", "", None, {}, [str(error), *error.details])
         bad = [str(one) for one in unexplained(judged)]
-        explained = [line for one in judged if one.reason and (line := str(one)) not in base.explained]
-        lines = [*bad, *explained]
+        explained = [one for one in judged if one.reason and str(one) not in base.explained]
+        lines = [*bad, *map(str, explained)]
         again = [one.path for one in judged if one.reason == BY_NATURE]
         return Result(
-            wish, version, len(more), made.handled, made.layers, len(bad), len(explained), lines, made.keys, again
+            wish,
+            versions,
+            len(more),
+            made.handled,
+            made.layers,
+            len(bad),
+            reasons(explained),
+            lines,
+            made.keys,
+            again,
+            made.executed,
         )
 
-    def _made(self, base: Base, debs: Sequence[Deb], wish: Wish) -> Made:
+    def _made(self, base: Base, debs: Sequence[Deb]) -> Made:
         """What is judged. Raises AssembleError."""
         if self.judges.machines:
-            tree, keys = self._executed(base, debs, wish)
+            tree, keys = self._executed(base, debs)
             return Made(tree, "executed", keys=tuple(key.where.path for key in keys))
         first = frozenset(deb.name for deb in base.debs)
         mode, execute = self.judges.scripts, self.judges.execute
-        tree, report = compute(debs, self.lock.architecture, first, wish.first_boot, mode=mode, execute=execute)
+        tree, report = compute(debs, self.lock.architecture, first, mode=mode, execute=execute)
         own = [script for script in report.scripts if script.package not in first]
         kinds = Counter(script.handling for script in own)
         layers = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))
-        there = sorted({script.package for script in own if script.handling == "executed"})
-        handled = f"first boot: {', '.join(wish.first_boot)}" if wish.first_boot else "native"
-        handled = f"executed: {', '.join(there)}" if there else handled
-        return Made(tree, handled, layers, tuple(key.where.path for key in report.keys), mixed=bool(there))
+        there: dict[str, str] = {}
+        for script in own:
+            if script.handling == "executed":
+                there.setdefault(script.package, " ".join(script.reason.split()))
+        # What needs them counts as executed, too, whether or not it has a script.
+        for name in sorted(there):
+            for other in dependents(orderable(debs), [name]):
+                there.setdefault(other, f"it needs {name}")
+        handled = f"executed: {', '.join(sorted(there))}" if there else "computed"
+        return Made(tree, handled, layers, tuple(key.where.path for key in report.keys), there)
 
-    def _executed(self, base: Base, debs: Sequence[Deb], wish: Wish) -> tuple[Tree, tuple[AssembleError, ...]]:
+    def _executed(self, base: Base, debs: Sequence[Deb]) -> tuple[Tree, tuple[AssembleError, ...]]:
         """What dpkg makes in a machine on top of the base, and private keys."""
         assert base.executed is not None
         first = {deb.name for deb in base.debs}
-        return added(base.executed, debs, first, self.judges.execute, wish.first_boot)
+        return added(base.executed, debs, first, self.judges.execute)
 
     def _judged(
         self, made: Made, base: Base, debs: Sequence[Deb], files: Mapping[str, Path], wish: Wish
     ) -> list[Difference]:
         ours = side_of(made.tree, "ours")
         if not self.judges.chroot:
-            dpkgs = side_of(self._executed(base, debs, wish)[0], "dpkg")
-            return judge(ours, dpkgs, mixed=made.mixed, keys=made.keys)
+            dpkgs = side_of(self._executed(base, debs)[0], "dpkg")
+            return judge(ours, dpkgs, mixed=bool(made.executed), keys=made.keys)
         with ExitStack() as copies:
             sides = []
             for number in range(1 + self.judges.twice):
                 work = self.work / f"try-{wish.name[:_LONG]}-{number}"
                 root, changed = copies.enter_context(copy_of(base.root, work))
                 first = {deb.name for deb in base.debs}
-                Reference(root, files, work / "dpkg.log").add(debs, first, wish.first_boot)
+                Reference(root, files, work / "dpkg.log").add(debs, first)
                 sides.append(side_of_directory(root, overlaid(base.entries, changed, root)))
-            return held_against(ours, sides, mixed=made.mixed, keys=made.keys)
+            return held_against(ours, sides, mixed=bool(made.executed), keys=made.keys)
 
 
-def write_table(results: Sequence[Result], order: Sequence[str]) -> None:
-    """Put the rows of `results` into the table, in `order`; other rows stay."""
+def write_table(results: Sequence[Result]) -> None:
+    """Put the rows of `results` into the table; other rows stay."""
     old = TABLE.read_text().splitlines(keepends=True) if TABLE.exists() else []
-    rows = {line.split("|")[1].strip(): line for line in old if line.startswith("| ")}
-    rows.update({result.wish.name: result.row() for result in results})
-    TABLE.write_text(HEAD + "".join(rows[name] for name in order if name in rows))
+    rows = {
+        line.split("|")[1].strip(): line for line in old if re.match(r"\| [a-z0-9]\S* \| \S* \| (comp|exec|\*)", line)
+    }
+    for result in results:
+        rows.update(result.rows())
+    TABLE.write_text(HEAD + "".join(rows[name] for name in sorted(rows)))
 
 
 _SHARED: list[Breadth] = []
@@ -309,7 +346,7 @@ def _attempt(wish: Wish) -> Result:
         return _SHARED[0].attempt(wish)
     except (AssembleError, NoReference) as error:
         details = error.details if isinstance(error, AssembleError) else ()
-        return Result(wish, "", 0, "**no reference**", "", None, 0, [str(error), *details])
+        return Result(wish, {}, 0, "**no reference**", "", None, {}, [str(error), *details])
 
 
 def main() -> int:
@@ -323,8 +360,8 @@ def main() -> int:
     parser.add_argument("--verbose", action="store_true", help="show explained differences too")
     parser.add_argument("--chroot", action="store_true", help="have dpkg run in a chroot (root), not in a machine")
     parser.add_argument("--twice", action="store_true", help="with --chroot: find what is another each time")
-    parser.add_argument("--scripts", choices=get_args(Scripts), default="computed", help="what is judged")
-    parser.add_argument("--more", action="store_true", help="try the packages that `more` lists instead")
+    parser.add_argument("--scripts", choices=get_args(Scripts), default="auto", help="what is judged")
+    parser.add_argument("--list", action="append", default=[], help="try the packages of this list instead")
     parser.add_argument("--together", type=int, default=1, help="so many packages are added at once")
     options = parser.parse_args()
     if options.scripts == "executed" and not options.chroot:
@@ -332,38 +369,31 @@ def main() -> int:
     if options.twice and not options.chroot:
         parser.error("--twice is for --chroot: the machine makes the same each time")
     data = tomllib.loads(PACKAGES.read_text())
-    listed = {
-        table["name"]: Wish((table["name"],), tuple(table.get("without", ())), tuple(table.get("first_boot", ())))
-        for table in data["package"]
-    }
-    names = options.names or (data["more"] if options.more else listed)
+    listed = {table["name"]: Wish((table["name"],), tuple(table.get("without", ()))) for table in data["package"]}
+    names = [*options.names, *(name for chosen in options.list for name in data["lists"][chosen])] or listed
     wishes = [listed.get(name, Wish((name,))) for name in names]
     options.work.mkdir(parents=True, exist_ok=True)
     store = Store(options.store)
     with executing(store.root) as execute:
         judges = Judges(execute, options.chroot, options.scripts, options.twice)
         breadth = Breadth(store, options.work, judges, reuse=options.reuse)
-        return attempt_all(breadth, grouped(wishes, options.together, breadth.fit), list(listed), options)
+        return attempt_all(breadth, grouped(wishes, options.together, breadth.fit), options)
 
 
 def grouped(wishes: Sequence[Wish], size: int, fit: Callable[[Wish], bool]) -> list[Wish]:
-    """`wishes` with up to `size` of them made one, where they `fit` and nothing else is special about them."""
+    """`wishes` with up to `size` of them on the same base made one, where they `fit`."""
     if size == 1:
         return list(wishes)
     groups: list[Wish] = []
-    special: list[Wish] = []
     for wish in wishes:
-        if wish.without or wish.first_boot:
-            special.append(wish)
-            continue
         for number, group in enumerate(groups):
-            both = Wish((*group.names, *wish.names))
-            if len(group.names) < size and fit(both):
+            both = Wish((*group.names, *wish.names), group.without)
+            if group.without == wish.without and len(group.names) < size and fit(both):
                 groups[number] = both
                 break
         else:
             groups.append(wish)
-    return [*groups, *special]
+    return groups
 
 
 def _attempted(wishes: Sequence[Wish], jobs: int) -> Iterator[Result]:
@@ -375,7 +405,7 @@ def _attempted(wishes: Sequence[Wish], jobs: int) -> Iterator[Result]:
         yield from pool.imap(_attempt, wishes)
 
 
-def attempt_all(breadth: Breadth, wishes: Sequence[Wish], order: Sequence[str], options: argparse.Namespace) -> int:
+def attempt_all(breadth: Breadth, wishes: Sequence[Wish], options: argparse.Namespace) -> int:
     """Try `wishes` and tell of them; returns the exit status."""
     for wish in wishes:
         breadth.base(wish.without)  # before the processes split, which then share it
@@ -386,10 +416,12 @@ def attempt_all(breadth: Breadth, wishes: Sequence[Wish], order: Sequence[str], 
         print(result.row(), end="")
         show = None if options.verbose or result.unexplained is None else result.unexplained
         print("".join(f"    {line}\n" for line in result.lines[:show]), end="")
+        print("".join(f"    explained: {count}: {why}\n" for why, count in result.explained.items()), end="")
+        print("".join(f"    executed: {name}: {why}\n" for name, why in sorted(result.executed.items())), end="")
         print("".join(f"    refused: makes a private key at {path}\n" for path in result.keys), end="")
         print("".join(f"    {path}: {BY_NATURE}\n" for path in result.again), end="", flush=True)
-        if options.scripts == "computed" and options.together == 1 and not options.more:
-            write_table([result], order)
+        if options.scripts == "auto" and options.chroot:
+            write_table([result])
     bad = [result.wish.name for result in results if result.unexplained != 0]
     print(f"{len(results) - len(bad)} of {len(results)} equal" + (f"; not: {' '.join(bad)}" if bad else ""))
     return 1 if bad else 0

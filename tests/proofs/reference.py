@@ -17,9 +17,8 @@ from pathlib import Path
 from assembler.configure import identity, leftovers
 from assembler.configure.engine import Settings, configure, executing_the_rest
 from assembler.configure.executed import Execution, Failed, chosen, laid_out
-from assembler.configure.first_boot import waiting
 from assembler.configure.job import Configure, Execute, Job, Unpack, refuse
-from assembler.configure.order import configure_order, dependents, orderable, stages, unpack_order
+from assembler.configure.order import configure_order, orderable, stages, unpack_order
 from assembler.configure.report import Report
 from assembler.debian.deb import Deb
 from assembler.debian.unpack import unpack
@@ -58,7 +57,6 @@ def compute(
     debs: Sequence[Deb],
     arch: str,
     first: frozenset[str] = frozenset(),
-    first_boot: Sequence[str] = (),
     *,
     mode: Scripts = "computed",
     execute: Execute = refuse,
@@ -69,12 +67,10 @@ def compute(
     """
     packages = unpack(Tree(EPOCH), debs, latest=EPOCH)
     made = byte_code(debs) if code else NONE
-    settings = Settings(
-        EPOCH, arch, first=first, first_boot=waiting(packages, first_boot), python=made.version, fill=made.fill
-    )
+    settings = Settings(EPOCH, arch, first=first, python=made.version, fill=made.fill)
 
     def attempt(failed: Failed) -> tuple[Tree, Report]:
-        names, early = chosen(packages, arch, (), settings.first_boot, mode, failed=failed)
+        names, early = chosen(packages, arch, (), {}, mode, failed=failed)
         there = tuple(deb for deb in debs if deb.name in early)
         execution = Execution(execute=execute, names=names, unpack=there, refuse_keys=False) if names else None
         tree = Tree(EPOCH)
@@ -92,15 +88,13 @@ def byte_code(debs: Sequence[Deb]) -> ByteCode:
 
 
 def added(
-    base: Tree, debs: Sequence[Deb], first: Collection[str], execute: Execute, first_boot: Collection[str] = ()
+    base: Tree, debs: Sequence[Deb], first: Collection[str], execute: Execute
 ) -> tuple[Tree, tuple[AssembleError, ...]]:
     """`base`, where those of `debs` that are in `first` are installed, after a machine has installed the others; and
     the private keys that scripts made there, with which a build would be refused.
-
-    What is in `first_boot`, and what needs that, is only unpacked.
     """
     unpacked = tuple(deb for deb in debs if deb.name not in first)
-    order = tuple(name for name in _configured(debs, first, first_boot) if name not in first)
+    order = tuple(name for name in configure_order(orderable(debs), first) if name not in first)
     changes = execute(base, Job(steps=(Unpack(packages=unpacked), Configure(names=order)), epoch=EPOCH))
     shipped = {member.path for deb in unpacked for member in deb.members}
     changes = leftovers.without(changes, shipped)
@@ -108,13 +102,6 @@ def added(
     changes.apply(tree)
     leftovers.take_lists(tree, changes.put)
     return tree, tuple(identity.shared_keys(changes, shipped))
-
-
-def _configured(debs: Sequence[Deb], first: Collection[str], first_boot: Collection[str]) -> list[str]:
-    """The order of configuration, without what waits for the first boot."""
-    packages = orderable(debs)
-    late = {*first_boot, *dependents(packages, first_boot)}
-    return [name for name in configure_order(packages, first) if name not in late]
 
 
 class Reference:
@@ -145,12 +132,9 @@ class Reference:
         self._install(debs, order, set(essential), "--force-depends")
         self._install(debs, order, set(rest))
 
-    def add(self, debs: Sequence[Deb], first: Collection[str], first_boot: Collection[str] = ()) -> None:
-        """Install those of `debs` that are not in `first`, which has been installed. Raises NoReference.
-
-        What is in `first_boot`, and what needs that, is only unpacked.
-        """
-        self._install(debs, _configured(debs, first, first_boot), {deb.name for deb in debs} - set(first))
+    def add(self, debs: Sequence[Deb], first: Collection[str]) -> None:
+        """Install those of `debs` that are not in `first`, which has been installed. Raises NoReference."""
+        self._install(debs, configure_order(orderable(debs), first), {deb.name for deb in debs} - set(first))
 
     def _install(self, debs: Sequence[Deb], order: Sequence[str], names: Collection[str], *force: str) -> None:
         policy, directory = self.root / "usr/sbin/policy-rc.d", self.root / "debs"
@@ -177,9 +161,11 @@ class Reference:
 
     @contextmanager
     def _devices(self) -> Iterator[None]:
-        """What a machine has in /dev, but for terminals and shared memory."""
+        """What a machine has in /dev, but for terminals."""
         made = [self.root / "dev" / name for name in (*DEVICES, *LINKS)]
-        made[0].parent.mkdir(exist_ok=True)
+        shared = self.root / "dev" / "shm"
+        shared.mkdir(parents=True, exist_ok=True)
+        shared.chmod(0o1777)
         for path, (major, minor) in zip(made, DEVICES.values(), strict=False):
             os.mknod(path, stat.S_IFCHR | 0o666, os.makedev(major, minor))
             path.chmod(0o666)
@@ -188,6 +174,7 @@ class Reference:
         yield
         for path in made:
             path.unlink()
+        shutil.rmtree(shared)
 
     def _in_chroot(self, *command: str) -> None:
         root = str(self.root)

@@ -49,6 +49,8 @@ MADE_ON_NODE = (
     "/etc/ssl/private/ssl-cert-snakeoil.key",
 )
 """Shell patterns of the paths, in which * matches slashes too."""
+STAND_INS = {"ssl-cert": b"#!/bin/sh\nexec make-ssl-cert generate-default-snakeoil\n"}
+"""By package, what makes what nodes make of it; scripts of packages that need it look whether that is there."""
 _UNITS = "/usr/lib/systemd/system"
 _RNDC = f"{_UNITS}/named.service.d/50-rndc-key.conf"
 """Has named make the key of rndc when it first starts."""

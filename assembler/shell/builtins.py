@@ -320,6 +320,8 @@ def _cd(state: State, arguments: list[str]) -> int:
     if re.search(r"(^|/)\.\.?(/|$)|//", target) or tree.resolve(place, follow=True) != "/" + place.strip("/"):
         # `pwd` may then be another than the directory's own name.
         raise Refused("cd over a link, or with dots in the path")
+    if {"PWD", "OLDPWD"} & state.readonly:
+        raise Refused("cd where PWD or OLDPWD is read-only")
     state.variables["OLDPWD"] = state.directory
     state.directory = "/" + place.strip("/")
     state.variables["PWD"] = state.directory

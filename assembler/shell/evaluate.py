@@ -382,7 +382,7 @@ class Shell(Controls):
         except OSError as error:
             raise Refused("a descriptor is used that is not open for it", why=name) from error
         except ShellError as error:
-            if name in SPECIAL or "read only" in str(error):
+            if name in SPECIAL:
                 raise
             complain_of(self.state, error)
             return 2

@@ -74,6 +74,11 @@ PROGRAMS = {
         "for i in 1; do false; ( break ); echo $?; break; done; echo $?\n"
         "for i in 1; do false; ( continue ); echo $?; done"
     ),
+    "variables that are read-only": (
+        "readonly c=1; read c <one; echo $?; IFS=: read a c <one; show $? $a; set -- -a; getopts a c; echo $?\n"
+        "echo x | while read c; do echo $c; done; echo $?; ( for c in 1; do echo no; done ); echo $?; ( c=2 true ); echo $?\n"
+        "( echo $((c=2)) ); echo $?; ( unset c; echo no ); echo $?; export c=2; echo never"
+    ),
     "what is sourced, evaluated and trapped": (
         ". ./two.c; f() { eval 'g() { return 3; }'; g; }; f || echo $? $x; trap 'echo $x' EXIT"
     ),

@@ -76,8 +76,8 @@ PROGRAMS = {
     ),
     "variables that are read-only": (
         "readonly c=1; read c <one; echo $?; IFS=: read a c <one; show $? $a; set -- -a; getopts a c; echo $?\n"
-        "echo x | while read c; do echo $c; done; echo $?; ( for c in 1; do echo no; done ); echo $?; ( c=2 true ); echo $?\n"
-        "( echo $((c=2)) ); echo $?; ( unset c; echo no ); echo $?; export c=2; echo never"
+        "echo x | while read c; do echo $c; done; echo $?; ( for c in 1; do echo no; done ); echo $?\n"
+        "( c=2 true ); echo $?; ( echo $((c=2)) ); echo $?; ( unset c; echo no ); echo $?; export c=2; echo never"
     ),
     "what is sourced, evaluated and trapped": (
         ". ./two.c; f() { eval 'g() { return 3; }'; g; }; f || echo $? $x; trap 'echo $x' EXIT"

@@ -4,7 +4,7 @@ The functions take the arguments of the program whose name they bear and leave i
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from assembler.errors import Place
 from assembler.programs.accounts import (
@@ -16,7 +16,7 @@ from assembler.programs.accounts import (
     login_defs,
     parse_number,
 )
-from assembler.programs.options import parse_options
+from assembler.programs.options import UsageError, parse_options
 from assembler.tree.staging import Kind, Tree
 
 
@@ -210,8 +210,18 @@ def copy_skeleton(tree: Tree, source: str, home: str, user: PasswdEntry, ignore:
         made.uid, made.gid = user.uid, user.gid
 
 
+def _no_files_to_give(tree: Tree, user: PasswdEntry | None, fields: Mapping[str, str]) -> None:
+    """Raise UsageError where usermod would change owners below a home, or of a mailbox, as a number changes."""
+    numbers = {"uid", "gid"} & {key for key, value in fields.items() if user and value != str(getattr(user, key))}
+    if user is None or not numbers:
+        return
+    for path in (fields.get("home", user.home), f"/var/mail/{user.name}" if "uid" in numbers else ""):
+        if path.startswith("/") and tree.exists(path):
+            raise UsageError("usermod would give files to another number", why=path)
+
+
 def usermod(tree: Tree, arguments: Sequence[str], *, epoch: int | None = None) -> None:
-    """usermod(8) for the options ``-a -G -c -d -g -s -p -L -U -e``. Raises AccountError."""
+    """usermod(8) for the options ``-a -G -c -d -g -s -p -L -U -e -u``. Raises AccountError, UsageError."""
     options, names = parse_options(
         arguments,
         "append|a groups|G= comment|c= home|d= gid|g= shell|s= password|p= lock|L unlock|U expiredate|e= uid|u=",
@@ -232,6 +242,7 @@ def usermod(tree: Tree, arguments: Sequence[str], *, epoch: int | None = None) -
     primary = options.get("gid")
     if primary is not None:
         fields["gid"] = str(accounts.gid(primary))
+    _no_files_to_give(tree, accounts.user(name), fields)
     accounts.change_user(name, **fields)
     groups = options.get("groups")
     if groups is not None:
@@ -247,13 +258,13 @@ def usermod(tree: Tree, arguments: Sequence[str], *, epoch: int | None = None) -
             row[1:3] = [password, str(day_of(tree, epoch))]
         if "lock" in options and not row[1].startswith("!"):
             row[1] = "!" + row[1]
+        # Nobody may come in without a password: where there would be none, it stays locked.
         if "unlock" in options and row[1] != "!":
-            # Without a password behind it, everybody could log in: usermod leaves it, and says so.
             row[1] = row[1].removeprefix("!")
         expires = options.get("expiredate")
         if expires is not None:
             if expires and not expires.isdecimal():
-                raise AccountError(f"usermod takes the expiry as a day number here, not {expires!r}")
+                raise UsageError("usermod takes the expiry as a day number here", why=expires)
             row[7] = expires
 
     accounts.change_shadow(name, change)

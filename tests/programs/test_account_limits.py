@@ -4,6 +4,7 @@ import pytest
 
 from assembler.programs.accounts import AccountError, Accounts, PasswdEntry, check_name
 from assembler.programs.adduser import addgroup, adduser
+from assembler.programs.options import UsageError
 from assembler.programs.shadow import groupadd, shadowconfig, useradd, usermod
 from assembler.programs.specifiers import ConfError
 from assembler.programs.sysusers import sysusers
@@ -120,8 +121,34 @@ def test_what_usermod_changes() -> None:
     assert f"daemon:$6$y:{EPOCH // 86400}:0:99999:7::20000:" in lines(tree, "shadow")
     usermod(tree, ["-e", "", "-U", "daemon"], epoch=EPOCH)
     assert f"daemon:$6$y:{EPOCH // 86400}:0:99999:7:::" in lines(tree, "shadow")
-    with pytest.raises(AccountError, match="'2030-01-01'"):
+    with pytest.raises(UsageError, match="2030-01-01"):
         usermod(tree, ["-e", "2030-01-01", "daemon"], epoch=EPOCH)
+
+
+def test_usermod_that_would_give_files_to_another_number_is_not_done() -> None:
+    """The real one gives what is below the home to the new number, and a mailbox."""
+    tree = fresh()
+    usermod(tree, ["-u", "78", "-d", "/c", "daemon"], epoch=EPOCH)
+    usermod(tree, ["-c", "the same", "-u", "78", "daemon"], epoch=EPOCH)
+    for path in ("/c", "/var/mail/daemon"):
+        tree.write(path, b"", parents=True)
+        with pytest.raises(UsageError, match=f"would give files to another number.*{path}"):
+            usermod(tree, ["-u", "79", "daemon"], epoch=EPOCH)
+        tree.remove(path)
+    tree.mkdir("/c")
+    with pytest.raises(UsageError, match="would give files"):
+        usermod(tree, ["-g", "adm", "daemon"], epoch=EPOCH)
+    usermod(tree, ["-u", "78", "daemon"], epoch=EPOCH)
+
+
+def test_who_has_no_password_stays_locked() -> None:
+    """usermod -U warns, changes nothing and succeeds (ceph-common's postinst)."""
+    tree = fresh()
+    shadowconfig(tree, epoch=EPOCH)
+    for before, after in (("!", "!"), ("!!", "!"), ("!x", "x"), ("*", "*"), ("", "")):
+        usermod(tree, ["-p", before, "daemon"], epoch=EPOCH)
+        usermod(tree, ["-U", "daemon"], epoch=EPOCH)
+        assert any(line.startswith(f"daemon:{after}:") for line in lines(tree, "shadow")), before
 
 
 def test_passwords_that_come_back_move_to_shadow_again() -> None:

@@ -10,7 +10,9 @@ NOT_RUNNING = (
 """Talk to a running system; dpkg in an image has none."""
 _LEFT_OUT = (
     "py3compile",
+    "py3clean",
     "pypy3compile",
+    "pypy3clean",
     "ldconfig",
     "update-menus",
     "systemd-hwdb",

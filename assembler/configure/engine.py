@@ -76,6 +76,9 @@ class Settings:
     """The version of Python (``3.13``) whose byte code is made; empty when it is left out."""
     fill: Callable[[Sequence[Module]], None] = lambda _: None
     """Fills files with the byte code of modules."""
+    thorough: bool = False
+    """Whether scripts of packages that need one with a script that is not computed are carried out all the same, for
+    those who want to be told of each."""
 
 
 def _run(script: Script, arguments: Sequence[str], context: ExecutionContext, own: Sequence[Rule]) -> None:
@@ -131,6 +134,8 @@ class _Runner:
     """Packages that cannot be configured here any more."""
     watch: Watch | None = None
     """Where it is told what scripts do."""
+    thorough: bool = False
+    """Whether those that need others which cannot be configured are tried all the same."""
 
     def run(self, script: Script, arguments: Sequence[str]) -> Script:
         """Carry a script out, if its package can be configured. Raises ScriptFailed where executing would not help."""
@@ -143,7 +148,7 @@ class _Runner:
             if not error.instead[0]:
                 raise
             self.failures.append(error)
-            self.without |= {name, *dependents(self.known, [name])}
+            self.without |= {name} if self.thorough else {name, *dependents(self.known, [name])}
             return script
 
     def run_or_wait(self, script: Script) -> Script | None:
@@ -223,7 +228,9 @@ def configure(tree: Tree, packages: Sequence[Unpacked], settings: Settings, repo
         # Essential packages are unpacked before any script can run.
         return hidden_until_unpacked(tree, package, shipped_by) if stage else nullcontext()
 
-    runner = _Runner(context, settings.rules, known, watch=Watch(tree) if settings.effects else None)
+    runner = _Runner(context, settings.rules, known, thorough=settings.thorough)
+    if settings.effects:
+        runner.watch = Watch(tree)
     with reporter.step("configure", total=2 * len(packages), unit="items") as step:
         for stage, names in enumerate(map(set, stages(known, settings.first))):
             for name in names:

@@ -293,16 +293,17 @@ def check(
     reporter: Reporter = SILENT,
     effects: bool = False,
     python: str = "",
+    thorough: bool = False,
 ) -> Checked:
     """What :func:`compose` would come to, with every problem instead of the first; the arguments are the same.
 
-    With `effects`, the reports of scripts that are computed tell what they do. `python` is the version whose byte code
-    would be made.
+    With `effects`, the reports of scripts that are computed tell what they do; `thorough` as in configure's settings.
+    `python` is the version whose byte code would be made.
     """
     debs = _ordered(packages, store=store, jobs=jobs, reporter=reporter)
     tree, unpacked = _unpack(recipe, debs, epoch=epoch, reporter=reporter)
     configuration = _configuration(recipe, unpacked, files, architecture=architecture, epoch=epoch, store=store)
-    configuration = replace(configuration, effects=effects, python=python)
+    configuration = replace(configuration, effects=effects, python=python, thorough=thorough)
     answers = answered(recipe, files, unpacked, told, reporter)
     execution = _execution(recipe, debs, unpacked, configuration, answers=answers, execute=_nothing, failed={})
     scripts = _surveyed(unpacked, configuration, execution)

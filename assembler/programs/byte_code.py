@@ -14,8 +14,8 @@ from assembler.tree.staging import Kind, Tree
 
 _PUBLIC = re.compile(r".*?/usr/lib/python(\d(?:.\d+)?)/(?:site|dist)-packages", re.DOTALL)
 """PUBLIC_DIR_RE of debpython."""
-NAMES = ("py3compile", "pypy3compile")
-"""Programs that make byte code and nothing else."""
+NAMES = ("py3compile", "py3clean", "pypy3compile", "pypy3clean")
+"""Programs that make byte code, or take it away, and nothing else."""
 _DEFAULTS = "/usr/share/python3/debian_defaults"
 _DIVERSIONS = "/var/lib/dpkg/diversions"
 _EXCLUDED = "/usr/share/python3/bcep"
@@ -29,26 +29,36 @@ def program(name: str, context: ExecutionContext) -> Program | None:
     """A program of that name that makes byte code; None when it makes none."""
     if name == "py3compile":
         return lambda process: _py3compile(process, context)
-    if name == "pypy3compile" and context.byte_code is None:
+    if name in NAMES and context.byte_code is None:
         return lambda _process: 0
     if re.fullmatch(r"python3\.\d+", name):
-        return lambda process: _py_compile(name, process, context)
+        return lambda process: _python(name, process, context)
     return None
 
 
-def _py_compile(name: str, process: Process, context: ExecutionContext) -> int:
-    """``python3.13 -E -S [-Wi] /usr/lib/python3.13/py_compile.py FILE...``, which compiles what has byte code, too."""
-    options = [word for word in process.arguments[:4] if word in {"-E", "-S", "-Wi"}]
-    script, *files = process.arguments[len(options) :] or [""]
-    if script != f"/usr/lib/{name}/py_compile.py" or "-" in files or any(file.startswith("-") for file in files):
+def _python(name: str, process: Process, context: ExecutionContext) -> int:
+    """``python3.13 -E -S /usr/lib/python3.13/py_compile.py FILE...``, which compiles what has byte code, too, and
+    ``compileall.py -q DIRECTORY``.
+    """
+    words = list(process.arguments)
+    while words and words[0] in {"-E", "-S", "-Wi", "-W"}:
+        if words.pop(0) == "-W" and words[:1] == ["ignore"]:
+            del words[0]
+    script = words.pop(0) if words else ""
+    quiet = words[:1] == ["-q"]
+    operands = words[1:] if quiet else words
+    whole = script == f"/usr/lib/{name}/compileall.py"
+    known = (whole and quiet) or (script == f"/usr/lib/{name}/py_compile.py" and not quiet)
+    if not known or any(word.startswith("-") for word in operands):
         raise Refused(f"{name} with these arguments", why=" ".join(process.arguments)[:200])
     code = context.byte_code
     if code is None:
         return 0
     if name != f"python{code.version}":
         raise Refused("byte code of several versions of Python")
-    for file in files:
-        code.add(process.tree, _absolute(file), hashed=True, again=True)
+    for operand in operands:
+        for path in _below(process.tree, _absolute(operand)) if whole else [_absolute(operand)]:
+            code.add(process.tree, path, hashed=True, again=not whole)
     return 0
 
 
@@ -96,12 +106,17 @@ def _chosen(context: ExecutionContext, package: str, operands: Sequence[str], ve
         top = _absolute(operand)
         if context.tree.is_file(top):
             if not top.endswith(".py"):
-                raise Refused("py3compile of a file that is no module")
+                raise Refused("byte code of a file that is no module")
             yield top
-            continue
-        if not context.tree.is_dir(top) or context.tree.resolve(top, follow=True) != top:
-            raise Refused("py3compile of a directory by a link, or of none")
-        yield from [path for path, inode in context.tree.walk(top) if path.endswith(".py") and inode.kind is Kind.FILE]
+        else:
+            yield from _below(context.tree, top)
+
+
+def _below(tree: Tree, top: str) -> list[str]:
+    """The modules in a directory and those below it."""
+    if not tree.is_dir(top) or tree.resolve(top, follow=True) != top:
+        raise Refused("byte code of a directory by a link, or of none")
+    return [path for path, inode in tree.walk(top) if path.endswith(".py") and inode.kind is Kind.FILE]
 
 
 def _files(context: ExecutionContext, name: str) -> Sequence[str]:

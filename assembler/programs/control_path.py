@@ -17,9 +17,12 @@ def control_path(process: Process, packages: Packages | None) -> int:
     if packages is None or len(process.arguments) != 3:
         raise Refused("dpkg-query --control-path with these arguments", why=" ".join(process.arguments))
     _, name, member = process.arguments
-    if ":" in name or "/" in member or member in {"list", "conffiles"}:
+    name, qualified, architecture = name.partition(":")
+    if "/" in member or member in {"list", "conffiles"} or (qualified and architecture != packages.architecture):
         raise Refused("dpkg-query --control-path with these arguments", why=" ".join(process.arguments))
     found = [package for package in packages.known() if package.name == name]
+    if found and qualified and found[0].architecture != architecture:
+        raise Refused("a package of another architecture than is asked for", why=f"{name}:{architecture}")
     if not found:
         process.complain(f"dpkg-query: package '{name}' is not installed")
         return 1

@@ -17,6 +17,8 @@ class _Syntax:
     long: dict[str, str] = field(default_factory=dict)
     alternative: bool = False
     """Whether long options may begin with a single hyphen."""
+    ends: bool = False
+    """Whether the first parameter that is no option ends them."""
 
 
 class _WrongUsage(Exception):
@@ -56,7 +58,7 @@ def _read(arguments: Sequence[str]) -> tuple[_Syntax, list[str], bool]:
         elif (takes := _value(word, words)) is not None:
             kind, value = takes
             if kind == "o":
-                syntax.short, named = _short(value), True
+                syntax.short, named, syntax.ends = _short(value), True, value.startswith("+")
             elif kind == "l":
                 syntax.long.update(_long(value))
         else:
@@ -78,8 +80,9 @@ def _value(word: str, words: list[str]) -> tuple[str, str] | None:
 
 
 def _short(text: str) -> dict[str, str]:
-    if text[:1] in {"+", "-", ":"}:
+    if text[:1] in {"-", ":"}:
         raise Refused("getopt with another order of parameters")
+    text = text.removeprefix("+")
     found: dict[str, str] = {}
     position = 0
     while position < len(text):
@@ -108,6 +111,9 @@ def _arranged(syntax: _Syntax, parameters: Sequence[str]) -> str:
             _take_long(syntax, word[2:], pending, out)
         elif not word.startswith("-") or word == "-":
             rest.append(word)
+            if syntax.ends:
+                rest += pending
+                break
         elif syntax.alternative and (len(word) > 2 or word[1] not in syntax.short) and _matching(syntax, word[1:]):
             _take_long(syntax, word[1:], pending, out)
         else:

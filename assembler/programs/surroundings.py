@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable
 from email.utils import formatdate
 
+from assembler.programs.hostname import NAME
 from assembler.programs.inputs import options_of
 from assembler.shell.process import Process, Program
 from assembler.shell.streams import Refused
@@ -32,17 +33,17 @@ def printenv(process: Process) -> int:
 
 
 def uname(process: Process) -> int:
-    """``uname -s`` and ``-o``; the rest is a kernel's."""
+    """``uname -s``, ``-n`` and ``-o``; the rest is a kernel's."""
     options, names = options_of(
         process, "s|kernel-name o|operating-system a|all n|nodename r|kernel-release v|kernel-version m|machine p i"
     )
     if names:
         process.complain("uname: extra operand")
         return 1
-    if options.keys() - {"s", "o"} and process.captured:
+    if options.keys() - {"s", "n", "o"} and process.captured:
         raise Refused("what uname tells of a kernel or a machine")
-    told = {"s": "Linux", "o": "GNU/Linux"}
-    process.print(" ".join(told[each] for each in "so" if each in options or (each == "s" and not options)) + "\n")
+    told = {"s": "Linux", "n": NAME, "o": "GNU/Linux"}
+    process.print(" ".join(told[each] for each in "sno" if each in options or (each == "s" and not options)) + "\n")
     return 0
 
 

@@ -1,4 +1,4 @@
-"""mktemp, after GNU coreutils 9.1 to 9.7, with a name that is the same every time.
+"""mktemp, after GNU coreutils 9.1 to 9.7, and tempfile of debianutils 5.7, with a name that is the same every time.
 
 A real one draws the name at random, so no script can count on more than what mktemp(1) promises: that it is of the form
 of the template, and did not exist. The first such name does as well as any other, and gives the same image every time.
@@ -118,5 +118,17 @@ def _letters(number: int, length: int) -> str:
     return out
 
 
-PROGRAMS: dict[str, Program] = {"mktemp": mktemp}
+def tempfile(process: Process) -> int:
+    """``tempfile``, which Debian has no more after bookworm."""
+    if process.arguments or "TMPDIR" in process.environment:
+        raise Refused("tempfile with arguments, or another directory", why=" ".join(process.arguments))
+    process.complain("WARNING: tempfile is deprecated; consider using mktemp instead.")
+    made = _make(process, "/tmp/file", 6, "", {})  # noqa: S108  as tempfile does
+    if made is None:
+        return 1
+    process.print(made + "\n")
+    return 0
+
+
+PROGRAMS: dict[str, Program] = {"mktemp": mktemp, "tempfile": tempfile}
 """Programs by name."""

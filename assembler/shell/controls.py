@@ -1,5 +1,5 @@
 """The commands of the shell that run commands, or decide what is run (XCU 2.14): exit, return, break, continue, eval,
-the dot, exec, command, type, trap.
+the dot, exec, command, type, trap, hash.
 """
 
 from collections.abc import Callable
@@ -68,7 +68,22 @@ class Controls:
             "command": self._named,
             "type": self._type,
             "trap": self._trap,
+            "hash": self._hash,
         }
+
+    def _hash(self, arguments: list[str], _tested: bool) -> int:  # noqa: FBT001  as the others
+        if not arguments or any(name.startswith("-") or "/" in name for name in arguments):
+            raise Refused("hash with these arguments", why=" ".join(arguments))
+        status = 0
+        for name in arguments:
+            if not self._is_own(name) and self.programs.found(name)[0] is None:
+                complain(self.state, f"hash: {name}: not found")
+                status = 1
+        return status
+
+    def _is_own(self, name: str) -> bool:
+        """Whether a command is a function, or part of the shell."""
+        return name in self.state.functions or (is_part_of_shell(name) and name not in SHELLS)
 
     def _status(self, arguments: list[str]) -> int:
         if not arguments:
@@ -126,7 +141,7 @@ class Controls:
         if arguments[0].startswith("-"):
             raise Refused("exec with an option")
         name, *rest = arguments
-        if name in self.controls() or name in BUILTINS:
+        if is_part_of_shell(name) and name not in SHELLS:
             raise Refused("exec of a utility that is part of the shell")
         raise Exit(self.programs.call(name, rest))
 
@@ -155,7 +170,7 @@ class Controls:
             raise Refused("command -v of several names")
         (name,) = words
         state = self.state
-        if name in {*state.functions, *BUILTINS, *self.controls()}:
+        if self._is_own(name):
             found: str | None = name
         else:
             found, _ = self.programs.found(name)
@@ -189,7 +204,12 @@ class Controls:
         return 0
 
 
-_CONTROLS = ("exit", "return", "break", "continue", "eval", ".", "exec", "command", "type", "trap")
+NOT_COMPUTED = ("alias", "bg", "fg", "jobs", "kill", "times", "ulimit", "unalias")
+"""Part of dash, and refused: a program of the same name would not be what is called."""
+_CONTROLS = (
+    "exit", "return", "break", "continue", "eval", ".", "exec", "command", "type", "trap", "hash",
+    *NOT_COMPUTED,
+)  # fmt: skip
 
 
 def is_part_of_shell(name: str) -> bool:

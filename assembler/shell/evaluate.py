@@ -10,7 +10,7 @@ from collections.abc import Set as AbstractSet
 
 from assembler.shell import patterns
 from assembler.shell.builtins import BUILTINS, SPECIAL
-from assembler.shell.controls import Controls, Leave, Return, complain_of
+from assembler.shell.controls import NOT_COMPUTED, Controls, Leave, Return, complain_of
 from assembler.shell.expand import Expander
 from assembler.shell.heads import is_for_bash, parsed
 from assembler.shell.pipelines import without_order
@@ -372,6 +372,8 @@ class Shell(Controls):
             return self._function(name, arguments, tested=tested)
         if (controls := self.controls().get(name)) is not None:
             return controls(arguments, tested)
+        if name in NOT_COMPUTED:
+            raise Refused(f"{name} is not computed", why=" ".join(words))
         builtin = BUILTINS.get(name)
         if builtin is None:
             return self.programs.call(name, arguments, own)

@@ -10,8 +10,11 @@ from assembler.shell.tokens import ParseError
 from assembler.tree.content import read, size_of
 from assembler.tree.staging import Inode
 
-MAX_SCRIPT = 1 << 18
+MAX_SCRIPT = 1 << 22
 """Bytes of a script."""
+_MAX_ELABORATE = 1 << 18
+"""Of one with many here-documents, as each is cut out of the text. What is longer is not kept as statements."""
+_MANY_DOCUMENTS = 500
 _LONGEST_HEAD = 128
 
 
@@ -24,7 +27,8 @@ def text_of(inode: Inode) -> str:
 
 def is_script(inode: Inode) -> bool:
     """Whether a file is a script for sh, as its first line says."""
-    return size_of(inode.content) <= MAX_SCRIPT and is_for_sh(text_of(inode))
+    size = size_of(inode.content)
+    return size <= MAX_SCRIPT and is_for_sh(read(inode.content)[:_LONGEST_HEAD].decode("latin-1"))
 
 
 def is_for_sh(text: str) -> bool:
@@ -45,11 +49,21 @@ def options_of(text: str) -> set[str]:
     return set(match.group(1)) if match else set()
 
 
-@lru_cache(maxsize=2048)
 def parsed(text: str) -> Block:
     """The statements of a script. Raises Refused."""
-    if len(text) > MAX_SCRIPT:
-        raise Refused(f"a script of more than {MAX_SCRIPT} bytes")
+    if len(text) <= _MAX_ELABORATE:
+        return _kept(text)
+    if len(text) > MAX_SCRIPT or text.count("<<") > _MANY_DOCUMENTS:
+        raise Refused(f"a script of {len(text)} bytes")
+    return _statements(text)
+
+
+@lru_cache(maxsize=2048)
+def _kept(text: str) -> Block:
+    return _statements(text)
+
+
+def _statements(text: str) -> Block:
     try:
         return parse_script(text)
     except ParseError as error:

@@ -6,7 +6,7 @@ from functools import partial
 
 from assembler.shell.builtins import complain
 from assembler.shell.heads import is_script, options_of, text_of
-from assembler.shell.process import AsScript, Process, as_path
+from assembler.shell.process import AsScript, Process
 from assembler.shell.state import State
 from assembler.shell.streams import Refused, Stream
 from assembler.tree.staging import Kind
@@ -42,11 +42,11 @@ class Programs:
         if name in state.world.hidden or not name:
             return None, NOT_FOUND
         for directory in (state.variables.get("PATH") or "").split(":"):
-            if not directory.startswith("/"):
-                raise Refused("a PATH that is empty or has a relative directory")
-            path = f"{directory.rstrip('/')}/{name}"
-            inode = tree.get(as_path(path), follow=True)
+            path = f"{directory.rstrip('/')}/{name}" if directory != "" else name
+            inode = tree.get(state.place(path), follow=True)
             if inode is not None and inode.kind is Kind.FILE and inode.mode & 0o111:
+                if not directory.startswith("/"):
+                    raise Refused("a program in a relative directory of PATH", why=path)
                 return path, 0
         return None, NOT_FOUND
 

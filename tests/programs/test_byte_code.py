@@ -71,7 +71,9 @@ def test_python_compiles_what_it_is_told_whatever_is_there() -> None:
     it = context()
     script = "/usr/bin/python3.13 -E -S /usr/lib/python3.13/py_compile.py"
     assert compiled(f"{script} {SHIPPED[4]}", it) == [SHIPPED[4]]
-    assert compiled(f"py3compile -p a; {script} {OWN[1]}", it)[-1] == OWN[1]
+    assert compiled(f"py3compile -p a; {script.replace('-S', '-S -W ignore')} {OWN[1]}", it)[-1] == OWN[1]
+    whole = "/usr/bin/python3.13 /usr/lib/python3.13/compileall.py -q"
+    assert compiled(f"{whole} /usr/share/a") == [SHIPPED[6], SHIPPED[5]]
 
 
 def test_files_are_there_at_once_and_may_go_again() -> None:
@@ -86,8 +88,8 @@ def test_files_are_there_at_once_and_may_go_again() -> None:
 
 def test_nothing_is_made_where_it_is_left_out() -> None:
     it = context(version="")
-    script = "py3compile -X x -p b; pypy3compile -p a; /usr/bin/python3.13 -E -S /usr/lib/python3.13/py_compile.py x"
-    assert run(script, it.tree, context=it) == 0
+    script = "/usr/bin/python3.13 -E -S /usr/lib/python3.13/py_compile.py x"
+    assert run(f"py3compile -X x -p b; pypy3compile -p a; py3clean a; {script}", it.tree, context=it) == 0
     assert not [path for path, _ in it.tree.walk() if "__pycache__" in path]
 
 
@@ -102,7 +104,8 @@ def test_nothing_is_made_where_it_is_left_out() -> None:
         "mkdir /usr/share/a/__pycache__; touch /usr/share/a/__pycache__/main.cpython-313.pyc; py3compile /usr/share/a",
         "dpkg-divert --add --package b --divert /usr/share/a/m --rename /usr/share/a/main.py; py3compile -p a",
         "/usr/bin/python3.14 -E -S /usr/lib/python3.14/py_compile.py /usr/share/a/main.py",
-        "/usr/bin/python3.13 -E -S /usr/lib/python3.13/py_compile.py -", "/usr/bin/python3.13 -c x",
+        "/usr/bin/python3.13 -E -S /usr/lib/python3.13/py_compile.py -", "py3compile -p a; py3clean -p a",
+        "/usr/bin/python3.13 /usr/lib/python3.13/compileall.py /usr/share/a", "/usr/bin/python3.13 -c x",
     ],
 )  # fmt: skip
 def test_what_is_not_known_is_refused(script: str) -> None:

@@ -1,0 +1,42 @@
+"""hostname(1) 3.23 to 3.25, as in the machine in which packages are executed.
+
+Its name is localhost (guest/init), and its network is the loopback device alone.
+"""
+
+from assembler.programs.inputs import Failure, content_of, options_of
+from assembler.shell.process import Process, Program
+from assembler.shell.streams import Refused
+
+NAME = "localhost"
+
+
+def hostname(process: Process) -> int:
+    """``hostname``, with ``-s``, ``-f`` or ``-d``."""
+    options, names = options_of(process, "s|short f|fqdn|long d|domain")
+    if names or len(options) > 1:
+        raise Refused("hostname with these arguments", why=" ".join(process.arguments))
+    if {"f", "d"} & options.keys() and not _is_canonical(process):
+        raise Refused("the name of the machine, which is looked up", why=NAME)
+    process.print("" if "d" in options else f"{NAME}\n")
+    return 0
+
+
+def _is_canonical(process: Process) -> bool:
+    """Whether what ``/etc/hosts`` says of the name, it says of it as the first one of an address."""
+    try:
+        switch = content_of(process, "/etc/nsswitch.conf").decode("latin-1")
+        hosts = content_of(process, "/etc/hosts").decode("latin-1")
+    except Failure:
+        return False
+    sources = [line.partition("#")[0].partition(":")[2].split() for line in switch.splitlines() if _is_hosts(line)]
+    lines = [line.partition("#")[0].split() for line in hosts.splitlines()]
+    found = [words for words in lines if NAME in map(str.lower, words[1:])]
+    return [each[:1] for each in sources] == [["files"]] and bool(found) and all(each[1] == NAME for each in found)
+
+
+def _is_hosts(line: str) -> bool:
+    return line.partition(":")[0].strip() == "hosts"
+
+
+PROGRAMS: dict[str, Program] = {"hostname": hostname}
+"""Programs by name."""

@@ -226,7 +226,6 @@ def same_as_dash(script: str, tmp_path: Path, *, exits_on_error: bool) -> None:
         "cd /etc/link\n",
         "[ /etc/old -nt /etc/dangling ] || [ /etc/old -nt /etc/link ]\n",
         "x=$(update-rc.d x defaults)\n",
-        "PATH=; ls\n",
         "trap 'echo $LINENO' EXIT\n",
         "umask 077\ncp /etc/old /etc/new\n",
     ],

@@ -131,8 +131,10 @@ def cause(reason: str) -> str:
 def table(draws: Sequence[Draw]) -> str:
     """The result in Markdown."""
     lines = [
-        "| release, draw, seed | packages | computed | behind another | executed | refused | passed over |"
-        " own scripts |",
+        (
+            "| release, draw, seed | packages | computed | behind another | executed | refused | passed over |"
+            " own scripts |"
+        ),
         "|---|" + "--:|" * 7,
     ]
     for draw in draws:

@@ -45,7 +45,7 @@ def status(tree: Tree, command: str, **context: str) -> int | None:
      "systemd-tmpfiles --create --boot", "systemd-tmpfiles --remove --create x.conf", "systemd-sysusers --replace=x",
      "update-ca-certificates --verbose", "update-ca-certificates --fresh --fresh",
      "dpkg-trigger", "dpkg-trigger a b",
-     "dpkg-statoverride --add root root 9 /x", "dpkg-statoverride --add root root 07777 /x",
+     "dpkg-statoverride --add root root 9 /x", "dpkg-statoverride --add root root 17777 /x",
      "dpkg-statoverride --add root root 755", "dpkg-statoverride --add --remove root root 755 /x",
      "dpkg-statoverride --list", "dpkg-statoverride --list --update /x", "dpkg-statoverride --frob /x",
      "dpkg-statoverride --add 'a b' root 755 /x", "dpkg-statoverride --add root 'a b' 755 /x",

@@ -256,3 +256,17 @@ def test_each_explained_path_is_one_path() -> None:
     paths = [path for table in tomllib.loads(text)["explained"] for path in table["paths"]]
     assert len(paths) == len(set(paths)) > 10
     assert not [path for path in paths if set(path) & set("*?[")]
+
+
+@pytest.mark.parametrize(
+    ("ours", "dpkgs", "meant"), [("", "code", True), ("code", "other", False), ("code", "", False)]
+)
+def test_byte_code_is_compared_where_there_is_some(ours: str, dpkgs: str, *, meant: bool) -> None:
+    trees = system(), system()
+    for tree, text in zip(trees, (ours, dpkgs), strict=True):
+        tree.write("/usr/lib/a.py", b"", parents=True)
+        if text:
+            tree.write("/usr/lib/__pycache__/a.cpython-313.pyc", text.encode(), parents=True)
+    told = found(*trees)
+    assert told
+    assert all(bool(one.reason) is meant for one in told)

@@ -1,11 +1,19 @@
 """Configuring packages: what is done in which order, what is refused, what the report says."""
 
+from collections.abc import Sequence
+
 import pytest
 
 from assembler.configure.engine import ScriptsFailed, Settings, configure
+from assembler.configure.executed import Execution
+from assembler.configure.job import Configure, Job
 from assembler.errors import Problems
-from assembler.tree.staging import Tree
+from assembler.programs.modules import Module
+from assembler.tree.changes import Changes, Entry
+from assembler.tree.content import read
+from assembler.tree.staging import Kind, Tree
 from tests.debian.unpacked import package
+from tests.support.scripts import with_programs
 
 SH = "#!/bin/sh\nset -e\n"
 SETTINGS = Settings(86400 * 20000, "amd64")
@@ -161,3 +169,32 @@ def test_no_script_reaches_the_host(script: str, monkeypatch: pytest.MonkeyPatch
     configure(tree, [hostile], SETTINGS)
     monkeypatch.undo()
     assert not tree.exists("/stolen")
+
+
+CODE = "/usr/lib/python3/dist-packages/p/__pycache__/a.cpython-313.pyc"
+
+
+@pytest.mark.parametrize("version", ["3.13", ""])
+def test_byte_code_is_there_before_anything_is_executed(version: str) -> None:
+    tree = with_programs(Tree())
+    files = {
+        "/usr/lib/python3/dist-packages/p/a.py": "x = 1\n", "/usr/bin/python3.13": "",
+        "/usr/share/python3/debian_defaults": "supported-versions = python3.13\n",
+    }  # fmt: skip
+    made = package(tree, "p", files=files, postinst=f"{SH}py3compile -p p\n")
+    odd = package(tree, "odd", postinst=f"{SH}frobnicate\n")
+    seen: list[bytes] = []
+
+    def fill(modules: Sequence[Module]) -> None:
+        (module,) = modules
+        module.code.content = b"code of " + read(module.source)
+
+    def execute(tree: Tree, job: Job) -> Changes:
+        assert [step.byte_code for step in job.steps if isinstance(step, Configure)] == [bool(version)]
+        seen.extend(tree.read(path) for path in (CODE,) if tree.exists(path))
+        return Changes(put={"/usr/lib/__pycache__": Entry(kind=Kind.DIR, mode=0o755, uid=0, gid=0, mtime=0)})
+
+    execution = Execution(execute=execute, names={"odd": "odd"})
+    configure(tree, [made, odd], Settings(0, "amd64", execution=execution, python=version, fill=fill))
+    assert seen == ([b"code of x = 1\n"] if version else [])
+    assert tree.exists(CODE) is tree.exists("/usr/lib/__pycache__") is bool(version)

@@ -1,8 +1,9 @@
 """What scripts leave and no image has is taken out of what a machine made."""
 
-from assembler.configure.leftovers import left_over, take_lists, without
+from assembler.configure.leftovers import left_over, take_lists, take_out, without
 from assembler.tree.changes import Changes, Entry
 from assembler.tree.staging import Kind, Tree
+from tests.tree.disk import tree_of
 
 
 def entry(content: bytes = b"", *, kind: Kind = Kind.FILE, mode: int = 0o644, **fields: object) -> Entry:
@@ -54,6 +55,16 @@ def test_what_packages_ship_is_not_left_over() -> None:
     put = {"/usr/lib/a/__pycache__": entry(kind=Kind.DIR), "/usr/lib/b/__pycache__": entry(kind=Kind.DIR)}
     changes = without(Changes(put=put, removed=tuple(put)), ["/usr/lib/a/__pycache__"])
     assert (list(changes.put), changes.removed) == (["/usr/lib/a/__pycache__"], ("/usr/lib/a/__pycache__",))
+
+
+def test_byte_code_is_in_images_that_have_some() -> None:
+    put = {"/usr/lib/a/__pycache__": entry(kind=Kind.DIR), "/usr/lib/a/__pycache__/b.cpython-313.pyc": entry(b"code")}
+    assert without(Changes(put=put), byte_code=True) == Changes(put=put)
+    tree = tree_of({"/usr/lib/a/__pycache__/b.cpython-313.pyc": "code"})
+    take_out(tree, (), byte_code=True)
+    assert tree.exists("/usr/lib/a/__pycache__/b.cpython-313.pyc")
+    take_out(tree, ())
+    assert not tree.exists("/usr/lib/a/__pycache__")
 
 
 def test_directories_of_run_are_kept_and_nothing_else_of_it() -> None:

@@ -124,3 +124,8 @@ def test_a_step_may_take_longer_the_more_packages_it_has() -> None:
     one, few, more = map(seconds, steps)
     assert one < few < more
     assert (more - few) == 2 * (few - one)
+
+
+def test_byte_code_is_made_where_the_image_has_some(tmp_path: Path) -> None:
+    disk = lay_out(Tree(), Job(steps=(Configure(names=("a",), byte_code=True),), epoch=EPOCH), tmp_path)
+    assert not disk.lexists("/job/0/inert")

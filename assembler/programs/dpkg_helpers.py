@@ -34,13 +34,15 @@ def statoverride(arguments: list[str]) -> Action | None:
     options, rest = parsed
     if set(options) <= {"list", "quiet"} and len(rest) == 1:
         return lambda context: 0 if rest[0] in statoverrides(context.tree) else 1
-    if "add" in options and "remove" not in options and len(rest) == 4 and re.fullmatch("[0-7]{1,4}", rest[2]):
+    if "add" in options and "remove" not in options and len(rest) == 4 and re.fullmatch("0*[0-7]{1,4}", rest[2]):
         user, group, mode, path = rest
-        if any(re.search(r"\s", word) for word in (user, group)) or "\n" in path:
+        if any(re.search(r"\s", word) for word in (user, group)) or "\n" in path or path.endswith("/"):
             return None
 
         def run(context: ExecutionContext) -> int:
             entries = statoverrides(context.tree)
+            if path in entries and "force" not in options:
+                return 2
             entries[path] = f"{user} {group} {int(mode, 8):o} {path}"
             text = "".join(f"{line}\n" for line in entries.values())
             context.tree.write(STATOVERRIDE, text.encode(), parents=True)

@@ -75,6 +75,20 @@ def reordered(path: str, left: bytes, right: bytes) -> bool:
     return path in _LISTS and sorted(left.splitlines()) == sorted(right.splitlines())
 
 
+_MAN_INDEX = "/var/cache/man/index.db"
+_FIELDS = 8
+"""Tabs in an entry of man's index, at least."""
+
+
+def fewer_pages(path: str, left: bytes, right: bytes) -> bool:
+    """Whether these are man's index, and all entries of `left` are in `right`, which may have older ones besides."""
+
+    def entries(data: bytes) -> set[bytes]:
+        return {piece for piece in data.split(b"\0") if piece.count(b"\t") >= _FIELDS}
+
+    return path == _MAN_INDEX and bool(left) and entries(left) <= entries(right)
+
+
 def fewer_answers(path: str, left: bytes, right: bytes) -> bool:
     """Whether these are databases of debconf's, and all that `left` has is in `right`, owned by the same or more."""
     if not _DEBCONF.fullmatch(path):

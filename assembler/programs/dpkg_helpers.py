@@ -36,7 +36,7 @@ def statoverride(arguments: list[str]) -> Action | None:
         return lambda context: 0 if rest[0] in statoverrides(context.tree) else 1
     if "add" in options and "remove" not in options and len(rest) == 4 and re.fullmatch("0*[0-7]{1,4}", rest[2]):
         user, group, mode, path = rest
-        if any(re.search(r"\s", word) for word in (user, group)) or "\n" in path:
+        if any(re.search(r"\s", word) for word in (user, group)) or "\n" in path or path.endswith("/"):
             return None
 
         def run(context: ExecutionContext) -> int:

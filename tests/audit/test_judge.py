@@ -113,6 +113,17 @@ def test_the_order_of_triggers_is_that_of_unpacking() -> None:
     assert unexplained(found(ours, dpkgs))
 
 
+def test_mans_index_may_have_older_pages_besides() -> None:
+    """It is made last where man-db is executed, when all alternatives are what they will be."""
+    entry = b"\0-\t1\t1\t1756224499\t0\tB\t-\t-\tgz\t"
+    ours, dpkgs = system(), system()
+    ours.write("/var/cache/man/index.db", entry + b"one\0", parents=True)
+    dpkgs.write("/var/cache/man/index.db", entry + b"older\0" + entry + b"one\0", parents=True)
+    assert not unexplained(found(ours, dpkgs, mixed=True))
+    assert unexplained(found(ours, dpkgs))
+    assert unexplained(found(dpkgs, ours, mixed=True))
+
+
 def test_byte_code_is_explained_beside_its_source() -> None:
     """That of a module which is not there would be loaded by nobody, and says that something else is missing."""
     ours, dpkgs = system(), system()

@@ -46,6 +46,7 @@ def status(tree: Tree, command: str, **context: str) -> int | None:
      "update-ca-certificates --verbose", "update-ca-certificates --fresh --fresh",
      "dpkg-trigger", "dpkg-trigger a b",
      "dpkg-statoverride --add root root 9 /x", "dpkg-statoverride --add root root 17777 /x",
+     "dpkg-statoverride --add root root 755 /x/",
      "dpkg-statoverride --add root root 755", "dpkg-statoverride --add --remove root root 755 /x",
      "dpkg-statoverride --list", "dpkg-statoverride --list --update /x", "dpkg-statoverride --frob /x",
      "dpkg-statoverride --add 'a b' root 755 /x", "dpkg-statoverride --add root 'a b' 755 /x",
@@ -259,6 +260,11 @@ def test_overrides_of_dpkg() -> None:
         (0o644, 0, 0), (0o640, 7, 8),
     ]  # fmt: skip
     assert [status(tree, f"dpkg-statoverride --list {path}") for path in ("/x", "/none", "/z")] == [0, 0, 1]
+    assert status(tree, "dpkg-statoverride --add ann mail 4750 /x") == 2, "there is one"
+    assert status(tree, "dpkg-statoverride --add ann mail 01733 /sessions") == 0
+    assert tree.read_text("/var/lib/dpkg/statoverride").endswith(
+        "ann mail 7 /x\nann mail 640 /y\nann mail 600 /none\nroot root 600 /l\nann mail 1733 /sessions\n"
+    )
 
 
 @pytest.mark.parametrize(

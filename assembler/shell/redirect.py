@@ -62,7 +62,8 @@ class _Closed:
         raise OSError("Bad file descriptor", size)
 
     def write(self, data: bytes) -> None:
-        raise OSError("Bad file descriptor", len(data))
+        if data:
+            raise OSError("Bad file descriptor", len(data))
 
 
 _CLOSED = _Closed()

@@ -79,6 +79,9 @@ PROGRAMS = {
         "echo x | while read c; do echo $c; done; echo $?; ( for c in 1; do echo no; done ); echo $?\n"
         "( c=2 true ); echo $?; ( echo $((c=2)) ); echo $?; ( unset c; echo no ); echo $?; export c=2; echo never"
     ),
+    "nothing is written to what is closed": (
+        "set -e; echo -n >&-; printf '' >&-; echo fine; echo x >&- || echo $?; printf x >&-; echo never"
+    ),
     "what is sourced, evaluated and trapped": (
         ". ./two.c; f() { eval 'g() { return 3; }'; g; }; f || echo $? $x; trap 'echo $x' EXIT"
     ),

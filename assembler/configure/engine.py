@@ -15,7 +15,7 @@ from assembler.configure.effects import EffectsOf
 from assembler.configure.executed import Execution, Failed, Secrets, carried_out, programs
 from assembler.configure.executed import job as executed_job
 from assembler.configure.known import CONFIGURING, INSTALLED, UNPACKED, UNPACKING, AtThatTime
-from assembler.configure.not_unpacked import hidden_until_unpacked, owners, shippers, unpack_aside
+from assembler.configure.not_unpacked import hidden_until_unpacked, owned_by_name, owners, shippers, unpack_aside
 from assembler.configure.order import Orderable, configure_order, dependents, orderable, stages
 from assembler.configure.report import Report
 from assembler.configure.rules import Rule
@@ -258,6 +258,7 @@ def configure(tree: Tree, packages: Sequence[Unpacked], settings: Settings, repo
                 at_that_time.states[name] = UNPACKED if unpacks or name in late else INSTALLED
                 told.activate(runner.activated())
                 if unpacks and name not in unpacked_there:
+                    owned_by_name(tree, by_name[name])
                     told.unpacked(by_name[name])
                     if runner.without.isdisjoint((name, *(each.other for each in by_name[name].aside))):
                         unpack_aside(tree, by_name[name], by_name.keys() - unpacked_there)

@@ -8,6 +8,7 @@ from copy import copy
 from assembler.debian import dpkg_database
 from assembler.debian.package import Unpacked
 from assembler.errors import AssembleError, Place, Problems
+from assembler.programs.accounts import Accounts
 from assembler.programs.dpkg_helpers import diversions
 from assembler.tree.staging import Inode, Kind, Tree
 
@@ -71,6 +72,17 @@ def unpack_aside(tree: Tree, package: Unpacked, there: Container[str]) -> None:
                 made.xattrs = dict(each.inode.xattrs)
     if conflicts:
         raise Problems(conflicts)
+
+
+def owned_by_name(tree: Tree, package: Unpacked) -> None:
+    """Give what `package` ships to the accounts of those names that there are now: its preinst may have made them."""
+    accounts = Accounts(tree) if package.named else None
+    for path, user, group in package.named:
+        inode = tree.get(path)
+        if accounts is not None and inode is not None:
+            found, ours = accounts.user(user), accounts.group(group)
+            inode.uid = found.uid if found else inode.uid
+            inode.gid = ours.gid if ours else inode.gid
 
 
 def owners(packages: Sequence[Unpacked], path: str) -> Container[str]:

@@ -56,6 +56,9 @@ class Unpacked:
     """The other members of its control archive by name: ``postinst``, ``triggers``, ``conffiles``, ``md5sums`` ..."""
     paths: tuple[str, ...] = field(repr=False)
     """Every path that the package ships, absolute, as in dpkg's .list (``/.`` first), excluded ones too."""
+    named: tuple[tuple[str, str, str], ...] = field(default=(), repr=False)
+    """Paths whose owners' names, a user's and a group's, nobody had when it was unpacked; empty for one that is known.
+    """
     aside: tuple[Aside, ...] = field(default=(), repr=False)
     """Files that have no place in the tree before a diversion makes room for them."""
     sums: bytes | None = field(default=None, repr=False)

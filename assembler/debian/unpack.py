@@ -80,6 +80,7 @@ class Unpacker:
     _taken: dict[str, set[str]] = field(default_factory=dict)
     _directories: dict[str, tuple[str, Inode]] = field(default_factory=dict)
     _aside: dict[str, list[Aside]] = field(default_factory=dict)
+    _named: dict[str, list[tuple[str, str, str]]] = field(default_factory=dict)
     _sums: dict[str, bytes] = field(default_factory=dict)
     _followed: int = field(init=False, default=0)
     _conflicts: list[UnpackError] = field(init=False, default_factory=list)
@@ -150,6 +151,9 @@ class Unpacker:
                 )
             parent.children[name] = made[path] = inode
             self._owners[here] = deb
+            user, group = _unknown(member.user, self.users), _unknown(member.group, self.groups)
+            if user or group:
+                self._named.setdefault(deb.name, []).append((path, user, group))
         if _SUMS not in deb.control:
             self._sums[deb.name] = _sums(deb, made)
 
@@ -273,11 +277,19 @@ class Unpacker:
                 fields=deb.fields,
                 control=deb.control,
                 paths=_listing(deb, self._taken.get(deb.name, set())),
+                named=tuple(
+                    one for one in self._named.get(deb.name, ()) if one[0] not in self._taken.get(deb.name, ())
+                ),
                 aside=tuple(self._aside.get(deb.name, ())),
                 sums=self._sums.get(deb.name),
             )
             for deb in debs
         ]
+
+
+def _unknown(name: str, known: Mapping[str, int]) -> str:
+    """`name`, unless it is known or root's, which every system has."""
+    return "" if name in known or name == "root" else name
 
 
 def _diverts(deb: Deb) -> bool:
@@ -303,7 +315,9 @@ def _sums(deb: Deb, made: Mapping[str, Inode | Member]) -> bytes:
 
 
 def _listing(deb: Deb, taken: set[str]) -> tuple[str, ...]:
-    return tuple("/." if member.path == "/" else member.path for member in deb.members if member.path not in taken)
+    """What dpkg lists, which makes symbolic links at last, wherever they are in the package."""
+    members = sorted(deb.members, key=lambda member: member.type == "2")
+    return tuple("/." if member.path == "/" else member.path for member in members if member.path not in taken)
 
 
 def numbers(debs: Sequence[Deb], path: str) -> dict[str, int]:

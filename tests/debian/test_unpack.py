@@ -358,3 +358,19 @@ def test_what_a_preinst_may_divert_is_put_aside(make: Make, tmp_path: Path) -> N
     # dpkg would ask about a conffile.
     with pytest.raises(UnpackError, match="two packages ship the same path"):
         unpack(Tree(), [make("third", item("./c")), diverter], latest=0)
+
+
+def test_symbolic_links_are_listed_last(make: Make) -> None:
+    package = make("a", link("./l", "f"), item("./f"), link("./k", "f"), directory("./d"), item("./d/g"))
+    (unpacked,) = unpack(Tree(), [package], latest=0)
+    assert unpacked.paths == ("/.", "/f", "/d", "/d/g", "/l", "/k")
+
+
+def test_names_of_owners_that_nobody_has_yet_are_told(make: Make) -> None:
+    """The names may be those of accounts that the preinst makes."""
+    items = (
+        item("./a", uid=7, uname="made", gname="made"), item("./b", uname="root", gname="made"), item("./c"),
+        item("./left-out", uname="made"),
+    )  # fmt: skip
+    (unpacked,) = unpack(Tree(), [make("a", *items)], latest=0, paths=path_filter(["/left-out"], []))
+    assert unpacked.named == (("/a", "made", "made"), ("/b", "", "made"))

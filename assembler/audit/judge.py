@@ -18,7 +18,7 @@ from typing import Literal
 
 from assembler.audit import alike
 from assembler.configure.identity import is_private_key
-from assembler.configure.leftovers import ACL, BYTE_CODE, LEFTOVERS, hash_of_left_over
+from assembler.configure.leftovers import ACL, BYTE_CODE, LEFTOVERS, hash_of_left_over, without_mask
 from assembler.programs.tmpfiles import listed
 from assembler.tree.content import Content, chunks, size_of
 from assembler.tree.staging import Inode, Kind, Tree
@@ -203,7 +203,8 @@ def _compare(ours: Side, dpkgs: Side, *, mixed: bool, keys: Collection[str]) -> 
             yield Difference(path=path, aspect="extra" if left else "missing", text=text, reason=reason)
             continue
         for aspect, old, new in _aspects(left, right):
-            reason = _LIST if aspect == "xattrs" and _set_at_boot(path, left, right, dpkgs) else ""
+            of_list = aspect == "xattrs" or (aspect == "mode" and _but_for_mask(left, right))
+            reason = _LIST if of_list and _set_at_boot(path, left, right, dpkgs) else ""
             yield Difference(path=path, aspect=aspect, text=f"{ours.name} {old}, {dpkgs.name} {new}", reason=reason)
         yield from _owners(path, ours, dpkgs, named)
         if left.kind == right.kind and left.digest != right.digest:
@@ -219,6 +220,12 @@ def _aspects(left: Entry, right: Entry) -> Iterator[tuple[Aspect, str, str]]:
         yield "xattrs", str(dict(left.xattrs)), str(dict(right.xattrs))
     if left.target != right.target:
         yield "target", left.target, right.target
+
+
+def _but_for_mask(left: Entry, right: Entry) -> bool:
+    """Whether two modes differ in nothing but that the second has an access control list, and with it a mask."""
+    access = right.xattrs.get(f"{ACL}access", b"")
+    return f"{ACL}access" not in left.xattrs and left.mode == without_mask(right.mode, access)
 
 
 def _set_at_boot(path: str, left: Entry, right: Entry, dpkgs: Side) -> bool:

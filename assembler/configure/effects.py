@@ -6,7 +6,6 @@ told as well.
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Literal
@@ -84,19 +83,18 @@ def other(before: Sequence[Effect], after: Sequence[Effect]) -> tuple[tuple[Effe
 class EffectsOf:
     """What a script does in a tree that is watched, from now on, and which `triggers` it activates."""
 
-    def __init__(self, watch: Watch, triggers: AbstractSet[str]) -> None:
+    def __init__(self, watch: Watch, triggers: Sequence[str]) -> None:
         watch.forget()
-        self._watch, self._triggers, self._activated = watch, triggers, set(triggers)
+        self._watch, self._triggers, self._activated = watch, triggers, len(triggers)
         self.found: list[Effect] = []
 
     def done(self, line: int) -> None:
         """Take all that is other since the last call for the work of `line`."""
         if became := self._watch.became():
             self.found += told(became, self._watch.tree, line)
-        if len(self._triggers) > len(self._activated):
-            new = sorted(self._triggers - self._activated)
-            self.found += [Effect("trigger", name, "", "activated", line) for name in new]
-            self._activated |= self._triggers
+        new = self._triggers[self._activated :]
+        self.found += [Effect("trigger", name, "", "activated", line) for name in new]
+        self._activated += len(new)
 
 
 # --- paths -----------------------------------------------------------------------------------------------------------

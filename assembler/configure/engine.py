@@ -15,11 +15,11 @@ from assembler.configure.effects import EffectsOf
 from assembler.configure.executed import Execution, Failed, Secrets, carried_out, programs
 from assembler.configure.executed import job as executed_job
 from assembler.configure.known import CONFIGURING, INSTALLED, UNPACKED, UNPACKING, AtThatTime
-from assembler.configure.not_unpacked import hidden_until_unpacked, shippers
+from assembler.configure.not_unpacked import hidden_until_unpacked, owned_by_name, owners, shippers, unpack_aside
 from assembler.configure.order import Orderable, configure_order, dependents, orderable, stages
 from assembler.configure.report import Report
 from assembler.configure.rules import Rule
-from assembler.configure.survey import BESIDES, Script, UnhandledScript, survey
+from assembler.configure.survey import BESIDES, TRIGGERED, Script, UnhandledScript, survey
 from assembler.debian import dpkg_database
 from assembler.debian.package import Unpacked
 from assembler.errors import AssembleError, Place, Problems
@@ -153,13 +153,19 @@ class _Runner:
 
     def run_or_wait(self, script: Script) -> Script | None:
         """Carry a preinst out, or leave everything as it was; None when it has to wait."""
-        tree, triggers = self.context.tree, set(self.context.triggers)
+        tree, triggers = self.context.tree, list(self.context.triggers)
         before = tree.copy()
         try:
             return self._observed(script, ("install",))
         except ScriptFailed:
             tree.root, self.context.triggers = before.root, triggers
             return None
+
+    def activated(self) -> list[str]:
+        """The triggers that scripts have activated since the last call."""
+        found = list(self.context.triggers)
+        self.context.triggers.clear()
+        return found
 
     def _observed(self, script: Script, arguments: Sequence[str]) -> Script:
         """Carry a script out; with all that it did, where that is asked for."""
@@ -207,12 +213,13 @@ def configure(tree: Tree, packages: Sequence[Unpacked], settings: Settings, repo
         tree,
         settings.arch,
         depmod=settings.depmod,
-        owners=lambda path: {package.name for package in there if path in package.paths},
+        owners=lambda path: owners(there, path),
         byte_code=ByteCode(settings.python) if settings.python else None,
     )
     by_name = {package.name: package for package in packages}
     context.packages = at_that_time = AtThatTime(settings.arch, digests, by_name)
     evaluated.answer(settings.selections, context)
+    told = triggers.pending(there, at_that_time.states)
     known = orderable(packages)
     order = configure_order(known, settings.first)
     by_key: dict[tuple[str, str], list[Script]] = {}
@@ -243,6 +250,8 @@ def configure(tree: Tree, packages: Sequence[Unpacked], settings: Settings, repo
             for name, kinds in sequence:
                 unpacks = "preinst" in kinds
                 at_that_time.states[name] = UNPACKING if unpacks else CONFIGURING
+                if not unpacks and name not in late:
+                    told.configured(by_name[name])
                 for script in [script for kind in kinds for script in by_key.get((name, kind), ())]:
                     step.note(name)
                     if script.left:
@@ -260,13 +269,15 @@ def configure(tree: Tree, packages: Sequence[Unpacked], settings: Settings, repo
                         script = runner.run(script, ("configure", ""))  # noqa: PLW2901  as above
                     done.append(script)
                 at_that_time.states[name] = UNPACKED if unpacks or name in late else INSTALLED
+                told.activate(runner.activated())
+                if unpacks and name not in unpacked_there:
+                    owned_by_name(tree, by_name[name])
+                    told.unpacked(by_name[name])
+                    if runner.without.isdisjoint((name, *(each.other for each in by_name[name].aside))):
+                        unpack_aside(tree, by_name[name], by_name.keys() - unpacked_there)
                 step.advance()
     context.hidden = frozenset()
-    activated = triggers.activated(there, context.triggers)
-    for script in scripts:
-        if pending := [trigger for trigger in script.triggers if trigger in activated]:
-            script = runner.run(script, ("triggered", " ".join(pending)))  # noqa: PLW2901  as above
-            done.append(replace(script, triggers=tuple(pending)))
+    done += _triggered(runner, told, by_key)
     runner.finish()
     leftovers.take_out(tree, shipped_by, byte_code=bool(settings.python))
     if context.byte_code is not None:
@@ -293,7 +304,30 @@ def configure(tree: Tree, packages: Sequence[Unpacked], settings: Settings, repo
     caches.prepare(tree)
     identity.prepare(tree, by_name)
     reports = tuple(script.report() for script in done)
-    return Report(reports, tuple(order), tuple(sorted(activated)), secrets.keys, secrets.alike)
+    return Report(reports, tuple(order), tuple(sorted(told.seen)), secrets.keys, secrets.alike)
+
+
+def _triggered(
+    runner: _Runner, told: triggers.Pending, scripts: Mapping[tuple[str, str], list[Script]]
+) -> list[Script]:
+    """Carry out what packages are triggered to do, as long as there is anything; returns the scripts. Raises
+    ScriptFailed.
+    """
+    done: list[Script] = []
+    while (turn := told.next()) is not None:
+        name, names = turn
+        for script in scripts.get((name, TRIGGERED), ()):
+            if pending := [trigger for trigger in names if trigger in script.triggers]:
+                script = runner.run(script, ("triggered", " ".join(pending)))  # noqa: PLW2901  as it turned out
+                done.append(replace(script, triggers=tuple(pending)))
+                names = [trigger for trigger in names if trigger not in pending]
+        if names and scripts.get((name, "postinst")):
+            what = "a trigger that nothing was thought to activate"
+            failed = ScriptFailed(what, where=Place(package=name), why=names[0])
+            failed.instead = name, "postinst"
+            runner.failures.append(failed)
+        told.activate(runner.activated())
+    return done
 
 
 def executing_the_rest(attempt: Callable[[Failed], T], mode: Scripts) -> T:

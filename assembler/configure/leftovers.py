@@ -6,6 +6,7 @@ judge has besides.
 """
 
 import re
+import struct
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import translate
@@ -92,6 +93,8 @@ _JOURNAL = "/var/log/journal"
 _MACHINE_ID = "/etc/machine-id"
 ACL = "system.posix_acl_"
 """How the names of attributes begin that are access control lists."""
+_ACL_HEADER, _ACL_ENTRY, _ACL_OWNING_GROUP = 4, struct.Struct("<HHI"), 4
+"""The length of a version, an entry, and the tag of that for the group (linux/posix_acl_xattr.h)."""
 _LARGEST = 1 << 20
 """Bytes of a file of tmpfiles.d that is looked into."""
 _DBUS_ID = "/var/lib/dbus/machine-id"
@@ -168,9 +171,21 @@ def take_lists(tree: Tree, paths: Iterable[str]) -> None:
     set_at_boot = listed(read(each).decode("utf-8", "replace") for each in files if size_of(each) <= _LARGEST)
     for path in having:
         if set_at_boot(path):
-            xattrs = tree.at(path).xattrs
-            for name in list(filter(is_list, xattrs)):
-                del xattrs[name]
+            inode = tree.at(path)
+            inode.mode = without_mask(inode.mode, inode.xattrs.get(f"{ACL}access", b""))
+            for name in list(filter(is_list, inode.xattrs)):
+                del inode.xattrs[name]
+
+
+def without_mask(mode: int, access: bytes) -> int:
+    """The mode of a file that has lost the list `access`, of which the mode's bits for the group were the mask: no more
+    than the list gave to that group.
+    """
+    entries = access[_ACL_HEADER:]
+    if not entries or len(entries) % _ACL_ENTRY.size:
+        return mode
+    granted = [permissions for tag, permissions, _ in _ACL_ENTRY.iter_unpack(entries) if tag == _ACL_OWNING_GROUP]
+    return mode & ~0o070 | (mode & granted[0] << 3 & 0o070 if granted else 0)
 
 
 def is_list(attribute: str) -> bool:

@@ -128,6 +128,8 @@ def write_info(tree: Tree, package: Unpacked) -> None:
     for member in sorted(package.control.keys() - _NOT_KEPT):
         mode = 0o755 if member in _EXECUTABLE else 0o644
         tree.write(f"{ADMINDIR}/info/{name}.{member}", package.control[member], mode)
+    if package.sums is not None:
+        tree.write(f"{ADMINDIR}/info/{name}.md5sums", package.sums)
 
 
 @contextmanager

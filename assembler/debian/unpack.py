@@ -5,17 +5,18 @@ path that two packages ship needs a Replaces or a diversion, excluded paths are 
 archives are held to what a Debian package has a reason to contain.
 """
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from assembler.debian.deb import Deb
-from assembler.debian.package import Unpacked
+from assembler.debian.package import Aside, Unpacked
 from assembler.debian.paths import PathFilter
 from assembler.debian.relations import parse_relations
 from assembler.debian.version import satisfies
 from assembler.errors import AssembleError, Place, Problems
 from assembler.tree.bounds import MAX_OWNER, unfit
-from assembler.tree.content import Slice, read
+from assembler.tree.content import Slice, chunks, read
 from assembler.tree.staging import Inode, Kind, Tree
 from assembler.tree.tar import Member
 
@@ -31,6 +32,7 @@ MAX_FOLLOWED = 32 << 20
 160,000."""
 MAX_CONFLICTS = 100
 """Paths of several packages that are told, all at once; two versions of one package have all of theirs in common."""
+_SUMS = "md5sums"
 _MERGED = frozenset({"usr-is-merged", "usrmerge"})
 """Packages of which one is in a system whose /usr is merged."""
 _ALIASES = ("/bin", "/sbin", "/lib", "/lib64")
@@ -77,6 +79,9 @@ class Unpacker:
     _owners: dict[str, Deb] = field(default_factory=dict)
     _taken: dict[str, set[str]] = field(default_factory=dict)
     _directories: dict[str, tuple[str, Inode]] = field(default_factory=dict)
+    _aside: dict[str, list[Aside]] = field(default_factory=dict)
+    _named: dict[str, list[tuple[str, str, str]]] = field(default_factory=dict)
+    _sums: dict[str, bytes] = field(default_factory=dict)
     _followed: int = field(init=False, default=0)
     _conflicts: list[UnpackError] = field(init=False, default_factory=list)
     _more: int = field(init=False, default=0)
@@ -134,8 +139,7 @@ class Unpacker:
                         made[path] = member
                         continue
                     elif there is not None and not is_directory:
-                        self._conflict(deb, path, other)
-                        made[path] = member
+                        made[path] = self._conflict(deb, member, other, made)
                         continue
             if keep:
                 continue
@@ -147,19 +151,31 @@ class Unpacker:
                 )
             parent.children[name] = made[path] = inode
             self._owners[here] = deb
+            user, group = _unknown(member.user, self.users), _unknown(member.group, self.groups)
+            if user or group:
+                self._named.setdefault(deb.name, []).append((path, user, group))
+        if _SUMS not in deb.control:
+            self._sums[deb.name] = _sums(deb, made)
 
-    def _conflict(self, deb: Deb, path: str, other: Deb) -> None:
-        if len(self._conflicts) >= MAX_CONFLICTS:
-            self._more += 1
-            return
-        self._conflicts.append(
-            UnpackError(
-                "two packages ship the same path",
-                where=Place(package=deb.name, path=path),
-                why=f"{other.name} has it too, and neither Replaces the other",
-                hint="drop one of the two packages",
-            )
+    def _conflict(self, deb: Deb, member: Member, other: Deb, made: Mapping[str, Inode | Member]) -> Inode | Member:
+        """Note that `other` has what `deb` ships, too: for good, or until scripts have diverted one of them."""
+        error = UnpackError(
+            "two packages ship the same path",
+            where=Place(package=deb.name, path=member.path),
+            why=f"{other.name} has it too, and neither Replaces the other",
+            hint="drop one of the two packages",
         )
+        aside = self._aside.setdefault(deb.name, [])
+        conffile = member.path.encode("utf-8", "surrogateescape") in deb.control.get("conffiles", b"").split()
+        if len(aside) < MAX_CONFLICTS and member.type in "02" and not conffile and (_diverts(deb) or _diverts(other)):
+            inode = self._inode(deb, member, made)
+            aside.append(Aside(member.path, inode, other.name, error))
+            return inode
+        if len(self._conflicts) < MAX_CONFLICTS:
+            self._conflicts.append(error)
+        else:
+            self._more += 1
+        return member
 
     def require_no_conflicts(self) -> None:
         """Raise UnpackError when two packages ship the same path, and Problems with all of them when several do."""
@@ -261,13 +277,47 @@ class Unpacker:
                 fields=deb.fields,
                 control=deb.control,
                 paths=_listing(deb, self._taken.get(deb.name, set())),
+                named=tuple(
+                    one for one in self._named.get(deb.name, ()) if one[0] not in self._taken.get(deb.name, ())
+                ),
+                aside=tuple(self._aside.get(deb.name, ())),
+                sums=self._sums.get(deb.name),
             )
             for deb in debs
         ]
 
 
+def _unknown(name: str, known: Mapping[str, int]) -> str:
+    """`name`, unless it is known or root's, which every system has."""
+    return "" if name in known or name == "root" else name
+
+
+def _diverts(deb: Deb) -> bool:
+    """Whether a package may divert files of others before it is unpacked."""
+    return b"dpkg-divert" in deb.control.get("preinst", b"")
+
+
+def _sums(deb: Deb, made: Mapping[str, Inode | Member]) -> bytes:
+    """The digests of the files of a package that were `made`, as dpkg writes them down where a package has none."""
+    digests: dict[int, str] = {}
+    lines = []
+    for member in deb.members:
+        inode = made.get(member.path)
+        if isinstance(inode, Inode) and inode.kind is Kind.FILE:
+            # The names of a file have one inode.
+            if id(inode) not in digests:
+                state = hashlib.md5(usedforsecurity=False)
+                for chunk in chunks(inode.content):
+                    state.update(chunk)
+                digests[id(inode)] = state.hexdigest()
+            lines.append(f"{digests[id(inode)]}  {member.path[1:]}\n")
+    return "".join(lines).encode("utf-8", "surrogateescape")
+
+
 def _listing(deb: Deb, taken: set[str]) -> tuple[str, ...]:
-    return tuple("/." if member.path == "/" else member.path for member in deb.members if member.path not in taken)
+    """What dpkg lists, which makes symbolic links at last, wherever they are in the package."""
+    members = sorted(deb.members, key=lambda member: member.type == "2")
+    return tuple("/." if member.path == "/" else member.path for member in members if member.path not in taken)
 
 
 def numbers(debs: Sequence[Deb], path: str) -> dict[str, int]:
@@ -311,7 +361,8 @@ def unpack(
 ) -> list[Unpacked]:
     """Unpack `debs` into `tree` in the given order; see :class:`Unpacker`.
 
-    Raises UnpackError, and Problems with all paths that two packages ship.
+    Raises UnpackError, and Problems with all paths that two packages ship. Where the preinst of one of the two may
+    divert it, the second is put aside: `aside` of what is returned has it.
 
     Owners' names are those of Debian's static accounts, when base-passwd is among `debs`. Where packages want the
     directories of /usr merged, and base-files does not ship the links as yet (bookworm), these are there before

@@ -240,7 +240,7 @@ def number_of(text: str) -> int | None:
 
 
 def _numbered(text: str, kind: str, file: str) -> int:
-    number = number_of(text)
+    number = number_of(text.removeprefix("+"))
     if number is not None:
         return number
     if text.isdecimal():

@@ -85,8 +85,7 @@ def _tmpfiles(arguments: list[str]) -> Action | None:
         return None
 
     def run(context: ExecutionContext) -> int:
-        tmpfiles.tmpfiles_create(context.tree, names)
-        return 0
+        return tmpfiles.exit_status(tmpfiles.tmpfiles_create(context.tree, names))
 
     return run
 

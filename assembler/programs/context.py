@@ -26,8 +26,8 @@ class ExecutionContext:
     """The package whose script is being carried out."""
     environment: dict[str, str] = field(default_factory=dict)
     """Variables assigned on the command's own line."""
-    triggers: set[str] = field(default_factory=set)
-    """Triggers activated by dpkg-trigger."""
+    triggers: list[str] = field(default_factory=list)
+    """Triggers activated by dpkg-trigger, each once."""
     depmod: Callable[[Tree, str], object] = depmod
     """Indexes the modules of a release (``/lib/modules/RELEASE``)."""
     owners: Callable[[str], Container[str]] = lambda _path: ()

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 
 from assembler.programs.accounts import AccountError, Accounts
 from assembler.programs.context import Action, ExecutionContext, each, known_options, look
-from assembler.programs.files import certain, each_placed
-from assembler.programs.modes import UMASK, Mode
+from assembler.programs.files import each_placed
+from assembler.programs.modes import UMASK, Mode, parse_mode
 from assembler.programs.options import UsageError
 from assembler.programs.permissions import give
 from assembler.tree.content import Content
@@ -184,7 +184,7 @@ def install(arguments: list[str]) -> Action | None:
     if parsed is None or not parsed[1]:
         return None
     options, paths = parsed
-    mode = certain(options["m"]) if "m" in options else None
+    mode = parse_mode(options["m"]) if "m" in options else None
     if mode is None and "m" in options:
         return None
     if "d" in options:
@@ -255,9 +255,11 @@ def _directories(paths: list[str], mode: Mode | None, options: Mapping[str, str]
         def make(path: str) -> bool:
             if tree.lexists(path) and not tree.is_dir(path):
                 return False
+            new = not tree.lexists(path)
             made = tree.mkdir(path, parents=True)
             give(made, *owner)
-            made.mode = 0o755 if mode is None else mode.applied(made.mode, directory=True, umask=0)
+            old = made.mode & 0o6000 if new else made.mode
+            made.mode = 0o755 if mode is None else mode.applied(old, directory=True, umask=0)
             return True
 
         return each(paths, make)

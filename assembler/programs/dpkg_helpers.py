@@ -1,5 +1,6 @@
 """dpkg-trigger(1), dpkg-statoverride(1) and dpkg-divert(1), with the databases that they keep."""
 
+import posixpath
 import re
 from collections.abc import Sequence
 
@@ -15,12 +16,19 @@ DIVERSIONS = "/var/lib/dpkg/diversions"
 
 def trigger(arguments: list[str]) -> Action | None:
     """``dpkg-trigger NAME``: note that the trigger is activated."""
-    names = [argument for argument in arguments if not argument.startswith("-")]
-    if len(names) != 1:
+    parsed = known_options(arguments, "by-package= await no-await no-act check-supported")
+    if parsed is None:
+        return None
+    options, names = parsed
+    if "check-supported" in options and not names:
+        return lambda _context: 0
+    # Names are what deb-triggers(5) has; dpkg fails with others.
+    if "check-supported" in options or len(names) != 1 or not re.fullmatch("[!-~]+", names[0]):
         return None
 
     def run(context: ExecutionContext) -> int:
-        context.triggers.add(names[0])
+        if "no-act" not in options and names[0] not in context.triggers:
+            context.triggers.append(names[0])
         return 0
 
     return run
@@ -28,7 +36,7 @@ def trigger(arguments: list[str]) -> Action | None:
 
 def statoverride(arguments: list[str]) -> Action | None:
     """``dpkg-statoverride`` with ``--add`` or ``--list``."""
-    parsed = known_options(arguments, "update add list remove force quiet")
+    parsed = known_options(arguments, "update add list remove force force-all force-statoverride-add quiet")
     if parsed is None:
         return None
     options, rest = parsed
@@ -36,12 +44,13 @@ def statoverride(arguments: list[str]) -> Action | None:
         return lambda context: 0 if rest[0] in statoverrides(context.tree) else 1
     if "add" in options and "remove" not in options and len(rest) == 4 and re.fullmatch("0*[0-7]{1,4}", rest[2]):
         user, group, mode, path = rest
-        if any(re.search(r"\s", word) for word in (user, group)) or "\n" in path or path.endswith("/"):
+        if any(re.search(r"\s|^#", word) for word in (user, group)) or "\n" in path or posixpath.normpath(path) != path:
             return None
+        forced = {"force", "force-all", "force-statoverride-add"} & options.keys()
 
         def run(context: ExecutionContext) -> int:
             entries = statoverrides(context.tree)
-            if path in entries and "force" not in options:
+            if path in entries and not forced:
                 return 2
             entries[path] = f"{user} {group} {int(mode, 8):o} {path}"
             text = "".join(f"{line}\n" for line in entries.values())

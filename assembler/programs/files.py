@@ -8,7 +8,7 @@ import posixpath
 from collections.abc import Callable, Sequence
 
 from assembler.programs.context import Action, ExecutionContext, each, known_options, look
-from assembler.programs.modes import Mode, parse_mode
+from assembler.programs.modes import parse_mode
 from assembler.programs.options import UsageError
 from assembler.tree.staging import Inode, Kind, Tree, TreeError
 
@@ -25,22 +25,15 @@ def each_placed(
     return each(sources, lambda source: do(source, _into(source, path) if inside else path))
 
 
-def certain(text: str) -> Mode | None:
-    """A mode that does not depend on what was there before, set-ID bits of directories apart; None for others."""
-    mode = parse_mode(text)
-    if mode is None or mode.applied(0) & 0o1777 != mode.applied(0o1777) & 0o1777:
-        return None
-    return mode
-
-
 def mkdir(arguments: list[str]) -> Action | None:
     """``mkdir``; without SELinux, the default context is none."""
     parsed = known_options(arguments, "p|parents m|mode= v|verbose Z")
     if parsed is None or not parsed[1]:
         return None
     options, paths = parsed
-    mode = certain(options["m"]) if "m" in options else None
-    if mode is None and "m" in options:
+    mode = parse_mode(options["m"]) if "m" in options else None
+    if "m" in options and (mode is None or (mode.applied(0o777) & ~0o777 and mode.applied(0) != mode.applied(0o777))):
+        # Clauses that add further bits to what there is: the umask counts in another way.
         return None
 
     def run(context: ExecutionContext) -> int:
@@ -52,7 +45,8 @@ def mkdir(arguments: list[str]) -> Action | None:
                 return False
             made = tree.mkdir(path, parents="p" in options)
             if mode is not None:
-                made.mode = mode.applied(made.mode, directory=True)
+                # Clauses go on from what everybody may do, and from the bit of the directory above.
+                made.mode = mode.applied(0o777 | made.mode & 0o2000, directory=True)
             return True
 
         return each(paths, make)
@@ -94,11 +88,18 @@ def rm(arguments: list[str]) -> Action | None:
             inode = context.tree.get(path)
             if inode is None:
                 return "f" in options
-            if path.endswith("/") and inode.kind is Kind.SYMLINK:
-                # What is below is removed, and then the link is no directory.
-                raise UsageError("a link with a slash at its end is removed", why=path)
             if path.endswith("/") and inode.kind is not Kind.DIR:
-                return False
+                found = context.tree.get(path, follow=True)
+                if found is None or found.kind is not Kind.DIR:
+                    return "f" in options
+                if "d" in options:
+                    raise UsageError("a link with a slash at its end is removed", why=path)
+                if "r" not in options:
+                    return False
+                # What is below goes, and then the link is no directory, which -f does not mind.
+                for name in list(found.children):
+                    context.tree.discard(f"{path}{name}")
+                return "f" in options
             if inode.kind is Kind.DIR:
                 if posixpath.basename(path.rstrip("/")) in {".", ".."}:
                     return False

@@ -11,14 +11,15 @@ import binascii
 import fnmatch
 import posixpath
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from assembler.errors import AssembleError, Place
 from assembler.programs.accounts import AccountError, Accounts, number_of
+from assembler.programs.options import UsageError
 from assembler.programs.specifiers import ConfError, NoValue, Specifiers, conf_files, unquote
 from assembler.tree.bounds import MAX_MAJOR, MAX_MINOR
-from assembler.tree.staging import Inode, Kind, Tree
+from assembler.tree.staging import Inode, Kind, Tree, TreeError
 
 VOLATILE = ("/dev", "/proc", "/run", "/sys", "/tmp")  # noqa: S108  directories of the image
 """Directories whose contents in an image nobody sees."""
@@ -26,11 +27,30 @@ _FACTORY = "/usr/share/factory"
 _GLOBS = "wxXrRzZtTaAhHem"
 _OWNERS = "fFdDvqQpLcbCwexXrR"
 _NOT_AT_BUILD = "xXrRaAhH"
+_FOUND_SAFELY = "zmtahew"
+"""Types that look at whose the directory of what they find is; those that go down do not."""
 _DIRECTORIES = "dDvqQ"
+_WRONG, _NOT_MADE = 65, 73
+"""Exit statuses, after sysexits.h: a line that is wrong, and what cannot be made."""
 
 
 class TmpfilesError(AssembleError):
     """A line of tmpfiles.d that is wrong or cannot be carried out."""
+
+    status: int = _WRONG
+    """The program's exit status for it."""
+
+
+def _not_made(what: str, where: Place, *, status: int = _NOT_MADE) -> TmpfilesError:
+    error = TmpfilesError(what, where=where)
+    error.status = status
+    return error
+
+
+def exit_status(problems: Iterable[AssembleError]) -> int:
+    """What the program ends with that complained of `problems`: a line that is wrong counts first."""
+    found = {problem.status if isinstance(problem, TmpfilesError) else _WRONG for problem in problems}
+    return _WRONG if _WRONG in found else max(found, default=0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,17 +108,34 @@ def tmpfiles_create(tree: Tree, names: Sequence[str] = ()) -> list[AssembleError
                 continue  # the first line to make a path wins
             same.append(line)
     worker = _Worker(tree)
-    for path in list(made) + list(globs):
-        # What is above a path is seen to before it, whatever the order of the lines.
-        for above in (*_parents(path), path):
-            lines = made.pop(above, None) or globs.pop(above, [])
-            for line in sorted(lines, key=lambda line: (line.type not in _OWNERS, line.type)):
-                try:
-                    worker.carry_out(line)
-                except AssembleError as error:
-                    if "-" not in line.modifiers:
-                        problems.append(error)
+    for line in _ordered(made, globs):
+        try:
+            worker.carry_out(line)
+        except TmpfilesError as error:
+            if "-" not in line.modifiers:
+                problems.append(error)
+        except TreeError as error:
+            if "-" not in line.modifiers:
+                status = 0 if line.type in _DIRECTORIES else _NOT_MADE
+                problems.append(_not_made(f"{error.what}: {line.path}", line.where, status=status))
     return problems
+
+
+def _ordered(made: Mapping[str, Sequence[_Line]], globs: Mapping[str, Sequence[_Line]]) -> Iterator[_Line]:
+    """The lines in their order: what makes something first, and before a path the nearest one above that has lines."""
+    done: set[tuple[bool, str]] = set()
+    for top in [(False, path) for path in made] + [(True, path) for path in globs]:
+        chain: list[tuple[bool, str]] = [top]
+        while chain[-1] not in done:
+            above = [path for path in reversed(_parents(chain[-1][1])) if path in made or path in globs]
+            if not above:
+                break
+            chain.append((above[0] not in made, above[0]))
+        for key in reversed(chain):
+            if key not in done:
+                done.add(key)
+                lines = (globs if key[0] else made)[key[1]]
+                yield from sorted(lines, key=lambda line: (line.type not in _OWNERS, line.type))
 
 
 def listed(texts: Iterable[str]) -> Callable[[str], bool]:
@@ -193,6 +230,12 @@ def _unescape(text: str, where: Place) -> str:
     return unquote(f'"{quoted}"', where, unescape=True)[0]
 
 
+def _require_safe(owner: int, inode: Inode, path: str) -> None:
+    """Raise UsageError when `owner`, who has the directory that it is in, may have put another's file there."""
+    if owner not in {0, inode.uid}:
+        raise UsageError("systemd-tmpfiles with what lies in another user's directory", why=path)
+
+
 class _Worker:
     """Carries lines out."""
 
@@ -200,6 +243,22 @@ class _Worker:
         self.tree = tree
 
     def carry_out(self, line: _Line) -> None:
+        """Raises TmpfilesError, TreeError, and UsageError where others than root own what the path leads through.
+
+        The program does not go from there to what somebody else owns.
+        """
+        for path in _glob(self.tree, line.path) if line.type in _GLOBS else (line.path,):
+            owner = 0
+            for above in _parents(path):
+                inode = self.tree.get(above, follow=True)
+                if inode is None and self.tree.lexists(above):
+                    raise UsageError("systemd-tmpfiles with what lies behind a dangling link", why=above)
+                if inode is None:
+                    break
+                _require_safe(owner, inode, above)
+                owner = inode.uid
+            if line.type in _FOUND_SAFELY and (found := self.tree.get(path)) is not None:
+                _require_safe(owner, found, path)
         if line.type in _NOT_AT_BUILD:
             return
         if line.type in _GLOBS:
@@ -217,7 +276,9 @@ class _Worker:
             self._special(line)
 
     def _adjust_found(self, line: _Line, path: str) -> None:
-        inode = self.tree.at(path, follow=line.type in "we")
+        inode = self.tree.get(path, follow=line.type in "we")
+        if inode is None:
+            return
         if line.type == "w":
             data = line.argument.encode("utf-8", "surrogateescape")
             old = self.tree.read(path)
@@ -271,7 +332,8 @@ class _Worker:
             if found.kind is Kind.SYMLINK:
                 return
             if found.kind is not Kind.DIR:
-                raise TmpfilesError("a file is in the way of a directory", where=line.where)
+                # The program says so, and that is all.
+                raise _not_made("a file is in the way of a directory", line.where, status=0)
             self._adjust(line, found)
             return
         self._adjust(line, self.tree.mkdir(line.path, parents=True), new=True)
@@ -279,7 +341,7 @@ class _Worker:
     def _file(self, line: _Line) -> None:
         found = self._in_the_way(line, Kind.FILE)
         if found is not None and found.kind is not Kind.FILE:
-            raise TmpfilesError("something that is no file is in the way of one", where=line.where)
+            raise _not_made("something that is no file is in the way of one", line.where)
         data = line.argument.encode("utf-8", "surrogateescape")
         if found is None:
             self._adjust(line, self.tree.write(line.path, data, parents=True), new=True)

@@ -66,6 +66,21 @@ class Inode:
         self.children: dict[str, Inode] = {}
         """The entries of a DIR by name, in no particular order."""
 
+    def copy(self) -> "Inode":
+        """Another one that is the same, but for the entries of a directory, of which it has none."""
+        new = Inode(
+            self.kind,
+            self.mode,
+            self.uid,
+            self.gid,
+            self.mtime,
+            content=self.content,
+            target=self.target,
+            device=self.device,
+        )
+        new.xattrs = dict(self.xattrs)
+        return new
+
     def __repr__(self) -> str:
         return f"Inode({self.kind.name}, {self.mode:04o}, {self.uid}:{self.gid})"
 
@@ -93,17 +108,7 @@ class Tree:
         def copied(inode: Inode) -> Inode:
             new = made.get(id(inode))
             if new is None:
-                new = made[id(inode)] = Inode(
-                    inode.kind,
-                    inode.mode,
-                    inode.uid,
-                    inode.gid,
-                    inode.mtime,
-                    content=inode.content,
-                    target=inode.target,
-                    device=inode.device,
-                )
-                new.xattrs = dict(inode.xattrs)
+                new = made[id(inode)] = inode.copy()
                 new.children = {name: copied(child) for name, child in inode.children.items()}
             return new
 

@@ -1,5 +1,6 @@
 """What differs from dpkg's tree is told, and what is meant is told with its reason."""
 
+import struct
 import tomllib
 from collections.abc import Callable
 from importlib import resources
@@ -182,6 +183,28 @@ def test_access_control_lists_are_set_at_boot(
         tree.at(path).xattrs.update(xattrs)
     (one,) = found(*trees)
     assert bool(one.reason) is (meant and path == "/var/lib/one")
+
+
+@pytest.mark.parametrize(
+    ("mode", "dpkgs", "listed", "reasons"),
+    [
+        (0o750, 0o770, True, [True, True]),
+        (0o750, 0o771, True, [False, True]),
+        (0o700, 0o770, True, [False, True]),
+        (0o750, 0o770, False, [False]),
+    ],
+)
+def test_the_mask_of_such_a_list_shows_in_the_mode(mode: int, dpkgs: int, reasons: list[bool], *, listed: bool) -> None:
+    """Where the list is not, the group has what it had."""
+    trees = system(), system()
+    for tree, each in zip(trees, (mode, dpkgs), strict=True):
+        tree.write("/usr/lib/tmpfiles.d/a.conf", b"a+ /var/lib/one - - - - u:one:rwx\n", parents=True)
+        tree.at("/var/lib/one").mode = each
+    if listed:
+        entries = ((1, 7), (2, 7), (4, 5), (16, 7), (32, 0))
+        packed = b"".join(struct.pack("<HHI", *entry, 0xFFFFFFFF) for entry in entries)
+        trees[1].at("/var/lib/one").xattrs["system.posix_acl_access"] = struct.pack("<I", 2) + packed
+    assert [bool(one.reason) for one in found(*trees)] == reasons
 
 
 KEY = "-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n"

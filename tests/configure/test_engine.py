@@ -1,17 +1,20 @@
 """Configuring packages: what is done in which order, what is refused, what the report says."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
 from assembler.configure.engine import ScriptsFailed, Settings, configure
 from assembler.configure.executed import Execution
 from assembler.configure.job import Configure, Job
-from assembler.errors import Problems
+from assembler.configure.triggers import TriggersGoRound
+from assembler.debian.package import Aside, Unpacked
+from assembler.errors import AssembleError, Problems
 from assembler.programs.modules import Module
 from assembler.tree.changes import Changes, Entry
 from assembler.tree.content import read
-from assembler.tree.staging import Kind, Tree
+from assembler.tree.staging import Inode, Kind, Tree
 from tests.debian.unpacked import package
 from tests.support.scripts import with_programs
 
@@ -105,7 +108,8 @@ def test_a_script_that_fails_stops() -> None:
 def test_triggers_that_nobody_knows_are_refused_when_something_activates_them() -> None:
     tree = Tree()
     script = SH + 'if [ "$1" = triggered ]; then frobnicate $2; fi\n'
-    interested = package(tree, "watcher", triggers="interest-noawait /usr/share/things\n", postinst=script)
+    triggers = "interest-noawait /usr/share/things\n"
+    interested = package(tree, "watcher", triggers=triggers, postinst=script, essential="yes")
     configure(tree, [interested], SETTINGS)
     supplier = package(tree, "supplier", files={"/usr/share/things/one": ""})
     with pytest.raises(Problems, match="/usr/share/things"):
@@ -113,19 +117,77 @@ def test_triggers_that_nobody_knows_are_refused_when_something_activates_them() 
     named = package(tree, "n", triggers="interest refresh\n", postinst=script)
     configure(tree, [named], SETTINGS)
     with pytest.raises(Problems, match="refresh"):
-        configure(tree, [named, package(tree, "m", postinst=SH + "dpkg-trigger refresh\n")], SETTINGS)
+        configure(tree, [named, package(tree, "o", depends="n", postinst=SH + "dpkg-trigger refresh\n")], SETTINGS)
+
+
+LOGGING = SH + 'case "$1" in\nconfigure) echo c >>/log ;;\ntriggered) echo "t $2" >>/log ;;\nesac\n'
 
 
 def test_what_a_trigger_does_is_read_from_the_script() -> None:
     tree = Tree()
     files = {"/usr/share/things/one": ""}
-    script = SH + 'case "$1" in\nconfigure) echo c >>/log ;;\ntriggered) echo "t $2" >>/log ;;\nesac\n'
-    watcher = package(tree, "watcher", triggers="interest /usr/share/things\ninterest other\n", postinst=script)
+    triggers = "interest /usr/share/things\ninterest other\n"
+    watcher = package(tree, "watcher", triggers=triggers, postinst=LOGGING, essential="yes")
     report = configure(tree, [watcher, package(tree, "supplier", files=files)], SETTINGS)
     assert tree.read_text("/log") == "c\nt /usr/share/things\n"
     assert [(s.script, s.handling, s.triggers) for s in report.scripts] == [
         ("postinst", "computed", ()), ("triggered", "computed", ("/usr/share/things",)),
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("script", "triggers", "conffiles", "log"),
+    [
+        # What ships the path is unpacked before the watcher is configured, and configured after it.
+        ("", "", "", "c\n"),
+        ("", "", "/usr/share/things/one\n", "c\nt /usr/share/things\n"),
+        ("", "activate named\n", "", "c\nt named\n"),
+        ("dpkg-trigger named", "", "", "c\nt named\n"),
+        ("dpkg-trigger --no-act named", "", "", "c\n"),
+        ("dpkg-trigger unknown", "", "", "c\n"),
+        # A path means the directories above it; the latest trigger comes first.
+        ("dpkg-trigger --no-await named; dpkg-trigger /usr/share/things/a/b", "", "", "c\nt /usr/share/things named\n"),
+    ],
+)
+def test_a_trigger_means_something_to_packages_that_are_configured(
+    script: str, triggers: str, conffiles: str, log: str
+) -> None:
+    interests = "interest-noawait /usr/share/things\ninterest named\n"
+    for depends, expected in (("watcher", log), ("", "c\n")):
+        tree = Tree()
+        watcher = package(tree, "watcher", triggers=interests, postinst=LOGGING)
+        control = {"postinst": f"{SH}{script}\n", "triggers": triggers, "conffiles": conffiles}
+        files = {"/usr/share/things/one": ""}
+        name = "zz" if depends else "aa"
+        configure(tree, [watcher, package(tree, name, files=files, depends=depends, **control)], SETTINGS)
+        assert tree.read_text("/log") == expected
+
+
+def test_a_package_may_trigger_itself_and_others_in_turn() -> None:
+    tree = Tree()
+    first = SH + 'echo "a $1 $2" >>/log\n[ "$1" = triggered ] || dpkg-trigger mine\n'
+    second = SH + 'echo "b $1 $2" >>/log\n[ "$2" != mine ] || dpkg-trigger more\n'
+    packages = [
+        package(tree, "a", triggers="interest mine\n", postinst=first),
+        package(tree, "b", triggers="interest mine\ninterest more\n", postinst=second),
+        package(tree, "c", depends="b", postinst=SH + "dpkg-trigger mine\n"),
+    ]
+    report = configure(tree, packages, SETTINGS)
+    log = ["a configure", "b configure", "a triggered mine", "b triggered mine", "b triggered more"]
+    assert [line.rstrip() for line in tree.read_text("/log").splitlines()] == log
+    assert report.triggers == ("mine", "more")
+
+
+def test_triggers_that_go_round_end() -> None:
+    tree = Tree()
+    looping = SH + '[ "$1" != triggered ] || dpkg-trigger {0}\n'
+    packages = [
+        package(tree, "a", triggers="interest one\n", postinst=looping.format("two")),
+        package(tree, "b", triggers="interest two\n", postinst=looping.format("one")),
+        package(tree, "c", depends="a, b", postinst=SH + "dpkg-trigger one\n"),
+    ]
+    with pytest.raises(TriggersGoRound, match="without an end"):
+        configure(tree, packages, SETTINGS)
 
 
 def test_shells_are_updated_by_their_trigger() -> None:
@@ -134,7 +196,7 @@ def test_shells_are_updated_by_their_trigger() -> None:
     tree.symlink("usr/bin", "/bin")
     utils = package(
         tree, "debianutils", files={"/usr/share/debianutils/shells": "# shells\n/bin/sh\n", "/usr/bin/sh": ""},
-        postinst=SH + 'if [ "$1" = triggered ]; then update-shells; fi\n',
+        postinst=SH + 'if [ "$1" = triggered ]; then update-shells; fi\n', essential="yes",
         triggers="interest-noawait /usr/share/debianutils/shells.d\n",
     )  # fmt: skip
     zsh = package(tree, "zsh", files={"/usr/share/debianutils/shells.d/zsh": "/bin/zsh # a comment\n"})
@@ -198,3 +260,47 @@ def test_byte_code_is_there_before_anything_is_executed(version: str) -> None:
     configure(tree, [made, odd], Settings(0, "amd64", execution=execution, python=version, fill=fill))
     assert seen == ([b"code of x = 1\n"] if version else [])
     assert tree.exists(CODE) is tree.exists("/usr/lib/__pycache__") is bool(version)
+
+
+RENAMING = "dpkg-divert --package {0} --add --rename --divert /usr/bin/tool.real /usr/bin/tool\n"
+MOVING = (
+    "if [ -e /usr/bin/tool ]; then mv /usr/bin/tool /usr/bin/tool.real; fi\n"
+    "dpkg-divert --package {0} --add --no-rename --divert /usr/bin/tool.real /usr/bin/tool\n"
+)
+
+
+@pytest.mark.parametrize("how", [RENAMING, MOVING])
+@pytest.mark.parametrize("name", ["a-wrapper", "z-wrapper"])
+def test_what_a_preinst_diverts_counts_before_files_conflict(how: str, name: str) -> None:
+    """Whichever of the two is unpacked first."""
+    tree = Tree()
+    preinst = SH + how.format(name) + "[ ! -e /usr/bin/tool ] || touch /seen\n"
+    wrapper = package(tree, name, files={"/usr/bin/tool": "wrapper"}, preinst=preinst)
+    tool = package(tree, "tool", files={"/usr/bin/tool": "tool"}, preinst=SH)
+    first, second = sorted([wrapper, tool], key=lambda one: one.name)
+    configure(tree, _conflicting(tree, first, second), SETTINGS)
+    assert (tree.read_text("/usr/bin/tool"), tree.read_text("/usr/bin/tool.real")) == ("wrapper", "tool")
+    assert not tree.exists("/seen")
+    assert tree.read_text("/var/lib/dpkg/diversions") == f"/usr/bin/tool\n/usr/bin/tool.real\n{name}\n"
+    assert "/usr/bin/tool\n" in tree.read_text("/var/lib/dpkg/info/tool.list")
+
+
+@pytest.mark.parametrize(
+    "preinst", ["", "dpkg-divert --add --no-rename --package z --divert /usr/bin/tool.real /usr/bin/tool\n",
+                "dpkg-divert --add --rename --package z --divert /usr/bin/other.real /usr/bin/other\n"],
+)  # fmt: skip
+def test_files_conflict_where_no_room_is_made_for_them(preinst: str) -> None:
+    tree = Tree()
+    tool = package(tree, "tool", files={"/usr/bin/tool": "tool"})
+    wrapper = package(tree, "z", files={"/usr/bin/tool": "wrapper"}, preinst=SH + preinst)
+    with pytest.raises(Problems, match="the same path"):
+        configure(tree, _conflicting(tree, tool, wrapper), SETTINGS)
+
+
+def _conflicting(tree: Tree, first: Unpacked, second: Unpacked) -> list[Unpacked]:
+    """Both packages, which ship /usr/bin/tool, as they are after unpacking."""
+    texts = {"tool": b"tool"}
+    tree.write("/usr/bin/tool", texts.get(first.name, b"wrapper"))
+    inode = Inode(Kind.FILE, 0o644, content=texts.get(second.name, b"wrapper"))
+    aside = Aside("/usr/bin/tool", inode, first.name, AssembleError("two packages ship the same path"))
+    return [first, replace(second, aside=(aside,))]

@@ -1,6 +1,8 @@
 """What scripts leave and no image has is taken out of what a machine made."""
 
-from assembler.configure.leftovers import left_over, take_lists, take_out, without
+import struct
+
+from assembler.configure.leftovers import left_over, take_lists, take_out, without, without_mask
 from assembler.tree.changes import Changes, Entry
 from assembler.tree.staging import Kind, Tree
 from tests.tree.disk import tree_of
@@ -99,6 +101,32 @@ def test_access_control_lists_that_are_set_at_boot_are_taken() -> None:
     take_lists(tree, [*paths, "/no"])
     taken = {path for path in paths if tree.at(path).xattrs == {"user.x": b"y"}}
     assert taken == {"/var/a", "/var/c/d", "/var/c/d/e"}
+
+
+def _list(*entries: tuple[int, int, int]) -> bytes:
+    """An access control list of tags, permissions and numbers."""
+    return struct.pack("<I", 2) + b"".join(struct.pack("<HHI", *entry) for entry in entries)
+
+
+NOBODY = 0xFFFFFFFF
+READABLE = _list((1, 7, NOBODY), (2, 7, 5), (4, 5, NOBODY), (16, 7, NOBODY), (32, 0, NOBODY))
+"""As setfacl makes it: the group may read, the user 5 anything, so that the mask, which the mode shows, is all."""
+
+
+def test_a_group_does_not_keep_the_mask_of_a_list_that_is_taken() -> None:
+    tree = Tree()
+    tree.write("/usr/lib/tmpfiles.d/a.conf", b"a+ /var/a - - - - u:games:rwx\n", parents=True)
+    for path, mode in (("/var/a", 0o2770), ("/var/b", 0o770)):
+        made = tree.mkdir(path, parents=True)
+        made.mode = mode
+        made.xattrs["system.posix_acl_access"] = READABLE
+    take_lists(tree, ["/var/a", "/var/b"])
+    assert (tree.at("/var/a").mode, tree.at("/var/a").xattrs, tree.at("/var/b").mode) == (0o2750, {}, 0o770)
+    assert [without_mask(0o664, each) for each in (b"", b"damaged", _list((4, 0, NOBODY)), _list((4, 6, NOBODY)))] == [
+        0o664, 0o664, 0o604, 0o664,
+    ]  # fmt: skip
+    # The mask cuts down what the list says.
+    assert without_mask(0o640, _list((4, 6, NOBODY))) == 0o640
 
 
 def test_what_is_left_over() -> None:

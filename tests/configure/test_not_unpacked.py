@@ -1,8 +1,10 @@
 """A preinst does not see its own package."""
 
+from dataclasses import replace
+
 import pytest
 
-from assembler.configure.not_unpacked import OverwrittenConffile, hidden_until_unpacked, shippers
+from assembler.configure.not_unpacked import OverwrittenConffile, hidden_until_unpacked, owned_by_name, shippers
 from assembler.tree.staging import Tree
 from tests.debian.unpacked import package
 
@@ -39,3 +41,18 @@ def test_a_conffile_of_its_own_making_is_an_error() -> None:
     own = package(tree, "own", files={"/etc/own": "c"}, conffiles="/etc/own\n")
     with pytest.raises(OverwrittenConffile), hidden_until_unpacked(tree, own, shippers([own])):
         tree.write("/etc/own", b"mine", parents=True)
+
+
+def test_names_of_owners_count_that_a_preinst_has_made() -> None:
+    """Modes stay: dpkg sets them after the owner. Names that nobody has leave the numbers."""
+    tree = Tree()
+    tree.write("/etc/passwd", b"root:x:0:0:::\nmade:x:101:102:::\n", parents=True)
+    tree.write("/etc/group", b"root:x:0:\nmade:x:102:\n")
+    own = package(tree, "own", files={"/opt/own/run": "", "/opt/own/data": "", "/opt/own/other": ""})
+    for path in ("/opt/own/run", "/opt/own/data", "/opt/own/other"):
+        inode = tree.at(path)
+        inode.mode, inode.uid, inode.gid = 0o4750, 1234, 4321
+    named = (("/opt/own/run", "made", "made"), ("/opt/own/data", "", "made"), ("/opt/own/other", "none", "none"))
+    owned_by_name(tree, replace(own, named=(*named, ("/gone", "made", ""))))
+    owners = [(tree.at(path).uid, tree.at(path).gid, tree.at(path).mode) for path, _, _ in named]
+    assert owners == [(101, 102, 0o4750), (1234, 102, 0o4750), (1234, 4321, 0o4750)]

@@ -2,7 +2,7 @@
 
 from assembler.configure.rules import read_rules
 from assembler.configure.survey import survey
-from assembler.configure.triggers import activated, possible
+from assembler.configure.triggers import possible
 from assembler.tree.staging import Tree
 from tests.debian.unpacked import package
 
@@ -66,7 +66,6 @@ def test_a_path_of_a_trigger_is_activated_by_what_is_at_or_below_it() -> None:
     files = {"/usr/share/things/one": "", "/usr/share/file": "", "/usr/share/thing-2/x": "", "/usr/share/thin": ""}
     supplier = package(tree, "supplier", files=files, triggers="activate-noawait name\nactivate nobody\n")
     packages = [watcher, supplier]
-    assert activated(packages, {"told", "unknown"}) == {"/usr/share/things", "/usr/share/file", "name", "told"}
     assert possible(packages) == {"/usr/share/things", "/usr/share/file", "name", "other", "told"}
 
 

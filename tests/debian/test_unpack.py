@@ -1,5 +1,6 @@
 """Unpacking by dpkg's rules, and refusing what no package should hold."""
 
+import hashlib
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
@@ -319,3 +320,57 @@ def test_a_file_in_the_place_of_a_directory_with_files_is_refused(make: Make) ->
     with pytest.raises(UnpackError, match="a package ships a file where a directory with files is") as caught:
         unpack(Tree(), packages, latest=0)
     assert (caught.value.where.package, caught.value.where.path) == ("b", "/d")
+
+
+def test_digests_are_made_for_a_package_that_brings_none(make: Make, tmp_path: Path) -> None:
+    """As dpkg writes them down while it unpacks: of all files that are made, conffiles too, in the package's order."""
+    items = (
+        directory("./etc"), item("./etc/z", b"z\n"), item("./etc/a", b""), hard("./etc/h", "./etc/z"),
+        link("./etc/l", "a"), item("./etc/left-out", b"x"),
+    )  # fmt: skip
+    own = opened(tmp_path / "own", deb("own", item("./f"), files={"md5sums": b"whatever"}))
+    packages = [make("some", *items), make("empty"), own]
+    some, empty, other = unpack(Tree(), packages, latest=0, paths=path_filter(["/etc/left-out"], []))
+    sums = {
+        "etc/z": hashlib.md5(b"z\n", usedforsecurity=False).hexdigest(),
+        "etc/a": "d41d8cd98f00b204e9800998ecf8427e",
+        "etc/h": hashlib.md5(b"z\n", usedforsecurity=False).hexdigest(),
+    }
+    assert some.sums == "".join(f"{value}  {path}\n" for path, value in sums.items()).encode()
+    assert (empty.sums, other.sums) == (b"", None)
+
+
+def test_what_a_preinst_may_divert_is_put_aside(make: Make, tmp_path: Path) -> None:
+    diverting = {"preinst": b"#!/bin/sh\ndpkg-divert --rename --add /f\n", "conffiles": b"/c\n"}
+    for first in (False, True):
+        tree = Tree()
+        diverter = opened(
+            tmp_path / f"diverter-{first}", deb("diverter", item("./f", b"d"), item("./c"), files=diverting)
+        )
+        other = make("other-first" if first else "other", item("./f", b"o", mode=0o755))
+        debs = [diverter, other] if first else [other, diverter]
+        unpacked = unpack(tree, debs, latest=0)
+        assert tree.read("/f") == (b"d" if first else b"o")
+        assert unpacked[0].aside == ()
+        (aside,) = unpacked[1].aside
+        assert (aside.path, aside.other, read(aside.inode.content)) == ("/f", unpacked[0].name, b"o" if first else b"d")
+        assert unpacked[1].paths[:2] == ("/.", "/f")
+    # dpkg would ask about a conffile.
+    with pytest.raises(UnpackError, match="two packages ship the same path"):
+        unpack(Tree(), [make("third", item("./c")), diverter], latest=0)
+
+
+def test_symbolic_links_are_listed_last(make: Make) -> None:
+    package = make("a", link("./l", "f"), item("./f"), link("./k", "f"), directory("./d"), item("./d/g"))
+    (unpacked,) = unpack(Tree(), [package], latest=0)
+    assert unpacked.paths == ("/.", "/f", "/d", "/d/g", "/l", "/k")
+
+
+def test_names_of_owners_that_nobody_has_yet_are_told(make: Make) -> None:
+    """The names may be those of accounts that the preinst makes."""
+    items = (
+        item("./a", uid=7, uname="made", gname="made"), item("./b", uname="root", gname="made"), item("./c"),
+        item("./left-out", uname="made"),
+    )  # fmt: skip
+    (unpacked,) = unpack(Tree(), [make("a", *items)], latest=0, paths=path_filter(["/left-out"], []))
+    assert unpacked.named == (("/a", "made", "made"), ("/b", "", "made"))

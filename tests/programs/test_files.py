@@ -34,7 +34,7 @@ def status(tree: Tree, command: str, **context: str) -> int | None:
      "ln /etc/a", "ln -r /etc/a /x", "ln -sT /etc/a /etc/b /x", "ln -b /etc/a /x", "cp /etc/a", "cp -b /etc/a /x",
      "cp -u /etc/a /x", "cp -s /etc/a /x", "cp --preserve=mode /etc/a /x", "cp -T /etc/a /etc/b /x", "cp -rL /etc/d /x",
      "mv /etc/a", "mv -b /etc/a /x", "mv -fn /etc/a /x", "mv -T /etc/a /etc/b /x", "install /etc/a",
-     "install -D /etc/a /etc/b /x", "install -dp /x", "install -m g+w /etc/a /x", "mkdir -m o-w /x",
+     "install -D /etc/a /etc/b /x", "install -dp /x", "mkdir -m +t /x", "mkdir -m g+s /x",
      "install -d", "install -m q /etc/a /x", "install -b /etc/a /x", "cmp /etc/a", "cmp -l /etc/a /etc/b",
      "cmp /etc/a /etc/b /etc/d", "chmod 755", "chmod q /etc/a", "chmod --reference=/etc/b /etc/a", "chmod -R 755",
      "chmod -w -x /etc/a", "chmod 755 -w /etc/a", "chown root", "chown --from=a root /etc/a", "chown -H root /etc/a",
@@ -46,7 +46,7 @@ def status(tree: Tree, command: str, **context: str) -> int | None:
      "update-ca-certificates --verbose", "update-ca-certificates --fresh --fresh",
      "dpkg-trigger", "dpkg-trigger a b",
      "dpkg-statoverride --add root root 9 /x", "dpkg-statoverride --add root root 17777 /x",
-     "dpkg-statoverride --add root root 755 /x/",
+     "dpkg-statoverride --add '#0' root 755 /x", "dpkg-statoverride --add root root 755 /x/",
      "dpkg-statoverride --add root root 755", "dpkg-statoverride --add --remove root root 755 /x",
      "dpkg-statoverride --list", "dpkg-statoverride --list --update /x", "dpkg-statoverride --frob /x",
      "dpkg-statoverride --add 'a b' root 755 /x", "dpkg-statoverride --add root 'a b' 755 /x",
@@ -174,7 +174,7 @@ def test_what_real_programs_made_of_it() -> None:
 
 
 @pytest.mark.parametrize(
-    "command", ["cp -r /etc /etc/d", "cp -a /dev/pipe /x", "cp /etc/a /dev/pipe", "rm -r /usr/share/to/",
+    "command", ["cp -r /etc /etc/d", "cp -a /dev/pipe /x", "cp /etc/a /dev/pipe", "rm -rd /usr/share/to/",
                 "mv /etc/l /etc/a", "cp -rT /usr /usr/share/to",
                 "ln -sr /etc/a/x /y", "ln -sf /etc/l /etc/a", "mv -n /etc/d/. /etc/l/", "cp -d /etc/l /etc/a"],
 )  # fmt: skip
@@ -183,6 +183,30 @@ def test_what_is_only_seen_on_the_way_is_refused_all_the_same(command: str) -> N
     tree.put("/dev/pipe", Inode(Kind.FIFO, 0o600))
     with pytest.raises(UsageError):
         status(tree, command)
+
+
+def test_clauses_of_modes_go_on_from_what_each_program_has() -> None:
+    """As coreutils 9.7 does it: mkdir from what all may do and under the umask, install from nothing."""
+    tree = tree_of({**FILES, "/g/": ""})
+    tree.chmod("/g", 0o2755)
+    for command in ("mkdir -m g+w /1", "mkdir -m =rwx /2", "mkdir -m u+x,o-r /g/3", "mkdir -pm a+rwx /4/5",
+                    "install -d -m g+w /6", "install -d -m u+rw,g+r /g/7", "install -d -m g+s /8",
+                    "install -m u+rw,g+r /etc/a /9", "install -m g=u /etc/a /10"):  # fmt: skip
+        assert status(tree, command) == 0
+    modes = {
+        path: f"{tree.at(path).mode:o}" for path in ("/1", "/2", "/g/3", "/4", "/4/5", "/6", "/g/7", "/8", "/9", "/10")
+    }
+    assert modes == {
+        "/1": "777", "/2": "755", "/g/3": "2773", "/4": "755", "/4/5": "777", "/6": "20", "/g/7": "2640", "/8": "2000",
+        "/9": "640", "/10": "0",
+    }  # fmt: skip
+
+
+def test_a_link_with_a_slash_at_its_end_loses_what_is_behind_it() -> None:
+    tree = tree_of({"/d/s/f": "", "/d/f": "", "/l": "->d", "/m": "->e", "/e/f": "", "/file": "", "/n": "->file"})
+    words = ("-rf /l/", "-r /m/", "-f /n/", "/n/", "-rf /file/", "/file/")
+    assert [status(tree, f"rm {each}") for each in words] == [0, 1, 0, 1, 0, 1]
+    assert (tree.names("/d"), tree.names("/e"), sorted(tree.names("/"))) == ([], [], ["d", "e", "file", "l", "m", "n"])
 
 
 def test_chmod_of_a_whole_directory_leaves_links_and_what_they_lead_to() -> None:
@@ -246,7 +270,7 @@ def test_caches_that_nobody_makes_are_refused(name: str) -> None:
 
 def test_overrides_of_dpkg() -> None:
     tree = tree_of({"/etc/passwd": "ann:x:7:70:::\n", "/etc/group": "mail:x:8:\n", "/x": "", "/y": "", "/l": "->y"})
-    for command in ("--add ann mail 4750 /x", "--update --add ann mail 0640 /y", "--force --add ann mail 7 /x",
+    for command in ("--add ann mail 04750 /x", "--update --add ann mail 0640 /y", "--force-all --add ann mail 7 /x",
                     "--update --add ann mail 600 /none", "--update --add root root 600 /l"):  # fmt: skip
         if "root" in command:
             with pytest.raises(AccountError):
@@ -265,6 +289,9 @@ def test_overrides_of_dpkg() -> None:
     assert tree.read_text("/var/lib/dpkg/statoverride").endswith(
         "ann mail 7 /x\nann mail 640 /y\nann mail 600 /none\nroot root 600 /l\nann mail 1733 /sessions\n"
     )
+    # One that is there is not replaced.
+    assert status(tree, "dpkg-statoverride --update --quiet --add ann mail 755 /y") == 2
+    assert (tree.at("/y").mode, status(tree, "dpkg-trigger --check-supported")) == (0o640, 0)
 
 
 @pytest.mark.parametrize(
@@ -295,7 +322,7 @@ def test_a_trigger_is_noted() -> None:
     context = ExecutionContext(Tree(), "amd64")
     assert action is not None
     assert action(context) == 0
-    assert context.triggers == {"/usr/x"}
+    assert context.triggers == ["/usr/x"]
 
 
 def test_programs_are_files_that_may_be_executed_in_the_path() -> None:

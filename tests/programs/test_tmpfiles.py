@@ -3,14 +3,16 @@
 import stat
 import subprocess
 from collections.abc import Mapping
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from assembler.programs.options import UsageError
 from assembler.programs.specifiers import ConfError
-from assembler.programs.tmpfiles import tmpfiles_create
+from assembler.programs.tmpfiles import exit_status, tmpfiles_create
 from assembler.tree.staging import Inode, Kind, Tree
 from tests.support.host_commands import need
 from tests.tree.disk import on_disk, shown, tree_of, write_out
@@ -63,6 +65,19 @@ LINES = [
     'd "/srv/two words" 0755 - -',
     "r /var/old",
     "x /var/old",
+    "d /var/old 0755",
+    "d /var/old/below",
+    "d- /var/old/below",
+    "f /var/log",
+    "f- /var/log",
+    "f /var/old/file",
+    "L /var/old/link - - - - x",
+    "C /var/old/copy - - - - /usr/share/factory/etc/d",
+    "p /var/old/pipe",
+    "d /srv/9 9999",
+    "k /srv/k",
+    "d /srv/who - nobody-here -",
+    "d relative",
     "# nothing",
 ]
 
@@ -87,14 +102,26 @@ def tree_modes(tree: Tree) -> dict[str, int]:
 @example(["p /var/old", "p+ /var/log/a.log 0600", "p /srv/p ~0600", "p /srv/p 0666"])
 @example(["L= /var/log - - - - elsewhere", "L+ /var/link - - - - log", "L? /srv/q - - - - ../var/old"])
 @example(["d= /var/old 0700", "f= /var/link - - - - text", "D= /var/log/a.log"])
+@example(["d /var/old 0755"])
+@example(["f /var/log"])
+@example(["f- /var/log", "d- /var/old/below"])
+@example(["d /var/old/below"])
+@example(["f /var/log", "k /srv/k"])
+@example(["d /srv/who - nobody-here -"])
 @example(["z /var/old ~0444", "z /var/log/[ab].log ~7777", "Z /etc :0700", "e /var/l* 0711", "e /var/old 0777"])
 @given(st.lists(st.sampled_from(LINES), min_size=1, max_size=8, unique=True))
 def test_leaves_what_the_real_program_leaves(tmp_path: Path, lines: list[str]) -> None:
     tree = tree_of({**FILES, "/usr/lib/tmpfiles.d/t.conf": "".join(f"{line}\n" for line in lines)})
     root = write_out(tree, tmp_path / "root")
     program = need("systemd-tmpfiles", "systemd")
-    subprocess.run([program, f"--root={root}", "--create", "t.conf"], capture_output=True, check=False)
-    tmpfiles_create(tree, ["t.conf"])
+    real = subprocess.run([program, f"--root={root}", "--create", "t.conf"], capture_output=True, check=False)
+    try:
+        problems = tmpfiles_create(tree, ["t.conf"])
+    except UsageError:
+        # What lies behind a dangling link is refused.
+        assert not (root / "var/old").exists()
+        return
+    assert exit_status(problems) == real.returncode, real.stderr
     assert tree_modes(tree) == modes(root)
     assert shown(tree) == on_disk(root)
 
@@ -113,6 +140,23 @@ def test_owners_come_from_the_accounts_of_the_tree() -> None:
     assert owners == {"/srv/a": (6, 4), "/srv/a/f": (6, 4), "/var/log/a.log": (6, 0), "/srv/l": (6, 12), "/srv": (0, 0)}
 
 
+@pytest.mark.parametrize(
+    ("lines", "refused"),
+    [
+        ("z /srv/a/f 0600 man -", True),
+        ("d /srv/a/d\nf /srv/a/d/f", True),
+        ("a+ /srv/a/f - - - - u:man:r", True),
+        ("d /srv/a/d\nf /srv/a/f", False),
+        ("z /srv/a/own 0600 - -\nd /srv/a/d - man\nf /srv/a/d/f", False),
+    ],
+)
+def test_what_a_user_might_have_put_there_is_not_gone_through(lines: str, refused: bool) -> None:  # noqa: FBT001
+    text = f"d /srv/a 0755 man -\nf /srv/a/own - man -\nf /srv/a/f\n{lines}\n"
+    tree = tree_of({**FILES, "/usr/lib/tmpfiles.d/t.conf": text})
+    with pytest.raises(UsageError) if refused else nullcontext():
+        assert tmpfiles_create(tree, ["t.conf"]) == []
+
+
 def test_lines_that_cannot_be_carried_out_are_reported_and_passed_over() -> None:
     lines = (
         "d /srv/a 0755 nobody-here -\nd relative\nk /srv/k\nd /srv/b 9999\nd /var/old 0755\nd- /var/old/x\nd /srv/c\n"
@@ -120,6 +164,7 @@ def test_lines_that_cannot_be_carried_out_are_reported_and_passed_over() -> None
     tree = tree_of({**FILES, "/usr/lib/tmpfiles.d/t.conf": lines})
     problems = tmpfiles_create(tree, ["t.conf"])
     assert [problem.where.line for problem in problems] == [1, 2, 3, 4, 5]
+    assert exit_status(problems) == 65
     assert tree.names("/srv") == ["c"]
     with pytest.raises(ConfError):
         tmpfiles_create(tree, ["missing.conf"])

@@ -146,7 +146,7 @@ def explanations() -> tuple[Explanation, ...]:
     written = (
         Explanation(tuple(table["paths"]), frozenset(table.get("aspects", ())), table["reason"]) for table in tables
     )
-    left = (Explanation(each.paths, frozenset({"missing"}), each.reason) for each in LEFTOVERS)
+    left = (Explanation(each.paths, frozenset({"missing", *each.differing}), each.reason) for each in LEFTOVERS)
     return (*written, *left)
 
 
@@ -197,7 +197,7 @@ def _compare(ours: Side, dpkgs: Side, *, mixed: bool, keys: Collection[str]) -> 
         left, right = ours.entries.get(path), dpkgs.entries.get(path)
         if left is None or right is None:
             text = f"only {ours.name} has {left.kind}" if left else f"{dpkgs.name} has {right.kind if right else ''}"
-            reason = _HASH if right and hash_of_left_over(right.target) else ""
+            reason = _HASH if right and hash_of_left_over(path, right.target) else ""
             yield Difference(path=path, aspect="extra" if left else "missing", text=text, reason=reason)
             continue
         for aspect, old, new in _aspects(left, right):

@@ -255,6 +255,8 @@ def configure(tree: Tree, packages: Sequence[Unpacked], settings: Settings, repo
             script = runner.run(script, ("triggered", " ".join(pending)))  # noqa: PLW2901  as above
             done.append(replace(script, triggers=tuple(pending)))
     runner.finish()
+    if path := next(leftovers.copied(tree), ""):
+        raise ScriptFailed("a script has copied what each node is to make itself", where=Place(path=path))
     leftovers.take_out(tree, shipped_by)
     for package in there:
         if package.name in late:

@@ -5,12 +5,14 @@ systemd makes when it boots. What was executed has it taken out here; where a re
 judge has besides.
 """
 
+import posixpath
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import translate
 
-from assembler.configure.identity import MADE_ON_NODE
+from assembler.configure.identity import MADE_ON_NODE, is_made_on_node
+from assembler.programs.of_the_node import CERTIFICATE, PLACEHOLDER
 from assembler.programs.specifiers import conf_files
 from assembler.programs.tmpfiles import listed
 from assembler.tree.changes import Changes, Entry
@@ -25,6 +27,8 @@ class Leftover:
     paths: tuple[str, ...]
     """Shell patterns, in which * matches slashes too."""
     reason: str
+    differing: tuple[str, ...] = ()
+    """What of them may differ where an image has them all the same."""
 
 
 LEFTOVERS: Sequence[Leftover] = (
@@ -39,6 +43,7 @@ LEFTOVERS: Sequence[Leftover] = (
     Leftover(
         ("/run/*",),
         "volatile: a tmpfs hides it, and systemd-tmpfiles makes it at every boot",
+        ("mode", "owner"),
     ),
     Leftover(
         ("/dev/*", "/proc/*", "/sys/*"),
@@ -83,7 +88,7 @@ LEFTOVERS: Sequence[Leftover] = (
 )  # fmt: skip
 
 _ANY = re.compile("|".join(translate(path) for each in LEFTOVERS for path in each.paths))
-_CERTIFICATE = "ssl-cert-snakeoil.pem"
+_HASH = re.compile(r"/etc/ssl/certs/[0-9a-f]{8}\.\d+")
 _RUN = "/run/"
 _JOURNAL = "/var/log/journal"
 """systemd-tmpfiles gives it its access control list at every boot; no image holds one."""
@@ -100,9 +105,17 @@ def left_over(path: str) -> bool:
     return _ANY.match(path) is not None
 
 
-def hash_of_left_over(target: str) -> bool:
-    """Whether a link to `target` is one by the hash of a certificate that no image has, and goes with it."""
-    return target.endswith(_CERTIFICATE)
+def hash_of_left_over(path: str, target: str) -> bool:
+    """Whether a link at `path` to `target` is one by the hash of a certificate that no image has, and goes with it."""
+    return _HASH.fullmatch(path) is not None and target == posixpath.basename(CERTIFICATE)
+
+
+def copied(tree: Tree) -> Iterator[str]:
+    """The paths of what scripts that were computed made of something that no image has."""
+    for path, inode in tree.walk():
+        text = inode.content if inode.kind is Kind.FILE and isinstance(inode.content, bytes) else b""
+        if PLACEHOLDER in text and not is_made_on_node(path):
+            yield path
 
 
 def without(changes: Changes, shipped: Collection[str] = ()) -> Changes:
@@ -119,7 +132,7 @@ def without(changes: Changes, shipped: Collection[str] = ()) -> Changes:
         path: _nobodys(path, entry)
         for path, entry in changes.put.items()
         if (not dropped(path) or (entry.kind is Kind.DIR and path.startswith(_RUN)))
-        and not hash_of_left_over(entry.target)
+        and not hash_of_left_over(path, entry.target)
     }
     if _JOURNAL in put:
         kept = {name: value for name, value in put[_JOURNAL].xattrs.items() if not is_list(name)}
@@ -146,7 +159,7 @@ def take_out(tree: Tree, shipped: Collection[str]) -> None:
     made = [(path, inode) for path, inode in tree.walk() if path not in shipped]
     for path, inode in reversed(made):
         kept = inode.kind is Kind.DIR and (path.startswith(_RUN) or inode.children)
-        if (left_over(path) and not kept) or (inode.kind is Kind.SYMLINK and hash_of_left_over(inode.target)):
+        if (left_over(path) and not kept) or (inode.kind is Kind.SYMLINK and hash_of_left_over(path, inode.target)):
             tree.remove(path)
 
 

@@ -147,7 +147,7 @@ def explanations(*, byte_code: bool = False) -> tuple[Explanation, ...]:
         Explanation(tuple(table["paths"]), frozenset(table.get("aspects", ())), table["reason"]) for table in tables
     )
     nobodys = LEFTOVERS if byte_code else (*LEFTOVERS, BYTE_CODE)
-    left = (Explanation(each.paths, frozenset({"missing"}), each.reason) for each in nobodys)
+    left = (Explanation(each.paths, frozenset({"missing", *each.differing}), each.reason) for each in nobodys)
     return (*written, *left)
 
 
@@ -199,7 +199,7 @@ def _compare(ours: Side, dpkgs: Side, *, mixed: bool, keys: Collection[str]) -> 
         left, right = ours.entries.get(path), dpkgs.entries.get(path)
         if left is None or right is None:
             text = f"only {ours.name} has {left.kind}" if left else f"{dpkgs.name} has {right.kind if right else ''}"
-            reason = _HASH if right and hash_of_left_over(right.target) else ""
+            reason = _HASH if right and hash_of_left_over(path, right.target) else ""
             yield Difference(path=path, aspect="extra" if left else "missing", text=text, reason=reason)
             continue
         for aspect, old, new in _aspects(left, right):

@@ -279,6 +279,8 @@ def configure(tree: Tree, packages: Sequence[Unpacked], settings: Settings, repo
     context.hidden = frozenset()
     done += _triggered(runner, told, by_key)
     runner.finish()
+    if path := next(leftovers.copied(tree), ""):
+        raise ScriptFailed("a script has copied what each node is to make itself", where=Place(path=path))
     leftovers.take_out(tree, shipped_by, byte_code=bool(settings.python))
     if context.byte_code is not None:
         settings.fill(context.byte_code.modules())

@@ -5,13 +5,15 @@ systemd makes when it boots. What was executed has it taken out here; where a re
 judge has besides.
 """
 
+import posixpath
 import re
 import struct
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import translate
 
-from assembler.configure.identity import MADE_ON_NODE
+from assembler.configure.identity import MADE_ON_NODE, is_made_on_node
+from assembler.programs.of_the_node import CERTIFICATE, PLACEHOLDER
 from assembler.programs.specifiers import conf_files
 from assembler.programs.tmpfiles import listed
 from assembler.tree.changes import Changes, Entry
@@ -26,6 +28,8 @@ class Leftover:
     paths: tuple[str, ...]
     """Shell patterns, in which * matches slashes too."""
     reason: str
+    differing: tuple[str, ...] = ()
+    """What of them may differ where an image has them all the same."""
 
 
 LEFTOVERS: Sequence[Leftover] = (
@@ -36,6 +40,7 @@ LEFTOVERS: Sequence[Leftover] = (
     Leftover(
         ("/run/*",),
         "volatile: a tmpfs hides it, and systemd-tmpfiles makes it at every boot",
+        ("mode", "owner"),
     ),
     Leftover(
         ("/dev/*", "/proc/*", "/sys/*"),
@@ -86,7 +91,7 @@ BYTE_CODE = Leftover(
 )
 """Of an image without byte code."""
 _CODE = re.compile("|".join(map(translate, BYTE_CODE.paths)))
-_CERTIFICATE = "ssl-cert-snakeoil.pem"
+_HASH = re.compile(r"/etc/ssl/certs/[0-9a-f]{8}\.\d+")
 _RUN = "/run/"
 _JOURNAL = "/var/log/journal"
 """systemd-tmpfiles gives it its access control list at every boot; no image holds one."""
@@ -105,9 +110,17 @@ def left_over(path: str, *, byte_code: bool = False) -> bool:
     return _ANY.match(path) is not None or (not byte_code and _CODE.match(path) is not None)
 
 
-def hash_of_left_over(target: str) -> bool:
-    """Whether a link to `target` is one by the hash of a certificate that no image has, and goes with it."""
-    return target.endswith(_CERTIFICATE)
+def hash_of_left_over(path: str, target: str) -> bool:
+    """Whether a link at `path` to `target` is one by the hash of a certificate that no image has, and goes with it."""
+    return _HASH.fullmatch(path) is not None and target == posixpath.basename(CERTIFICATE)
+
+
+def copied(tree: Tree) -> Iterator[str]:
+    """The paths of what scripts that were computed made of something that no image has."""
+    for path, inode in tree.walk():
+        text = inode.content if inode.kind is Kind.FILE and isinstance(inode.content, bytes) else b""
+        if PLACEHOLDER in text and not is_made_on_node(path):
+            yield path
 
 
 def without(changes: Changes, shipped: Collection[str] = (), *, byte_code: bool = False) -> Changes:
@@ -124,7 +137,7 @@ def without(changes: Changes, shipped: Collection[str] = (), *, byte_code: bool 
         path: _nobodys(path, entry)
         for path, entry in changes.put.items()
         if (not dropped(path) or (entry.kind is Kind.DIR and path.startswith(_RUN)))
-        and not hash_of_left_over(entry.target)
+        and not hash_of_left_over(path, entry.target)
     }
     if _JOURNAL in put:
         kept = {name: value for name, value in put[_JOURNAL].xattrs.items() if not is_list(name)}
@@ -154,7 +167,7 @@ def take_out(tree: Tree, shipped: Collection[str], *, byte_code: bool = False) -
     for path, inode in reversed(made):
         kept = inode.kind is Kind.DIR and (path.startswith(_RUN) or inode.children)
         if (left_over(path, byte_code=byte_code) and not kept) or (
-            inode.kind is Kind.SYMLINK and hash_of_left_over(inode.target)
+            inode.kind is Kind.SYMLINK and hash_of_left_over(path, inode.target)
         ):
             tree.remove(path)
 

@@ -18,11 +18,15 @@ _NAME = re.compile(r"\s*([a-z0-9][a-z0-9+.-]*)")
 
 @dataclass(frozen=True, slots=True)
 class Orderable:
-    """What ordering needs to know of a package: its name, control fields and whether it has a postinst."""
+    """What ordering needs to know of a package: its name, control fields, whether it has a postinst, and triggers."""
 
     name: str
     fields: Mapping[str, str]
     has_postinst: bool
+    awaits: tuple[str, ...] = ()
+    """Triggers that it activates when it is configured, and whose processing it awaits."""
+    processes: tuple[str, ...] = ()
+    """Triggers that it is interested in, so that those who activate them may wait for it."""
 
 
 class HasFields(Protocol):
@@ -43,7 +47,23 @@ class HasFields(Protocol):
 
 def orderable(packages: Iterable[HasFields]) -> list[Orderable]:
     """What ordering needs to know of `packages`, in their order."""
-    return [Orderable(package.name, package.fields, "postinst" in package.control) for package in packages]
+    return [
+        Orderable(
+            package.name,
+            package.fields,
+            "postinst" in package.control,
+            _triggers(package, "activate", "activate-await"),
+            _triggers(package, "interest", "interest-await"),
+        )
+        for package in packages
+    ]
+
+
+def _triggers(package: HasFields, *kinds: str) -> tuple[str, ...]:
+    """The triggers that a package names in directives of these kinds (deb-triggers(5))."""
+    lines = package.control.get("triggers", b"").decode("utf-8", "surrogateescape").splitlines()
+    words = [line.partition("#")[0].split() for line in lines]
+    return tuple(word[1] for word in words if len(word) == 2 and word[0] in kinds)
 
 
 def relation_names(field: str) -> list[list[str]]:
@@ -68,11 +88,19 @@ class _Graph:
         self._groups: dict[str, list[list[str]]] = {}
         self.packages = {package.name: package for package in packages}
         self.providers: dict[str, list[str]] = {name: [name] for name in self.packages}
+        self._processing: dict[str, list[str]] = {}
+        for package in packages:
+            for trigger in package.processes:
+                self._processing.setdefault(trigger, []).append(package.name)
         for package in packages:
             for group in relation_names(package.fields.get("Provides", "")):
                 self.providers.setdefault(group[0], []).append(package.name)
         for virtual, names in self.providers.items():
             names.sort(key=lambda name, virtual=virtual: (name != virtual, name))  # type: ignore[misc]  # a default
+
+    def processing(self, trigger: str) -> list[str]:
+        """The packages that process a trigger for those who await that."""
+        return self._processing.get(trigger, [])
 
     def groups(self, name: str) -> list[list[str]]:
         """For each dependency of `name` that something here satisfies, the packages that do."""
@@ -179,6 +207,10 @@ def configure_order(packages: Sequence[Orderable], first: Collection[str] = ()) 
     return list(queue.done)
 
 
+_PLAINLY, _BREAKING_CYCLES, _WITH_TRIGGERS = range(3)
+"""What dpkg tries, one after the other, so that something can be configured."""
+
+
 class _Queue:
     """The queue of ``dpkg --configure`` (dpkg 1.22, src/main/packages.c and src/main/depcon.c)."""
 
@@ -187,36 +219,62 @@ class _Queue:
         self.done: dict[str, None] = {}
         self.broken: set[tuple[str, int, str]] = set()
         """Dependencies that are ignored to break a cycle: (package, which group, on which package)."""
+        self.awaiting: dict[str, set[str]] = {}
+        """Packages that are configured but for triggers, with those that have to process them."""
+        self.processing = ""
+        """The last package that somebody whose turn came would have needed to process its triggers."""
 
     def run(self, names: Sequence[str]) -> None:
         """Configure `names`, which are given to dpkg in this order.
 
-        A package whose dependencies are not configured yet goes to the end of the queue. Only when the whole queue has
-        gone round twice without progress are cycles looked for, and from then on whenever a package's turn comes.
+        A package whose dependencies are not configured yet goes to the end of the queue; so does one whose dependencies
+        await triggers. Only when the whole queue has gone round twice without progress are cycles looked for, and from
+        then on whenever a package's turn comes; when that does not help, triggers are processed.
         """
         queue = deque(names)
-        breaking, idle = False, 0
+        tried, idle = _PLAINLY, 0
         while queue:
             name = queue.popleft()
             idle += 1
+            if idle > 2 * len(queue) + 2 and self.processing:
+                self.awaiting = {each: rest for each, on in self.awaiting.items() if (rest := on - {self.processing})}
+                self.processing, idle = "", 0
+                queue.append(name)
+                continue
             if idle > 2 * len(queue) + 2:
-                if breaking:
-                    # No cycle is left; what is missing is not among the packages. dpkg is told to go on regardless.
-                    self.done[name] = None
-                breaking, idle = True, 0
-            if breaking and self._break_cycle(name):
+                if tried == _WITH_TRIGGERS:
+                    # What is missing is not among the packages. dpkg is told to go on regardless.
+                    self._configure(name)
+                tried, idle = min(tried + 1, _WITH_TRIGGERS), 0
+            if tried >= _BREAKING_CYCLES and self._break_cycle(name):
                 idle = 0
-            if name in self.done or self._ready(name):
-                self.done[name] = None
+            if name in self.done or self._ready(name, triggers=tried == _WITH_TRIGGERS):
+                self._configure(name)
                 idle = 0
             else:
                 queue.append(name)
+        # What is left is processed before dpkg ends.
+        self.awaiting, self.processing = {}, ""
 
-    def _ready(self, name: str) -> bool:
-        return all(
-            any(other in self.done or (name, index, other) in self.broken for other in group)
-            for index, group in enumerate(self.graph.groups(name))
-        )
+    def _configure(self, name: str) -> None:
+        self.done[name] = None
+        triggers = self.graph.packages[name].awaits
+        on = {other for trigger in triggers for other in self.graph.processing(trigger) if other in self.done}
+        if on - {name}:
+            self.awaiting[name] = on - {name}
+
+    def _ready(self, name: str, *, triggers: bool) -> bool:
+        for index, group in enumerate(self.graph.groups(name)):
+            fine = (
+                (other in self.done and other not in self.awaiting) or (name, index, other) in self.broken
+                for other in group
+            )
+            if not any(fine):
+                awaiting = next((other for other in group if other in self.awaiting), None)
+                if awaiting is not None and triggers:
+                    self.processing = min(self.awaiting[awaiting])
+                return False
+        return True
 
     def _break_cycle(self, start: str) -> bool:
         """Ignore one dependency of the first cycle that a depth-first search from `start` meets.

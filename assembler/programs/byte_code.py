@@ -1,4 +1,5 @@
-"""py3compile(1) of python3-minimal 3.13.5, and ``py_compile.py`` of Python 3.13: which modules are compiled.
+"""py3compile(1) and py3clean(1) of python3-minimal 3.13.5, and ``py_compile.py`` of Python 3.13: which modules are
+compiled.
 
 The byte code itself is made later, by a real Python of the image's version: see modules.py. Files and directories
 are there at once, so that scripts find and remove them.
@@ -21,7 +22,8 @@ _DIVERSIONS = "/var/lib/dpkg/diversions"
 _EXCLUDED = "/usr/share/python3/bcep"
 _OWN = "/usr/share/python3/debpython"
 _IMPORTED = ("__init__.py", "version.py", "files.py", "interpreter.py", "option.py")
-"""The modules there that py3compile imports: Python keeps their byte code as it does for whatever it imports."""
+"""The modules there that py3compile imports, py3clean all but the last: Python keeps their byte code as it does for
+whatever it imports."""
 _RANGE = re.compile(r"(?:(\d+)\.(\d+))?(-)?(?:(\d+)\.(\d+))?")
 
 
@@ -31,6 +33,8 @@ def program(name: str, context: ExecutionContext) -> Program | None:
         return lambda process: _py3compile(process, context)
     if name in NAMES and context.byte_code is None:
         return lambda _process: 0
+    if name == "py3clean":
+        return lambda process: _py3clean(process, context)
     if re.fullmatch(r"python3\.\d+", name):
         return lambda process: _python(name, process, context)
     return None
@@ -86,6 +90,50 @@ def _py3compile(process: Process, context: ExecutionContext) -> int:
     for path in _chosen(context, package, operands, code.version):
         code.add(tree, path, hashed=True)
     return 0
+
+
+def _py3clean(process: Process, context: ExecutionContext) -> int:
+    """``py3clean [-V VERSION] [-p PACKAGE] [DIRECTORY...]``, which removes what py3compile makes."""
+    code = context.byte_code
+    if code is None:
+        return 0
+    tree, package, other, operands = process.tree, "", False, []
+    words = list(process.arguments)
+    while words:
+        word = words.pop(0)
+        if word == "-p" and words:
+            package = words.pop(0)
+        elif word == "-V" and words and re.fullmatch(r"-?3\.\d+", words[0]) and words[0] != code.version:
+            other = bool(words.pop(0))
+        elif word.startswith("-"):
+            raise Refused(f"py3clean {word}")
+        else:
+            operands.append(word)
+    _check_versions(tree, code.version)
+    for name in _IMPORTED[:4] if tree.is_dir(_OWN) else ():
+        code.add(tree, f"{_OWN}/{name}", hashed=False)
+    shipped = {path for path in _files(context, package) if path.endswith(".py")} if package else set()
+    found = [path for operand in operands for path in _below(tree, _absolute(operand))]
+    for path in sorted(shipped) if not operands else [path for path in found if not package or path in shipped]:
+        if tree.lexists(f"{path}c") or tree.lexists(f"{path}o") or "." in path.rpartition("/")[2][:-3]:
+            raise Refused("byte code of another kind is removed", why=path)
+        if not other:
+            _remove(tree, path)
+    return 0
+
+
+def _remove(tree: Tree, path: str) -> None:
+    """Remove the byte code of a module, and its directory when nothing else is there."""
+    directory, _, name = path.rpartition("/")
+    place = f"{directory}/__pycache__"
+    if not tree.is_dir(place):
+        return
+    for each in tree.names(place):
+        if each.startswith(f"{name.removesuffix('.py')}."):
+            tree.remove(f"{place}/{each}")
+            if not tree.names(place):
+                tree.remove(place)
+                return
 
 
 def _chosen(context: ExecutionContext, package: str, operands: Sequence[str], version: str) -> Iterator[str]:

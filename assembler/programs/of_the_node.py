@@ -1,8 +1,15 @@
 """Programs that make what is each node's own: images leave its place empty, and nodes fill it (identity/)."""
 
+import posixpath
+
+from assembler.programs.accounts import Accounts
 from assembler.shell.process import Process, Program
 from assembler.shell.streams import Refused
 
+PLACEHOLDER = b"Each node makes this itself.\n"
+"""What is in a file that scripts look for, and no image has."""
+CERTIFICATE = "/etc/ssl/certs/ssl-cert-snakeoil.pem"
+KEY = "/etc/ssl/private/ssl-cert-snakeoil.key"
 _MACHINE_ID = "/etc/machine-id"
 
 
@@ -47,9 +54,16 @@ def nvme(process: Process) -> int:
 
 
 def make_ssl_cert(process: Process) -> int:
-    """``make-ssl-cert generate-default-snakeoil``: the certificate is made on the node."""
+    """``make-ssl-cert generate-default-snakeoil``: the node makes the certificate; scripts see that it is there."""
     if process.arguments not in (["generate-default-snakeoil"], ["generate-default-snakeoil", "--force-overwrite"]):
         raise Refused("make-ssl-cert with these arguments", why=" ".join(process.arguments))
+    tree = process.tree
+    group = Accounts(tree).group("ssl-cert")
+    if group is None or not all(tree.is_dir(posixpath.dirname(path)) for path in (CERTIFICATE, KEY)):
+        raise Refused("make-ssl-cert without its group or its directories")
+    if not (tree.lexists(CERTIFICATE) and tree.lexists(KEY)):
+        tree.write(CERTIFICATE, PLACEHOLDER, 0o644)
+        tree.write(KEY, PLACEHOLDER, 0o640).gid = group.gid
     return 0
 
 

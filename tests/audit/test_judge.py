@@ -125,6 +125,17 @@ def test_mans_index_may_have_older_pages_besides() -> None:
     assert unexplained(found(dpkgs, ours, mixed=True))
 
 
+def test_what_systemd_makes_at_boot_may_have_another_mode_before() -> None:
+    """A home of adduser's, say, which tmpfiles.d is about: what is hidden is not set."""
+    ours, dpkgs = system(), system()
+    ours.mkdir("/run/a", 0o755, parents=True)
+    dpkgs.mkdir("/run/a", 0o750, 5, 6, parents=True)
+    assert not unexplained(found(ours, dpkgs))
+    ours.mkdir("/srv/a", 0o755, parents=True)
+    dpkgs.mkdir("/srv/a", 0o750, parents=True)
+    assert [one.path for one in unexplained(found(ours, dpkgs))] == ["/srv/a"]
+
+
 def test_byte_code_is_explained_beside_its_source() -> None:
     """That of a module which is not there would be loaded by nobody, and says that something else is missing."""
     ours, dpkgs = system(), system()
@@ -137,9 +148,12 @@ def test_byte_code_is_explained_beside_its_source() -> None:
 
 def test_links_to_what_the_node_makes_are_explained() -> None:
     dpkgs = system()
-    dpkgs.symlink("ssl-cert-snakeoil.pem", "/etc/0123abcd.0")
-    dpkgs.symlink("other.pem", "/etc/4567abcd.0")
-    assert [one.path for one in unexplained(found(system(), dpkgs))] == ["/etc/4567abcd.0"]
+    dpkgs.symlink("ssl-cert-snakeoil.pem", "/etc/ssl/certs/0123abcd.0", parents=True)
+    ours = dpkgs.copy()
+    ours.remove("/etc/ssl/certs/0123abcd.0")
+    dpkgs.symlink("other.pem", "/etc/ssl/certs/4567abcd.0")
+    dpkgs.symlink("/etc/ssl/certs/ssl-cert-snakeoil.pem", "/etc/dovecot.pem")
+    assert [one.path for one in unexplained(found(ours, dpkgs))] == ["/etc/dovecot.pem", "/etc/ssl/certs/4567abcd.0"]
 
 
 @pytest.mark.parametrize(

@@ -170,6 +170,33 @@ def test_what_each_node_makes_is_there_while_those_that_need_it_are_executed() -
     assert steps("other") == steps("ssl-cert", "database") == [Configure]
 
 
+MAKES = "#!/bin/sh\nset -e\naddgroup --system ssl-cert\nmake-ssl-cert generate-default-snakeoil\n"
+CERTIFICATE, KEY = "/etc/ssl/certs/ssl-cert-snakeoil.pem", "/etc/ssl/private/ssl-cert-snakeoil.key"
+
+
+def with_certificate(script: str) -> Callable[[Tree], list[Unpacked]]:
+    def packages(tree: Tree) -> list[Unpacked]:
+        tree.write("/etc/passwd", b"root:x:0:0:::\n", parents=True)
+        tree.write("/etc/group", b"root:x:0:\n")
+        for directory in ("/etc/ssl/certs", "/etc/ssl/private"):
+            tree.mkdir(directory, parents=True)
+        return [
+            package(tree, "ssl-cert", postinst=MAKES),
+            package(tree, "uses", depends="ssl-cert", postinst=f"#!/bin/sh\nset -e\n{script}\n"),
+        ]
+
+    return packages
+
+
+def test_what_each_node_makes_is_seen_by_those_that_are_computed_and_is_in_no_image() -> None:
+    """dovecot-core links to the certificate when it is there."""
+    tree, _ = configured("computed", with_certificate(f"if [ -s {KEY} ]; then ln -s {KEY} /etc/uses.key; fi"))
+    assert tree.at("/etc/uses.key").target == KEY
+    assert not [path for path in (KEY, CERTIFICATE) if tree.lexists(path)]
+    with pytest.raises(ScriptFailed, match=r"^/etc/uses\.pem: a script has copied"):
+        configured("computed", with_certificate(f"cat {CERTIFICATE} >/etc/uses.pem"))
+
+
 def test_what_turns_out_not_to_be_computable_is_executed() -> None:
     """On a tree without what was done of it; and so is what needs it."""
     tree, asked = configured("auto", failing)

@@ -55,6 +55,53 @@ def test_dpkg_takes_them_in_this_order(graph: Mapping[str, tuple[str, bool]], tm
     assert configure_order(packages(graph)) == as_dpkg(graph, tmp_path)
 
 
+# As above, with what each package depends on, awaits and processes.
+TRIGGERS: dict[str, Mapping[str, tuple[str, str, str]]] = {
+    "polkitd": {"base": ("", "", "t"), "a": ("xml", "", ""), "b": ("a", "", ""), "xml": ("base", "t", ""),
+                "c": ("", "", ""), "d": ("", "", "")},
+    "two": {"x": ("p", "t", ""), "y": ("q", "u", ""), "p": ("", "", "t"), "q": ("", "", "u"),
+            "a": ("x", "", ""), "b": ("y", "", ""), "c": ("x, y", "", ""), "d": ("", "", ""), "e": ("b", "", "")},
+    "an alternative": {"p": ("", "", "t"), "x": ("p", "t", ""), "a": ("x | d", "", ""), "d": ("", "", "")},
+    "nobody processes it": {"x": ("", "t", ""), "a": ("x", "", ""), "d": ("", "", "")},
+    "not configured yet": {"x": ("", "t", ""), "a": ("x", "", ""), "d": ("", "", ""), "p": ("d", "", "t")},
+    "itself": {"x": ("", "t", "t"), "a": ("x", "", ""), "d": ("", "", "")},
+    "beside a cycle": {"p": ("", "", "t"), "x": ("p", "t", ""), "a": ("x", "", ""), "b": ("c", "", ""),
+                       "c": ("b", "", ""), "d": ("", "", "")},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("graph", TRIGGERS.values(), ids=TRIGGERS)
+def test_those_that_await_triggers_are_waited_for(graph: Mapping[str, tuple[str, str, str]], tmp_path: Path) -> None:
+    """As dpkg does it, with scripts that do nothing, in a database of its own."""
+    for directory in ("info", "updates", "triggers"):
+        (tmp_path / directory).mkdir()
+    stanzas = []
+    for name, (depends, awaits, processes) in graph.items():
+        line = f"Depends: {depends}\n" if depends else ""
+        stanzas.append(
+            f"Package: {name}\nStatus: install ok unpacked\nMaintainer: x <x@y.z>\nArchitecture: all\n"
+            f"Version: 1\n{line}Description: x\n\n"
+        )
+        info = tmp_path / "info" / name
+        info.with_suffix(".list").write_text("/.\n")
+        info.with_suffix(".postinst").write_text(f"#!/bin/sh\necho {name} $1 >>{tmp_path}/order\n")
+        info.with_suffix(".postinst").chmod(0o755)
+        lines = [f"activate-await {awaits}\n"] * bool(awaits) + [f"interest-await {processes}\n"] * bool(processes)
+        info.with_suffix(".triggers").write_text("".join(lines))
+        if processes:
+            with (tmp_path / "triggers" / processes).open("a") as interested:
+                interested.write(f"{name}\n")
+    (tmp_path / "status").write_text("".join(stanzas))
+    known = [
+        Orderable(name, {"Depends": depends}, has_postinst=True, awaits=tuple(awaits), processes=tuple(processes))
+        for name, (depends, awaits, processes) in graph.items()
+    ]
+    command = [need("dpkg", "dpkg"), f"--admindir={tmp_path}", "--force-not-root,bad-path,script-chrootless"]
+    subprocess.run([*command, "--configure", *unpack_order(known)], capture_output=True, check=True)
+    taken = [line.split()[0] for line in (tmp_path / "order").read_text().splitlines() if line.endswith(" configure")]
+    assert configure_order(known) == taken
+
+
 _NAMES = ["aa", "bb", "cc", "dd", "ee", "ff"]
 _DEPENDS = st.lists(st.lists(st.sampled_from(_NAMES), min_size=1, max_size=2, unique=True), max_size=3)
 

@@ -94,6 +94,26 @@ def test_nothing_is_made_where_it_is_left_out() -> None:
 
 
 @pytest.mark.parametrize(
+    ("arguments", "gone"),
+    [
+        ("-p a", [0, 3, 5, 6, 7]),
+        ("/usr/share/a", [5, 6]),
+        ("-p a /usr/share/a /usr/lib/python3/dist-packages", [0, 5, 6]),
+        ("-V 3.12 /usr/share/a", []),
+        ("-V -3.1 -p a", []),
+    ],
+)
+def test_byte_code_is_taken_away_again(arguments: str, gone: Sequence[int]) -> None:
+    it = context()
+    compiled(f"py3compile -p a; py3compile /usr/share; py3clean {arguments}", it)
+    for index in (0, 3, 5, 6, 7):
+        directory, _, name = SHIPPED[index].rpartition("/")
+        place = f"{directory}/__pycache__"
+        assert it.tree.exists(place) is (index not in gone)
+        assert it.tree.exists(f"{place}/{name[:-3]}.cpython-313.pyc") is (index not in gone)
+
+
+@pytest.mark.parametrize(
     "script",
     [
         "py3compile -X x -p a", "py3compile -O -p a", "py3compile -p nobody", "py3compile -V 3.12 -p a",
@@ -104,7 +124,8 @@ def test_nothing_is_made_where_it_is_left_out() -> None:
         "mkdir /usr/share/a/__pycache__; touch /usr/share/a/__pycache__/main.cpython-313.pyc; py3compile /usr/share/a",
         "dpkg-divert --add --package b --divert /usr/share/a/m --rename /usr/share/a/main.py; py3compile -p a",
         "/usr/bin/python3.14 -E -S /usr/lib/python3.14/py_compile.py /usr/share/a/main.py",
-        "/usr/bin/python3.13 -E -S /usr/lib/python3.13/py_compile.py -", "py3compile -p a; py3clean -p a",
+        "/usr/bin/python3.13 -E -S /usr/lib/python3.13/py_compile.py -", "py3clean -V 3.13 /usr/share/a",
+        "py3clean -p nobody", "touch /usr/share/a/main.pyc; py3clean /usr/share/a", "py3clean -x",
         "/usr/bin/python3.13 /usr/lib/python3.13/compileall.py /usr/share/a", "/usr/bin/python3.13 -c x",
     ],
 )  # fmt: skip

@@ -85,7 +85,7 @@ def entry_of(path: Path) -> Entry:
         0 if kind == "SYMLINK" else stat.S_IMODE(status.st_mode),
         (status.st_uid, status.st_gid),
         {key: os.getxattr(path, key, follow_symlinks=False) for key in os.listxattr(path, follow_symlinks=False)},
-        str(path.readlink()) if kind == "SYMLINK" else "",
+        os.readlink(path) if kind == "SYMLINK" else "",  # noqa: PTH115  a Path has no two slashes in a row
         sha256_of(path) if kind == "FILE" else "",
         status.st_size if kind == "FILE" else 0,
     )

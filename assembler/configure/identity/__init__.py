@@ -15,6 +15,7 @@ from importlib import resources
 
 from assembler.errors import AssembleError, Place
 from assembler.programs.accounts import Accounts
+from assembler.programs.of_the_node import CERTIFICATE, KEY
 from assembler.programs.systemd import Systemctl
 from assembler.tree.changes import Changes
 from assembler.tree.content import read, size_of
@@ -45,8 +46,8 @@ MADE_ON_NODE = (
     "/var/lib/rabbitmq/.erlang.cookie",
     # systemd's own, which it makes itself.
     *("/var/lib/systemd/random-seed", "/var/lib/systemd/credential.secret"),
-    "/etc/ssl/certs/ssl-cert-snakeoil.pem",
-    "/etc/ssl/private/ssl-cert-snakeoil.key",
+    CERTIFICATE,
+    KEY,
 )
 """Shell patterns of the paths, in which * matches slashes too."""
 STAND_INS = {"ssl-cert": b"#!/bin/sh\nexec make-ssl-cert generate-default-snakeoil\n"}
@@ -74,7 +75,7 @@ def prepare(tree: Tree, packages: Collection[str]) -> bool:
     own = resources.files(__name__)
     # Its group is made when its package is configured.
     ready = tree.is_file("/usr/sbin/make-ssl-cert") and "ssl-cert" in {group.name for group in Accounts(tree).groups()}
-    if ready and not tree.exists("/etc/ssl/private/ssl-cert-snakeoil.key"):
+    if ready and not tree.exists(KEY):
         tree.write(f"{_UNITS}/{CERTIFICATE_UNIT}", (own / CERTIFICATE_UNIT).read_bytes())
         Systemctl(tree).enable(CERTIFICATE_UNIT)
     if tree.is_file(f"{_UNITS}/named.service") and not tree.exists("/etc/bind/rndc.key"):

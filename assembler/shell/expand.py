@@ -279,7 +279,9 @@ def _matching(state: State, pattern: str) -> list[str]:
     """The paths in the tree that a pattern matches, as they are written."""
     tree, absolute = state.world.tree, pattern.startswith("/")
     found = [("/" if absolute else "", "/" if absolute else state.directory)]
-    components = _components(pattern.lstrip("/") if absolute else pattern)
+    if pattern.startswith("//"):
+        raise patterns.PatternError("two slashes at the start")
+    components = pattern[absolute:].split("/")
     for index, component in enumerate(components):
         last = index == len(components) - 1
         found = [match for written, place in found for match in _within(tree, written, place, component, last=last)]
@@ -287,20 +289,13 @@ def _matching(state: State, pattern: str) -> list[str]:
     return [written for written, _ in found]
 
 
-def _components(pattern: str) -> list[str]:
-    parts = pattern.split("/")
-    if "" in parts[:-1]:
-        raise patterns.PatternError("two slashes in a row")
-    return parts
-
-
 def _within(tree: Tree, written: str, place: str, component: str, *, last: bool) -> Iterator[tuple[str, str]]:
     directory = tree.get(as_path(place), follow=True)
     if directory is None or directory.kind is not Kind.DIR:
         return
     slash = "" if last else "/"
-    if not component:  # a slash at the end
-        yield written, place
+    if not component:  # a slash at the end, or one of several, which stay
+        yield written + slash, place
         return
     if not patterns.is_pattern(component):
         name = patterns.unescape(component)

@@ -8,6 +8,16 @@ from assembler.shell.streams import Refused
 from tests.proofs.shell import evaluated, programs, real
 from tests.support.host_commands import need
 
+SLASHES = """\
+echo d//* ./d//*.c .//d//three* d///t*c .//*//*.c .//*/ .//*// *//.hid* d// d//none* d//[t]hree.c// on*//
+cat .//*//*.c
+"""
+
+
+def test_slashes_in_a_row_stay_in_what_matches() -> None:
+    assert evaluated(SLASHES) == real(SLASHES, [need("dash", "dash")])
+
+
 SEEDS = range(100, 106)
 EACH = 500
 

@@ -28,7 +28,8 @@ _USER_PATH = (
     "/etc/systemd/user", "/run/systemd/user", "/usr/local/share/systemd/user", "/usr/share/systemd/user",
     "/usr/local/lib/systemd/user", "/usr/lib/systemd/user",
 )  # fmt: skip
-_SUFFIXES = {"WantedBy": ".wants", "RequiredBy": ".requires", "UpheldBy": ".upholds"}
+_SINCE_254 = "UpheldBy"
+_SUFFIXES = {"WantedBy": ".wants", "RequiredBy": ".requires", _SINCE_254: ".upholds"}
 UNIT_NAME = re.compile(
     r"[\w:.\\-]+(@[\w:.\\-]*)?\.(service|socket|target|timer|path|mount|automount|swap|slice|scope|device)"
 )
@@ -148,6 +149,8 @@ class Systemctl:
                 key, _, value = (part.strip() for part in line.partition("="))
                 words = unquote(value, Place(path=file)) if value else []
                 lists = {**unit.links, "Alias": unit.alias, "Also": unit.also}
+                if self.split:
+                    del lists[_SINCE_254]
                 if key in lists:
                     if words:
                         lists[key].extend(words)

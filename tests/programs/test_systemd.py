@@ -270,10 +270,13 @@ def test_what_is_enabled_says_as_the_real_ones_do() -> None:
         assert caught.value.status == missing
 
 
-def test_systemd_of_bookworm_finds_units_in_lib() -> None:
-    tree = tree_of({**FILES, "/lib": "->usr/lib"})
-    Systemctl(tree, split=True).enable("plain")
+def test_systemd_of_bookworm_finds_units_in_lib_and_upholds_none() -> None:
+    held = "[Install]\nWantedBy=multi-user.target\nUpheldBy=a.target\n"
+    tree = tree_of({**FILES, "/lib": "->usr/lib", f"{LIB}/held.service": held})
+    Systemctl(tree, split=True).enable("plain", "held")
     assert tree.at(f"{WANTS}/plain.service").target == "/lib/systemd/system/plain.service"
+    assert tree.at(f"{WANTS}/held.service").target == "/lib/systemd/system/held.service"
+    assert not tree.exists("/etc/systemd/system/a.target.upholds")
 
 
 def test_presets_for_instances_hold_for_those_that_are_named() -> None:

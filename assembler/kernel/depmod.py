@@ -20,7 +20,8 @@ from assembler.tree.content import Content, read, size_of
 from assembler.tree.staging import Kind, Tree
 
 _MAGIC, _VERSION = 0xB007F457, 0x00020001
-_PREFIX, _VALUES, _CHILDREN = 0x80000000, 0x40000000, 0x20000000
+PREFIX, VALUES, CHILDREN = 0x80000000, 0x40000000, 0x20000000
+"""What a node has, in the upper bits of its offset."""
 _SYMBOL_BUCKETS = 2048
 _LARGEST_TRIE = 64 << 20
 """Bytes of an index file; Debian's have 2 MB. An offset has 28 bits."""
@@ -428,18 +429,18 @@ def _trie(entries: Iterable[tuple[str, str, int]]) -> bytes:
         offset, flags = len(output), 0
         if start < depth:
             output.extend(first[start:depth] + b"\0")
-            flags |= _PREFIX
+            flags |= PREFIX
         slots = len(output) + 2
         if groups:
             low_byte, high_byte = groups[0][0], groups[-1][0]
             output.extend((low_byte, high_byte))
             output.extend(bytes(4 * (high_byte - low_byte + 1)))
-            flags |= _CHILDREN
+            flags |= CHILDREN
         if own:
             output.extend(struct.pack(">I", len(values[first])))
             for priority, value in values[first]:
                 output.extend(struct.pack(">I", priority) + value)
-            flags |= _VALUES
+            flags |= VALUES
         if len(output) > _LARGEST_TRIE:
             raise _too_much(f"{_LARGEST_TRIE} bytes in one of its indexes")
         struct.pack_into(">I", output, slot, offset | flags)

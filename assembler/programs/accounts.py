@@ -8,7 +8,8 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from assembler.errors import AssembleError, Place
+from assembler.errors import Place
+from assembler.programs.options import ProgramError
 from assembler.tree.bounds import MAX_OWNER
 from assembler.tree.staging import Tree
 
@@ -18,8 +19,12 @@ NOLOGIN = "/usr/sbin/nologin"
 _BAD_NAME = re.compile(r"^[-+~]|[:,/\s]|^-?\d+$|^\.\.?$|^$")
 
 
-class AccountError(AssembleError):
+class AccountError(ProgramError):
     """A user or group that cannot be made as asked."""
+
+
+class NoAccount(AccountError):
+    """A user or group that is asked for and not there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +165,7 @@ class Accounts:
         Raises AccountError.
         """
         if self._group.find(group) is None:
-            raise AccountError(f"there is no group {group!r}", where=Place(path="/etc/group"))
+            raise NoAccount(f"there is no group {group!r}", where=Place(path="/etc/group"))
         for row in (self._group.find(group), self._gshadow.find(group)):
             if row is not None:
                 members = [member for member in row[3].split(",") if member]
@@ -182,7 +187,7 @@ class Accounts:
         """Set fields of a passwd line by name: password, uid, gid, gecos, home, shell. Raises AccountError."""
         row = self._passwd.find(name)
         if row is None:
-            raise AccountError(f"there is no user {name!r}", where=Place(path="/etc/passwd"))
+            raise NoAccount(f"there is no user {name!r}", where=Place(path="/etc/passwd"))
         for key, value in fields.items():
             row[("name", "password", "uid", "gid", "gecos", "home", "shell").index(key)] = value
 
@@ -209,13 +214,16 @@ class Accounts:
             if table.present:
                 table.save()
 
-    def convert(self, day: int) -> None:
-        """Move passwords to shadow and gshadow (pwconv(8), grpconv(8)); `day` is the last change."""
+    def convert(self, day: int, *, has_minimum: bool = True) -> None:
+        """Move passwords to shadow and gshadow (pwconv(8), grpconv(8)); `day` is the last change.
+
+        `has_minimum` is whether the least days between changes are written, as shadow did before 4.20.
+        """
         for plain, secret in ((self._passwd, self._shadow), (self._group, self._gshadow)):
             names = {row[0] for row in plain}
             secret.rows = [row for row in secret.rows if row[0] in names]
             secret.present = True
-        limits = [login_defs(self.tree).get(key, "") for key in ("PASS_MIN_DAYS", "PASS_MAX_DAYS", "PASS_WARN_AGE")]
+        limits = password_limits(login_defs(self.tree), has_minimum=has_minimum)
         for row in self._passwd:
             entry = self._shadow.find(row[0])
             if entry is None:
@@ -245,8 +253,8 @@ def _numbered(text: str, kind: str, file: str) -> int:
         return number
     if text.isdecimal():
         why = f"the largest is {MAX_OWNER}"
-        raise AccountError(f"there is no {kind} with the number {text[:20]}", where=Place(path=file), why=why)
-    raise AccountError(f"there is no {kind} {text!r}", where=Place(path=file))
+        raise NoAccount(f"there is no {kind} with the number {text[:20]}", where=Place(path=file), why=why)
+    raise NoAccount(f"there is no {kind} {text!r}", where=Place(path=file))
 
 
 def parse_number(text: str, base: int = 10) -> int:
@@ -275,6 +283,12 @@ def login_defs(tree: Tree) -> dict[str, str]:
             if len(words) >= 2 and not words[0].startswith("#"):
                 values[words[0]] = words[1].strip('"')
     return values
+
+
+def password_limits(defs: Mapping[str, str], *, has_minimum: bool) -> list[str]:
+    """The three fields of shadow(5) with days, as login.defs has them."""
+    least = defs.get("PASS_MIN_DAYS", "") if has_minimum else ""
+    return [least, defs.get("PASS_MAX_DAYS", ""), defs.get("PASS_WARN_AGE", "")]
 
 
 def check_name(name: str, where: Place | None = None) -> None:

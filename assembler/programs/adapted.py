@@ -7,7 +7,7 @@ from assembler.programs import dpkg_shown
 from assembler.programs.commands import COMMANDS
 from assembler.programs.context import ExecutionContext, Maker
 from assembler.programs.inert import INERT
-from assembler.programs.options import UsageError
+from assembler.programs.options import ProgramError, UsageError
 from assembler.shell.process import Process, Program, as_path
 from assembler.shell.streams import Refused
 
@@ -75,9 +75,11 @@ def _program(name: str, maker: Maker, context: ExecutionContext) -> Program:
             status = action(context)
         except UsageError as error:
             raise Refused(error.what, why=error.why) from error
+        except Refused:
+            raise
         except AssembleError as error:
             process.complain(str(error))
-            return 1
+            return error.status if isinstance(error, ProgramError) else 1
         finally:
             context.environment, context.umask = {}, _USUAL_UMASK
             context.tree.here = ""

@@ -1,14 +1,38 @@
-"""adduser(8) and addgroup(8) of Debian's adduser."""
+"""adduser(8) and addgroup(8) of Debian's adduser: 3.134, which is bookworm's, to 3.159.
+
+Versions differ in the numbers that they give, in comments and in their exit status: :class:`Ways`.
+"""
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from assembler.errors import Place
-from assembler.programs.accounts import NOLOGIN, AccountError, Accounts, check_name, parse_number
+from assembler.programs.accounts import NOLOGIN, AccountError, Accounts, NoAccount, check_name, parse_number
 from assembler.programs.options import parse_options
 from assembler.programs.shadow import copy_skeleton, useradd
 from assembler.tree.staging import Tree
 
+
+@dataclass(frozen=True, slots=True)
+class Ways:
+    """What differs from version to version; as it stands here, 3.152 does it, which is trixie's."""
+
+    is_old: bool = False
+    """3.134: comments go through chfn(1), which makes four fields of them, and whatever fails has exit status 1."""
+    same_number: bool = False
+    """3.159: a system user with a group of its own has one number for both, another one that of its group if it can."""
+    has_minimum: bool = True
+    """The passwords of users get the least days between changes: shadow before 4.20."""
+
+    def failed(self, error: AccountError, status: int) -> AccountError:
+        """`error` with an exit status of today's."""
+        return error.exits(1 if self.is_old else status)
+
+
+_TODAY = Ways()
+_EXISTS, _NOT_THERE, _OTHER, _IN_USE, _CALL_FAILED = 11, 12, 13, 21, 82
+"""Exit statuses."""
 _ADDUSER_OPTIONS = (
     "add-extra-groups|add_extra_groups allow-all-names allow-bad-names|allow-badname|force-badname comment|gecos="
     " conf|c= debug stdoutmsglevel= stderrmsglevel= logmsglevel= disabled-login disabled-password firstgid= firstuid="
@@ -41,17 +65,17 @@ def _first_free(used: set[int], low: str, high: str) -> int:
     raise AccountError(f"no id is free between {low} and {high}")
 
 
-def addgroup(tree: Tree, arguments: Sequence[str]) -> None:
+def addgroup(tree: Tree, arguments: Sequence[str], *, ways: Ways = _TODAY) -> None:
     """addgroup(8), with ``--system`` or not. A system group that exists is success. Raises AccountError."""
     options, names = parse_options(arguments, _ADDUSER_OPTIONS, program="addgroup", single_dash=True)
     if len(names) != 1:
         raise AccountError("addgroup takes one name", why=" ".join(arguments))
     accounts = Accounts(tree)
-    _add_group(accounts, _adduser_conf(tree, options), names[0], options)
+    _add_group(accounts, _adduser_conf(tree, options), names[0], options, ways)
     accounts.save()
 
 
-def adduser(tree: Tree, arguments: Sequence[str], *, epoch: int | None = None) -> None:
+def adduser(tree: Tree, arguments: Sequence[str], *, epoch: int | None = None, ways: Ways = _TODAY) -> None:
     """adduser(8): a system user, a user, a group, or (two names) a user into a group.
 
     Nothing is asked: a user gets no password (``--disabled-password`` is as good as given) and an empty comment when
@@ -59,102 +83,84 @@ def adduser(tree: Tree, arguments: Sequence[str], *, epoch: int | None = None) -
     """
     options, names = parse_options(arguments, _ADDUSER_OPTIONS, program="adduser", single_dash=True)
     if "group" in options and "system" not in options:
-        addgroup(tree, arguments)
+        addgroup(tree, arguments, ways=ways)
         return
     accounts = Accounts(tree)
-    if len(names) == 2 and "system" not in options:
-        user, group = names
-        if accounts.user(user) is None:
-            raise AccountError(f"there is no user {user!r}", where=Place(path="/etc/passwd"))
-        accounts.add_member(group, user)
-        accounts.save()
-        return
-    if len(names) != 1:
-        raise AccountError("adduser takes one name, or a user and a group", why=" ".join(arguments))
-    _add_user(tree, accounts, _adduser_conf(tree, options), names[0], options, epoch=epoch)
+    try:
+        if len(names) == 2 and "system" not in options:
+            _join(accounts, *names)
+        elif len(names) == 1:
+            _add_user(tree, accounts, names[0], options, ways, epoch=epoch)
+        else:
+            _refuse(arguments)
+    except NoAccount as error:
+        raise ways.failed(error, _NOT_THERE) from error
 
 
-def _add_group(accounts: Accounts, conf: Mapping[str, str], name: str, options: Mapping[str, str]) -> None:
+def _join(accounts: Accounts, user: str, group: str) -> None:
+    if accounts.user(user) is None:
+        raise NoAccount(f"there is no user {user!r}", where=Place(path="/etc/passwd"))
+    accounts.add_member(group, user)
+    accounts.save()
+
+
+def _refuse(arguments: Sequence[str]) -> None:
+    raise AccountError("adduser takes one name, or a user and a group", why=" ".join(arguments))
+
+
+def _is_within(number: int, conf: Mapping[str, str], first: str, last: str) -> bool:
+    return parse_number(conf[first]) <= number <= parse_number(conf[last])
+
+
+def _add_group(accounts: Accounts, conf: Mapping[str, str], name: str, options: Mapping[str, str], ways: Ways) -> None:
     check_name(name)
     system = "system" in options
     wanted = options.get("gid")
     found = accounts.group(name)
     low, high = ("FIRST_SYSTEM_GID", "LAST_SYSTEM_GID") if system else ("FIRST_GID", "LAST_GID")
     if found is not None:
-        if (
-            system
-            and parse_number(conf[low]) <= found.gid <= parse_number(conf[high])
-            and wanted in {None, str(found.gid)}
-        ):
+        if system and _is_within(found.gid, conf, low, high) and (ways.is_old or wanted in {None, str(found.gid)}):
             return
-        raise AccountError(f"group {name!r} already exists", where=Place(path="/etc/group"))
+        error = AccountError(f"group {name!r} already exists", where=Place(path="/etc/group"))
+        raise ways.failed(error, _OTHER if system else _EXISTS)
     used = {group.gid for group in accounts.groups()}
     if wanted is None:
         gid = _first_free(used, options.get("firstgid", conf[low]), options.get("lastgid", conf[high]))
     elif parse_number(wanted) in used:
-        raise AccountError(f"GID {wanted} is already in use", where=Place(path="/etc/group"))
+        error = AccountError(f"GID {wanted} is already in use", where=Place(path="/etc/group"))
+        raise ways.failed(error, _OTHER if system and not ways.is_old else _IN_USE)
     else:
         gid = parse_number(wanted)
     accounts.add_group(name, gid)
 
 
 def _add_user(
-    tree: Tree, accounts: Accounts, conf: Mapping[str, str], name: str, options: Mapping[str, str], *, epoch: int | None
+    tree: Tree, accounts: Accounts, name: str, options: Mapping[str, str], ways: Ways, *, epoch: int | None
 ) -> None:
+    conf = _adduser_conf(tree, options)
     check_name(name)
     system = "system" in options
-    found = accounts.user(name)
-    first, last = ("FIRST_SYSTEM_UID", "LAST_SYSTEM_UID") if system else ("FIRST_UID", "LAST_UID")
-    wanted = options.get("uid")
-    if found is not None:
-        if (
-            system
-            and parse_number(conf[first]) <= found.uid <= parse_number(conf[last])
-            and wanted in {None, str(found.uid)}
-        ):
-            return
-        raise AccountError(f"user {name!r} already exists", where=Place(path="/etc/passwd"))
-    users = {user.uid for user in accounts.users()}
-    groups = {group.gid for group in accounts.groups()}
-    if wanted is not None and parse_number(wanted) in users:
-        raise AccountError(f"UID {wanted} is already in use", where=Place(path="/etc/passwd"))
     makes_group = "group" in options or (
         not system and conf["USERGROUPS"] == "yes" and not {"ingroup", "gid"} & set(options)
     )
-    low, high = options.get("firstuid", conf[first]), options.get("lastuid", conf[last])
-    # A user with a group of its own gets one number for both; a system user takes the first free of each.
-    used = users | groups if makes_group and not system else users
-    uid = parse_number(wanted) if wanted is not None else _first_free(used, low, high)
-    if makes_group:
-        existing = accounts.group(name)
-        if existing is not None:
-            gid = existing.gid
-        else:
-            gid = uid
-            if system and wanted is None:
-                gid = _first_free(
-                    groups,
-                    options.get("firstgid", conf["FIRST_SYSTEM_GID"]),
-                    options.get("lastgid", conf["LAST_SYSTEM_GID"]),
-                )
-            accounts.add_group(name, gid)
-    elif "ingroup" in options or "gid" in options:
-        gid = accounts.gid(options.get("ingroup", options.get("gid", "")))
-        if accounts.group_by_id(gid) is None:
-            raise AccountError(f"there is no group {gid}", where=Place(path="/etc/group"))
-    else:
-        gid = accounts.gid("nogroup") if system else accounts.gid(conf["USERS_GROUP"])
+    if _is_there(accounts, conf, name, options, ways, makes_group=makes_group):
+        return
+    uid, gid, new_group = _numbers(accounts, conf, name, options, ways, makes_group=makes_group)
     home = options.get("home") or ("/nonexistent" if system else f"{conf['DHOME']}/{name}")
     closed = system or "disabled-login" in options
     shell = options.get("shell") or (NOLOGIN if closed else conf["DSHELL"])
     accounts.save()
     call = ["-d", home, "-g", str(gid), "-s", shell, "-u", str(uid), name]
-    useradd(tree, ["-r", *call] if system else call, epoch=epoch)
+    useradd(tree, ["-r", *call] if system else call, epoch=epoch, has_minimum=ways.has_minimum)
     accounts = Accounts(tree)
-    accounts.change_user(name, gecos=options.get("comment", ""))
+    comment = options.get("comment")
+    if comment is not None:
+        if ways.is_old and "=" in comment:
+            raise AccountError("chfn takes no such comment", why=comment)
+        accounts.change_user(name, gecos=_four_fields(comment) if ways.is_old else comment)
     if not system:
         extra = conf["EXTRA_GROUPS"].split() if conf["ADD_EXTRA_GROUPS"] == "1" or "add-extra-groups" in options else []
-        own = [] if "ingroup" in options or "gid" in options else [conf["USERS_GROUP"]]
+        own = [conf["USERS_GROUP"]] if conf["USERGROUPS"] == "yes" else []
         for group in (*own, *extra):
             if accounts.group(group) is not None and accounts.gid(group) != gid:
                 accounts.add_member(group, name)
@@ -162,8 +168,83 @@ def _add_user(
     if re.match(r"/+nonexistent(/|$)", home) or "no-create-home" in options or tree.exists(home):
         return
     made = tree.mkdir(home, parents=True)
-    made.uid, made.gid, made.mode = uid, gid, parse_number(conf["SYS_DIR_MODE" if system else "DIR_MODE"], 8)
+    # Where a system user's group was there before, its home has the number that a new one would have had.
+    made.uid, made.gid = uid, new_group if system else gid
+    made.mode = parse_number(conf["SYS_DIR_MODE" if system else "DIR_MODE"], 8)
     if not system:
         user = accounts.user(name)
         assert user is not None
         copy_skeleton(tree, conf["SKEL"], home, user, conf["SKEL_IGNORE_REGEX"])
+
+
+def _is_there(
+    accounts: Accounts, conf: Mapping[str, str], name: str, options: Mapping[str, str], ways: Ways, *, makes_group: bool
+) -> bool:
+    """Whether a system user is there as wanted. Raises AccountError where somebody or something is in the way."""
+    system = "system" in options
+    wanted = options.get("uid")
+    found = accounts.user(name)
+    if found is not None:
+        within = system and _is_within(found.uid, conf, "FIRST_SYSTEM_UID", "LAST_SYSTEM_UID")
+        if within and wanted in {None, str(found.uid)}:
+            return True
+        error = AccountError(f"user {name!r} already exists", where=Place(path="/etc/passwd"))
+        raise ways.failed(error, _OTHER if system else _EXISTS)
+    if makes_group and not system and accounts.group(name) is not None:
+        raise ways.failed(AccountError(f"group {name!r} already exists", where=Place(path="/etc/group")), _EXISTS)
+    if wanted is None:
+        return False
+    number = parse_number(wanted)
+    if accounts.user_by_id(number) is not None and system:
+        raise ways.failed(AccountError(f"UID {wanted} is already in use", where=Place(path="/etc/passwd")), _OTHER)
+    if makes_group and accounts.group(name) is None and accounts.group_by_id(number) is not None:
+        error = AccountError(f"GID {wanted} is already in use", where=Place(path="/etc/group"))
+        raise ways.failed(error, _CALL_FAILED if system else _IN_USE)
+    if accounts.user_by_id(number) is not None:
+        error = AccountError(f"UID {wanted} is already in use", where=Place(path="/etc/passwd"))
+        raise ways.failed(error, _CALL_FAILED)
+    return False
+
+
+def _numbers(
+    accounts: Accounts, conf: Mapping[str, str], name: str, options: Mapping[str, str], ways: Ways, *, makes_group: bool
+) -> tuple[int, int, int]:
+    """The numbers of a new user, of its group, which is made where it has its own, and of a group that would be new."""
+    system = "system" in options
+    kind = "SYSTEM_" if system else ""
+    low, high = options.get("firstuid", conf[f"FIRST_{kind}UID"]), options.get("lastuid", conf[f"LAST_{kind}UID"])
+    users = {user.uid for user in accounts.users()}
+    groups = {group.gid for group in accounts.groups()}
+    wanted = options.get("uid")
+    if makes_group:
+        existing = accounts.group(name)
+        # A user with a group of its own gets one number for both; system users did not before 3.159.
+        both = not system or ways.same_number
+        if wanted is not None:
+            uid = new = parse_number(wanted)
+        else:
+            uid = new = _first_free(users | groups if both else users, low, high)
+            if not both:
+                first = options.get("firstgid", conf["FIRST_SYSTEM_GID"])
+                new = _first_free(groups, first, options.get("lastgid", conf["LAST_SYSTEM_GID"]))
+        if existing is None:
+            accounts.add_group(name, new)
+        return uid, existing.gid if existing else new, new
+    if "ingroup" in options or "gid" in options:
+        gid = accounts.gid(options.get("ingroup", options.get("gid", "")))
+        if accounts.group_by_id(gid) is None:
+            raise NoAccount(f"there is no group {gid}", where=Place(path="/etc/group"))
+    else:
+        gid = accounts.gid("nogroup") if system else accounts.gid(conf["USERS_GROUP"])
+    if wanted is not None:
+        return parse_number(wanted), gid, gid
+    prefers = ways.same_number and (system or "ingroup" in options)
+    if prefers and gid not in users and parse_number(low) <= gid <= parse_number(high):
+        return gid, gid, gid
+    return _first_free(users if system or "ingroup" in options else users | groups, low, high), gid, gid
+
+
+def _four_fields(comment: str) -> str:
+    """A comment as chfn(1) writes it, field by field."""
+    fields = [*comment.rstrip(",").split(","), *[""] * 5]
+    return ",".join(fields[:4]) + (f",{fields[4]}" if fields[4] else "")

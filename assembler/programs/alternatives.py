@@ -8,16 +8,18 @@ import posixpath
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from assembler.errors import AssembleError, Place
-from assembler.programs.options import UsageError
+from assembler.errors import Place
+from assembler.programs.options import ProgramError, UsageError
 from assembler.tree.staging import Kind, Tree
 
 ADMIN = "/var/lib/dpkg/alternatives"
 LINKS = "/etc/alternatives"
 
 
-class AlternativeError(AssembleError):
+class AlternativeError(ProgramError):
     """An alternative that cannot be set up as asked."""
+
+    status = 2
 
 
 @dataclass(slots=True)

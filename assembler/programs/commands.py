@@ -8,6 +8,7 @@ GNU coreutils for files, dpkg-statoverride(1), dpkg-divert(1), dpkg-trigger(1), 
 from collections.abc import Callable
 from functools import partial
 
+from assembler.kernel import kmod30
 from assembler.programs import (
     adduser,
     alternatives,
@@ -27,8 +28,10 @@ from assembler.programs import (
     sysv,
     tmpfiles,
 )
+from assembler.programs.accounts import NoAccount
 from assembler.programs.context import Action, ExecutionContext, Maker, nothing
 from assembler.programs.options import UsageError
+from assembler.programs.packages_known import is_before
 from assembler.programs.shells import update_shells
 from assembler.tree.staging import Tree
 
@@ -38,6 +41,44 @@ def _engine(run: Callable[[Tree, list[str]], object]) -> Maker:
 
     def make(arguments: list[str]) -> Action:
         return lambda context: 1 if run(context.tree, arguments) is False else 0
+
+    return make
+
+
+def _has_minimum(context: ExecutionContext) -> bool:
+    return is_before(context.packages, "passwd", "1:4.17", "1:4.20", otherwise=True)
+
+
+def _of_shadow(run: Callable[[ExecutionContext, list[str]], object]) -> Maker:
+    """A command of shadow's, whose exit status tells what is not there."""
+
+    def make(arguments: list[str]) -> Action:
+        def carry_out(context: ExecutionContext) -> int:
+            try:
+                run(context, arguments)
+            except NoAccount as error:
+                raise error.exits(shadow.NOT_FOUND) from error
+            return 0
+
+        return carry_out
+
+    return make
+
+
+def _of_adduser(run: Callable[..., object]) -> Maker:
+    """A command of adduser's, which does it as the image's version."""
+
+    def make(arguments: list[str]) -> Action:
+        def carry_out(context: ExecutionContext) -> int:
+            ways = adduser.Ways(
+                is_old=is_before(context.packages, "adduser", "3.134", "3.152"),
+                same_number=not is_before(context.packages, "adduser", "3.152", "3.159", otherwise=True),
+                has_minimum=_has_minimum(context),
+            )
+            run(context.tree, arguments, ways=ways)
+            return 0
+
+        return carry_out
 
     return make
 
@@ -55,17 +96,29 @@ def _update_ca_certificates(arguments: list[str]) -> Action | None:
     return run if without_hooks or arguments in ([], ["--fresh"]) else None
 
 
+def _is_split(context: ExecutionContext) -> bool:
+    """Whether systemd looks for units in /lib, too, first."""
+    return is_before(context.packages, "systemd", "252", "257")
+
+
 def _deb_systemd_helper(arguments: list[str]) -> Action:
     def run(context: ExecutionContext) -> int:
         has_systemctl = context.program("systemctl")
-        return 0 if deb_systemd_helper.deb_systemd_helper(context.tree, arguments, has_systemctl=has_systemctl) else 1
+        done = deb_systemd_helper.deb_systemd_helper(
+            context.tree, arguments, has_systemctl=has_systemctl, split=has_systemctl and _is_split(context)
+        )
+        return 0 if done else 1
 
     return run
 
 
 def _systemctl(arguments: list[str]) -> Action:
     user = "--global" in arguments or "--user" in arguments
-    return lambda context: 0 if systemd.Systemctl(context.tree, user=user).call(arguments) else 1
+
+    def run(context: ExecutionContext) -> int:
+        return 0 if systemd.Systemctl(context.tree, user=user, split=_is_split(context)).call(arguments) else 1
+
+    return run
 
 
 def _sysusers(arguments: list[str]) -> Action | None:
@@ -98,6 +151,8 @@ def _depmod(arguments: list[str]) -> Action | None:
 
     def run(context: ExecutionContext) -> int:
         context.depmod(context.tree, words[0])
+        if is_before(context.packages, "kmod", "30", "34"):
+            kmod30.as_before(context.tree, words[0])
         return 0
 
     return run
@@ -150,12 +205,16 @@ COMMANDS: dict[str, Maker] = {
     "depmod": _depmod,
     "journalctl": _journalctl,
     # Users and groups.
-    "adduser": _engine(adduser.adduser),
-    "addgroup": _engine(adduser.addgroup),
-    "useradd": _engine(shadow.useradd),
-    "groupadd": _engine(shadow.groupadd),
-    "usermod": _engine(shadow.usermod),
-    "shadowconfig": _engine(lambda tree, _arguments: shadow.shadowconfig(tree)),
+    "adduser": _of_adduser(adduser.adduser),
+    "addgroup": _of_adduser(adduser.addgroup),
+    "useradd": _of_shadow(
+        lambda context, arguments: shadow.useradd(context.tree, arguments, has_minimum=_has_minimum(context))
+    ),
+    "groupadd": _of_shadow(lambda context, arguments: shadow.groupadd(context.tree, arguments)),
+    "usermod": _of_shadow(lambda context, arguments: shadow.usermod(context.tree, arguments)),
+    "shadowconfig": _of_shadow(
+        lambda context, _arguments: shadow.shadowconfig(context.tree, has_minimum=_has_minimum(context))
+    ),
     "systemd-sysusers": _sysusers,
     # Services.
     "systemctl": _systemctl,

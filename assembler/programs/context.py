@@ -3,11 +3,10 @@
 from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass, field
 
-from assembler.errors import AssembleError
 from assembler.kernel.depmod import depmod
 from assembler.programs.debconf import Debconf
 from assembler.programs.modules import ByteCode
-from assembler.programs.options import UsageError, parse_options
+from assembler.programs.options import ProgramError, UsageError, parse_options
 from assembler.programs.packages_known import Packages
 from assembler.tree.content import Content
 from assembler.tree.staging import Inode, Kind, Tree, TreeError
@@ -60,8 +59,10 @@ Action = Callable[[ExecutionContext], int]
 Maker = Callable[[list[str]], Action | None]
 
 
-class CommandError(AssembleError):
-    """A command that would have failed."""
+class CommandError(ProgramError):
+    """A command of dpkg's that would have failed."""
+
+    status = 2
 
 
 def known_options(arguments: Sequence[str], specification: str) -> tuple[dict[str, str], list[str]] | None:

@@ -3,7 +3,7 @@
 An operand that fails does not keep the others from being dealt with; the exit status is 1 then.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from assembler.programs.accounts import AccountError, Accounts
@@ -151,7 +151,7 @@ def cp(arguments: list[str]) -> Action | None:
     # -Z sets the default SELinux context, which nothing in the tree has.
     parsed = known_options(
         arguments, "p a|archive d f|force n|no-clobber r|R|recursive P|no-dereference L|dereference Z v|verbose"
-        " T|no-target-directory",
+        " T|no-target-directory l|link",
     )  # fmt: skip
     if parsed is None or len(parsed[1]) < 2:
         return None
@@ -160,6 +160,8 @@ def cp(arguments: list[str]) -> Action | None:
     recursive = archive or "r" in options
     if ("T" in options and len(sources) > 1) or ("L" in options and (recursive or physical)):
         return None
+    if "l" in options:
+        return _linking(sources, path) if options.keys() == {"l"} else None
 
     def run(context: ExecutionContext) -> int:
         copying = _Copying(
@@ -172,6 +174,26 @@ def cp(arguments: list[str]) -> Action | None:
             links=archive or "d" in options,
         )
         return each_placed(context.tree, sources, path, copying.operand, itself="T" in options)
+
+    return run
+
+
+def _linking(sources: Sequence[str], path: str) -> Action:
+    """``cp -l``: further names of files, in the place of copies."""
+
+    def run(context: ExecutionContext) -> int:
+        tree = context.tree
+
+        def link(source: str, place: str) -> bool:
+            inode = look(tree, source, follow=False)
+            if inode is None or inode.kind is Kind.DIR:
+                return False
+            if inode.kind is not Kind.FILE or tree.lexists(place) or place.endswith("/"):
+                raise UsageError("cp -l of what is no file, or to what is there", why=place)
+            tree.put(place, inode)
+            return True
+
+        return each_placed(tree, sources, path, link)
 
     return run
 

@@ -17,8 +17,9 @@ from assembler.tree.staging import Kind, Tree
 class _Helper:
     """The state of deb-systemd-helper for one manager; see :func:`deb_systemd_helper`."""
 
-    def __init__(self, tree: Tree, *, user: bool, has_systemctl: bool) -> None:
+    def __init__(self, tree: Tree, *, user: bool, has_systemctl: bool, split: bool) -> None:
         self.tree = tree
+        self.split = split
         self.user = user
         self.instance = "user" if user else "system"
         middle = "deb-systemd-user-helper" if user else "deb-systemd-helper"
@@ -97,7 +98,7 @@ class _Helper:
             if self.debian_installed(name):
                 create = any(self._is_link(link) for _, link in self.links(self.find(name), []))
             else:
-                Systemctl(self.tree, user=self.user).preset(name, enable_only=True)
+                Systemctl(self.tree, user=self.user, split=self.split).preset(name, enable_only=True)
                 create = False
         self.make_links(name, create=create)
 
@@ -178,18 +179,21 @@ class _Helper:
             self._prune(directory)
 
 
-def deb_systemd_helper(tree: Tree, arguments: Sequence[str], *, has_systemctl: bool | None = None) -> bool:
+def deb_systemd_helper(
+    tree: Tree, arguments: Sequence[str], *, has_systemctl: bool | None = None, split: bool = False
+) -> bool:
     """``deb-systemd-helper [--quiet] [--user] ACTION UNIT...``; False is exit status 1 of a question.
 
     `has_systemctl` is whether systemctl was installed when the package was configured; it decides between presets with
-    targets under ``/usr/lib`` and plain links with targets under ``/lib``. None looks for the program in the tree.
+    targets under ``/usr/lib`` and plain links with targets under ``/lib``. None looks for the program in the tree. With
+    `split`, it looks for units in ``/lib``, too.
     Raises UnitError where the program exits with an error, with what it had done until then left in place.
     """
     options, words = parse_options(arguments, "quiet user system", program="deb-systemd-helper")
     action, *names = words or [""]
     if has_systemctl is None:
         has_systemctl = tree.exists("/usr/bin/systemctl")
-    helper = _Helper(tree, user="user" in options, has_systemctl=has_systemctl)
+    helper = _Helper(tree, user="user" in options, has_systemctl=has_systemctl, split=split)
     questions = {
         "was-enabled": helper.was_enabled, "is-enabled": helper.is_enabled, "debian-installed": helper.debian_installed,
     }  # fmt: skip

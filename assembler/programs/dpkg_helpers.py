@@ -5,6 +5,7 @@ import re
 from collections.abc import Sequence
 
 from assembler.errors import Place
+from assembler.programs.accounts import Accounts
 from assembler.programs.context import Action, CommandError, ExecutionContext, known_options
 from assembler.programs.options import UsageError
 from assembler.programs.permissions import change_owner
@@ -51,7 +52,11 @@ def statoverride(arguments: list[str]) -> Action | None:
         def run(context: ExecutionContext) -> int:
             entries = statoverrides(context.tree)
             if path in entries and not forced:
-                return 2
+                raise CommandError("there is an override already", where=Place(path=path))
+            accounts = Accounts(context.tree)
+            for kind, name, found in (("user", user, accounts.user(user)), ("group", group, accounts.group(group))):
+                if found is None and not re.fullmatch("#[0-9]+", name):
+                    raise CommandError(f"there is no {kind} {name!r}", where=Place(path=path))
             entries[path] = f"{user} {group} {int(mode, 8):o} {path}"
             text = "".join(f"{line}\n" for line in entries.values())
             context.tree.write(STATOVERRIDE, text.encode(), parents=True)
@@ -101,16 +106,26 @@ def divert(arguments: list[str]) -> Action | None:
         return None
 
     def run(context: ExecutionContext) -> int:
-        if "rename" in options and context.tree.lexists(to):
-            # Whose file that is depends on the order of unpacking, and here all are unpacked.
-            raise UsageError("a file is in the way of a diversion", where=Place(path=to))
         package = ":" if "local" in options else options.get("package", context.package)
         entries = diversions(context.tree)
+        clashing = [entry for entry in entries if entry != (path, to, package) and {path, to} & set(entry[:2])]
         if "remove" in options:
-            kept = [entry for entry in entries if entry[0] != path]
-            if len(kept) != len(entries):
-                _write_diversions(context.tree, kept)
+            # Whose it is, and where to, counts where it is said.
+            said = (path, options.get("divert"), package or None)
+            found = [entry for entry in entries if entry[0] == path]
+            if any(want not in {None, has} for entry in found for want, has in zip(said, entry, strict=True)):
+                raise CommandError("another diversion is in its place", where=Place(path=path))
+            to_there = found[0][1] if found else ""
+            if found and "rename" in options and context.tree.lexists(to_there):
+                raise UsageError("a file is moved back from a diversion", where=Place(path=to_there))
+            if found:
+                _write_diversions(context.tree, [entry for entry in entries if entry[0] != path])
+        elif clashing:
+            raise CommandError("another diversion is in its place", where=Place(path=path))
         elif (path, to, package) not in entries:
+            if "rename" in options and context.tree.lexists(to):
+                # Whose file that is depends on the order of unpacking, and here all are unpacked.
+                raise UsageError("a file is in the way of a diversion", where=Place(path=to))
             # A package's own files are not diverted. Those of others are unpacked before this script runs here, so that
             # they are moved whatever the order of unpacking would have made of them.
             if "rename" in options and context.tree.lexists(path) and package not in context.owners(path):

@@ -1,4 +1,4 @@
-"""dpkg-query, after dpkg 1.21 to 1.22: what is known of packages, of their files, and whose a file is.
+"""dpkg-query, after dpkg 1.21 to 1.23: what is known of packages, of their files, and whose a file is.
 
 Messages go to the standard error. A package that others mention and that is not installed is known too: with patterns
 and by its name it is listed as such.
@@ -7,8 +7,9 @@ and by its name it is listed as such.
 import re
 from collections.abc import Callable, Sequence
 
+from assembler.debian.version import compare
 from assembler.programs.dpkg_helpers import diversions
-from assembler.programs.packages_known import Known, Packages, mentioned
+from assembler.programs.packages_known import Known, Packages, mentioned, version_of
 from assembler.shell import patterns
 from assembler.shell.process import Process, Program, as_text
 from assembler.shell.streams import Refused
@@ -25,6 +26,8 @@ Desired=Unknown/Install/Remove/Purge/Hold
 | Status=Not/Inst/Conf-files/Unpacked/halF-conf/Half-inst/trig-aWait/Trig-pend
 |/ Err?=(none)/Reinst-required (Status,Err: uppercase=bad)
 """
+_NEW_TABLE = "1.23"
+"""The dpkg whose table of packages is another."""
 _USAGE = 2
 _MAX_PATTERN = 300
 
@@ -84,6 +87,7 @@ class _Query:
     def __init__(self, process: Process, packages: Packages) -> None:
         self.process = process
         self.native = packages.architecture
+        self.dpkg = version_of(packages, "dpkg")
         self.found = packages.known()
         names = [package.name for package in self.found]
         self.several = len(set(names)) < len(names)
@@ -191,6 +195,8 @@ class _Query:
             if not words:
                 self.process.complain("dpkg-query: no packages found")
             return status
+        if self.process.captured and compare(self.dpkg or "0", _NEW_TABLE) >= 0:
+            raise Refused("the table that dpkg -l prints, as of dpkg 1.23")
         rows = [
             (
                 self.name(package), package.fields.get("Version", "<none>"), package.architecture or "<none>",

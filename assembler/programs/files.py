@@ -114,25 +114,36 @@ def rm(arguments: list[str]) -> Action | None:
 
 
 def touch(arguments: list[str]) -> Action | None:
-    """``touch`` with the time that it is."""
-    parsed = known_options(arguments, "c|no-create")
+    """``touch`` with the time that it is, or that of another file."""
+    parsed = known_options(arguments, "c|no-create h|no-dereference r|reference=")
     if parsed is None or not parsed[1]:
         return None
     options, paths = parsed
+    follow = "h" not in options
 
     def run(context: ExecutionContext) -> int:
+        tree = context.tree
+        time = tree.mtime
+        if "r" in options:
+            reference = look(tree, options["r"], follow=follow)
+            if reference is None:
+                return 1
+            time = reference.mtime
+
         def touched(path: str) -> bool:
-            tree = context.tree
-            inode = tree.get(path, follow=True)
+            is_slashed = path.endswith("/")
+            inode = tree.get(path, follow=follow or is_slashed)
             if inode is None and "c" in options:
                 # Not where a file is taken for a directory: that is a TreeError.
                 return bool(tree.resolve(path))
-            if inode is None or (path.endswith("/") and inode.kind is not Kind.DIR):
-                if path.endswith("/"):
+            if is_slashed and (inode is None or inode.kind is not Kind.DIR):
+                return False
+            if inode is None:
+                if not follow:
                     return False
                 context.write(path, b"")
-            else:
-                inode.mtime = tree.mtime
+                inode = tree.at(path, follow=True)
+            inode.mtime = time
             return True
 
         return each(paths, touched)

@@ -1,19 +1,27 @@
-"""Programs that carry out others: run-parts(8) of debianutils 5, env(1), linux-run-hooks(1) and their like."""
+"""Programs that carry out others: run-parts(8) of debianutils 5.7 to 5.24, env(1), linux-run-hooks(1) and more."""
 
 import re
+from collections.abc import Sequence
+from functools import partial
 
 from assembler.programs.options import UsageError, parse_options
+from assembler.programs.packages_known import Packages, is_before
 from assembler.shell.process import Process, Program, as_path, as_text
 from assembler.shell.streams import Refused
-from assembler.tree.staging import Kind
+from assembler.tree.staging import Inode, Kind
 
 _RUN_PARTS_NAME = re.compile(r"[A-Za-z0-9_-]+")
 _LSB_NAME = re.compile(r"[a-z0-9]+|_?(?:[a-z0-9_.]+-)+[a-z0-9]+|[A-Za-z0-9_-]+")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
-def run_parts(process: Process) -> int:
-    """``run-parts [--report] [--exit-on-error] [--arg=ARGUMENT] DIRECTORY``: the programs in it, by name."""
+def run_parts(process: Process, packages: Packages | None) -> int:
+    """``run-parts [--report] [--exit-on-error] [--arg=ARGUMENT] DIRECTORY...``: the programs in them, by name.
+
+    Of several of the same name, that of the first directory counts. debianutils before 5.21 takes one directory, which
+    has to be there, and ends with 1 when a program fails. Later ones pass over what is no directory, and end with the
+    status of the last program that failed.
+    """
     try:
         options, directories = parse_options(
             process.arguments, "report verbose v exit-on-error arg|a= umask|u= test list lsbsysinit",
@@ -21,22 +29,19 @@ def run_parts(process: Process) -> int:
         )  # fmt: skip
     except UsageError as error:
         raise Refused(error.what, why=error.why) from error
-    if {"umask", "test", "verbose", "v"} & options.keys() or len(directories) != 1:
+    if {"umask", "test", "verbose", "v"} & options.keys() or not directories:
         raise Refused("run-parts with these arguments", why=" ".join(process.arguments))
     if any("\n" in argument for argument in process.arguments):
         raise Refused("an argument of more than a line")
     arguments = options["arg"].split("\n") if "arg" in options else []
-    (directory,) = directories
-    found = process.tree.get(process.place(directory), follow=True)
-    if found is None or found.kind is not Kind.DIR:
-        process.complain(f"run-parts: failed to open directory {directory}")
+    missing = [name for name in directories if not process.tree.is_dir(process.place(name))]
+    if (missing or len(directories) > 1) and _is_old(packages):
+        process.complain("run-parts: not a directory")
         return 1
+    named = _LSB_NAME if "lsbsysinit" in options else _RUN_PARTS_NAME
     status = 0
-    for name in sorted(map(as_text, found.children)):
-        path = f"{directory.rstrip('/')}/{name}"
-        inode = process.tree.get(process.place(path), follow=True)
-        named = _LSB_NAME if "lsbsysinit" in options else _RUN_PARTS_NAME
-        if not named.fullmatch(name) or inode is None or inode.kind is not Kind.FILE:
+    for path, inode in _parts(process, directories):
+        if not named.fullmatch(path.rpartition("/")[2]) or inode.kind is not Kind.FILE:
             continue
         if "list" in options:
             process.print(f"{path}\n")
@@ -46,10 +51,30 @@ def run_parts(process: Process) -> int:
         result = process.call([path, *arguments], process.environment, process.streams)
         if result:
             process.complain(f"run-parts: {path} exited with return code {result}")
-            status = 1
+            status = 1 if _is_old(packages) else result
             if "exit-on-error" in options:
-                return result
+                break
     return status
+
+
+def _is_old(packages: Packages | None) -> bool:
+    """Whether it is that of debianutils before 5.21. Raises Refused where that is not known."""
+    return is_before(packages, "debianutils", "5.20", "5.22")
+
+
+def _parts(process: Process, directories: Sequence[str]) -> list[tuple[str, Inode]]:
+    """What is in the directories, in order of the names, and of each name what is first there."""
+    found: dict[str, tuple[str, Inode]] = {}
+    for directory in directories:
+        inode = process.tree.get(process.place(directory), follow=True)
+        if inode is None or inode.kind is not Kind.DIR:
+            continue
+        for name in map(as_text, inode.children):
+            path = f"{directory.rstrip('/')}/{name}"
+            part = process.tree.get(process.place(path), follow=True)
+            if part is not None:
+                found.setdefault(name, (path, part))
+    return [found[name] for name in sorted(found)]
 
 
 def env(process: Process) -> int:
@@ -104,8 +129,6 @@ def linux_run_hooks(process: Process) -> int:
     directories = [path for path in candidates if process.tree.is_dir(as_path(path))]
     if not directories:
         return 0
-    if len(directories) > 1:
-        raise Refused("hooks of kernels in two directories")
     environment = {**process.environment, "DEB_MAINT_PARAMS": " ".join(words[3 + takes :])}
     arguments = [f"--arg={word}" for word in words[2 : 2 + takes]]
     return process.call(
@@ -114,7 +137,7 @@ def linux_run_hooks(process: Process) -> int:
 
 
 PROGRAMS: dict[str, Program] = {
-    "run-parts": run_parts,
+    "run-parts": partial(run_parts, packages=None),
     "env": env,
     "nice": nice,
     "ionice": nice,

@@ -97,6 +97,8 @@ def program(name: str, path: str, context: ExecutionContext) -> Program | None:
         return dpkg_asked.programs(context.packages)[name]
     if name == "dpkg-query":
         return partial(_dpkg_query, context)
+    if name == "run-parts":
+        return partial(hooks.run_parts, packages=context.packages)
     return _PROGRAMS.get(name) or byte_code.program(name, context) or adapted(name, context)
 
 

@@ -1,20 +1,24 @@
 """Programs that ask about a running system or change it, in a root file system where nothing runs.
 
 They answer as in a chroot without /proc of its own, and without devices: start-stop-daemon(8) of dpkg 1.22, bootctl(1)
-and systemd-detect-virt(1) of systemd 257, aa-status(8) of AppArmor 4, linux-version(1) of linux-base 4.
+and systemd-detect-virt(1) of systemd 257, aa-status(8) of AppArmor 4, linux-version(1) of linux-base 4,
+mountpoint(1) of util-linux 2.38 to 2.42.
 """
 
 import re
 
+from assembler.programs.inputs import look, options_of
 from assembler.programs.options import UsageError, parse_options
 from assembler.shell.process import Process, Program, as_text
 from assembler.shell.streams import Refused
+from assembler.tree.staging import Kind
 
 _DAEMON_OPTIONS = (
     "start|S stop|K status|T exec|x= startas|a= name|n= pidfile|p= pid= ppid= user|u= chuid|c= signal|s= retry|R="
     " oknodo|o quiet|q test|t verbose|v remove-pidfile"
     " background|b make-pidfile|m nicelevel|N= chdir|d= umask|k= group|g="
 )
+_MOUNTED = frozenset({"", "dev", "proc", "run", "sys", "tmp"})
 _NOT_RUNNING = 3
 """The status of a daemon that does not run (LSB)."""
 
@@ -78,9 +82,26 @@ def linux_version(process: Process) -> int:
     return 0
 
 
+def mountpoint(process: Process) -> int:
+    """``mountpoint -q PATH``: nothing is mounted below the root, but for what a running system has in a few places."""
+    options, names = options_of(process, "q|quiet")
+    if len(names) != 1:
+        raise Refused("mountpoint with these arguments", why=" ".join(process.arguments))
+    there = look(process, names[0])
+    if there.inode is None:
+        process.complain(f"mountpoint: {names[0]}: not there")
+        return 1
+    if there.place.split("/")[1] in _MOUNTED or there.inode.kind is not Kind.DIR:
+        raise Refused("whether something is mounted", why=names[0])
+    if "q" not in options:
+        process.print(f"{names[0]} is not a mountpoint\n")
+    return 32
+
+
 PROGRAMS: dict[str, Program] = {
     "start-stop-daemon": start_stop_daemon,
     "systemd-detect-virt": detect_virt,
     "bootctl": bootctl,
     "linux-version": linux_version,
+    "mountpoint": mountpoint,
 }

@@ -2,8 +2,21 @@
 
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
+from typing import Self
 
 from assembler.errors import AssembleError
+
+
+class ProgramError(AssembleError):
+    """A program fails as the real one does."""
+
+    status = 1
+    """Its exit status."""
+
+    def exits(self, status: int) -> Self:
+        """With another exit status."""
+        self.status = status
+        return self
 
 
 class UsageError(AssembleError):

@@ -5,6 +5,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from assembler.debian.version import compare
+from assembler.shell.streams import Refused
+
 _RELATIONS = (
     "Depends", "Pre-Depends", "Recommends", "Suggests", "Breaks", "Conflicts", "Provides", "Replaces", "Enhances",
 )  # fmt: skip
@@ -64,6 +67,28 @@ class Fixed:
     def known(self) -> Sequence[Known]:
         """See :class:`Packages`."""
         return self.packages
+
+
+def version_of(packages: Packages | None, name: str) -> str:
+    """The version of a package that dpkg knows at this moment; empty when it does not, or nothing is known."""
+    known = packages.known() if packages else ()
+    return next((package.fields.get("Version", "") for package in known if package.name == name), "")
+
+
+def is_before(packages: Packages | None, name: str, last: str, first: str, *, otherwise: bool = False) -> bool:
+    """Whether a package is of a version before a change: `last` is the last one that is known not to have it, `first`
+    the first that has.
+
+    `otherwise` is the answer where nothing is known of the package: it should be that for trixie. Raises Refused for a
+    version between the two.
+    """
+    version = version_of(packages, name)
+    if not version:
+        return otherwise
+    # Later uploads of the same upstream version do not have it either.
+    if compare(version, last) > 0 and not version.startswith(last) and compare(version, first) < 0:
+        raise Refused(f"what {name} of this version does", why=version)
+    return compare(version, first) < 0
 
 
 def mentioned(packages: Sequence[Known]) -> set[str]:

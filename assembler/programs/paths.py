@@ -1,11 +1,17 @@
-"""basename, dirname, readlink and realpath: the parts of paths and where they lead, after GNU coreutils 9.1 to 9.7."""
+"""The parts of paths and where they lead: basename, dirname, readlink and realpath after GNU coreutils 9.1 to 9.10, and
+dpkg-realpath.
+"""
 
 import posixpath
 
 from assembler.programs.inputs import Found, found, look, options_of
-from assembler.shell.process import Process, Program, as_text
+from assembler.shell.heads import is_script
+from assembler.shell.process import AsScript, Process, Program, as_text
 from assembler.shell.streams import Refused
 from assembler.tree.staging import Kind
+
+_MAX_DPKG_LINKS = 25
+"""That dpkg-realpath follows."""
 
 
 def basename(process: Process) -> int:
@@ -154,9 +160,53 @@ def _textual(process: Process, name: str, mode: str) -> str | None:
     return as_text(path) if mode == "f" else None
 
 
+def dpkg_realpath(process: Process) -> int:
+    """``dpkg-realpath [--root ''] PATH`` of dpkg 1.23, and before a script: where a path leads, be it there or not."""
+    itself = process.tree.get("/usr/bin/dpkg-realpath", follow=True)
+    if itself is not None and is_script(itself):
+        raise AsScript
+    words = list(process.arguments)
+    root = process.environment.get("DPKG_ROOT", "")
+    if words[:1] in (["--root"], ["--instdir"]) and len(words) > 1:
+        root = words[1]
+        del words[:2]
+    if root or len(words) != 1 or words[0].startswith("-"):
+        raise Refused("dpkg-realpath with these arguments", why=" ".join(process.arguments))
+    if not words[0]:
+        process.complain("dpkg-realpath: need a pathname argument")
+        return 2
+    parts: list[str] = []
+    todo = _reversed(process.place(words[0]))
+    links = 0
+    while todo:
+        name = todo.pop()
+        if name == "..":
+            # Of what is not there, too.
+            del parts[-1:]
+            continue
+        inode = found(process.tree, "/" + "/".join((*parts, name)), follow=False).inode
+        if name != "." and (inode is None or inode.kind is not Kind.SYMLINK):
+            parts.append(name)
+        elif name != "." and inode is not None:
+            links += 1
+            if links > _MAX_DPKG_LINKS:
+                process.complain("dpkg-realpath: too many levels of symbolic links")
+                return 2
+            if inode.target.startswith("/"):
+                parts.clear()
+            todo += _reversed(inode.target)
+    process.print("".join(f"/{as_text(part)}" for part in parts) + "\n")
+    return 0
+
+
+def _reversed(path: str) -> list[str]:
+    return [part for part in path.split("/")[::-1] if part]
+
+
 PROGRAMS: dict[str, Program] = {
     "basename": basename,
     "dirname": dirname,
+    "dpkg-realpath": dpkg_realpath,
     "readlink": readlink,
     "realpath": realpath,
 }

@@ -1,6 +1,7 @@
-"""The programs of shadow: useradd(8), groupadd(8), usermod(8), shadowconfig(8) and chpasswd(8).
+"""The programs of shadow 4.13 to 4.20: useradd(8), groupadd(8), usermod(8), shadowconfig(8) and chpasswd(8).
 
-The functions take the arguments of the program whose name they bear and leave in the tree what it leaves.
+The functions take the arguments of the program whose name they bear and leave in the tree what it leaves. Those that
+make lines of shadow are told whether these have the least days between changes, as before 4.20.
 """
 
 import re
@@ -11,22 +12,27 @@ from assembler.programs.accounts import (
     AccountError,
     AccountFile,
     Accounts,
+    NoAccount,
     PasswdEntry,
     day_of,
     login_defs,
     parse_number,
+    password_limits,
 )
 from assembler.programs.options import UsageError, parse_options
 from assembler.tree.staging import Kind, Tree
 
+_NAME_IN_USE, _NUMBER_IN_USE, NOT_FOUND = 9, 4, 6
+"""Exit statuses."""
 
-def shadowconfig(tree: Tree, *, epoch: int | None = None) -> None:
+
+def shadowconfig(tree: Tree, *, epoch: int | None = None, has_minimum: bool = True) -> None:
     """``shadowconfig on``: shadow and gshadow for all accounts, with their modes and owners.
 
     `epoch` (seconds, default the tree's) gives the day of the last change.
     """
     accounts = Accounts(tree)
-    accounts.convert(day_of(tree, epoch))
+    accounts.convert(day_of(tree, epoch), has_minimum=has_minimum)
     accounts.save()
     shadow = accounts.gid("shadow")
     for name, mode, gid in (
@@ -81,11 +87,11 @@ def groupadd(tree: Tree, arguments: Sequence[str]) -> None:
     if accounts.group(name) is not None:
         if force:
             return
-        raise AccountError(f"group {name!r} already exists", where=Place(path="/etc/group"))
+        raise AccountError(f"group {name!r} already exists", where=Place(path="/etc/group")).exits(_NAME_IN_USE)
     wanted = options.get("gid")
     used = {group.gid for group in accounts.groups()}
     if wanted is not None and parse_number(wanted) in used and "non-unique" not in options and not force:
-        raise AccountError(f"GID {wanted} already exists", where=Place(path="/etc/group"))
+        raise AccountError(f"GID {wanted} already exists", where=Place(path="/etc/group")).exits(_NUMBER_IN_USE)
     if wanted is None or (parse_number(wanted) in used and "non-unique" not in options):
         system = "system" in options
         defs = login_defs(tree)
@@ -101,7 +107,7 @@ def groupadd(tree: Tree, arguments: Sequence[str]) -> None:
     accounts.save()
 
 
-def useradd(tree: Tree, arguments: Sequence[str], *, epoch: int | None = None) -> None:
+def useradd(tree: Tree, arguments: Sequence[str], *, epoch: int | None = None, has_minimum: bool = True) -> None:
     """useradd(8), without ``-D``. `epoch` (seconds, default the tree's) gives the last-change day.
 
     Raises AccountError.
@@ -119,7 +125,7 @@ def useradd(tree: Tree, arguments: Sequence[str], *, epoch: int | None = None) -
     name = names[0]
     accounts = Accounts(tree)
     if accounts.user(name) is not None:
-        raise AccountError(f"user {name!r} already exists", where=Place(path="/etc/passwd"))
+        raise AccountError(f"user {name!r} already exists", where=Place(path="/etc/passwd")).exits(_NAME_IN_USE)
     defs = login_defs(tree)
     for pair in options.get("key", "").split("\n"):
         key, equals, value = pair.partition("=")
@@ -135,7 +141,7 @@ def useradd(tree: Tree, arguments: Sequence[str], *, epoch: int | None = None) -
             uids, parse_number(defs[prefix + "UID_MIN"]), parse_number(defs[prefix + "UID_MAX"]), system=system
         )
     elif parse_number(wanted) in uids and "non-unique" not in options:
-        raise AccountError(f"UID {wanted} is not unique", where=Place(path="/etc/passwd"))
+        raise AccountError(f"UID {wanted} is not unique", where=Place(path="/etc/passwd")).exits(_NUMBER_IN_USE)
     else:
         uid = parse_number(wanted)
     primary = options.get("gid")
@@ -143,10 +149,10 @@ def useradd(tree: Tree, arguments: Sequence[str], *, epoch: int | None = None) -
     if primary is not None:
         gid = accounts.gid(primary)
         if accounts.group_by_id(gid) is None:
-            raise AccountError(f"there is no group {primary!r}", where=Place(path="/etc/group"))
+            raise NoAccount(f"there is no group {primary!r}", where=Place(path="/etc/group"))
     elif own and "no-user-group" not in options:
         if accounts.group(name) is not None:
-            raise AccountError(f"group {name!r} already exists", where=Place(path="/etc/group"))
+            raise AccountError(f"group {name!r} already exists", where=Place(path="/etc/group")).exits(_NAME_IN_USE)
         gid = uid
         if gid in gids:
             gid = _free_id(
@@ -156,7 +162,7 @@ def useradd(tree: Tree, arguments: Sequence[str], *, epoch: int | None = None) -
     else:
         gid = 100
     home = options.get("home-dir") or f"{options.get('base-dir') or '/home'}/{name}"
-    limits = ["", "", ""] if system else [defs.get(k, "") for k in ("PASS_MIN_DAYS", "PASS_MAX_DAYS", "PASS_WARN_AGE")]
+    limits = ["", "", ""] if system else password_limits(defs, has_minimum=has_minimum)
     user = PasswdEntry(name, "x", uid, gid, options.get("comment", ""), home, options.get("shell", "/bin/sh"))
     accounts.add_user(
         user,

@@ -1,8 +1,8 @@
 """Units on and off: systemctl(1) on a tree that is not running.
 
 systemctl is a class for one manager, ``Systemctl(tree)`` or ``Systemctl(tree, user=True)`` (``--global``), with a
-method for each verb. Units are looked up and links made as systemd 257 does. In links to units, the path is the one
-under ``/usr/lib``.
+method for each verb. Units are looked up and links made as systemd 252 to 262 do. In links to units, the path is the
+one under ``/usr/lib``; under ``/lib`` where systemd was built for a ``/usr`` of its own, as before 255.
 """
 
 import fnmatch
@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from assembler.errors import AssembleError, Place
-from assembler.programs.options import UsageError, parse_options
+from assembler.errors import Place
+from assembler.programs.options import ProgramError, UsageError, parse_options
 from assembler.programs.specifiers import Specifiers, conf_files, is_masked, unquote
 from assembler.tree.staging import Inode, Kind, Tree
 
@@ -23,18 +23,24 @@ _SYSTEM_PATH = (
     "/usr/local/lib/systemd/system",
     "/usr/lib/systemd/system",
 )
+_SPLIT_PATH = (*_SYSTEM_PATH[:-1], "/lib/systemd/system", _SYSTEM_PATH[-1])
 _USER_PATH = (
     "/etc/systemd/user", "/run/systemd/user", "/usr/local/share/systemd/user", "/usr/share/systemd/user",
     "/usr/local/lib/systemd/user", "/usr/lib/systemd/user",
 )  # fmt: skip
-_SUFFIXES = {"WantedBy": ".wants", "RequiredBy": ".requires", "UpheldBy": ".upholds"}
+_SINCE_254 = "UpheldBy"
+_SUFFIXES = {"WantedBy": ".wants", "RequiredBy": ".requires", _SINCE_254: ".upholds"}
 UNIT_NAME = re.compile(
     r"[\w:.\\-]+(@[\w:.\\-]*)?\.(service|socket|target|timer|path|mount|automount|swap|slice|scope|device)"
 )
 """What systemd.unit(5) allows as the name of a unit."""
 
 
-class UnitError(AssembleError):
+_NO_UNIT = 4
+"""The exit status of is-enabled for a unit that is not there, as of systemd 257."""
+
+
+class UnitError(ProgramError):
     """A unit that is missing, masked or cannot be understood."""
 
 
@@ -78,10 +84,11 @@ def full_name(name: str) -> str:
 class Systemctl:
     """``systemctl --root``: what unit files say, and the links under ``/etc/systemd`` that follow from it."""
 
-    def __init__(self, tree: Tree, *, user: bool = False) -> None:
-        """`user` is ``--global``: the units of all users' managers."""
+    def __init__(self, tree: Tree, *, user: bool = False, split: bool = False) -> None:
+        """`user` is ``--global``: the units of all users' managers. `split`: systemd looks in /lib first."""
         self.tree = tree
-        self.search = _USER_PATH if user else _SYSTEM_PATH
+        self.split = split
+        self.search = _USER_PATH if user else _SPLIT_PATH if split else _SYSTEM_PATH
         self.config = self.search[0]
         self._presets: list[tuple[str, str, list[str]]] | None = None
         self._preset_directory = "systemd/user-preset" if user else "systemd/system-preset"
@@ -142,6 +149,8 @@ class Systemctl:
                 key, _, value = (part.strip() for part in line.partition("="))
                 words = unquote(value, Place(path=file)) if value else []
                 lists = {**unit.links, "Alias": unit.alias, "Also": unit.also}
+                if self.split:
+                    del lists[_SINCE_254]
                 if key in lists:
                     if words:
                         lists[key].extend(words)
@@ -224,9 +233,11 @@ class Systemctl:
         if found is not None and not self._leads_to(found, link, target):
             if found.kind is Kind.SYMLINK and link.count("/") > self.config.count("/") + 1:
                 self.tree.remove(link)  # in a .wants directory only the name counts
+                found = None
             else:
                 raise UnitError("a file is in the way of a link to a unit", where=Place(path=link))
-        if found is None or found.target != target:
+        # One that leads there by another path stays as it is.
+        if found is None:
             self.tree.symlink(target, link, parents=True)
 
     def _leads_to(self, inode: Inode, link: str, target: str) -> bool:
@@ -300,6 +311,16 @@ class Systemctl:
             if posixpath.basename(path) == name or posixpath.basename(inode.target) == name:
                 return True
         return False
+
+    def answers_enabled(self, name: str) -> bool:
+        """What ``systemctl is-enabled`` says of a unit that is there: yes also of one that cannot be enabled itself."""
+        name = full_name(name)
+        if self._is_masked(name):
+            return False
+        if self.is_enabled(name) or self.load(name).name != name:
+            return True
+        unit = self.load(name)
+        return not (unit.alias or any(unit.links.values()))
 
     # --- presets -------------------------------------------------------------------------------------------------
 
@@ -385,7 +406,12 @@ class Systemctl:
         elif verb == "preset-all":
             self.preset_all(enable_only=enable_only)
         elif verb == "is-enabled":
-            return any(self.is_enabled(name) for name in names)
+            missing = [name for name in names if self.find(full_name(name)) is None]
+            if missing and len(names) > 1:
+                raise UsageError("systemctl is-enabled of several units, some of which are not there")
+            if missing:
+                raise UnitError(f"unit {missing[0]} does not exist").exits(_NO_UNIT if not self.split else 1)
+            return any(self.answers_enabled(name) for name in names)
         elif verb in {"is-active", "is-failed", "is-system-running"}:
             return False
         elif verb not in quiet_verbs:

@@ -21,7 +21,7 @@ from assembler.programs.specifiers import ConfError, NoValue, Specifiers, conf_f
 from assembler.tree.bounds import MAX_MAJOR, MAX_MINOR
 from assembler.tree.staging import Inode, Kind, Tree, TreeError
 
-VOLATILE = ("/dev", "/proc", "/run", "/sys", "/tmp")  # noqa: S108  directories of the image
+VOLATILE = ("/dev", "/proc", "/run", "/sys")
 """Directories whose contents in an image nobody sees."""
 _FACTORY = "/usr/share/factory"
 _GLOBS = "wxXrRzZtTaAhHem"

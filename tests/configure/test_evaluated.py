@@ -293,17 +293,17 @@ def test_no_service_is_running(query: str) -> None:
 
 
 def test_diversions_that_rename() -> None:
-    tree = tree_of({"/usr/bin/a": "a", "/usr/bin/own": "own", "/var/lib/dpkg/": ""})
+    tree = tree_of({"/usr/bin/a": "a", "/usr/bin/own": "own", "/usr/bin/c": "", "/var/lib/dpkg/": ""})
     script = "".join(
         f"dpkg-divert --package pkg --rename --divert {path}.real --add {path}\n"
         for path in ("/usr/bin/a", "/usr/bin/own", "/usr/bin/none")
     )
     owners = ExecutionContext(tree, "amd64", owners=lambda path: {"pkg"} if path == "/usr/bin/own" else {"other"})
     assert run(script, tree, context=owners) == 0
-    assert tree.names("/usr/bin") == ["a.real", "own"]
+    assert tree.names("/usr/bin") == ["a.real", "c", "own"]
     assert tree.read_text("/var/lib/dpkg/diversions").count("\npkg\n") == 3
     with pytest.raises(Refused, match="in the way"):
-        run("dpkg-divert --rename --divert /usr/bin/own --add /usr/bin/b\n", tree)
+        run("dpkg-divert --rename --divert /usr/bin/c --add /usr/bin/b\n", tree)
 
 
 def test_statoverrides_and_diversions_are_recorded() -> None:

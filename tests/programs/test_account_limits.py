@@ -83,7 +83,7 @@ def test_a_user_joins_a_group_or_has_the_one_that_is_there() -> None:
     assert not tree.exists("/nonexistent")
     assert tree.names("/home") == ["eve"]
     assert lines(tree, "group")[-3:] == ["shared:!:1234:", "more:!:1000:", "eve:!:3000:"]
-    assert "users:*:100:eve" in lines(tree, "group")
+    assert "users:*:100:ann,ben,eve" in lines(tree, "group")
 
 
 def test_a_system_account_that_is_there_is_enough() -> None:

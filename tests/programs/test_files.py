@@ -5,7 +5,6 @@ import shlex
 
 import pytest
 
-from assembler.programs.accounts import AccountError
 from assembler.programs.capabilities import XATTR, encode
 from assembler.programs.commands import COMMANDS
 from assembler.programs.context import CommandError, ExecutionContext
@@ -273,24 +272,22 @@ def test_overrides_of_dpkg() -> None:
     for command in ("--add ann mail 04750 /x", "--update --add ann mail 0640 /y", "--force-all --add ann mail 7 /x",
                     "--update --add ann mail 600 /none", "--update --add root root 600 /l"):  # fmt: skip
         if "root" in command:
-            with pytest.raises(AccountError):
+            with pytest.raises(CommandError, match="no user") as caught:
                 status(tree, f"dpkg-statoverride {command}")
+            assert caught.value.status == 2
         else:
             assert status(tree, f"dpkg-statoverride {command}") == 0
-    assert tree.read_text("/var/lib/dpkg/statoverride") == (
-        "ann mail 7 /x\nann mail 640 /y\nann mail 600 /none\nroot root 600 /l\n"
-    )
+    assert tree.read_text("/var/lib/dpkg/statoverride") == ("ann mail 7 /x\nann mail 640 /y\nann mail 600 /none\n")
+    for command in ("--add ann mail 600 /x", "--update --quiet --add ann mail 755 /y"):
+        with pytest.raises(CommandError, match="already") as caught:
+            status(tree, f"dpkg-statoverride {command}")
+        assert caught.value.status == 2
     assert [(tree.at(path).mode, tree.at(path).uid, tree.at(path).gid) for path in ("/x", "/y")] == [
         (0o644, 0, 0), (0o640, 7, 8),
     ]  # fmt: skip
     assert [status(tree, f"dpkg-statoverride --list {path}") for path in ("/x", "/none", "/z")] == [0, 0, 1]
-    assert status(tree, "dpkg-statoverride --add ann mail 4750 /x") == 2, "there is one"
     assert status(tree, "dpkg-statoverride --add ann mail 01733 /sessions") == 0
-    assert tree.read_text("/var/lib/dpkg/statoverride").endswith(
-        "ann mail 7 /x\nann mail 640 /y\nann mail 600 /none\nroot root 600 /l\nann mail 1733 /sessions\n"
-    )
-    # One that is there is not replaced.
-    assert status(tree, "dpkg-statoverride --update --quiet --add ann mail 755 /y") == 2
+    assert tree.read_text("/var/lib/dpkg/statoverride").endswith("ann mail 600 /none\nann mail 1733 /sessions\n")
     assert (tree.at("/y").mode, status(tree, "dpkg-trigger --check-supported")) == (0o640, 0)
 
 
@@ -306,15 +303,60 @@ def test_damaged_databases_of_dpkg_are_named(path: str, text: str, command: str)
 
 
 def test_diversions_of_dpkg() -> None:
-    tree = tree_of({"/x": "x", "/y": "y"})
+    tree = tree_of({"/x": "x", "/y": "y", "/w": ""})
     for command in ("--no-rename --local /x", "--no-rename --local /x", "--rename --package p --divert /z /y",
                     "--no-rename --remove /absent", "--no-rename --package p /q", "--rename --remove /q"):  # fmt: skip
         assert status(tree, f"dpkg-divert {command}") == 0
     assert tree.read_text("/var/lib/dpkg/diversions") == "/x\n/x.distrib\n:\n/y\n/z\np\n"
-    assert shown(tree).keys() == {"/x", "/z", "/var/lib/dpkg/diversions"}
+    assert shown(tree).keys() == {"/w", "/x", "/z", "/var/lib/dpkg/diversions"}
     with pytest.raises(UsageError, match="in the way") as caught:
-        status(tree, "dpkg-divert --rename --divert /x /y")
-    assert caught.value.where.path == "/x"
+        status(tree, "dpkg-divert --rename --divert /w /v")
+    assert caught.value.where.path == "/w"
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "--package p --divert /w --add /y",
+        "--package q --divert /z --add /y",
+        "--package q --divert /y --add /v",
+        "--package q --divert /z --add /v",
+        "--package q --divert /t --add /z",
+        "--package q --remove /y",
+        "--divert /q --remove /y",
+        "--local --remove /y",
+    ],
+)
+def test_diversions_in_the_way_of_one_another(command: str) -> None:
+    tree = tree_of({"/var/lib/dpkg/diversions": "/y\n/z\np\n"})
+    with pytest.raises(CommandError, match="in its place") as caught:
+        status(tree, f"dpkg-divert --no-rename {command}")
+    assert caught.value.status == 2
+    assert tree.read_text("/var/lib/dpkg/diversions") == "/y\n/z\np\n"
+
+
+def test_touch_takes_the_time_of_another_file_and_does_not_follow_links() -> None:
+    tree = tree_of({"/a": "a", "/l": "->a", "/dangling": "->none"})
+    tree.at("/a").mtime, tree.mtime = 5, 9
+    assert status(tree, "touch -h /l") == 0
+    assert (tree.at("/l").mtime, tree.at("/a").mtime) == (9, 5)
+    assert status(tree, "touch --no-dereference --reference=/a /l /dangling") == 0
+    assert [tree.at(path).mtime for path in ("/l", "/dangling")] == [5, 5]
+    assert status(tree, "touch -r /a /new") == 0
+    assert tree.at("/new").mtime == 5
+    assert [status(tree, f"touch {words}") for words in ("-h /none", "-hc /none", "-r /none /a")] == [1, 0, 1]
+    assert not tree.lexists("/none")
+
+
+def test_cp_makes_further_names() -> None:
+    tree = tree_of({"/a": "a", "/d/": "", "/l": "->a"})
+    assert status(tree, "cp -l /a /d") == 0
+    assert tree.at("/d/a") is tree.at("/a")
+    assert [status(tree, f"cp -l {words}") for words in ("/none /b", "/d /b")] == [1, 1]
+    for words in ("/a /d", "/l /b"):
+        with pytest.raises(UsageError, match="cp -l"):
+            status(tree, f"cp -l {words}")
+    assert status(tree, "cp -al /a /b") is None
 
 
 def test_a_trigger_is_noted() -> None:

@@ -232,10 +232,10 @@ def test_a_file_in_the_way_of_a_link_is_named_and_a_link_to_another_unit_goes() 
     assert caught.value.where.path == "/etc/systemd/system/other.service"
 
 
-def test_a_link_that_leads_to_the_unit_stays_where_it_is_and_has_the_usual_words() -> None:
+def test_a_link_that_leads_to_the_unit_stays_as_it_is() -> None:
     tree = tree_of({**FILES, "/lib": "->usr/lib", f"{WANTS}/plain.service": "->/lib/systemd/system/plain.service"})
     Systemctl(tree).enable("plain")
-    assert tree.at(f"{WANTS}/plain.service").target == f"{LIB}/plain.service"
+    assert tree.at(f"{WANTS}/plain.service").target == "/lib/systemd/system/plain.service"
 
 
 def test_unmask_takes_only_masks() -> None:
@@ -251,10 +251,32 @@ def test_a_unit_is_enabled_by_its_name_or_as_the_target_of_a_link() -> None:
                     "/etc/systemd/system/m.service": "->/dev/null", "/etc/systemd/system/f.service": ""})  # fmt: skip
     control = Systemctl(tree)
     assert [control.is_enabled(name) for name in "xymfz"] == [True, True, False, False, False]
-    assert control.call(["is-enabled", "z", "x"])
-    assert not control.call(["is-enabled", "z", "m"])
+    with pytest.raises(UsageError, match="not there"):
+        control.call(["is-enabled", "z", "x"])
+    assert not control.call(["is-enabled", "m"])
     assert not Systemctl(Tree()).is_enabled("x")
     Systemctl(Tree()).disable("x")
+
+
+def test_what_is_enabled_says_as_the_real_ones_do() -> None:
+    tree = tree_of({**FILES, f"{LIB}/static.service": "[Service]\n", f"{LIB}/other-name.service": "->plain.service"})
+    for split, missing in ((False, 4), (True, 1)):
+        control = Systemctl(tree, split=split)
+        assert control.call(["is-enabled", "static"])
+        assert control.call(["is-enabled", "other-name"])
+        assert not control.call(["is-enabled", "plain"])
+        with pytest.raises(UnitError) as caught:
+            control.call(["is-enabled", "none"])
+        assert caught.value.status == missing
+
+
+def test_systemd_of_bookworm_finds_units_in_lib_and_upholds_none() -> None:
+    held = "[Install]\nWantedBy=multi-user.target\nUpheldBy=a.target\n"
+    tree = tree_of({**FILES, "/lib": "->usr/lib", f"{LIB}/held.service": held})
+    Systemctl(tree, split=True).enable("plain", "held")
+    assert tree.at(f"{WANTS}/plain.service").target == "/lib/systemd/system/plain.service"
+    assert tree.at(f"{WANTS}/held.service").target == "/lib/systemd/system/held.service"
+    assert not tree.exists("/etc/systemd/system/a.target.upholds")
 
 
 def test_presets_for_instances_hold_for_those_that_are_named() -> None:

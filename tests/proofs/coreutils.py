@@ -4,9 +4,10 @@ Commands are drawn at random over a small tree with links, set-ID bits and owner
 on a tree in memory and by the real program on the same tree in a directory, as root and with the umask of maintainer
 scripts. What is left has to be the same: kinds, modes, owners, contents, links, names of the same file, and whether a
 time is new; and so has the exit status. What is not understood is counted. With --record the first commands, and what
-became of them, are written to tests/programs/data/coreutils.jsonl, which a quick test reads.
+became of them, are written to tests/programs/data/coreutils.jsonl, which a quick test reads. With --root the programs
+are those of a directory with Debian's tree, of another release.
 
-    scripts/coreutils [--seed N] [--number N] [--record]
+    scripts/coreutils [--seed N] [--number N] [--root DIR] [--record]
 """
 
 import json
@@ -19,6 +20,7 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 
 from assembler.programs.commands import COMMANDS
@@ -26,7 +28,7 @@ from assembler.programs.context import ExecutionContext
 from assembler.programs.options import UsageError
 from assembler.tree.staging import Inode, Kind, Tree
 from tests.support.command import ROOT, arguments
-from tests.support.toolboxes import ALL, own_tools
+from tests.support.toolboxes import ALL, of_tree, own_tools
 
 RECORDED = ROOT / "tests" / "programs" / "data" / "coreutils.jsonl"
 OLD, NEW = 1_000_000_000, 1_700_000_000
@@ -269,10 +271,11 @@ def main() -> int:
     parser = arguments("coreutils", __doc__)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--number", type=int, default=3000)
+    parser.add_argument("--root", type=Path, help="with the programs of the tree in this directory")
     parser.add_argument("--record", action="store_true", help="write what the quick test compares with")
     options = parser.parse_args()
-    toolbox = own_tools(ALL)
-    programs = {name: toolbox.command(name) for name in _OPTIONS}
+    command_of = partial(of_tree, options.root) if options.root else own_tools(ALL).command
+    programs = {name: command_of(name) for name in _OPTIONS}
     counts: Counter[str] = Counter()
     recorded: list[str] = []
     for command in cases(options.seed, options.number):

@@ -44,7 +44,7 @@ from assembler.lock.resolve import locked
 from assembler.lockfile.model import LockedPackage
 from assembler.releases import RELEASES
 from assembler.store.objects import Store
-from tests.proofs.archive import universe
+from tests.proofs.archive import sources, universe
 from tests.proofs.comparison import side_of_directory
 from tests.proofs.reference import EPOCH, NoReference, Reference, compute, in_order
 from tests.support.command import arguments
@@ -103,11 +103,9 @@ class Release:
         """A recipe of the base and of the packages named, without a lock."""
         name = f"draw-{next(self._numbers)}"
         path = self.work / f"{name}.toml"
-        # testing's archives are past their Valid-Until on days when nothing is done for them; this is not about them.
-        sources = RELEASES[self.name].sources.replace("Types: deb\n", "Types: deb\nCheck-Valid-Until: no\n")
         path.write_text(
-            f"name = '{name}'\nepoch = {EPOCH}\n[debian]\nsources = '''\n{sources}'''\n[kernel]\npackage = '{KERNEL}'\n"
-            f"[rootfs]\nscripts = 'auto'\npackages = {json.dumps([*BASE, *names])}\n"
+            f"name = '{name}'\nepoch = {EPOCH}\n[debian]\nsources = '''\n{sources(self.name)}'''\n"
+            f"[kernel]\npackage = '{KERNEL}'\n[rootfs]\nscripts = 'auto'\npackages = {json.dumps([*BASE, *names])}\n"
         )
         return RecipeFile(path=path)
 

@@ -7,11 +7,14 @@ Private keys that scripts make, with which a build is refused, are named, and so
 two trees that dpkg makes in chroots one after the other. Exit status 1 when a difference is not
 explained: see assembler/audit/explained.toml and assembler/configure/leftovers.py.
 
-    scripts/oracle RECIPE.toml|DIRECTORY_OF_DEBS|RECIPE.lock.toml [--scripts computed|auto|executed] [--chroot]
-        [--twice] [--store DIR] [--work DIR] [--reuse] [--verbose]
+    scripts/oracle RECIPE.toml|DIRECTORY_OF_DEBS|RECIPE.lock.toml [--release NAME] [--scripts computed|auto|executed]
+        [--chroot] [--twice] [--store DIR] [--work DIR] [--reuse] [--verbose]
+
+With --release the recipe is taken with the archives of another release than its own, as they are now.
 """
 
 import argparse
+import json
 import shutil
 import subprocess
 import sys
@@ -28,7 +31,9 @@ from assembler.errors import AssembleError, Problems
 from assembler.lockfile.toml import parse_lock
 from assembler.recipe.load import load as load_recipe
 from assembler.recipe.model import Scripts
+from assembler.releases import RELEASES
 from assembler.store.objects import Store, sha256_of
+from tests.proofs.archive import sources
 from tests.proofs.comparison import BY_NATURE, held_against, side_of_directory
 from tests.proofs.machine import executing
 from tests.proofs.reference import NoReference, Reference, compute, in_order
@@ -51,6 +56,16 @@ def load(source: Path, store: Store) -> tuple[list[Deb], dict[str, Path]]:
         digests = [package.sha256 for package in parse_lock(source.read_text(), str(source)).role("rootfs")]
     opened = [(open_package(store, digest), digest) for digest in digests]
     return in_order([deb for deb, _ in opened]), {deb.name: store.path(digest) for deb, digest in opened}
+
+
+def of_release(recipe: Path, release: str, work: Path) -> Path:
+    """A new recipe in `work` that is `recipe` with the archives of another release. It has no lock."""
+    made = work / f"{recipe.stem}-{release}.toml"
+    work.mkdir(parents=True, exist_ok=True)
+    made.with_suffix(".lock.toml").unlink(missing_ok=True)
+    extended = json.dumps(str(recipe.resolve()))
+    made.write_text(f"name = '{made.stem}'\nextends = {extended}\n[debian]\nsources = '''\n{sources(release)}'''\n")
+    return made
 
 
 def _adopted(file: Path, store: Store) -> str:
@@ -98,6 +113,7 @@ def main() -> int:
     """Run the comparison; returns the exit status."""
     parser = arguments("oracle", __doc__)
     parser.add_argument("source", type=Path, help="a recipe, a directory of .debs, or a lock whose packages are stored")
+    parser.add_argument("--release", choices=RELEASES, help="take the recipe with the archives of this release")
     parser.add_argument("--chroot", action="store_true", help="have dpkg run in a chroot (root), not in a machine")
     parser.add_argument("--twice", action="store_true", help="with --chroot: find what is another each time")
     parser.add_argument("--scripts", choices=get_args(Scripts), default="computed", help="what is judged")
@@ -111,6 +127,11 @@ def main() -> int:
         parser.error("--scripts executed is for --chroot: the machine cannot judge itself")
     if options.twice and not options.chroot:
         parser.error("--twice is for --chroot: the machine makes the same each time")
+    if options.release:
+        if options.source.is_dir() or options.source.name.endswith(".lock.toml"):
+            parser.error("--release is for a recipe")
+        options.work /= options.release
+        options.source = of_release(options.source, options.release, options.work)
     try:
         found, report = _judged(options)
     except Problems as problems:

@@ -5,7 +5,7 @@ programs in a directory that they have for their root. What they print and their
 is refused is counted. With --record the first questions, and the answers, are written to
 tests/programs/data/packages.jsonl, which a quick test reads. Only root can do it.
 
-    scripts/packages [--seed N] [--number N] [--host] [--record]
+    scripts/packages [--seed N] [--number N] [--root DIR] [--record]
 """
 
 import json
@@ -208,11 +208,11 @@ def main() -> int:
     parser = arguments("packages", __doc__)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--number", type=int, default=3000)
-    parser.add_argument("--host", action="store_true", help="with the programs of this machine")
+    parser.add_argument("--root", type=Path, help="with the programs of the tree in this directory")
     parser.add_argument("--record", action="store_true", help="write what the quick test compares with")
     options = parser.parse_args()
     chroot = own_tools(ALL).command("chroot")
-    source = Path("/") if options.host else next(path for path in Path(chroot[0]).parents if (path / "usr").is_dir())
+    source = options.root or next(path for path in Path(chroot[0]).parents if (path / "usr").is_dir())
     counts: Counter[str] = Counter()
     recorded: dict[str, list[list[object]]] = {}
     lists: dict[str, dict[str, list[str]]] = {}

@@ -29,7 +29,7 @@ from assembler.shell.streams import NOWHERE, Budget, Pipe, Refused
 from assembler.tree.staging import Inode, Kind, Tree
 from tests.proofs.shell_programs import drawn
 from tests.support.command import arguments
-from tests.support.toolboxes import ALL, own_tools
+from tests.support.toolboxes import ALL, of_tree, own_tools
 
 _ARGUMENTS = ("configure", "", "a b", "*.c")
 _FILES = {
@@ -151,8 +151,9 @@ def main() -> int:
     parser = arguments("shell", __doc__)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--number", type=int, default=3000)
+    parser.add_argument("--root", type=Path, help="with the dash of the tree in this directory, of another release")
     options = parser.parse_args()
-    dash = own_tools(ALL).command("dash")
+    dash = of_tree(options.root, "dash") if options.root else own_tools(ALL).command("dash")
     counts: Counter[str] = Counter()
     for text in islice(programs(options.seed), options.number):
         expected = real(text, dash)

@@ -6,9 +6,9 @@ directory that they have for their root. What they print, their exit status and 
 the same. What is refused is counted. With --record the first commands, and what became of them, are written to
 tests/programs/data/shown.jsonl, which a quick test reads. Only root can do it.
 
-    scripts/shown [--seed N] [--number N] [--only PROGRAM] [--host] [--record]
+    scripts/shown [--seed N] [--number N] [--only PROGRAM] [--root DIR] [--record]
 
-With --host the programs are those of this machine, which should be of Debian: bookworm's differ a little.
+With --root the programs are those of a directory with Debian's tree, of another release: bookworm's differ a little.
 """
 
 import json
@@ -176,12 +176,12 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--number", type=int, default=3000)
     parser.add_argument("--only", default="", help="one program")
-    parser.add_argument("--host", action="store_true", help="with the programs of this machine")
+    parser.add_argument("--root", type=Path, help="with the programs of the tree in this directory")
     parser.add_argument("--record", action="store_true", help="write what the quick test compares with")
     options = parser.parse_args()
     toolbox = own_tools(ALL)
     chroot = toolbox.command("chroot")
-    source = Path("/") if options.host else next(path for path in Path(chroot[0]).parents if (path / "usr").is_dir())
+    source = options.root or next(path for path in Path(chroot[0]).parents if (path / "usr").is_dir())
     counts: Counter[str] = Counter()
     recorded: list[str] = []
     with tempfile.TemporaryDirectory() as root:

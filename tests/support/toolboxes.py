@@ -117,6 +117,13 @@ def own_tools(names: Sequence[str]) -> Toolbox:
         return open_pinned(names, _host(), built_in(), supply)
 
 
+def of_tree(root: Path, name: str) -> list[str]:
+    """How a program of the tree in a directory is started, with that tree's libraries: those of another release."""
+    loader = root / "usr/lib64/ld-linux-x86-64.so.2"
+    place = next(path for path in (root / "usr/bin" / name, root / "bin" / name) if path.exists())
+    return [str(loader), "--library-path", str(root / "usr/lib/x86_64-linux-gnu"), str(place)]
+
+
 @pytest.fixture(scope="session")
 def toolbox() -> Toolbox:
     """The tools of a build, and the independent ones."""

@@ -45,6 +45,9 @@ killed:
 hanging:
 	@echo $$$$ > $(O)/pid
 	@sleep 1000 & echo $$! >> $(O)/pid; wait
+outliving:
+	@echo $$$$ > $(O)/pid
+	@:; setsid sh -c 'echo $$$$ >> $(O)/pid; exec sleep 1000'
 """
 
 
@@ -109,6 +112,19 @@ def test_a_log_that_cannot_grow_is_a_full_disk(tmp_path: Path) -> None:
         make(tmp_path).run(["good"], log)
 
 
+def ended(pid: int) -> bool:
+    """Whether a process ends within ten seconds: gone, or dead and not yet collected by whoever has adopted it."""
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:
+        try:
+            if ") Z " in Path(f"/proc/{pid}/stat").read_text():
+                return True
+        except (FileNotFoundError, ProcessLookupError):
+            return True
+        time.sleep(0.01)
+    return False
+
+
 def test_an_interrupt_ends_everything_that_was_started(tmp_path: Path) -> None:
     pids = tmp_path / "objects/pid"
 
@@ -129,12 +145,7 @@ def test_an_interrupt_ends_everything_that_was_started(tmp_path: Path) -> None:
     finally:
         signal.signal(signal.SIGINT, before)
     for pid in pids.read_text().split():
-        # Gone, or dead and not yet collected by whoever has adopted it.
-        status = Path(f"/proc/{pid}/stat")
-        deadline = time.monotonic() + 10
-        while status.exists() and ") Z " not in status.read_text() and time.monotonic() < deadline:
-            time.sleep(0.01)
-        assert not status.exists() or ") Z " in status.read_text()
+        assert ended(int(pid))
 
 
 def test_what_a_source_runs_reaches_its_own_directory_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -191,25 +202,39 @@ def test_directories_that_make_does_not_take(tmp_path: Path, name: str) -> None:
     assert "--store" in caught.value.hint
 
 
-def hang(directory: Path, root: Path) -> None:
+def hang(directory: Path, root: Path, target: str) -> None:
     """Run a make without end, under a lock."""
     with Store(root).locked("objects") as lock:
-        dataclasses.replace(make(directory), lock=lock).run(["hanging"], directory / "log")
+        dataclasses.replace(make(directory), lock=lock).run([target], directory / "log")
 
 
-def test_make_keeps_the_lock_when_the_build_that_started_it_is_killed(store: Store, tmp_path: Path) -> None:
-    pids = tmp_path / "objects/pid"
-    process = multiprocessing.get_context("spawn").Process(target=hang, args=(tmp_path, store.root))
+def killed_at(store: Store, directory: Path, target: str) -> list[int]:
+    """The processes that a make without end had started when the build that started it was killed."""
+    pids = directory / "objects/pid"
+    process = multiprocessing.get_context("spawn").Process(target=hang, args=(directory, store.root, target))
     process.start()
     while not pids.exists() or len(pids.read_text().split()) < 2:
         assert process.is_alive()
         time.sleep(0.01)
     process.kill()
     process.join()
+    return [int(pid) for pid in pids.read_text().split()]
+
+
+def test_make_ends_with_the_build_that_started_it_and_then_the_lock_is_free(store: Store, tmp_path: Path) -> None:
+    started = killed_at(store, tmp_path, "hanging")
+    with (store.root / "locks/objects").open() as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+    for pid in started:
+        assert ended(pid)
+
+
+def test_a_program_that_outlives_the_build_that_started_it_keeps_the_lock(store: Store, tmp_path: Path) -> None:
+    *_, outliving = killed_at(store, tmp_path, "outliving")
     with (store.root / "locks/objects").open() as lock:
         with pytest.raises(BlockingIOError):
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        os.killpg(os.getpgid(int(pids.read_text().split()[-1])), signal.SIGKILL)
+        os.kill(outliving, signal.SIGKILL)
         fcntl.flock(lock, fcntl.LOCK_EX)
 
 

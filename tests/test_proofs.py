@@ -2,7 +2,9 @@
 for a long time, as root.
 """
 
+import tomllib
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +12,7 @@ import pytest
 from assembler.audit.judge import Difference, side_of
 from assembler.tree.staging import Tree
 from tests.proofs import breadth, oracle
-from tests.proofs.breadth import Wish, grouped
+from tests.proofs.breadth import PACKAGES, Result, Wish, grouped
 from tests.proofs.comparison import BY_NATURE, by_nature, held_against, side_of_directory
 
 
@@ -107,3 +109,22 @@ def test_those_on_another_base_are_together() -> None:
     others = [Wish((name,), without=("y",)) for name in "vwx"]
     found = grouped([others[0], WISHES[0], *others[1:], WISHES[1]], 2, lambda _: True)
     assert found == [Wish(("v", "w"), without=("y",)), Wish(("a", "b")), others[2]]
+
+
+def test_each_package_is_in_one_list() -> None:
+    data = tomllib.loads(PACKAGES.read_text())
+    listed = [
+        *(table["name"] for table in data["package"]),
+        *(name for names in data["lists"].values() for name in names),
+    ]
+    assert len(listed) == len(set(listed)) > 300
+
+
+def test_a_row_says_how_a_package_was_handled() -> None:
+    wish = Wish(("a", "b"))
+    result = Result(wish, {"a": "1", "b": "2"}, 2, "executed: b", "", 0, executed={"b": "its postinst: x | y"})
+    assert result.rows() == {
+        "a": "| a | 1 | computed | equal |\n",
+        "b": "| b | 2 | executed: its postinst: x \\| y | equal |\n",
+    }
+    assert replace(result, unexplained=3).rows()["a"] == "| a | 1 | computed | **different** |\n"

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from assembler.configure import identity, leftovers
 from assembler.configure.identity import alike
 from assembler.configure.job import Answer, Configure, Execute, Job, Run, Step, Unpack
-from assembler.configure.order import dependents, needs_of, orderable, stages
+from assembler.configure.order import dependents, orderable, stages
 from assembler.configure.rules import Rule
 from assembler.configure.survey import survey
 from assembler.debian.deb import Deb
@@ -197,10 +197,9 @@ def job(
     # What is computed has had its answers, and may have changed them.
     if selections := _of_owners(execution.selections, execution.names):
         steps.append(Answer(selections=selections))
-    needed = needs_of(orderable(packages), [*execution.names])
     for name, script in identity.STAND_INS.items():
         # Where it is computed, the tree has not what each node makes; with the rest of that it is taken out again.
-        if name in needed and name not in execution.names:
+        if name in names and name not in execution.names:
             steps.append(Run(name=f"that makes what {name} would", script=script))
     for stage in (True, False):
         unpack = tuple(deb for deb in execution.unpack if (deb.name in first) is stage)

@@ -50,8 +50,10 @@ MADE_ON_NODE = (
     KEY,
 )
 """Shell patterns of the paths, in which * matches slashes too."""
-STAND_INS = {"ssl-cert": b"#!/bin/sh\nexec make-ssl-cert generate-default-snakeoil\n"}
-"""By package, what makes what nodes make of it; scripts of packages that need it look whether that is there."""
+STAND_INS = {
+    "ssl-cert": b"#!/bin/sh\ngetent group ssl-cert >/dev/null || exit 0\nexec make-ssl-cert generate-default-snakeoil\n"
+}
+"""By package that is configured, what makes what nodes make of it; scripts of others look whether that is there."""
 _UNITS = "/usr/lib/systemd/system"
 _RNDC = f"{_UNITS}/named.service.d/50-rndc-key.conf"
 """Has named make the key of rndc when it first starts."""

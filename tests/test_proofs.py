@@ -11,6 +11,7 @@ import pytest
 
 from assembler.audit.judge import Difference, side_of
 from assembler.tree.staging import Tree
+from tests.measurements import sweep
 from tests.proofs import breadth, oracle
 from tests.proofs.breadth import PACKAGES, Result, Wish, grouped
 from tests.proofs.comparison import BY_NATURE, by_nature, held_against, side_of_directory
@@ -128,3 +129,21 @@ def test_a_row_says_how_a_package_was_handled() -> None:
         "b": "| b | 2 | executed: its postinst: x \\| y | equal |\n",
     }
     assert replace(result, unexplained=3).rows()["a"] == "| a | 1 | computed | **different** |\n"
+
+
+def test_causes_are_told_without_where_they_are() -> None:
+    perl = "its postinst cannot be computed: line 9: perl is not computed: -e x (/usr/bin/ucf, line 4)"
+    config = "its postinst cannot be computed: line 4: /var/lib/dpkg/info/{}.config is not computed: x"
+    reasons = [
+        ("b", perl),
+        ("a", perl),
+        ("c", config.format("c")),
+        ("d", config.format("d")),
+        ("d", config.format("d")),
+        ("e", "its preinst cannot be computed: it exits with status 1 in line 5"),
+    ]
+    assert sweep.listed(reasons).splitlines() == [
+        "- a config script that is not for sh is not computed (2): c, d",
+        "- perl is not computed (2): a, b",
+        "- it exits with status 1 (1): e",
+    ]

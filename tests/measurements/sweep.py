@@ -125,6 +125,7 @@ def cause(reason: str) -> str:
     """The kind of a reason: what is not computed, without where it is and with what arguments."""
     text = re.sub(r"^its \w+(?: cannot be computed)?: (?:line \d+: )?", "", reason)
     text = re.sub(r" in line \d+.*", "", text)
+    text = re.sub(r"^/var/lib/dpkg/info/\S+\.config ", "a config script that is not for sh ", text)
     return text.partition(": ")[0]
 
 

@@ -204,12 +204,13 @@ class Place:
             self._at(path).write_bytes(text.encode("latin-1"))
             self._at(path).chmod(0o755 if path.endswith(".alias") else 0o644)
         name = command.split(" ", maxsplit=1)[0]
-        line = f"exec {_PATHS[name]}{command[len(name) :]}"
+        # hostname has moved from /bin, which these roots need not have as a link.
+        line = f"exec {name if name == 'hostname' else _PATHS[name]}{command[len(name) :]}"
         done = subprocess.run(
             ["unshare", "--uts", "--net", "sh", "-c", 'hostname localhost && exec chroot "$@"', "sh", str(self.root),
              "/bin/sh", "-c", line],
             check=False, stdin=subprocess.DEVNULL, capture_output=True, umask=0o022, timeout=30,
-            env={"PATH": "/usr/sbin:/usr/bin", "LC_ALL": "C.UTF-8", "DEBIAN_FRONTEND": "noninteractive"},
+            env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8", "DEBIAN_FRONTEND": "noninteractive"},
         )  # fmt: skip
         after = [path for place in WATCHED for path in self._at(place).rglob("*")]
         after += [self._at(path) for path in FILES if self._at(path).exists()]

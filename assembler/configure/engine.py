@@ -17,6 +17,7 @@ from assembler.configure.executed import job as executed_job
 from assembler.configure.known import CONFIGURING, INSTALLED, UNPACKED, UNPACKING, AtThatTime
 from assembler.configure.not_unpacked import hidden_until_unpacked, owned_by_name, owners, shippers, unpack_aside
 from assembler.configure.order import Orderable, configure_order, dependents, orderable, stages
+from assembler.configure.orders import in_any_order, may_see_order
 from assembler.configure.report import Report
 from assembler.configure.rules import Rule
 from assembler.configure.survey import BESIDES, TRIGGERED, Script, UnhandledScript, survey
@@ -28,7 +29,7 @@ from assembler.programs.context import ExecutionContext
 from assembler.programs.modules import ByteCode, Module
 from assembler.progress import SILENT, Reporter
 from assembler.recipe.model import Scripts
-from assembler.shell.streams import Refused
+from assembler.shell.streams import OrderShows, Refused
 from assembler.tree.staging import Tree, TreeError
 from assembler.tree.watched import Watch
 
@@ -81,12 +82,27 @@ class Settings:
     those who want to be told of each."""
 
 
+def _not_carried_out(error: AssembleError, script: Script, own: Sequence[Rule]) -> ScriptFailed:
+    within = f"line {error.line}: " if isinstance(error, Refused) and error.line else ""
+    command = error.command if isinstance(error, Refused) else ()
+    failed = ScriptFailed(
+        "the script cannot be carried out",
+        where=_place(script),
+        why=f"{within}{error}",
+        hint=script.hint() if script.rule is None else "",
+        details=script.stanza(command).splitlines() if script.rule is None else (),
+    )
+    return _executable(failed, script, own)
+
+
+def _place(script: Script) -> Place:
+    where = Place(package=f"{script.package} {script.name}")
+    return where if script.rule is None else replace(script.rule.position, key="", package=where.package)
+
+
 def _run(script: Script, arguments: Sequence[str], context: ExecutionContext, own: Sequence[Rule]) -> None:
     """Carry a script out with its arguments; `own` are the rules of the recipe."""
     context.package = script.package
-    where = Place(package=f"{script.package} {script.name}")
-    if script.rule is not None:
-        where = replace(script.rule.position, key="", package=where.package)
     at = ""
     try:
         if script.handling == "unhandled":
@@ -104,15 +120,11 @@ def _run(script: Script, arguments: Sequence[str], context: ExecutionContext, ow
         failed = ScriptFailed(error.what, where=error.where, why=error.why, hint=error.hint, details=error.details)
         raise _executable(failed, script, own) from error
     except AssembleError as error:
-        within = f"line {error.line}: " if isinstance(error, Refused) and error.line else ""
-        command = error.command if isinstance(error, Refused) else ()
-        details = script.stanza(command).splitlines() if script.rule is None else ()
-        hint = script.hint() if script.rule is None else ""
-        what = "the script cannot be carried out"
-        failed = ScriptFailed(what, where=where, why=f"{within}{error}", hint=hint, details=details)
-        raise _executable(failed, script, own) from error
+        raise _not_carried_out(error, script, own) from error
     if status:
-        failed = ScriptFailed("the script would have failed", where=where, why=f"it exits with status {status}{at}")
+        failed = ScriptFailed(
+            "the script would have failed", where=_place(script), why=f"it exits with status {status}{at}"
+        )
         raise _executable(failed, script, own)
 
 
@@ -170,16 +182,28 @@ class _Runner:
     def _observed(self, script: Script, arguments: Sequence[str]) -> Script:
         """Carry a script out; with all that it did, where that is asked for."""
         if self.watch is None:
-            _run(script, arguments, self.context, self.own)
+            self._carry_out(script, arguments)
             return script
         context, effects = self.context, EffectsOf(self.watch, self.context.triggers)
         context.done = effects.done
         try:
-            _run(script, arguments, context, self.own)
+            self._carry_out(script, arguments)
         finally:
             context.done = None
         effects.done(0)
         return replace(script, effects=tuple(effects.found))
+
+    def _carry_out(self, script: Script, arguments: Sequence[str]) -> None:
+        def carry_out(context: ExecutionContext) -> None:
+            _run(script, arguments, context, self.own)
+
+        if not may_see_order(script.text):
+            carry_out(self.context)
+            return
+        try:
+            in_any_order(self.context, carry_out)
+        except OrderShows as error:
+            raise _not_carried_out(error, script, self.own) from error
 
     def finish(self) -> None:
         """Raises ScriptsFailed when any has failed."""

@@ -67,7 +67,7 @@ def carry_out(
         if context.done is not None and script == name:
             context.done(line)
 
-    world = World(context.tree, Budget(), program, context.hidden, done if context.done else None)
+    world = World(context.tree, Budget(order=context.order), program, context.hidden, done if context.done else None)
     written, name = text.decode("latin-1"), path or file
     variables = environment(package, file, context)
     streams: dict[int, Stream] = {0: NOWHERE, 1: NOWHERE, 2: NOWHERE}

@@ -8,6 +8,7 @@ from assembler.programs.debconf import Debconf
 from assembler.programs.modules import ByteCode
 from assembler.programs.options import ProgramError, UsageError, parse_options
 from assembler.programs.packages_known import Packages
+from assembler.shell.streams import Order
 from assembler.tree.content import Content
 from assembler.tree.staging import Inode, Kind, Tree, TreeError
 
@@ -45,6 +46,8 @@ class ExecutionContext:
     """The byte code of Python's modules that scripts ask for; None where it is left out."""
     umask: int = 0o022
     """What new files and directories are not permitted."""
+    order: Order = field(default_factory=Order)
+    """In which directories have their entries."""
 
     def program(self, name: str) -> bool:
         """Whether `name` is found in the image's PATH and may be executed."""

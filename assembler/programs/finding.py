@@ -2,8 +2,9 @@
 
 find tells of the entries of a directory in the order in which a file system has them, which is another on each disk.
 Where that order would be seen, as more than one name below a directory is printed to somebody who reads it, it is
-refused. Who carries a script out may say that the order is of no account, by an attribute ``unordered`` of the stream:
-the reader sorts. Names are then in the order of bytes.
+refused, unless a script is tried in several orders (configure/orders.py). Who carries a script out may say that the
+order is of no account, by an attribute ``unordered`` of the stream: the reader sorts. Names are then in the order of
+bytes.
 """
 
 import posixpath
@@ -105,7 +106,8 @@ class _Find:
             self.complain(seen.path)
             return
         times = 0
-        for name in sorted(seen.inode.children):
+        order = self.process.budget.order
+        for name in order.of(seen.inode.children):
             child = seen.inode.children.get(name)
             if child is None:
                 raise Refused("find comes to a file that it has removed", why=name)
@@ -114,7 +116,7 @@ class _Find:
             self.visit(Seen(path, posixpath.join(seen.place, name), child, seen.depth + 1), test)
             times += self.shown > before
             if times > 1:
-                raise Refused("find where the order of a directory's entries shows", why=seen.path)
+                order.show(seen.path)
 
     # --- the expression ----------------------------------------------------------------------------------------------
 

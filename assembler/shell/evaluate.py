@@ -425,7 +425,7 @@ def run_in(
     try:
         return Shell(inner).script(parsed(text))
     except Refused as error:
-        told = Refused(error.what, why=f"{error.why} ({name}, line {inner.line})".strip())
+        told = type(error)(error.what, why=f"{error.why} ({name}, line {inner.line})".strip())
         told.command = error.command
         raise told from error
 

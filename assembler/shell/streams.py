@@ -1,5 +1,6 @@
 """What descriptors of a script lead to: files of the tree, pipes, and nowhere."""
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -22,12 +23,38 @@ class Refused(AssembleError):
     """The innermost program that is not computed, with its arguments."""
 
 
+class OrderShows(Refused):
+    """What depends on the order in which a file system has the entries of a directory."""
+
+
+@dataclass(slots=True)
+class Order:
+    """The order in which directories have their entries: another one on each disk."""
+
+    key: Callable[[str], str] | None = None
+    """By which it is assumed here; None where nothing may depend on it."""
+    backwards: bool = False
+    shown: bool = False
+    """Whether anything depended on it."""
+
+    def show(self, where: str) -> None:
+        """Something depends on the order of entries `where`. Raises OrderShows if it may not."""
+        self.shown = True
+        if self.key is None:
+            raise OrderShows("find where the order of a directory's entries shows", why=where)
+
+    def of(self, names: Iterable[str]) -> list[str]:
+        """Names in that order."""
+        return sorted(names, key=self.key or str, reverse=self.backwards)
+
+
 @dataclass(slots=True)
 class Budget:
     """What a script, with all that it calls, may still take."""
 
     steps: int = MAX_STEPS
     output: int = MAX_OUTPUT
+    order: Order = field(default_factory=Order)
 
     def step(self) -> None:
         """Count a command. Raises Refused when there have been too many."""

@@ -304,3 +304,35 @@ def _conflicting(tree: Tree, first: Unpacked, second: Unpacked) -> list[Unpacked
     inode = Inode(Kind.FILE, 0o644, content=texts.get(second.name, b"wrapper"))
     aside = Aside("/usr/bin/tool", inode, first.name, AssembleError("two packages ship the same path"))
     return [first, replace(second, aside=(aside,))]
+
+
+LOOP = SH + "for f in $(find /d -type f); do {}; done\n"
+SEVERAL = {"/d/one": "1", "/d/two": "2", "/d/three": "3"}
+
+
+def test_scripts_may_see_an_order_of_entries_that_is_of_no_account() -> None:
+    tree = Tree()
+    packages = [
+        package(tree, "base", files=SEVERAL, postinst=LOOP.format("ln -s $f /$(basename $f).base")),
+        package(tree, "more", depends="base", postinst=LOOP.format("ln -s $f /$(basename $f).more")),
+        package(tree, "last", depends="more", postinst=SH + "echo once >>/log\n"),
+    ]
+    report = configure(tree, packages, replace(SETTINGS, effects=True))
+    assert report.counts() == {"computed": 3}
+    links = sorted(name for name in tree.names("/") if "." in name)
+    assert links == ["one.base", "one.more", "three.base", "three.more", "two.base", "two.more"]
+    assert tree.read_text("/log") == "once\n"
+    told = {script.package: [effect.subject for effect in script.effects] for script in report.scripts}
+    assert told["base"] == ["/one.base", "/three.base", "/two.base"]
+
+
+def test_where_the_order_of_entries_is_of_account_scripts_are_not_computed() -> None:
+    tree = Tree()
+    packages = [
+        package(tree, "base", files=SEVERAL, postinst=LOOP.format("cp $f /last")),
+        package(tree, "more", depends="base", postinst=SH + "echo once >>/log\n"),
+    ]
+    with pytest.raises(ScriptsFailed, match="in another order") as caught:
+        configure(tree, packages, SETTINGS)
+    assert [package for package, _ in (instead for instead, _ in caught.value.instead)] == ["base"]
+    assert not tree.lexists("/log")

@@ -4,6 +4,7 @@ Those with a script that cannot be vouched for, and those that have to be config
 computed before. A package is unpacked here as ever, unless its preinst has to be executed: then dpkg unpacks it, too.
 """
 
+import itertools
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -197,21 +198,31 @@ def job(
     # What is computed has had its answers, and may have changed them.
     if selections := _of_owners(execution.selections, execution.names):
         steps.append(Answer(selections=selections))
-    for name, script in identity.STAND_INS.items():
-        # Where it is computed, the tree has not what each node makes; with the rest of that it is taken out again.
-        if name in names and name not in execution.names:
-            steps.append(Run(name=f"that makes what {name} would", script=script))
     for stage in (True, False):
         unpack = tuple(deb for deb in execution.unpack if (deb.name in first) is stage)
-        configure = tuple(names[name] for name in order if name in execution.names and (name in first) is stage)
         if unpack:
             steps.append(Unpack(packages=unpack, filters=execution.filters))
-        if configure:
-            # The others are in the tree already, where dpkg would not have unpacked them yet.
-            later = [each for each in packages if stage and each.name not in first | execution.unpacked]
-            hidden = tuple(sorted(programs(later)))
-            steps.append(Configure(names=configure, force=stage, hidden=hidden, byte_code=byte_code))
+        # The others are in the tree already, where dpkg would not have unpacked them yet.
+        later = [each for each in packages if stage and each.name not in first | execution.unpacked]
+        hidden = tuple(sorted(programs(later)))
+        there = [name for name in order if (name in first) is stage]
+        for part in _parts(there, execution.names):
+            if part[0] in execution.names:
+                configured = tuple(names[name] for name in part)
+                steps.append(Configure(names=configured, force=stage, hidden=hidden, byte_code=byte_code))
+            else:
+                steps += [Run(name=f"that makes what {name} would", script=identity.STAND_INS[name]) for name in part]
     return Job(steps=tuple(steps), epoch=epoch)
+
+
+def _parts(order: Sequence[str], executed: Collection[str]) -> list[list[str]]:
+    """Of packages in the order of configuration, those that are executed and those that something stands in for, in
+    turns: where these are computed, the tree has not what each node makes, and with the rest of that it is taken out
+    again. Nothing stands in at the end, where nobody would see it.
+    """
+    told = [name for name in order if name in executed or name in identity.STAND_INS]
+    parts = [list(part) for _, part in itertools.groupby(told, key=lambda name: name in executed)]
+    return parts if not parts or parts[-1][0] in executed else parts[:-1]
 
 
 def _of_owners(selections: str, names: Collection[str]) -> str:

@@ -232,6 +232,8 @@ class _Queue:
         then on whenever a package's turn comes; when that does not help, triggers are processed.
         """
         queue = deque(names)
+        # A dpkg that is called anew looks for cycles among all that is there.
+        self.broken.clear()
         tried, idle = _PLAINLY, 0
         while queue:
             name = queue.popleft()

@@ -18,18 +18,7 @@ _SILENT = frozenset({
 """Print nothing without -v, unless they fail."""
 _RELATIVE = frozenset({"chmod", "chown", "chgrp", "mkdir", "rmdir", "rm", "touch", "ln", "cp", "mv", "install", "cmp"})
 """Have operands that may be relative to the directory where they work."""
-_ANY_UMASK = INERT | {
-    "touch",
-    "rm",
-    "rmdir",
-    "ln",
-    "mv",
-    "chown",
-    "chgrp",
-    "cmp",
-    "dpkg-trigger",
-    "dpkg-maintscript-helper",
-}
+_ANY_UMASK = INERT | _RELATIVE | {"dpkg-trigger", "dpkg-maintscript-helper"}
 """Do the same under any umask, or as it says."""
 _USUAL_UMASK = 0o022
 

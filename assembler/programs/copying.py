@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from assembler.programs.accounts import AccountError, Accounts
 from assembler.programs.context import Action, ExecutionContext, each, known_options, look
 from assembler.programs.files import each_placed
-from assembler.programs.modes import UMASK, Mode, parse_mode
+from assembler.programs.modes import Mode, parse_mode
 from assembler.programs.options import UsageError
 from assembler.programs.permissions import give
 from assembler.tree.content import Content
@@ -41,6 +41,8 @@ class _Copying:
     """Where files have gone, which may have further names."""
     made: set[str] = field(default_factory=set)
     """Where operands have gone."""
+    seen: set[tuple[str, Inode]] = field(default_factory=set)
+    """Operands that are no directories."""
 
     @property
     def tree(self) -> Tree:
@@ -51,6 +53,9 @@ class _Copying:
         inode = look(self.tree, source, follow=self.follow)
         if inode is None or (inode.kind is Kind.DIR and not self.recursive):
             return False
+        if (source, inode) in self.seen:
+            # There is but a warning.
+            return True
         there = self.tree.resolve(place)
         if there in self.made and inode.kind is not Kind.DIR:
             return False
@@ -63,6 +68,8 @@ class _Copying:
             return False
         copied = self.copy(inode, there)
         self.made.add(there)
+        if inode.kind is not Kind.DIR:
+            self.seen.add((source, inode))
         return copied
 
     def copy(self, inode: Inode, place: str) -> bool:
@@ -106,7 +113,7 @@ class _Copying:
         if found is not None and self.links and self._names(found) > 1:
             # It is not to be one of several names of the new file.
             self.tree.remove(self.tree.resolve(place, follow=True))
-        made = self.tree.write(place, inode.content, inode.mode & 0o777 & ~UMASK)
+        made = self.tree.write(place, inode.content, inode.mode & 0o777 & ~self.context.umask)
         if self.keep:
             self._as(inode, made)
         self.done[inode] = place
@@ -120,7 +127,7 @@ class _Copying:
         made = found
         if made is None:
             made = self.tree.mkdir(place)
-            made.mode = inode.mode & 0o1777 & ~UMASK | made.mode & 0o2000
+            made.mode = inode.mode & 0o1777 & ~self.context.umask | made.mode & 0o2000
         good = True
         for name in sorted(inode.children):
             good = self.copy(inode.children[name], f"{place.rstrip('/')}/{name}") and good
@@ -278,6 +285,9 @@ def _directories(paths: list[str], mode: Mode | None, options: Mapping[str, str]
             if tree.lexists(path) and not tree.is_dir(path):
                 return False
             new = not tree.lexists(path)
+            if mode is not None and mode.copies and not new:
+                # They are those of a mode of nothing.
+                raise UsageError("install of a directory that is there, with permissions of others", why=path)
             made = tree.mkdir(path, parents=True)
             give(made, *owner)
             old = made.mode & 0o6000 if new else made.mode

@@ -32,21 +32,27 @@ def mkdir(arguments: list[str]) -> Action | None:
         return None
     options, paths = parsed
     mode = parse_mode(options["m"]) if "m" in options else None
-    if "m" in options and (mode is None or (mode.applied(0o777) & ~0o777 and mode.applied(0) != mode.applied(0o777))):
-        # Clauses that add further bits to what there is: the umask counts in another way.
+    if "m" in options and mode is None:
         return None
 
     def run(context: ExecutionContext) -> int:
+        umask, usual = context.umask, 0o777 & ~context.umask
+        if mode is not None:
+            least, most = mode.applied(0, umask=umask), mode.applied(0o777, umask=umask)
+            if most & ~0o777 and least != most:
+                # The umask counts in another way.
+                raise UsageError("clauses that add further bits to what there is", why=options["m"])
+
         def make(path: str) -> bool:
             tree = context.tree
             if "p" in options and tree.is_dir(path):
                 return True
             if tree.lexists(path):
                 return False
-            made = tree.mkdir(path, parents="p" in options)
+            made = tree.mkdir(path, usual, parents="p" in options, above=usual | 0o300)
             if mode is not None:
                 # Clauses go on from what everybody may do, and from the bit of the directory above.
-                made.mode = mode.applied(0o777 | made.mode & 0o2000, directory=True)
+                made.mode = mode.applied(0o777 | made.mode & 0o2000, directory=True, umask=umask)
             return True
 
         return each(paths, make)
@@ -236,6 +242,8 @@ def mv(arguments: list[str]) -> Action | None:
                 if moved.kind is Kind.DIR and found.kind is Kind.SYMLINK and place.endswith("/"):
                     raise UsageError("a directory is moved to a link with a slash at its end", why=place)
                 return True
+            if moved is None and found is not None and "n" in options:
+                raise UsageError("mv -n of what is not there to what is there", why=source)
             if moved is None or (source.endswith("/") and moved.kind is not Kind.DIR):
                 return False
             here, there = tree.resolve(source), tree.resolve(place)

@@ -58,6 +58,11 @@ class Mode:
 
     operations: Sequence[_Operation]
 
+    @property
+    def copies(self) -> bool:
+        """Whether some are given the permissions of others."""
+        return any(operation.copied for operation in self.operations)
+
     def applied(self, old: int, *, directory: bool = False, umask: int = UMASK) -> int:
         """The mode bits (0o7777) that come of `old`."""
         for operation in self.operations:

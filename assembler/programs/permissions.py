@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from assembler.programs.accounts import AccountError, Accounts
 from assembler.programs.capabilities import XATTR
 from assembler.programs.context import Action, ExecutionContext, Maker, each, known_options, look
-from assembler.programs.modes import UMASK, Mode, parse_mode
+from assembler.programs.modes import Mode, parse_mode
 from assembler.tree.staging import Inode, Kind, Tree
 
 _LOOKS_LIKE_OPTION = re.compile(r"-[rwxXstugo]+")
@@ -77,7 +77,7 @@ def chmod(arguments: list[str]) -> Action | None:
             good = True
             for inode in _below(top) if recursive else [top]:
                 if inode.kind is not Kind.SYMLINK:
-                    good = _change(inode, mode, surprising=surprising) and good
+                    good = _change(inode, mode, context.umask, surprising=surprising) and good
             return good
 
         return each(words[1:], change)
@@ -85,11 +85,11 @@ def chmod(arguments: list[str]) -> Action | None:
     return run
 
 
-def _change(inode: Inode, mode: Mode, *, surprising: bool) -> bool:
+def _change(inode: Inode, mode: Mode, umask: int, *, surprising: bool) -> bool:
     """Give an inode its new mode; whether it is what somebody expects who does not think of the umask."""
     directory = inode.kind is Kind.DIR
     naive = mode.applied(inode.mode, directory=directory, umask=0)
-    inode.mode = mode.applied(inode.mode, directory=directory, umask=UMASK)
+    inode.mode = mode.applied(inode.mode, directory=directory, umask=umask)
     return not surprising or not inode.mode & ~naive
 
 

@@ -265,9 +265,17 @@ class Tree:
         return inode
 
     def mkdir(
-        self, path: str, mode: int = 0o755, uid: int = 0, gid: int | None = None, *, parents: bool = False
+        self,
+        path: str,
+        mode: int = 0o755,
+        uid: int = 0,
+        gid: int | None = None,
+        *,
+        parents: bool = False,
+        above: int = 0o755,
     ) -> Inode:
-        """Make a directory like ``mkdir`` (or ``mkdir -p``). One that is there is returned with its mode unchanged.
+        """Make a directory like ``mkdir`` (or ``mkdir -p``, with `above` the mode of what is missing on the way). One
+        that is there is returned with its mode unchanged.
 
         Without `gid`, one below a set-group-ID directory has the group and the bit of that, as every new entry has its
         group (inode_init_owner() of Linux).
@@ -289,7 +297,7 @@ class Tree:
                 last = depth == len(parts)
                 inherits = gid is None or not last
                 group = _group_in(here) if gid is None or inherits else gid
-                child = Inode(Kind.DIR, mode if last else 0o755, uid if last else 0, group, self.mtime)
+                child = Inode(Kind.DIR, mode if last else above, uid if last else 0, group, self.mtime)
                 if inherits:
                     child.mode |= here.mode & 0o2000
                 here.children[part] = child

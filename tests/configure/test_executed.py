@@ -153,20 +153,25 @@ def failing(tree: Tree) -> list[Unpacked]:
 
 
 def test_what_each_node_makes_is_there_while_others_are_executed() -> None:
-    """PostgreSQL and Postfix are set up with the certificate when it is there; the latter does not depend on it."""
+    """PostgreSQL and Postfix are set up with the certificate when it is there; the latter does not depend on it, and is
+    configured before or after.
+    """
     tree = Tree()
     packages = [
         package(tree, "database", depends="ssl-cert"),
         package(tree, "other"),
+        package(tree, "later"),
         package(tree, "ssl-cert"),
     ]
-    order = ["other", "ssl-cert", "database"]
+    order = ["other", "ssl-cert", "database", "later"]
 
     def steps(*executed: str) -> list[type]:
         execution = Execution(execute=refuse, names=dict.fromkeys(executed, "why"))
         return [type(step) for step in job(execution, packages, order, frozenset(), 5).steps]
 
-    assert steps("database") == steps("other") == [Run, Configure]
+    assert steps("database") == steps("later") == steps("database", "later") == [Run, Configure]
+    assert steps("other") == [Configure]
+    assert steps("other", "later") == [Configure, Run, Configure]
     assert steps("ssl-cert", "database") == [Configure]
 
 

@@ -2,7 +2,7 @@
 
 import re
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import pytest
@@ -27,22 +27,25 @@ def packages(graph: Mapping[str, tuple[str, bool]]) -> list[Orderable]:
     return [Orderable(name, {"Depends": depends}, postinst) for name, (depends, postinst) in graph.items()]
 
 
-def as_dpkg(graph: Mapping[str, tuple[str, bool]], tmp_path: Path) -> list[str]:
-    """The order in which dpkg, given the packages in the order of unpacking, would configure them."""
+def as_dpkg(graph: Mapping[str, tuple[str, bool]], tmp_path: Path, first: Collection[str] = ()) -> list[str]:
+    """The order in which dpkg, given the packages in the order of unpacking, would configure them; those that are
+    `first` have been.
+    """
     for directory in ("info", "updates", "triggers"):
         (tmp_path / directory).mkdir()
     stanzas = []
     for name, (depends, postinst) in graph.items():
         line = f"Depends: {depends}\n" if depends else ""
+        state = "installed" if name in first else "unpacked"
         stanzas.append(
-            f"Package: {name}\nStatus: install ok unpacked\nMaintainer: x <x@y.z>\nArchitecture: all\n"
+            f"Package: {name}\nStatus: install ok {state}\nMaintainer: x <x@y.z>\nArchitecture: all\n"
             f"Version: 1\n{line}Description: x\n\n"
         )
         (tmp_path / "info" / f"{name}.list").write_text("/.\n")
         if postinst:
             (tmp_path / "info" / f"{name}.postinst").write_text("#!/bin/sh\n")
     (tmp_path / "status").write_text("".join(stanzas))
-    order = unpack_order(packages(graph))
+    order = stages(packages(graph), first)[-1]
     command = [need("dpkg", "dpkg"), f"--admindir={tmp_path}", "--no-act", "--force-not-root,bad-path"]
     run = subprocess.run([*command, "--configure", *order], capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stderr
@@ -116,6 +119,32 @@ def test_dpkg_takes_any_graph_in_this_order(
         for name, (groups, postinst) in graph.items()
     }
     assert configure_order(packages(plain)) == as_dpkg(plain, tmp_path_factory.mktemp("graph"))
+
+
+@settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.dictionaries(st.sampled_from(_NAMES), st.tuples(_DEPENDS, st.booleans()), min_size=6, max_size=6),
+    st.sets(st.sampled_from(_NAMES), min_size=1, max_size=4),
+)
+def test_dpkg_takes_those_in_this_order_that_are_added(
+    tmp_path_factory: pytest.TempPathFactory, graph: dict[str, tuple[list[list[str]], bool]], first: set[str]
+) -> None:
+    """Cycles among those that are there do not count as broken for a dpkg that is called anew."""
+    plain = {
+        name: (", ".join(" | ".join(group) for group in groups if name not in group), postinst)
+        for name, (groups, postinst) in graph.items()
+    }
+    order = configure_order(packages(plain), first)
+    assert order[len(first) :] == as_dpkg(plain, tmp_path_factory.mktemp("graph"), first)
+
+
+def test_a_cycle_of_those_that_are_there_is_broken_anew(tmp_path: Path) -> None:
+    graph = {
+        "lib": ("gcc", False), "gcc": ("lib", False), "core": ("lib, plugin", True), "plugin": ("core", True),
+        "server": ("core", True),
+    }  # fmt: skip
+    order = configure_order(packages(graph), {"lib", "gcc"})[2:]
+    assert order == as_dpkg(graph, tmp_path, {"lib", "gcc"}) == ["core", "server", "plugin"]
 
 
 def test_essential_packages_come_first_and_base_passwd_before_all() -> None:

@@ -33,7 +33,7 @@ def status(tree: Tree, command: str, **context: str) -> int | None:
      "ln /etc/a", "ln -r /etc/a /x", "ln -sT /etc/a /etc/b /x", "ln -b /etc/a /x", "cp /etc/a", "cp -b /etc/a /x",
      "cp -u /etc/a /x", "cp -s /etc/a /x", "cp --preserve=mode /etc/a /x", "cp -T /etc/a /etc/b /x", "cp -rL /etc/d /x",
      "mv /etc/a", "mv -b /etc/a /x", "mv -fn /etc/a /x", "mv -T /etc/a /etc/b /x", "install /etc/a",
-     "install -D /etc/a /etc/b /x", "install -dp /x", "mkdir -m +t /x", "mkdir -m g+s /x",
+     "install -D /etc/a /etc/b /x", "install -dp /x",
      "install -d", "install -m q /etc/a /x", "install -b /etc/a /x", "cmp /etc/a", "cmp -l /etc/a /etc/b",
      "cmp /etc/a /etc/b /etc/d", "chmod 755", "chmod q /etc/a", "chmod --reference=/etc/b /etc/a", "chmod -R 755",
      "chmod -w -x /etc/a", "chmod 755 -w /etc/a", "chown root", "chown --from=a root /etc/a", "chown -H root /etc/a",
@@ -175,7 +175,8 @@ def test_what_real_programs_made_of_it() -> None:
 @pytest.mark.parametrize(
     "command", ["cp -r /etc /etc/d", "cp -a /dev/pipe /x", "cp /etc/a /dev/pipe", "rm -rd /usr/share/to/",
                 "mv /etc/l /etc/a", "cp -rT /usr /usr/share/to",
-                "ln -sr /etc/a/x /y", "ln -sf /etc/l /etc/a", "mv -n /etc/d/. /etc/l/", "cp -d /etc/l /etc/a"],
+                "ln -sr /etc/a/x /y", "ln -sf /etc/l /etc/a", "mv -n /etc/d/. /etc/l/", "cp -d /etc/l /etc/a",
+                "mv -n /none /etc/a", "mkdir -m +t /x", "mkdir -m g+s /x", "install -d -m g=u /etc/d"],
 )  # fmt: skip
 def test_what_is_only_seen_on_the_way_is_refused_all_the_same(command: str) -> None:
     tree = tree_of({**FILES, "/dev/": ""})

@@ -2,10 +2,10 @@
 
 Commands are drawn at random over a small tree with links, set-ID bits and owners; each is carried out by the assembler
 on a tree in memory and by the real program on the same tree in a directory, as root and with the umask of maintainer
-scripts. What is left has to be the same: kinds, modes, owners, contents, links, names of the same file, and whether a
-time is new; and so has the exit status. What is not understood is counted. With --record the first commands, and what
-became of them, are written to tests/programs/data/coreutils.jsonl, which a quick test reads. With --root the programs
-are those of a directory with Debian's tree, of another release.
+scripts or another. What is left has to be the same: kinds, modes, owners, contents, links, names of the same file, and
+whether a time is new; and so has the exit status. What is not understood is counted. With --record the first
+commands, and what became of them, are written to tests/programs/data/coreutils.jsonl, which a quick test reads. With
+--root the programs are those of a directory with Debian's tree, of another release.
 
     scripts/coreutils [--seed N] [--number N] [--root DIR] [--record]
 """
@@ -48,6 +48,7 @@ _OWNERS = (
     "4294967294", "12:none", "+7:+8", "+6",
 )  # fmt: skip
 _GROUPS = ("8", "mail", "none", "0")
+_UMASKS = ("000", "002", "007", "027", "077", "0177", "026")
 _OPTIONS: Mapping[str, tuple[str, ...]] = {
     "mkdir": (
         "-p",
@@ -144,7 +145,15 @@ def drawn(rng: random.Random) -> str:
     elif name == "chgrp":
         words.append(rng.choice(_GROUPS))
     words += rng.choices(_PLACES, k=rng.choice((1, 2, 2, 2, 3)))
-    return shlex.join(words)
+    before = f"umask {rng.choice(_UMASKS)} && " if rng.random() < 1 / 4 else ""
+    return before + shlex.join(words)
+
+
+def understood(command: str) -> tuple[int, str, list[str]]:
+    """The umask, the program and its arguments."""
+    *umask, line = command.removeprefix("umask ").split(" && ")
+    name, *words = shlex.split(line)
+    return int(umask[0], 8) if umask else 0o022, name, words
 
 
 def lay_out(tree: Tree, root: Path) -> None:
@@ -219,14 +228,14 @@ def computed(tree: Tree) -> dict[str, str]:
 
 def ours(command: str) -> tuple[int, dict[str, str]] | None:
     """Exit status and what is left of the assembler's program; None when the command is not understood."""
-    name, *words = shlex.split(command)
+    umask, name, words = understood(command)
     tree = accounts(start())
     tree.mtime = NEW
     action = COMMANDS[name](words)
     if action is None:
         return None
     try:
-        status = action(ExecutionContext(tree, "amd64"))
+        status = action(ExecutionContext(tree, "amd64", umask=umask))
     except UsageError:
         return None
     return status, computed(tree)
@@ -240,7 +249,7 @@ def changed(after: Mapping[str, str]) -> dict[str, str]:
 
 def real(command: str, programs: Mapping[str, list[str]]) -> tuple[int, dict[str, str]]:
     """The same of the real program."""
-    name, *words = shlex.split(command)
+    umask, name, words = understood(command)
     with tempfile.TemporaryDirectory() as root:
         lay_out(start(), Path(root))
         done = subprocess.run(
@@ -249,7 +258,7 @@ def real(command: str, programs: Mapping[str, list[str]]) -> tuple[int, dict[str
             check=False,
             stdin=subprocess.DEVNULL,
             capture_output=True,
-            umask=0o022,
+            umask=umask,
             env={"PATH": "/none", "LC_ALL": "C"},
         )
         found = seen(Path(root))
@@ -280,7 +289,7 @@ def main() -> int:
     recorded: list[str] = []
     for command in cases(options.seed, options.number):
         mine = ours(command)
-        name = command.split(" ", 1)[0]
+        name = understood(command)[1]
         if mine is None:
             counts[f"{name}: not understood"] += 1
             continue

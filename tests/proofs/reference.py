@@ -128,15 +128,15 @@ class Reference:
         for name in ("status", "available"):
             (root / "var/lib/dpkg" / name).touch()
         self.log.unlink(missing_ok=True)
-        order = configure_order(orderable(debs))
-        self._install(debs, order, set(essential), "--force-depends")
-        self._install(debs, order, set(rest))
+        self._install(debs, essential, "--force-depends")
+        self._install(debs, rest)
 
     def add(self, debs: Sequence[Deb], first: Collection[str]) -> None:
         """Install those of `debs` that are not in `first`, which has been installed. Raises NoReference."""
-        self._install(debs, configure_order(orderable(debs), first), {deb.name for deb in debs} - set(first))
+        self._install(debs, stages(orderable(debs), first)[-1])
 
-    def _install(self, debs: Sequence[Deb], order: Sequence[str], names: Collection[str], *force: str) -> None:
+    def _install(self, debs: Sequence[Deb], names: Sequence[str], *force: str) -> None:
+        """Install those of `debs` that are in `names`, which is the order in which dpkg is told to configure them."""
         policy, directory = self.root / "usr/sbin/policy-rc.d", self.root / "debs"
         # Nothing may start. runit-helper, which starts nothing without runit, would not even make its link when told.
         policy.write_text("#!/bin/sh\ngrep -qs runit-helper /proc/$PPID/cmdline && exit 0\nexit 101\n")
@@ -154,8 +154,7 @@ class Reference:
             # Nothing is later than the epoch, as in the assembler's trees: mandb writes down the times of its pages.
             late = ("find", "/", "-xdev", "-newermt", f"@{EPOCH}", "-newerct", start)
             self._in_chroot(*late, "-exec", "touch", "-h", "-d", f"@{EPOCH}", "{}", "+")
-            if chosen := [name for name in order if name in names]:
-                self._in_chroot("dpkg", "--configure", *force, *chosen)
+            self._in_chroot("dpkg", "--configure", *force, *names)
         shutil.rmtree(directory)
         policy.unlink()
 

@@ -8,11 +8,13 @@ from assembler.shell.builtins import complain
 from assembler.shell.heads import is_script, options_of, text_of
 from assembler.shell.process import AsScript, Process
 from assembler.shell.state import State
-from assembler.shell.streams import Refused, Stream
+from assembler.shell.streams import CLOSED, Refused, Stream
 from assembler.tree.staging import Kind
 
 NOT_FOUND, NOT_EXECUTABLE = 127, 126
 SHELLS = frozenset({"sh", "dash"})
+_NEEDING_OUTPUT = frozenset({"cat", "sed", "awk", "mawk"})
+"""Fail without a standard output, each with a status of its own, even if there is nothing to be printed."""
 Carry = Callable[[Process, str, str, list[str], set[str]], int]
 """Carries out the text of a script under a name, with arguments and options, as a process of its own."""
 
@@ -69,6 +71,8 @@ class Programs:
         environment = state.environment() if environment is None else dict(environment)
         streams = state.streams if streams is None else streams
         base = name.rsplit("/", 1)[-1]
+        if base in _NEEDING_OUTPUT and streams.get(1) is CLOSED:
+            raise Refused(f"{base} without a standard output")
         program = self._sh if base in SHELLS else state.world.program(base, place)
         if program is None:
             program = partial(self._script, path, place)

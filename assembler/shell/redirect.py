@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from assembler.shell.expand import Expander
 from assembler.shell.state import ShellError, State
-from assembler.shell.streams import NOWHERE, Opened, Pipe, Refused, Stream
+from assembler.shell.streams import CLOSED, NOWHERE, Opened, Pipe, Refused, Stream
 from assembler.shell.syntax import Redirect
 from assembler.tree.staging import Kind, TreeError
 
@@ -42,10 +42,10 @@ def redirected(state: State, redirects: Sequence[Redirect], expand: Expander) ->
             case ">&" | "<&":
                 if target == "-":
                     streams.pop(descriptor, None)
-                    streams[descriptor] = _CLOSED
+                    streams[descriptor] = CLOSED
                 elif re.fullmatch(r"[0-9]", target):
-                    found = streams.get(int(target), NOWHERE if int(target) < 3 else _CLOSED)
-                    if found is _CLOSED:
+                    found = streams.get(int(target), NOWHERE if int(target) < 3 else CLOSED)
+                    if found is CLOSED:
                         raise RedirectError(f"{target}: Bad file descriptor")
                     streams[descriptor] = found
                 else:
@@ -53,20 +53,6 @@ def redirected(state: State, redirects: Sequence[Redirect], expand: Expander) ->
             case operator:
                 streams[descriptor] = _opened(state, operator, target)
     return streams
-
-
-class _Closed:
-    """No stream."""
-
-    def read(self, size: int = -1) -> bytes:
-        raise OSError("Bad file descriptor", size)
-
-    def write(self, data: bytes) -> None:
-        if data:
-            raise OSError("Bad file descriptor", len(data))
-
-
-_CLOSED = _Closed()
 
 
 def _opened(state: State, operator: str, target: str) -> Stream:

@@ -94,6 +94,22 @@ class Nowhere:
 NOWHERE = Nowhere()
 
 
+class Closed:
+    """What a descriptor that is closed leads to."""
+
+    def read(self, size: int = -1) -> bytes:
+        """Raise OSError."""
+        raise OSError("Bad file descriptor", size)
+
+    def write(self, data: bytes) -> None:
+        """Raise OSError, unless it is nothing that is written."""
+        if data:
+            raise OSError("Bad file descriptor", len(data))
+
+
+CLOSED = Closed()
+
+
 @dataclass(slots=True)
 class Pipe:
     """What one command writes and another reads, afterwards."""

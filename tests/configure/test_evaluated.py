@@ -227,6 +227,9 @@ def same_as_dash(script: str, tmp_path: Path, *, exits_on_error: bool) -> None:
         "[ /etc/old -nt /etc/dangling ] || [ /etc/old -nt /etc/link ]\n",
         "x=$(update-rc.d x defaults)\n",
         "trap 'echo $LINENO' EXIT\n",
+        "cat </dev/null >&-\n",
+        "exec >&-\nsed p /etc/old\n",
+        "awk 1 </dev/null >&-\n",
     ],
 )
 def test_what_is_not_computed_is_refused(script: str) -> None:

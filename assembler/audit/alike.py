@@ -81,12 +81,23 @@ _FIELDS = 8
 
 
 def fewer_pages(path: str, left: bytes, right: bytes) -> bool:
-    """Whether these are man's index, and all entries of `left` are in `right`, which may have older ones besides."""
+    """Whether these are man's index, and all entries of `left` are in `right`, which may have older ones besides.
+
+    A page that is there as a link (B) may be known to `right` by what another says of itself (C): the link was not
+    there yet.
+    """
 
     def entries(data: bytes) -> set[bytes]:
         return {piece for piece in data.split(b"\0") if piece.count(b"\t") >= _FIELDS}
 
-    return path == _MAN_INDEX and bool(left) and entries(left) <= entries(right)
+    def page(entry: bytes) -> tuple[list[bytes], bytes]:
+        _, *where, kind = entry.split(b"\t")[:6]
+        return where, kind
+
+    theirs = entries(right)
+    named = [where for where, kind in map(page, theirs) if kind == b"C"]
+    missing = [page(entry) for entry in entries(left) - theirs]
+    return path == _MAN_INDEX and bool(left) and all(kind == b"B" and where in named for where, kind in missing)
 
 
 def fewer_answers(path: str, left: bytes, right: bytes) -> bool:

@@ -37,7 +37,7 @@ _MOST_LINES = 20_000
 """Lines of a text whose differences are looked for, which takes time that grows with the square of them."""
 _RENUMBERED = "the same account: it was made earlier or later, and numbers are given one after the other"
 _FEWER = "debconf's database: computed packages have not asked for their answers, all of them defaults"
-_PAGES = "man's index: dpkg's has pages besides that alternatives had led to before further packages were configured"
+_PAGES = "man's index: when dpkg made its own, alternatives led elsewhere, as further packages were not configured"
 _REORDERED = "a list to which packages add: the same lines, in the order in which they were configured"
 _KEY = "random: a private key, with which nothing is built"
 _LIST = "POSIX ACL: squashfs holds none, and systemd-tmpfiles sets it at every boot"

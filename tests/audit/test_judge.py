@@ -125,6 +125,21 @@ def test_mans_index_may_have_older_pages_besides() -> None:
     assert unexplained(found(dpkgs, ours, mixed=True))
 
 
+@pytest.mark.parametrize(
+    ("theirs", "explained"),
+    [
+        (b"-\t1\t1\t99\t0\tC\tother\t-\tgz\t\0", True), (b"-\t1\t1\t98\t0\tC\tother\t-\tgz\t\0", False),
+        (b"-\t1\t1\t99\t0\tA\t-\t-\tgz\tother\0", False), (b"", False),
+    ],
+)  # fmt: skip
+def test_a_page_that_is_a_link_may_be_known_by_another(theirs: bytes, *, explained: bool) -> None:
+    ours, dpkgs = system(), system()
+    both = b"-\t1\t1\t99\t0\tA\t-\t-\tgz\tpage\0"
+    ours.write("/var/cache/man/index.db", both + b"-\t1\t1\t99\t0\tB\t-\t-\tgz\tlink\0", parents=True)
+    dpkgs.write("/var/cache/man/index.db", both + theirs, parents=True)
+    assert bool(unexplained(found(ours, dpkgs, mixed=True))) is not explained
+
+
 def test_what_systemd_makes_at_boot_may_have_another_mode_before() -> None:
     """A home of adduser's, say, which tmpfiles.d is about: what is hidden is not set."""
     ours, dpkgs = system(), system()

@@ -222,9 +222,12 @@ class Breadth:
                 (directory / "made").touch()
             entries = entries_of_directory(root)
         base = Base(debs, files, frozenset(), root, entries, executed)
-        ours = executed if self.judges.machines and executed else compute(debs, self.lock.architecture)[0]
+        ours = executed if self.judges.machines and executed else self._computed(debs)
         judged = judge(side_of(ours, "ours"), self._dpkgs(base))
         return replace(base, explained=frozenset(str(one) for one in judged if one.reason))
+
+    def _computed(self, debs: Sequence[Deb]) -> Tree:
+        return compute(debs, self.lock.architecture, code=self.judges.chroot)[0]
 
     def _dpkgs(self, base: Base) -> Side:
         """The base as dpkg made it."""
@@ -287,7 +290,7 @@ class Breadth:
             return Made(tree, "executed", keys=tuple(key.where.path for key in keys))
         first = frozenset(deb.name for deb in base.debs)
         mode, execute = self.judges.scripts, self.judges.execute
-        tree, report = compute(debs, self.lock.architecture, first, mode=mode, execute=execute)
+        tree, report = compute(debs, self.lock.architecture, first, mode=mode, execute=execute, code=self.judges.chroot)
         own = [script for script in report.scripts if script.package not in first]
         kinds = Counter(script.handling for script in own)
         layers = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))

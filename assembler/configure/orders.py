@@ -14,7 +14,7 @@ from assembler.programs.modules import ByteCode
 from assembler.shell.streams import Order, OrderShows
 from assembler.tree.same import same
 
-_LOOKS = re.compile(rb"\b(?:find|php_invoke|install-info|update-info-dir)\b")
+_LOOKS = re.compile(rb"\bfind[ \t]+[-./$\"'\\]|\bphp_invoke\b|\bupdate-info-dir\b")
 """In a script that may see it. Another one that does is not computed."""
 
 

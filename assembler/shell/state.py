@@ -121,11 +121,17 @@ class State:
             raise ShellError("local: not in a function")
         if name in self.readonly:
             raise Refused("a local variable that is read only")
+        if self.bash and name not in self.scopes[-1]:
+            # bash does not keep the value, but what programs are given.
+            if name in self.exported:
+                raise Refused("a local variable that was exported, in a script for bash")
+            self.scopes[-1][name] = (self.variables.pop(name, None), False)
         self.scopes[-1].setdefault(name, (self.variables.get(name), name in self.exported))
 
     def leave(self) -> None:
         """End a function: local variables are what they were."""
         for name, (value, exported) in self.scopes.pop().items():
+            self.readonly.discard(name)
             if value is None:
                 self.variables.pop(name, None)
             else:

@@ -207,6 +207,7 @@ COMMANDS: dict[str, Maker] = {
     # Users and groups.
     "adduser": _of_adduser(adduser.adduser),
     "addgroup": _of_adduser(adduser.addgroup),
+    "deluser": _of_adduser(adduser.deluser),
     "useradd": _of_shadow(
         lambda context, arguments: shadow.useradd(context.tree, arguments, has_minimum=_has_minimum(context))
     ),

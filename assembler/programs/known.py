@@ -10,6 +10,7 @@ from assembler.programs import (
     byte_code,
     calculating,
     calling,
+    comparing,
     control_path,
     debconf,
     dictd,
@@ -33,12 +34,14 @@ from assembler.programs import (
     pam_asking,
     paths,
     perl,
+    sax_parsers,
     sed,
     sorting,
     stating,
     surroundings,
     temporary,
     translating,
+    ucf_asked,
 )
 from assembler.programs.adapted import adapted
 from assembler.programs.commands import COMMANDS
@@ -52,6 +55,7 @@ _PROGRAMS: Mapping[str, Program] = {
     **awk.PROGRAMS,
     **calculating.PROGRAMS,
     **calling.PROGRAMS,
+    **comparing.PROGRAMS,
     **debconf.PROGRAMS,
     **dictd.PROGRAMS,
     **digests.PROGRAMS,
@@ -74,12 +78,14 @@ _PROGRAMS: Mapping[str, Program] = {
     **pam_asking.PROGRAMS,
     **paths.PROGRAMS,
     **perl.PROGRAMS,
+    **sax_parsers.PROGRAMS,
     **sed.PROGRAMS,
     **sorting.PROGRAMS,
     **stating.PROGRAMS,
     **surroundings.PROGRAMS,
     **temporary.PROGRAMS,
     **translating.PROGRAMS,
+    **ucf_asked.PROGRAMS,
 }
 NAMES = frozenset({*_PROGRAMS, *COMMANDS, *byte_code.NAMES})
 """The names of all programs that are computed."""

@@ -1,7 +1,10 @@
 """Programs of which scripts make few calls print what the real ones printed."""
 
+import hashlib
+
 import pytest
 
+from assembler.programs import sax_parsers
 from assembler.programs.context import ExecutionContext
 from assembler.programs.tmpfiles import tmpfiles_create
 from assembler.shell.streams import Refused
@@ -10,6 +13,10 @@ from tests.tree.disk import tree_of
 
 FILES = {"/usr/bin/": "", "/usr/share/p/f": "one\n", "/bin": "->usr/bin", "/usr/l": "->share/p", "/usr/abs": "->/bin",
          "/usr/loop": "->loop", "/etc/": "", "/proc/": "", "/dev/": "", "/tmp/": ""}  # fmt: skip
+UCF = (
+    "mkdir -p /var/lib/ucf; printf 'p  /etc/a\\nq /none\\n' >/var/lib/ucf/registry; printf '\\n' >/etc/a;"
+    " printf '68b329da9893e34099c7d8ad5cb9c940  /etc/a\\n1 /none\\n' >/var/lib/ucf/hashfile;"
+)
 
 
 def printed(command: str) -> str:
@@ -34,7 +41,21 @@ def printed(command: str) -> str:
         ("dpkg-realpath /", "\n0\n"),
         ("dpkg-realpath /usr/loop", "2\n"),
         ("dpkg-realpath ''", "2\n"),
+        (f"{UCF} ucfq -w /etc/a /none", "/etc/a:p:Yes:No\n/none:q::\n0\n"),
+        (f"{UCF} echo x >/etc/a; ucfq --with-colons /etc/b p", "/etc/a:p:Yes:Yes\n/etc/b:::\n0\n"),
+        ("ucfq -w /usr/l/f", "/usr/share/p/f::Yes:\n0\n"),
         ("cd /usr; dpkg-realpath l", "/usr/share/p\n0\n"),
+        ("diff -q /usr/share/p/f /usr/share/p/f", "0\n"),
+        ("diff /usr/share/p/f /usr/l/f", "0\n"),
+        ("echo two >/f; diff -q /f /usr/l/f", "Files /f and /usr/l/f differ\n1\n"),
+        ("echo two >/f; diff --brief -u /f /usr/l/f", "Files /f and /usr/l/f differ\n1\n"),
+        ("echo two >/f; { diff /f /usr/l/f >/dev/null; }", "1\n"),
+        ("diff -q /usr/l/f /none", "2\n"),
+        ("diff /none /none", "2\n"),
+        ("grep --color=auto one /usr/share/p/f", "one\n0\n"),
+        ("grep --color=never -c --  --color=auto /usr/share/p/f", "0\n1\n"),
+        ("{ dpkg-statoverride --remove /x >/dev/null; }", "2\n"),
+        ("{ deluser -q ann adm >/dev/null; }", "12\n"),
     ],
 )
 def test_what_is_printed(command: str, expected: str) -> None:
@@ -51,6 +72,17 @@ def test_what_is_printed(command: str, expected: str) -> None:
         "mountpoint /tmp",
         "mountpoint -d /usr",
         "mountpoint /usr/share/p/f",
+        "echo >/f; diff /usr/share/p/f /f",
+        "diff -q /usr /etc",
+        "diff -q '/a b' /usr/l/f",
+        "diff -N /none /usr/l/f",
+        "diff -q - /usr/l/f",
+        "grep --color=always one /usr/share/p/f",
+        "{ deluser --remove-home ann >/dev/null; }",
+        "{ deluser root >/dev/null; }",
+        "ucfq /usr/share/p/f",
+        "ucfq -w relative/path /usr",
+        "ucfq -w /usr",
         "dpkg-realpath --root /usr /bin",
         "DPKG_ROOT=/usr dpkg-realpath /bin",
         "dpkg-realpath -z /bin",
@@ -61,6 +93,36 @@ def test_what_is_printed(command: str, expected: str) -> None:
 def test_refused(command: str) -> None:
     with pytest.raises(Refused):
         printed(command)
+
+
+def test_parsers_of_xml(monkeypatch: pytest.MonkeyPatch) -> None:
+    tree = tree_of({"/usr/share/perl5/XML/SAX/Expat.pm": "x", "/var/lib/libxml-sax-perl/ParserDetails.d/10-A": "[A]\n",
+                    "/usr/bin/ucf": '#!/bin/sh\ncp -p "$4" "$5"\n', "/etc/perl/XML/SAX/": "", "/tmp/": ""})  # fmt: skip
+    tree.at("/usr/bin/ucf").mode = 0o755
+    known = sax_parsers.PARSERS["XML::SAX::Expat"]
+    with pytest.raises(Refused):
+        run("update-perl-sax-parsers --add XML::SAX::Expat\n", tree)
+    monkeypatch.setitem(sax_parsers.PARSERS, "XML::SAX::Expat", (hashlib.sha256(b"x").hexdigest(), known[1]))
+    script = "update-perl-sax-parsers --add XML::SAX::Expat >/said\nupdate-perl-sax-parsers --update >>/said\n"
+    assert run(script, tree) == 0
+    assert tree.read_text("/said") == (
+        "update-perl-sax-parsers: Registering Perl SAX parser XML::SAX::Expat with priority 50...\n"
+        "update-perl-sax-parsers: Updating overall Perl SAX parser modules info file...\n"
+    )
+    details = (
+        "[XML::SAX::Expat]\n"
+        "http://xml.org/sax/features/external-general-entities = 1\n"
+        "http://xml.org/sax/features/external-parameter-entities = 1\n"
+        "http://xml.org/sax/features/namespaces = 1\n\n\n"
+    )
+    assert tree.read_text("/var/lib/libxml-sax-perl/ParserDetails.d/50-XML::SAX::Expat") == details
+    assert tree.read_text("/etc/perl/XML/SAX/ParserDetails.ini") == f"[A]\n{details}"
+    assert not tree.names("/tmp")
+    assert run("update-perl-sax-parsers --remove XML::SAX::Expat\n", tree) == 0
+    assert tree.names("/var/lib/libxml-sax-perl/ParserDetails.d") == ["10-A"]
+    for command in ("--add XML::SAX::Mine", "--add XML::SAX::PurePerl", "--update x", "--update --file /x"):
+        with pytest.raises(Refused):
+            run(f"update-perl-sax-parsers {command}\n", tree)
 
 
 def test_dpkg_realpath_that_is_a_script_is_carried_out() -> None:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 
 from assembler.shell import patterns
+from assembler.shell.aliases import replaced
 from assembler.shell.builtins import BUILTINS, SPECIAL
 from assembler.shell.controls import NOT_COMPUTED, Controls, Leave, Return, complain_of
 from assembler.shell.expand import Expander
@@ -71,6 +72,7 @@ class Shell(Controls):
         self.base = line
         """The line before the first of what is carried out."""
         self.loops = 0
+        self.top = state.depth
         self.expand = Expander(state, self._substituted)
         self.programs = Programs(state, self._as_process)
 
@@ -141,7 +143,7 @@ class Shell(Controls):
                     status = self.statement(statement.right, tested=tested)
                 return status
             case Function():
-                if statement.name in SPECIAL:
+                if statement.name in SPECIAL or statement.name in self.state.aliases:
                     raise Refused(f"a function named {statement.name}")
                 if statement.bash and not self.state.bash:
                     raise Refused("the script is not understood", why="function")
@@ -197,7 +199,10 @@ class Shell(Controls):
 
     def _case(self, statement: Case, *, tested: bool) -> int:
         self.state.at(self.base + statement.line)
-        self._require_same(statement.word, *(choice for choices, _ in statement.arms for choice in choices))
+        patterns_here = [choice for choices, _ in statement.arms for choice in choices]
+        if not self.state.aliases.keys().isdisjoint(patterns_here):
+            raise Refused("a pattern that is an alias")  # dash may replace it
+        self._require_same(statement.word, *patterns_here)
         word = self.expand.single(statement.word)
         for choices, body in statement.arms:
             for choice in choices:
@@ -323,6 +328,7 @@ class Shell(Controls):
         state = self.state
         state.at(self.base + simple.line)
         state.substitution = 0
+        simple = replaced(state, simple, self.base + simple.line)
         self._require_same(*simple.words, *(value for _, value in simple.assignments))
         words = self.expand.fields(simple.words[:1])
         assigns = words[:1] in (["export"], ["readonly"], ["local"]) and words[0] not in state.functions

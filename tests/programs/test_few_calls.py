@@ -17,6 +17,8 @@ UCF = (
     "mkdir -p /var/lib/ucf; printf 'p  /etc/a\\nq /none\\n' >/var/lib/ucf/registry; printf '\\n' >/etc/a;"
     " printf '68b329da9893e34099c7d8ad5cb9c940  /etc/a\\n1 /none\\n' >/var/lib/ucf/hashfile;"
 )
+UNSET = "unset LANG LANGUAGE LC_ALL;"
+LOCALES = "LANG={1}\nLANGUAGE=\nLC_NUMERIC={0}\nLC_TIME={0}\nLC_PAPER={0}\nLC_NAME={0}\nLC_TELEPHONE={0}\n0\n"
 
 
 def printed(command: str) -> str:
@@ -44,6 +46,11 @@ def printed(command: str) -> str:
         (f"{UCF} ucfq -w /etc/a /none", "/etc/a:p:Yes:No\n/none:q::\n0\n"),
         (f"{UCF} echo x >/etc/a; ucfq --with-colons /etc/b p", "/etc/a:p:Yes:Yes\n/etc/b:::\n0\n"),
         ("ucfq -w /usr/l/f", "/usr/share/p/f::Yes:\n0\n"),
+        ("LC_ALL=C.UTF-8 locale charmap", "UTF-8\n0\n"),
+        ("LC_ALL=C LC_CTYPE=C.UTF-8 locale height charmap width", "297\nANSI_X3.4-1968\n210\n0\n"),
+        (f"{UNSET} LANG=C.UTF-8 locale | grep -v LC_[A-M]", LOCALES.format('"C.UTF-8"', "C.UTF-8")),
+        (f"{UNSET} LANG=x LC_PAPER= LANGUAGE=de locale | grep -v LC_[A-MNT]", "LANG=x\nLANGUAGE=de\nLC_PAPER=\n0\n"),
+        (f"{UNSET} locale | grep -v LC_[A-M]", LOCALES.format('"POSIX"', "")),
         ("cd /usr; dpkg-realpath l", "/usr/share/p\n0\n"),
         ("diff -q /usr/share/p/f /usr/share/p/f", "0\n"),
         ("diff /usr/share/p/f /usr/l/f", "0\n"),
@@ -80,6 +87,10 @@ def test_what_is_printed(command: str, expected: str) -> None:
         "grep --color=always one /usr/share/p/f",
         "{ deluser --remove-home ann >/dev/null; }",
         "{ deluser root >/dev/null; }",
+        "locale -a",
+        "locale title",
+        "LC_ALL=de_DE locale charmap",
+        "{ LANG=de_DE locale 2>&1; }",
         "ucfq /usr/share/p/f",
         "ucfq -w relative/path /usr",
         "ucfq -w /usr",

@@ -83,6 +83,11 @@ PROGRAMS = {
     "nothing is written to what is closed": (
         "set -e; echo -n >&-; printf '' >&-; echo fine; echo x >&- || echo $?; printf x >&-; echo never"
     ),
+    "aliases": (
+        'alias shout=\'printf "<%s>" "a b"\'\nx=$(shout c); f() { echo d | shout e; }\nshow $x `shout` "$(f)"; f\n'
+        "\\shout; 'shout'; echo $? shout; (shout g) | cat; { shout h; }; ! shout i || shout j; shout >out k; cat out\n"
+        "if shout l; then shout m; fi; cat <<E\n$(shout n)\nE\nshow ${y:-$(shout o)}; y=shout; $y; echo $?"
+    ),
     "quotes within quotes": (
         'x="a  b"; show "${x:+"$x, "}${x##*/}" "${x:+"*"}" "${x:+"$x" * "$x"}" "${q:-"a}b"}c" "${q:="r s"}" $q "$q"\n'
         """show "${n:-"x"${z:-"k"}}" "${n:-${z:-"k"}"l"}" "${n:-"it's"}" "${n:-""}" "${n:-a"$*"b}" "${n:-"~$"}"\n"""
@@ -123,6 +128,27 @@ def test_as_bash_does_it(name: str) -> None:
 def test_bash_reads_in_its_own_way(text: str) -> None:
     with pytest.raises(Refused):
         evaluated(f"{text}\n", bash=True)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "alias shout='echo a'; shout", "f() { shout; }; f\nalias shout=cat\nf() { shout; }\nf2() { :; }\neval shout",
+        "if true; then alias shout=cat; fi", "( alias shout=cat )", "f() { alias shout=cat; }; f", "alias", "alias -p",
+        "alias shout='cat '", "alias shout='cat #'", "alias shout='a; b'", "alias shout='x=1 cat'", "alias shout=shout",
+        "alias then=cat", "alias shout=cat\nx=1 shout", "alias shout=cat\ncase a in shout) ;; esac", "eval 'alias a=cat'",
+        "alias shout=cat\nshout() { :; }", "alias shout=cat\ncommand -v shout", "for i in 1; do alias shout=cat; done",
+        "alias shout=cat && :", "x=$(alias shout=cat)", "alias shout=cat\nalias shout=echo", "unalias shout",
+    ],
+)  # fmt: skip
+def test_aliases_that_are_refused(text: str) -> None:
+    with pytest.raises(Refused):
+        evaluated(f"{text}\n")
+
+
+def test_aliases_are_not_bash() -> None:
+    with pytest.raises(Refused):
+        evaluated("alias shout=cat\n", bash=True)
 
 
 def test_the_word_function_is_not_dash() -> None:

@@ -1,5 +1,6 @@
 """Programs that are written as actions on a tree, for the shell that carries scripts out."""
 
+import re
 from collections.abc import Collection
 
 from assembler.errors import AssembleError
@@ -19,6 +20,8 @@ _SILENT = frozenset({
 _RELATIVE = frozenset({"chmod", "chown", "chgrp", "mkdir", "rmdir", "rm", "touch", "ln", "cp", "mv", "install", "cmp"})
 """Have operands that may be relative to the directory where they work."""
 _ANY_UMASK = INERT | {
+    "install",
+    "mkdir",
     "touch",
     "rm",
     "rmdir",
@@ -32,6 +35,8 @@ _ANY_UMASK = INERT | {
 }
 """Do the same under any umask, or as it says."""
 _USUAL_UMASK = 0o022
+_FOR_ANY_UMASK = re.compile(r"[0-7]+|[ugoa]+[-+=][rwxXst]*(?:,[ugoa]+[-+=][rwxXst]*)*")
+"""A mode of which each part says whose bits it is about."""
 
 
 def adapted(name: str, context: ExecutionContext) -> Program | None:
@@ -62,7 +67,7 @@ def _program(name: str, maker: Maker, context: ExecutionContext) -> Program:
         action = maker(arguments)
         if process.captured and (name not in _SILENT or _is_verbose(arguments)):
             raise Refused(f"what {name} prints is read")
-        if process.umask != _USUAL_UMASK and name not in _ANY_UMASK:
+        if process.umask != _USUAL_UMASK and name not in _ANY_UMASK and not _says_whose(name, arguments):
             raise Refused(f"{name} under another umask than 022")
         if process.directory != "/" and name not in _RELATIVE:
             raise Refused(f"{name} in another directory than /")
@@ -88,6 +93,12 @@ def _program(name: str, maker: Maker, context: ExecutionContext) -> Program:
         return status
 
     return run
+
+
+def _says_whose(name: str, arguments: Collection[str]) -> bool:
+    """Whether chmod is told a mode that the umask does not count for."""
+    words = [word for word in arguments if word not in {"-R", "-f", "--recursive", "--silent", "--quiet", "--"}]
+    return name == "chmod" and bool(words) and _FOR_ANY_UMASK.fullmatch(words[0]) is not None
 
 
 def _is_verbose(arguments: Collection[str]) -> bool:

@@ -8,7 +8,7 @@ import posixpath
 from collections.abc import Callable, Sequence
 
 from assembler.programs.context import Action, ExecutionContext, each, known_options, look
-from assembler.programs.modes import parse_mode
+from assembler.programs.modes import UMASK, parse_mode
 from assembler.programs.options import UsageError
 from assembler.tree.staging import Inode, Kind, Tree, TreeError
 
@@ -37,13 +37,18 @@ def mkdir(arguments: list[str]) -> Action | None:
         return None
 
     def run(context: ExecutionContext) -> int:
+        if "m" in options and context.umask != UMASK and not options["m"].isdigit():
+            raise UsageError("mkdir with such a mode under another umask than 022", why=options["m"])
+
         def make(path: str) -> bool:
             tree = context.tree
             if "p" in options and tree.is_dir(path):
                 return True
             if tree.lexists(path):
                 return False
-            made = tree.mkdir(path, parents="p" in options)
+            if context.umask != UMASK and not tree.is_dir(posixpath.dirname(path.rstrip("/")) or "."):
+                raise UsageError("mkdir of several directories under another umask than 022", why=path)
+            made = tree.mkdir(path, 0o777 & ~context.umask, parents="p" in options)
             if mode is not None:
                 # Clauses go on from what everybody may do, and from the bit of the directory above.
                 made.mode = mode.applied(0o777 | made.mode & 0o2000, directory=True)

@@ -54,6 +54,8 @@ _SAME_FORMAT = re.compile(r"(?:[^\\%]|\\[nt\\]|%%|%[-0-9]*[sd])*")
 
 def _is_bashs_own(name: str, arguments: list[str]) -> bool:
     """Whether echo or printf may do something else in bash."""
+    if name == "echo" and arguments[:1] == ["-n"]:
+        arguments = arguments[1:]
     if name == "printf":
         return not arguments or arguments[0].startswith("-") or _SAME_FORMAT.fullmatch(arguments[0]) is None
     return name == "echo" and (any("\\" in word for word in arguments) or "".join(arguments[:1]).startswith("-"))

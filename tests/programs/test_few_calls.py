@@ -5,6 +5,7 @@ import hashlib
 import pytest
 
 from assembler.programs import sax_parsers
+from assembler.programs.capabilities import XATTR
 from assembler.programs.context import ExecutionContext
 from assembler.programs.tmpfiles import tmpfiles_create
 from assembler.shell.streams import Refused
@@ -17,6 +18,8 @@ UCF = (
     "mkdir -p /var/lib/ucf; printf 'p  /etc/a\\nq /none\\n' >/var/lib/ucf/registry; printf '\\n' >/etc/a;"
     " printf '68b329da9893e34099c7d8ad5cb9c940  /etc/a\\n1 /none\\n' >/var/lib/ucf/hashfile;"
 )
+DIVERTED = "mkdir -p /var/lib/dpkg; printf '/bin/sh\\n/bin/sh.x\\np\\n' >/var/lib/dpkg/diversions;"
+MODES = "{ stat -c %a /m /usr/share /i /i/j /n | tr '\\n' ' '; echo 0; } >/printed; exit; true"
 UNSET = "unset LANG LANGUAGE LC_ALL;"
 LOCALES = "LANG={1}\nLANGUAGE=\nLC_NUMERIC={0}\nLC_TIME={0}\nLC_PAPER={0}\nLC_NAME={0}\nLC_TELEPHONE={0}\n0\n"
 
@@ -51,6 +54,16 @@ def printed(command: str) -> str:
         (f"{UNSET} LANG=C.UTF-8 locale | grep -v LC_[A-M]", LOCALES.format('"C.UTF-8"', "C.UTF-8")),
         (f"{UNSET} LANG=x LC_PAPER= LANGUAGE=de locale | grep -v LC_[A-MNT]", "LANG=x\nLANGUAGE=de\nLC_PAPER=\n0\n"),
         (f"{UNSET} locale | grep -v LC_[A-M]", LOCALES.format('"POSIX"', "")),
+        (f"{DIVERTED} dpkg-divert --package q --list /bin/sh", "diversion of /bin/sh to /bin/sh.x by p\n0\n"),
+        (f"{DIVERTED} dpkg-divert --package q --quiet --list /bin/ls", "0\n"),
+        (
+            f"umask 077; mkdir /m; chmod 710 /usr/share; install -d /i/j; mkdir -m 755 /n; {MODES}",
+            "700 710 755 755 755 0\n",
+        ),
+        (
+            f"umask 027; mkdir /m; mkdir -p /n; chmod u+s,go-r /usr/share; mkdir -p /i; mkdir /i/j; {MODES}",
+            "750 4711 750 750 750 0\n",
+        ),
         ("cd /usr; dpkg-realpath l", "/usr/share/p\n0\n"),
         ("diff -q /usr/share/p/f /usr/share/p/f", "0\n"),
         ("diff /usr/share/p/f /usr/l/f", "0\n"),
@@ -87,6 +100,11 @@ def test_what_is_printed(command: str, expected: str) -> None:
         "grep --color=always one /usr/share/p/f",
         "{ deluser --remove-home ann >/dev/null; }",
         "{ deluser root >/dev/null; }",
+        "umask 077; mkdir -p /m/n",
+        "umask 077; mkdir -m g+w /m",
+        "umask 077; chmod +x /usr/share/p/f",
+        "{ setcap cap_net_raw+ep /usr/share/p/f cap_kill+ep; }",
+        "dpkg-divert --package q --truename /bin/sh",
         "locale -a",
         "locale title",
         "LC_ALL=de_DE locale charmap",
@@ -104,6 +122,13 @@ def test_what_is_printed(command: str, expected: str) -> None:
 def test_refused(command: str) -> None:
     with pytest.raises(Refused):
         printed(command)
+
+
+def test_setcap_of_several_files() -> None:
+    tree = tree_of({"/a": "", "/b": "", "/c": ""})
+    assert run("setcap cap_net_raw+ep /a cap_kill=+ep //b\n", tree) == 0
+    assert run("setcap cap_net_raw+ep /none cap_kill=+ep /c\n", tree) == 1
+    assert [XATTR in tree.at(path).xattrs for path in ("/a", "/b", "/c")] == [True, True, False]
 
 
 def test_parsers_of_xml(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from assembler.errors import Place
 from assembler.programs.accounts import NOLOGIN, AccountError, Accounts, NoAccount, check_name, parse_number
-from assembler.programs.options import parse_options
+from assembler.programs.options import UsageError, parse_options
 from assembler.programs.shadow import copy_skeleton, useradd
 from assembler.tree.staging import Tree
 
@@ -31,7 +31,7 @@ class Ways:
 
 
 _TODAY = Ways()
-_EXISTS, _NOT_THERE, _OTHER, _IN_USE, _CALL_FAILED = 11, 12, 13, 21, 82
+_EXISTS, _NOT_THERE, _OTHER, _IN_USE, _NO_MEMBER, _CALL_FAILED = 11, 12, 13, 21, 42, 82
 """Exit statuses."""
 _ADDUSER_OPTIONS = (
     "add-extra-groups|add_extra_groups allow-all-names allow-bad-names|allow-badname|force-badname comment|gecos="
@@ -73,6 +73,25 @@ def addgroup(tree: Tree, arguments: Sequence[str], *, ways: Ways = _TODAY) -> No
     accounts = Accounts(tree)
     _add_group(accounts, _adduser_conf(tree, options), names[0], options, ways)
     accounts.save()
+
+
+def deluser(tree: Tree, arguments: Sequence[str], *, ways: Ways = _TODAY) -> None:
+    """deluser(8) of a user out of a group, who is not there or is no member, which fails.
+
+    Raises AccountError, and UsageError for all else.
+    """
+    options, names = parse_options(arguments, "quiet|q", program="deluser", single_dash=True)
+    if len(names) != 2:
+        raise UsageError("deluser with these arguments", why=" ".join([*options, *names]))
+    accounts = Accounts(tree)
+    user, group = accounts.user(names[0]), accounts.group(names[1])
+    if user is None:
+        raise AccountError(f"there is no user {names[0]!r}").exits(2 if ways.is_old else _NOT_THERE)
+    if group is None:
+        raise AccountError(f"there is no group {names[1]!r}").exits(3 if ways.is_old else _NOT_THERE)
+    if group.gid == user.gid or user.name in group.members:
+        raise UsageError("deluser of a member", why=" ".join(names))
+    raise AccountError(f"{names[0]!r} is no member of {names[1]!r}").exits(6 if ways.is_old else _NO_MEMBER)
 
 
 def adduser(tree: Tree, arguments: Sequence[str], *, epoch: int | None = None, ways: Ways = _TODAY) -> None:

@@ -164,17 +164,19 @@ def _journalctl(arguments: list[str]) -> Action | None:
 
 
 def _setcap(arguments: list[str]) -> Action | None:
-    if len(arguments) != 2:
+    if not arguments or len(arguments) % 2:
         return None
     try:
-        capabilities.encode(arguments[0])
+        for text in arguments[::2]:
+            capabilities.encode(text)
     except capabilities.CapabilityError:
         return None
 
     def run(context: ExecutionContext) -> int:
-        if not context.tree.is_file(arguments[1]):
-            return 1
-        capabilities.setcap(context.tree, arguments)
+        for pair in zip(arguments[::2], arguments[1::2], strict=True):
+            if not context.tree.is_file(pair[1]):
+                return 1
+            capabilities.setcap(context.tree, list(pair))
         return 0
 
     return run
@@ -207,11 +209,13 @@ COMMANDS: dict[str, Maker] = {
     # Users and groups.
     "adduser": _of_adduser(adduser.adduser),
     "addgroup": _of_adduser(adduser.addgroup),
+    "deluser": _of_adduser(adduser.deluser),
     "useradd": _of_shadow(
         lambda context, arguments: shadow.useradd(context.tree, arguments, has_minimum=_has_minimum(context))
     ),
     "groupadd": _of_shadow(lambda context, arguments: shadow.groupadd(context.tree, arguments)),
     "usermod": _of_shadow(lambda context, arguments: shadow.usermod(context.tree, arguments)),
+    "passwd": _engine(shadow.passwd),
     "shadowconfig": _of_shadow(
         lambda context, _arguments: shadow.shadowconfig(context.tree, has_minimum=_has_minimum(context))
     ),

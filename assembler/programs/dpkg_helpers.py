@@ -36,13 +36,15 @@ def trigger(arguments: list[str]) -> Action | None:
 
 
 def statoverride(arguments: list[str]) -> Action | None:
-    """``dpkg-statoverride`` with ``--add`` or ``--list``."""
+    """``dpkg-statoverride`` with ``--add``, ``--remove`` or ``--list``."""
     parsed = known_options(arguments, "update add list remove force force-all force-statoverride-add quiet")
     if parsed is None:
         return None
     options, rest = parsed
     if set(options) <= {"list", "quiet"} and len(rest) == 1:
         return lambda context: 0 if rest[0] in statoverrides(context.tree) else 1
+    if {"remove"} <= options.keys() <= {"remove", "update", "quiet"} and len(rest) == 1:
+        return None if posixpath.normpath(rest[0]) != rest[0] else lambda context: _no_override(context.tree, rest[0])
     if "add" in options and "remove" not in options and len(rest) == 4 and re.fullmatch("0*[0-7]{1,4}", rest[2]):
         user, group, mode, path = rest
         if any(re.search(r"\s|^#", word) for word in (user, group)) or "\n" in path or posixpath.normpath(path) != path:
@@ -67,6 +69,15 @@ def statoverride(arguments: list[str]) -> Action | None:
 
         return run
     return None
+
+
+def _no_override(tree: Tree, path: str) -> int:
+    entries = statoverrides(tree)
+    if path not in entries:
+        raise CommandError("there is no override", where=Place(path=path))
+    del entries[path]
+    tree.write(STATOVERRIDE, "".join(f"{line}\n" for line in entries.values()).encode())
+    return 0
 
 
 def statoverrides(tree: Tree) -> dict[str, str]:

@@ -22,7 +22,7 @@ def divert(process: Process) -> str | None:
     asked = sorted({"list", "listpackage", "truename"} & options.keys())
     if not asked:
         return None
-    if len(asked) > 1 or len(options) > 1:
+    if len(asked) > 1 or (options.keys() - {*asked, "package", "quiet"} if asked == ["list"] else len(options) > 1):
         raise Refused("dpkg-divert with these options", why=" ".join(process.arguments))
     known = {as_text(path): (as_text(to), as_text(package)) for path, to, package in diversions(process.tree)}
     if asked == ["list"]:

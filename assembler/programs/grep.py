@@ -1,7 +1,7 @@
 """grep, egrep and fgrep, after GNU grep 3.8 to 3.12 and its manual.
 
-Not computed: context lines (-A, -B, -C), byte offsets, Perl's expressions, files below directories, colours, files that
-are binary (a NUL, or no UTF-8 in its locale).
+Not computed: context lines (-A, -B, -C), byte offsets, Perl's expressions, files below directories, colours where they
+are always wanted, files that are binary (a NUL, or no UTF-8 in its locale).
 """
 
 import re
@@ -220,8 +220,11 @@ def _grep(process: Process, kind: str) -> int:
     if "POSIXLY_CORRECT" in process.environment:
         raise Refused("grep with POSIXLY_CORRECT")
     locale = locale_of(process.environment)
+    arguments = list(process.arguments)
+    while arguments[:1] in (["--color=auto"], ["--colour=auto"], ["--color=never"], ["--colour=never"]):
+        del arguments[0]  # nothing that it prints goes to a terminal
     try:
-        options, operands = parse_options(process.arguments, _OPTIONS, program="grep", repeated={"e"})
+        options, operands = parse_options(arguments, _OPTIONS, program="grep", repeated={"e"})
     except UsageError as error:
         raise Refused("an option of grep", why=error.why) from error
     if options.keys() - _MODELLED:

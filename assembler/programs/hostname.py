@@ -15,23 +15,37 @@ def hostname(process: Process) -> int:
     options, names = options_of(process, "s|short f|fqdn|long d|domain")
     if names or len(options) > 1:
         raise Refused("hostname with these arguments", why=" ".join(process.arguments))
-    if {"f", "d"} & options.keys() and not _is_canonical(process):
-        raise Refused("the name of the machine, which is looked up", why=NAME)
+    if {"f", "d"} & options.keys() and not _is_found(process):
+        process.complain("hostname: Temporary failure in name resolution")
+        return 1
     process.print("" if "d" in options else f"{NAME}\n")
     return 0
 
 
-def _is_canonical(process: Process) -> bool:
-    """Whether what ``/etc/hosts`` says of the name, it says of it as the first one of an address."""
+def _is_found(process: Process) -> bool:
+    """Whether ``/etc/hosts`` has the name, as the first one of an address. Raises Refused if it has it otherwise, or if
+    something else than that file and a server that cannot be reached is asked.
+    """
     try:
         switch = content_of(process, "/etc/nsswitch.conf").decode("latin-1")
-        hosts = content_of(process, "/etc/hosts").decode("latin-1")
-    except Failure:
-        return False
+    except Failure as error:
+        raise Refused("the name of the machine, which is looked up", why=NAME) from error
     sources = [line.partition("#")[0].partition(":")[2].split() for line in switch.splitlines() if _is_hosts(line)]
-    lines = [line.partition("#")[0].split() for line in hosts.splitlines()]
+    lines = [line.partition("#")[0].split() for line in _hosts(process).splitlines()]
     found = [words for words in lines if NAME in map(str.lower, words[1:])]
-    return [each[:1] for each in sources] == [["files"]] and bool(found) and all(each[1] == NAME for each in found)
+    if [each[:1] for each in sources] == [["files"]]:
+        if found and all(each[1] == NAME for each in found):
+            return True
+        if not found and set(sources[0]) <= {"files", "dns"}:
+            return False
+    raise Refused("the name of the machine, which is looked up", why=NAME)
+
+
+def _hosts(process: Process) -> str:
+    try:
+        return content_of(process, "/etc/hosts").decode("latin-1")
+    except Failure:
+        return ""
 
 
 def _is_hosts(line: str) -> bool:

@@ -22,7 +22,7 @@ from assembler.programs.accounts import (
 from assembler.programs.options import UsageError, parse_options
 from assembler.tree.staging import Kind, Tree
 
-_NAME_IN_USE, _NUMBER_IN_USE, NOT_FOUND = 9, 4, 6
+_NAME_IN_USE, _NUMBER_IN_USE, NOT_FOUND, _HOME_IS_THERE = 9, 4, 6, 12
 """Exit statuses."""
 
 
@@ -226,11 +226,40 @@ def _no_files_to_give(tree: Tree, user: PasswdEntry | None, fields: Mapping[str,
             raise UsageError("usermod would give files to another number", why=path)
 
 
+def _nothing_to_move(tree: Tree, user: PasswdEntry | None, fields: Mapping[str, str]) -> None:
+    """Raise UsageError where usermod would move a home, AccountError where there is something in its new place."""
+    if "home" not in fields or fields.keys() & {"uid", "gid"}:
+        raise UsageError("usermod --move-home with these options")
+    if user is None or fields["home"] == user.home:
+        return
+    if tree.exists(fields["home"]):
+        raise AccountError("the new home is there already", where=Place(path=fields["home"])).exits(_HOME_IS_THERE)
+    if tree.exists(user.home):
+        raise UsageError("usermod would move a home", why=user.home)
+
+
+def passwd(tree: Tree, arguments: Sequence[str]) -> None:
+    """``passwd --lock USER``. Raises AccountError, UsageError."""
+    options, names = parse_options(arguments, "lock|l quiet|q", program="passwd")
+    if "lock" not in options or len(names) != 1:
+        raise UsageError("passwd with these arguments", why=" ".join(arguments))
+    accounts = Accounts(tree)
+    if accounts.user(names[0]) is None:
+        raise AccountError(f"there is no user {names[0]!r}")
+
+    def lock(row: list[str]) -> None:
+        row[1] = row[1] if row[1].startswith("!") else "!" + row[1]
+
+    accounts.change_shadow(names[0], lock)
+    accounts.save()
+
+
 def usermod(tree: Tree, arguments: Sequence[str], *, epoch: int | None = None) -> None:
-    """usermod(8) for the options ``-a -G -c -d -g -s -p -L -U -e -u``. Raises AccountError, UsageError."""
+    """usermod(8) for the options ``-a -G -c -d -g -s -p -L -U -e -m -u``. Raises AccountError, UsageError."""
     options, names = parse_options(
         arguments,
-        "append|a groups|G= comment|c= home|d= gid|g= shell|s= password|p= lock|L unlock|U expiredate|e= uid|u=",
+        "append|a groups|G= comment|c= home|d= gid|g= shell|s= password|p= lock|L unlock|U expiredate|e= uid|u="
+        " move-home|m",
         program="usermod",
     )
     if len(names) != 1:
@@ -249,6 +278,8 @@ def usermod(tree: Tree, arguments: Sequence[str], *, epoch: int | None = None) -
     if primary is not None:
         fields["gid"] = str(accounts.gid(primary))
     _no_files_to_give(tree, accounts.user(name), fields)
+    if "move-home" in options:
+        _nothing_to_move(tree, accounts.user(name), fields)
     accounts.change_user(name, **fields)
     groups = options.get("groups")
     if groups is not None:

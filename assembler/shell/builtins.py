@@ -57,7 +57,8 @@ def _readonly(state: State, arguments: list[str]) -> int:
 
 
 def _local(state: State, arguments: list[str]) -> int:
-    for argument in arguments:
+    fixed = state.bash and arguments[:1] == ["-r"]
+    for argument in arguments[1:] if fixed else arguments:
         name, equals, value = argument.partition("=")
         if argument == "-":
             raise Refused("local -")
@@ -65,6 +66,8 @@ def _local(state: State, arguments: list[str]) -> int:
         state.make_local(name)
         if equals:
             state.put(name, value)
+        if fixed:
+            state.readonly.add(name)
     return 0
 
 

@@ -4,6 +4,7 @@ the dot, exec, command, type, trap, hash.
 
 from collections.abc import Callable
 
+from assembler.shell.aliases import define
 from assembler.shell.builtins import BUILTINS, complain, printed
 from assembler.shell.heads import parsed, text_of
 from assembler.shell.programs import NOT_FOUND, SHELLS, Programs
@@ -45,6 +46,8 @@ class Controls:
     """The line before the first of what is carried out."""
     loops: int
     """In how many loops it is."""
+    top: int
+    """Within how many commands and scripts all of it is."""
     programs: Programs
 
     def block(self, block: Block, *, tested: bool) -> int:
@@ -69,7 +72,13 @@ class Controls:
             "type": self._type,
             "trap": self._trap,
             "hash": self._hash,
+            "alias": self._alias,
         }
+
+    def _alias(self, arguments: list[str], _tested: bool) -> int:  # noqa: FBT001  as the others
+        # A statement is one deeper than what it is part of.
+        outermost = self.state.depth == self.top + 1 and not self.base and not self.loops
+        return define(self.state, arguments, outermost=outermost)
 
     def _hash(self, arguments: list[str], _tested: bool) -> int:  # noqa: FBT001  as the others
         if not arguments or any(name.startswith("-") or "/" in name for name in arguments):
@@ -170,6 +179,8 @@ class Controls:
             raise Refused("command -v of several names")
         (name,) = words
         state = self.state
+        if name in state.aliases:
+            raise Refused("command -v of an alias")
         if self._is_own(name):
             found: str | None = name
         else:
@@ -204,10 +215,10 @@ class Controls:
         return 0
 
 
-NOT_COMPUTED = ("alias", "bg", "fg", "jobs", "kill", "times", "ulimit", "unalias")
+NOT_COMPUTED = ("bg", "fg", "jobs", "kill", "times", "ulimit", "unalias")
 """Part of dash, and refused: a program of the same name would not be what is called."""
 _CONTROLS = (
-    "exit", "return", "break", "continue", "eval", ".", "exec", "command", "type", "trap", "hash",
+    "exit", "return", "break", "continue", "eval", ".", "exec", "command", "type", "trap", "hash", "alias",
     *NOT_COMPUTED,
 )  # fmt: skip
 

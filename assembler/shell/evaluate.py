@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 
 from assembler.shell import patterns
+from assembler.shell.aliases import replaced
 from assembler.shell.builtins import BUILTINS, SPECIAL
 from assembler.shell.controls import NOT_COMPUTED, Controls, Leave, Return, complain_of
 from assembler.shell.expand import Expander
@@ -40,6 +41,11 @@ MAX_DEPTH = 60
 _ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=", re.ASCII)
 _BASH = re.compile(r"\$['\"]|\{[^}]*(?:,|\.\.)[^}]*\}|[@?*+!]\(|~[-+]")
 """What bash reads in another way than dash."""
+_VALUE = r"\$(?:[A-Za-z_][A-Za-z0-9_]*|[0-9@*#?!-]|\{[A-Za-z_][A-Za-z0-9_]*\})"
+_QUOTED = rf"""'[^']*'|"(?:[^"\\`$]|\\.|{_VALUE}|\$(?=[^A-Za-z0-9_({{@*#?!-]))*"|\\."""
+_EASY = re.compile(rf"""(?:[^'"\\`$]|{_VALUE}|{_QUOTED})*""", re.DOTALL | re.ASCII)
+"""A word of which it is plain what is quoted."""
+_QUOTES = re.compile(_QUOTED, re.DOTALL | re.ASCII)
 
 
 _SAME_FORMAT = re.compile(r"(?:[^\\%]|\\[nt\\]|%%|%[-0-9]*[sd])*")
@@ -48,9 +54,16 @@ _SAME_FORMAT = re.compile(r"(?:[^\\%]|\\[nt\\]|%%|%[-0-9]*[sd])*")
 
 def _is_bashs_own(name: str, arguments: list[str]) -> bool:
     """Whether echo or printf may do something else in bash."""
+    if name == "echo" and arguments[:1] == ["-n"]:
+        arguments = arguments[1:]
     if name == "printf":
         return not arguments or arguments[0].startswith("-") or _SAME_FORMAT.fullmatch(arguments[0]) is None
     return name == "echo" and (any("\\" in word for word in arguments) or "".join(arguments[:1]).startswith("-"))
+
+
+def _is_bashs_word(word: str) -> bool:
+    """Whether bash may read a word in its own way; what is quoted it reads as dash does."""
+    return _BASH.search(_QUOTES.sub("''", word) if _EASY.fullmatch(word) else word) is not None
 
 
 class Shell(Controls):
@@ -61,6 +74,7 @@ class Shell(Controls):
         self.base = line
         """The line before the first of what is carried out."""
         self.loops = 0
+        self.top = state.depth
         self.expand = Expander(state, self._substituted)
         self.programs = Programs(state, self._as_process)
 
@@ -131,8 +145,10 @@ class Shell(Controls):
                     status = self.statement(statement.right, tested=tested)
                 return status
             case Function():
-                if statement.name in SPECIAL:
+                if statement.name in SPECIAL or statement.name in self.state.aliases:
                     raise Refused(f"a function named {statement.name}")
+                if statement.bash and not self.state.bash:
+                    raise Refused("the script is not understood", why="function")
                 self.state.functions[statement.name] = statement.body
                 (self.state.foreign.add if self.state.elsewhere else self.state.foreign.discard)(statement.name)
                 return 0
@@ -185,6 +201,10 @@ class Shell(Controls):
 
     def _case(self, statement: Case, *, tested: bool) -> int:
         self.state.at(self.base + statement.line)
+        patterns_here = [choice for choices, _ in statement.arms for choice in choices]
+        if not self.state.aliases.keys().isdisjoint(patterns_here):
+            raise Refused("a pattern that is an alias")  # dash may replace it
+        self._require_same(statement.word, *patterns_here)
         word = self.expand.single(statement.word)
         for choices, body in statement.arms:
             for choice in choices:
@@ -200,6 +220,7 @@ class Shell(Controls):
     def _for(self, statement: For, *, tested: bool) -> int:
         state = self.state
         state.at(self.base + statement.line)
+        self._require_same(*(statement.words or ()))
         values = list(state.arguments) if statement.words is None else self.expand.fields(statement.words)
         status = 0
         self.loops += 1
@@ -259,6 +280,7 @@ class Shell(Controls):
     def _subshell(self, statement: GroupCommand, *, tested: bool) -> int:
         inner = self.state.copy()
         if statement.redirects:
+            self._require_same(*(each.target for each in statement.redirects))
             try:
                 inner.streams = redirected(inner, statement.redirects, self.expand)
             except RedirectError as error:
@@ -295,15 +317,21 @@ class Shell(Controls):
 
     # --- simple commands ---------------------------------------------------------------------------------------------
 
+    def _require_same(self, *words: str) -> None:
+        """Raises Refused where bash may read words in its own way, and it is its script."""
+        if self.state.bash and any(map(_is_bashs_word, words)):
+            raise Refused("a word that bash reads in its own way")
+
     def _redirect(self, redirects: Sequence[Redirect]) -> None:
+        self._require_same(*(each.target for each in redirects))
         self.state.streams = redirected(self.state, redirects, self.expand)
 
     def _simple(self, simple: Simple, *, tested: bool) -> int:
         state = self.state
         state.at(self.base + simple.line)
         state.substitution = 0
-        if state.bash and any(map(_BASH.search, (*simple.words, *(value for _, value in simple.assignments)))):
-            raise Refused("a word that bash reads in its own way")
+        simple = replaced(state, simple, self.base + simple.line)
+        self._require_same(*simple.words, *(value for _, value in simple.assignments))
         words = self.expand.fields(simple.words[:1])
         assigns = words[:1] in (["export"], ["readonly"], ["local"]) and words[0] not in state.functions
         for word in simple.words[1:]:

@@ -84,11 +84,18 @@ class Expander:
                     text = self._joined(self._pieces(part.expression, splitting=False))
                     found.append(_Piece(self._calculated(text), part.quoted, split=not part.quoted))
                 case Home():
-                    if part.user:
-                        raise Refused("the home directory of a user by its name")
-                    home = self.state.get("HOME")
+                    home = self._home_of(part.user) if part.user else self.state.get("HOME")
                     found.append(_Piece("~" if home is None else home, quoted=True))
         return found
+
+    def _home_of(self, user: str) -> str:
+        """The home directory of a user, as getpwnam(3) finds it in a file."""
+        inode = self.state.world.tree.get("/etc/passwd", follow=True)
+        text = self.state.world.tree.read("/etc/passwd").decode("latin-1") if inode and inode.kind is Kind.FILE else ""
+        fields = next((found for line in text.splitlines() if (found := line.split(":"))[0] == user), [])
+        if len(fields) != 7 or not fields[5].startswith("/"):
+            raise Refused("the home directory of a user who is not in /etc/passwd", why=user)
+        return fields[5]
 
     def _calculated(self, text: str) -> str:
         try:

@@ -113,6 +113,8 @@ class _Grammar(Tokens):
         while True:
             if self.token.kind == "word":
                 match = None if words else _ASSIGNMENT.match(self.token.text)
+                if self.token.text == "{" and len(words) == 2 and words[0] == "function" and not assignments:
+                    return self._function(words[1], bash=True)
                 if match:
                     assignments.append((match.group(1), match.group(2)))
                 else:
@@ -123,24 +125,27 @@ class _Grammar(Tokens):
             elif (
                 self.token.kind == "operator"
                 and self.token.text == "("
-                and len(words) == 1
+                and (len(words) == 1 or (len(words) == 2 and words[0] == "function"))
                 and not assignments
                 and not redirects
             ):
-                return self._function(words[0])
+                return self._function(words[-1], bash=len(words) == 2)
             else:
                 break
         if not assignments and not words and not redirects:
             raise ParseError(f"unexpected {self.token.text!r} at byte {self.position}")
         return Simple(tuple(assignments), tuple(words), with_bodies(redirects, documents, self), line)
 
-    def _function(self, name: str) -> Function:
+    def _function(self, name: str, *, bash: bool) -> Function:
         if not _FUNCTION_NAME.match(name):
             raise ParseError(f"{name!r} is no name for a function")
-        self.next()
-        self.expect(")")
+        if not self.is_word("{"):
+            self.next()
+            self.expect(")")
         self.newlines()
-        return Function(name, self.command())
+        if bash and not self.is_word("{"):
+            raise ParseError(f"a function {name!r} that is no group")
+        return Function(name, self.command(), bash)
 
     def _redirect(self, redirects: list[Redirect], documents: list[tuple[int, list[str]]]) -> None:
         descriptor, operator = self.token.descriptor, self.token.text

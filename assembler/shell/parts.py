@@ -102,7 +102,9 @@ class _Parts(Scanner):
                 self.position = end + 1
             elif char == '"':
                 if quoted:
-                    raise ParseError("quotes within quotes")
+                    found += self._quotes_within(closer)
+                    plain = self.position
+                    continue
                 self.position += 1
                 inside = self.parts('"', quoted=True)
                 # Quotes round $@ alone are none: no arguments are no field then.
@@ -115,6 +117,15 @@ class _Parts(Scanner):
         flush()
         self.depth -= 1
         return found
+
+    def _quotes_within(self, closer: str) -> list[Part]:
+        """What stands in quotes within ``${...}`` that is in quotes itself: these quotes only go."""
+        behind = Scanner(self.text, self.position)
+        behind.piece(quoted=True)
+        if closer != "}" or re.search(r'["\\`@]|\$[{(]', self.text[self.position + 1 : behind.position - 1]):
+            raise ParseError("quotes within quotes")
+        self.position += 1
+        return self.parts('"', quoted=True)
 
     def _backslash(self, escaped: str) -> list[Part]:
         """What a backslash comes to; `escaped` are the characters that it quotes, empty for all."""

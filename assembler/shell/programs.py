@@ -15,6 +15,12 @@ NOT_FOUND, NOT_EXECUTABLE = 127, 126
 SHELLS = frozenset({"sh", "dash"})
 _NEEDING_OUTPUT = frozenset({"cat", "sed", "awk", "mawk"})
 """Fail without a standard output, each with a status of its own, even if there is nothing to be printed."""
+_OF_BASH = frozenset({
+    "[[", "((", "bind", "builtin", "caller", "compgen", "complete", "compopt", "coproc", "declare", "dirs", "disown",
+    "enable", "fc", "help", "history", "let", "logout", "mapfile", "popd", "pushd", "readarray", "select", "shopt",
+    "source", "suspend", "time", "typeset",
+})  # fmt: skip
+"""What is part of bash, and not of dash."""
 Carry = Callable[[Process, str, str, list[str], set[str]], int]
 """Carries out the text of a script under a name, with arguments and options, as a process of its own."""
 
@@ -64,7 +70,8 @@ class Programs:
         state = self.state
         path, status = self.found(name)
         if path is None:
-            require_dash(state, f"{name}, which is no program that is there")
+            if name in _OF_BASH or "command_not_found_handle" in state.functions:
+                require_dash(state, f"{name}, which is no program that is there")
             complain(self.state, f"{name}: not found")
             return status
         place = state.place(path)

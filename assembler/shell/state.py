@@ -52,6 +52,8 @@ class State:
     arguments: list[str] = field(default_factory=list)
     name: str = "sh"
     functions: dict[str, Statement] = field(default_factory=dict)
+    aliases: dict[str, tuple[tuple[str, ...], int]] = field(default_factory=dict)
+    """What stands for a word, and the line from which on it does."""
     options: set[str] = field(default_factory=set)
     streams: dict[int, Stream] = field(default_factory=dict)
     directory: str = "/"
@@ -79,7 +81,7 @@ class State:
         """A subshell's: what it changes is its own, but for the world and open files."""
         return State(
             self.world, dict(self.variables), set(self.exported), set(self.readonly), list(self.arguments), self.name,
-            dict(self.functions), set(self.options), dict(self.streams), self.directory, self.umask,
+            dict(self.functions), dict(self.aliases), set(self.options), dict(self.streams), self.directory, self.umask,
             {name: "" for name, action in self.traps.items() if not action}, self.status,
             [dict(scope) for scope in self.scopes], self.letters, self.depth, self.line, self.elsewhere,
             set(self.foreign), subshell=True, bash=self.bash,
@@ -121,11 +123,17 @@ class State:
             raise ShellError("local: not in a function")
         if name in self.readonly:
             raise Refused("a local variable that is read only")
+        if self.bash and name not in self.scopes[-1]:
+            # bash does not keep the value, but what programs are given.
+            if name in self.exported:
+                raise Refused("a local variable that was exported, in a script for bash")
+            self.scopes[-1][name] = (self.variables.pop(name, None), False)
         self.scopes[-1].setdefault(name, (self.variables.get(name), name in self.exported))
 
     def leave(self) -> None:
         """End a function: local variables are what they were."""
         for name, (value, exported) in self.scopes.pop().items():
+            self.readonly.discard(name)
             if value is None:
                 self.variables.pop(name, None)
             else:

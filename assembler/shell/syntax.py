@@ -96,6 +96,8 @@ class Function:
 
     name: str
     body: "Statement"
+    bash: bool = False
+    """Whether it begins with the word ``function``, which dash does not know."""
 
 
 @dataclass(frozen=True, slots=True)

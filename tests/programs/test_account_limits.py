@@ -5,7 +5,7 @@ import pytest
 from assembler.programs.accounts import AccountError, Accounts, PasswdEntry, check_name
 from assembler.programs.adduser import addgroup, adduser
 from assembler.programs.options import UsageError
-from assembler.programs.shadow import groupadd, shadowconfig, useradd, usermod
+from assembler.programs.shadow import groupadd, passwd, shadowconfig, useradd, usermod
 from assembler.programs.specifiers import ConfError
 from assembler.programs.sysusers import sysusers
 from assembler.tree.staging import Inode, Kind
@@ -123,6 +123,37 @@ def test_what_usermod_changes() -> None:
     assert f"daemon:$6$y:{EPOCH // 86400}:0:99999:7:::" in lines(tree, "shadow")
     with pytest.raises(UsageError, match="2030-01-01"):
         usermod(tree, ["-e", "2030-01-01", "daemon"], epoch=EPOCH)
+
+
+def test_usermod_moves_a_home_that_is_not_there() -> None:
+    """As usermod of shadow 4.13 and 4.17 does it, which fails with 12 where there is something in its new place."""
+    tree = fresh()
+    home = next(line for line in lines(tree, "passwd") if line.startswith("daemon:")).split(":")[5]
+    usermod(tree, ["--move-home", "--home", "/none", "daemon"])
+    usermod(tree, ["-m", "-d", "/none", "daemon"])
+    assert any(line.startswith("daemon:") and ":/none:" in line for line in lines(tree, "passwd"))
+    tree.mkdir("/new")
+    with pytest.raises(AccountError) as failed:
+        usermod(tree, ["-m", "-d", "/new", "daemon"])
+    assert failed.value.status == 12
+    tree.mkdir("/none")
+    for arguments in (["-m", "-d", "/other"], ["-m"], ["-m", "-d", home, "-u", "77"]):
+        with pytest.raises(UsageError):
+            usermod(tree, [*arguments, "daemon"])
+
+
+def test_passwd_locks() -> None:
+    tree = fresh()
+    shadowconfig(tree, epoch=EPOCH)
+    for before, after in (("xyz", "!xyz"), ("!", "!"), ("*", "!*"), ("", "!"), ("!!x", "!!x")):
+        usermod(tree, ["-p", before, "daemon"], epoch=EPOCH)
+        passwd(tree, ["--quiet", "--lock", "daemon"])
+        assert f"daemon:{after}:{EPOCH // 86400}:0:99999:7:::" in lines(tree, "shadow")
+    with pytest.raises(AccountError):
+        passwd(tree, ["-q", "-l", "nobodyatall"])
+    for arguments in (["daemon"], ["-l"], ["-d", "daemon"], ["-l", "daemon", "root"]):
+        with pytest.raises(UsageError):
+            passwd(tree, arguments)
 
 
 def test_usermod_that_would_give_files_to_another_number_is_not_done() -> None:

@@ -49,7 +49,7 @@ def status(tree: Tree, command: str, **context: str) -> int | None:
      "dpkg-statoverride --add root root 755", "dpkg-statoverride --add --remove root root 755 /x",
      "dpkg-statoverride --list", "dpkg-statoverride --list --update /x", "dpkg-statoverride --frob /x",
      "dpkg-statoverride --add 'a b' root 755 /x", "dpkg-statoverride --add root 'a b' 755 /x",
-     "dpkg-statoverride --add root root 755 'a\nb'", "dpkg-statoverride --remove /x",
+     "dpkg-statoverride --add root root 755 'a\nb'", "dpkg-statoverride --remove /x/",
      "dpkg-divert --rename", "dpkg-divert --rename /x /y", "dpkg-divert --frob --rename /x", "dpkg-divert /x",
      "dpkg-divert --rename --no-rename /x", "dpkg-divert --no-rename 'a\nb'",
      "dpkg-divert --no-rename --divert 'a\nb' /x", "dpkg-divert --no-rename --package 'a\nb' /x"]

@@ -29,9 +29,11 @@ def test_all_are_as_recorded() -> None:
 @pytest.mark.parametrize(
     ("files", "command"),
     [
-        ({"/etc/inetd.conf": ""}, "update-inetd --remove dict"),
-        ({"/etc/xinetd.conf": ""}, "update-inetd --remove dict"),
-        ({}, "update-inetd --file /x --remove dict"),
+        ({"/etc/inetd.conf": "dict a\ndict b\n"}, "update-inetd --remove dict"),
+        ({"/etc/inetd.conf": "dict a\n"}, "update-inetd --add 'dict b'"),
+        ({"/etc/inetd.conf": "dict a\n", "/run/inetd.pid": "1"}, "update-inetd --remove dict"),
+        ({"/etc/inetd.conf": "dict a\n"}, "update-inetd --remove '(?:dict)'"),
+        ({"/etc/inetd.conf/": ""}, "update-inetd --remove dict"),
         ({}, "update-inetd --add"),
         ({}, "a2query -M"),
         (

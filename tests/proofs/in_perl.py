@@ -122,11 +122,32 @@ def _of_emacs(rng: random.Random) -> tuple[Files, str]:
 
 
 def _of_inetd(rng: random.Random) -> tuple[Files, str]:
-    files = {"/etc/inetd.conf": "x stream tcp nowait root /a\n"} if rng.random() < 0.1 else {}
+    lines = [
+        "# /etc/inetd.conf\n", "#:MAIL: Mail\n", "#:STANDARD: These are\n", "\n", " \n", "#:OTHER: x\n", "\n",
+        "#:MAIL:\n",
+        "#<off># dict\tstream\ttcp\tnowait\troot\t/usr/sbin/d\n", "dict stream tcp nowait root /usr/sbin/tcpd\n",
+        "#ftp stream tcp nowait root /a\n", "ftp\tstream tcp nowait root /b y\n", "x stream tcp nowait root /a\n",
+        "# kermit dgram\n", "#disabled#x udp y\n", "#<off>#dict stream\n", "# x  y z\n", "dicty stream tcp\n",
+        "\xe4x dict stream\n", "4444 stream tcp nowait root /usr/sbin/remctld\n",
+    ]  # fmt: skip
+    files = {"/etc/inetd.conf": "".join(rng.sample(lines, k=rng.randint(0, 12)))} if rng.random() < 0.8 else {}
+    if files and rng.random() < 0.2:
+        files["/etc/inetd.conf"] += rng.choice(("dict stream tcp", "ftp", "ftp "))
     action = rng.choice((
         "--add 'dict\\tstream\\ttcp\\tnowait\\tdictd\\t/usr/sbin/tcpd'", "--group MAIL --add 'x stream tcp'", "--add x",
         "--remove dict", "--remove 'x.*\\s'", "--disable dict", "--disable a,b", "--enable dict", "--enable 'a b'",
         "--multi --remove x", "--pattern y --disable x", "--comment-chars '#' --disable x", "--remove",
+        "--group standard --add '#<off># ftp stream tcp nowait root /usr/sbin/tcpd /usr/sbin/ftpd'",
+        "--group MAIL --add '#<off># dict\\tstream tcp'", "--add '#<off>#kermit stream tcp nowait root /a b'",
+        "--group NONE --add '#kermit\t\tdgram  udp'", "--add '127.0.0.1:ftp stream tcp nowait root /a'",
+        "--add '#x stream'", "--add 'dict '", "--add '-'", "--comment-chars '#disabled#' --enable x,dict",
+        "--comment-chars '#disabled#' --disable ftp,x,", "--multi --disable ftp,dict,x", "--multi --remove '.*'",
+        "--multi --remove '.*dict'", "--remove '4444.*/usr/sbin/remctld'",
+        "--pattern '/usr/sbin/d' --multi --enable dict",
+        "--pattern '^#' --multi --remove ftp", "--pattern 'tcp$' --remove x", "--remove ''", "--remove 'dict\\s+'",
+        "--comment-chars '#' --enable ftp", "--comment-chars '#' --multi --enable '.*'", "--file /etc/hosts --remove x",
+        "--remove '\\S*t'", "--multi --remove '\\w\\w'", "--remove 'dict[y]'", "--multi --pattern '\\.' --remove x?",
+        "--group MAIL --remove dict", "--pattern 'r\\w*\\t' --remove dict", "--add 'x stream' extra",
     ))  # fmt: skip
     return files, f"update-inetd {action}"
 
@@ -149,6 +170,7 @@ def _of_hostname(rng: random.Random) -> tuple[Files, str]:
 def evaluated(files: Files, command: str) -> Result:
     """What the assembler makes of a call. Raises Refused."""
     tree, budget = Tree(), Budget()
+    tree.mkdir("/tmp")
     for path, text in files.items():
         if path.endswith("/"):
             tree.mkdir(path.rstrip("/"), parents=True)
@@ -178,7 +200,7 @@ def _paths(tree: Tree) -> list[str]:
 
 def _text(tree: Tree, path: str) -> str:
     inode = tree.at(path)
-    return tree.read_text(path) if inode.kind is Kind.FILE else "/"
+    return tree.read(path).decode("latin-1") if inode.kind is Kind.FILE else "/"
 
 
 # --- there -----------------------------------------------------------------------------------------------------------
@@ -214,7 +236,9 @@ class Place:
         )  # fmt: skip
         after = [path for place in WATCHED for path in self._at(place).rglob("*")]
         after += [self._at(path) for path in FILES if self._at(path).exists()]
-        texts = {f"/{path.relative_to(self.root)}": "/" if path.is_dir() else path.read_text() for path in after}
+        texts = {
+            f"/{path.relative_to(self.root)}": "/" if path.is_dir() else path.read_text("latin-1") for path in after
+        }
         return done.returncode, done.stdout.decode("latin-1"), dict(sorted(texts.items()))
 
     def _at(self, path: str) -> Path:

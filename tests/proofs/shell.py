@@ -53,8 +53,8 @@ class Result:
 # --- both ways -------------------------------------------------------------------------------------------------------
 
 
-def evaluated(text: str) -> Result:
-    """What the assembler makes of a program. Raises Refused."""
+def evaluated(text: str, *, bash: bool = False) -> Result:
+    """What the assembler makes of a program, for bash or not. Raises Refused."""
     tree, budget = Tree(), Budget()
     for path, content in _FILES.items():
         tree.write(f"/Q0/{path}", content.encode(), parents=True)
@@ -65,7 +65,7 @@ def evaluated(text: str) -> Result:
     variables = {**INITIAL, "PATH": "/usr/bin", "HOME": "/nowhere"}
     state = State(
         world, variables, {"PATH", "HOME"}, arguments=list(_ARGUMENTS), name="script",
-        streams={0: NOWHERE, 1: output, 2: NOWHERE}, directory="/Q0",
+        streams={0: NOWHERE, 1: output, 2: NOWHERE}, directory="/Q0", bash=bash,
     )  # fmt: skip
     status = Shell(state).script(parsed(text))
     files = {

@@ -2,6 +2,7 @@
 
 import pytest
 
+from assembler.shell.streams import Refused
 from tests.proofs.shell import evaluated, real
 from tests.support.host_commands import need
 
@@ -82,10 +83,79 @@ PROGRAMS = {
     "nothing is written to what is closed": (
         "set -e; echo -n >&-; printf '' >&-; echo fine; echo x >&- || echo $?; printf x >&-; echo never"
     ),
+    "aliases": (
+        'alias shout=\'printf "<%s>" "a b"\'\nx=$(shout c); f() { echo d | shout e; }\nshow $x `shout` "$(f)"; f\n'
+        "\\shout; 'shout'; echo $? shout; (shout g) | cat; { shout h; }; ! shout i || shout j; shout >out k; cat out\n"
+        "if shout l; then shout m; fi; cat <<E\n$(shout n)\nE\nshow ${y:-$(shout o)}; y=shout; $y; echo $?"
+    ),
+    "quotes within quotes": (
+        'x="a  b"; show "${x:+"$x, "}${x##*/}" "${x:+"*"}" "${x:+"$x" * "$x"}" "${q:-"a}b"}c" "${q:="r s"}" $q "$q"\n'
+        """show "${n:-"x"${z:-"k"}}" "${n:-${z:-"k"}"l"}" "${n:-"it's"}" "${n:-""}" "${n:-a"$*"b}" "${n:-"~$"}"\n"""
+        'cat <<E\n${x:+"$x"} "c"\nE'
+    ),
     "what is sourced, evaluated and trapped": (
         ". ./two.c; f() { eval 'g() { return 3; }'; g; }; f || echo $? $x; trap 'echo $x' EXIT"
     ),
 }
+
+
+IN_BASH = {
+    "functions by their word": "function f() { show $1; }; function g { f $2; }; h () { g $1 $2; }; h a b; f c",
+    "programs that are not there": "none 2>/dev/null; echo $?; if none a; then :; else echo -n no; fi; ./x || echo $?",
+    "local variables are empty": 'x=1; f() { local x y=2; show "$x" "$y"; x=3; local x; show $x; }; f; show "$x" "$y"',
+    "local variables that stay": 'f() { local -r a="p q"; show "$a"; }; f; f; a=1; show $a',
+    "what is quoted is read as in dash": (
+        """show '{a,b}$"+(x)' "{1..2}" "$1{a,b}@(y)" "~+" "x$" \\{a,b}; x="$'z'"; show "$x" """
+    ),
+}
+
+
+@pytest.mark.parametrize("name", IN_BASH)
+def test_as_bash_does_it(name: str) -> None:
+    text = SHOW + IN_BASH[name] + "\n"
+    expected = real(text, [need("bash", "bash")])
+    assert expected is not None
+    assert evaluated(text, bash=True) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "shopt -s x", "[[ a ]]", "source ./two.c", "command_not_found_handle() { echo $1; }; none", "echo -n -e x",
+        "echo {a,b}", "echo $'a'", "for i in {1..3}; do echo $i; done", "case $'a' in b) ;; esac", "echo x >{a,b}",
+        'case a in $"a") ;; esac', "( echo a ) >$'b'", "x=1; export x; f() { local x; }; f", 'echo "\\"\'"{a,b}"\'"',
+        'x=a; echo "${x:+"b$(echo c)"}"', "f() { local -r a=1; a=2; }; f",
+    ],
+)  # fmt: skip
+def test_bash_reads_in_its_own_way(text: str) -> None:
+    with pytest.raises(Refused):
+        evaluated(f"{text}\n", bash=True)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "alias shout='echo a'; shout", "f() { shout; }; f\nalias shout=cat\nf() { shout; }\nf2() { :; }\neval shout",
+        "if true; then alias shout=cat; fi", "( alias shout=cat )", "f() { alias shout=cat; }; f", "alias", "alias -p",
+        "alias shout='cat '", "alias shout='cat #'", "alias shout='a; b'", "alias shout='x=1 cat'", "alias shout=shout",
+        "alias then=cat", "alias shout=cat\nx=1 shout", "alias shut=cat\ncase a in shut) ;; esac", "eval 'alias a=b'",
+        "alias shout=cat\nshout() { :; }", "alias shout=cat\ncommand -v shout", "for i in 1; do alias shout=cat; done",
+        "alias shout=cat && :", "x=$(alias shout=cat)", "alias shout=cat\nalias shout=echo", "unalias shout",
+    ],
+)  # fmt: skip
+def test_aliases_that_are_refused(text: str) -> None:
+    with pytest.raises(Refused):
+        evaluated(f"{text}\n")
+
+
+def test_aliases_are_not_bash() -> None:
+    with pytest.raises(Refused):
+        evaluated("alias shout=cat\n", bash=True)
+
+
+def test_the_word_function_is_not_dash() -> None:
+    with pytest.raises(Refused):
+        evaluated("function f() { echo; }\n")
 
 
 @pytest.mark.parametrize("name", PROGRAMS)

@@ -70,7 +70,7 @@ def listed(text: str) -> list[str]:
 def without_case(names: Iterable[str]) -> list[str]:
     """Names sorted whatever their case. Raises Refused where two differ in nothing else."""
     found = sorted(names, key=lower)
-    if any(lower(one) == lower(other) and one != other for one, other in zip(found, found[1:], strict=False)):
+    if any(lower(one) == lower(other) and one != other for one, other in pairwise(found)):
         raise Refused(
             "names that differ in their case only, whose order is that of a hash of perl", why=", ".join(found)
         )

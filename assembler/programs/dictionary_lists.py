@@ -181,14 +181,9 @@ def write_for_squirrelmail(process: Process, databases: Databases) -> None:
         for key, fields in databases.load(kind).items():
             if re.search("[^a-z]tex[^a-z]", key, re.IGNORECASE | re.ASCII):
                 continue
-            name = ""
-            if "squirrelmail" in fields:
-                if lower(fields["squirrelmail"]) == "no":
-                    continue
-                process.complain("a name that is used is not there")
-            elif match := re.fullmatch(r"(.*)\((.+)\)", key):
-                name = match[2]
-            else:
+            match = re.fullmatch(r".*\((.+)\)", key)
+            name = fields.get("squirrelmail", match[1] if match else "no")
+            if lower(name) == "no" and (match is None or "squirrelmail" in fields):
                 continue
             lines.append(f"  '{name} ({kind})' => '{kind} -a {_parameters(fields)}'")
     text = "<?php\n" + comment("### ") + "$SQSPELL_APP = array (\n" + ",\n".join(sorted(lines)) + "\n);\n"

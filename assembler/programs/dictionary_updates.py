@@ -130,8 +130,10 @@ def _first_line(process: Process, path: str) -> str:
 
 
 def _has_program(process: Process, name: str) -> bool:
-    """What ``command -v`` of sh says."""
-    words = ["sh", "-c", f"command -v {name} >/dev/null"]
+    """What ``command -v`` of sh says, which has the same status where there is no sh."""
+    if not process.tree.is_file("/bin/sh"):
+        raise Refused("a program of dictionaries without a shell")
+    words = ["/bin/sh", "-c", f"command -v {name} >/dev/null"]
     return not process.call(words, process.environment, {0: NOWHERE, 1: NOWHERE, 2: NOWHERE})
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from itertools import pairwise
 
 from assembler.debian.version import compare
-from assembler.programs.inputs import Failure, content_of
+from assembler.programs.inputs import MAX_READ, Failure, content_of
 from assembler.programs.packages_known import Packages, is_before, version_of
 from assembler.shell.process import Process, as_path, as_text
 from assembler.shell.streams import Refused
@@ -19,6 +19,8 @@ from assembler.tree.staging import Kind
 CACHE = "/var/cache/dictionaries-common"
 _INFO = "/var/lib/dictionaries-common"
 _HUNSPELL = "/usr/share/hunspell"
+_MAX_DATABASE, _MAX_FILE, _MAX_RECORD = 1 << 20, 1 << 16, 1 << 12
+_SPACES = " \t\n\r\f\v"
 SPACE = r"[ \t\n\r\f\v]"
 """What \\s is in perl for bytes."""
 _FIELD = re.compile(rf"^([^:]+):{SPACE}*((?<!\n)[^\n]+){SPACE}*$", re.MULTILINE)
@@ -63,8 +65,14 @@ def parts(pattern: str, text: str) -> list[str]:
 
 
 def listed(text: str) -> list[str]:
-    """The parts of a list with commas."""
-    return parts(rf"{SPACE}*,{SPACE}*", text)
+    """Perl's split() at commas with space around them."""
+    pieces = text.split(",")
+    # Space at both ends of the whole is kept.
+    found = [piece.lstrip(_SPACES) if number else piece for number, piece in enumerate(pieces)]
+    found[:-1] = [piece.rstrip(_SPACES) for piece in found[:-1]]
+    while found and not found[-1]:
+        found.pop()
+    return found
 
 
 def without_case(names: Iterable[str]) -> list[str]:
@@ -104,10 +112,13 @@ def entries(process: Process, directory: str, suffix: str = "") -> list[str]:
     )
 
 
-def text_of(process: Process, path: str) -> str:
-    """The text of a file. Raises Refused where it cannot be read."""
+def text_of(process: Process, path: str, most: int = _MAX_DATABASE) -> str:
+    """The text of a file. Raises Refused where it cannot be read, or has more than `most` bytes."""
     try:
-        return content_of(process, path).decode("latin-1")
+        found = content_of(process, path)
+        if len(found) > most:
+            raise Refused("a file of dictionaries is very large", why=path)
+        return found.decode("latin-1")
     except Failure as error:
         raise Refused("a file of dictionaries cannot be read", why=str(error)) from error
 
@@ -142,7 +153,7 @@ class Databases:
                 raise Refused("what describes dictionaries is no file", why=path)
             found |= {
                 language: fields | {"package": name}
-                for language, fields in described(text_of(self.process, path)).items()
+                for language, fields in described(text_of(self.process, path, _MAX_FILE)).items()
             }
         if kind == "hunspell":
             found = self._with_installed(found)
@@ -160,7 +171,7 @@ class Databases:
                 self.process.complain(f'Skipping broken symlink "{name}"')
                 continue
             language = _base(name)
-            fields = _fields_of_affixes(text_of(self.process, f"{_HUNSPELL}/{name}"), language)
+            fields = _fields_of_affixes(text_of(self.process, f"{_HUNSPELL}/{name}", MAX_READ), language)
             if inode.kind is Kind.SYMLINK:
                 locales.setdefault(_base(as_text(inode.target)), set()).add(language)
             else:
@@ -192,8 +203,10 @@ def described(text: str) -> Records:
     for paragraph in re.split(r"\n\n+", text.lstrip("\n")):
         if not paragraph:
             continue
+        if len(paragraph) > _MAX_RECORD:
+            raise Refused("the record of a dictionary is very long", why=paragraph[:80])
         record = re.sub(r"^([^:]+):", lambda match: lower(match[1]) + ":", paragraph + "\n\n", flags=re.MULTILINE)
-        fields = dict(match.groups() for match in _FIELD.finditer(record))
+        fields = {match[1]: match[2] for match in _FIELD.finditer(record)}
         fields = {key: value for key, value in fields.items() if not re.fullmatch(f"{SPACE}+", value)}
         if "language" not in fields or "hash-name" not in fields:
             raise Refused("a record of a dictionary without its language or its hash", why=record[:80])
@@ -213,10 +226,12 @@ def dumped(records: Records) -> str:
 
 def parsed(text: str) -> Records:
     """The records that :func:`dumped` has written; other text gives anything."""
-    return {
-        _unquoted(entry[1]): {_unquoted(key): _unquoted(value) for key, value in _PAIR.findall(entry[2])}
-        for entry in _ENTRY.finditer(text)
-    }
+    found: Records = {}
+    position = text.find(_HEAD) + len(_HEAD)
+    while entry := _ENTRY.match(text, position):
+        found[_unquoted(entry[1])] = {_unquoted(key): _unquoted(value) for key, value in _PAIR.findall(entry[2])}
+        position = entry.end() + len(",\n")
+    return found
 
 
 def _quoted(text: str) -> str:

@@ -5,7 +5,6 @@ Text is bytes, each a character.
 """
 
 import re
-from functools import cmp_to_key
 from itertools import pairwise
 
 from assembler.programs.debconf_client import ask, require_usual_perl
@@ -223,7 +222,7 @@ class _Choice:
         guess = next((found for found in (self._named(key, languages) for key in direct) if is_true(found)), "")
         if not guess:
             priority = "medium"
-            keys = sorted(_BY_LOCALE, key=cmp_to_key(lambda one, other: _compared(one, other, language)))
+            keys = sorted(_BY_LOCALE, key=lambda key: _rank(key, language))
             guess = next((found for found in (self._named(key, languages) for key in keys) if is_true(found)), "")
         if not guess:
             return ""
@@ -271,10 +270,9 @@ class _Choice:
         return min(found, key=lambda one: ("tex" in lower(one), one), default="")
 
 
-def _compared(one: str, other: str, language: str) -> int:
-    """The order in which locales are tried."""
-    for pattern in (f"{language}(_|:|$)", "en_US", "en_"):
-        first, second = (bool(re.match(pattern, key)) for key in (one, other))
-        if first != second:
-            return -1 if first else 1
-    return (one > other) - (one < other)
+def _rank(key: str, language: str) -> tuple[bool, bool, bool, str]:
+    """The order in which locales are tried: those of the language, then English ones, American first."""
+    other, not_american, not_english = (
+        re.match(pattern, key) is None for pattern in (f"{language}(_|:|$)", "en_US", "en_")
+    )
+    return other, not_american, not_english, key

@@ -36,7 +36,7 @@ _TITLES = {
     "wordlist": "dictionaries-common: wordlists",
 }
 _PLAIN = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.+~/-")
-"""What a shell takes as it is."""
+"""What perl and a shell take as it is, besides what is not ASCII."""
 
 
 def programs(packages: Packages | None) -> dict[str, Program]:
@@ -295,7 +295,7 @@ def _link(process: Process, kind: str, records: Records, value: str) -> None:
         raise Refused("a dictionary without a hash is the default", why=value)
     for suffix in _SUFFIXES[kind]:
         target = f"{_LIBRARY[kind]}/{name}{suffix}"
-        if not process.tree.exists(as_path(target)) or not _PLAIN.issuperset(target):
+        if not process.tree.exists(as_path(target)) or not all(char in _PLAIN or char > "\x7f" for char in target):
             raise Refused("the file of a default dictionary", why=target)
         link = f"{_ETC}/{_STEM[kind]}{suffix}"
         if process.tree.is_dir(link):

@@ -180,6 +180,38 @@ def test_one_that_no_locale_has_is_the_first_choice() -> None:
     assert tree.at("/etc/dictionaries-common/words").target == "/usr/share/dict/other"
 
 
+def norwegian() -> Tree:
+    tree = tree_with("wother")
+    variant = "wother/whichvariant"
+    tail = (
+        'if (-l "/etc/dictionaries-common/norsk") {\n  my $lang = readlink "/etc/dictionaries-common/norsk";\n'
+        f'  $lang =~ s|^.*/||;\n  set("{variant}", $lang);\n}}\n'
+        f'if (get("{variant}")){{\n  input ("medium","{variant}");\n  go();\n}}\n'
+    )
+    config, templates = (f"{INFO}/wother.{kind}" for kind in ("config", "templates"))
+    tree.write(config, (tree.read_text(config).replace(" -w\n", "\n", 1) + tail).encode())
+    more = (
+        f"\nTemplate: {variant}\nType: select\nChoices: nynorsk, bokm\xe5l\nDefault: bokm\xe5l\nDescription: Which?\n"
+    )
+    tree.write(templates, (tree.read_text(templates) + more).encode())
+    for path in ("/var/lib/dictionaries-common/wordlist/wother", "/usr/share/dict/bokm\xe5l"):
+        tree.write(path, "Language: other (Other)\nHash-Name: bokm\xe5l\n".encode())
+    return tree
+
+
+def test_a_variant_of_norwegian_is_asked() -> None:
+    tree = norwegian()
+    configured(tree, "dictionaries-common", "wother")
+    assert "Name: wother/whichvariant\nTemplate: wother/whichvariant\nValue: bokm\xe5l\n" in tree.read_text(
+        "/var/cache/debconf/config.dat"
+    )
+    assert tree.at("/etc/dictionaries-common/words").target == "/usr/share/dict/bokm\xe5l"
+    tree = norwegian()
+    tree.symlink("/usr/share/dict/nynorsk", "/etc/dictionaries-common/norsk")
+    with pytest.raises(Refused):
+        configured(tree, "dictionaries-common", "wother")
+
+
 @pytest.mark.parametrize(
     ("old", "new"),
     [

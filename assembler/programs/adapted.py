@@ -16,9 +16,11 @@ _SILENT = frozenset({
     "systemd-sysusers", "systemd-tmpfiles", "dpkg-trigger", "dpkg-maintscript-helper", "aa-enabled", "update-shells",
 })  # fmt: skip
 """Print nothing without -v, unless they fail."""
-_RELATIVE = frozenset({"chmod", "chown", "chgrp", "mkdir", "rmdir", "rm", "touch", "ln", "cp", "mv", "install", "cmp"})
-"""Have operands that may be relative to the directory where they work."""
-_ANY_UMASK = INERT | _RELATIVE | {"dpkg-trigger", "dpkg-maintscript-helper"}
+_RELATIVE = frozenset({
+    "chmod", "chown", "chgrp", "mkdir", "rmdir", "rm", "touch", "ln", "cp", "mv", "install", "cmp", "dpkg-trigger",
+})  # fmt: skip
+"""Work in any directory; operands that are paths may be relative to it."""
+_ANY_UMASK = INERT | _RELATIVE | {"dpkg-maintscript-helper"}
 """Do the same under any umask, or as it says."""
 _USUAL_UMASK = 0o022
 

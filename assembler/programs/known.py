@@ -14,6 +14,8 @@ from assembler.programs import (
     control_path,
     debconf,
     dictd,
+    dictionary_questions,
+    dictionary_updates,
     digests,
     dpkg_asked,
     dpkg_query,
@@ -89,7 +91,7 @@ _PROGRAMS: Mapping[str, Program] = {
     **translating.PROGRAMS,
     **ucf_asked.PROGRAMS,
 }
-NAMES = frozenset({*_PROGRAMS, *COMMANDS, *byte_code.NAMES})
+NAMES = frozenset({*_PROGRAMS, *COMMANDS, *byte_code.NAMES, *dictionary_updates.NAMES})
 """The names of all programs that are computed."""
 
 
@@ -107,6 +109,10 @@ def program(name: str, path: str, context: ExecutionContext) -> Program | None:
         return partial(_dpkg_query, context)
     if name == "run-parts":
         return partial(hooks.run_parts, packages=context.packages)
+    if name in dictionary_updates.NAMES:
+        return dictionary_updates.programs(context.packages)[name]
+    if name.endswith(".config") and path.startswith("/var/lib/dpkg/info/"):
+        return dictionary_questions.config(context.tree, path, context.packages)
     return _PROGRAMS.get(name) or byte_code.program(name, context) or adapted(name, context)
 
 

@@ -22,7 +22,7 @@ def test_all_are_as_recorded() -> None:
     for files, command, *expected in CASES:
         assert evaluated(files, command) == tuple(expected), command
         counts[command.split(" ")[0]] += 1
-    assert len(counts) == 5
+    assert len(counts) == 7
     assert min(counts.values()) > 10
 
 

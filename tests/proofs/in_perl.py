@@ -22,7 +22,7 @@ from itertools import islice
 from pathlib import Path
 
 from assembler.lock.resolve import locked
-from assembler.programs import apache_asked, dictd, dpkg_asked, emacsen, hostname, inetd
+from assembler.programs import apache_asked, dictd, dictionary_updates, dpkg_asked, emacsen, hostname, inetd
 from assembler.programs.packages_known import Fixed, known_by_text
 from assembler.releases import RELEASES
 from assembler.shell.evaluate import INITIAL, Shell
@@ -38,12 +38,13 @@ from tests.support.command import ROOT, arguments
 RECORDED = ROOT / "tests" / "programs" / "data" / "in_perl.jsonl"
 WATCHED = (
     "/etc/apache2", "/var/lib/apache2", "/usr/share/dictd", "/var/lib/dictd", "/var/lib/emacsen-common",
-    "/usr/lib/emacsen-common/packages",
+    "/usr/lib/emacsen-common/packages", "/var/lib/dictionaries-common", "/usr/share/hunspell",
+    "/var/cache/dictionaries-common",
 )  # fmt: skip
 """Directories of which all that is there belongs to a draw."""
 FILES = ("/etc/inetd.conf", "/etc/hosts", "/etc/nsswitch.conf", "/etc/dictd/dictd.order")
 """Files likewise."""
-_PACKAGES = ("apache2", "dictd", "emacsen-common", "update-inetd", "hostname")
+_PACKAGES = ("apache2", "dictd", "dictionaries-common", "emacsen-common", "update-inetd", "hostname")
 _PROGRAMS: Mapping[str, Program] = {
     **apache_asked.PROGRAMS,
     **dictd.PROGRAMS,
@@ -56,8 +57,25 @@ _PATHS = {
     "dictdconfig": "/usr/sbin/dictdconfig",
     "emacs-package-install": "/usr/lib/emacsen-common/emacs-package-install",
     "hostname": "/usr/bin/hostname",
+    "update-dictcommon-aspell": "/usr/sbin/update-dictcommon-aspell",
+    "update-dictcommon-hunspell": "/usr/sbin/update-dictcommon-hunspell",
     "update-inetd": "/usr/sbin/update-inetd",
 }
+_DICTIONARIES = {"bookworm": "1.29.5", "trixie": "1.30.10", "testing": "1.31.4"}
+"""The version of dictionaries-common, or one that does the same, by release."""
+_FIELDS = (
+    "Hash-Name: fo", "Hash-Name: en_US", "Emacsen-Name: american", "Emacsen-Name: english_american",
+    "Emacsen-Names: a, b,c", "Emacs-Display: no", "Jed-Display: no", "Squirrelmail: NO", "Squirrelmail: one",
+    "Otherchars: ['\"\\341-]", 'Otherchars: [\\"]', "Additionalchars: \\341\xe9", "Casechars: [a-z\xe9]",
+    "Many-Otherchars: yes", "Extended-Character-Mode: ~latin1", "Ispell-Args: -B -C", "Ispell-Args:  -B -dfo",
+    "Coding-System: UTF-8", "Coding-System: iso-8859-2", "Aspell-Locales: en_US , de, fr",
+    "Hunspell-Locales: en_US, de_DE,", "Odd: it's \\ x\\", "# a comment: with a colon", "no colon", "Empty:",
+    "Blank:   ", "Not-Casechars:\t[^a-z] ", "ODD: x",
+)  # fmt: skip
+_AFFIXES = (
+    "SET UTF-8", "SET ISO8859-1", "  SET iso8859-2  ", "WORDCHARS '\"\xe9 ", "WORDCHARS", "TRY esian\xe9\xff-", "TRY",
+    "SFX A Y 1", "SETX y",
+)  # fmt: skip
 _STATUS = (
     "Package: {}\nStatus: install ok half-configured\nArchitecture: all\nVersion: 1\nMaintainer: x\nDescription: x\n"
 )
@@ -69,7 +87,14 @@ Result = tuple[int, str, Files]
 def drawn(seed: int, order: str, aliases: str) -> Iterator[tuple[Files, str]]:
     """Trees, and a call in each."""
     rng = random.Random(seed)  # noqa: S311  a sample, not a secret
-    kinds = [_of_apache, lambda rng: _of_dictd(rng, order, aliases), _of_emacs, _of_inetd, _of_hostname]
+    kinds = [
+        _of_apache,
+        lambda rng: _of_dictd(rng, order, aliases),
+        _of_dictionaries,
+        _of_emacs,
+        _of_inetd,
+        _of_hostname,
+    ]
     while True:
         yield rng.choice(kinds)(rng)
 
@@ -121,6 +146,24 @@ def _of_emacs(rng: random.Random) -> tuple[Files, str]:
     return files, f"emacs-package-install {rng.choice(('--preinst', '--postinst', '--postinst'))} {rng.choice(names)}"
 
 
+def _of_dictionaries(rng: random.Random) -> tuple[Files, str]:
+    files = {"/var/cache/dictionaries-common/": ""} | _some(rng, ["/usr/share/hunspell/"], 0.8)
+    names = ["faroese (Faroese)", "american (American English)", "british-tex-8 (x)", "nothing"]
+    for kind in ("aspell", "hunspell"):
+        for package in rng.sample(("one", "two", "three~", "four"), k=rng.randint(0, 3)):
+            records = []
+            for language in rng.sample(names, k=rng.randint(1, 2)):
+                lines = [f"Language: {language}", f"Hash-Name: {language[:2]}"]
+                lines += rng.sample(_FIELDS, k=rng.randint(0, 5))
+                records.append("".join(f"{line}\n" for line in lines))
+            files[f"/var/lib/dictionaries-common/{kind}/{package}"] = rng.choice(("\n", "\n\n")).join(records)
+    for name in rng.sample(("en_US", "de_DE", "fo", "am", "x.y"), k=rng.randint(0, 4)):
+        if "/usr/share/hunspell/" in files:
+            lines = rng.sample(_AFFIXES, k=rng.randint(0, 5))
+            files[f"/usr/share/hunspell/{name}.aff"] = "\n".join(lines)
+    return files, f"update-dictcommon-{rng.choice(('aspell', 'hunspell'))}"
+
+
 def _of_inetd(rng: random.Random) -> tuple[Files, str]:
     lines = [
         "# /etc/inetd.conf\n", "#:MAIL: Mail\n", "#:STANDARD: These are\n", "\n", " \n", "#:OTHER: x\n", "\n",
@@ -167,7 +210,7 @@ def _of_hostname(rng: random.Random) -> tuple[Files, str]:
 # --- here ------------------------------------------------------------------------------------------------------------
 
 
-def evaluated(files: Files, command: str) -> Result:
+def evaluated(files: Files, command: str, version: str = _DICTIONARIES["trixie"]) -> Result:
     """What the assembler makes of a call. Raises Refused."""
     tree, budget = Tree(), Budget()
     tree.mkdir("/tmp")
@@ -179,10 +222,16 @@ def evaluated(files: Files, command: str) -> Result:
             tree.write(path, text.encode("latin-1"), mode, parents=True)
     for path in _PATHS.values():
         tree.write(path, b"", 0o755, parents=True)
-    tree.write("/usr/bin/dpkg", b"", 0o755, parents=True)
+    for path in ("/usr/bin/dpkg", "/usr/bin/perl", "/usr/sbin/aspell-autobuildhash"):
+        tree.write(path, b"", 0o755, parents=True)
+    for name in ("ISO8859-1", "ISO8859-2"):
+        tree.write(f"/usr/lib/x86_64-linux-gnu/gconv/{name}.so", b"", parents=True)
     output = Pipe(budget)
-    known = Fixed("amd64", known_by_text("\n".join(map(_STATUS.format, ("emacsen-common", "el-a", "el-b")))))
-    programs = {**_PROGRAMS, "dpkg": dpkg_asked.programs(known)["dpkg"]}
+    text = "\n".join(map(_STATUS.format, ("emacsen-common", "el-a", "el-b", "dictionaries-common")))
+    known = Fixed("amd64", known_by_text(text.replace("\nVersion: 1\n", f"\nVersion: {version}\n")))
+    programs = {**_PROGRAMS, **dictionary_updates.programs(known), "dpkg": dpkg_asked.programs(known)["dpkg"]}
+    # It is judged elsewhere: here only a trigger would be activated.
+    programs["aspell-autobuildhash"] = lambda _process: 0
     variables = {**INITIAL, "PATH": "/usr/sbin:/usr/bin", "LC_ALL": "C.UTF-8"}
     state = State(
         World(tree, budget, lambda name, _path: programs.get(name)), variables, {"PATH", "LC_ALL"},
@@ -201,6 +250,10 @@ def _paths(tree: Tree) -> list[str]:
 def _text(tree: Tree, path: str) -> str:
     inode = tree.at(path)
     return tree.read(path).decode("latin-1") if inode.kind is Kind.FILE else "/"
+
+
+def _content(path: Path) -> str:
+    return "/" if path.is_dir() else path.read_bytes().decode("latin-1")
 
 
 # --- there -----------------------------------------------------------------------------------------------------------
@@ -236,9 +289,7 @@ class Place:
         )  # fmt: skip
         after = [path for place in WATCHED for path in self._at(place).rglob("*")]
         after += [self._at(path) for path in FILES if self._at(path).exists()]
-        texts = {
-            f"/{path.relative_to(self.root)}": "/" if path.is_dir() else path.read_text("latin-1") for path in after
-        }
+        texts = {f"/{path.relative_to(self.root)}": _content(path) for path in after}
         return done.returncode, done.stdout.decode("latin-1"), dict(sorted(texts.items()))
 
     def _at(self, path: str) -> Path:
@@ -288,7 +339,7 @@ def compare(options: argparse.Namespace) -> int:
             for files, command in islice(drawn(options.seed, order, aliases), options.number):
                 name = command.split(" ")[0]
                 try:
-                    found = evaluated(files, command)
+                    found = evaluated(files, command, _DICTIONARIES[options.release])
                 except Refused:
                     counts[f"{name}: refused"] += 1
                     continue

@@ -184,7 +184,10 @@ def _add_user(
             if accounts.group(group) is not None and accounts.gid(group) != gid:
                 accounts.add_member(group, name)
     accounts.save()
-    if re.match(r"/+nonexistent(/|$)", home) or "no-create-home" in options or tree.exists(home):
+    if re.match(r"/+nonexistent(/|$)", home) or "no-create-home" in options:
+        return
+    # 3.159 gives a home that is there to a system user as if it were new.
+    if tree.exists(home) and not (system and ways.same_number and tree.is_dir(home)):
         return
     made = tree.mkdir(home, parents=True)
     # Where a system user's group was there before, its home has the number that a new one would have had.

@@ -27,7 +27,13 @@ def condition(words: list[str], state: State) -> bool:
     """Whether it is so. Raises TestError, and Refused for what only a running system knows."""
     if len(words) > _MAX_WORDS:
         raise Refused("a test of too many words")
-    return _Test(words, state).run()
+    try:
+        return _Test(words, state).run()
+    except TestError as error:
+        if state.bash:
+            # It asks more questions.
+            raise Refused("a test that bash may understand", why=str(error)) from error
+        raise
 
 
 class _Test:
@@ -37,13 +43,14 @@ class _Test:
         self.words = words
         self.position = 0
         self.state = state
+        self.binaries = _BINARY | {"=="} if state.bash else _BINARY
 
     def run(self) -> bool:
         words = self.words
         if not words:
             return False
         # Few arguments are judged by their number (POSIX.1-2017, test).
-        if len(words) == 3 and words[1] in _BINARY:
+        if len(words) == 3 and words[1] in self.binaries:
             return self.binary(words[0], words[1], words[2])
         if len(words) == 3 and words[0] == "(" and words[2] == ")":
             return bool(words[1])
@@ -84,7 +91,7 @@ class _Test:
         return result
 
     def negated(self) -> bool:
-        if self.peek() == "!" and not (self.peek(1) in _BINARY and self.peek(2) is not None):
+        if self.peek() == "!" and not (self.peek(1) in self.binaries and self.peek(2) is not None):
             self.position += 1
             if self.peek() is None:
                 return True  # `[ ! ]`: a string that is not empty
@@ -94,7 +101,7 @@ class _Test:
     def primary(self) -> bool:
         word = self.take()
         operator = self.peek()
-        if operator in _BINARY and self.peek(1) is not None:
+        if operator in self.binaries and self.peek(1) is not None:
             self.position += 1
             return self.binary(word, operator, self.take())
         if word == "(" and operator is not None:
@@ -126,8 +133,8 @@ class _Test:
         return inode is not None and _FILE_TESTS[operator](inode)
 
     def binary(self, left: str, operator: str, right: str) -> bool:
-        if operator in {"=", "!="}:
-            return (left == right) is (operator == "=")
+        if operator in {"=", "==", "!="}:
+            return (left == right) is (operator != "!=")
         if operator in {"<", ">"}:
             return left < right if operator == "<" else left > right
         if operator in {"-nt", "-ot", "-ef"}:

@@ -66,6 +66,18 @@ def _is_bashs_word(word: str) -> bool:
     return _BASH.search(_QUOTES.sub("''", word) if _EASY.fullmatch(word) else word) is not None
 
 
+def _begins_with_subshell(statement: Statement) -> bool:
+    match statement:
+        case Pipeline():
+            return not statement.negated and _begins_with_subshell(statement.commands[0])
+        case AndOr():
+            return _begins_with_subshell(statement.left)
+        case GroupCommand():
+            return statement.subshell
+        case _:
+            return False
+
+
 class Shell(Controls):
     """Carries statements out, changing its `state` and the tree."""
 
@@ -278,6 +290,8 @@ class Shell(Controls):
         return status
 
     def _subshell(self, statement: GroupCommand, *, tested: bool) -> int:
+        if self.state.bash and statement.body and _begins_with_subshell(statement.body[0]):
+            raise Refused("two parentheses, which may be arithmetic to bash")
         inner = self.state.copy()
         if statement.redirects:
             self._require_same(*(each.target for each in statement.redirects))

@@ -21,6 +21,7 @@ _OF_BASH = frozenset({
     "source", "suspend", "time", "typeset",
 })  # fmt: skip
 """What is part of bash, and not of dash."""
+_PLAIN = re.compile(r"[A-Za-z0-9_./-]+")
 Carry = Callable[[Process, str, str, list[str], set[str]], int]
 """Carries out the text of a script under a name, with arguments and options, as a process of its own."""
 
@@ -70,7 +71,7 @@ class Programs:
         state = self.state
         path, status = self.found(name)
         if path is None:
-            if name in _OF_BASH or "command_not_found_handle" in state.functions:
+            if name in _OF_BASH or not _PLAIN.fullmatch(name) or "command_not_found_handle" in state.functions:
                 require_dash(state, f"{name}, which is no program that is there")
             complain(self.state, f"{name}: not found")
             return status

@@ -3,7 +3,7 @@
 import pytest
 
 from assembler.programs.accounts import AccountError, Accounts, PasswdEntry, check_name
-from assembler.programs.adduser import addgroup, adduser
+from assembler.programs.adduser import Ways, addgroup, adduser
 from assembler.programs.options import UsageError
 from assembler.programs.shadow import groupadd, passwd, shadowconfig, useradd, usermod
 from assembler.programs.specifiers import ConfError
@@ -280,3 +280,12 @@ def test_a_number_that_is_too_large_is_told_as_such() -> None:
     with pytest.raises(AccountError, match="there is no user with the number 4294967295") as caught:
         Accounts(fresh()).uid("4294967295")
     assert caught.value.why == "the largest is 4294967294"
+
+
+def test_a_home_that_is_there_is_given_to_a_system_user_by_3_159_alone() -> None:
+    for same_number, expected in ((True, (0o755, True)), (False, (0o700, False))):
+        tree = fresh()
+        tree.mkdir("/etc/x", 0o700)
+        adduser(tree, ["--system", "--group", "--home", "/etc/x", "x"], ways=Ways(same_number=same_number))
+        made = tree.at("/etc/x")
+        assert (made.mode, made.uid > 0 and made.gid > 0) == expected

@@ -101,6 +101,9 @@ PROGRAMS = {
 
 IN_BASH = {
     "functions by their word": "function f() { show $1; }; function g { f $2; }; h () { g $1 $2; }; h a b; f c",
+    "tests": (
+        """[ a == a ]; echo $?; test a == b; [ == == == -a b = b ]; [ ! a == b -o x ]; echo $?; [ "==" = = ]; echo $?"""
+    ),
     "programs that are not there": "none 2>/dev/null; echo $?; if none a; then :; else echo -n no; fi; ./x || echo $?",
     "local variables are empty": 'x=1; f() { local x y=2; show "$x" "$y"; x=3; local x; show $x; }; f; show "$x" "$y"',
     "local variables that stay": 'f() { local -r a="p q"; show "$a"; }; f; f; a=1; show $a',
@@ -121,6 +124,8 @@ def test_as_bash_does_it(name: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
+        "[ -v x ]", "[ -a one ]", "[ -o errexit ]", "[ -N one ]", "[ a b ]", "[ -z -a x ]", "[ a =~ b ]",
+        "x=1; (( x++ ))", "((none)); echo", "( (none) && true )", "x=1; x+=2", "x[1]=2", "exec {fd}>out", "let x=1",
         "shopt -s x", "[[ a ]]", "source ./two.c", "command_not_found_handle() { echo $1; }; none", "echo -n -e x",
         "echo {a,b}", "echo $'a'", "for i in {1..3}; do echo $i; done", "case $'a' in b) ;; esac", "echo x >{a,b}",
         'case a in $"a") ;; esac', "( echo a ) >$'b'", "x=1; export x; f() { local x; }; f", 'echo "\\"\'"{a,b}"\'"',

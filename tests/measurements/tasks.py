@@ -3,6 +3,7 @@
 The arguments are the name of one and its parameters, in JSON.
 """
 
+import contextlib
 import json
 import os
 import sys
@@ -12,12 +13,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from assembler.configure.engine import Settings, configure
+from assembler.configure.engine import ScriptsFailed, Settings, configure
 from assembler.debian.mirrors import choose
 from assembler.debian.paths import path_filter
 from assembler.debian.unpack import unpack
 from assembler.formats.iso import write_iso
 from assembler.formats.squashfs import write_squashfs
+from assembler.kernel.depmod import depmod
 from assembler.layers import rootfs
 from assembler.lockfile.model import Lock
 from assembler.lockfile.toml import read_lock
@@ -68,16 +70,21 @@ def _rootfs(recipe: str, lock: str, store: str, names: list[str], out: str) -> N
         stream.writelines(tar.write(composed.tree, latest=locked.source_date_epoch))
 
 
-def _configure(recipe: str, lock: str, store: str, out: str) -> None:
-    """Configure the locked packages in the store; the CPU seconds that only this took go into the file `out`."""
+def _configure(recipe: str, lock: str, store: str, out: str, *, modules: bool) -> None:
+    """Configure the locked packages in the store, as far as they are computed; the CPU seconds that only this took and
+    the number of packages go into the file `out`. `modules`: whether the indexes of the kernel's modules are made.
+    """
     loaded, locked = _load(recipe, lock)
     debs = in_order(rootfs.open_packages(Store(Path(store)), locked.role("rootfs")))
     tree = Tree(mtime=locked.source_date_epoch)
     paths = path_filter(loaded.recipe.rootfs.exclude, loaded.recipe.rootfs.include)
     packages = unpack(tree, debs, latest=locked.source_date_epoch, paths=paths)
+    index = depmod if modules else lambda _tree, _release: None
+    settings = Settings(locked.source_date_epoch, locked.architecture, depmod=index, thorough=True)
     begun = time.process_time()
-    configure(tree, packages, Settings(locked.source_date_epoch, locked.architecture))
-    Path(out).write_text(f"{time.process_time() - begun}")
+    with contextlib.suppress(ScriptsFailed):
+        configure(tree, packages, settings)
+    Path(out).write_text(f"{time.process_time() - begun} {len(packages)}")
 
 
 def _squashfs(recipe: str, lock: str, store: str, source: str, out: str) -> None:

@@ -14,7 +14,7 @@ from assembler.shell.process import Process, Program, as_path, as_text
 from assembler.shell.streams import Refused
 
 _MAX_ID = 1 << 32
-_SILENT = frozenset({"files", "systemd", "compat", "sss"})
+_SILENT = frozenset({"files", "systemd", "compat", "sss", "winbind"})
 _RECORDS = (
     "/etc/userdb",
     "/run/userdb",

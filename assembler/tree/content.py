@@ -74,6 +74,8 @@ def read(content: Content) -> bytes:
 
 def equal(one: Content, other: Content) -> bool:
     """Whether two contents are the same bytes; either may be larger than memory."""
+    if one is other:
+        return True
     if size_of(one) != size_of(other):
         return False
     if isinstance(one, bytes) or isinstance(other, bytes):

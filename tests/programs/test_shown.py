@@ -129,3 +129,4 @@ def test_names_of_temporary_files_are_the_same_each_time() -> None:
 def test_a_machine_may_know_more_users_than_its_files() -> None:
     with pytest.raises(Refused, match="come from elsewhere"):
         evaluated("echo 'passwd: files ldap' >/etc/nsswitch.conf; getent passwd root")
+    assert evaluated("echo 'passwd: files winbind' >/etc/nsswitch.conf; getent passwd nobody7; echo $?").output == "2\n"

@@ -1,7 +1,8 @@
 """Byte code of Python's modules, made by the Python of the assembler's own tools where that is the image's version.
 
 It runs confined, as all tools do, and compiles; nothing of the image is executed. What it makes depends on the sources,
-their paths and the version alone, not on the architecture nor on what was compiled before.
+their paths and the version alone, not on the architecture. Only which constants one object stands for in several places
+depends on what was compiled before, too, which is the same each time.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -21,7 +22,7 @@ from assembler.tools.source import PYTHON
 from assembler.tools.toolbox import Toolbox
 from assembler.tree.content import Slice, read, size_of
 
-_KIND = "byte-code-1"
+_KIND = "byte-code-2"
 _NUMBER = 8
 """Bytes of a number, most significant first, between the assembler and the program below."""
 _PROGRAM = """
@@ -50,6 +51,8 @@ while kind := read(1):
     write(len(found).to_bytes(8, "big") + found)
 """
 """As py_compile.py of Python does it; that it has imported argparse shows in the byte code of argparse itself."""
+
+_ENVIRONMENT = {"PYTHONDONTWRITEBYTECODE": "1", "PYTHONHASHSEED": "0"}
 
 Fill = Callable[[Sequence[Module]], None]
 
@@ -127,7 +130,7 @@ def compiler(store: Store, toolbox: Callable[[], Toolbox], identity: str, report
                     ["-S", "-s", "-P", "-W", "ignore", "-c", _PROGRAM],
                     stdin=_sent(modules),
                     stdout=out,
-                    environment={"PYTHONHOME": str(tools.root / "usr"), "PYTHONDONTWRITEBYTECODE": "1"},
+                    environment={"PYTHONHOME": str(tools.root / "usr"), **_ENVIRONMENT},
                     reporter=reporter,
                 )
 

@@ -17,7 +17,6 @@ from importlib import resources
 from typing import Literal
 
 from assembler.audit import alike
-from assembler.audit.marshalled import same_code
 from assembler.configure.identity import is_private_key
 from assembler.configure.leftovers import ACL, BYTE_CODE, LEFTOVERS, hash_of_left_over, without_mask
 from assembler.programs.tmpfiles import listed
@@ -40,7 +39,6 @@ _RENUMBERED = "the same account: it was made earlier or later, and numbers are g
 _FEWER = "debconf's database: computed packages have not asked for their answers, all of them defaults"
 _PAGES = "man's index: when dpkg made its own, alternatives led elsewhere, as further packages were not configured"
 _REORDERED = "a list to which packages add: the same lines, in the order in which they were configured"
-_SHARED = "the same byte code: which constants one object stands for depends on what Python had in memory"
 _KEY = "random: a private key, with which nothing is built"
 _LIST = "POSIX ACL: squashfs holds none, and systemd-tmpfiles sets it at every boot"
 _TMPFILES = ("/usr/lib/tmpfiles.d/", "/etc/tmpfiles.d/")
@@ -285,8 +283,6 @@ def _contents(
         reason = _FEWER
     elif named and alike.fewer_pages(path, left, right):
         reason = _PAGES
-    elif _BYTE_CODE.fullmatch(path) and same_code(left, right):
-        reason = _SHARED
     elif named and alike.reordered(path, left, right):
         reason = _REORDERED
     elif path in keys and is_private_key(left) and is_private_key(right):

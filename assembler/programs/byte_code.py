@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from assembler.programs.context import ExecutionContext
+from assembler.programs.modules import ByteCode
 from assembler.shell.process import Process, Program, as_path
 from assembler.shell.streams import Refused
 from assembler.tree.staging import Kind, Tree
@@ -24,6 +25,14 @@ _OWN = "/usr/share/python3/debpython"
 _IMPORTED = ("__init__.py", "version.py", "files.py", "interpreter.py", "option.py")
 """The modules there that py3compile imports, py3clean all but the last: Python keeps their byte code as it does for
 whatever it imports."""
+_SITE = ("/usr/local/lib/python{}/dist-packages", "/usr/lib/python3/dist-packages", "/usr/lib/python{}/dist-packages")
+"""Where Python has modules of packages, and looks for ``*.pth`` when it starts."""
+_HACK = "_distutils_hack/__init__.py"
+_SHIM = re.compile(
+    r"import os; var = 'SETUPTOOLS_USE_DISTUTILS'; enabled = os\.environ\.get\(var, 'local'\) == 'local'; "
+    r"enabled and __import__\('_distutils_hack'\)(?:\.add_shim\(\))?; ?"
+)
+"""What setuptools has imported when Python starts."""
 _RANGE = re.compile(r"(?:(\d+)\.(\d+))?(-)?(?:(\d+)\.(\d+))?")
 
 
@@ -84,6 +93,7 @@ def _py3compile(process: Process, context: ExecutionContext) -> int:
         else:
             operands.append(word)
     _check_versions(tree, code.version)
+    _started(process, code)
     if tree.is_dir(_OWN):
         for name in _IMPORTED:
             code.add(tree, f"{_OWN}/{name}", hashed=False)
@@ -110,6 +120,7 @@ def _py3clean(process: Process, context: ExecutionContext) -> int:
         else:
             operands.append(word)
     _check_versions(tree, code.version)
+    _started(process, code)
     for name in _IMPORTED[:4] if tree.is_dir(_OWN) else ():
         code.add(tree, f"{_OWN}/{name}", hashed=False)
     shipped = {path for path in _files(context, package) if path.endswith(".py")} if package else set()
@@ -120,6 +131,22 @@ def _py3clean(process: Process, context: ExecutionContext) -> int:
         if not other:
             _remove(tree, path)
     return 0
+
+
+def _started(process: Process, code: ByteCode) -> None:
+    """Have the byte code of what Python imports when it starts, as ``*.pth`` say. Raises Refused where that is another
+    module than the one that is known.
+    """
+    tree = process.tree
+    for place in (each.format(code.version) for each in _SITE):
+        for name in tree.names(place) if tree.is_dir(place) else ():
+            for line in tree.read_text(f"{place}/{name}").splitlines() if name.endswith(".pth") else ():
+                if not line.startswith(("import ", "import\t")):
+                    continue
+                if not _SHIM.fullmatch(line) or process.environment.get("SETUPTOOLS_USE_DISTUTILS", "local") != "local":
+                    raise Refused("modules that Python imports when it starts", why=f"{place}/{name}")
+                if tree.is_file(f"{place}/{_HACK}"):
+                    code.add(tree, f"{place}/{_HACK}", hashed=False)
 
 
 def _remove(tree: Tree, path: str) -> None:

@@ -57,6 +57,35 @@ def test_modules_of_py3compile(arguments: str, expected: Sequence[int]) -> None:
     assert compiled(f"py3compile {arguments}") == [SHIPPED[index] for index in expected]
 
 
+PTH = "/usr/lib/python3/dist-packages/distutils-precedence.pth"
+SHIM = (
+    "import os; var = 'SETUPTOOLS_USE_DISTUTILS'; enabled = os.environ.get(var, 'local') == 'local'; "
+    "enabled and __import__('_distutils_hack').add_shim(); "
+)
+
+
+def test_what_python_imports_when_it_starts_is_kept_as_python_keeps_it() -> None:
+    """As dpkg leaves it: whatever script runs py3compile first has it."""
+    it = context()
+    hack = "/usr/lib/python3/dist-packages/_distutils_hack/__init__.py"
+    it.tree.write(PTH, f"# x\n/usr/lib/a\n{SHIM}\n".encode())
+    it.tree.write(hack, b"x = 1\n", parents=True)
+    compiled("py3compile -p a; py3clean -p a; py3compile /usr/lib/python3/dist-packages/_distutils_hack", it)
+    assert it.byte_code
+    assert [module.hashed for module in it.byte_code.modules() if module.path == hack] == [False]
+
+
+@pytest.mark.parametrize("line", ["import x", "import\tos", SHIM + "import y"])
+def test_other_modules_that_python_imports_when_it_starts_are_refused(line: str) -> None:
+    it = context()
+    it.tree.write(PTH, line.encode())
+    with pytest.raises(Refused, match="when it starts"):
+        compiled("py3compile -p a", it)
+    it.tree.write(PTH, SHIM.encode())
+    with pytest.raises(Refused, match="when it starts"):
+        compiled("SETUPTOOLS_USE_DISTUTILS=stdlib py3compile -p a", it)
+
+
 def test_the_modules_of_its_own_are_kept_as_python_keeps_what_it_imports() -> None:
     it = context()
     compiled("py3compile -p a; py3compile /usr/share/python3/debpython", it)

@@ -22,6 +22,14 @@ def hostname(process: Process) -> int:
     return 0
 
 
+def dnsdomainname(process: Process) -> int:
+    """``dnsdomainname``, which is ``hostname -d``."""
+    if process.arguments:
+        raise Refused("dnsdomainname with arguments", why=" ".join(process.arguments))
+    process.arguments = ["-d"]
+    return hostname(process)
+
+
 def _is_found(process: Process) -> bool:
     """Whether ``/etc/hosts`` has the name, as the first one of an address. Raises Refused if it has it otherwise, or if
     something else than that file and a server that cannot be reached is asked.
@@ -52,5 +60,5 @@ def _is_hosts(line: str) -> bool:
     return line.partition(":")[0].strip() == "hosts"
 
 
-PROGRAMS: dict[str, Program] = {"hostname": hostname}
+PROGRAMS: dict[str, Program] = {"hostname": hostname, "dnsdomainname": dnsdomainname}
 """Programs by name."""

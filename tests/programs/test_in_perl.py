@@ -26,6 +26,15 @@ def test_all_are_as_recorded() -> None:
     assert min(counts.values()) > 10
 
 
+def test_the_domain_of_the_machine() -> None:
+    files = {"/etc/nsswitch.conf": "hosts: files dns\n", "/etc/hosts": "127.0.0.1 localhost\n"}
+    assert evaluated(files, "dnsdomainname")[:2] == evaluated(files, "hostname -d")[:2] == (0, "")
+    del files["/etc/hosts"]
+    assert evaluated(files, "dnsdomainname")[:2] == evaluated(files, "hostname -d")[:2] == (1, "")
+    with pytest.raises(Refused):
+        evaluated(files, "dnsdomainname -v")
+
+
 @pytest.mark.parametrize(
     ("files", "command"),
     [

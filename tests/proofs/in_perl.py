@@ -53,6 +53,7 @@ _PROGRAMS: Mapping[str, Program] = {
     **inetd.PROGRAMS,
 }
 _PATHS = {
+    "dnsdomainname": "/usr/bin/dnsdomainname",
     "a2query": "/usr/sbin/a2query",
     "dictdconfig": "/usr/sbin/dictdconfig",
     "emacs-package-install": "/usr/lib/emacsen-common/emacs-package-install",
@@ -204,7 +205,8 @@ def _of_hostname(rng: random.Random) -> tuple[Files, str]:
     ]
     files = {"/etc/hosts": "".join(rng.sample(lines, k=rng.randint(0, 3)))} if rng.random() < 0.9 else {}
     files["/etc/nsswitch.conf"] = rng.choice(("hosts: files dns\n", "passwd: files\nhosts:          files\n", "x\n"))
-    return files, f"hostname {rng.choice(('', '-s', '-f', '--fqdn', '-d', '--short', '--domain', '-i'))}".strip()
+    options = ("", "-s", "-f", "--fqdn", "-d", "--short", "--domain", "-i")
+    return files, rng.choice(("dnsdomainname", *(f"hostname {option}".strip() for option in options)))
 
 
 # --- here ------------------------------------------------------------------------------------------------------------
@@ -280,7 +282,7 @@ class Place:
             self._at(path).chmod(0o755 if path.endswith(".alias") else 0o644)
         name = command.split(" ", maxsplit=1)[0]
         # hostname has moved from /bin, which these roots need not have as a link.
-        line = f"exec {name if name == 'hostname' else _PATHS[name]}{command[len(name) :]}"
+        line = f"exec {name if 'name' in name else _PATHS[name]}{command[len(name) :]}"
         done = subprocess.run(
             ["unshare", "--uts", "--net", "sh", "-c", 'hostname localhost && exec chroot "$@"', "sh", str(self.root),
              "/bin/sh", "-c", line],

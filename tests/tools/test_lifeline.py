@@ -15,14 +15,15 @@ from assembler.tools.confinement import Confinement, kill, start
 from assembler.tools.lifeline import Lifeline
 
 STARTER = """
-import sys, time
+import os, sys, time
 from pathlib import Path
 from assembler.tools.confinement import Confinement, start
 script = sys.argv[1]
 process = start(
     ["/bin/sh", "-c", script], Confinement(runs=(Path("/"),)), environment={}, cwd=Path("/"), session=sys.argv[2] == "1"
 )
-print(process.pid, flush=True)
+# At once, so that nothing of the program's comes between.
+os.write(1, b"%d\\n" % process.pid)
 time.sleep(60)
 """
 

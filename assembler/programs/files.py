@@ -179,6 +179,8 @@ def ln(arguments: list[str]) -> Action | None:
                     return False
                 if found is tree.get(target, follow="s" in options):
                     if tree.resolve(target) == tree.resolve(place):
+                        if "r" in options:
+                            raise UsageError("a relative link is made in its own place", why=target)
                         return False
                     if _is_link(tree, target):
                         raise UsageError("a link is made in the place of what it leads to", why=target)

@@ -176,7 +176,8 @@ def test_what_real_programs_made_of_it() -> None:
     "command", ["cp -r /etc /etc/d", "cp -a /dev/pipe /x", "cp /etc/a /dev/pipe", "rm -rd /usr/share/to/",
                 "mv /etc/l /etc/a", "cp -rT /usr /usr/share/to",
                 "ln -sr /etc/a/x /y", "ln -sf /etc/l /etc/a", "mv -n /etc/d/. /etc/l/", "cp -d /etc/l /etc/a",
-                "mv -n /none /etc/a", "mkdir -m +t /x", "mkdir -m g+s /x", "install -d -m g=u /etc/d"],
+                "mv -n /none /etc/a", "ln -srf /etc/a /etc/a", "mkdir -m +t /x", "mkdir -m g+s /x",
+                "install -d -m g=u /etc/d"],
 )  # fmt: skip
 def test_what_is_only_seen_on_the_way_is_refused_all_the_same(command: str) -> None:
     tree = tree_of({**FILES, "/dev/": ""})

@@ -1,10 +1,11 @@
 """pam-auth-update(8) of Linux-PAM 1.7 as a client of debconf: what it asks and tells (Debconf::Client::ConfModule)."""
 
 from assembler.errors import AssembleError
+from assembler.programs import debconf_client
 from assembler.programs.debconf import FRONTEND
 from assembler.programs.pam import pam_auth_update
-from assembler.shell.process import Process, Program, as_path
-from assembler.shell.streams import NOWHERE, Refused, lines_of
+from assembler.shell.process import Process, Program, as_path, as_text
+from assembler.shell.streams import Refused
 
 _PROFILES = "libpam-runtime/profiles"
 _OVERRIDE = "libpam-runtime/override"
@@ -46,10 +47,8 @@ def program(process: Process) -> int:
 
 def _ask(process: Process, line: str) -> str:
     """The text of debconf's answer to a line of the protocol."""
-    descriptor = 3 if process.environment.get("DEBCONF_REDIR") else 1
-    process.streams.get(descriptor, NOWHERE).write(f"{line}\n".encode("utf-8", "surrogateescape"))
-    answer = lines_of(process.streams.get(0, NOWHERE)).decode("utf-8", "surrogateescape").rstrip("\n")
-    return answer.partition(" ")[2]
+    _, text = debconf_client.ask(process, as_text(line))
+    return as_path(text)
 
 
 PROGRAMS: dict[str, Program] = {"pam-auth-update": program}

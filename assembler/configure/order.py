@@ -12,6 +12,8 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from assembler.debian.dpkg_database import trigger_directives
+
 _BEFORE = ("Pre-Depends", "Depends")
 _NAME = re.compile(r"\s*([a-z0-9][a-z0-9+.-]*)")
 
@@ -61,9 +63,7 @@ def orderable(packages: Iterable[HasFields]) -> list[Orderable]:
 
 def _triggers(package: HasFields, *kinds: str) -> tuple[str, ...]:
     """The triggers that a package names in directives of these kinds (deb-triggers(5))."""
-    lines = package.control.get("triggers", b"").decode("utf-8", "surrogateescape").splitlines()
-    words = [line.partition("#")[0].split() for line in lines]
-    return tuple(word[1] for word in words if len(word) == 2 and word[0] in kinds)
+    return tuple(trigger for directive, trigger in trigger_directives(package.control) if directive in kinds)
 
 
 def relation_names(field: str) -> list[list[str]]:

@@ -5,14 +5,13 @@ makes them (format 1), conffiles with the MD5 of what the package shipped, the t
 deb-triggers(5) in triggers/. The state is that of a finished installation: no lock, no journal, nothing pending.
 """
 
-import hashlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 from assembler.debian.package import Unpacked
 from assembler.debian.version import compare
-from assembler.tree.content import chunks
+from assembler.tree.digest import md5
 from assembler.tree.staging import Kind, Tree
 
 ADMINDIR = "/var/lib/dpkg"
@@ -48,15 +47,18 @@ def info_name(package: Unpacked) -> str:
     return package.name
 
 
+def trigger_directives(control: Mapping[str, bytes]) -> list[tuple[str, str]]:
+    """The directives about triggers in the members of a control archive, and the trigger of each (deb-triggers(5))."""
+    lines = control.get("triggers", b"").decode("utf-8", "surrogateescape").splitlines()
+    words = [line.partition("#")[0].split() for line in lines]
+    return [(each[0], each[1]) for each in words if len(each) == 2]
+
+
 def read_triggers(package: Unpacked) -> tuple[list[Interest], list[str]]:
     """A package's interests and the triggers that it activates by being installed (deb-triggers(5))."""
     interests: list[Interest] = []
     activates: list[str] = []
-    for line in package.control.get("triggers", b"").decode("utf-8", "surrogateescape").splitlines():
-        words = line.split("#", 1)[0].split()
-        if len(words) != 2:
-            continue
-        directive, trigger = words
+    for directive, trigger in trigger_directives(package.control):
         if directive.startswith("interest"):
             interests.append(Interest(trigger, info_name(package), not directive.endswith("-noawait")))
         elif directive.startswith("activate"):
@@ -71,10 +73,7 @@ def conffile_digests(tree: Tree, packages: Sequence[Unpacked]) -> dict[str, str]
         for path, _ in conffiles(package):
             inode = tree.get(path, follow=True)
             if inode is not None and inode.kind is Kind.FILE:
-                state = hashlib.md5(usedforsecurity=False)
-                for chunk in chunks(inode.content):
-                    state.update(chunk)
-                digests[path] = state.hexdigest()
+                digests[path] = md5(inode.content)
     return digests
 
 

@@ -5,7 +5,6 @@ path that two packages ship needs a Replaces or a diversion, excluded paths are 
 archives are held to what a Debian package has a reason to contain.
 """
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -16,7 +15,8 @@ from assembler.debian.relations import parse_relations
 from assembler.debian.version import satisfies
 from assembler.errors import AssembleError, Place, Problems
 from assembler.tree.bounds import MAX_OWNER, unfit
-from assembler.tree.content import Slice, chunks, read
+from assembler.tree.content import Slice, read
+from assembler.tree.digest import md5
 from assembler.tree.staging import Inode, Kind, Tree
 from assembler.tree.tar import Member
 
@@ -306,10 +306,7 @@ def _sums(deb: Deb, made: Mapping[str, Inode | Member]) -> bytes:
         if isinstance(inode, Inode) and inode.kind is Kind.FILE:
             # The names of a file have one inode.
             if id(inode) not in digests:
-                state = hashlib.md5(usedforsecurity=False)
-                for chunk in chunks(inode.content):
-                    state.update(chunk)
-                digests[id(inode)] = state.hexdigest()
+                digests[id(inode)] = md5(inode.content)
             lines.append(f"{digests[id(inode)]}  {member.path[1:]}\n")
     return "".join(lines).encode("utf-8", "surrogateescape")
 

@@ -34,6 +34,14 @@ def sha256_of(pieces: Iterable[bytes]) -> str:
     return state.hexdigest()
 
 
+def md5(content: Content) -> str:
+    """MD5 (hex) of a file's bytes, which dpkg's database has."""
+    state = hashlib.md5(usedforsecurity=False)
+    for chunk in chunks(content):
+        state.update(chunk)
+    return state.hexdigest()
+
+
 def listing(tree: Tree, *, latest: int | None = None, content: Callable[[Content], str] = sha256) -> Iterator[str]:
     """The lines of `tree`, each with its line feed. Times are clamped to `latest` (seconds), as the writers do it.
 

@@ -51,14 +51,8 @@ def scripts(
         told=loaded.told,
         reporter=workspace.reporter,
         effects=effects,
-        python=byte_code.version(((one.name, one.version) for one in packages), lock.tools)
-        if _compiles(loaded)
-        else "",
+        python=byte_code.version_for(loaded.recipe.rootfs, lock),
     )
-
-
-def _compiles(loaded: LoadedRecipe) -> bool:
-    return loaded.recipe.rootfs.byte_code and loaded.recipe.rootfs.scripts != "executed"
 
 
 def changed_scripts(old: Lock, new: Lock, before: rootfs.Checked, after: rootfs.Checked) -> tuple[ChangedScript, ...]:

@@ -259,9 +259,8 @@ def configure(tree: Tree, packages: Sequence[Unpacked], settings: Settings, repo
         # Essential packages are unpacked before any script can run.
         return hidden_until_unpacked(tree, package, shipped_by) if stage else nullcontext()
 
-    runner = _Runner(context, settings.rules, known, thorough=settings.thorough)
-    if settings.effects:
-        runner.watch = Watch(tree)
+    watch = Watch(tree) if settings.effects else None
+    runner = _Runner(context, settings.rules, known, watch=watch, thorough=settings.thorough)
     with reporter.step("configure", total=2 * len(packages), unit="items") as step:
         for stage, names in enumerate(map(set, stages(known, settings.first))):
             for name in names:
@@ -318,9 +317,16 @@ def configure(tree: Tree, packages: Sequence[Unpacked], settings: Settings, repo
     secrets = Secrets()
     if execution and executed:
         early = frozenset(stages(known, settings.first)[0])
-        job = executed_job(execution, packages, order, early, settings.epoch, byte_code=bool(settings.python))
+        has_code = bool(settings.python)
+        job = executed_job(execution, packages, order, early, settings.epoch, byte_code=has_code)
         secrets = carried_out(
-            execution.execute, tree, job, shipped_by, refuse_keys=execution.refuse_keys, names=executed
+            execution.execute,
+            tree,
+            job,
+            shipped_by,
+            refuse_keys=execution.refuse_keys,
+            names=executed,
+            byte_code=has_code,
         )
     if settings.first_boot:
         waiting = [script for script in scripts if script.first_boot]

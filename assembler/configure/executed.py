@@ -165,8 +165,6 @@ def carried_out(
     tree is as it was. Raises what `execute` raises.
     """
     made = execute(tree, job)
-    configured = [step for step in job.steps if isinstance(step, Configure)]
-    byte_code = byte_code or any(step.byte_code for step in configured)
     changes = leftovers.without(made, shipped, byte_code=byte_code)
     keys = tuple(identity.shared_keys(changes, shipped))
     if keys and refuse_keys:

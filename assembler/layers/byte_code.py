@@ -14,9 +14,10 @@ from pathlib import Path
 from assembler.errors import AssembleError, Place
 from assembler.image.keys import key
 from assembler.layers.context import BuildContext, Means
-from assembler.lockfile.model import LockedPackage, LockedToolbox
+from assembler.lockfile.model import Lock, LockedPackage, LockedToolbox
 from assembler.programs.modules import Module
 from assembler.progress import SILENT, Reporter
+from assembler.recipe.model import Rootfs
 from assembler.store.objects import Store
 from assembler.tools.source import PYTHON
 from assembler.tools.toolbox import Toolbox
@@ -87,11 +88,15 @@ def digests(tools: LockedToolbox) -> list[str]:
     return sorted(package.sha256 for package in tools.packages if package.source == PYTHON.removesuffix("-minimal"))
 
 
+def version_for(recipe: Rootfs, lock: Lock) -> str:
+    """The same for the recipe's root file system; empty, too, where the recipe leaves byte code out."""
+    wanted = recipe.byte_code and recipe.scripts != "executed"
+    return version(_named(lock.role("rootfs")), lock.tools) if wanted else ""
+
+
 def python_of(context: BuildContext) -> LockedToolbox | None:
     """The tools whose Python makes the byte code of the recipe's root file system; None where it is left out."""
-    recipe, lock = context.recipe.rootfs, context.lock
-    wanted = recipe.byte_code and recipe.scripts != "executed"
-    return lock.tools if wanted and version(_named(lock.role("rootfs")), lock.tools) else None
+    return context.lock.tools if version_for(context.recipe.rootfs, context.lock) else None
 
 
 def made_with(means: Means, tools: LockedToolbox | None, packages: Sequence[LockedPackage]) -> ByteCode:

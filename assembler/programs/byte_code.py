@@ -79,24 +79,11 @@ def _py3compile(process: Process, context: ExecutionContext) -> int:
     code = context.byte_code
     if code is None:
         return 0
-    tree, package, operands = process.tree, "", []
-    words = list(process.arguments)
-    while words:
-        word = words.pop(0)
-        if word == "-p" and words:
-            package = words.pop(0)
-        elif word == "-V" and words:
-            if not _in_range(words.pop(0), code.version):
-                raise Refused("byte code for another version of Python")
-        elif word.startswith("-"):
-            raise Refused(f"py3compile {word}")
-        else:
-            operands.append(word)
-    _check_versions(tree, code.version)
-    _started(process, code)
-    if tree.is_dir(_OWN):
-        for name in _IMPORTED:
-            code.add(tree, f"{_OWN}/{name}", hashed=False)
+    package, versions, operands = _arguments(process, "py3compile")
+    if not all(_in_range(each, code.version) for each in versions):
+        raise Refused("byte code for another version of Python")
+    tree = process.tree
+    _started(process, code, _IMPORTED)
     for path in _chosen(context, package, operands, code.version):
         code.add(tree, path, hashed=True)
     return 0
@@ -107,37 +94,45 @@ def _py3clean(process: Process, context: ExecutionContext) -> int:
     code = context.byte_code
     if code is None:
         return 0
-    tree, package, other, operands = process.tree, "", False, []
-    words = list(process.arguments)
-    while words:
-        word = words.pop(0)
-        if word == "-p" and words:
-            package = words.pop(0)
-        elif word == "-V" and words and re.fullmatch(r"-?3\.\d+", words[0]) and words[0] != code.version:
-            other = bool(words.pop(0))
-        elif word.startswith("-"):
-            raise Refused(f"py3clean {word}")
-        else:
-            operands.append(word)
-    _check_versions(tree, code.version)
-    _started(process, code)
-    for name in _IMPORTED[:4] if tree.is_dir(_OWN) else ():
-        code.add(tree, f"{_OWN}/{name}", hashed=False)
+    package, versions, operands = _arguments(process, "py3clean")
+    if not all(re.fullmatch(r"-?3\.\d+", each) and each != code.version for each in versions):
+        raise Refused("py3clean -V")
+    tree = process.tree
+    _started(process, code, _IMPORTED[:4])
     shipped = {path for path in _files(context, package) if path.endswith(".py")} if package else set()
     found = [path for operand in operands for path in _below(tree, _absolute(operand))]
     for path in sorted(shipped) if not operands else [path for path in found if not package or path in shipped]:
         if tree.lexists(f"{path}c") or tree.lexists(f"{path}o") or "." in path.rpartition("/")[2][:-3]:
             raise Refused("byte code of another kind is removed", why=path)
-        if not other:
+        if not versions:
             _remove(tree, path)
     return 0
 
 
-def _started(process: Process, code: ByteCode) -> None:
-    """Have the byte code of what Python imports when it starts, as ``*.pth`` say. Raises Refused where that is another
-    module than the one that is known.
+def _arguments(process: Process, name: str) -> tuple[str, list[str], list[str]]:
+    """The package, the versions and the operands that a program of that name is given. Raises Refused."""
+    package, versions, operands = "", list[str](), list[str]()
+    words = list(process.arguments)
+    while words:
+        word = words.pop(0)
+        if word == "-p" and words:
+            package = words.pop(0)
+        elif word == "-V" and words:
+            versions.append(words.pop(0))
+        elif word.startswith("-"):
+            raise Refused(f"{name} {word}")
+        else:
+            operands.append(word)
+    return package, versions, operands
+
+
+def _started(process: Process, code: ByteCode, imported: Sequence[str]) -> None:
+    """Have the byte code of what Python imports when it starts, as ``*.pth`` say, and of the modules of debpython that
+    are `imported` then. Raises Refused where there are several versions, or where it starts with a module that is not
+    known.
     """
     tree = process.tree
+    _check_versions(tree, code.version)
     for place in (each.format(code.version) for each in _SITE):
         for name in tree.names(place) if tree.is_dir(place) else ():
             for line in tree.read_text(f"{place}/{name}").splitlines() if name.endswith(".pth") else ():
@@ -147,6 +142,8 @@ def _started(process: Process, code: ByteCode) -> None:
                     raise Refused("modules that Python imports when it starts", why=f"{place}/{name}")
                 if tree.is_file(f"{place}/{_HACK}"):
                     code.add(tree, f"{place}/{_HACK}", hashed=False)
+    for name in imported if tree.is_dir(_OWN) else ():
+        code.add(tree, f"{_OWN}/{name}", hashed=False)
 
 
 def _remove(tree: Tree, path: str) -> None:

@@ -15,19 +15,24 @@ def hostname(process: Process) -> int:
     options, names = options_of(process, "s|short f|fqdn|long d|domain")
     if names or len(options) > 1:
         raise Refused("hostname with these arguments", why=" ".join(process.arguments))
-    if {"f", "d"} & options.keys() and not _is_found(process):
-        process.complain("hostname: Temporary failure in name resolution")
-        return 1
-    process.print("" if "d" in options else f"{NAME}\n")
-    return 0
+    if "d" in options:
+        return _tell(process, "", looks_up=True)
+    return _tell(process, f"{NAME}\n", looks_up="f" in options)
 
 
 def dnsdomainname(process: Process) -> int:
     """``dnsdomainname``, which is ``hostname -d``."""
     if process.arguments:
         raise Refused("dnsdomainname with arguments", why=" ".join(process.arguments))
-    process.arguments = ["-d"]
-    return hostname(process)
+    return _tell(process, "", looks_up=True)
+
+
+def _tell(process: Process, text: str, *, looks_up: bool) -> int:
+    if looks_up and not _is_found(process):
+        process.complain("hostname: Temporary failure in name resolution")
+        return 1
+    process.print(text)
+    return 0
 
 
 def _is_found(process: Process) -> bool:

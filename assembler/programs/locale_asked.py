@@ -23,12 +23,13 @@ def locale(process: Process) -> int:
     language = process.environment.get("LANGUAGE", "")
     if not all(re.fullmatch(r"[A-Za-z0-9_.@:-]*", value) for value in (*set_.values(), language)):
         raise Refused("a locale with an odd name", why=" ".join(set_.values()))
-    if not set(set_.values()) <= _BUILT_IN:
+    is_known = set(set_.values()) <= _BUILT_IN
+    if not is_known:
         process.complain("locale: Cannot set LC_ALL to default locale: No such file or directory")
     for_all = set_.get("LC_ALL", "")
     otherwise = for_all or set_.get("LANG") or "POSIX"
     if process.arguments:
-        _answer(process, for_all or set_.get("LC_CTYPE") or otherwise, is_known=set(set_.values()) <= _BUILT_IN)
+        _answer(process, for_all or set_.get("LC_CTYPE") or otherwise, is_known=is_known)
         return 0
     lines = [f"LANG={set_.get('LANG', '')}", f"LANGUAGE={language}"]
     lines += [f"{name}={set_[name]}" if name in set_ and not for_all else f'{name}="{otherwise}"' for name in names]

@@ -247,11 +247,14 @@ def passwd(tree: Tree, arguments: Sequence[str]) -> None:
     if accounts.user(names[0]) is None:
         raise AccountError(f"there is no user {names[0]!r}")
 
-    def lock(row: list[str]) -> None:
-        row[1] = row[1] if row[1].startswith("!") else "!" + row[1]
-
-    accounts.change_shadow(names[0], lock)
+    accounts.change_shadow(names[0], _lock)
     accounts.save()
+
+
+def _lock(row: list[str]) -> None:
+    """Have the password of a line of shadow be none that fits."""
+    if not row[1].startswith("!"):
+        row[1] = "!" + row[1]
 
 
 def usermod(tree: Tree, arguments: Sequence[str], *, epoch: int | None = None) -> None:
@@ -293,8 +296,8 @@ def usermod(tree: Tree, arguments: Sequence[str], *, epoch: int | None = None) -
         password = options.get("password")
         if password is not None:
             row[1:3] = [password, str(day_of(tree, epoch))]
-        if "lock" in options and not row[1].startswith("!"):
-            row[1] = "!" + row[1]
+        if "lock" in options:
+            _lock(row)
         # Nobody may come in without a password: where there would be none, it stays locked.
         if "unlock" in options and row[1] != "!":
             row[1] = row[1].removeprefix("!")

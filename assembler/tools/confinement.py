@@ -10,6 +10,7 @@ What neither refuses: looking at the sizes and modes of files whose names are kn
 have to change modes, as compilers have, doing so to any file that belongs to the user.
 """
 
+import _thread
 import contextlib
 import ctypes
 import errno
@@ -188,7 +189,10 @@ def start(
     started: list[subprocess.Popen[bytes]] = []
     failed: list[BaseException] = []
     abandoned: list[bool] = []
-    ours, done = threading.Lock(), threading.Event()
+    # A bare lock that the thread releases, as Ctrl-C may leave an Event (and Thread.start, which waits for one) with
+    # "release unlocked lock" instead.
+    ours, done = threading.Lock(), threading.Lock()
+    done.acquire()
 
     def confined(ruleset: int | None) -> None:
         try:
@@ -218,17 +222,17 @@ def start(
                 if abandoned:
                     _abandon(process)
         finally:
-            done.set()
+            done.release()
 
     try:
         with _ruleset(confinement) as ruleset, _without_collector():
-            thread = threading.Thread(target=confined, args=(ruleset,), name="confined")
             try:
-                thread.start()
-                done.wait()
+                _thread.start_new_thread(confined, (ruleset,))
+                done.acquire()
             except BaseException:
                 # The collector is not to work in that thread, and the ruleset is still used.
-                done.wait(_PATIENCE)
+                if not (started or failed):
+                    done.acquire(timeout=_PATIENCE)
                 raise
         if started:
             return started[0]

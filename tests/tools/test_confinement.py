@@ -397,8 +397,8 @@ def test_ctrl_c_while_something_starts_leaves_nothing(toolbox: Toolbox, tmp_path
     interrupted: list[bool] = []
     before = signal.signal(signal.SIGALRM, interrupt)
     try:
-        for number in range(40):
-            signal.setitimer(signal.ITIMER_REAL, 0.0001 * (number + 1))
+        for number in range(200):
+            signal.setitimer(signal.ITIMER_REAL, 0.00002 * (number + 1))
             process = None
             try:
                 process = start(

@@ -58,8 +58,7 @@ def not_there(_arguments: list[str]) -> Action:
 
 
 NOT_MADE = (
-    "fc-cache", "gtk-update-icon-cache", "update-desktop-database", "update-icon-caches",
-    "update-mime-database",
+    "fc-cache", "update-desktop-database", "update-mime-database",
 )  # fmt: skip
 """Make caches that nothing else makes, and that the assembler cannot. Scripts call them where they are installed."""
 

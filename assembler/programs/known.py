@@ -21,12 +21,14 @@ from assembler.programs import (
     dpkg_query,
     emacsen,
     finding,
+    fonts,
     getcap,
     getopt,
     glib,
     grep,
     hooks,
     hostname,
+    icon_themes,
     inetd,
     kernel_links,
     lines,
@@ -43,6 +45,7 @@ from assembler.programs import (
     stating,
     surroundings,
     temporary,
+    terminal,
     translating,
     ucf_asked,
 )
@@ -72,6 +75,7 @@ _PROGRAMS: Mapping[str, Program] = {
     **grep.PROGRAMS,
     **hooks.PROGRAMS,
     **hostname.PROGRAMS,
+    **icon_themes.PROGRAMS,
     **inetd.PROGRAMS,
     **kernel_links.PROGRAMS,
     **lines.PROGRAMS,
@@ -88,10 +92,11 @@ _PROGRAMS: Mapping[str, Program] = {
     **stating.PROGRAMS,
     **surroundings.PROGRAMS,
     **temporary.PROGRAMS,
+    **terminal.PROGRAMS,
     **translating.PROGRAMS,
     **ucf_asked.PROGRAMS,
 }
-NAMES = frozenset({*_PROGRAMS, *COMMANDS, *byte_code.NAMES, *dictionary_updates.NAMES})
+NAMES = frozenset({*_PROGRAMS, *COMMANDS, *byte_code.NAMES, *dictionary_updates.NAMES, "mkfontscale"})
 """The names of all programs that are computed."""
 
 
@@ -109,6 +114,8 @@ def program(name: str, path: str, context: ExecutionContext) -> Program | None:
         return partial(_dpkg_query, context)
     if name == "run-parts":
         return partial(hooks.run_parts, packages=context.packages)
+    if name == "mkfontscale":
+        return partial(fonts.mkfontscale, packages=context.packages)
     if name in dictionary_updates.NAMES:
         return dictionary_updates.programs(context.packages)[name]
     if name.endswith(".config") and path.startswith("/var/lib/dpkg/info/"):

@@ -244,6 +244,11 @@ def expanded(part: IO[bytes] | io.RawIOBase, ending: str) -> IO[bytes]:
     return cast("IO[bytes]", io.BufferedReader(Expanded(part, ending), CHUNK))
 
 
+def expanding(data: bytes, ending: str) -> Expanded:
+    """What the compressed `data` hold, to be read piece by piece without reading ahead."""
+    return Expanded(io.BytesIO(data), ending)
+
+
 def ending_of(begin: bytes) -> str:
     """The ending of `ENDINGS` that files have which begin so; empty when they are not compressed with any of them."""
     for magic, ending in _MAGIC.items():

@@ -29,22 +29,23 @@ class StringSet:
     def __init__(self) -> None:
         self._shift = _LEAST
         self._slots: list[tuple[int, bytes] | None] = [None] * (1 << _LEAST)
-        self._known: set[bytes] = set()
+        self.known: set[bytes] = set()
+        """The keys, in no order."""
 
     def __contains__(self, key: bytes) -> bool:
-        return key in self._known
+        return key in self.known
 
     def __len__(self) -> int:
-        return len(self._known)
+        return len(self.known)
 
     def __iter__(self) -> Iterator[bytes]:
         return (slot[1] for slot in self._slots if slot is not None)
 
     def add(self, key: bytes) -> None:
         """g_hash_table_insert()."""
-        if key in self._known:
+        if key in self.known:
             return
-        self._known.add(key)
+        self.known.add(key)
         value = string_hash(key)
         value = value if value > 1 else 2  # these mark a slot that is free
         at = value * 11 % (_WORD + 1) % _PRIMES[self._shift]
@@ -53,7 +54,7 @@ class StringSet:
             step += 1
             at = at + step & mask
         self._slots[at] = (value, key)
-        count = len(self._known)
+        count = len(self.known)
         if len(self._slots) <= count + count // 16:
             self._grow()
 
@@ -61,7 +62,7 @@ class StringSet:
         """g_hash_table_resize(): entries are moved one after the other, and drive out whom they find in their place."""
         slots = self._slots
         before = len(slots)
-        self._shift = max(int(len(self._known) * 1.333).bit_length(), _LEAST)
+        self._shift = max(int(len(self.known) * 1.333).bit_length(), _LEAST)
         size = 1 << self._shift
         slots.extend([None] * (size - before))
         prime, mask, moved = _PRIMES[self._shift], size - 1, bytearray(size)

@@ -33,14 +33,8 @@ class Image:
     """What its .icon file says; files that are links to one another share the value."""
 
 
-@dataclass(slots=True)
-class _Use:
-    """An image with its place in the cache."""
-
-    directory: int
-    image: Image
-    own: int = 0
-    """Bytes of its data, when it is the first to have them."""
+_Use = tuple[int, Image]
+"""The number of a directory, and an image in it."""
 
 
 def cache(directories: Sequence[bytes], images_of: Mapping[int, Mapping[bytes, Image]]) -> bytes:
@@ -51,9 +45,13 @@ def cache(directories: Sequence[bytes], images_of: Mapping[int, Mapping[bytes, I
     table, icons = StringSet(), dict[bytes, list[_Use]]()
     for number, images in images_of.items():
         for name in _in_order(images, table):
-            if images[name].flags != DATA:
+            image = images[name]
+            if name in icons:
+                if image.flags != DATA:
+                    icons[name].append((number, image))
+            elif image.flags != DATA:
                 table.add(name)
-                icons.setdefault(name, []).insert(0, _Use(number, images[name]))
+                icons[name] = [(number, image)]
     if not icons:
         return b""
     size = next(size for size in _SIZES if size > len(icons) // 3)
@@ -67,7 +65,7 @@ def cache(directories: Sequence[bytes], images_of: Mapping[int, Mapping[bytes, I
         if names:
             firsts[number] = len(writer.data)
         for name in names:
-            writer.icon(name, icons[name], is_last=name is names[-1])
+            writer.icon(name, icons[name][::-1], is_last=name is names[-1])
     struct.pack_into(f">{size}I", writer.data, _START + 4, *firsts)
     struct.pack_into(">I", writer.data, 8, len(writer.data))
     writer.strings(directories, width=1)
@@ -76,7 +74,7 @@ def cache(directories: Sequence[bytes], images_of: Mapping[int, Mapping[bytes, I
 
 def _in_order(images: Mapping[bytes, Image], table: StringSet) -> Iterable[bytes]:
     """The names of a directory's icons as its own table has them, where that is of account: several are new."""
-    if sum(name not in table for name in images) < 2:
+    if len(images) - len(table.known.intersection(images)) < 2:
         return images
     own = StringSet()
     for name in images:
@@ -113,39 +111,41 @@ class _Writer:
         self._pool.setdefault(name, start + 12)
         images = start + 12 + len(text)
         place = images + 4 + 8 * len(uses)
-        entries = [len(uses)]
-        for use in uses:
-            size = self._size(use)
-            entries += [use.directory << 16 | use.image.flags, place if size else 0]
-            place += size
+        entries, described = [len(uses)], []
+        for number, image in uses:
+            if image.data is None:
+                entries += (number << 16 | image.flags, 0)
+                continue
+            size = self._size(image.data)
+            described.append((image.data, size))
+            entries += (number << 16 | image.flags, place)
+            place += 8 + size
         self.data += struct.pack(">III", _NONE if is_last else place, self._pool[name], images) + text
         self.data += struct.pack(f">{len(entries)}I", *entries)
-        for use in uses:
-            if use.image.data is not None:
-                self._image(use, use.image.data)
+        for data, size in described:
+            self._describe(data, size)
 
-    def _size(self, use: _Use) -> int:
-        """get_image_data_size(): makes room for data that are met for the first time."""
-        data = use.image.data
-        if data is None:
+    def _size(self, data: IconData) -> int:
+        """get_image_meta_data_size(): bytes of data that are met for the first time; from now on they have room."""
+        if id(data) in self._places:
             return 0
-        if id(data) not in self._places:
-            self._places[id(data)] = 0
-            use.own = 12 if data != IconData() else 0
-            use.own += (8 if data.rectangle else 0) + (4 + 2 * len(data.points) if data.points else 0)
-            if data.names:
-                use.own += 4 + 4 * len(data.names)
-            for text in data.names:
-                if text not in self._pool:
-                    use.own += len(_padded(text))
-                    self._pool[text] = _PLANNED
-        return use.own + 8
+        self._places[id(data)] = 0
+        size = 12 if data != IconData() else 0
+        size += (8 if data.rectangle else 0) + (4 + 2 * len(data.points) if data.points else 0)
+        if data.names:
+            size += 4 + 4 * len(data.names)
+        for text in data.names:
+            if text not in self._pool:
+                size += len(_padded(text))
+                self._pool[text] = _PLANNED
+        return size
 
-    def _image(self, use: _Use, data: IconData) -> None:
-        if use.own:
+    def _describe(self, data: IconData, size: int) -> None:
+        """write_icon_data(), or a reference to what it has written before."""
+        if size:
             self._places[id(data)] = len(self.data) + 8
         self.data += struct.pack(">II", 0, self._places[id(data)])
-        if not use.own:
+        if not size:
             return
         rectangle = len(self.data) + 12
         points = rectangle + (8 if data.rectangle else 0)

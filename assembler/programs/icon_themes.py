@@ -4,6 +4,7 @@ A theme with pixel data in its cache, or in which a name is not one that GTK fin
 """
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from assembler.programs.icon_cache import DATA, PNG, SVG, XPM, Image, cache
@@ -15,6 +16,9 @@ from assembler.tree.content import read, size_of
 from assembler.tree.staging import Inode, Kind, Tree
 
 _KINDS = {".png": PNG, ".svg": SVG, ".xpm": XPM, "icon": DATA}
+_NO_FILE = Image(0)
+_PLAIN = [Image(flags) for flags in range(2 * DATA)]
+"""Images that nothing more is known of, by their flags."""
 _ICON = re.compile(r"(.*)\.(?:png|svg|xpm|icon)", re.DOTALL)
 _VALID = re.compile(r"[!-~]{1,1000}")
 """What GTK takes for a sound name or path; it leaves a temporary file behind where there is another."""
@@ -67,6 +71,8 @@ class _Theme:
     _directories: list[bytes] = field(default_factory=list)
     _images: dict[int, dict[bytes, Image]] = field(default_factory=dict)
     """By the number of their directory."""
+    _names: dict[str, tuple[bytes, int] | None] = field(default_factory=dict)
+    """What is known of names of files."""
     _data: dict[str, IconData] = field(default_factory=dict)
     """What .icon files say, by the path of the file and of where a link leads."""
 
@@ -82,19 +88,17 @@ class _Theme:
             raise Refused("directories of icons within one another", why=self.path)
         images: dict[bytes, Image] = {}
         number = 0
-        for name in sorted(inode.children, key=as_text):
+        for name in _sorted(inode.children):
             child = self._followed(below, inode, name)
             if child is None:
                 continue
             if child.kind is Kind.DIR:
                 self._directory(f"{below}/{name}", child, depth + 1)
-            elif child.kind is Kind.FILE and below and (icon := _ICON.fullmatch(name)):
-                if not _VALID.fullmatch(icon.group(1)) or not _VALID.fullmatch(below):
-                    raise Refused("an icon whose name is not valid in a cache", why=f"{self.path}{below}/{name}")
+            elif child.kind is Kind.FILE and below and (icon := self._icon(name)) is not None:
                 if not images:
                     number = len(self._directories)
-                    self._directories.append(below[1:].encode())
-                self._add(images, icon.group(1).encode(), f"{below}/{name}", child)
+                    self._directories.append(_valid(below)[1:])
+                self._add(images, icon, f"{below}/{name}", child)
         if images:
             self._images[number] = images
 
@@ -116,13 +120,19 @@ class _Theme:
             child = directory.children.get(child.target)
         return self.tree.get(f"{self.path}{below}/{name}", follow=True)
 
-    def _add(self, images: dict[bytes, Image], name: bytes, path: str, inode: Inode) -> None:
-        kind = _KINDS[path[-4:]]
-        before = images.get(name, Image(0))
-        data = before.data
-        if kind == DATA:
-            data = self._said(self.path + path, inode)
-        images[name] = Image(before.flags | kind, data)
+    def _icon(self, name: str) -> tuple[bytes, int] | None:
+        """The icon that a file of that name is of, and its kind; None for any other file."""
+        if name not in self._names:
+            icon = _ICON.fullmatch(name)
+            self._names[name] = (_valid(icon.group(1)), _KINDS[name[-4:]]) if icon else None
+        return self._names[name]
+
+    def _add(self, images: dict[bytes, Image], icon: tuple[bytes, int], path: str, inode: Inode) -> None:
+        name, kind = icon
+        before = images.get(name, _NO_FILE)
+        data = self._said(self.path + path, inode) if kind == DATA else before.data
+        flags = before.flags | kind
+        images[name] = _PLAIN[flags] if data is None else Image(flags, data)
 
     def _said(self, path: str, inode: Inode) -> IconData:
         """maybe_cache_icon_data(): one value for a file and for all links to it that are seen to lead there."""
@@ -152,6 +162,17 @@ class _Theme:
             elif part not in {"", "."}:
                 parts.append(part)
         return "/" + "/".join(parts)
+
+
+def _sorted(names: Collection[str]) -> list[str]:
+    """Names in the order of their bytes."""
+    return sorted(names) if all(map(str.isascii, names)) else sorted(names, key=as_text)
+
+
+def _valid(text: str) -> bytes:
+    if not _VALID.fullmatch(text):
+        raise Refused("an icon whose name is not valid in a cache", why=text)
+    return text.encode()
 
 
 PROGRAMS: dict[str, Program] = {"gtk-update-icon-cache": update_icon_cache}

@@ -61,21 +61,30 @@ def mkdir(arguments: list[str]) -> Action | None:
 
 
 def rmdir(arguments: list[str]) -> Action | None:
-    """``rmdir``, without ``--parents``."""
-    parsed = known_options(arguments, "ignore-fail-on-non-empty v|verbose")
+    """``rmdir``; with ``-p`` the parents of a directory that was removed go, too, as long as they can."""
+    parsed = known_options(arguments, "p|parents ignore-fail-on-non-empty v|verbose")
     if parsed is None or not parsed[1]:
         return None
     options, paths = parsed
+    if "p" in options and any({".", ".."} & set(path.split("/")) for path in paths):
+        return None
 
     def run(context: ExecutionContext) -> int:
-        def remove(path: str) -> bool:
+        def fails(path: str) -> bool | None:
+            """None when the directory is removed, else whether that is a failure."""
             inode = context.tree.get(path)
-            if inode is None or inode.kind is not Kind.DIR or posixpath.basename(path.rstrip("/")) in {"", "."}:
-                return False
+            if not path or inode is None or inode.kind is not Kind.DIR or posixpath.basename(path.rstrip("/")) == ".":
+                return True
             if inode.children:
-                return "ignore-fail-on-non-empty" in options
+                return "ignore-fail-on-non-empty" not in options
             context.tree.remove(path)
-            return True
+            return None
+
+        def remove(path: str) -> bool:
+            failed = fails(path)
+            while failed is None and "p" in options and (path := posixpath.dirname(path.rstrip("/"))):
+                failed = fails(path)
+            return not failed
 
         return each(paths, remove)
 

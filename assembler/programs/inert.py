@@ -58,7 +58,7 @@ def not_there(_arguments: list[str]) -> Action:
 
 
 NOT_MADE = (
-    "fc-cache", "update-desktop-database", "update-mime-database",
+    "fc-cache", "update-mime-database",
 )  # fmt: skip
 """Make caches that nothing else makes, and that the assembler cannot. Scripts call them where they are installed."""
 

@@ -64,7 +64,7 @@ _OPTIONS: Mapping[str, tuple[str, ...]] = {
         "-m go-w",
         "-pm a+rwx",
     ),
-    "rmdir": ("--ignore-fail-on-non-empty", "-v"),
+    "rmdir": ("--ignore-fail-on-non-empty", "-v", "-p", "-p --ignore-fail-on-non-empty"),
     "rm": ("-f", "-r", "-rf", "-d", "-R"),
     "touch": ("-c",),
     "ln": ("-s", "-f", "-sf", "-n", "-sfn", "-T", "-sfT", "-sr", "-snf", "-v"),

@@ -17,6 +17,8 @@ _DIRECTORIES = ("/usr/local/share/applications", "/usr/share/applications")
 """Where XDG_DATA_DIRS is not set."""
 _CACHE = "mimeinfo.cache"
 _MAX_FILE, _MAX_FILES, _MAX_DEPTH = 1 << 20, 20_000, 8
+_BYTES_A_STEP = 1 << 10
+"""Bytes that count as a command of a script."""
 _SPACES = " \t\n\v\f\r"
 _GROUP = re.compile(r"\[([^\[\]\x00-\x1f\x7f]+)\][ \t]*")
 _PAIR = re.compile(r"([A-Za-z0-9-]+)(\[[A-Za-z0-9_.@-]+\])?[ \t]*=[ \t]*(.*)")
@@ -56,7 +58,7 @@ def _update(process: Process, place: str) -> bool:
     files: dict[str, list[str]] = {}
     known: set[str] = set()
     for name, path, inode in _files(tree, place, "", 0):
-        process.budget.step()
+        process.budget.look(size_of(inode.content) + 1, _BYTES_A_STEP)
         if name in known or len(known) >= _MAX_FILES:
             raise Refused("desktop files of one name, or very many", why=path)
         known.add(name)

@@ -7,7 +7,7 @@ What it would ask FreeType about is refused where that could find a bitmap font;
 import re
 import struct
 
-from assembler.shell.streams import Refused
+from assembler.shell.streams import Budget, Refused
 from assembler.tree.compressed import DAMAGE, expanding
 from assembler.tree.content import Content, read, size_of
 
@@ -15,7 +15,7 @@ _GZIP = b"\x1f\x8b"
 _PCF = b"\x01fcp"
 _MAX_FILE = 1 << 25
 """Bytes of a file, and of what it holds when it is compressed."""
-_PIECE = 1 << 12
+_PIECE, _BYTES_A_STEP = 1 << 12, 1 << 13
 _PROPERTIES, _MOST_TABLES, _MOST_PROPERTIES, _MOST_TEXT = 1, 1000, 1000, 100_000
 _MSB_FIRST = 4
 _KEYWORD = re.compile(rb"([A-Z]{1,19})([ \n])")
@@ -30,10 +30,11 @@ _MAY_BE_BITMAPS = (_PCF, b"MZ", b"\0\2", b"\0\3", b"\x1f\x9d", b"BZh", b"ttcf", 
 class _Font:
     """A file that is read from its beginning, uncompressed."""
 
-    def __init__(self, content: Content, path: str) -> None:
-        self._path = path
+    def __init__(self, content: Content, path: str, budget: Budget) -> None:
+        self._path, self._budget = path, budget
         if size_of(content) > _MAX_FILE:
             raise self.odd("a very large font")
+        budget.look(size_of(content), _BYTES_A_STEP)
         data = read(content)
         self._stream = expanding(data, ".gz") if data.startswith(_GZIP) else None
         self._held = bytearray() if self._stream else bytearray(data)
@@ -58,6 +59,7 @@ class _Font:
                 raise self.odd("a font that is not compressed soundly") from error
             if not piece:
                 return
+            self._budget.look(len(piece), _BYTES_A_STEP)
             self._held += piece
 
     def begin(self, size: int) -> bytes:
@@ -102,11 +104,14 @@ class _Font:
         return self.take(end + 1 - self._position)
 
 
-def font_name(content: Content, path: str) -> bytes | None:
-    """What the font in a regular file is called; None when there is no bitmap font in it. Raises Refused."""
+def font_name(content: Content, path: str, budget: Budget) -> bytes | None:
+    """What the font in a regular file is called; None when there is no bitmap font in it.
+
+    What is read counts in `budget`. Raises Refused.
+    """
     if not size_of(content):
         return None
-    font = _Font(content, path)
+    font = _Font(content, path, budget)
     begin = font.begin(4)
     if begin == _PCF:
         return _pcf(font)

@@ -98,6 +98,7 @@ def _encodings(process: Process, source: str) -> list[bytes] | None:
         return None
     found = []
     for name, (inode, _) in _entries(process, place, directory).items():
+        process.budget.look(size_of(inode.content), 1 << 14)
         path = source.encode("latin-1") + b"/" + name
         found += [b"%s %s" % (encoding, path) for encoding in encoding_names(inode.content, place)]
     return found
@@ -112,7 +113,7 @@ def _fonts(process: Process, place: str, directory: Inode, *, is_sorted: bool) -
     for file, (inode, is_link) in reversed([*_entries(process, place, directory).items()]):
         if file.endswith(b".bz2"):
             raise Refused("a font that is compressed with bzip2", why=place)
-        font = None if file == _WRITTEN else font_name(inode.content, f"{place}/{file.decode('latin-1')}")
+        font = None if file == _WRITTEN else _name(process, inode, place, file)
         if font is None:
             continue
         key, priority = _key(font), _priority(file) * 2 + (not is_link)
@@ -125,6 +126,10 @@ def _fonts(process: Process, place: str, directory: Inode, *, is_sorted: bool) -
             if fonts[key].priority != _FROM_INDEX and _depends_on_order(priorities):
                 raise OrderShows("fonts of one name, of which the first in a directory counts", why=place)
     return fonts
+
+
+def _name(process: Process, inode: Inode, place: str, file: bytes) -> bytes | None:
+    return font_name(inode.content, f"{place}/{file.decode('latin-1')}", process.budget)
 
 
 def _depends_on_order(priorities: list[int]) -> bool:

@@ -23,8 +23,8 @@ _ICON = re.compile(r"(.*)\.(?:png|svg|xpm|icon)", re.DOTALL)
 _VALID = re.compile(r"[!-~]{1,1000}")
 """What GTK takes for a sound name or path; it leaves a temporary file behind where there is another."""
 _MAX_ENTRIES = 400_000
-_ENTRIES_A_STEP = 50
-"""Entries that count as a command of a script."""
+_ENTRIES_A_STEP, _BYTES_A_STEP = 20, 1 << 8
+"""Entries, and bytes of .icon files, that count as a command of a script."""
 _MAX_DEPTH = 32
 _MAX_DATA = 1 << 16
 """Bytes of an .icon file."""
@@ -106,8 +106,7 @@ class _Theme:
         self._entries += entries
         if self._entries > _MAX_ENTRIES:
             raise Refused("a theme of very many icons", why=self.path)
-        for _ in range(entries // _ENTRIES_A_STEP):
-            self.budget.step()
+        self.budget.look(entries, _ENTRIES_A_STEP)
 
     def _followed(self, below: str, directory: Inode, name: str) -> Inode | None:
         """What an entry of a directory leads to; None for nothing."""
@@ -144,6 +143,7 @@ class _Theme:
         if data is None:
             if size_of(inode.content) > _MAX_DATA:
                 raise Refused("a large .icon file", why=path)
+            self.budget.look(size_of(inode.content), _BYTES_A_STEP)
             data = icon_data(read(inode.content), path)
         self._data[path] = self._data[end] = data
         return data

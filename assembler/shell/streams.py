@@ -62,6 +62,12 @@ class Budget:
         if self.steps < 0:
             raise Refused(f"the script comes to more than {MAX_STEPS} commands")
 
+    def look(self, size: int, at_once: int) -> None:
+        """Count that `size` bytes, or whatever else, are looked at, `at_once` in a command. Raises as :meth:`step`."""
+        self.steps -= -(-size // at_once)
+        if self.steps < 0:
+            raise Refused(f"the script comes to more than {MAX_STEPS} commands")
+
     def spend(self, size: int) -> None:
         """Count `size` bytes that are written or kept. Raises Refused when these are too many."""
         self.output -= size

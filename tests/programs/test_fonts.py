@@ -11,7 +11,7 @@ from assembler.programs.context import ExecutionContext
 from assembler.programs.font_encodings import encoding_names
 from assembler.programs.font_names import font_name
 from assembler.programs.packages_known import Fixed, Known
-from assembler.shell.streams import Refused
+from assembler.shell.streams import Budget, Refused
 from assembler.tree.staging import Tree
 from tests.support.scripts import run
 from tests.tree.disk import tree_of
@@ -95,14 +95,14 @@ def test_the_version_of_bookworm_reads_directories_in_their_order() -> None:
 )  # fmt: skip
 def test_what_freetype_would_be_asked_about_is_refused(content: bytes) -> None:
     with pytest.raises(Refused):
-        font_name(content, "/x")
+        font_name(content, "/x", Budget())
 
 
 @given(st.binary(max_size=60), st.integers(0, 60))
 def test_damaged_fonts_are_refused(junk: bytes, at: int) -> None:
     for whole in (pcf("-made-x"), bdf("-made-x"), gzip.compress(pcf("-made-x")), OUTLINES):
         try:
-            name = font_name(whole[:at] + junk + whole[at:], "/x")
+            name = font_name(whole[:at] + junk + whole[at:], "/x", Budget())
         except Refused:
             continue
         assert name is None or name
@@ -150,3 +150,9 @@ def test_there_is_no_terminal() -> None:
     for script in ("echo x | fmt >/tmp/f\n", "stty size 2>/tmp/f\n", "stty -F /dev/x\n", "fmt -w 0\n"):
         with pytest.raises(Refused):
             run(script, tree)
+
+
+def test_reading_the_same_for_ever_ends() -> None:
+    tree = tree_of({f"{FONTS}/large": bytes(1 << 24)})
+    with pytest.raises(Refused, match="more than 100000 commands"):
+        run(f"while :; do {INDEX.strip()}; done\n", tree)

@@ -23,8 +23,8 @@ _ICON = re.compile(r"(.*)\.(?:png|svg|xpm|icon)", re.DOTALL)
 _VALID = re.compile(r"[!-~]{1,1000}")
 """What GTK takes for a sound name or path; it leaves a temporary file behind where there is another."""
 _MAX_ENTRIES = 400_000
-_ENTRIES_A_STEP, _BYTES_A_STEP = 20, 1 << 8
-"""Entries, and bytes of .icon files, that count as a command of a script."""
+_ENTRIES_A_STEP, _BYTES_A_STEP = 40, 1 << 8
+"""Entries, and bytes of .icon files and of names, that count as a command of a script."""
 _MAX_DEPTH = 32
 _MAX_DATA = 1 << 16
 """Bytes of an .icon file."""
@@ -79,6 +79,7 @@ class _Theme:
     def cache(self) -> bytes:
         """The theme's cache; empty when there is no icon."""
         self._directory("", self.tree.at(self.path, follow=True), 0)
+        self.budget.look(sum(map(len, self._names)), _BYTES_A_STEP)
         return cache(self._directories, self._images)
 
     def _directory(self, below: str, inode: Inode, depth: int) -> None:

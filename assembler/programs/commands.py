@@ -216,6 +216,8 @@ COMMANDS: dict[str, Maker] = {
     "groupadd": _of_shadow(lambda context, arguments: shadow.groupadd(context.tree, arguments)),
     "usermod": _of_shadow(lambda context, arguments: shadow.usermod(context.tree, arguments)),
     "passwd": _engine(shadow.passwd),
+    "chsh": _engine(shadow.chsh),
+    "chfn": _engine(shadow.chfn),
     "shadowconfig": _of_shadow(
         lambda context, _arguments: shadow.shadowconfig(context.tree, has_minimum=_has_minimum(context))
     ),

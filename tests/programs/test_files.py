@@ -35,7 +35,7 @@ def status(tree: Tree, command: str, **context: str) -> int | None:
      "mv /etc/a", "mv -b /etc/a /x", "mv -fn /etc/a /x", "mv -T /etc/a /etc/b /x", "install /etc/a",
      "install -D /etc/a /etc/b /x", "install -dp /x",
      "install -d", "install -m q /etc/a /x", "install -b /etc/a /x", "cmp /etc/a", "cmp -l /etc/a /etc/b",
-     "cmp /etc/a /etc/b /etc/d", "chmod 755", "chmod q /etc/a", "chmod --reference=/etc/b /etc/a", "chmod -R 755",
+     "cmp /etc/a /etc/b /etc/d", "chmod 755", "chmod q /etc/a", "chmod -R --reference=/etc/b /etc/a", "chown --reference=/etc/b", "chmod --reference /etc/b /etc/a", "chmod -R 755",
      "chmod -w -x /etc/a", "chmod 755 -w /etc/a", "chown root", "chown --from=a root /etc/a", "chown -H root /etc/a",
      "chown -h --dereference root /etc/a", "chgrp root", "setcap cap_net_raw+ep", "setcap -r /etc/a /etc/b",
      "setcap nothing=ep /etc/a",

@@ -1,7 +1,7 @@
 """emacs-package-install, a program in perl of emacsen-common 3.0.5 to 3.0.8, as long as there is no Emacs.
 
-It notes that a package is installed, and has the package's script compile it for each Emacs that is there. Packages that
-say nothing of their format have it called once besides, for what all of them share.
+It notes that a package is installed, and has the package's script compile it for each Emacs that is there. The script
+of a package that says nothing of its format is called once besides, for what all of them share.
 """
 
 import re

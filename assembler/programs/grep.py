@@ -1,8 +1,8 @@
 """grep, egrep and fgrep, after GNU grep 3.8 to 3.12 and its manual.
 
-Not computed: context lines (-A, -B, -C), byte offsets, Perl's expressions, files below directories where their order may
-be seen (all that is not -rq), colours where they are always wanted, files that are binary (a NUL, or no UTF-8 in its
-locale).
+Not computed: context lines (-A, -B, -C), byte offsets, Perl's expressions, files below directories where their order
+may be seen (all that is not -rq), colours where they are always wanted, files that are binary (a NUL, or no UTF-8 in
+its locale).
 """
 
 import re
@@ -10,11 +10,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from assembler.programs.characters import Locale, locale_of
+from assembler.programs.inputs import look
 from assembler.programs.options import UsageError, parse_options
 from assembler.programs.regex import Regex, Span, Work
 from assembler.programs.regex_syntax import Alternatives, Char, Dialect, Node, literal, parse
 from assembler.programs.text_input import contents, is_output
-from assembler.programs.inputs import look
 from assembler.shell.process import Process, Program, as_text
 from assembler.shell.streams import NOWHERE, Opened, Refused
 from assembler.tree.staging import Kind

@@ -1,4 +1,4 @@
-"""lighty-enable-mod(1) of lighttpd 1.4.69 to 1.4.82, a program in perl: links that turn parts of its configuration on."""
+"""lighty-enable-mod(1) of lighttpd 1.4.69 to 1.4.82, in perl: the links that turn parts of its configuration on."""
 
 import re
 

@@ -20,10 +20,10 @@ _QUOTED = rf"""'[^']*'|"(?:[^"\\`$]|\\.|{_VALUE}|\$(?=[^A-Za-z0-9_({{@*#?!-]))*"
 _EASY = re.compile(rf"""(?:[^'"\\`$]|{_VALUE}|{_QUOTED})*""", re.DOTALL | re.ASCII)
 """A word of which it is plain what is quoted."""
 _QUOTES = re.compile(_QUOTED, re.DOTALL | re.ASCII)
+_BESIDE = rf"""(?:[^'"\\`${{}}]|{_VALUE}|{_QUOTED})*"""
 _BRACED = re.compile(
-    rf"""((?:[^'"\\`${{}}]|{_VALUE}|{_QUOTED})*)\{{([^'"\\`$ {{}}]*,[^'"\\`$ {{}}]*)\}}((?:[^'"\\`${{}}]|{_VALUE}|{_QUOTED})*)""",
-    re.DOTALL | re.ASCII,
-)
+    rf"""({_BESIDE})\{{([^'"\\`$ {{}}]*,[^'"\\`$ {{}}]*)\}}({_BESIDE})""", re.DOTALL | re.ASCII
+)  # fmt: skip
 """A word with one pair of braces, and between them plain text alone."""
 _SAME_FORMAT = re.compile(r"(?:[^\\%]|\\[nt\\]|%%|%[-0-9]*[sd])*")
 """A format of printf that is the same in bash."""

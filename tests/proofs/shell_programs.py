@@ -139,8 +139,20 @@ class Program:
             )
         elif quoted:
             operand = self.one(
-                "foo", "", "a b", "$a", "${b:-z}", "'q'", "*", "\\$", "x\\}y", '"$a"', '"a  *"', 'q "${b} ${x}" r',
-                '"a}b"', "$-",
+                "foo",
+                "",
+                "a b",
+                "$a",
+                "${b:-z}",
+                "'q'",
+                "*",
+                "\\$",
+                "x\\}y",
+                '"$a"',
+                '"a  *"',
+                'q "${b} ${x}" r',
+                '"a}b"',
+                "$-",
             )
         else:
             operand = self.one(

@@ -93,6 +93,16 @@ PROGRAMS = {
         """show "${n:-"x"${z:-"k"}}" "${n:-${z:-"k"}"l"}" "${n:-"it's"}" "${n:-""}" "${n:-a"$*"b}" "${n:-"~$"}"\n"""
         'cat <<E\n${x:+"$x"} "c"\nE'
     ),
+    "files that are kept": (
+        "set -C; echo a >new; echo b >new || echo $?; echo c >>new; cat new; echo d >|new; set +o noclobber; cat new;"
+        " set -o noclobber; echo e >nowhere/x || echo $?; : >/dev/null && echo $-; set +C; echo f >new; cat new"
+    ),
+    "options": 'echo "<$->"; set -efu; show "$-" "${-}" "${#-}"; case $- in *e*) echo e;; esac; set +f -a; echo $-',
+    "the directory": 'cd d; x=$(pwd -P); echo "${x##*/}"; [ "$x" = "$(pwd -L)" ] && echo same',
+    "expansions in quotes within quotes": (
+        """y='a  *'; z="${x:-"${y} b"}"; show "$z" "${x:-"$y"}" "${x:-p "${y}" q}" "${y:+"${y}"}" "${x:-"a}b"c}";"""
+        """ : "${v:="/etc/${y}"}"; show "$v" """
+    ),
     "what is sourced, evaluated and trapped": (
         ". ./two.c; f() { eval 'g() { return 3; }'; g; }; f || echo $? $x; trap 'echo $x' EXIT"
     ),
@@ -113,15 +123,15 @@ IN_BASH = {
         """ do show $i; done; echo {*,d}/*.c \\{a,b}; echo "\\"'"{a,b}"'" """
     ),
     "questions": (
-        """x='a b'; y=; for t in 1; do [[ $x ]]; echo $?; [[ -n $y ]]; echo $?; [[ -z $y ]] && echo z; [[ ! -z $x ]];"""
-        """ echo $?; [[ -f one ]]; echo $?; [[ ! -d one ]]; echo $?; [[ -e nofile ]] || echo no; [[ $x == a* ]]; echo $?;"""
-        """ [[ $x != "a"* ]]; echo $?; [[ $x = 'a*' ]]; echo $?; [[ 5 -gt 3 ]]; echo $?; [[ $x == $y ]]; echo $?; done;"""
+        """x='a b'; y=; [[ $x ]]; echo $?; [[ -n $y ]]; echo $?; [[ -z $y ]] && echo z; [[ ! -z $x ]]; echo $?;"""
+        """ [[ -f one ]]; echo $?; [[ ! -d one ]]; echo $?; [[ -e nofile ]] || echo no; [[ $x == a* ]]; echo $?;"""
+        """ [[ $x != "a"* ]]; echo $?; [[ $x = 'a*' ]]; echo $?; [[ 5 -gt 3 ]]; echo $?; [[ $x == $y ]]; echo $?;"""
         """ if [[ $y ]] || [[ -L one ]]; then echo y; else echo n; fi; [[ "a]]" = *"]]" ]]; echo $?"""
     ),
     "questions by expressions": (
-        """for x in '#a' a#b 12 1a '' abab 'a b' x.y; do for y in 1; do [[ $x =~ ^# ]]; echo -n $?; [[ $x =~ b# ]]; echo -n"""
-        """ $?; [[ $x =~ ^[0-9]+$ ]]; echo -n $?; [[ ! "$x" =~ a.b ]]; echo -n $?; [[ $x =~ [^a-z]$ ]]; echo -n $?;"""
-        """ [[ $x =~ ^a?b*$ ]]; echo $?; done; done"""
+        """for x in '#a' a#b 12 1a '' abab 'a b' x.y; do [[ $x =~ ^# ]]; echo -n $?; [[ $x =~ b# ]]; echo -n $?;"""
+        """ [[ $x =~ ^[0-9]+$ ]]; echo -n $?; [[ ! "$x" =~ a.b ]]; echo -n $?; [[ $x =~ [^a-z]$ ]]; echo -n $?;"""
+        """ [[ $x =~ ^a?b*$ ]]; echo $?; done"""
     ),
     "questions and what ends a script": "set -e; [[ a == b ]] || echo no; f() { [[ a ]]; }; f; [[ a == b ]]; echo not",
     "what is quoted is read as in dash": (
@@ -144,9 +154,11 @@ def test_as_bash_does_it(name: str) -> None:
         "[ -v x ]", "[ -a one ]", "[ -o errexit ]", "[ -N one ]", "[ a b ]", "[ -z -a x ]", "[ a =~ b ]",
         "x=1; (( x++ ))", "((none)); echo", "( (none) && true )", "x=1; x+=2", "x[1]=2", "exec {fd}>out", "let x=1",
         "shopt -s x", "[[ a && b ]]", "[[ a > b ]]",
-        "[[ a == +(a) ]]", "[[ a =~ (a) ]]", "[[ a =~ $x ]]", "[[ é =~ a ]]", "[[ aaaaa =~ a*a*a*b ]]", "[[ 1+1 -eq 2 ]]",
-        "[[ -v x ]]", "[[ a -nt b ]]", "[[ -n ]]", "[[ a ]] >x", "source nofile", "source", "command -v source", "command_not_found_handle() { echo $1; }; none", "echo -n -e x",
-        "echo {a,{b,c}}", "echo {a,b}{c,d}", "echo {a,$1}", "export x={a,b}", "x={a,b}", "echo $'a'", "for i in {1..3}; do echo $i; done", "case $'a' in b) ;; esac", "echo x >{a,b}",
+        "[[ a == +(a) ]]", "[[ a =~ (a) ]]", "[[ a =~ $x ]]", "[[ é =~ a ]]", "[[ aaaaa =~ a*a*a*b ]]",
+        "[[ 1+1 -eq 2 ]]", "[[ -v x ]]", "[[ a -nt b ]]", "[[ -n ]]", "[[ a ]] >x", "source nofile", "source",
+        "command -v source", "command_not_found_handle() { echo $1; }; none", "echo -n -e x", "echo {a,{b,c}}",
+        "echo {a,b}{c,d}", "echo {a,$1}", "export x={a,b}", "x={a,b}", "echo $'a'", "for i in {1..3}; do echo $i; done",
+        "case $'a' in b) ;; esac", "echo x >{a,b}",
         'case a in $"a") ;; esac', "( echo a ) >$'b'", "x=1; export x; f() { local x; }; f",
         'x=a; echo "${x:+"b$(echo c)"}"', "f() { local -r a=1; a=2; }; f",
     ],

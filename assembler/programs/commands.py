@@ -32,7 +32,7 @@ from assembler.programs.accounts import NoAccount
 from assembler.programs.context import Action, ExecutionContext, Maker, nothing
 from assembler.programs.options import UsageError
 from assembler.programs.packages_known import is_before
-from assembler.programs.shells import update_shells
+from assembler.programs.shells import STATE, declared, read_shells, update_shells
 from assembler.tree.staging import Tree
 
 
@@ -94,6 +94,29 @@ def _update_ca_certificates(arguments: list[str]) -> Action | None:
 
     # With --fresh, links that are there are removed first: in a new tree there are none.
     return run if without_hooks or arguments in ([], ["--fresh"]) else None
+
+
+def _update_shells(_arguments: list[str]) -> Action:
+    def run(context: ExecutionContext) -> int:
+        # The tree has all packages from the start, also those that dpkg unpacks later.
+        known = None if context.packages is None else {each.name for each in context.packages.known()}
+
+        def is_unpacked(name: str) -> bool:
+            # As a rule a file has the name of its package.
+            if known is None or name in known:
+                return True
+            owners = context.owners(f"/usr/share/debianutils/shells.d/{name}")
+            return not owners or any(each in owners for each in known)
+
+        repeats = is_before(context.packages, "debianutils", "5.7", "5.23")
+        if not context.tree.exists(STATE):
+            update_shells(context.tree, is_unpacked, repeats=repeats)
+        if set(declared(context.tree, repeats=repeats)) - set(read_shells(context.tree, STATE)):
+            # As soon as others are unpacked, their trigger has it run again, before any of them is configured.
+            update_shells(context.tree, repeats=repeats)
+        return 0
+
+    return run
 
 
 def _is_split(context: ExecutionContext) -> bool:
@@ -216,6 +239,8 @@ COMMANDS: dict[str, Maker] = {
     "groupadd": _of_shadow(lambda context, arguments: shadow.groupadd(context.tree, arguments)),
     "usermod": _of_shadow(lambda context, arguments: shadow.usermod(context.tree, arguments)),
     "passwd": _engine(shadow.passwd),
+    "chsh": _engine(shadow.chsh),
+    "chfn": _engine(shadow.chfn),
     "shadowconfig": _of_shadow(
         lambda context, _arguments: shadow.shadowconfig(context.tree, has_minimum=_has_minimum(context))
     ),
@@ -234,7 +259,7 @@ COMMANDS: dict[str, Maker] = {
     "update-alternatives": _engine(alternatives.update_alternatives),
     "update-catalog": _engine(markup_catalogs.update_catalog),
     "update-xmlcatalog": _engine(markup_catalogs.update_xmlcatalog),
-    "update-shells": _engine(lambda tree, _arguments: update_shells(tree)),
+    "update-shells": _update_shells,
     "update-ca-certificates": _update_ca_certificates,
 }
 """What each command does, by its name in scripts."""

@@ -53,8 +53,9 @@ class _Copying:
         inode = look(self.tree, source, follow=self.follow)
         if inode is None or (inode.kind is Kind.DIR and not self.recursive):
             return False
-        if (source, inode) in self.seen:
-            # There is but a warning.
+        named = self.tree.resolve(source), inode
+        if named in self.seen:
+            # There is but a warning, however its directory is named.
             return True
         there = self.tree.resolve(place)
         if there in self.made and inode.kind is not Kind.DIR:
@@ -69,7 +70,7 @@ class _Copying:
         copied = self.copy(inode, there)
         self.made.add(there)
         if inode.kind is not Kind.DIR:
-            self.seen.add((source, inode))
+            self.seen.add(named)
         return copied
 
     def copy(self, inode: Inode, place: str) -> bool:

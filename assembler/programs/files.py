@@ -181,7 +181,7 @@ def ln(arguments: list[str]) -> Action | None:
 
         def link(target: str, place: str) -> bool:
             found = tree.get(place)
-            if place.endswith("/"):
+            if place.endswith("/") or posixpath.basename(place) in {".", ".."}:
                 return False
             if found is not None:
                 if "f" not in options or found.kind is Kind.DIR or tree.resolve(place) in made:

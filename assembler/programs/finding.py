@@ -10,8 +10,10 @@ bytes.
 import posixpath
 import re
 from collections.abc import Callable
+from functools import cached_property
 
 from assembler.programs import find_tests
+from assembler.programs.accounts import Accounts
 from assembler.programs.calling import MAX_LINE, order_is_free
 from assembler.programs.find_tests import PLAIN_TESTS, TESTS, Seen, Test, base
 from assembler.programs.inputs import Failure, look
@@ -243,7 +245,7 @@ class _Find:
 
     def formatted(self) -> Test:
         form = self.argument("-printf")
-        if re.search(r"\\(?![nt0\\])|\\0[0-7]|%(?![pfPhmUGdyl%])", re.sub(r"\\\\|%%", "", form)):
+        if re.search(r"\\(?![nt0\\])|\\0[0-7]|%(?![pfPhmUGugdyl%])", re.sub(r"\\\\|%%", "", form)):
             raise Refused("a format of find that is not computed", why=form)
 
         def text(seen: Seen) -> str:
@@ -251,6 +253,11 @@ class _Find:
 
         line = form.endswith("\\n") and form.count("\\") == 1
         return self.acting(self.printed(text, line=line))
+
+    @cached_property
+    def accounts(self) -> Accounts:
+        """Those that there are."""
+        return Accounts(self.process.tree)
 
     def piece(self, directive: str, seen: Seen) -> str:
         """What stands for an escape or a directive of ``-printf``."""
@@ -274,6 +281,12 @@ class _Find:
                 return str(seen.inode.uid)
             case "%G":
                 return str(seen.inode.gid)
+            case "%u":
+                user = self.accounts.user_by_id(seen.inode.uid)
+                return str(seen.inode.uid) if user is None else as_text(user.name)
+            case "%g":
+                group = self.accounts.group_by_id(seen.inode.gid)
+                return str(seen.inode.gid) if group is None else as_text(group.name)
             case "%d":
                 return str(seen.depth)
             case "%l":

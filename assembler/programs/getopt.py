@@ -49,7 +49,11 @@ def _read(arguments: Sequence[str]) -> tuple[_Syntax, list[str], bool]:
         word = words.pop(0)
         if word == "--":
             if not named:
-                raise Refused("getopt without -o")
+                if not words:
+                    raise Refused("getopt without options")
+                # The first parameter says which there are.
+                syntax.short, syntax.ends = _short(words[0]), words[0].startswith("+")
+                del words[0]
             return syntax, words, quiet
         if word in {"-a", "--alternative"}:
             syntax.alternative = True

@@ -1,7 +1,8 @@
 """grep, egrep and fgrep, after GNU grep 3.8 to 3.12 and its manual.
 
-Not computed: context lines (-A, -B, -C), byte offsets, Perl's expressions, files below directories, colours where they
-are always wanted, files that are binary (a NUL, or no UTF-8 in its locale).
+Not computed: context lines (-A, -B, -C), byte offsets, Perl's expressions, files below directories where their order
+may be seen (all that is not -rq), colours where they are always wanted, files that are binary (a NUL, or no UTF-8 in
+its locale).
 """
 
 import re
@@ -9,12 +10,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from assembler.programs.characters import Locale, locale_of
+from assembler.programs.inputs import look
 from assembler.programs.options import UsageError, parse_options
 from assembler.programs.regex import Regex, Span, Work
 from assembler.programs.regex_syntax import Alternatives, Char, Dialect, Node, literal, parse
 from assembler.programs.text_input import contents, is_output
-from assembler.shell.process import Process, Program
+from assembler.shell.process import Process, Program, as_text
 from assembler.shell.streams import NOWHERE, Opened, Refused
+from assembler.tree.staging import Kind
 
 _OPTIONS = (
     "q|quiet|silent s|no-messages v|invert-match i|y|ignore-case x|line-regexp w|word-regexp c|count "
@@ -24,8 +27,12 @@ _OPTIONS = (
     "Z|null T|initial-tab U|binary V|version help line-buffered label= color colour include= exclude= exclude-dir= "
     "exclude-from= no-ignore-case binary-files= d|directories= D|devices= group-separator= no-group-separator"
 )
-_MODELLED = frozenset("qsvixwclLnohHEFGefma")
+_MODELLED = frozenset("qsvixwclLnohHEFGefmar")
 _EXCLUSIVE = (frozenset("EFG"), frozenset("hH"), frozenset("lL"))
+
+
+_COST = 16
+"""What coming to a file takes of a script's budget, in bytes."""
 
 
 class _Trouble(Exception):
@@ -203,6 +210,32 @@ def _patterns(process: Process, options: dict[str, str], operands: list[str], lo
     return locale.word(operands.pop(0)).split("\n")
 
 
+def _below(process: Process, options: dict[str, str], operands: list[str]) -> list[str]:
+    """The files of operands, and below those that are directories (``-r``): links in these are not followed.
+
+    They come in the order in which a file system has them, so that nothing of it may show: Raises Refused unless only
+    whether there is a match counts, and all that is read is text.
+    """
+    if "q" not in options or options.keys() & {"f", "m"} or not operands or "-" in operands:
+        raise Refused("grep -r whose order may be seen", why=" ".join(process.arguments))
+    found: list[str] = []
+    for name in operands:
+        top = look(process, name)
+        if top.inode is None or top.inode.kind is not Kind.DIR:
+            found.append(name)
+            continue
+        if top.place == "/":
+            raise Refused("grep in the root of a running system")
+        for path, inode in process.tree.walk(top.place):
+            process.budget.spend(_COST)
+            if inode.kind in {Kind.FIFO, Kind.CHAR, Kind.BLOCK}:
+                # Devices are skipped where they are not named.
+                continue
+            if inode.kind is Kind.FILE:
+                found.append(as_text(path))
+    return found
+
+
 def _expression(patterns: list[str], *, fixed: bool, dialect: Dialect, work: Work) -> Regex:
     nodes: list[Node] = []
     for pattern in dict.fromkeys(patterns):
@@ -255,7 +288,8 @@ def _grep(process: Process, kind: str) -> int:
         process.complain("grep: warning: stray \\")
     if "w" in options and regex.looks_around:
         raise Refused("grep -w with a place that depends on what is around it")
-    found = _Grep(process, options, operands or ["-"], locale, regex, limit)
+    names = _below(process, options, operands) if "r" in options else operands or ["-"]
+    found = _Grep(process, options, names, locale, regex, limit)
     if not options.keys() & {"i", "w"} and (kind == "F" or all(map(_PLAIN.fullmatch, patterns))):
         found.plain = frozenset(patterns)
     return found.run()

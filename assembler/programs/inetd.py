@@ -25,6 +25,8 @@ _MAX_WORD = 400
 _BYTES = Locale(utf8=False)
 _PLAIN = r"[A-Za-z0-9_ \t/:<>#@,=~%&;!'\"-]"
 _TOKENS = re.compile(rf"(\\[sSwt]|\\[^A-Za-z0-9\s]|{_PLAIN}|\.)([*+?]?)(?![*+?{{])")
+_EITHER = re.compile(rf"\(({_PLAIN}*)\|({_PLAIN}*)\)(?![*+?{{])")
+"""One of two texts, or one that may be missing."""
 _SETS = {".": "[^\n]", "\\s": "[[:space:]]", "\\S": "[^[:space:]]", "\\w": "[[:alnum:]_]", "\\t": "\t"}
 
 
@@ -195,6 +197,11 @@ def _translated(work: Work, expression: str) -> Regex:
     rest = expression.removeprefix("^")
     made, at = "", 0
     while at < len(rest):
+        if (either := _EITHER.match(rest, at)) is not None:
+            one, other = either.groups()
+            made += f"({one}|{other})" if one and other else f"({one}{other})?" if one or other else ""
+            at = either.end()
+            continue
         token = _TOKENS.match(rest, at)
         if token is None:
             raise Refused("an expression of perl's", why=expression)

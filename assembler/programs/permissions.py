@@ -4,7 +4,7 @@ An operand that fails does not keep the others from being dealt with; the exit s
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from assembler.programs.accounts import AccountError, Accounts
 from assembler.programs.capabilities import XATTR
@@ -46,8 +46,46 @@ def _below(top: Inode) -> Iterator[Inode]:
         pending += inode.children.values()
 
 
+def _referred(arguments: list[str]) -> tuple[str, list[str]] | None:
+    """The file of ``--reference=FILE``, and the paths; None where there is none, or another option."""
+    files = [word for word in arguments if word.startswith("--reference=")]
+    paths = [word for word in arguments if word not in files]
+    if len(files) != 1 or not paths or any(word.startswith("-") for word in paths):
+        return None
+    return files[0].partition("=")[2], paths
+
+
+def _as_another(arguments: list[str], change: Callable[[Inode, Inode], None]) -> Action | None:
+    """What gives files what another one has, which `change` takes after them."""
+    referred = _referred(arguments)
+    if referred is None:
+        return None
+    name, paths = referred
+
+    def run(context: ExecutionContext) -> int:
+        reference = look(context.tree, name)
+        if reference is None:
+            return 1
+
+        def as_that(path: str) -> bool:
+            inode = look(context.tree, path)
+            if inode is not None:
+                change(inode, reference)
+            return inode is not None
+
+        return each(paths, as_that)
+
+    return run
+
+
+def _take_mode(inode: Inode, reference: Inode) -> None:
+    inode.mode = reference.mode
+
+
 def chmod(arguments: list[str]) -> Action | None:
-    """``chmod``, with a mode of any kind."""
+    """``chmod``, with a mode of any kind, or that of another file (``--reference``)."""
+    if any(word.startswith("--reference") for word in arguments):
+        return _as_another(arguments, _take_mode)
     recursive, words, surprising = False, list[str](), False
     for number, word in enumerate(arguments):
         if word == "--":
@@ -96,7 +134,12 @@ def _change(inode: Inode, mode: Mode, umask: int, *, surprising: bool) -> bool:
 def make_chown(*, group_only: bool) -> Maker:
     """``chown``; ``chgrp`` when `group_only`."""
 
+    def take_owner(inode: Inode, reference: Inode) -> None:
+        give(inode, None if group_only else reference.uid, reference.gid)
+
     def make(arguments: list[str]) -> Action | None:
+        if any(word.startswith("--reference") for word in arguments):
+            return _as_another(arguments, take_owner)
         parsed = known_options(
             arguments, "R|recursive h|no-dereference dereference f|silent|quiet v|verbose c|changes P"
         )

@@ -381,9 +381,10 @@ class _Parser:
         return found
 
     def delimited_replacement(self, delimiter: str) -> str:
-        if delimiter == "&":
+        text = self.delimited(delimiter, pattern=False)
+        if delimiter == "&" and "&" in text:
             raise self.refused("an unusual delimiter")
-        return self.delimited(delimiter, pattern=False)
+        return text
 
     def replacement(self, text: str) -> list[str | int]:
         found: list[str | int] = []

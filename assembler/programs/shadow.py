@@ -1,4 +1,5 @@
-"""The programs of shadow 4.13 to 4.20: useradd(8), groupadd(8), usermod(8), shadowconfig(8) and chpasswd(8).
+"""The programs of shadow 4.13 to 4.20: useradd(8), groupadd(8), usermod(8), chsh(1), chfn(1), shadowconfig(8)
+and chpasswd(8).
 
 The functions take the arguments of the program whose name they bear and leave in the tree what it leaves. Those that
 make lines of shadow are told whether these have the least days between changes, as before 4.20.
@@ -24,6 +25,8 @@ from assembler.tree.staging import Kind, Tree
 
 _NAME_IN_USE, _NUMBER_IN_USE, NOT_FOUND, _HOME_IS_THERE = 9, 4, 6, 12
 """Exit statuses."""
+_OTHER_FIELD = frozenset(":,=")
+"""What no field may have that chsh and chfn write."""
 
 
 def shadowconfig(tree: Tree, *, epoch: int | None = None, has_minimum: bool = True) -> None:
@@ -56,6 +59,47 @@ def set_password(tree: Tree, name: str, hashed: str, *, epoch: int | None = None
 
     accounts.change_shadow(name, change)
     accounts.save()
+
+
+def chsh(tree: Tree, arguments: Sequence[str]) -> None:
+    """chsh(1) as root, with ``-s``. Raises AccountError, UsageError."""
+    options, names = parse_options(arguments, "shell|s=", program="chsh")
+    shell = options.get("shell", "")
+    _require_pam(tree, "chsh")
+    if len(names) != 1 or not shell or not re.fullmatch(r"[!-~]+", shell):
+        raise UsageError("chsh with these arguments", why=" ".join(arguments))
+    if set(shell) & _OTHER_FIELD:
+        raise AccountError(f"{shell!r} is no shell")
+    accounts = Accounts(tree)
+    accounts.change_user(names[0], shell=shell)
+    accounts.save()
+
+
+def chfn(tree: Tree, arguments: Sequence[str]) -> None:
+    """chfn(1) as root, with ``-f``: the full name, which is the first of the fields in the comment.
+
+    Raises AccountError, UsageError.
+    """
+    options, names = parse_options(arguments, "full-name|f=", program="chfn")
+    full = options.get("full-name")
+    _require_pam(tree, "chfn")
+    if len(names) != 1 or full is None or not re.fullmatch(r"[ -~]{0,60}", full):
+        raise UsageError("chfn with these arguments", why=" ".join(arguments))
+    if set(full) & _OTHER_FIELD:
+        raise AccountError(f"{full!r} is no name")
+    accounts = Accounts(tree)
+    user = accounts.user(names[0])
+    _, *others = user.gecos.split(",") if user is not None else [""]
+    if len(others) > 3 or "=" in "".join(others):
+        raise UsageError("chfn of a user with further fields", why=names[0])
+    accounts.change_user(names[0], gecos=",".join([full, *others, "", "", ""][:4]))
+    accounts.save()
+
+
+def _require_pam(tree: Tree, program: str) -> None:
+    """Raise UsageError where it is not plain that root may call a program."""
+    if not all(tree.is_file(f"/etc/pam.d/{name}") for name in (program, "common-account")):
+        raise UsageError(f"{program} without its configuration of PAM")
 
 
 def _free_id(used: set[int], low: int, high: int, *, system: bool) -> int:

@@ -1,25 +1,25 @@
 """update-shells(8): /etc/shells from what packages declare in shells.d, local additions and removals kept."""
 
 import posixpath
+from collections.abc import Callable
 
 from assembler.tree.staging import Tree
 
 _TEMPLATE = "/usr/share/debianutils/shells"
-_STATE = "/var/lib/shells.state"
+STATE = "/var/lib/shells.state"
 _SHELLS = "/etc/shells"
 
 
-def update_shells(tree: Tree) -> None:
-    """Add the shells that packages declare, each also by its path without links, and drop those they no longer do."""
-    packaged: dict[str, None] = {}
-    directory = f"{_TEMPLATE}.d"
-    for path in [_TEMPLATE, *(f"{directory}/{name}" for name in tree.names(directory))]:
-        for shell in _read(tree, path):
-            packaged[shell] = None
-            packaged[posixpath.join(tree.resolve(posixpath.dirname(shell), follow=True), posixpath.basename(shell))] = (
-                None
-            )
-    before = set(_read(tree, _STATE))
+def update_shells(
+    tree: Tree, is_unpacked: Callable[[str], bool] = lambda _name: True, *, repeats: bool = False
+) -> None:
+    """Add the shells that packages declare, each also by its path without links, and drop those they no longer do.
+
+    Of `shells.d` a file counts when it `is_unpacked`, by its name. Before debianutils 5.23 the program `repeats` a
+    shell that is declared by both paths.
+    """
+    packaged = declared(tree, is_unpacked, repeats=repeats)
+    before = set(read_shells(tree, STATE))
     source = _SHELLS if tree.exists(_SHELLS) else _TEMPLATE
     lines: list[str] = []
     present: set[str] = set()
@@ -32,10 +32,26 @@ def update_shells(tree: Tree) -> None:
             present.add(shell)
     lines += [shell for shell in packaged if shell not in present and shell not in before]
     tree.write(_SHELLS, "".join(f"{line}\n" for line in lines).encode("utf-8", "surrogateescape"))
-    tree.write(_STATE, "".join(f"{shell}\n" for shell in packaged).encode("utf-8", "surrogateescape"), parents=True)
+    tree.write(STATE, "".join(f"{shell}\n" for shell in packaged).encode("utf-8", "surrogateescape"), parents=True)
 
 
-def _read(tree: Tree, path: str) -> list[str]:
+def declared(
+    tree: Tree, is_unpacked: Callable[[str], bool] = lambda _name: True, *, repeats: bool = False
+) -> list[str]:
+    """The shells that packages declare, each also by its path without links; see :func:`update_shells`."""
+    packaged: list[str] = []
+    directory = f"{_TEMPLATE}.d"
+    for path in [_TEMPLATE, *(f"{directory}/{name}" for name in tree.names(directory) if is_unpacked(name))]:
+        for shell in read_shells(tree, path):
+            if repeats or shell not in packaged:
+                packaged.append(shell)
+            real = posixpath.join(tree.resolve(posixpath.dirname(shell), follow=True), posixpath.basename(shell))
+            if real != shell if repeats else real not in packaged:
+                packaged.append(real)
+    return packaged
+
+
+def read_shells(tree: Tree, path: str) -> list[str]:
     """The shells named in a file, comments dropped."""
     if not tree.is_file(path):
         return []

@@ -9,9 +9,9 @@ from collections.abc import Callable
 from email.utils import formatdate
 
 from assembler.programs.hostname import NAME
-from assembler.programs.inputs import options_of
+from assembler.programs.inputs import look, options_of
 from assembler.shell.process import Process, Program
-from assembler.shell.streams import Refused
+from assembler.shell.streams import CLOSED, Opened, Refused
 
 _NUMBER = re.compile(r"[0-9]+(?:\.[0-9]*)?[smhd]?")
 
@@ -69,9 +69,34 @@ def sleep(process: Process) -> int:
 
 
 def sync(process: Process) -> int:
-    """``sync``."""
-    if process.arguments:
-        raise Refused("sync of files")
+    """``sync``, of files too: nothing waits to be written here."""
+    options, names = options_of(process, "d|data f|file-system")
+    if options and (len(options) > 1 or not names):
+        process.complain("sync: an argument is missing, or an option is too much")
+        return 1
+    status = 0
+    for name in names:
+        if look(process, name).inode is None:
+            process.complain(f"sync: error opening {name}")
+            status = 1
+    return status
+
+
+def flock(process: Process) -> int:
+    """``flock DESCRIPTOR`` of util-linux 2.38 to 2.42: no other process has the lock, unless it is of the same script,
+    which is refused, as it may have given it up or not.
+    """
+    options, names = options_of(process, "s|shared x|e|exclusive u|unlock n|nb|nonblock w|wait|timeout=")
+    if len(names) != 1 or not re.fullmatch(r"[0-9]", names[0]) or not _NUMBER.fullmatch(options.get("w", "1")):
+        raise Refused("flock with these arguments", why=" ".join(process.arguments))
+    stream = process.streams.get(int(names[0]), CLOSED)
+    if stream is CLOSED:
+        process.complain("flock: bad file descriptor")
+        return 65
+    if not isinstance(stream, Opened) or process.budget.locked.setdefault(stream.inode, stream) is not stream:
+        raise Refused("a lock that something else may have", why=" ".join(process.arguments))
+    if "u" in options:
+        del process.budget.locked[stream.inode]
     return 0
 
 
@@ -119,6 +144,7 @@ PROGRAMS: dict[str, Program] = {
     "date": date,
     "echo": echo,
     "false": _answer(1),
+    "flock": flock,
     "logger": logger,
     "printenv": printenv,
     "sleep": sleep,

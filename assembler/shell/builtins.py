@@ -10,6 +10,9 @@ from assembler.shell.streams import NOWHERE, Refused, lines_of
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 _OPTIONS = "aefunvxbCh"
+_LONG_OPTIONS = {
+    "allexport": "a", "errexit": "e", "noclobber": "C", "noglob": "f", "nounset": "u", "xtrace": "x",
+}  # fmt: skip
 Builtin = Callable[[State, list[str]], int]
 
 
@@ -115,10 +118,8 @@ def _set(state: State, arguments: list[str]) -> int:
             if letter == "o":
                 if not rest:
                     raise Refused("set -o without a name")
-                letter = {"errexit": "e", "nounset": "u", "noglob": "f", "xtrace": "x", "allexport": "a"}.get(  # noqa: PLW2901
-                    rest.pop(0), ""
-                )
-            if not letter or letter not in _OPTIONS or letter in "nbC":
+                letter = _LONG_OPTIONS.get(rest.pop(0), "")  # noqa: PLW2901
+            if not letter or letter not in _OPTIONS or letter in "nb":
                 raise Refused(f"set {word}")
             (state.options.add if on else state.options.discard)(letter)
     if rest:
@@ -332,8 +333,9 @@ def _cd(state: State, arguments: list[str]) -> int:
 
 
 def _pwd(state: State, arguments: list[str]) -> int:
-    if arguments:
-        raise Refused("pwd with arguments")
+    # A directory is never come to over a link here, so that both options tell the same.
+    if arguments not in ([], ["-P"], ["-L"]):
+        raise Refused("pwd with arguments", why=" ".join(arguments))
     return printed(state, state.directory + "\n")
 
 

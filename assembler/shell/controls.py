@@ -7,7 +7,7 @@ from collections.abc import Callable
 from assembler.shell.aliases import define
 from assembler.shell.builtins import BUILTINS, complain, printed
 from assembler.shell.heads import parsed, text_of
-from assembler.shell.programs import NOT_FOUND, SHELLS, Programs
+from assembler.shell.programs import NOT_FOUND, OF_BASH, SHELLS, Programs
 from assembler.shell.state import Exit, ShellError, State
 from assembler.shell.streams import NOWHERE, Refused
 from assembler.shell.syntax import Block
@@ -60,7 +60,8 @@ class Controls:
 
     def controls(self) -> dict[str, Callable[[list[str], bool], int]]:
         """These commands by name: arguments go in, and whether somebody looks at the status, which comes out."""
-        return {
+        bash: dict[str, Callable[[list[str], bool], int]] = {"source": self._source} if self.state.bash else {}
+        return bash | {
             "exit": self._exit,
             "return": self._return,
             "break": lambda arguments, _tested: self._leave(arguments, goes_on=False),
@@ -179,8 +180,8 @@ class Controls:
             raise Refused("command -v of several names")
         (name,) = words
         state = self.state
-        if name in state.aliases:
-            raise Refused("command -v of an alias")
+        if name in state.aliases or (state.bash and name in OF_BASH):
+            raise Refused("command -v of an alias, or of what bash has")
         if self._is_own(name):
             found: str | None = name
         else:

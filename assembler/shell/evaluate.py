@@ -8,7 +8,7 @@ import re
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 
-from assembler.shell import patterns
+from assembler.shell import bash, patterns
 from assembler.shell.aliases import replaced
 from assembler.shell.builtins import BUILTINS, SPECIAL
 from assembler.shell.controls import NOT_COMPUTED, Controls, Leave, Return, complain_of
@@ -39,31 +39,6 @@ from assembler.shell.syntax import (
 MAX_DEPTH = 60
 """Statements, functions and scripts within one another."""
 _ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=", re.ASCII)
-_BASH = re.compile(r"\$['\"]|\{[^}]*(?:,|\.\.)[^}]*\}|[@?*+!]\(|~[-+]")
-"""What bash reads in another way than dash."""
-_VALUE = r"\$(?:[A-Za-z_][A-Za-z0-9_]*|[0-9@*#?!-]|\{[A-Za-z_][A-Za-z0-9_]*\})"
-_QUOTED = rf"""'[^']*'|"(?:[^"\\`$]|\\.|{_VALUE}|\$(?=[^A-Za-z0-9_({{@*#?!-]))*"|\\."""
-_EASY = re.compile(rf"""(?:[^'"\\`$]|{_VALUE}|{_QUOTED})*""", re.DOTALL | re.ASCII)
-"""A word of which it is plain what is quoted."""
-_QUOTES = re.compile(_QUOTED, re.DOTALL | re.ASCII)
-
-
-_SAME_FORMAT = re.compile(r"(?:[^\\%]|\\[nt\\]|%%|%[-0-9]*[sd])*")
-"""A format of printf that is the same in bash."""
-
-
-def _is_bashs_own(name: str, arguments: list[str]) -> bool:
-    """Whether echo or printf may do something else in bash."""
-    if name == "echo" and arguments[:1] == ["-n"]:
-        arguments = arguments[1:]
-    if name == "printf":
-        return not arguments or arguments[0].startswith("-") or _SAME_FORMAT.fullmatch(arguments[0]) is None
-    return name == "echo" and (any("\\" in word for word in arguments) or "".join(arguments[:1]).startswith("-"))
-
-
-def _is_bashs_word(word: str) -> bool:
-    """Whether bash may read a word in its own way; what is quoted it reads as dash does."""
-    return _BASH.search(_QUOTES.sub("''", word) if _EASY.fullmatch(word) else word) is not None
 
 
 def _begins_with_subshell(statement: Statement) -> bool:
@@ -232,8 +207,9 @@ class Shell(Controls):
     def _for(self, statement: For, *, tested: bool) -> int:
         state = self.state
         state.at(self.base + statement.line)
-        self._require_same(*(statement.words or ()))
-        values = list(state.arguments) if statement.words is None else self.expand.fields(statement.words)
+        written = bash.without_braces(statement.words or ()) if state.bash else statement.words or ()
+        self._require_same(*written)
+        values = list(state.arguments) if statement.words is None else self.expand.fields(written)
         status = 0
         self.loops += 1
         try:
@@ -333,7 +309,7 @@ class Shell(Controls):
 
     def _require_same(self, *words: str) -> None:
         """Raises Refused where bash may read words in its own way, and it is its script."""
-        if self.state.bash and any(map(_is_bashs_word, words)):
+        if self.state.bash and any(map(bash.is_own_word, words)):
             raise Refused("a word that bash reads in its own way")
 
     def _redirect(self, redirects: Sequence[Redirect]) -> None:
@@ -345,10 +321,15 @@ class Shell(Controls):
         state.at(self.base + simple.line)
         state.substitution = 0
         simple = replaced(state, simple, self.base + simple.line)
-        self._require_same(*simple.words, *(value for _, value in simple.assignments))
-        words = self.expand.fields(simple.words[:1])
+        written = simple.words
+        if state.bash:
+            if written[:1] == ("[[",) and not (simple.assignments or simple.redirects):
+                return bash.conditional(written, self.expand, state)
+            written = tuple(bash.without_braces(written))
+        self._require_same(*written, *(value for _, value in simple.assignments))
+        words = self.expand.fields(written[:1])
         assigns = words[:1] in (["export"], ["readonly"], ["local"]) and words[0] not in state.functions
-        for word in simple.words[1:]:
+        for word in written[1:]:
             # What these assign is not split.
             if assigns and (assigned := _ASSIGNMENT.match(word)):
                 words.append(assigned[0] + self.expand.single(word[assigned.end() :], assigned=True))
@@ -419,7 +400,7 @@ class Shell(Controls):
         builtin = BUILTINS.get(name)
         if builtin is None:
             return self.programs.call(name, arguments, own)
-        if state.bash and _is_bashs_own(name, arguments):
+        if state.bash and bash.is_own_call(name, arguments):
             raise Refused(f"{name} of bash with these arguments")
         try:
             return builtin(state, arguments)

@@ -13,6 +13,8 @@ from assembler.tree.staging import Kind, Tree
 
 MAX_FIELDS = 20_000
 """Words that a command may expand to."""
+_LETTERS = "uaCvxnfe"
+"""The options in ``$-``, in dash's order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +170,8 @@ class Expander:
                 return str(state.status)
             case "!":
                 return None
+            case "-" if not state.bash:
+                return "".join(letter for letter in _LETTERS if letter in state.options)
             case "$" | "-":
                 raise Refused(f"${name} is only known while a script runs")
         return state.get(name)

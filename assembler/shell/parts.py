@@ -54,6 +54,7 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*|[0-9]|[@*#?$!-]")
 _BRACED = re.compile(r"[A-Za-z_][A-Za-z0-9_]*|[0-9]+|[@*#?$!-]")
 _LENGTH = re.compile(r"#([A-Za-z_][A-Za-z0-9_]*|[0-9]+|[@*#?$!-])\}")
 _OPERATOR = re.compile(r":?[-+=?]|%%?|##?")
+_SIMPLE = re.compile(r"\$\{[A-Za-z_][A-Za-z0-9_]*\}")
 _TILDE = re.compile(r"~([A-Za-z0-9._-]*)(?=[/:]|\Z)")
 
 
@@ -122,7 +123,8 @@ class _Parts(Scanner):
         """What stands in quotes within ``${...}`` that is in quotes itself: these quotes only go."""
         behind = Scanner(self.text, self.position)
         behind.piece(quoted=True)
-        if closer != "}" or re.search(r'["\\`@]|\$[{(]', self.text[self.position + 1 : behind.position - 1]):
+        inside = _SIMPLE.sub("", self.text[self.position + 1 : behind.position - 1])
+        if closer != "}" or re.search(r'["\\`@]|\$[{(]', inside):
             raise ParseError("quotes within quotes")
         self.position += 1
         return self.parts('"', quoted=True)

@@ -15,7 +15,7 @@ NOT_FOUND, NOT_EXECUTABLE = 127, 126
 SHELLS = frozenset({"sh", "dash"})
 _NEEDING_OUTPUT = frozenset({"cat", "sed", "awk", "mawk"})
 """Fail without a standard output, each with a status of its own, even if there is nothing to be printed."""
-_OF_BASH = frozenset({
+OF_BASH = frozenset({
     "[[", "((", "bind", "builtin", "caller", "compgen", "complete", "compopt", "coproc", "declare", "dirs", "disown",
     "enable", "fc", "help", "history", "let", "logout", "mapfile", "popd", "pushd", "readarray", "select", "shopt",
     "source", "suspend", "time", "typeset",
@@ -71,7 +71,7 @@ class Programs:
         state = self.state
         path, status = self.found(name)
         if path is None:
-            if name in _OF_BASH or not _PLAIN.fullmatch(name) or "command_not_found_handle" in state.functions:
+            if name in OF_BASH or not _PLAIN.fullmatch(name) or "command_not_found_handle" in state.functions:
                 require_dash(state, f"{name}, which is no program that is there")
             complain(self.state, f"{name}: not found")
             return status

@@ -84,6 +84,9 @@ def _opened(state: State, operator: str, target: str) -> Stream:
         raise RedirectError(f"cannot create {target}: Is a directory")
     if not target:
         raise RedirectError("cannot create : Directory nonexistent")
+    if operator == ">" and "C" in state.options and (inode is not None or tree.lexists(path)):
+        # A link that leads nowhere is in the way, too: the file is made with O_EXCL.
+        raise RedirectError(f"cannot create {target}: File exists")
     try:
         if inode is None:
             inode = tree.write(place, b"", 0o666 & ~state.umask)

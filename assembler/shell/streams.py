@@ -55,6 +55,8 @@ class Budget:
     steps: int = MAX_STEPS
     output: int = MAX_OUTPUT
     order: Order = field(default_factory=Order)
+    locked: "dict[Inode, Stream]" = field(default_factory=dict)
+    """Files that are locked, with what locked them."""
 
     def step(self) -> None:
         """Count a command. Raises Refused when there have been too many."""

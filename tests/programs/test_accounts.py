@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from assembler.programs.accounts import AccountError, Accounts
 from assembler.programs.adduser import addgroup, adduser
 from assembler.programs.options import UsageError
-from assembler.programs.shadow import groupadd, set_password, shadowconfig, useradd, usermod
+from assembler.programs.shadow import chfn, chsh, groupadd, set_password, shadowconfig, useradd, usermod
 from assembler.programs.specifiers import ConfError
 from assembler.programs.sysusers import sysusers
 from assembler.tree.staging import Tree
@@ -193,6 +193,34 @@ def test_useradd_and_usermod() -> None:
     assert [group.name for group in Accounts(tree).groups() if "x" in group.members] == ["disk"]
     set_password(tree, "x", "$y$j9T$abc$def", epoch=EPOCH)
     assert f"x:$y$j9T$abc$def:{EPOCH // 86400}:::::1:" in lines(tree, "shadow")
+
+
+def test_a_shell_and_a_name() -> None:
+    tree = fresh()
+    for name in ("chsh", "chfn", "common-account"):
+        tree.write(f"/etc/pam.d/{name}", b"", parents=True)
+    before = lines(tree, "passwd")
+    chsh(tree, ["-s", "/bin/dash", "games"])
+    (line,) = set(lines(tree, "passwd")) - set(before)
+    assert line.split(":")[0::3] == ["games", "60", "/bin/dash"]
+    chfn(tree, ["-f", "All of them", "games"])
+    assert line.replace(":games:", ":All of them,,,:") in lines(tree, "passwd")
+    usermod(tree, ["-c", "a,b,c", "games"], epoch=EPOCH)
+    chfn(tree, ["-f", "", "games"])
+    assert line.replace(":games:", ":,b,c,:") in lines(tree, "passwd")
+    for words in (["-s", "/bin/sh", "none"], ["-s", "/bin:x", "games"]):
+        with pytest.raises(AccountError):
+            chsh(tree, words)
+    usermod(tree, ["-c", "a,b,c,d,e=f", "games"], epoch=EPOCH)
+    for change, words in (
+        (chsh, ["games"]), (chsh, ["-s", "", "games"]), (chsh, ["-s", "/bin/sh"]), (chfn, ["-f", "x", "games"]),
+        (chfn, ["-r", "1", "games"]), (chfn, ["-f", "\x7f", "root"]),
+    ):  # fmt: skip
+        with pytest.raises(UsageError):
+            change(tree, words)
+    tree.remove("/etc/pam.d/common-account")
+    with pytest.raises(UsageError):
+        chsh(tree, ["-s", "/bin/sh", "games"])
 
 
 def test_a_password_is_locked_once_and_unlocked() -> None:

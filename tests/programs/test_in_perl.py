@@ -22,7 +22,9 @@ def test_all_are_as_recorded() -> None:
     for files, command, *expected in CASES:
         assert evaluated(files, command) == tuple(expected), command
         counts[command.split(" ")[0]] += 1
-    assert len(counts) == 7
+    assert len(counts) == 9
+    # dnsdomainname is hostname -d.
+    assert min(counts.values()) >= counts.pop("dnsdomainname") > 0
     assert min(counts.values()) > 10
 
 
@@ -56,7 +58,14 @@ def test_the_domain_of_the_machine() -> None:
         ({}, "hostname -i"),
         ({"/etc/nsswitch.conf": "hosts: dns files\n", "/etc/hosts": "127.0.0.1 localhost\n"}, "hostname -f"),
         ({"/etc/nsswitch.conf": "hosts: files dns\n", "/etc/hosts": "127.0.0.1 a localhost\n"}, "hostname -f"),
-        (_DIRECTORIES, "emacs-package-install --postinst el-a"),
+        (
+            {**_DIRECTORIES, "/usr/lib/emacsen-common/packages/install/el-a": "#!/bin/sh\nexit 1\n"},
+            "emacs-package-install --postinst el-a",
+        ),
+        ({}, "lighty-enable-mod"),
+        ({}, "lighty-enable-mod 'a b'"),
+        ({f"/etc/lighttpd/conf-available/{number}-a.conf": "" for number in (1, 2)}, "lighty-enable-mod a"),
+        ({"/etc/lighttpd/conf-available/1-a.conf": ""}, "lighty-enable-mod a"),
         (
             {**_DIRECTORIES, "/usr/lib/emacsen-common/packages/compat/el-a": "",
              "/var/lib/emacsen-common/state/flavor/installed/emacs": ""},

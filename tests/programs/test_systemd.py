@@ -352,12 +352,17 @@ def test_units_that_name_each_other_are_disabled_once() -> None:
     assert not tree.exists("/var/lib/systemd/deb-systemd-helper-enabled")
 
 
-@pytest.mark.parametrize(
-    "words", [["frob", "plain.service"], ["", "plain.service"], ["--frob", "enable", "plain.service"]]
-)
-def test_the_helper_knows_no_other_action(words: list[str]) -> None:
+@pytest.mark.parametrize("words", [["", "plain.service"], ["--frob", "enable", "plain.service"]])
+def test_the_helper_knows_no_other_option(words: list[str]) -> None:
     with pytest.raises(UsageError):
         helper(tree_of(FILES), *words)
+
+
+def test_the_helper_passes_over_an_action_that_it_does_not_know() -> None:
+    tree = tree_of(FILES)
+    before = shown(tree)
+    assert helper(tree, "start", "plain.service")
+    assert shown(tree) == before
 
 
 def test_the_helper_needs_the_unit() -> None:

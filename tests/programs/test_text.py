@@ -2,14 +2,17 @@
 
 import json
 import shlex
+import subprocess
+from pathlib import Path
 
 import pytest
 
 from assembler.shell.process import Process
 from assembler.shell.streams import NOWHERE, Budget, Opened, Pipe, Refused, Stream
-from assembler.tree.staging import Kind, Tree
+from assembler.tree.staging import Inode, Kind, Tree
 from tests.proofs.text import PROGRAMS, RECORDED, Result, ours
 from tests.proofs.text_draws import Call
+from tests.support.host_commands import need
 
 
 def call(command: str, text: str = "", **files: str) -> tuple[int, str]:
@@ -43,6 +46,11 @@ _REFUSED = r"""
 grep -A1 x
 grep -P x
 grep -r x
+grep -rq x
+grep -rqm1 x /d
+grep -rq x -
+grep -rl x /d
+grep -rq x /
 grep -b x
 grep -z x
 grep --color x
@@ -126,7 +134,7 @@ sed 's/\x41/a/'
 sed 's/a/b\'
 sed 's|a\|b|c|'
 sed saxbxa
-sed 's&a&b&'
+sed 's&a&b\&&'
 sed s//a/
 sed -E 's/((t*)*)/\2/'
 sed -E 's/(e|x){2}|(t){2,3}|(t){1,2}/\3/'
@@ -381,3 +389,35 @@ def test_other_surroundings_are_not_known(locale: dict[str, str]) -> None:
     for name in ("grep", "sed"):
         with pytest.raises(Refused):
             PROGRAMS[name](Process(Tree(), ["p"], locale, "/", 0o022, {}, budget))
+
+
+@pytest.mark.parametrize(
+    "words", ["-rq x d", "-qr none d", "-rqi X d/sub", "-rq ^y d", "-rqw x one", "-rqs x nofile d", "-rq none nofile d",
+              "-rqv . d", "-rqF x l", "-rqE '^(a|z)' d l"]
+)  # fmt: skip
+def test_grep_below_directories_is_as_the_real_one(words: str, tmp_path: Path) -> None:
+    files = {"one": "x\n", "d/two": "a\n", "d/sub/three": "xx\n\nq x\n", "out": "y\nz\n"}
+    tree = Tree()
+    for name, text in files.items():
+        tree.write(f"/{name}", text.encode(), parents=True)
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    # A link that is named is followed, one below is not.
+    for link, target in (("l", "d/sub"), ("d/to", "../out")):
+        tree.symlink(target, f"/{link}")
+        (tmp_path / link).symlink_to(target)
+    streams: dict[int, Stream] = dict.fromkeys((0, 1, 2), NOWHERE)
+    arguments = shlex.split(words)
+    status = PROGRAMS["grep"](Process(tree, arguments, {}, "/", 0o022, streams, Budget()))
+    real = subprocess.run([need("grep", "grep"), *arguments], cwd=tmp_path, check=False, stderr=subprocess.DEVNULL)
+    assert status == real.returncode
+
+
+@pytest.mark.parametrize("words", ["grep -rq none /d", "grep -rq x /fifo"])
+def test_grep_below_directories_of_what_is_no_text(words: str) -> None:
+    tree = Tree()
+    tree.write("/d/binary", b"x\0y\n", parents=True)
+    tree.put("/fifo", Inode(Kind.FIFO, 0o644))
+    name, *arguments = words.split()
+    with pytest.raises(Refused):
+        PROGRAMS[name](Process(tree, arguments, {}, "/", 0o022, dict.fromkeys((0, 1, 2), NOWHERE), Budget()))

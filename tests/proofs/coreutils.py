@@ -47,6 +47,7 @@ _OWNERS = (
     "7", "7:8", ":8", "7:", "man", "man:mail", ":mail", "man:", "nobody7", "man:none", "0:0", "man.mail", "root", ":",
     "4294967294", "12:none", "+7:+8", "+6",
 )  # fmt: skip
+_WITH_REFERENCE = frozenset({"chmod", "chown", "chgrp"})
 _GROUPS = ("8", "mail", "none", "0")
 _UMASKS = ("000", "002", "007", "027", "077", "0177", "026")
 _OPTIONS: Mapping[str, tuple[str, ...]] = {
@@ -138,7 +139,9 @@ def drawn(rng: random.Random) -> str:
     words = [name]
     for _ in range(rng.choice((0, 0, 1, 1, 1, 2))):
         words += rng.choice(_OPTIONS[name]).split()
-    if name == "chmod":
+    if name in _WITH_REFERENCE and rng.random() < 1 / 6:
+        words.append(f"--reference={rng.choice(_PLACES)}")
+    elif name == "chmod":
         words.append(rng.choice(_MODES))
     elif name == "chown":
         words.append(rng.choice(_OWNERS))

@@ -22,7 +22,7 @@ from itertools import islice
 from pathlib import Path
 
 from assembler.lock.resolve import locked
-from assembler.programs import apache_asked, dictd, dictionary_updates, dpkg_asked, emacsen, hostname, inetd
+from assembler.programs import apache_asked, dictd, dictionary_updates, dpkg_asked, emacsen, hostname, inetd, lighttpd
 from assembler.programs.packages_known import Fixed, known_by_text
 from assembler.releases import RELEASES
 from assembler.shell.evaluate import INITIAL, Shell
@@ -39,18 +39,19 @@ RECORDED = ROOT / "tests" / "programs" / "data" / "in_perl.jsonl"
 WATCHED = (
     "/etc/apache2", "/var/lib/apache2", "/usr/share/dictd", "/var/lib/dictd", "/var/lib/emacsen-common",
     "/usr/lib/emacsen-common/packages", "/var/lib/dictionaries-common", "/usr/share/hunspell",
-    "/var/cache/dictionaries-common",
+    "/var/cache/dictionaries-common", "/etc/lighttpd",
 )  # fmt: skip
 """Directories of which all that is there belongs to a draw."""
 FILES = ("/etc/inetd.conf", "/etc/hosts", "/etc/nsswitch.conf", "/etc/dictd/dictd.order")
 """Files likewise."""
-_PACKAGES = ("apache2", "dictd", "dictionaries-common", "emacsen-common", "update-inetd", "hostname")
+_PACKAGES = ("apache2", "dictd", "dictionaries-common", "emacsen-common", "update-inetd", "hostname", "lighttpd")
 _PROGRAMS: Mapping[str, Program] = {
     **apache_asked.PROGRAMS,
     **dictd.PROGRAMS,
     **emacsen.PROGRAMS,
     **hostname.PROGRAMS,
     **inetd.PROGRAMS,
+    **lighttpd.PROGRAMS,
 }
 _PATHS = {
     "dnsdomainname": "/usr/bin/dnsdomainname",
@@ -58,6 +59,7 @@ _PATHS = {
     "dictdconfig": "/usr/sbin/dictdconfig",
     "emacs-package-install": "/usr/lib/emacsen-common/emacs-package-install",
     "hostname": "/usr/bin/hostname",
+    "lighty-enable-mod": "/usr/sbin/lighty-enable-mod",
     "update-dictcommon-aspell": "/usr/sbin/update-dictcommon-aspell",
     "update-dictcommon-hunspell": "/usr/sbin/update-dictcommon-hunspell",
     "update-inetd": "/usr/sbin/update-inetd",
@@ -95,6 +97,7 @@ def drawn(seed: int, order: str, aliases: str) -> Iterator[tuple[Files, str]]:
         _of_emacs,
         _of_inetd,
         _of_hostname,
+        _of_lighttpd,
     ]
     while True:
         yield rng.choice(kinds)(rng)
@@ -140,7 +143,9 @@ def _of_emacs(rng: random.Random) -> tuple[Files, str]:
     files |= {f"{state}/package/installed/": ""}
     for name in names:
         if rng.random() < 0.7:
-            files |= {f"{library}/install/{name}": "", f"{library}/compat/{name}": ""}
+            files |= {f"{library}/install/{name}": "#!/bin/sh\necho $1 $#\n", f"{library}/compat/{name}": ""}
+        if rng.random() < 0.2:
+            files.pop(f"{library}/compat/{name}", "")
         files |= _some(rng, [f"{state}/package/installed/{name}"])
     files |= _some(rng, [f"{state}/flavor/installed/emacs"], 0.1)
     files |= _some(rng, [f"{state}/flavor/installed/emacs~", f"{library}/compat/x~"], 0.1)
@@ -186,7 +191,8 @@ def _of_inetd(rng: random.Random) -> tuple[Files, str]:
         "--group NONE --add '#kermit\t\tdgram  udp'", "--add '127.0.0.1:ftp stream tcp nowait root /a'",
         "--add '#x stream'", "--add 'dict '", "--add '-'", "--comment-chars '#disabled#' --enable x,dict",
         "--comment-chars '#disabled#' --disable ftp,x,", "--multi --disable ftp,dict,x", "--multi --remove '.*'",
-        "--multi --remove '.*dict'", "--remove '4444.*/usr/sbin/remctld'",
+        "--multi --remove '.*dict'", "--multi --remove '(#<off># |)dict\\t'", "--multi --remove '(ftp|x)'",
+        "--multi --remove '(|#)ftp'", "--multi --remove '(a|b|c)'", "--remove '4444.*/usr/sbin/remctld'",
         "--pattern '/usr/sbin/d' --multi --enable dict",
         "--pattern '^#' --multi --remove ftp", "--pattern 'tcp$' --remove x", "--remove ''", "--remove 'dict\\s+'",
         "--comment-chars '#' --enable ftp", "--comment-chars '#' --multi --enable '.*'", "--file /etc/hosts --remove x",
@@ -194,6 +200,23 @@ def _of_inetd(rng: random.Random) -> tuple[Files, str]:
         "--group MAIL --remove dict", "--pattern 'r\\w*\\t' --remove dict", "--add 'x stream' extra",
     ))  # fmt: skip
     return files, f"update-inetd {action}"
+
+
+def _of_lighttpd(rng: random.Random) -> tuple[Files, str]:
+    names = ["auth", "cgi", "fast.cgi", "10-x", "a_b"]
+    places = {name: f"{rng.choice(('05', '10', '2'))}-{name}.conf" for name in names}
+    files: Files = {"/etc/lighttpd/conf-enabled/": ""}
+    for name in rng.sample(names, k=rng.randint(1, 5)):
+        lines = ["# x\n"]
+        for word in ("depends", "conflicts"):
+            if rng.random() < 0.3:
+                others = ", ".join(rng.choices((*names, "none"), (3, 3, 3, 3, 3, 1), k=rng.randint(1, 2)))
+                lines.append(f"{rng.choice(('', 'a'))}# -*- {word}: {others} -*-{rng.choice((' ', ''))}\n")
+        files[f"/etc/lighttpd/conf-available/{places[name]}"] = "".join(lines)
+        if rng.random() < 0.2:
+            files[f"/etc/lighttpd/conf-enabled/{places[name]}"] = ""
+    files |= _some(rng, [f"/etc/lighttpd/conf-available/{name}" for name in ("x.conf", "README", "10-.a")], 0.1)
+    return files, f"lighty-enable-mod {' '.join(rng.choices((*names, 'none'), k=rng.randint(1, 3)))}"
 
 
 def _of_hostname(rng: random.Random) -> tuple[Files, str]:
@@ -220,10 +243,12 @@ def evaluated(files: Files, command: str, version: str = _DICTIONARIES["trixie"]
         if path.endswith("/"):
             tree.mkdir(path.rstrip("/"), parents=True)
         else:
-            mode = 0o755 if path.endswith(".alias") else 0o644
+            mode = 0o755 if path.endswith(".alias") or "/install/" in path else 0o644
             tree.write(path, text.encode("latin-1"), mode, parents=True)
     for path in _PATHS.values():
         tree.write(path, b"", 0o755, parents=True)
+    tree.symlink("usr/bin", "/bin")
+    tree.write("/usr/bin/sh", b"", 0o755)
     for path in ("/usr/bin/dpkg", "/usr/bin/perl", "/usr/sbin/aspell-autobuildhash"):
         tree.write(path, b"", 0o755, parents=True)
     for name in ("ISO8859-1", "ISO8859-2"):
@@ -251,10 +276,14 @@ def _paths(tree: Tree) -> list[str]:
 
 def _text(tree: Tree, path: str) -> str:
     inode = tree.at(path)
+    if inode.kind is Kind.SYMLINK:
+        return f"-> {inode.target}"
     return tree.read(path).decode("latin-1") if inode.kind is Kind.FILE else "/"
 
 
 def _content(path: Path) -> str:
+    if path.is_symlink():
+        return f"-> {path.readlink()}"
     return "/" if path.is_dir() else path.read_bytes().decode("latin-1")
 
 
@@ -279,7 +308,7 @@ class Place:
                 continue
             self._at(path).parent.mkdir(parents=True, exist_ok=True)
             self._at(path).write_bytes(text.encode("latin-1"))
-            self._at(path).chmod(0o755 if path.endswith(".alias") else 0o644)
+            self._at(path).chmod(0o755 if path.endswith(".alias") or "/install/" in path else 0o644)
         name = command.split(" ", maxsplit=1)[0]
         # hostname has moved from /bin, which these roots need not have as a link.
         line = f"exec {name if 'name' in name else _PATHS[name]}{command[len(name) :]}"

@@ -138,7 +138,22 @@ class Program:
                 "*", "?", "a*", "*b", "o", "*.", ".*", ":*", "*:", "'*'", "[a-f]*", "$x", '"$b"', "/*", "*/", "\\*", ""
             )
         elif quoted:
-            operand = self.one("foo", "", "a b", "$a", "${b:-z}", "'q'", "*", "\\$", "x\\}y")
+            operand = self.one(
+                "foo",
+                "",
+                "a b",
+                "$a",
+                "${b:-z}",
+                "'q'",
+                "*",
+                "\\$",
+                "x\\}y",
+                '"$a"',
+                '"a  *"',
+                'q "${b} ${x}" r',
+                '"a}b"',
+                "$-",
+            )
         else:
             operand = self.one(
                 "foo", "", "a b", "$a", '"$b"', "'q r'", '"$@"', "*.c", "${b:-z}", '"a  b"', "$x$a", "\\*"
@@ -225,7 +240,8 @@ class Program:
             (1, lambda: self.one("true", "false", ":", ": ${x:=def}")),
             (2, lambda: f"set -- {self.words()}"),
             (1, lambda: "set --"),
-            (1, lambda: f"set {self.one('-e', '+e', '-u', '+u', '-f', '+f', '-eu')}"),
+            (1, lambda: f"set {self.one('-e', '+e', '-u', '+u', '-f', '+f', '-eu', '-C', '+C', '-o noclobber', '-a')}"),
+            (1, lambda: 'show "$-"'),
             (1, lambda: self.one("shift", "shift || true", "[ $# = 0 ] || shift")),
             (
                 1,

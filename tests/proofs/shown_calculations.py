@@ -8,8 +8,8 @@ from tests.proofs.shown_commands import FILES, GROUPS, PATHS, USERS, Draw
 _ACTIONS = (
     "", "", "", "-print", "-print0", "-delete", "-print -delete", "-exec rm -rf '{}' \\;", "-exec chmod 600 {} +",
     "-exec cat {} \\;",
-    "-printf '%p %f %h %P %m\\n'", "-printf '%U:%G %y %d %l\\n'", "-print -quit", "-quit", "-exec basename {} \\;",
-    "-exec nosuch {} \\;",
+    "-printf '%p %f %h %P %m\\n'", "-printf '%U:%G %y %d %l\\n'", "-prune -printf %u.%g", "-print -quit", "-quit",
+    "-exec basename {} \\;", "-exec nosuch {} \\;",
     "-exec wc -l {} +", "-o -print", "-exec rm -f {} \\; -print", "-exec chmod 755 {} \\;",
 )  # fmt: skip
 _BITS = (
@@ -379,6 +379,8 @@ def more(draw: Draw) -> dict[str, Callable[[], str]]:
                 "head -n 1 --",
                 "basename {} .conf",
                 "cat {}",
+                "",
+                "",
             )
         )
         return f"{source} | xargs {options} {command}"
@@ -389,7 +391,10 @@ def more(draw: Draw) -> dict[str, Callable[[], str]]:
             "uname -so", "uname -o",
             "uname -r >/dev/null", "uname x", "uname -m", "date >/dev/null", "date -u +%s >/dev/null", "sleep 0",
             "sleep", "sleep x", "sleep 0.001s",
-            "sync", "/usr/bin/echo a 'b\\\\n'", "/usr/bin/echo -n x", "/usr/bin/echo -ne x",
+            "sync", "sync a", "sync -d a d", "sync nofile a", "sync -d", "sync -f a", "sync -df a", "flock 9",
+            "flock -w 10 9 9>new && echo y", "{ flock -n 9 && flock -x 9 && echo y; } 9<a", "flock -u 9 9>a",
+            "flock -w x 9 9>new", "flock 9 9<d/f.conf 8<&9", "/usr/bin/echo a 'b\\\\n'",
+            "/usr/bin/echo -n x", "/usr/bin/echo -ne x",
             "/usr/bin/echo -nE -x y", "/usr/bin/true x",
             "/usr/bin/false", "A=b printenv A", "A= printenv A B", "X=y /usr/bin/printenv X", "/usr/bin/echo",
             "/usr/bin/echo --", "/usr/bin/echo - n",

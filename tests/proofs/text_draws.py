@@ -231,7 +231,7 @@ class Draw:
 
     def substitution(self, extended: bool) -> str:  # noqa: FBT001
         """The command s."""
-        delimiter = self.rng.choices("/|,#:@%!_", (60, 15, 8, 5, 3, 3, 2, 2, 2))[0]
+        delimiter = self.rng.choices("/|,#:@%!_&", (60, 15, 8, 5, 3, 3, 2, 2, 2, 3))[0]
         pattern = self.pattern(extended=extended).replace("\n", "") if self.some(0.97) else ""
         groups = pattern.count("(") if extended else pattern.count("\\(")
         parts = [

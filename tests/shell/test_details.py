@@ -93,6 +93,16 @@ PROGRAMS = {
         """show "${n:-"x"${z:-"k"}}" "${n:-${z:-"k"}"l"}" "${n:-"it's"}" "${n:-""}" "${n:-a"$*"b}" "${n:-"~$"}"\n"""
         'cat <<E\n${x:+"$x"} "c"\nE'
     ),
+    "files that are kept": (
+        "set -C; echo a >new; echo b >new || echo $?; echo c >>new; cat new; echo d >|new; set +o noclobber; cat new;"
+        " set -o noclobber; echo e >nowhere/x || echo $?; : >/dev/null && echo $-; set +C; echo f >new; cat new"
+    ),
+    "options": 'echo "<$->"; set -efu; show "$-" "${-}" "${#-}"; case $- in *e*) echo e;; esac; set +f -a; echo $-',
+    "the directory": 'cd d; x=$(pwd -P); echo "${x##*/}"; [ "$x" = "$(pwd -L)" ] && echo same',
+    "expansions in quotes within quotes": (
+        """y='a  *'; z="${x:-"${y} b"}"; show "$z" "${x:-"$y"}" "${x:-p "${y}" q}" "${y:+"${y}"}" "${x:-"a}b"c}";"""
+        """ : "${v:="/etc/${y}"}"; show "$v" """
+    ),
     "what is sourced, evaluated and trapped": (
         ". ./two.c; f() { eval 'g() { return 3; }'; g; }; f || echo $? $x; trap 'echo $x' EXIT"
     ),
@@ -107,6 +117,23 @@ IN_BASH = {
     "programs that are not there": "none 2>/dev/null; echo $?; if none a; then :; else echo -n no; fi; ./x || echo $?",
     "local variables are empty": 'x=1; f() { local x y=2; show "$x" "$y"; x=3; local x; show $x; }; f; show "$x" "$y"',
     "local variables that stay": 'f() { local -r a="p q"; show "$a"; }; f; f; a=1; show $a',
+    "a file that is sourced": "echo 'x=1; y() { echo $x; }' >s; source ./s; y; source ./s && . ./s; show $x",
+    "braces": (
+        """show {a,b} d/{three.c,f} "q r"{1,2}'s  t' {,x}y {,} a{b,}c {a}; x=v; for i in $x{,-}"$x" ${x}{1,2,}z;"""
+        """ do show $i; done; echo {*,d}/*.c \\{a,b}; echo "\\"'"{a,b}"'" """
+    ),
+    "questions": (
+        """x='a b'; y=; [[ $x ]]; echo $?; [[ -n $y ]]; echo $?; [[ -z $y ]] && echo z; [[ ! -z $x ]]; echo $?;"""
+        """ [[ -f one ]]; echo $?; [[ ! -d one ]]; echo $?; [[ -e nofile ]] || echo no; [[ $x == a* ]]; echo $?;"""
+        """ [[ $x != "a"* ]]; echo $?; [[ $x = 'a*' ]]; echo $?; [[ 5 -gt 3 ]]; echo $?; [[ $x == $y ]]; echo $?;"""
+        """ if [[ $y ]] || [[ -L one ]]; then echo y; else echo n; fi; [[ "a]]" = *"]]" ]]; echo $?"""
+    ),
+    "questions by expressions": (
+        """for x in '#a' a#b 12 1a '' abab 'a b' x.y; do [[ $x =~ ^# ]]; echo -n $?; [[ $x =~ b# ]]; echo -n $?;"""
+        """ [[ $x =~ ^[0-9]+$ ]]; echo -n $?; [[ ! "$x" =~ a.b ]]; echo -n $?; [[ $x =~ [^a-z]$ ]]; echo -n $?;"""
+        """ [[ $x =~ ^a?b*$ ]]; echo $?; done"""
+    ),
+    "questions and what ends a script": "set -e; [[ a == b ]] || echo no; f() { [[ a ]]; }; f; [[ a == b ]]; echo not",
     "what is quoted is read as in dash": (
         """show '{a,b}$"+(x)' "{1..2}" "$1{a,b}@(y)" "~+" "x$" \\{a,b}; x="$'z'"; show "$x" """
     ),
@@ -126,9 +153,13 @@ def test_as_bash_does_it(name: str) -> None:
     [
         "[ -v x ]", "[ -a one ]", "[ -o errexit ]", "[ -N one ]", "[ a b ]", "[ -z -a x ]", "[ a =~ b ]",
         "x=1; (( x++ ))", "((none)); echo", "( (none) && true )", "x=1; x+=2", "x[1]=2", "exec {fd}>out", "let x=1",
-        "shopt -s x", "[[ a ]]", "source ./two.c", "command_not_found_handle() { echo $1; }; none", "echo -n -e x",
-        "echo {a,b}", "echo $'a'", "for i in {1..3}; do echo $i; done", "case $'a' in b) ;; esac", "echo x >{a,b}",
-        'case a in $"a") ;; esac', "( echo a ) >$'b'", "x=1; export x; f() { local x; }; f", 'echo "\\"\'"{a,b}"\'"',
+        "shopt -s x", "[[ a && b ]]", "[[ a > b ]]",
+        "[[ a == +(a) ]]", "[[ a =~ (a) ]]", "[[ a =~ $x ]]", "[[ é =~ a ]]", "[[ aaaaa =~ a*a*a*b ]]",
+        "[[ 1+1 -eq 2 ]]", "[[ -v x ]]", "[[ a -nt b ]]", "[[ -n ]]", "[[ a ]] >x", "source nofile", "source",
+        "command -v source", "command_not_found_handle() { echo $1; }; none", "echo -n -e x", "echo {a,{b,c}}",
+        "echo {a,b}{c,d}", "echo {a,$1}", "export x={a,b}", "x={a,b}", "echo $'a'", "for i in {1..3}; do echo $i; done",
+        "case $'a' in b) ;; esac", "echo x >{a,b}",
+        'case a in $"a") ;; esac', "( echo a ) >$'b'", "x=1; export x; f() { local x; }; f",
         'x=a; echo "${x:+"b$(echo c)"}"', "f() { local -r a=1; a=2; }; f",
     ],
 )  # fmt: skip

@@ -242,6 +242,7 @@ def configure(tree: Tree, packages: Sequence[Unpacked], settings: Settings, repo
     )
     by_name = {package.name: package for package in packages}
     context.packages = at_that_time = AtThatTime(settings.arch, digests, by_name)
+    context.absent = at_that_time.absent
     evaluated.answer(settings.selections, context)
     told = triggers.pending(there, at_that_time.states)
     known = orderable(packages)

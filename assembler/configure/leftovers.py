@@ -51,8 +51,8 @@ LEFTOVERS: Sequence[Leftover] = (
         "the image has an initramfs of its own",
     ),
     Leftover(
-        ("/etc/ld.so.cache", "/var/cache/ldconfig/aux-cache"),
-        "cache: ldconfig.service makes it at boot",
+        ("/var/cache/ldconfig/aux-cache",),
+        "numbers and times of inodes, by which ldconfig knows files that it has read; it makes it anew",
     ),
     Leftover(
         ("/usr/lib/udev/hwdb.bin",),

@@ -36,6 +36,8 @@ class ExecutionContext:
     """Files that have been copied so far: a few calls of cp can make as many as they like."""
     hidden: frozenset[str] = frozenset()
     """Programs of packages that are not unpacked yet, by name: the tree has all packages from the start."""
+    absent: Callable[[], Container[str]] = frozenset
+    """The paths of what no package has brought that is unpacked yet, likewise."""
     done: Callable[[int], None] | None = None
     """Told of the line of each command of a script that has been carried out."""
     debconf: Debconf = field(default_factory=Debconf)

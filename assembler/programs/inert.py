@@ -9,7 +9,6 @@ NOT_RUNNING = (
 )  # fmt: skip
 """Talk to a running system; dpkg in an image has none."""
 _LEFT_OUT = (
-    "ldconfig",
     "update-menus",
     "systemd-hwdb",
     "update-initramfs",

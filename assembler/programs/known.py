@@ -29,6 +29,7 @@ from assembler.programs import (
     hostname,
     inetd,
     kernel_links,
+    ldconfig,
     lines,
     listing,
     locale_asked,
@@ -91,7 +92,7 @@ _PROGRAMS: Mapping[str, Program] = {
     **translating.PROGRAMS,
     **ucf_asked.PROGRAMS,
 }
-NAMES = frozenset({*_PROGRAMS, *COMMANDS, *byte_code.NAMES, *dictionary_updates.NAMES})
+NAMES = frozenset({*_PROGRAMS, *COMMANDS, *byte_code.NAMES, *dictionary_updates.NAMES, "ldconfig"})
 """The names of all programs that are computed."""
 
 
@@ -107,6 +108,8 @@ def program(name: str, path: str, context: ExecutionContext) -> Program | None:
         return dpkg_asked.programs(context.packages)[name]
     if name == "dpkg-query":
         return partial(_dpkg_query, context)
+    if name == "ldconfig":
+        return partial(ldconfig.ldconfig, context=context)
     if name == "run-parts":
         return partial(hooks.run_parts, packages=context.packages)
     if name in dictionary_updates.NAMES:

@@ -24,7 +24,8 @@ from assembler.kernel.vanilla import BUILTIN, RELEASE, Wish, build
 from assembler.layers.context import BuildContext, Means
 from assembler.layers.declared import PARTS, Counts, Epoch, Ignored, counted, packages, step_of, value, versions
 from assembler.layers.kernel import KernelLayer
-from assembler.layers.module_indexes import cached_depmod
+from assembler.kernel.depmod import indexed
+from assembler.layers.keeping import keeping
 from assembler.lockfile.model import LockedFile, LockedPackage
 from assembler.tree.content import whole
 from assembler.tree.staging import Tree
@@ -97,7 +98,7 @@ class _Compiled:
         for name in BUILTIN:
             made.write(f"{top}/{name}", whole(directory / name))
         made.write(f"/boot/config-{release}", whole(directory / KERNEL_CONFIG))
-        cached_depmod(means.store)(made, release)
+        indexed(made, release, keeping(means.store))
         return made
 
 

@@ -10,7 +10,6 @@ NOT_RUNNING = (
 """Talk to a running system; dpkg in an image has none."""
 _LEFT_OUT = (
     "update-menus",
-    "systemd-hwdb",
     "update-initramfs",
     "dracut",
     "update-grub",

@@ -1,6 +1,6 @@
 """Which programs are known: all that are computed, by name."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 
 from assembler.programs import (
@@ -27,7 +27,9 @@ from assembler.programs import (
     grep,
     hooks,
     hostname,
+    hwdb,
     inetd,
+    journal_catalog,
     kernel_links,
     ldconfig,
     lines,
@@ -92,7 +94,13 @@ _PROGRAMS: Mapping[str, Program] = {
     **translating.PROGRAMS,
     **ucf_asked.PROGRAMS,
 }
-NAMES = frozenset({*_PROGRAMS, *COMMANDS, *byte_code.NAMES, *dictionary_updates.NAMES, "ldconfig"})
+_IN_CONTEXT: Mapping[str, Callable[[Process, ExecutionContext], int]] = {
+    "journalctl": journal_catalog.update_catalog,
+    "ldconfig": ldconfig.ldconfig,
+    "systemd-hwdb": hwdb.systemd_hwdb,
+}
+"""Those that look at more than what a process is given."""
+NAMES = frozenset({*_PROGRAMS, *COMMANDS, *byte_code.NAMES, *dictionary_updates.NAMES, *_IN_CONTEXT})
 """The names of all programs that are computed."""
 
 
@@ -108,8 +116,8 @@ def program(name: str, path: str, context: ExecutionContext) -> Program | None:
         return dpkg_asked.programs(context.packages)[name]
     if name == "dpkg-query":
         return partial(_dpkg_query, context)
-    if name == "ldconfig":
-        return partial(ldconfig.ldconfig, context=context)
+    if name in _IN_CONTEXT:
+        return partial(_IN_CONTEXT[name], context=context)
     if name == "run-parts":
         return partial(hooks.run_parts, packages=context.packages)
     if name in dictionary_updates.NAMES:

@@ -148,13 +148,13 @@ def _elf(file: _File, arch: str, *, old: bool) -> SharedObject | None:
         return None
     shape = _NARROW if kind == _CLASS32 else _WIDE
     header = shape.header.unpack(file.at(0, shape.header.size))
-    segments = _segments(file, shape, start=header[4], count=header[9])
+    segments, level = _segments(file, shape, start=header[4], count=header[9])
     found = _dynamic(file, shape, segments, _INTERPRETERS[arch] if old else None)
     if found is None:
         return None
     soname, flags = found
     if arch == "amd64":
-        return SharedObject(soname, fixed or flags, _level(file, shape, segments))
+        return SharedObject(soname, fixed or flags, level)
     if kind == _CLASS64:
         return SharedObject(soname, _OF_AARCH64, 0)
     if header[6] & 0xFF000000 == _EABI5:
@@ -162,7 +162,9 @@ def _elf(file: _File, arch: str, *, old: bool) -> SharedObject | None:
     return SharedObject(soname, flags, 0)
 
 
-def _segments(file: _File, shape: _Shape, *, start: int, count: int) -> list[_Segment]:
+def _segments(file: _File, shape: _Shape, *, start: int, count: int) -> tuple[list[_Segment], int]:
+    """The segments, and the level of x86's instruction set in their notes."""
+    level = 0
     file.check(start)
     if count > _MAX_SEGMENTS:
         raise Refused("a library of more segments than any has", why=str(count))
@@ -177,7 +179,9 @@ def _segments(file: _File, shape: _Shape, *, start: int, count: int) -> list[_Se
         found.append(_Segment(kind, offset, address, size, values[7]))
         if kind == _INTERPRETER:
             file.check(offset)
-    return found
+        elif kind == _PROPERTY and values[7] == shape.word:
+            level = _noted(file, shape, found[-1], level)
+    return found, level
 
 
 def _dynamic(
@@ -230,16 +234,8 @@ def _entries(file: _File, shape: _Shape, start: int, *, checked: bool = True) ->
     raise Refused("a library whose dynamic section has no end")
 
 
-def _level(file: _File, shape: _Shape, segments: list[_Segment]) -> int:
-    """The level of x86's instruction set in the notes of the segments that have one."""
-    level = 0
-    for segment in segments:
-        if segment.kind == _PROPERTY and segment.align == shape.word:
-            level = _noted(file, shape, segment, level)
-    return level
-
-
 def _noted(file: _File, shape: _Shape, segment: _Segment, level: int) -> int:
+    """The level in the notes of a segment; `level` where they have none."""
     position = 0
     for _ in range(_MAX_NOTES):
         if position + 12 >= segment.size:

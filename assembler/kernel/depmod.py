@@ -220,7 +220,7 @@ def depmod(tree: Tree, release: str, *, jobs: int = 2) -> Modules:
 
 
 def indexed(tree: Tree, release: str, keep: Keep) -> None:
-    """As :func:`depmod`, where the index files may be kept: they are found again by what the kernel's directory holds."""
+    """As :func:`depmod`, where index files may be kept: they are found again by what the kernel's directory holds."""
     top = tree.resolve(f"/lib/modules/{release}", follow=True)
     inputs = [(path, inode.content) for path, inode in tree.walk(top) if inode.kind is Kind.FILE]
     for name, content in keep(_KEPT, inputs, lambda: depmod(tree, release).files).items():

@@ -15,9 +15,9 @@ from assembler.architecture import ARCHITECTURES
 from assembler.debian.unpack import unpack
 from assembler.errors import AssembleError, Place
 from assembler.image.names import FACTS, KERNEL, KERNEL_CONFIG
+from assembler.kernel.depmod import indexed
 from assembler.layers.context import BuildContext, Means
 from assembler.layers.declared import Epoch, Ignored, packages, step_of
-from assembler.kernel.depmod import indexed
 from assembler.layers.keeping import keeping
 from assembler.layers.rootfs import open_packages
 from assembler.layers.step import Step

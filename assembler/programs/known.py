@@ -116,8 +116,8 @@ def program(name: str, path: str, context: ExecutionContext) -> Program | None:
         return dpkg_asked.programs(context.packages)[name]
     if name == "dpkg-query":
         return partial(_dpkg_query, context)
-    if name in _IN_CONTEXT:
-        return partial(_IN_CONTEXT[name], context=context)
+    if run := _IN_CONTEXT.get(name):
+        return lambda process: run(process, context)
     if name == "run-parts":
         return partial(hooks.run_parts, packages=context.packages)
     if name in dictionary_updates.NAMES:

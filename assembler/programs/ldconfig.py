@@ -67,7 +67,7 @@ class _Candidate:
     is_link: bool
 
     def is_better_than(self, other: "_Candidate") -> bool:
-        """Whether ldconfig takes it instead of `other`. Raises Refused where it takes the one that it comes to first."""
+        """Whether ldconfig takes it instead of `other`. Raises Refused where it takes that which it comes to first."""
         if self.flags != other.flags:
             raise Refused("libraries of one name and different kinds", why=f"{self.name} {other.name}")
         if self.is_link != other.is_link:

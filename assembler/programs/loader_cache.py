@@ -63,7 +63,7 @@ def cache(libraries: Iterable[Library], hwcaps: Iterable[bytes], generator: byte
     entries = sorted(libraries, key=lambda each: (each.hwcaps is None, each.hwcaps or b""))
     entries.sort(key=lambda each: (order(each.name), each.flags), reverse=True)
     used = sorted({each.hwcaps for each in entries if each.hwcaps is not None})
-    texts = {*hwcaps, *(each.name for each in entries), *(each.path for each in entries)}
+    texts = {*hwcaps, *used, *(each.name for each in entries), *(each.path for each in entries)}
     strings, offsets = _strings(texts)
     start = _HEADER.size + _ENTRY.size * len(entries)
     out = bytearray()

@@ -1,4 +1,4 @@
-"""What systemd's programs that make databases have in common: their files (src/basic/conf-files.c), read line by line."""
+"""What programs of systemd that make databases have in common: files (src/basic/conf-files.c), read line by line."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -8,9 +8,10 @@ order in which a file system has the entries of a directory is refused.
 import posixpath
 import re
 from collections.abc import Container, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
-from assembler.architecture import ARCHITECTURES
+from assembler.architecture import ARCHITECTURES, LOADERS
 from assembler.programs.context import ExecutionContext
 from assembler.programs.inputs import Found, found, once, options_of
 from assembler.programs.loader_cache import Library, cache, order
@@ -32,18 +33,11 @@ _MOST_ENTRIES = 50_000
 """Entries that directories of libraries may have together."""
 _OLDEST, _WITHOUT_PLATFORMS = 36, 37
 """Versions 2.N: the first that is known, and the first that looks into no subdirectories for processors."""
-_PLATFORMS = {
-    "amd64": frozenset({"tls", "sse2", "x86_64", "avx512_1", "i586", "i686", "haswell", "xeon_phi"}),
-    "arm64": frozenset({"tls", "atomics"}),
-}
-"""The names of such subdirectories."""
-_LOADERS = frozenset({
-    "ld-kfreebsd-x86-64.so.1", "ld-linux-aarch64.so.1", "ld-linux-aarch64_be.so.1", "ld-linux-armhf.so.3",
-    "ld-linux-ia64.so.2", "ld-linux-mipsn8.so.1", "ld-linux-x86-64.so.2", "ld-linux.so.2", "ld-linux.so.3", "ld.so.1",
-    "ld64.so.1", "ld64.so.2",
-})  # fmt: skip
-"""Links of these names are left alone once they lead anywhere."""
-_SPACE, _BLANK = " \t\n\v\f\r", " \t"
+_SPACE = " \t\n\v\f\r"
+_THREADS = "tls"
+"""Another such subdirectory, on any architecture."""
+_X32 = "ld-linux-x32.so.2"
+"""That its list of loaders lacks, for want of a comma."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +97,11 @@ class _Ldconfig:
             raise Refused(f"more than {_MOST_ENTRIES} files in directories of libraries")
         return [name for name in sorted(inode.children) if f"{path}/{name}" not in self.absent]
 
+    @property
+    def processors(self) -> AbstractSet[str]:
+        """Names of subdirectories that it looked into before 2.37."""
+        return ARCHITECTURES[self.arch].libraries.processors | {_THREADS}
+
     # --- settings ------------------------------------------------------------------------------------------------
 
     def configure(self, path: str, depth: int = 0) -> None:
@@ -151,7 +150,7 @@ class _Ldconfig:
             return
         if not path.startswith("/") or (self.old and "=" in path):
             raise Refused("a directory of libraries", why=path)
-        if self.old and posixpath.basename(path) in _PLATFORMS[self.arch]:
+        if self.old and posixpath.basename(path) in self.processors:
             raise Refused("libraries for a processor", why=path)
         there = self._found(path).inode
         if there is None:
@@ -217,7 +216,7 @@ class _Ldconfig:
         if entry.kind not in {Kind.FILE, Kind.SYMLINK, Kind.DIR}:
             return None
         looks = _looks_like_library(name)
-        if self.old and not looks and name in _PLATFORMS[self.arch] and directory.hwcaps is None:
+        if self.old and not looks and name in self.processors and directory.hwcaps is None:
             if entry.kind is not Kind.FILE:
                 raise Refused("libraries for a processor", why=f"{directory.path}/{name}")
             return None
@@ -270,9 +269,9 @@ class _Ldconfig:
         if path in self.absent:
             raise Refused("a link in the place of a file that is not unpacked yet", why=path)
         if there is not None:
-            if library.soname == "ld-linux-x32.so.2":
+            if library.soname == _X32:
                 raise Refused("the loader of x32", why=path)
-            if there is here or library.soname in _LOADERS:
+            if there is here or library.soname in LOADERS:
                 return
         if before is not None and before.kind is not Kind.SYMLINK:
             self.warned = self.warned or path
@@ -331,7 +330,7 @@ def ldconfig(process: Process, context: ExecutionContext) -> int:
     if program is None or program.kind is not Kind.FILE or size_of(program.content) > _LARGEST_PROGRAM:
         raise Refused("ldconfig is not glibc's", why=_PROGRAM)
     generator = _GENERATOR.search(read(program.content))
-    if generator is None or int(generator[1]) < _OLDEST or context.arch not in _PLATFORMS:
+    if generator is None or int(generator[1]) < _OLDEST or context.arch not in ARCHITECTURES:
         raise Refused("ldconfig is of no version that is known")
     run = _Ldconfig(
         tree,

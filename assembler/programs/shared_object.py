@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
+from assembler.architecture import ARCHITECTURES
 from assembler.kernel.elf import MAGIC
 from assembler.shell.streams import Refused
 from assembler.tree.content import Content, part, size_of
@@ -21,20 +22,11 @@ _SHARED = 3
 _CLASS32, _CLASS64 = 1, 2
 _LOAD, _DYNAMIC, _INTERPRETER, _PROPERTY = 1, 2, 3, 0x6474E553
 _NULL, _NEEDED, _STRTAB, _SONAME = 0, 1, 5, 14
-_X86_64, _I386 = 62, 3
 _ELF, _LIBC6 = 1, 3
 """Flags: FLAG_ELF, FLAG_ELF_LIBC6."""
-_OF_X86_64, _OF_X32, _OF_AARCH64 = 0x303, 0x803, 0xA03
 _EABI5, _HARD, _SOFT = 0x05000000, 0x400, 0x200
 _OF_ARM_HARD, _OF_ARM_SOFT = 0x903, 0xB03
 _C_LIBRARY = frozenset({b"libc.so.6", b"libm.so.6"})
-_INTERPRETERS = {
-    "amd64": {b"/lib/ld-linux-x86-64.so.2", b"/lib/ld-linux.so.2", b"/libx32/ld-linux-x32.so.2",
-              b"/lib64/ld-linux-x86-64.so.2"},
-    "arm64": {b"/lib/ld-linux-aarch64.so.1", b"/lib/ld-linux-aarch64_be.so.1", b"/lib/ld-linux-aarch64_ilp32.so.1",
-              b"/lib/ld-linux-aarch64_be_ilp32.so.1", b"/lib/ld-linux.so.3", b"/lib/ld-linux-armhf.so.3"},
-}  # fmt: skip
-"""Loaders by which ldconfig before 2.37 knows libraries of this libc, by Debian's architecture."""
 _PROPERTY_NOTE, _ISA_NEEDED = 5, 0xC0008002
 _MAX_SEGMENTS, _MAX_ENTRIES, _MAX_NOTES, _MAX_NAME = 1_000, 10_000, 1_000, 4_096
 _WINDOW = 4_096
@@ -48,7 +40,7 @@ class SharedObject:
     """DT_SONAME; None without one."""
     flags: int
     level: int
-    """That of the instruction set which it needs, on amd64."""
+    """That of x86's instruction set which it needs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,26 +129,24 @@ def shared_object(content: Content, arch: str, *, old: bool) -> SharedObject | N
 
 def _elf(file: _File, arch: str, *, old: bool) -> SharedObject | None:
     kind, machine = file.at(4, 1)[0], struct.unpack("<H", file.at(18, 2))[0]
-    fixed = 0
-    if arch == "amd64":
-        if machine == _X86_64:
-            fixed = _OF_X86_64 if kind == _CLASS64 else _OF_X32
-        elif machine != _I386 or kind != _CLASS32:
-            return None
+    known = ARCHITECTURES[arch].libraries
+    kinds = dict(known.kinds)
+    if kinds and (kind, machine) not in kinds:
+        return None
     if kind not in {_CLASS32, _CLASS64}:
         # The reader for the wider class finds that it is neither.
         return None
     shape = _NARROW if kind == _CLASS32 else _WIDE
     header = shape.header.unpack(file.at(0, shape.header.size))
     segments, level = _segments(file, shape, start=header[4], count=header[9])
-    found = _dynamic(file, shape, segments, _INTERPRETERS[arch] if old else None)
+    found = _dynamic(file, shape, segments, known.interpreters if old else None)
     if found is None:
         return None
     soname, flags = found
-    if arch == "amd64":
-        return SharedObject(soname, fixed or flags, level)
+    if kinds:
+        return SharedObject(soname, kinds[kind, machine] or flags, level)
     if kind == _CLASS64:
-        return SharedObject(soname, _OF_AARCH64, 0)
+        return SharedObject(soname, known.flags, 0)
     if header[6] & 0xFF000000 == _EABI5:
         flags = _OF_ARM_HARD if header[6] & _HARD else _OF_ARM_SOFT if header[6] & _SOFT else _LIBC6
     return SharedObject(soname, flags, 0)
@@ -185,7 +175,7 @@ def _segments(file: _File, shape: _Shape, *, start: int, count: int) -> tuple[li
 
 
 def _dynamic(
-    file: _File, shape: _Shape, segments: list[_Segment], interpreters: set[bytes] | None
+    file: _File, shape: _Shape, segments: list[_Segment], interpreters: frozenset[bytes] | None
 ) -> tuple[bytes | None, int] | None:
     """DT_SONAME, and the flags; None for what is passed over. `interpreters` are those by which an old ldconfig knows
     libraries of this libc.

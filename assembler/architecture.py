@@ -108,6 +108,29 @@ class CountedMachine:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SharedLibraries:
+    """What ldconfig of glibc knows of libraries (sysdeps/*/readelflib.c, ldconfig.h, dl-procinfo.c)."""
+
+    flags: int
+    """Of 64-bit ones."""
+    kinds: tuple[tuple[tuple[int, int], int], ...] = ()
+    """Flags by ELF class and machine, 0 where these do not tell; others are passed over. Empty where any machine is
+    taken for its own."""
+    interpreters: frozenset[bytes]
+    """Loaders by which it knows programs of this libc, before 2.37."""
+    processors: frozenset[str]
+    """Names of subdirectories for processors, before 2.37."""
+
+
+LOADERS = frozenset({
+    "ld-kfreebsd-x86-64.so.1", "ld-linux-aarch64.so.1", "ld-linux-aarch64_be.so.1", "ld-linux-armhf.so.3",
+    "ld-linux-ia64.so.2", "ld-linux-mipsn8.so.1", "ld-linux-x86-64.so.2", "ld-linux.so.2", "ld-linux.so.3", "ld.so.1",
+    "ld64.so.1", "ld64.so.2",
+})  # fmt: skip
+"""Names of dynamic loaders that Debian's ldconfig leaves alone (local-ldconfig-ignore-ld.so.diff)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Architecture:
     """One architecture."""
 
@@ -121,6 +144,7 @@ class Architecture:
     """File name of glibc's dynamic loader."""
     elf_machine: int
     """e_machine of its programs."""
+    libraries: SharedLibraries
     efi: str
     """What file names of EFI programs end with: ``x64`` of ``BOOTX64.EFI`` (UEFI Specification, 3.5.1.1)."""
     oci: str
@@ -166,6 +190,19 @@ AMD64 = Architecture(
     triplet="x86_64-linux-gnu",
     loader="ld-linux-x86-64.so.2",
     elf_machine=62,
+    libraries=SharedLibraries(
+        flags=0x303,
+        kinds=(((2, 62), 0x303), ((1, 62), 0x803), ((1, 3), 0)),
+        interpreters=frozenset(
+            {
+                b"/lib/ld-linux-x86-64.so.2",
+                b"/lib/ld-linux.so.2",
+                b"/libx32/ld-linux-x32.so.2",
+                b"/lib64/ld-linux-x86-64.so.2",
+            }
+        ),
+        processors=frozenset({"sse2", "x86_64", "avx512_1", "i586", "i686", "haswell", "xeon_phi"}),
+    ),
     efi="x64",
     oci="amd64",
     consoles=("console=tty0", "console=ttyS0,115200"),
@@ -231,6 +268,20 @@ ARM64 = Architecture(
     triplet="aarch64-linux-gnu",
     loader="ld-linux-aarch64.so.1",
     elf_machine=183,
+    libraries=SharedLibraries(
+        flags=0xA03,
+        interpreters=frozenset(
+            {
+                b"/lib/ld-linux-aarch64.so.1",
+                b"/lib/ld-linux-aarch64_be.so.1",
+                b"/lib/ld-linux-aarch64_ilp32.so.1",
+                b"/lib/ld-linux-aarch64_be_ilp32.so.1",
+                b"/lib/ld-linux.so.3",
+                b"/lib/ld-linux-armhf.so.3",
+            }
+        ),
+        processors=frozenset({"atomics"}),
+    ),
     efi="aa64",
     oci="arm64",
     oci_variants=("v8",),  # there is one, which few say

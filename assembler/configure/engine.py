@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
-from assembler.configure import caches, evaluated, first_boot, identity, leftovers, triggers
+from assembler.configure import evaluated, first_boot, identity, leftovers, triggers
 from assembler.configure.effects import EffectsOf
 from assembler.configure.executed import Execution, Failed, Secrets, carried_out, programs
 from assembler.configure.executed import job as executed_job
@@ -24,12 +24,12 @@ from assembler.configure.survey import BESIDES, TRIGGERED, Script, UnhandledScri
 from assembler.debian import dpkg_database
 from assembler.debian.package import Unpacked
 from assembler.errors import AssembleError, Place, Problems
-from assembler.kernel.depmod import depmod
 from assembler.programs.context import ExecutionContext
 from assembler.programs.modules import ByteCode, Module
 from assembler.progress import SILENT, Reporter
 from assembler.recipe.model import Scripts
 from assembler.shell.streams import OrderShows, Refused
+from assembler.tree.kept import Keep, at_once
 from assembler.tree.staging import Tree, TreeError
 from assembler.tree.watched import Watch
 
@@ -61,8 +61,8 @@ class Settings:
     """Debian architecture of the image."""
     rules: tuple[Rule, ...] = ()
     """Rules beside the built-in ones; they come first."""
-    depmod: Callable[[Tree, str], object] = depmod
-    """Indexes the modules of a kernel release; a caller that keeps results may have its own."""
+    keep: Keep = at_once
+    """Keeps what takes long to compute."""
     first_boot: Mapping[str, str] = field(default_factory=dict)
     """Packages that stay unpacked, to be configured by dpkg on the image's first boot, with the reasons."""
     selections: str = field(default="", repr=False)
@@ -236,12 +236,13 @@ def configure(tree: Tree, packages: Sequence[Unpacked], settings: Settings, repo
     context = ExecutionContext(
         tree,
         settings.arch,
-        depmod=settings.depmod,
+        keep=settings.keep,
         owners=lambda path: owners(there, path),
         byte_code=ByteCode(settings.python) if settings.python else None,
     )
     by_name = {package.name: package for package in packages}
     context.packages = at_that_time = AtThatTime(settings.arch, digests, by_name)
+    context.absent = at_that_time.absent
     evaluated.answer(settings.selections, context)
     told = triggers.pending(there, at_that_time.states)
     known = orderable(packages)
@@ -333,7 +334,6 @@ def configure(tree: Tree, packages: Sequence[Unpacked], settings: Settings, repo
         preinst = [one.package for one in waiting if one.name == "preinst" and one.package not in unpacked_there]
         preinst += late_preinst
         first_boot.prepare(tree, packages, settings.first_boot, preinst)
-    caches.prepare(tree)
     identity.prepare(tree, by_name)
     reports = tuple(script.report() for script in done)
     return Report(reports, tuple(order), tuple(sorted(told.seen)), secrets.keys, secrets.alike)

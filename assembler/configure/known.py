@@ -9,6 +9,7 @@ from assembler.programs.packages_known import Known
 
 UNPACKING, UNPACKED = "install reinstreq half-installed", "install ok unpacked"
 CONFIGURING, INSTALLED = "install ok half-configured", "install ok installed"
+_MERGED = ("/bin/", "/lib/", "/lib32/", "/lib64/", "/libx32/", "/sbin/")
 
 
 @dataclass(slots=True)
@@ -28,6 +29,14 @@ class AtThatTime:
     def known(self) -> Sequence[Known]:
         """The packages that the status file would have."""
         return [self._known(name, state) for name, state in self.states.items()]
+
+    def absent(self) -> frozenset[str]:
+        """The paths that only packages ship which are not unpacked yet, with links of a merged /usr and without."""
+        unpacked = {name for name, state in self.states.items() if state != UNPACKING}
+        later = [each for name, each in self.packages.items() if name not in unpacked]
+        there = {path for name in unpacked for path in self.packages[name].paths} if later else set[str]()
+        found = {path for each in later for path in each.paths if path not in there}
+        return frozenset({*found, *(f"/usr{path}" for path in found if path.startswith(_MERGED))})
 
     def _known(self, name: str, state: str) -> Known:
         found = self._made.get((name, state))

@@ -1,8 +1,7 @@
 """What scripts and dpkg leave when they run, and no image has: the machine's own identity, caches, logs, locks, copies.
 
-Computed trees never have it, see the modules that say so: identity/ for what the node makes itself, caches.py for what
-systemd makes when it boots. What was executed has it taken out here; where a real dpkg is the judge, it is what the
-judge has besides.
+Computed trees never have it, see the modules that say so, as identity/ for what the node makes itself. What was
+executed has it taken out here; where a real dpkg is the judge, it is what the judge has besides.
 """
 
 import posixpath
@@ -51,17 +50,8 @@ LEFTOVERS: Sequence[Leftover] = (
         "the image has an initramfs of its own",
     ),
     Leftover(
-        ("/etc/ld.so.cache", "/var/cache/ldconfig/aux-cache"),
-        "cache: ldconfig.service makes it at boot",
-    ),
-    Leftover(
-        ("/usr/lib/udev/hwdb.bin",),
-        "cache: systemd-hwdb-update.service makes it at boot, unless a recipe masks that, as livecd.toml does: udev"
-        " works without",
-    ),
-    Leftover(
-        ("/var/lib/systemd/catalog", "/var/lib/systemd/catalog/database"),
-        "cache: systemd-journal-catalog-update.service makes it at boot",
+        ("/var/cache/ldconfig/aux-cache",),
+        "numbers and times of inodes, by which ldconfig knows files that it has read; it makes it anew",
     ),
     Leftover(
         ("/var/log/alternatives.log", "/var/log/dpkg.log"),

@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Callable, Mapping
 from functools import partial
 
+from assembler.configure import caches
 from assembler.errors import AssembleError, Place, Problems
 from assembler.programs.accounts import AccountError, Accounts
 from assembler.programs.sha_crypt import SALT_CHARACTERS, sha512_crypt
@@ -49,6 +50,7 @@ def apply(tree: Tree, recipe: Rootfs, files: Mapping[str, bytes], epoch: int) ->
             _file(tree, file, files, key)
         except AssembleError as error:
             problems.append(_at(key, error))
+    caches.prepare(tree)
     systemctl = Systemctl(tree)
     for verb, units, change in (
         ("enable", recipe.enable, systemctl.enable),

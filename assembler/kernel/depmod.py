@@ -17,8 +17,10 @@ from dataclasses import dataclass, field
 from assembler.errors import Place
 from assembler.kernel.module import LARGEST, SUFFIXES, Info, ModuleError, read_module, softdeps
 from assembler.tree.content import Content, read, size_of
+from assembler.tree.kept import Keep
 from assembler.tree.staging import Kind, Tree
 
+_KEPT = "depmod-1"
 _MAGIC, _VERSION = 0xB007F457, 0x00020001
 PREFIX, VALUES, CHILDREN = 0x80000000, 0x40000000, 0x20000000
 """What a node has, in the upper bits of its offset."""
@@ -215,6 +217,14 @@ def depmod(tree: Tree, release: str, *, jobs: int = 2) -> Modules:
     for name, data in found.files.items():
         tree.write(f"{top}/{name}", data)
     return found
+
+
+def indexed(tree: Tree, release: str, keep: Keep) -> None:
+    """As :func:`depmod`, where index files may be kept: they are found again by what the kernel's directory holds."""
+    top = tree.resolve(f"/lib/modules/{release}", follow=True)
+    inputs = [(path, inode.content) for path, inode in tree.walk(top) if inode.kind is Kind.FILE]
+    for name, content in keep(_KEPT, inputs, lambda: depmod(tree, release).files).items():
+        tree.write(f"{top}/{name}", content)
 
 
 # --- modules --------------------------------------------------------------------------------------------------------

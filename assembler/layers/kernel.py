@@ -15,9 +15,10 @@ from assembler.architecture import ARCHITECTURES
 from assembler.debian.unpack import unpack
 from assembler.errors import AssembleError, Place
 from assembler.image.names import FACTS, KERNEL, KERNEL_CONFIG
+from assembler.kernel.depmod import indexed
 from assembler.layers.context import BuildContext, Means
 from assembler.layers.declared import Epoch, Ignored, packages, step_of
-from assembler.layers.module_indexes import cached_depmod
+from assembler.layers.keeping import keeping
 from assembler.layers.rootfs import open_packages
 from assembler.layers.step import Step
 from assembler.lockfile.model import LockedPackage
@@ -64,7 +65,7 @@ class _Distro:
         made.mkdir("/usr/lib", parents=True)
         made.symlink("usr/lib", "/lib")
         unpack(made, open_packages(means.store, self.packages), latest=self.epoch)
-        cached_depmod(means.store)(made, distro_kernel(made, self.package).release)
+        indexed(made, distro_kernel(made, self.package).release, keeping(means.store))
         return made
 
     def make(self, means: Means, directory: Path) -> None:

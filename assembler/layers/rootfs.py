@@ -30,7 +30,7 @@ from assembler.layers.asked import Told, answered, steps, unfit
 from assembler.layers.byte_code import NONE, ByteCode, made_with, python_of
 from assembler.layers.context import BuildContext, Means
 from assembler.layers.declared import Counts, Epoch, Ignored, counted, packages, value
-from assembler.layers.module_indexes import cached_depmod
+from assembler.layers.keeping import keeping
 from assembler.layers.rootfs_inputs import (
     of_accounts,
     of_host_files,
@@ -453,4 +453,4 @@ def _configuration(
         errors += found.errors
     if errors:
         raise Problems(errors)
-    return Settings(epoch, architecture, tuple(own), cached_depmod(store), later)
+    return Settings(epoch, architecture, tuple(own), keeping(store), later)

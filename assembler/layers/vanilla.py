@@ -18,13 +18,14 @@ from assembler.errors import Place
 from assembler.image.keys import digest
 from assembler.image.names import FACTS, KERNEL, KERNEL_CONFIG, SYSTEM_MAP
 from assembler.kernel import config, toolchain
+from assembler.kernel.depmod import indexed
 from assembler.kernel.source import SourceError, from_file, from_package, release_of
 from assembler.kernel.toolchain import Toolchain, ToolchainError
 from assembler.kernel.vanilla import BUILTIN, RELEASE, Wish, build
 from assembler.layers.context import BuildContext, Means
 from assembler.layers.declared import PARTS, Counts, Epoch, Ignored, counted, packages, step_of, value, versions
+from assembler.layers.keeping import keeping
 from assembler.layers.kernel import KernelLayer
-from assembler.layers.module_indexes import cached_depmod
 from assembler.lockfile.model import LockedFile, LockedPackage
 from assembler.tree.content import whole
 from assembler.tree.staging import Tree
@@ -97,7 +98,7 @@ class _Compiled:
         for name in BUILTIN:
             made.write(f"{top}/{name}", whole(directory / name))
         made.write(f"/boot/config-{release}", whole(directory / KERNEL_CONFIG))
-        cached_depmod(means.store)(made, release)
+        indexed(made, release, keeping(means.store))
         return made
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from functools import partial
 
 from assembler.kernel import kmod30
+from assembler.kernel.depmod import indexed
 from assembler.programs import (
     adduser,
     alternatives,
@@ -29,7 +30,7 @@ from assembler.programs import (
     tmpfiles,
 )
 from assembler.programs.accounts import NoAccount
-from assembler.programs.context import Action, ExecutionContext, Maker, nothing
+from assembler.programs.context import Action, ExecutionContext, Maker
 from assembler.programs.options import UsageError
 from assembler.programs.packages_known import is_before
 from assembler.programs.shells import STATE, declared, read_shells, update_shells
@@ -173,17 +174,12 @@ def _depmod(arguments: list[str]) -> Action | None:
         return None
 
     def run(context: ExecutionContext) -> int:
-        context.depmod(context.tree, words[0])
+        indexed(context.tree, words[0], context.keep)
         if is_before(context.packages, "kmod", "30", "34"):
             kmod30.as_before(context.tree, words[0])
         return 0
 
     return run
-
-
-def _journalctl(arguments: list[str]) -> Action | None:
-    """``journalctl --update-catalog``: a unit does that at boot (configure/caches.py)."""
-    return nothing if arguments == ["--update-catalog"] else None
 
 
 def _setcap(arguments: list[str]) -> Action | None:
@@ -228,7 +224,6 @@ COMMANDS: dict[str, Maker] = {
     "cmp": files.cmp,
     "setcap": _setcap,
     "depmod": _depmod,
-    "journalctl": _journalctl,
     # Users and groups.
     "adduser": _of_adduser(adduser.adduser),
     "addgroup": _of_adduser(adduser.addgroup),

@@ -3,13 +3,13 @@
 from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass, field
 
-from assembler.kernel.depmod import depmod
 from assembler.programs.debconf import Debconf
 from assembler.programs.modules import ByteCode
 from assembler.programs.options import ProgramError, UsageError, parse_options
 from assembler.programs.packages_known import Packages
 from assembler.shell.streams import Order
 from assembler.tree.content import Content
+from assembler.tree.kept import Keep, at_once
 from assembler.tree.staging import Inode, Kind, Tree, TreeError
 
 PATH = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
@@ -28,14 +28,16 @@ class ExecutionContext:
     """Variables assigned on the command's own line."""
     triggers: list[str] = field(default_factory=list)
     """Triggers activated by dpkg-trigger, each once."""
-    depmod: Callable[[Tree, str], object] = depmod
-    """Indexes the modules of a release (``/lib/modules/RELEASE``)."""
+    keep: Keep = at_once
+    """Keeps what takes long to compute."""
     owners: Callable[[str], Container[str]] = lambda _path: ()
     """The packages that ship a path."""
     copied: int = 0
     """Files that have been copied so far: a few calls of cp can make as many as they like."""
     hidden: frozenset[str] = frozenset()
     """Programs of packages that are not unpacked yet, by name: the tree has all packages from the start."""
+    absent: Callable[[], Container[str]] = frozenset
+    """The paths of what no package has brought that is unpacked yet, likewise."""
     done: Callable[[int], None] | None = None
     """Told of the line of each command of a script that has been carried out."""
     debconf: Debconf = field(default_factory=Debconf)

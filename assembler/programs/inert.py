@@ -9,9 +9,7 @@ NOT_RUNNING = (
 )  # fmt: skip
 """Talk to a running system; dpkg in an image has none."""
 _LEFT_OUT = (
-    "ldconfig",
     "update-menus",
-    "systemd-hwdb",
     "update-initramfs",
     "dracut",
     "update-grub",

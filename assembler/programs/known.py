@@ -1,6 +1,6 @@
 """Which programs are known: all that are computed, by name."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 
 from assembler.programs import (
@@ -29,9 +29,12 @@ from assembler.programs import (
     grep,
     hooks,
     hostname,
+    hwdb,
     icon_themes,
     inetd,
+    journal_catalog,
     kernel_links,
+    ldconfig,
     lighttpd,
     lines,
     listing,
@@ -100,7 +103,13 @@ _PROGRAMS: Mapping[str, Program] = {
     **translating.PROGRAMS,
     **ucf_asked.PROGRAMS,
 }
-NAMES = frozenset({*_PROGRAMS, *COMMANDS, *byte_code.NAMES, *dictionary_updates.NAMES, "mkfontscale"})
+_IN_CONTEXT: Mapping[str, Callable[[Process, ExecutionContext], int]] = {
+    "journalctl": journal_catalog.update_catalog,
+    "ldconfig": ldconfig.ldconfig,
+    "systemd-hwdb": hwdb.systemd_hwdb,
+}
+"""Those that look at more than what a process is given."""
+NAMES = frozenset({*_PROGRAMS, *COMMANDS, *byte_code.NAMES, *dictionary_updates.NAMES, *_IN_CONTEXT, "mkfontscale"})
 """The names of all programs that are computed."""
 
 
@@ -116,6 +125,8 @@ def program(name: str, path: str, context: ExecutionContext) -> Program | None:
         return dpkg_asked.programs(context.packages)[name]
     if name == "dpkg-query":
         return partial(_dpkg_query, context)
+    if run := _IN_CONTEXT.get(name):
+        return lambda process: run(process, context)
     if name == "run-parts":
         return partial(hooks.run_parts, packages=context.packages)
     if name == "mkfontscale":

@@ -67,6 +67,15 @@ def chunks(content: Content) -> Iterator[bytes]:
         left -= len(data)
 
 
+def part(content: Content, offset: int, size: int) -> bytes:
+    """At most `size` bytes at `offset`: fewer, or none, at the end. Raises OSError when a slice's file is gone."""
+    if isinstance(content, bytes):
+        return content[offset : offset + size]
+    status = os.stat(content.file)  # noqa: PTH116  as above
+    handle = _descriptor(content.file, status.st_dev, status.st_ino)
+    return os.pread(handle.number, max(0, min(size, content.size - offset)), content.offset + offset)
+
+
 def read(content: Content) -> bytes:
     """All the bytes at once; for files known to be small."""
     return content if isinstance(content, bytes) else b"".join(chunks(content))

@@ -1,39 +1,39 @@
-"""Caches that are in no image."""
+"""What a unit makes of udev's hardware database when the machine first boots."""
 
-import re
+import pytest
 
-from assembler.audit.judge import explanations
-from assembler.configure.caches import MADE_AT_BOOT
-from assembler.configure.engine import Settings, configure
+from assembler.configure.caches import UNIT, prepare
 from assembler.tree.staging import Tree
-from tests.debian.unpacked import package
 
 UNITS = "/usr/lib/systemd/system"
-NO_LIMIT = {"ldconfig.service"}
-"""Have none of their own, so that none has to be taken from them."""
+DROP_IN = f"{UNITS}/{UNIT}.d/10-patience.conf"
+FILE, OWN = "/usr/lib/udev/hwdb.d/60-keyboard.hwdb", "/etc/udev/hwdb.d/60-mine.hwdb"
+DATABASE, OWN_DATABASE = "/usr/lib/udev/hwdb.bin", "/etc/udev/hwdb.bin"
 
 
-def configured(*paths: str) -> Tree:
+def prepared(*paths: str) -> Tree:
     tree = Tree()
-    configure(tree, [package(tree, "udev", files=dict.fromkeys(paths, ""))], Settings(0, "amd64"))
+    for path in paths:
+        tree.write(path, b"", parents=True)
+    prepare(tree)
     return tree
 
 
-def test_units_that_make_a_cache_at_boot_are_not_in_a_hurry() -> None:
-    tree = configured(*(f"{UNITS}/{unit}" for unit in MADE_AT_BOOT))
-    for unit in MADE_AT_BOOT:
-        assert "\n[Service]\nTimeoutSec=infinity\n" in tree.read_text(f"{UNITS}/{unit}.d/10-patience.conf")
+@pytest.mark.parametrize(
+    "there",
+    [(FILE,), (OWN,), (FILE, DATABASE, OWN), (FILE, DATABASE, OWN_DATABASE)],
+    ids=["no database", "the recipe's files alone", "the recipe's files", "a database of its own"],
+)
+def test_the_unit_is_not_in_a_hurry_where_it_has_to_make_one(there: tuple[str, ...]) -> None:
+    tree = prepared(f"{UNITS}/{UNIT}", *there)
+    assert "\n[Service]\nTimeoutSec=infinity\n" in tree.read_text(DROP_IN)
 
 
-def test_what_is_there_or_has_no_unit_is_left_alone() -> None:
-    (unit, path), *_ = MADE_AT_BOOT.items()
-    assert not configured(f"{UNITS}/{unit}", path).exists(f"{UNITS}/{unit}.d")
-    assert not configured("/usr/bin/udevadm").exists(UNITS)
+@pytest.mark.parametrize("there", [(), (FILE, DATABASE), ("/usr/lib/udev/hwdb.d/README",)])
+def test_where_it_has_not_it_is_left_alone(there: tuple[str, ...]) -> None:
+    """systemd's condition does not hold, or it finds no files and ends at once."""
+    assert not prepared(f"{UNITS}/{UNIT}", *there).exists(f"{UNITS}/{UNIT}.d")
 
 
-def test_what_is_said_to_be_made_at_boot_is() -> None:
-    """The oracle's exemptions that name such a unit name one that ends well."""
-    named = {unit: each.paths for each in explanations() for unit in re.findall(r"(\S+) makes it at boot", each.reason)}
-    assert set(named) == {*MADE_AT_BOOT, *NO_LIMIT}
-    for unit, path in MADE_AT_BOOT.items():
-        assert path in named[unit]
+def test_without_the_unit_there_is_nothing_to_do() -> None:
+    assert not prepared(FILE).exists(UNITS)

@@ -43,7 +43,7 @@ NAMES = {
     "importlib": {"resources"},
     "pathlib": {"Path"},
     "assembler.recipe.document": {"RecipeError", "did_you_mean", "parse", "place", "plain"},
-    "assembler.tree.content": {"Content", "chunks", "read", "size_of"},
+    "assembler.tree.content": {"Content", "chunks", "part", "read", "size_of"},
 }
 """Of these, only so much. A Path is what parse() wants to be told for its messages."""
 FORBIDDEN = {"open", "eval", "exec", "compile", "__import__", "input", "breakpoint", "globals", "vars", "Slice"}

@@ -8,7 +8,8 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,6 @@ from assembler.debian.paths import path_filter
 from assembler.debian.unpack import unpack
 from assembler.formats.iso import write_iso
 from assembler.formats.squashfs import write_squashfs
-from assembler.kernel.depmod import depmod
 from assembler.layers import rootfs
 from assembler.lockfile.model import Lock
 from assembler.lockfile.toml import read_lock
@@ -31,7 +31,8 @@ from assembler.tools.ready import open_tools
 from assembler.tools.source import built_in
 from assembler.tools.supply import Supply
 from assembler.tree import tar
-from assembler.tree.content import CHUNK
+from assembler.tree.content import CHUNK, Content
+from assembler.tree.kept import Make, at_once
 from assembler.tree.staging import Tree
 from tests.proofs.reference import in_order
 
@@ -72,19 +73,24 @@ def _rootfs(recipe: str, lock: str, store: str, names: list[str], out: str) -> N
 
 def _configure(recipe: str, lock: str, store: str, out: str, *, modules: bool) -> None:
     """Configure the locked packages in the store, as far as they are computed; the CPU seconds that only this took and
-    the number of packages go into the file `out`. `modules`: whether the indexes of the kernel's modules are made.
+    the number of packages go into the file `out`. `modules`: whether the indexes of the kernel's modules are made, and
+    what is kept in the store like them.
     """
     loaded, locked = _load(recipe, lock)
     debs = in_order(rootfs.open_packages(Store(Path(store)), locked.role("rootfs")))
     tree = Tree(mtime=locked.source_date_epoch)
     paths = path_filter(loaded.recipe.rootfs.exclude, loaded.recipe.rootfs.include)
     packages = unpack(tree, debs, latest=locked.source_date_epoch, paths=paths)
-    index = depmod if modules else lambda _tree, _release: None
-    settings = Settings(locked.source_date_epoch, locked.architecture, depmod=index, thorough=True)
+    keep = at_once if modules else _nothing
+    settings = Settings(locked.source_date_epoch, locked.architecture, keep=keep, thorough=True)
     begun = time.process_time()
     with contextlib.suppress(ScriptsFailed):
         configure(tree, packages, settings)
     Path(out).write_text(f"{time.process_time() - begun} {len(packages)}")
+
+
+def _nothing(_kind: str, _inputs: Sequence[object], _make: Make) -> Mapping[str, Content]:
+    return defaultdict(bytes)
 
 
 def _squashfs(recipe: str, lock: str, store: str, source: str, out: str) -> None:

@@ -149,8 +149,9 @@ def _proved(workspace: Workspace, recipe: Recipe, lock: Lock, path: Path, transp
     chosen = workspace.mirrors(recipe)
     supply = workspace.supply(store=workspace.open_store(), transport=transport, chosen=chosen)
     proved = trust.prove(lock, recipe, file=str(path), **supply.means, now=supply.now, reporter=workspace.reporter)
-    tools = tool_trust.prove(lock.tools, workspace.tool_source(), supply)
-    return proved + len(tools.packages)
+    boxes = (lock.tools, *([lock.toolchain] if lock.toolchain else ()))
+    tools = [tool_trust.prove(box, workspace.tool_source(), supply) for box in boxes]
+    return proved + sum(len(box.packages) for box in tools)
 
 
 def _read(loaded: LoadedRecipe, out: Path | None = None) -> Lock | None:

@@ -76,6 +76,13 @@ class _Compiled:
     def _compile_into(self, means: Means, directory: Path) -> None:
         if isinstance(self.host, ToolchainError):
             raise self.host
+        if not self.host and not self.toolchain:
+            raise ToolchainError(
+                "the lock has no compiler for the kernel",
+                where=Place(key="toolchain"),
+                why="an older version of the assembler made it, or another recipe",
+                hint="run `assemble lock`",
+            )
         # The lock's word is not enough for what runs here; a tarball is what the recipe itself says.
         if self.packages:
             means.prove(self.packages)
@@ -100,14 +107,12 @@ class _Compiled:
 
     @contextmanager
     def _opened(self, means: Means) -> Iterator[Toolchain]:
-        if self.toolchain is None:
-            assert isinstance(self.host, Toolchain)
+        if isinstance(self.host, Toolchain):
             yield self.host
-            return
-        toolbox = means.toolbox(self.toolchain)
-        target, own = named(self.architecture), named(self.toolchain.architecture)
-        with locked_tools.opened(toolbox, means.store, target, own) as toolchain:
-            yield toolchain
+        elif self.toolchain:
+            target, own = named(self.architecture), named(self.toolchain.architecture)
+            with locked_tools.opened(means.toolbox(self.toolchain), means.store, target, own) as toolchain:
+                yield toolchain
 
     @property
     def told(self) -> dict[str, str]:

@@ -72,8 +72,6 @@ def not_allowed(lock: Lock, recipe: Recipe) -> Iterator[tuple[str, str, str]]:
     for archive in lock.archives:
         yield from _archive(archive, sources)
     yield from _packages(lock, recipe)
-    if recipe.kernel.source == "vanilla" and recipe.kernel.toolchain == "locked" and lock.toolchain is None:
-        yield "toolchain", "it has no compiler for the kernel", 'the recipe\'s kernel.toolchain is "locked"'
     files: list[WantedFile] = kernel_files(recipe)
     images: tuple[str, ...] = ()
     if recipe.kubernetes is not None:

@@ -178,7 +178,7 @@ def test_what_is_said_of_what_is_missing(tmp_path: Path) -> None:
     assert caught.value.why == ", ".join(f"no {name} (package {package})" for name, package in names)
     packages = " ".join(package for _, package in names)
     assert caught.value.hint == (
-        f'on Debian: apt-get install {packages}; or take Debian\'s kernel, kernel.source = "distro"'
+        f'on Debian: apt-get install {packages}; or take the locked one, kernel.toolchain = "locked"'
     )
     assert caught.value.details == ()
     with pytest.raises(ToolchainError) as caught:

@@ -145,6 +145,26 @@ def test_a_machine_without_compilers_fails_when_it_comes_to_that(directory: Path
         step.result(store)
 
 
+def test_the_compiler_of_the_lock_decides(directory: Path, store: Store) -> None:
+    (directory / "r.toml").write_text(RECIPE.replace('toolchain = "host"\n', ""))
+    lock = replace(lock_of(store), toolchain=LOCK.tools)
+    first = vanilla.layer(inputs(directory, store, lock, search="/nonexistent")).step
+    (tool,) = LOCK.tools.packages
+    assert first.inputs[f"toolchain {tool.name}"].endswith(tool.sha256)
+    assert not any(name.startswith("program ") for name in first.inputs), "nothing of the host counts"
+    other = replace(LOCK.tools, packages=(replace(tool, sha256="0" * 64),))
+    assert vanilla.layer(inputs(directory, store, replace(lock, toolchain=other))).step.key != first.key
+    with pytest.raises(AssertionError, match="the host's programs"):
+        first.result(store)
+
+
+def test_a_lock_without_a_compiler(directory: Path, store: Store) -> None:
+    (directory / "r.toml").write_text(RECIPE.replace('toolchain = "host"\n', ""))
+    step = vanilla.layer(inputs(directory, store, lock_of(store))).step
+    with pytest.raises(ToolchainError, match=r"the lock has no compiler for the kernel: .* \(run `assemble lock`\)"):
+        step.result(store)
+
+
 def test_another_version_than_the_recipe_wants(directory: Path, store: Store) -> None:
     (directory / "r.toml").write_text(RECIPE + 'version = "6.12.119"\n')
     with pytest.raises(SourceError, match=r"that of Linux 6\.12\.118: the recipe wants 6\.12\.119"):

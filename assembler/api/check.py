@@ -112,7 +112,7 @@ def _machine(workspace: Workspace, project: BuildContext) -> LockedMachine:
     with workspace.transport() as transport:
         chosen = workspace.mirrors(recipe)
         supply = workspace.supply(store=project.means.store, transport=transport, chosen=chosen)
-        _, machine = lock_build_tools(workspace, supply, recipe)
+        machine = lock_build_tools(workspace, supply, recipe).machine
     assert machine is not None
     return machine
 

@@ -12,7 +12,7 @@ from assembler.architecture import named
 from assembler.debian.mirrors import Mirrors
 from assembler.errors import AssembleError, Place
 from assembler.image import libraries
-from assembler.kernel import toolchain
+from assembler.kernel import host_tools
 from assembler.lock import trust
 from assembler.lock.changelogs import with_changelogs
 from assembler.lock.changes import Changes, changes
@@ -149,8 +149,9 @@ def _proved(workspace: Workspace, recipe: Recipe, lock: Lock, path: Path, transp
     chosen = workspace.mirrors(recipe)
     supply = workspace.supply(store=workspace.open_store(), transport=transport, chosen=chosen)
     proved = trust.prove(lock, recipe, file=str(path), **supply.means, now=supply.now, reporter=workspace.reporter)
-    tools = tool_trust.prove(lock.tools, workspace.tool_source(), supply)
-    return proved + len(tools.packages)
+    boxes = (lock.tools, *([lock.toolchain] if lock.toolchain else ()))
+    tools = [tool_trust.prove(box, workspace.tool_source(), supply) for box in boxes]
+    return proved + sum(len(box.packages) for box in tools)
 
 
 def _read(loaded: LoadedRecipe, out: Path | None = None) -> Lock | None:
@@ -169,18 +170,17 @@ def _resolved(
     upgrade: Collection[str] | None = None,
 ) -> Lock:
     # First, as it is quick to fail.
-    compilers = _toolchain(workspace, loaded.recipe)
+    of_host = _host_tools(workspace, loaded.recipe)
     supply = workspace.supply(store=store, transport=transport, chosen=chosen)
-    tools, machine = lock_build_tools(workspace, supply, loaded.recipe, previous=previous, upgrade=upgrade)
+    own = lock_build_tools(workspace, supply, loaded.recipe, previous=previous, upgrade=upgrade)
     if previous and upgrade:
         here = {name for package in previous.packages for name in (package.name, package.source)}
-        boxes = (tools, *((machine.emulator, machine.guest) if machine else ()))
-        of_tools = {name for box in boxes for package in box.packages for name in (package.name, package.source)}
+        of_tools = {name for box in own.boxes for package in box.packages for name in (package.name, package.source)}
         upgrade = [name for name in upgrade if name in here or name not in of_tools]
     made = resolve(
         loaded.recipe,
         loaded.inputs_sha256,
-        tools=tools,
+        tools=own.tools,
         **supply.means,
         now=supply.now,
         previous=previous,
@@ -189,7 +189,12 @@ def _resolved(
     )
     accounts = previous.accounts if previous else made.accounts
     return dataclasses.replace(
-        made, machine=machine, toolchain=compilers, libraries=libraries_here(), accounts=accounts
+        made,
+        machine=own.machine,
+        toolchain=own.toolchain,
+        host_tools=of_host,
+        libraries=libraries_here(),
+        accounts=accounts,
     )
 
 
@@ -230,11 +235,11 @@ def migrate_lock(recipe: RecipeFile, *, out: Path | None = None) -> MigratedLock
     return MigratedLock(path=target, lock=moved, schema=found.schema, written=written, left_out=found.left_out)
 
 
-def _toolchain(workspace: Workspace, recipe: Recipe) -> tuple[LockedTool, ...]:
-    """What this machine would compile the recipe's kernel with."""
-    if recipe.kernel.source != "vanilla":
+def _host_tools(workspace: Workspace, recipe: Recipe) -> tuple[LockedTool, ...]:
+    """What this machine would compile the recipe's kernel with, when that is to be its own programs."""
+    if recipe.kernel.source != "vanilla" or recipe.kernel.toolchain != "host":
         return ()
-    return toolchain.find(named(recipe.arch), host(workspace), workspace.search).tools
+    return host_tools.find(named(recipe.arch), host(workspace), workspace.search).tools
 
 
 def _tell(workspace: Workspace, lock: Lock) -> None:

@@ -100,6 +100,8 @@ def _download(context: BuildContext) -> None:
     """Get everything that the recipe is built from."""
     means, lock = context.means, context.lock
     means.toolbox(lock.tools)
+    if lock.toolchain:
+        means.toolbox(lock.toolchain)
     means.fetch(lock.packages)
     if source := lock.role("kernel-source"):
         means.prove(source)
@@ -113,7 +115,8 @@ def _choose(workspace: Workspace, context: BuildContext, work: Path) -> tuple[En
     recipes = context.loaded.path.absolute().parent
     elsewhere = work / "by-another-name"
     elsewhere.symlink_to(recipes)
-    compiled = context.recipe.kernel.source == "vanilla"
+    kernel = context.recipe.kernel
+    compiled = kernel.source == "vanilla" and kernel.toolchain == "host"
     if compiled:
         not_varied["programs of the host"] = "as its kernel is compiled with them"
     user: int | None = None

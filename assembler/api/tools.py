@@ -1,14 +1,15 @@
 """The assembler's own tools for a workspace: pinned, proved, and laid out to be run."""
 
 import logging
-from collections.abc import Collection, Sequence
-from itertools import zip_longest
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 
 from assembler.api.workspace import Workspace
 from assembler.architecture import ARCHITECTURES, Architecture, named
 from assembler.configure.executed import may_execute
 from assembler.errors import AssembleError
 from assembler.guest.initramfs import PARTS, packages
+from assembler.kernel import locked_tools
 from assembler.lockfile.model import Lock, LockedMachine, LockedToolbox
 from assembler.recipe.model import Recipe
 from assembler.tools.locking import Box, lock_boxes
@@ -19,6 +20,24 @@ from assembler.tools.toolbox import Toolbox
 from assembler.tools.trust import outdated
 
 _LOG = logging.getLogger(__name__)
+_MACHINE = frozenset({"emulator", "guest"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildTools:
+    """All that runs on the build machine for a recipe."""
+
+    tools: LockedToolbox
+    machine: LockedMachine | None
+    """In which scripts are executed, when any may be."""
+    toolchain: LockedToolbox | None
+    """With which its kernel is compiled, when it is one that is and not with the host's."""
+
+    @property
+    def boxes(self) -> tuple[LockedToolbox, ...]:
+        """All of them."""
+        machine = (self.machine.emulator, self.machine.guest) if self.machine else ()
+        return (self.tools, *machine, *([self.toolchain] if self.toolchain else ()))
 
 
 def host(workspace: Workspace) -> Architecture:
@@ -37,46 +56,58 @@ def lock_build_tools(
     *,
     previous: Lock | None = None,
     upgrade: Collection[str] | None = None,
-) -> tuple[LockedToolbox, LockedMachine | None]:
-    """The tools for building `recipe` on this machine, and the machine in which scripts are executed, when any may be.
+) -> BuildTools:
+    """The tools for building `recipe` on this machine.
 
     They are those of `previous` while they serve and `upgrade` names none of them.
     `upgrade`: names of packages or source packages; None for all.
     """
     source = workspace.tool_source()
     own = host(workspace).name
-    boxes = [Box(names=BUILD, architecture=own)]
+    target = named(recipe.arch)
+    boxes = {"tools": Box(names=BUILD, architecture=own)}
+    if recipe.kernel.source == "vanilla" and recipe.kernel.toolchain == "locked":
+        boxes["toolchain"] = Box(names=locked_tools.packages(target, named(own)), architecture=own)
     if may_execute(recipe.rootfs):
-        target = named(recipe.arch)
-        boxes.append(Box(names=target.counted.packages, architecture=own))
-        boxes.append(Box(names=packages(target), architecture=target.name, kept=PARTS))
-    known = previous.toolboxes if previous else ()
-    kept: list[LockedToolbox | None] = [
-        former if upgrade is not None and former and _serves(former, box, source) else None
-        for former, box in zip_longest(known[: len(boxes)], boxes)
-        if box
-    ]
-    if any(box and _names(box).intersection(upgrade or ()) for box in kept):
-        kept = [None] * len(boxes)
-    missing = [box for box, former in zip(boxes, kept, strict=True) if former is None]
-    made = iter(_lock(missing, source, supply, known) if missing else ())
-    tools, *machine = (former or next(made, None) for former in kept)
-    assert tools is not None
-    emulator, guest = machine or (None, None)
-    return tools, LockedMachine(emulator=emulator, guest=guest) if emulator and guest else None
+        boxes["emulator"] = Box(names=target.counted.packages, architecture=own)
+        boxes["guest"] = Box(names=packages(target), architecture=target.name, kept=PARTS)
+    former = _by_purpose(previous)
+    kept = {
+        purpose: former[purpose]
+        for purpose, box in boxes.items()
+        if upgrade is not None and purpose in former and _serves(former[purpose], box, source)
+    }
+    if any(_names(box).intersection(upgrade or ()) for box in kept.values()):
+        kept = {}
+    missing = {purpose: box for purpose, box in boxes.items() if purpose not in kept}
+    made = kept | (_lock(missing, source, supply, tuple(former.values())) if missing else {})
+    emulator, guest = made.get("emulator"), made.get("guest")
+    machine = LockedMachine(emulator=emulator, guest=guest) if emulator and guest else None
+    return BuildTools(tools=made["tools"], machine=machine, toolchain=made.get("toolchain"))
+
+
+def _by_purpose(lock: Lock | None) -> dict[str, LockedToolbox]:
+    if lock is None:
+        return {}
+    machine = {"emulator": lock.machine.emulator, "guest": lock.machine.guest} if lock.machine else {}
+    return {"tools": lock.tools, **machine, **({"toolchain": lock.toolchain} if lock.toolchain else {})}
 
 
 def _lock(
-    boxes: Sequence[Box], source: ToolSource, supply: Supply, known: Sequence[LockedToolbox]
-) -> tuple[LockedToolbox, ...]:
+    boxes: Mapping[str, Box], source: ToolSource, supply: Supply, known: Sequence[LockedToolbox]
+) -> dict[str, LockedToolbox]:
     """The packages of `boxes`, without those of the machine when a source of the user's own does not have them."""
+
+    def locked(wanted: Mapping[str, Box]) -> dict[str, LockedToolbox]:
+        made = lock_boxes(tuple(wanted.values()), source, supply, previous=known) if wanted else ()
+        return dict(zip(wanted, made, strict=True))
+
     try:
-        return lock_boxes(boxes, source, supply, previous=known)
+        return locked(boxes)
     except AssembleError as error:
-        if source.least or boxes[-1].names == BUILD:
+        if source.least or boxes.keys().isdisjoint(_MACHINE):
             raise
-        needed = [box for box in boxes if box.names == BUILD]
-        alone = lock_boxes(needed, source, supply, previous=known) if needed else ()
+        alone = locked({purpose: box for purpose, box in boxes.items() if purpose not in _MACHINE})
         _LOG.debug("no machine to execute scripts in: %s", error)
         return alone
 

@@ -23,7 +23,7 @@ ENVIRONMENT = (
     ("ASSEMBLE_STORE", "The directory for downloads and results, as with --store."),
     ("FORCE_COLOR, NO_COLOR", "Use colours, or none, whatever standard error is."),
     ("HOME, XDG_CACHE_HOME, XDG_CONFIG_HOME", "Where the user's directories are."),
-    ("PATH", "Where QEMU and compilers are looked for; entries that are not absolute do not count."),
+    ("PATH", "Where QEMU and the host's own compilers are looked for; entries that are not absolute do not count."),
     ("TERM", "With dumb, progress is lines and no bars."),
     ("http_proxy, https_proxy, no_proxy", "Proxies, as curl(1) reads them."),
 )

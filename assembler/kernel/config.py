@@ -78,6 +78,14 @@ REQUIRED: Mapping[str, str] = {
     "LOCALVERSION_AUTO": "it would put the state of a repository around the build into the release",
 }
 """Symbols that are always off, and why."""
+_NOT_HERE: Mapping[str, str] = {
+    "RUST": "it takes a compiler of Rust, and kernels are compiled with GCC alone",
+    **dict.fromkeys(
+        ("AUTOFDO_CLANG", "CFI_CLANG", "LTO_CLANG_FULL", "LTO_CLANG_THIN", "PROPELLER_CLANG"),
+        "it takes Clang (LLVM=1), and kernels are compiled with GCC",
+    ),
+}
+"""Symbols that no kernel of ours can have, and why."""
 
 
 def parse_fragment(name: str, data: bytes) -> tuple[list[Setting], list[ConfigError]]:
@@ -143,8 +151,7 @@ def merge(fragments: Sequence[tuple[str, bytes]]) -> dict[str, Setting]:
             if setting.value == "m":
                 hint = "=y builds it in"
                 problems.append(ConfigError(f"{setting} asks for a module", where=setting.place, hint=hint))
-            elif setting.symbol in REQUIRED and setting.value != "n":
-                why = REQUIRED[setting.symbol]
+            elif setting.value != "n" and (why := REQUIRED.get(setting.symbol) or _NOT_HERE.get(setting.symbol)):
                 problems.append(ConfigError(f"CONFIG_{setting.symbol} has to be off", where=setting.place, why=why))
             elif (first := asked.setdefault(setting.symbol, setting)).value != setting.value:
                 hint = "keep one of the two"

@@ -1,7 +1,7 @@
 """Running the kernel's own make: constant environment, progress by what it compiles, errors that say what broke.
 
-It runs programs that come with the source. They are confined, see tools/confinement.py, to the host's programs and
-headers, the source, and the directory that they compile in.
+It runs programs that come with the source. They are confined, see tools/confinement.py, to the toolchain, the source,
+and the directory that they compile in.
 """
 
 import errno
@@ -19,7 +19,7 @@ from assembler.architecture import Architecture
 from assembler.errors import AssembleError, Place
 from assembler.kernel.toolchain import Toolchain
 from assembler.progress import SILENT, Reporter
-from assembler.tools.confinement import HOST, HOST_FILES, Confinement, Limits, finish, kill, start, tell
+from assembler.tools.confinement import Confinement, Limits, finish, kill, start, tell
 
 _WORK = re.compile(r"  ([A-Z][A-Z0-9_+ -]{1,8}?)\s+(\S+)$")
 """A line by which make tells that it begins to make a file."""
@@ -85,13 +85,14 @@ class Make:
             "SOURCE_DATE_EPOCH": str(self.epoch),
             "TMPDIR": str(self.objects),
             "TZ": "UTC0",
+            **self.toolchain.variables,
         }
 
     def confinement(self) -> Confinement:
         """All that make, and whatever it starts, can reach."""
         return Confinement(
-            runs=(*HOST, self.tree, self.objects),
-            reads=(*HOST_FILES, Path("/etc/ccache.conf"), Path("/etc/ssl/openssl.cnf")),
+            runs=(*self.toolchain.runs, self.tree, self.objects),
+            reads=self.toolchain.reads,
             writes=(self.objects, *([self.cache] if self.toolchain.ccache else [])),
             attributes=True,
             limits=_LIMITS,
@@ -101,17 +102,21 @@ class Make:
         """The argument list that makes `targets`."""
         maps = f"-ffile-prefix-map={self.tree}={_SOURCE} -ffile-prefix-map={self.objects}={_OBJECTS}"
         before = f"{self.toolchain.ccache} " if self.toolchain.ccache else ""
+        after = f" {self.toolchain.options}" if self.toolchain.options else ""
+        starts = (*self.toolchain.starts, "make") if self.toolchain.starts else ()
         return [
-            "make",
+            *starts,
+            self.toolchain.make,
             f"--jobs={self.jobs}",
             f"--directory={self.tree}",
             f"O={self.objects}",
             f"ARCH={self.architecture.kernel.arch}",
             f"CROSS_COMPILE={self.toolchain.prefix}",
-            f"CC={before}{self.toolchain.prefix}gcc",
-            f"HOSTCC={before}gcc",
+            f"CC={before}{self.toolchain.prefix}gcc{after}",
+            f"HOSTCC={before}gcc{after}",
             f"KCFLAGS={maps}",
             f"KAFLAGS={maps}",
+            *self.toolchain.settings,
             *targets,
         ]
 

@@ -7,7 +7,8 @@ system, ``/usr/lib/modules/RELEASE`` and ``/boot/config-RELEASE``, comes with th
 import json
 import re
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
@@ -17,7 +18,7 @@ from assembler.architecture import named
 from assembler.errors import Place
 from assembler.image.keys import digest
 from assembler.image.names import FACTS, KERNEL, KERNEL_CONFIG, SYSTEM_MAP
-from assembler.kernel import config, toolchain
+from assembler.kernel import config, host_tools, locked_tools
 from assembler.kernel.depmod import indexed
 from assembler.kernel.source import SourceError, from_file, from_package, release_of
 from assembler.kernel.toolchain import Toolchain, ToolchainError
@@ -26,7 +27,8 @@ from assembler.layers.context import BuildContext, Means
 from assembler.layers.declared import PARTS, Counts, Epoch, Ignored, counted, packages, step_of, value, versions
 from assembler.layers.keeping import keeping
 from assembler.layers.kernel import KernelLayer
-from assembler.lockfile.model import LockedFile, LockedPackage
+from assembler.layers.step import of_packages
+from assembler.lockfile.model import LockedFile, LockedPackage, LockedToolbox
 from assembler.tree.content import whole
 from assembler.tree.staging import Tree
 
@@ -37,6 +39,10 @@ so long: this changes whenever kernel/vanilla.py makes another kernel of the sam
 
 def _of_fragments(fragments: Sequence[tuple[str, bytes]]) -> dict[str, str]:
     return {f"kernel.fragments[{number}]": digest(data=data) for number, (_, data) in enumerate(fragments)}
+
+
+def _of_toolchain(toolchain: LockedToolbox | None) -> Mapping[str, str]:
+    return of_packages("toolchain", toolchain.packages) if toolchain else {}
 
 
 def _of_tarballs(files: Sequence[LockedFile]) -> dict[str, str]:
@@ -55,7 +61,13 @@ class _Compiled:
     packages: Annotated[tuple[LockedPackage, ...], packages("source")]
     tarballs: Annotated[tuple[LockedFile, ...], Counts(_of_tarballs)]
     programs: Annotated[Mapping[str, str], versions("program")]
-    toolchain: Annotated[Toolchain | ToolchainError, Ignored("its versions are `programs`; the rest is where they are")]
+    """Of the host; empty with a locked toolchain."""
+    toolchain: Annotated[LockedToolbox | None, Counts(_of_toolchain)]
+    """That of the lock; None for the host's."""
+    host: Annotated[
+        Toolchain | ToolchainError | None, Ignored("its versions are `programs`; the rest is where they are")
+    ]
+    """That of the host; None with a locked one."""
     version: Annotated[str, Ignored("the source has one: this is what it is compared with")]
 
     def compiled(self, means: Means) -> Path:
@@ -63,8 +75,15 @@ class _Compiled:
         return means.store.derived(_KIND, digest(inputs=counted(self)[0]), partial(self._compile_into, means))
 
     def _compile_into(self, means: Means, directory: Path) -> None:
-        if isinstance(self.toolchain, ToolchainError):
-            raise self.toolchain
+        if isinstance(self.host, ToolchainError):
+            raise self.host
+        if not self.host and not self.toolchain:
+            raise ToolchainError(
+                "the lock has no compiler for the kernel",
+                where=Place(key="toolchain"),
+                why="an older version of the assembler made it, or another recipe",
+                hint="run `assemble lock`",
+            )
         # The lock's word is not enough for what runs here; a tarball is what the recipe itself says.
         if self.packages:
             means.prove(self.packages)
@@ -76,15 +95,34 @@ class _Compiled:
             tree = from_package(means.store, self.packages[0].sha256, self.packages[0].name, means.reporter)
         if self.version and (version := release_of(tree)) != self.version:
             raise _other_version(version, self.version)
-        wish = Wish(
-            tree=tree,
-            architecture=named(self.architecture),
-            base=self.base,
-            fragments=self.fragments,
-            epoch=self.epoch,
-            toolchain=self.toolchain,
+        with self._opened(means) as toolchain:
+            wish = Wish(
+                tree=tree,
+                architecture=named(self.architecture),
+                base=self.base,
+                fragments=self.fragments,
+                epoch=self.epoch,
+                toolchain=toolchain,
+            )
+            build(wish, directory, means.store, kind=_KIND, jobs=means.jobs, reporter=means.reporter)
+
+    @contextmanager
+    def _opened(self, means: Means) -> Iterator[Toolchain]:
+        if isinstance(self.host, Toolchain):
+            yield self.host
+        elif self.toolchain:
+            target, own = named(self.architecture), named(self.toolchain.architecture)
+            with locked_tools.opened(means.toolbox(self.toolchain), means.store, target, own) as toolchain:
+                yield toolchain
+
+    @property
+    def told(self) -> dict[str, str]:
+        """What it is compiled with, versions by name."""
+        return (
+            {package.name: package.version for package in self.toolchain.packages}
+            if self.toolchain
+            else dict(self.programs)
         )
-        build(wish, directory, means.store, kind=_KIND, jobs=means.jobs, reporter=means.reporter)
 
     def tree(self, means: Means) -> Tree:
         """What names the kernel in a running system, with depmod's indexes."""
@@ -118,7 +156,7 @@ class _Vanilla:
             raise _other_version(release, self.version)
         for name in (KERNEL, KERNEL_CONFIG, SYSTEM_MAP):
             shutil.copyfile(source / name, directory / name)
-        facts = {"release": release, "toolchain": dict(self.kernel.programs)}
+        facts = {"release": release, "toolchain": self.kernel.told}
         (directory / FACTS).write_text(json.dumps(facts), "ascii")
 
 
@@ -132,8 +170,9 @@ def layer(context: BuildContext) -> KernelLayer:
     files = [named[f"kernel.fragments[{number}]"] for number in range(len(recipe.fragments))]
     fragments = tuple((str(file.path), file.data) for file in files)
     config.merge(fragments)
-    tools = _tools(context)
-    found = context.lock.toolchain if isinstance(tools, ToolchainError) else tools.tools
+    own = recipe.toolchain == "host"
+    tools = _tools(context) if own else None
+    found = tools.tools if isinstance(tools, Toolchain) else context.lock.host_tools
     source, tarballs = _sources(context)
     kernel = _Compiled(
         architecture=context.lock.architecture,
@@ -142,8 +181,9 @@ def layer(context: BuildContext) -> KernelLayer:
         fragments=fragments,
         packages=source,
         tarballs=tarballs,
-        programs={tool.name: tool.version for tool in found},
-        toolchain=tools,
+        programs={tool.name: tool.version for tool in found} if own else {},
+        toolchain=None if own else context.lock.toolchain,
+        host=tools,
         version=recipe.version,
     )
     declared = _Vanilla(kernel=kernel, version=recipe.version)
@@ -186,9 +226,9 @@ def _tools(context: BuildContext) -> Toolchain | ToolchainError:
     """
     lock = context.lock
     try:
-        found = toolchain.find(named(lock.architecture), named(lock.build_architecture), context.search)
+        found = host_tools.find(named(lock.architecture), named(lock.build_architecture), context.search)
     except ToolchainError as error:
         return error
-    for difference in toolchain.differences(lock.toolchain, found.tools):
+    for difference in host_tools.differences(lock.host_tools, found.tools):
         context.reporter.warn(f"the kernel's bytes may be others than when it was locked: {difference}")
     return found

@@ -217,8 +217,10 @@ class Lock:
     """None when nothing of the image may be executed, and in older locks."""
     files: tuple[LockedFile, ...] = ()
     images: tuple[LockedImage, ...] = ()
-    toolchain: tuple[LockedTool, ...] = ()
-    """What a kernel is compiled with; empty when none is."""
+    toolchain: LockedToolbox | None = None
+    """What a kernel is compiled with; None when none is, or with the host's programs."""
+    host_tools: tuple[LockedTool, ...] = ()
+    """The host's programs with which a kernel was to be compiled where it was locked; empty with locked ones."""
     libraries: tuple[LockedTool, ...] = ()
     """The libraries of the assembler that write formats, as they were when the lock was made or its outputs were
     recorded: see image/libraries.py. Empty in a lock of an older schema, which says nothing of them."""
@@ -235,7 +237,8 @@ class Lock:
     @property
     def toolboxes(self) -> tuple[LockedToolbox, ...]:
         """All that comes from the source of the tools."""
-        return (self.tools, *((self.machine.emulator, self.machine.guest) if self.machine else ()))
+        machine = (self.machine.emulator, self.machine.guest) if self.machine else ()
+        return (self.tools, *machine, *([self.toolchain] if self.toolchain else ()))
 
     def role(self, role: str) -> tuple[LockedPackage, ...]:
         """The packages wanted for `role`."""

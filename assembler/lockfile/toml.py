@@ -100,14 +100,17 @@ def _body(lock: Lock) -> str:
         lines += ["", "[files]", *(_pair(_text(file.name), _file(file)) for file in lock.files)]
     if lock.images:
         lines += ["", "[images]", *(_pair(_text(image.name), _image(image)) for image in lock.images)]
-    if lock.toolchain:
-        lines += ["", "[toolchain]", *(_pair(_text(tool.name), tool.version) for tool in lock.toolchain)]
+    if lock.host_tools:
+        lines += ["", "# Of the machine that locked.", "[toolchain]"]
+        lines += [_pair(_text(tool.name), tool.version) for tool in lock.host_tools]
     if lock.libraries:
         lines += ["", "[libraries]", *(_pair(_text(one.name), one.version) for one in lock.libraries)]
     lines += ["", "# Run on the build machine, from the assembler's own source.", *_tools(lock.tools)]
     if lock.machine:
         lines += ["", "# The machine in which scripts are executed."]
         lines += [*_tools(lock.machine.emulator, "machine.emulator"), *_tools(lock.machine.guest, "machine.guest")]
+    if lock.toolchain:
+        lines += ["", "# What the kernel is compiled with.", *_tools(lock.toolchain, "toolchain")]
     for kind, accounts in (("users", lock.accounts.users), ("groups", lock.accounts.groups)):
         if accounts:
             lines += ["", f"[accounts.{kind}]", *(_pair(_text(name), number) for name, number in accounts)]
@@ -251,7 +254,8 @@ def parse_lock(text: str, file: str) -> Lock:
     archives, packages = _read_sources(top, ROLES)
     files = [_read_file(table, key) for key, table in (top.named("files") if "files" in data else ())]
     images = [_read_image(table, key) for key, table in (top.named("images") if "images" in data else ())]
-    toolchain, libraries = (_read_versions(top, key) if key in data else () for key in ("toolchain", "libraries"))
+    libraries = _read_versions(top, "libraries") if "libraries" in data else ()
+    toolchain, host_tools = _read_toolchain(top, data.get("toolchain"))
     lock = Lock(
         assembler=top.text("assembler", VERSION),
         recipe_sha256=top.sha256("recipe_sha256"),
@@ -264,6 +268,7 @@ def parse_lock(text: str, file: str) -> Lock:
         files=tuple(sorted(files, key=lambda item: item.name)),
         images=tuple(sorted(images, key=lambda item: item.name)),
         toolchain=toolchain,
+        host_tools=host_tools,
         libraries=libraries,
         accounts=_read_accounts(top.table("accounts")) if "accounts" in data else LockedAccounts(),
         build=_read_build(top.table("build")) if "build" in data else None,
@@ -371,6 +376,15 @@ def _read_package(table: Table, key: str, archives: set[str], allowed: Collectio
     if not package.roles:
         table.wrong("roles", "it is wanted for nothing")
     return package
+
+
+def _read_toolchain(top: Table, given: object) -> tuple[LockedToolbox | None, tuple[LockedTool, ...]]:
+    """Packages, or the versions of a host's programs."""
+    if given is None:
+        return None, ()
+    if isinstance(given, dict) and "packages" in given:
+        return _read_toolbox(top.table("toolchain")), ()
+    return None, _read_versions(top, "toolchain")
 
 
 def _read_versions(table: Table, key: str) -> tuple[LockedTool, ...]:

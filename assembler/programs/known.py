@@ -106,10 +106,11 @@ _PROGRAMS: Mapping[str, Program] = {
 _IN_CONTEXT: Mapping[str, Callable[[Process, ExecutionContext], int]] = {
     "journalctl": journal_catalog.update_catalog,
     "ldconfig": ldconfig.ldconfig,
+    "mkfontscale": lambda process, context: fonts.mkfontscale(process, context.packages),
     "systemd-hwdb": hwdb.systemd_hwdb,
 }
 """Those that look at more than what a process is given."""
-NAMES = frozenset({*_PROGRAMS, *COMMANDS, *byte_code.NAMES, *dictionary_updates.NAMES, *_IN_CONTEXT, "mkfontscale"})
+NAMES = frozenset({*_PROGRAMS, *COMMANDS, *byte_code.NAMES, *dictionary_updates.NAMES, *_IN_CONTEXT})
 """The names of all programs that are computed."""
 
 
@@ -129,8 +130,6 @@ def program(name: str, path: str, context: ExecutionContext) -> Program | None:
         return lambda process: run(process, context)
     if name == "run-parts":
         return partial(hooks.run_parts, packages=context.packages)
-    if name == "mkfontscale":
-        return partial(fonts.mkfontscale, packages=context.packages)
     if name in dictionary_updates.NAMES:
         return dictionary_updates.programs(context.packages)[name]
     if name.endswith(".config") and path.startswith("/var/lib/dpkg/info/"):

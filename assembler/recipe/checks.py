@@ -222,7 +222,7 @@ def _kubernetes(table: dict[str, Any]) -> Iterator[Problem]:
 
 def _kernel(kernel: dict[str, Any]) -> Iterator[Problem]:
     if kernel.get("source", "distro") == "distro":
-        for key in ("url", "sha256", "version", "base", "fragments"):
+        for key in ("url", "sha256", "version", "base", "toolchain", "fragments"):
             if key in kernel:
                 yield ("kernel", key), "Debian's kernel is taken as it is", 'remove it, or say source = "vanilla"'
         return

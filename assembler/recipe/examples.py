@@ -53,6 +53,7 @@ url = "https://cdn.kernel.org/pub/linux/kernel/v6.x/linux-6.12.48.tar.xz"
 sha256 = "{_DIGEST}"
 version = "6.12.48"
 base = "defconfig"
+toolchain = "locked"
 fragments = ["kernel/boot.config", "mine.config"]
 """,
     ),

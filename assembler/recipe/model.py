@@ -70,8 +70,7 @@ class Kernel(Strict):
     """The kernel layer."""
 
     source: Literal["distro", "vanilla"] = "distro"
-    """`distro`: Debian's kernel package. `vanilla`: compiled from source, with nothing as a module; the host then needs
-    a compiler and the like."""
+    """`distro`: Debian's kernel package. `vanilla`: compiled from source, with nothing as a module."""
     package: PackageName = architecture.DEFAULT.kernel_package
     """The kernel package or metapackage to take; for another architecture the default is its own. With `vanilla`, the
     package with the source, `linux-source-VERSION`, unless `url` names a tarball."""
@@ -84,6 +83,9 @@ class Kernel(Strict):
     base: Literal["defconfig", "tinyconfig"] = "defconfig"
     """With `vanilla`: what the configuration begins with: the architecture's default, without what that has as
     modules, or as little as possible."""
+    toolchain: Literal["locked", "host"] = "locked"
+    """With `vanilla`: what it is compiled with. `locked`: the lock's compiler and all that goes with it, so that the
+    kernel's bytes follow from the lock alone. `host`: this machine's, whose versions the lock names."""
     fragments: list[str] = []
     """With `vanilla`: host files with settings on top of `base`, relative to the recipe file that says so. All that
     they ask for has to take, and they may not contradict one another."""

@@ -96,11 +96,13 @@ class Toolbox:
             f"the toolbox has no {name}", where=Place(file=str(self.root)), hint="lock again: its package is missing"
         )
 
-    def command(self, name: str, args: Sequence[str | Path] = ()) -> list[str]:
-        """The argument list that starts `name`; with :meth:`environment`, for callers that run it themselves."""
-        program = self.find(name)
+    def command(self, name: str | Path, args: Sequence[str | Path] = ()) -> list[str]:
+        """The argument list that starts `name`, a program that is found or the path of one in the toolbox; with
+        :meth:`environment`, for callers that run it themselves.
+        """
+        program = self.find(name) if isinstance(name, str) else name
         self._check(program)
-        return [*self._start(), "--argv0", name, str(program), *map(str, args)]
+        return [*self._start(), "--argv0", program.name, str(program), *map(str, args)]
 
     def environment(self) -> dict[str, str]:
         """All the environment variables that a tool gets."""
@@ -115,7 +117,7 @@ class Toolbox:
 
     def run(
         self,
-        name: str,
+        name: str | Path,
         args: Sequence[str | Path],
         *,
         reads: Sequence[Path] = (),
@@ -149,6 +151,7 @@ class Toolbox:
         """
         tell(reporter)
         command = self.command(name, args)
+        name = Path(name).name
         kept = log is not None
         if log is None:
             # Builds that share a store may run the same tool at the same time.

@@ -20,7 +20,7 @@ from assembler.store.objects import FULL, Store, sha256_of
 from assembler.tree.extract import CONTRADICTIONS, lay, make_links
 from assembler.tree.tar import Member
 
-_KIND = "toolbox-2"
+_KIND = "toolbox-3"
 _ROOT, _LISTING = "root", "listing"
 _MERGED = frozenset({"bin", "sbin", "lib", "lib32", "lib64", "libx32"})
 """Directories of the root that are links into /usr (merged usr)."""
@@ -67,7 +67,9 @@ def listing(root: Path) -> Iterator[str]:
 
 
 def lay_out(packages: Iterable[tuple[str, Deb]], directory: Path) -> None:
-    """Write the files of `packages`, (name, package) each, below `directory`, which is made; usr-merged."""
+    """Write the files of `packages`, (name, package) each, below `directory`, which is made; usr-merged, with the links
+    that this takes: text files of libraries, which the linker reads, name ``/lib``.
+    """
     directory.mkdir()
     owner: dict[str, str] = {}
     links: dict[str, str] = {}
@@ -83,6 +85,9 @@ def lay_out(packages: Iterable[tuple[str, Deb]], directory: Path) -> None:
                     why=f"{owner[path]} ships it too",
                 )
             _place(deb, member, directory, path, links)
+    for name in _MERGED:
+        if (directory / "usr" / name).is_dir():
+            (directory / name).symlink_to(f"usr/{name}")
     # Where a directory is, or has to be for another link's sake, there is no link: as when unpacking with dpkg.
     directories = {str(parent) for path in links for parent in PurePosixPath(path).parents}
     try:

@@ -143,6 +143,14 @@ def test_modules_are_refused() -> None:
     assert "built without modules" in told[1]
 
 
+def test_what_takes_another_compiler_is_refused() -> None:
+    told = wrong("CONFIG_RUST=y\n# CONFIG_CFI_CLANG is not set\nCONFIG_LTO_CLANG_THIN=y\n")
+    assert told == [
+        "0.config:1: CONFIG_RUST has to be off: it takes a compiler of Rust, and kernels are compiled with GCC alone",
+        "0.config:3: CONFIG_LTO_CLANG_THIN has to be off: it takes Clang (LLVM=1), and kernels are compiled with GCC",
+    ]
+
+
 def test_modules_of_the_base_are_left_out() -> None:
     base = 'CONFIG_MODULES=y\nCONFIG_A=m\nCONFIG_B=m\nCONFIG_C=y\nCONFIG_S="x"\n# CONFIG_D is not set\n'
     values = read_config(apply(base, settings("CONFIG_B=y\nCONFIG_D=y\n# CONFIG_C is not set\n")))

@@ -18,6 +18,7 @@ from assembler.kernel.make import Make, MakeError
 from assembler.kernel.toolchain import Toolchain
 from assembler.kernel.vanilla import cache_of
 from assembler.store.objects import Store
+from assembler.tools.confinement import HOST, HOST_FILES
 from tests.support.reporters import Recorder
 
 MAKEFILE = r"""
@@ -60,7 +61,7 @@ def make(directory: Path, *, prefix: str = "", ccache: str = "", search: str = o
         tree=tree,
         objects=objects,
         architecture=ARM64,
-        toolchain=Toolchain(prefix=prefix, tools=(), ccache=ccache, search=search),
+        toolchain=Toolchain(prefix=prefix, ccache=ccache, search=search, runs=HOST, reads=HOST_FILES),
         epoch=1_000_000_000,
         jobs=2,
         cache=directory / "ccache",

@@ -4,6 +4,8 @@ Debug information is left out, which takes as long as everything else; `scripts/
 """
 
 import os
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,12 +14,14 @@ from assembler.architecture import AMD64
 from assembler.errors import Problems
 from assembler.image.names import KERNEL, KERNEL_CONFIG, SYSTEM_MAP
 from assembler.kernel.config import read_config
+from assembler.kernel.host_tools import find
+from assembler.kernel.locked_tools import opened, packages
 from assembler.kernel.source import from_package, release_of
-from assembler.kernel.toolchain import Toolchain, find
+from assembler.kernel.toolchain import Toolchain
 from assembler.kernel.vanilla import BUILTIN, RELEASE, Wish, build
 from assembler.store.objects import Store
 from tests.support.reporters import Recorder
-from tests.support.toolboxes import locked
+from tests.support.toolboxes import cache, locked, own_tools
 
 pytestmark = pytest.mark.kernel
 
@@ -26,7 +30,7 @@ FRAGMENT = b"""
 CONFIG_BUG=y
 CONFIG_DEBUG_BUGVERBOSE=y
 CONFIG_PRINTK=y
-# The configuration, packed by the host's gzip.
+# The configuration, packed by gzip.
 CONFIG_IKCONFIG=y
 CONFIG_IKCONFIG_PROC=y
 CONFIG_PROC_FS=y
@@ -46,8 +50,10 @@ def source() -> Path:
 
 
 @pytest.fixture(scope="module")
-def toolchain() -> Toolchain:
-    return find(AMD64, AMD64, os.environ["PATH"])
+def toolchain() -> Iterator[Toolchain]:
+    """That of the lock."""
+    with opened(own_tools(packages(AMD64, AMD64)), Store(cache()), AMD64, AMD64) as toolchain:
+        yield toolchain
 
 
 def wish(source: Path, toolchain: Toolchain, fragment: bytes = FRAGMENT) -> Wish:
@@ -96,15 +102,15 @@ def test_another_directory_and_job_count_make_the_same_bytes(
     built: Path, source: Path, toolchain: Toolchain, tmp_path: Path
 ) -> None:
     # Without ccache, which would not compile anything again.
-    again = Toolchain(prefix=toolchain.prefix, tools=toolchain.tools, ccache="", search=toolchain.search)
+    again = replace(toolchain, ccache="")
     build(wish(source, again), tmp_path / "out", Store(tmp_path / "a/much/longer/store"), kind="x", jobs=3)
     for path in sorted(built.iterdir()):
         assert (tmp_path / "out" / path.name).read_bytes() == path.read_bytes(), path.name
 
 
-def test_what_does_not_take_is_told_before_anything_is_compiled(
-    source: Path, toolchain: Toolchain, tmp_path: Path
-) -> None:
+def test_what_does_not_take_is_told_before_anything_is_compiled(source: Path, tmp_path: Path) -> None:
+    """With the host's programs."""
+    toolchain = find(AMD64, AMD64, os.environ["PATH"])
     fragment = FRAGMENT + b"CONFIG_EXT4_FSS=y\nCONFIG_NF_TABLES_INET=y\nCONFIG_FAT_FS=y\n# CONFIG_64BIT is not set\n"
     with pytest.raises(Problems) as caught:
         build(wish(source, toolchain, fragment), tmp_path / "out", Store(tmp_path / "store"), kind="x")

@@ -13,6 +13,7 @@ from assembler.kernel.source import SourceError
 from assembler.kernel.toolchain import Toolchain
 from assembler.kernel.vanilla import BUILTIN, RELEASE, Wish, build, cache_of
 from assembler.store.objects import Store
+from assembler.tools.confinement import HOST, HOST_FILES
 from tests.support.reporters import Recorder
 
 MAKEFILE = r"""VERSION = 6
@@ -49,7 +50,7 @@ def wish(directory: Path, fragment: bytes, *, name: str = "6.12-x", architecture
         base="defconfig",
         fragments=[("f.config", fragment)],
         epoch=1_000_000_000,
-        toolchain=Toolchain(prefix="", tools=(), ccache="", search=os.environ["PATH"]),
+        toolchain=Toolchain(prefix="", search=os.environ["PATH"], runs=HOST, reads=HOST_FILES),
     )
 
 

@@ -13,8 +13,9 @@ from assembler.architecture import AMD64
 from assembler.errors import Problems
 from assembler.image.keys import digest
 from assembler.image.names import KERNEL, KERNEL_CONFIG, SYSTEM_MAP
+from assembler.kernel.host_tools import find
 from assembler.kernel.source import SourceError
-from assembler.kernel.toolchain import ToolchainError, find
+from assembler.kernel.toolchain import ToolchainError
 from assembler.kernel.vanilla import RELEASE
 from assembler.layers import vanilla
 from assembler.layers.context import BuildContext, Means
@@ -34,6 +35,7 @@ RECIPE = """
 name = "x"
 [kernel]
 source = "vanilla"
+toolchain = "host"
 package = "linux-source-6.12"
 base = "tinyconfig"
 fragments = ["a.config", "b.config"]
@@ -72,7 +74,7 @@ def lock_of(store: Store) -> Lock:
         why="requested",
     )
     tools = find(AMD64, AMD64, os.environ["PATH"]).tools
-    return replace(LOCK, architecture="amd64", packages=(package,), toolchain=tools)
+    return replace(LOCK, architecture="amd64", packages=(package,), host_tools=tools)
 
 
 def inputs(
@@ -125,7 +127,7 @@ def test_other_tools_than_the_lock_has_are_told_of(directory: Path, store: Store
     assert isinstance(given.reporter, Recorder)
     assert given.reporter.warnings == []
     older = replace(
-        lock, toolchain=tuple(replace(tool, version="1.0") for tool in lock.toolchain if tool.name == "gcc")
+        lock, host_tools=tuple(replace(tool, version="1.0") for tool in lock.host_tools if tool.name == "gcc")
     )
     given = inputs(directory, store, older)
     assert vanilla.layer(given).step.key == key, "the tools that are there make the kernel, not those of the lock"
@@ -140,6 +142,26 @@ def test_a_machine_without_compilers_fails_when_it_comes_to_that(directory: Path
     step = vanilla.layer(inputs(directory, store, lock, search="/nonexistent")).step
     assert step.key == known.key, "a kernel in the store needs no compiler"
     with pytest.raises(ToolchainError, match="no gcc"):
+        step.result(store)
+
+
+def test_the_compiler_of_the_lock_decides(directory: Path, store: Store) -> None:
+    (directory / "r.toml").write_text(RECIPE.replace('toolchain = "host"\n', ""))
+    lock = replace(lock_of(store), toolchain=LOCK.tools)
+    first = vanilla.layer(inputs(directory, store, lock, search="/nonexistent")).step
+    (tool,) = LOCK.tools.packages
+    assert first.inputs[f"toolchain {tool.name}"].endswith(tool.sha256)
+    assert not any(name.startswith("program ") for name in first.inputs), "nothing of the host counts"
+    other = replace(LOCK.tools, packages=(replace(tool, sha256="0" * 64),))
+    assert vanilla.layer(inputs(directory, store, replace(lock, toolchain=other))).step.key != first.key
+    with pytest.raises(AssertionError, match="the host's programs"):
+        first.result(store)
+
+
+def test_a_lock_without_a_compiler(directory: Path, store: Store) -> None:
+    (directory / "r.toml").write_text(RECIPE.replace('toolchain = "host"\n', ""))
+    step = vanilla.layer(inputs(directory, store, lock_of(store))).step
+    with pytest.raises(ToolchainError, match=r"the lock has no compiler for the kernel: .* \(run `assemble lock`\)"):
         step.result(store)
 
 
@@ -225,7 +247,7 @@ def test_a_kernel_in_the_store_is_taken_without_a_compiler(directory: Path, stor
     facts = json.loads(files.pop("facts.json"))
     assert files == {name: f"its {name}" for name in (KERNEL, KERNEL_CONFIG, SYSTEM_MAP)}
     assert layer.step.outputs == (KERNEL, KERNEL_CONFIG, SYSTEM_MAP)
-    assert facts == {"release": "6.12.118-x", "toolchain": {tool.name: tool.version for tool in lock.toolchain}}
+    assert facts == {"release": "6.12.118-x", "toolchain": {tool.name: tool.version for tool in lock.host_tools}}
     assert layer.apart, "the root file system has nothing of it"
     tree = layer.tree()
     assert layer.tree() is tree

@@ -163,6 +163,7 @@ def toolboxes(draw: st.DrawFn) -> LockedToolbox:
 @st.composite
 def locks(draw: st.DrawFn) -> Lock:
     archives, packages = draw(sources(ROLES))
+    toolchain = draw(st.none() | toolboxes())
     return Lock(
         assembler=draw(VERSIONS),
         recipe_sha256=draw(SHA256),
@@ -173,7 +174,8 @@ def locks(draw: st.DrawFn) -> Lock:
         files=tuple(sorted(draw(st.lists(FILES, max_size=2, unique_by=_name)), key=_name)),
         images=tuple(sorted(draw(st.lists(IMAGES, max_size=2, unique_by=_name)), key=_name)),
         tools=draw(toolboxes()),
-        toolchain=draw(TOOLCHAINS),
+        toolchain=toolchain,
+        host_tools=() if toolchain else draw(TOOLCHAINS),
         libraries=draw(TOOLCHAINS),
         accounts=LockedAccounts(users=draw(ACCOUNTS), groups=draw(ACCOUNTS)),
         build=draw(st.none() | BUILDS),

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from assembler.architecture import AMD64, ARM64
-from assembler.kernel import toolchain
-from assembler.kernel.toolchain import ToolchainError, differences, find
+from assembler.kernel import host_tools
+from assembler.kernel.host_tools import differences, find
+from assembler.kernel.toolchain import ToolchainError
 from assembler.lockfile.model import LockedTool
 from assembler.tools.confinement import HOST
 
@@ -177,7 +178,7 @@ def test_what_is_said_of_what_is_missing(tmp_path: Path) -> None:
     assert caught.value.why == ", ".join(f"no {name} (package {package})" for name, package in names)
     packages = " ".join(package for _, package in names)
     assert caught.value.hint == (
-        f'on Debian: apt-get install {packages}; or take Debian\'s kernel, kernel.source = "distro"'
+        f'on Debian: apt-get install {packages}; or take the locked one, kernel.toolchain = "locked"'
     )
     assert caught.value.details == ()
     with pytest.raises(ToolchainError) as caught:
@@ -186,8 +187,8 @@ def test_what_is_said_of_what_is_missing(tmp_path: Path) -> None:
 
 
 def test_a_program_that_hangs_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(toolchain, "_SECONDS", 0.2)
-    assert toolchain._run(["/bin/sleep", "4711.25"], "/bin", HOST) is None
+    monkeypatch.setattr(host_tools, "_SECONDS", 0.2)
+    assert host_tools._run(["/bin/sleep", "4711.25"], "/bin", HOST) is None
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         with suppress(OSError):
             assert b"4711.25" not in path.read_bytes()

@@ -1,0 +1,130 @@
+"""The compilers out of the lock: all that they start is theirs, and nothing of the host is ever run."""
+
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from assembler.architecture import AMD64, ARM64
+from assembler.kernel.locked_tools import opened, packages
+from assembler.kernel.toolchain import Toolchain
+from assembler.store.objects import Store
+from assembler.tools.confinement import Confinement, finish, start
+from tests.support.toolboxes import cache, own_tools
+
+pytestmark = pytest.mark.kernel
+
+
+@pytest.fixture(scope="module")
+def toolchain() -> Iterator[Toolchain]:
+    store = Store(cache())
+    with opened(own_tools(packages(AMD64, AMD64)), store, AMD64, AMD64) as toolchain:
+        yield toolchain
+    assert not any(path.name.startswith("toolchain-") for path in (store.root / "tmp").iterdir())
+
+
+def run(toolchain: Toolchain, directory: Path, script: str, *args: str) -> tuple[int, str]:
+    """Status and output of a script of the toolchain's shell, with nothing but the toolchain and a directory."""
+    process = start(
+        [*toolchain.starts, "sh", f"{Path(toolchain.make).parent}/sh", "-c", script, "sh", *args],
+        Confinement(runs=(*toolchain.runs, directory), reads=toolchain.reads, writes=(directory,), attributes=True),
+        environment={"PATH": toolchain.search, "LC_ALL": "C", "TMPDIR": str(directory), **toolchain.variables},
+        cwd=directory,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+    with process:
+        assert process.stdout is not None
+        said = process.stdout.read().decode()
+        return finish(process), said
+
+
+def of_host(directory: Path, script: str, *args: str) -> tuple[int, str]:
+    """The same of the host's own, unconfined."""
+    done = subprocess.run(
+        ["/bin/sh", "-c", script, "sh", *args], cwd=directory, check=False, stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT, env={"PATH": "/usr/bin:/bin", "LC_ALL": "C"},
+    )  # fmt: skip
+    return done.returncode, done.stdout.decode()
+
+
+@pytest.mark.parametrize(
+    "call", ["./where", "/bin/sh -c ./where", "env -i /usr/bin/sh -c ./where", "perl -e 'exec q(./where)'"]
+)
+def test_names_of_the_hosts_programs_are_the_toolchains(toolchain: Toolchain, tmp_path: Path, call: str) -> None:
+    (tmp_path / "where").write_text("#!/usr/bin/env dash\nreadlink /proc/self/exe\n")
+    (tmp_path / "where").chmod(0o755)
+    assert run(toolchain, tmp_path, call) == (0, f"{Path(toolchain.starts[0]).resolve()}\n")
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "perl -e 'print qx(echo a; echo b); system(q(exit 3)); print $? >> 8; print system(qw(sh -c), q(kill -9 $$))'",
+        "perl -e 'open my $p, q(-|), q(echo x | tr x y) or die; print <$p>; close $p; print $?;'",
+        "perl -e '$SIG{INT} = q(IGNORE); exec {q(sh)} q(other), q(-c), q(echo $0; kill -INT $$; echo on)'",
+        "python3 -c 'import os; p = os.popen(\"cat; exit 2\", \"w\"); p.write(\"to\"); print(p.close())'",
+        "python3 -c 'import os; os.execlp(\"env\", \"env\", \"-i\", \"A=1\", \"env\")'",
+        "python3 -c 'import subprocess as s; print(s.run([\"echo\", \"\", \"a b\"], stdout=-1))'",
+        "python3 -c 'import os; os.posix_spawnp(\"printf\", [\"x\", \"%s.\", \"1\", \"\"], {}); os.wait()'",
+        "awk 'BEGIN { \"echo a; echo b\" | getline x; print x; print \"c\" | \"cat; cat\"; print system(\"exit 4\") }'",
+        "printf '#!/bin/sh -e\\nfalse\\necho no\\n' > s; chmod +x s; ./s; echo $?",
+        "printf '#! /usr/bin/env  perl  \\nprint qq(<@ARGV>)' > s; chmod +x s; ./s 'a b' c",
+        "printf '#!/usr/bin/awk -f\\nBEGIN { print ARGV[1] }\\n' > s; chmod +x s; ./s x",
+        "printf '#!%s/t\\n' $PWD > s; printf '#!/bin/echo of-t\\n' > t; chmod +x s t; ./s x | sed s,$PWD,.,",
+        "echo 'echo shell $1' > s; chmod +x s; ./s 1; env ./s 2; find s -exec ./s {} \\; ; echo s | xargs ./s",
+        "printf '#!/nothing\\n' > s; chmod +x s; perl -e 'exec {q(./s)} q(s); print $! + 0'",
+        "echo x > s; perl -e 'exec {q(./s)} q(s); print $! + 0'; perl -e 'exec {q(./none)} q(s); print $! + 0'",
+        "mkdir a b; echo 'echo second' > b/prog; chmod +x b/prog; touch a/prog; PATH=$PWD/a:$PWD/b:$PATH env prog",
+        "printf '#!%s/s\\n' $PWD > s; chmod +x s; perl -e 'exec {q(./s)} q(s); print $! + 0'",
+        "env sh -c 'exit 7'; echo $?; nice true; echo $?; env nosuch; echo $?; timeout 9 sh -c 'exit 5'; echo $?",
+    ],
+)  # fmt: skip
+def test_programs_are_started_as_by_the_host(toolchain: Toolchain, tmp_path: Path, script: str) -> None:
+    here, there = tmp_path / "here", tmp_path / "there"
+    here.mkdir()
+    there.mkdir()
+    assert run(toolchain, here, script) == of_host(there, script)
+
+
+def test_what_is_compiled_on_the_way_runs(toolchain: Toolchain, tmp_path: Path) -> None:
+    (tmp_path / "a.c").write_text(
+        "#include <libelf.h>\n#include <openssl/evp.h>\n#include <stdio.h>\n#include <stdlib.h>\n#include <zlib.h>\n"
+        "int main(void) {"
+        ' printf("%d %d %s\\n", elf_version(EV_CURRENT) == EV_CURRENT, EVP_sha256() != 0, zlibVersion());'
+        ' fflush(stdout); return system("./b"); }\n'
+    )
+    (tmp_path / "b.c").write_text(
+        '#include <unistd.h>\nint main(void) { return execl("/bin/echo", "e", "by b", NULL); }\n'
+    )
+    options = toolchain.options
+    status, said = run(
+        toolchain, tmp_path,
+        f"gcc {options} -o a a.c -lelf -lcrypto -lz && gcc {options} -o b b.c && ./a && gcc {options} -v -E - < b.c",
+    )  # fmt: skip
+    assert status == 0, said
+    first, second, *rest = said.splitlines()
+    assert first.startswith("1 1 1.")
+    assert second == "by b"
+    looked = rest[rest.index("#include <...> search starts here:") + 1 : rest.index("End of search list.")]
+    own = Path(toolchain.make).parent.parent
+    assert looked
+    assert all(Path(os.path.normpath(line.strip())).is_relative_to(own) for line in looked)
+
+
+def test_nothing_of_the_host_is_run_or_read(toolchain: Toolchain, tmp_path: Path) -> None:
+    # Past the library that is preloaded, as a program might that knows of it.
+    (tmp_path / "a.c").write_text(
+        "#include <stdio.h>\n#include <sys/syscall.h>\n#include <unistd.h>\n"
+        'int main(void) { char *argv[] = {"sh", "-c", "echo bad", NULL}; syscall(SYS_execve, "/bin/sh", argv, NULL);'
+        ' perror("/bin/sh"); FILE *f = fopen("/usr/include/stdio.h", "r"); perror("header"); return f != NULL; }\n'
+    )
+    status, said = run(toolchain, tmp_path, f"gcc {toolchain.options} -o a a.c && ./a")
+    assert (status, said) == (0, "/bin/sh: Permission denied\nheader: Permission denied\n")
+
+
+def test_a_cross_compiler_comes_with_it() -> None:
+    assert set(packages(ARM64, AMD64)) - set(packages(AMD64, AMD64)) == {"gcc-aarch64-linux-gnu"}
+    assert set(packages(AMD64, ARM64)) - set(packages(ARM64, ARM64)) == {"gcc-x86-64-linux-gnu"}

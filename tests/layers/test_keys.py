@@ -95,6 +95,7 @@ DECIDES: Mapping[str, tuple[object, set[str]]] = {
     "kernel.sha256": ("0" * 64, {ISO}),
     "kernel.version": ("6.12", {ISO}),
     "kernel.base": ("tinyconfig", {ISO}),
+    "kernel.toolchain": ("host", {ISO}),
     "kernel.fragments": (["a.config"], {ISO}),
     "rootfs.packages": (["base", "waiting"], {ISO}),
     "rootfs.recommends": (True, {ISO}),
@@ -164,6 +165,7 @@ EXECUTED = ("rootfs.debconf.*", "rootfs.run[[]*")
 COMPILED: Mapping[str, tuple[object, set[str]]] = {
     "kernel.base": ("tinyconfig", {KERNEL, ISO}),
     "kernel.version": ("6.12.118", {KERNEL, ISO}),
+    "kernel.toolchain": ("host", {KERNEL, ISO}),
     "kernel.sha256": ("0" * 64, {ISO}),
     "kernel.fragments": (["b.config"], set()),
 }
@@ -279,7 +281,7 @@ def _locked(store: Store) -> Lock:
     ]
     (kubelet,) = LOCK.files
     files = (replace(kubelet, size=7, sha256=store.add(b"kubelet")),)
-    return replace(LOCK, packages=tuple(packages), files=files, images=())
+    return replace(LOCK, packages=tuple(packages), files=files, images=(), toolchain=LOCK.tools)
 
 
 def project_in(directory: Path, recipe: str = RECIPE) -> Project:

@@ -35,7 +35,8 @@ def test_merges_usr_and_keeps_links_inside(tmp_path: Path) -> None:
         ),
         deb("base", link("./bin", "usr/bin"), directory("./usr/lib64/"), link("./lib64", "usr/lib64")),
     )
-    assert sorted(path.name for path in out.iterdir()) == ["usr"]
+    assert sorted(path.name for path in out.iterdir()) == ["bin", "lib64", "usr"]
+    assert (out / "lib64").readlink() == Path("usr/lib64")
     tool = out / "usr/bin/tool"
     assert tool.stat().st_mode & 0o7777 == 0o755
     assert tool.samefile(out / "usr/bin/same")
@@ -166,7 +167,8 @@ def test_every_directory_of_merged_usr_is_below_it(tmp_path: Path, name: str) ->
     )
     assert (out / "usr" / name / "x").read_bytes() == b"x"
     assert (out / f"{name}x/y").read_bytes() == b"y"
-    assert sorted(path.name for path in out.iterdir()) == sorted(["usr", f"{name}x"])
+    assert sorted(path.name for path in out.iterdir()) == sorted([name, "usr", f"{name}x"])
+    assert (out / name).readlink() == Path("usr", name)
 
 
 def test_the_listing_tells_every_change(tmp_path: Path) -> None:
@@ -174,6 +176,7 @@ def test_the_listing_tells_every_change(tmp_path: Path) -> None:
     digest = "2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881"
     directory = f"{stat.S_IFDIR | stat.S_IMODE(out.stat().st_mode):o}"
     lines = [
+        "120777 b'bin' 'usr/bin'\n",
         f"{directory} b'usr' ''\n",
         f"{directory} b'usr/bin' ''\n",
         f"100755 b'usr/bin/x' '{digest}'\n",

@@ -14,6 +14,7 @@ from assembler.architecture import Architecture
 from assembler.carried import PACKAGE
 from assembler.kernel.toolchain import Toolchain, ToolchainError
 from assembler.store.objects import Store
+from assembler.store.scratch import scratch
 from assembler.tools.source import PYTHON
 from assembler.tools.toolbox import Toolbox
 
@@ -43,9 +44,8 @@ def opened(toolbox: Toolbox, store: Store, target: Architecture, host: Architect
     """
     root, libraries = toolbox.root, toolbox.root / "usr/lib" / host.triplet
     # Programs are executed from there: not in a store that others can write to, as with the tools.
-    place = store.root / "tmp" if store.trusted else None
-    with tempfile.TemporaryDirectory(prefix="toolchain-", dir=place, ignore_cleanup_errors=True) as name:
-        own = Path(name)
+    with scratch(store.root / "tmp" if store.trusted else Path(tempfile.gettempdir())) as own:
+        own.mkdir()
         for program, chosen in _CHOSEN.items():
             (own / program).symlink_to(toolbox.find(chosen))
         loader = [str(libraries / host.loader), "--inhibit-cache", "--library-path", str(libraries)]
@@ -59,6 +59,7 @@ def opened(toolbox: Toolbox, store: Store, target: Architecture, host: Architect
             starts=(*loader, "--preload", str(own / _LIBRARY), "--argv0"),
             make=str(toolbox.find("make")),
             options=f"--sysroot={root}",
+            moved=(root,),
             settings=(f"SHELL={root}/usr/bin/sh",),
             variables={
                 "BISON_PKGDATADIR": f"{root}/usr/share/bison",

@@ -100,7 +100,8 @@ class Make:
 
     def command(self, targets: Sequence[str]) -> list[str]:
         """The argument list that makes `targets`."""
-        maps = f"-ffile-prefix-map={self.tree}={_SOURCE} -ffile-prefix-map={self.objects}={_OBJECTS}"
+        names = {self.tree: _SOURCE, self.objects: _OBJECTS, **dict.fromkeys(self.toolchain.moved, "")}
+        maps = " ".join(f"-ffile-prefix-map={directory}={name}" for directory, name in names.items())
         before = f"{self.toolchain.ccache} " if self.toolchain.ccache else ""
         after = f" {self.toolchain.options}" if self.toolchain.options else ""
         starts = (*self.toolchain.starts, "make") if self.toolchain.starts else ()

@@ -111,6 +111,8 @@ static int launch(const char *path, char *const argv[], char *const envp[], star
             end--;
         *end = 0;
         line += strspn(line, " \t");
+        if (!*line)
+            return ENOEXEC;
         char *argument = line + strcspn(line, " \t");
         if (*argument) {
             *argument++ = 0;
@@ -300,6 +302,7 @@ int system(const char *command) {
 struct opened {
     struct opened *next;
     FILE *stream;
+    int descriptor;
     pid_t process;
 };
 
@@ -325,7 +328,8 @@ FILE *popen(const char *command, const char *mode) {
     pthread_mutex_lock(&opening);
     /* POSIX: streams of earlier calls are closed in the new process. */
     for (struct opened *other = all_opened; other; other = other->next)
-        posix_spawn_file_actions_addclose(&actions, fileno(other->stream));
+        if (other->descriptor != reads)
+            posix_spawn_file_actions_addclose(&actions, other->descriptor);
     int error = shell(&made->process, command, &actions, NULL);
     posix_spawn_file_actions_destroy(&actions);
     close(ends[reads]);
@@ -333,6 +337,7 @@ FILE *popen(const char *command, const char *mode) {
     if (made->stream) {
         if (!mode[1])
             fcntl(ends[!reads], F_SETFD, 0);
+        made->descriptor = ends[!reads];
         made->next = all_opened;
         all_opened = made;
     }

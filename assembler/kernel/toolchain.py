@@ -34,6 +34,8 @@ class Toolchain:
     """Where make is."""
     options: str = ""
     """Of every compiler."""
+    moved: tuple[Path, ...] = ()
+    """Directories that it calls by the path below them: what would be at the top of a file system."""
     settings: tuple[str, ...] = ()
     """Further variables of make: ``SHELL=/bin/sh``."""
     variables: Mapping[str, str] = field(default_factory=dict)

@@ -33,7 +33,7 @@ from assembler.programs.accounts import NoAccount
 from assembler.programs.context import Action, ExecutionContext, Maker
 from assembler.programs.options import UsageError
 from assembler.programs.packages_known import is_before
-from assembler.programs.shells import STATE, declared, read_shells, update_shells
+from assembler.programs.shells import STATE, update_shells
 from assembler.tree.staging import Tree
 
 
@@ -97,7 +97,7 @@ def _update_ca_certificates(arguments: list[str]) -> Action | None:
     return run if without_hooks or arguments in ([], ["--fresh"]) else None
 
 
-def _update_shells(_arguments: list[str]) -> Action:
+def _update_shells(arguments: list[str]) -> Action | None:
     def run(context: ExecutionContext) -> int:
         # The tree has all packages from the start, also those that dpkg unpacks later.
         known = None if context.packages is None else {each.name for each in context.packages.known()}
@@ -112,12 +112,11 @@ def _update_shells(_arguments: list[str]) -> Action:
         repeats = is_before(context.packages, "debianutils", "5.7", "5.23")
         if not context.tree.exists(STATE):
             update_shells(context.tree, is_unpacked, repeats=repeats)
-        if set(declared(context.tree, repeats=repeats)) - set(read_shells(context.tree, STATE)):
-            # As soon as others are unpacked, their trigger has it run again, before any of them is configured.
-            update_shells(context.tree, repeats=repeats)
+        # As soon as others are unpacked, their trigger has it run again, before any of them is configured.
+        update_shells(context.tree, repeats=repeats)
         return 0
 
-    return run
+    return None if arguments else run
 
 
 def _is_split(context: ExecutionContext) -> bool:

@@ -11,13 +11,13 @@ from assembler.programs.inputs import options_of
 from assembler.shell.process import Process, Program, as_text
 from assembler.shell.streams import Refused
 from assembler.tree.content import read, size_of
-from assembler.tree.staging import Inode, Kind, Tree
+from assembler.tree.staging import Inode, Kind
 
 _DIRECTORIES = ("/usr/local/share/applications", "/usr/share/applications")
 """Where XDG_DATA_DIRS is not set."""
 _CACHE = "mimeinfo.cache"
 _MAX_FILE, _MAX_FILES, _MAX_DEPTH = 1 << 20, 20_000, 8
-_BYTES_A_STEP = 1 << 10
+_BYTES_A_STEP, _NAMES_A_STEP = 1 << 10, 100
 """Bytes that count as a command of a script."""
 _SPACES = " \t\n\v\f\r"
 _GROUP = re.compile(r"\[([^\[\]\x00-\x1f\x7f]+)\][ \t]*")
@@ -57,7 +57,7 @@ def _update(process: Process, place: str) -> bool:
         raise Refused("a directory in the way of a cache", why=f"{place}/{_CACHE}")
     files: dict[str, list[str]] = {}
     known: set[str] = set()
-    for name, path, inode in _files(tree, place, "", 0):
+    for name, path, inode in _files(process, place, "", 0):
         process.budget.look(size_of(inode.content) + 1, _BYTES_A_STEP)
         if name in known or len(known) >= _MAX_FILES:
             raise Refused("desktop files of one name, or very many", why=path)
@@ -72,17 +72,20 @@ def _update(process: Process, place: str) -> bool:
     return True
 
 
-def _files(tree: Tree, place: str, prefix: str, depth: int) -> Iterator[tuple[str, str, Inode]]:
+def _files(process: Process, place: str, prefix: str, depth: int) -> Iterator[tuple[str, str, Inode]]:
     """process_desktop_files(): the names of .desktop files as the cache has them, with their paths."""
     if depth > _MAX_DEPTH:
         raise Refused("directories of desktop files within one another", why=place)
-    for name in tree.names(place):
+    tree = process.tree
+    names = tree.names(place)
+    process.budget.look(len(names) + 1, _NAMES_A_STEP)
+    for name in names:
         path = f"{place}/{name}"
         inode = tree.get(path, follow=True)
         if inode is None:
             continue
         if inode.kind is Kind.DIR:
-            yield from _files(tree, path, f"{prefix}{name}-", depth + 1)
+            yield from _files(process, path, f"{prefix}{name}-", depth + 1)
         elif name.endswith(".desktop") and inode.kind is Kind.FILE:
             yield f"{prefix}{name}", path, inode
 

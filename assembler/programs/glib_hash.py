@@ -6,11 +6,15 @@ Programs that write what they have kept in such a table write it in this order.
 from collections.abc import Iterator
 from functools import lru_cache
 
+from assembler.shell.streams import Refused
+
 _PRIMES = (
     1, 2, 3, 7, 13, 31, 61, 127, 251, 509, 1021, 2039, 4093, 8191, 16381, 32749, 65521, 131071, 262139, 524287, 1048573,
 )  # fmt: skip
 """The modulus for a table of two to the power of the position."""
 _LEAST = 3
+_PROBES, _PROBES_EACH = 10_000, 64
+"""How often a slot may be taken already: in all, and for each key."""
 _WORD = 0xFFFFFFFF
 
 
@@ -24,11 +28,14 @@ def string_hash(text: bytes) -> int:
 
 
 class StringSet:
-    """The keys of a table, in its order. Holds at most about 900,000; more raise IndexError."""
+    """The keys of a table, in its order. Holds at most about 900,000; more raise IndexError, and many that
+    collide raise Refused.
+    """
 
     def __init__(self) -> None:
         self._shift = _LEAST
         self._slots: list[tuple[int, bytes] | None] = [None] * (1 << _LEAST)
+        self._probes = 0
         self.known: set[bytes] = set()
         """The keys, in no order."""
 
@@ -55,6 +62,9 @@ class StringSet:
             at = at + step & mask
         self._slots[at] = (value, key)
         count = len(self.known)
+        self._probes += step
+        if self._probes > _PROBES + _PROBES_EACH * count:
+            raise Refused("names that were made to collide in a table")
         if len(self._slots) <= count + count // 16:
             self._grow()
 

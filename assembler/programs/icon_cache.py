@@ -57,11 +57,12 @@ def cache(directories: Sequence[bytes], images_of: Mapping[int, Mapping[bytes, I
     size = next(size for size in _SIZES if size > len(icons) // 3)
     buckets: list[list[bytes]] = [[] for _ in range(size)]
     for name in table:
-        buckets[_bucket(name) % size].insert(0, name)
+        buckets[_bucket(name) % size].append(name)
     writer = _Writer()
     writer.data += struct.pack(f">HHIII{4 * size}x", 1, 0, _START, 0, size)
     firsts = [_NONE] * size
     for number, names in enumerate(buckets):
+        names.reverse()
         if names:
             firsts[number] = len(writer.data)
         for name in names:

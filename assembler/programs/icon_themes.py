@@ -23,6 +23,7 @@ _ICON = re.compile(r"(.*)\.(?:png|svg|xpm|icon)", re.DOTALL)
 _VALID = re.compile(r"[!-~]{1,1000}")
 """What GTK takes for a sound name or path; it leaves a temporary file behind where there is another."""
 _MAX_ENTRIES = 400_000
+_MAX_DIRECTORIES = 0xFFFF
 _ENTRIES_A_STEP, _BYTES_A_STEP = 40, 1 << 8
 """Entries, and bytes of .icon files and of names, that count as a command of a script."""
 _MAX_DEPTH = 32
@@ -98,6 +99,8 @@ class _Theme:
             elif child.kind is Kind.FILE and below and (icon := self._icon(name)) is not None:
                 if not images:
                     number = len(self._directories)
+                    if number > _MAX_DIRECTORIES:
+                        raise Refused("a theme of very many directories", why=self.path)
                     self._directories.append(_valid(below)[1:])
                 self._add(images, icon, f"{below}/{name}", child)
         if images:

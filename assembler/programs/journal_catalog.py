@@ -25,11 +25,15 @@ Key = tuple[bytes, bytes]
 """An identifier and a language."""
 
 
+_MOST_COMBINED = 16 << 20
+"""Bytes of messages to which others are added."""
+
+
 def catalog(files: Sequence[tuple[str, Sequence[bytes]]]) -> bytes | None:
     """The database of `files`, paths and lines, in their order; None when they have no message. Raises ValueError for
     what journalctl fails with.
     """
-    found: dict[Key, bytes] = {}
+    found = _Messages()
     for path, text in files:
         _read(found, path, text)
     if not found:
@@ -45,7 +49,23 @@ def catalog(files: Sequence[tuple[str, Sequence[bytes]]]) -> bytes | None:
     )
 
 
-def _read(found: dict[Key, bytes], path: str, text: Sequence[bytes]) -> None:
+class _Messages(dict[Key, bytes]):
+    """Messages by their identifier and language."""
+
+    combined = 0
+
+    def put(self, key: Key, text: bytes) -> None:
+        """Add a message, to one that is there already as well."""
+        before = self.get(key)
+        if before is not None:
+            self.combined += len(before)
+            if self.combined > _MOST_COMBINED:
+                raise Refused("very many messages of the journal with one identifier")
+            text = _combined(text, before)
+        self[key] = text
+
+
+def _read(found: _Messages, path: str, text: Sequence[bytes]) -> None:
     """Add the messages of a file. Raises ValueError."""
     default = _language_of(path)
     key: Key | None = None
@@ -58,8 +78,7 @@ def _read(found: dict[Key, bytes], path: str, text: Sequence[bytes]) -> None:
                 raise ValueError("a message without a text")
             if key[1] and len(key[1]) not in _LANGUAGE:
                 raise ValueError("a language by the name of a file that is none")
-            before = found.get(key)
-            found[key] = bytes(payload) if before is None else _combined(bytes(payload), before)
+            found.put(key, bytes(payload))
 
     for line in text:
         if not line:

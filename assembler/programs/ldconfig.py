@@ -18,7 +18,7 @@ from assembler.programs.loader_cache import Library, cache, order
 from assembler.programs.shared_object import shared_object
 from assembler.shell.patterns import is_pattern, matches
 from assembler.shell.process import Process, as_text
-from assembler.shell.streams import Refused
+from assembler.shell.streams import Budget, Refused
 from assembler.tree.content import read, size_of
 from assembler.tree.staging import Inode, Kind, Tree
 
@@ -28,6 +28,7 @@ _GENERATOR = re.compile(rb"ldconfig \(Debian GLIBC [^\0)]+\) \w+ release version
 _LARGEST_PROGRAM, _LARGEST_CONFIGURATION = 16 << 20, 1 << 20
 """Bytes that ldconfig, and a file of its settings, may have."""
 _DEPTH = 10
+_BYTES_A_STEP = 1 << 10
 """How deep files of settings may include one another."""
 _MOST_ENTRIES = 50_000
 """Entries that directories of libraries may have together."""
@@ -80,6 +81,7 @@ class _Ldconfig:
     arch: str
     absent: Container[str]
     """Paths of packages that are not unpacked yet."""
+    budget: Budget
     generator: bytes
     old: bool
     """Before 2.37."""
@@ -113,6 +115,7 @@ class _Ldconfig:
             return
         if size_of(inode.content) > _LARGEST_CONFIGURATION:
             raise Refused("a large file of settings", why=path)
+        self.budget.look(size_of(inode.content) + 1, _BYTES_A_STEP)
         for line in read(inode.content).decode("utf-8", "surrogateescape").split("\n"):
             text = re.split(r"[\0#]", line, maxsplit=1)[0].lstrip(_SPACE)
             if re.match(r"include[ \t]", text):
@@ -336,6 +339,7 @@ def ldconfig(process: Process, context: ExecutionContext) -> int:
         tree,
         context.arch,
         absent=context.absent(),
+        budget=process.budget,
         generator=generator[0],
         old=int(generator[1]) < _WITHOUT_PLATFORMS,
     )

@@ -63,12 +63,12 @@ def _as_another(arguments: list[str], change: Callable[[Inode, Inode], None]) ->
     name, paths = referred
 
     def run(context: ExecutionContext) -> int:
-        reference = look(context.tree, name)
+        reference = look(context.tree, name) if name else None
         if reference is None:
             return 1
 
         def as_that(path: str) -> bool:
-            inode = look(context.tree, path)
+            inode = look(context.tree, path) if path else None
             if inode is not None:
                 change(inode, reference)
             return inode is not None

@@ -40,14 +40,17 @@ def declared(
 ) -> list[str]:
     """The shells that packages declare, each also by its path without links; see :func:`update_shells`."""
     packaged: list[str] = []
+    known: set[str] = set()
     directory = f"{_TEMPLATE}.d"
     for path in [_TEMPLATE, *(f"{directory}/{name}" for name in tree.names(directory) if is_unpacked(name))]:
         for shell in read_shells(tree, path):
-            if repeats or shell not in packaged:
+            if repeats or shell not in known:
                 packaged.append(shell)
+            known.add(shell)
             real = posixpath.join(tree.resolve(posixpath.dirname(shell), follow=True), posixpath.basename(shell))
-            if real != shell if repeats else real not in packaged:
+            if real != shell if repeats else real not in known:
                 packaged.append(real)
+            known.add(real)
     return packaged
 
 

@@ -13,6 +13,7 @@ from assembler.tree.staging import Inode, Kind
 
 _OLDEST, _UNMASKED, _MASKED = 252, 257, 262
 """Versions: the first that is known, the last for which an empty file is a file, the first for which it hides one."""
+_DIGITS = 4
 _LARGEST = 16 << 20
 """Bytes of all files of a database together; those of hwdb.bin have 10 million."""
 _LONGEST = (1 << 20) - 1
@@ -32,7 +33,8 @@ class File:
 def major(context: ExecutionContext, package: str) -> int:
     """The version of systemd, by that of a package of it. Raises Refused for one that is not known."""
     text = version_of(context.packages, package).partition(".")[0].partition("-")[0].partition("~")[0]
-    if not text.isascii() or not text.isdigit() or not (_OLDEST <= int(text) <= _UNMASKED or int(text) >= _MASKED):
+    is_number = text.isascii() and text.isdigit() and len(text) <= _DIGITS
+    if not is_number or not (_OLDEST <= int(text) <= _UNMASKED or int(text) >= _MASKED):
         raise Refused(f"what {package} of this version does", why=text)
     return int(text)
 

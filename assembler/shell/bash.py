@@ -30,9 +30,11 @@ _SAME_FORMAT = re.compile(r"(?:[^\\%]|\\[nt\\]|%%|%[-0-9]*[sd])*")
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]{0,17})")
 _FILES = frozenset({"-b", "-c", "-d", "-e", "-f", "-g", "-h", "-k", "-L", "-p", "-r", "-s", "-S", "-u", "-w", "-x"})
 _EXPRESSION = re.compile(
-    r"\^?(?:(?:[A-Za-z0-9_/:,=@%#~!-]|\.|\[\^?[A-Za-z0-9_./:,=@%-]+\])[*+?]?)+\$?", re.ASCII
+    r"\^?(?:(?:[A-Za-z0-9_/:,=@%#!-]|\.|\[\^?[A-Za-z0-9_./:,=@%-]+\])[*+?]?)+\$?", re.ASCII
 )  # fmt: skip
 """A regular expression that has the same meaning in Python, as far as whether it matches."""
+_OF_SEVERAL = re.compile(r"(?<!\\)(?:\\\\)*[@?*+!]\(")
+"""In a pattern, what bash's ``extglob`` reads otherwise, which ``[[`` always has on."""
 _MAX_TIMES, _MAX_TEXT = 2, 200
 """How often something repeats in one, and characters of what it is looked for in: it is tried in all ways."""
 
@@ -80,6 +82,8 @@ def conditional(words: Sequence[str], expand: Expander, state: State) -> int:
             found = bool(expand.single(word))
         case ["-n" | "-z" as operator, word]:
             found = bool(expand.single(word)) is (operator == "-n")
+        case [left, _, _] if left in _FILES or left in {"-n", "-z"}:
+            raise Refused("[[ that begins as another question", why=" ".join(words))
         case [operator, word] if operator in _FILES:
             found = _asked([operator, expand.single(word)], state)
         case [left, "=" | "==" | "!=" as operator, right]:
@@ -104,6 +108,8 @@ def _asked(words: list[str], state: State) -> bool:
 
 
 def _is_like(text: str, pattern: str) -> bool:
+    if _OF_SEVERAL.search(pattern):
+        raise Refused("a pattern that [[ reads in its own way", why=pattern)
     try:
         return patterns.matches(text, pattern)
     except patterns.PatternError as error:
@@ -116,4 +122,8 @@ def _has(text: str, expression: str) -> bool:
     if _EXPRESSION.fullmatch(expression) is None or times > _MAX_TIMES or len(text) > _MAX_TEXT or not text.isascii():
         raise Refused("a regular expression in [[", why=expression)
     # POSIX knows no ends of lines, and a dot is any character.
-    return re.search(expression.removesuffix("$") + r"\Z" * expression.endswith("$"), text, re.DOTALL) is not None
+    expression = expression.removesuffix("$") + r"\Z" * expression.endswith("$")
+    try:
+        return re.search(expression, text, re.DOTALL) is not None
+    except re.error as error:
+        raise Refused(f"a regular expression in [[: {error}", why=expression) from error

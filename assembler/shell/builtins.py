@@ -9,7 +9,7 @@ from assembler.shell.state import ShellError, State
 from assembler.shell.streams import NOWHERE, Refused, lines_of
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
-_OPTIONS = "aefunvxbCh"
+_OPTIONS = "aefunvxbC"
 _LONG_OPTIONS = {
     "allexport": "a", "errexit": "e", "noclobber": "C", "noglob": "f", "nounset": "u", "xtrace": "x",
 }  # fmt: skip

@@ -22,7 +22,7 @@ def toolchain() -> Iterator[Toolchain]:
     store = Store(cache())
     with opened(own_tools(packages(AMD64, AMD64)), store, AMD64, AMD64) as toolchain:
         yield toolchain
-    assert not any(path.name.startswith("toolchain-") for path in (store.root / "tmp").iterdir())
+    assert not any((path / "x/start.so").exists() for path in (store.root / "tmp").iterdir())
 
 
 def run(toolchain: Toolchain, directory: Path, script: str, *args: str) -> tuple[int, str]:
@@ -75,6 +75,7 @@ def test_names_of_the_hosts_programs_are_the_toolchains(toolchain: Toolchain, tm
         "printf '#!/usr/bin/awk -f\\nBEGIN { print ARGV[1] }\\n' > s; chmod +x s; ./s x",
         "printf '#!%s/t\\n' $PWD > s; printf '#!/bin/echo of-t\\n' > t; chmod +x s t; ./s x | sed s,$PWD,.,",
         "echo 'echo shell $1' > s; chmod +x s; ./s 1; env ./s 2; find s -exec ./s {} \\; ; echo s | xargs ./s",
+        "printf '#!\\necho by the shell\\n' > s; chmod +x s; env ./s",
         "printf '#!/nothing\\n' > s; chmod +x s; perl -e 'exec {q(./s)} q(s); print $! + 0'",
         "echo x > s; perl -e 'exec {q(./s)} q(s); print $! + 0'; perl -e 'exec {q(./none)} q(s); print $! + 0'",
         "mkdir a b; echo 'echo second' > b/prog; chmod +x b/prog; touch a/prog; PATH=$PWD/a:$PWD/b:$PATH env prog",
@@ -112,6 +113,17 @@ def test_what_is_compiled_on_the_way_runs(toolchain: Toolchain, tmp_path: Path) 
     own = Path(toolchain.make).parent.parent
     assert looked
     assert all(Path(os.path.normpath(line.strip())).is_relative_to(own) for line in looked)
+
+
+def test_streams_of_earlier_commands_are_closed_in_later_ones(toolchain: Toolchain, tmp_path: Path) -> None:
+    """But not the later one's own end, which may have the same number."""
+    (tmp_path / "a.c").write_text(
+        '#include <stdio.h>\n#include <unistd.h>\nint main(void) { close(0); FILE *r = popen("sleep 0.2", "r");'
+        ' FILE *w = popen("cat > out", "w");'
+        ' fputs("hello", w); return pclose(w) + pclose(r); }\n'
+    )
+    status, said = run(toolchain, tmp_path, f"gcc {toolchain.options} -o a a.c && ./a; cat out")
+    assert (status, said) == (0, "hello")
 
 
 def test_nothing_of_the_host_is_run_or_read(toolchain: Toolchain, tmp_path: Path) -> None:

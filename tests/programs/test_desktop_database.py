@@ -73,6 +73,12 @@ def test_what_is_refused(files: dict[str, str], command: str, why: str) -> None:
         run(f"update-desktop-database {command}\n", tree_of(there))
 
 
+def test_directories_that_multiply_end_soon() -> None:
+    links = {f"{PLACE}/{level}/{number}": f"->../{level + 1}" for level in range(8) for number in range(20)}
+    with pytest.raises(Refused):
+        run("update-desktop-database -q\n", tree_of({**links, f"{PLACE}/8/": ""}))
+
+
 @given(st.binary(max_size=60))
 def test_junk_is_refused_or_has_no_effect(junk: bytes) -> None:
     tree = tree_of({f"{PLACE}/x.desktop": HEAD.encode() + junk + b"\nMimeType=text/plain\n"})

@@ -339,6 +339,14 @@ def test_diversions_in_the_way_of_one_another(command: str) -> None:
     assert tree.read_text("/var/lib/dpkg/diversions") == "/y\n/z\np\n"
 
 
+def test_a_file_of_no_name_is_no_reference() -> None:
+    tree = tree_of({"/a": "a", "/b": "b"})
+    tree.at("/a").mode = 0o600
+    for words in ("chmod --reference= /a", "chown --reference= /a", "chgrp --reference= /a"):
+        assert status(tree, words) == 1
+    assert tree.at("/a").mode == 0o600
+
+
 def test_touch_takes_the_time_of_another_file_and_does_not_follow_links() -> None:
     tree = tree_of({"/a": "a", "/l": "->a", "/dangling": "->none"})
     tree.at("/a").mtime, tree.mtime = 5, 9

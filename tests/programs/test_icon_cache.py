@@ -1,6 +1,7 @@
 """Caches of icons are what gtk-update-icon-cache writes."""
 
 import hashlib
+from itertools import product
 
 import pytest
 from hypothesis import given
@@ -105,6 +106,22 @@ def test_links_that_multiply_end_soon() -> None:
     for number in range(40):
         tree.symlink("..", f"{MADE}/a/l{number}", parents=True)
     with pytest.raises(Refused):
+        run(UPDATE, tree)
+
+
+def test_names_that_were_made_to_collide_end_soon() -> None:
+    names = ["".join(letters) for letters in product(("Aa", "B@"), repeat=12)]
+    files = {f"{MADE}/index.theme": "", **{f"{MADE}/a/{name}.png": "" for name in names}}
+    with pytest.raises(Refused, match="collide"):
+        run(UPDATE, tree_of(files))
+
+
+def test_a_theme_of_more_directories_than_it_has_numbers_for() -> None:
+    tree = Tree()
+    tree.write(f"{MADE}/index.theme", b"", parents=True)
+    for number in range(0x10001):
+        tree.write(f"{MADE}/{number}/x.png", b"", parents=True)
+    with pytest.raises(Refused, match="directories"):
         run(UPDATE, tree)
 
 

@@ -183,6 +183,9 @@ def test_files_of_settings_that_include_one_another_end() -> None:
     tree = small()
     tree.write("/etc/ld.so.conf.d/a.conf", b"include *.conf\n")
     assert "include" in refused(tree)
+    tree.write("/etc/ld.so.conf.d/a.conf", b"\n" * (1 << 20))
+    tree.write("/etc/ld.so.conf", b"include " + b"ld.so.conf.d/a.conf " * 200)
+    assert "commands" in refused(tree)
 
 
 def test_without_glibcs_program_nothing_is_known() -> None:

@@ -2,6 +2,8 @@
 
 import pytest
 
+from assembler.programs.commands import COMMANDS
+from assembler.programs.context import ExecutionContext
 from assembler.programs.shells import update_shells
 from assembler.tree.staging import Tree
 
@@ -27,6 +29,18 @@ def test_a_shell_that_is_declared_by_both_paths(old: bool, times: int) -> None: 
     shells = tree.read_text("/etc/shells").splitlines()
     assert shells == [_HEAD, "/bin/sh", "/usr/bin/sh", "/bin/zsh", *["/usr/bin/zsh"] * times]
     assert tree.read_text("/var/lib/shells.state").splitlines() == shells[1:]
+
+
+def test_a_shell_that_nobody_declares_any_more_goes() -> None:
+    tree = _tree()
+    update_shells(tree)
+    tree.remove("/usr/share/debianutils/shells.d/zsh")
+    context = ExecutionContext(tree, "amd64")
+    run = COMMANDS["update-shells"]([])
+    assert run is not None
+    assert run(context) == 0
+    assert tree.read_text("/etc/shells").splitlines() == [_HEAD, "/bin/sh", "/usr/bin/sh"]
+    assert COMMANDS["update-shells"](["--no-act"]) is None
 
 
 def test_a_shell_that_somebody_has_removed_stays_away() -> None:

@@ -112,7 +112,7 @@ def test_other_ways_to_call_it_are_refused(words: list[str]) -> None:
         run(tree_of(HARDWARE), "systemd-hwdb", *words)
 
 
-@pytest.mark.parametrize("version", ["", "247.3-7", "259-1"])
+@pytest.mark.parametrize("version", ["", "247.3-7", "259-1", "9" * 5000])
 def test_a_version_whose_ways_are_not_known_is_refused(version: str) -> None:
     for words in (("systemd-hwdb", "update"), ("journalctl", "--update-catalog")):
         with pytest.raises(Refused):
@@ -211,6 +211,12 @@ def test_with_a_malformed_file_it_fails_and_leaves_what_was_there(text: str) -> 
 def test_other_things_asked_of_journalctl_are_refused(words: list[str]) -> None:
     with pytest.raises(Refused):
         run(tree_of(MESSAGES), "journalctl", *words)
+
+
+def test_messages_that_pile_up_are_refused() -> None:
+    tree = tree_of({f"{CATALOG}/a.catalog": f"-- {ONE}\nS: x\n\nt\n\n" * 4000})
+    with pytest.raises(Refused, match="one identifier"):
+        run(tree, "journalctl", "--update-catalog")
 
 
 def test_its_messages_are_not_told_word_for_word() -> None:

@@ -175,7 +175,8 @@ def _resolved(
     own = lock_build_tools(workspace, supply, loaded.recipe, previous=previous, upgrade=upgrade)
     if previous and upgrade:
         here = {name for package in previous.packages for name in (package.name, package.source)}
-        of_tools = {name for box in own.boxes for package in box.packages for name in (package.name, package.source)}
+        packages = [package for box in own.toolboxes for package in box.packages]
+        of_tools = {name for package in packages for name in (package.name, package.source)}
         upgrade = [name for name in upgrade if name in here or name not in of_tools]
     made = resolve(
         loaded.recipe,

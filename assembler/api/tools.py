@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 
 from assembler.api.workspace import Workspace
 from assembler.architecture import ARCHITECTURES, Architecture, named
@@ -10,7 +9,7 @@ from assembler.configure.executed import may_execute
 from assembler.errors import AssembleError
 from assembler.guest.initramfs import PARTS, packages
 from assembler.kernel import locked_tools
-from assembler.lockfile.model import Lock, LockedMachine, LockedToolbox
+from assembler.lockfile.model import Lock, LockedMachine, LockedToolbox, LockedTools
 from assembler.recipe.model import Recipe
 from assembler.tools.locking import Box, lock_boxes
 from assembler.tools.ready import open_pinned, open_tools
@@ -21,23 +20,6 @@ from assembler.tools.trust import outdated
 
 _LOG = logging.getLogger(__name__)
 _MACHINE = frozenset({"emulator", "guest"})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BuildTools:
-    """All that runs on the build machine for a recipe."""
-
-    tools: LockedToolbox
-    machine: LockedMachine | None
-    """In which scripts are executed, when any may be."""
-    toolchain: LockedToolbox | None
-    """With which its kernel is compiled, when it is one that is and not with the host's."""
-
-    @property
-    def boxes(self) -> tuple[LockedToolbox, ...]:
-        """All of them."""
-        machine = (self.machine.emulator, self.machine.guest) if self.machine else ()
-        return (self.tools, *machine, *([self.toolchain] if self.toolchain else ()))
 
 
 def host(workspace: Workspace) -> Architecture:
@@ -56,7 +38,7 @@ def lock_build_tools(
     *,
     previous: Lock | None = None,
     upgrade: Collection[str] | None = None,
-) -> BuildTools:
+) -> LockedTools:
     """The tools for building `recipe` on this machine.
 
     They are those of `previous` while they serve and `upgrade` names none of them.
@@ -71,7 +53,7 @@ def lock_build_tools(
     if may_execute(recipe.rootfs):
         boxes["emulator"] = Box(names=target.counted.packages, architecture=own)
         boxes["guest"] = Box(names=packages(target), architecture=target.name, kept=PARTS)
-    former = _by_purpose(previous)
+    former = previous.by_purpose if previous else {}
     kept = {
         purpose: former[purpose]
         for purpose, box in boxes.items()
@@ -83,14 +65,7 @@ def lock_build_tools(
     made = kept | (_lock(missing, source, supply, tuple(former.values())) if missing else {})
     emulator, guest = made.get("emulator"), made.get("guest")
     machine = LockedMachine(emulator=emulator, guest=guest) if emulator and guest else None
-    return BuildTools(tools=made["tools"], machine=machine, toolchain=made.get("toolchain"))
-
-
-def _by_purpose(lock: Lock | None) -> dict[str, LockedToolbox]:
-    if lock is None:
-        return {}
-    machine = {"emulator": lock.machine.emulator, "guest": lock.machine.guest} if lock.machine else {}
-    return {"tools": lock.tools, **machine, **({"toolchain": lock.toolchain} if lock.toolchain else {})}
+    return LockedTools(tools=made["tools"], machine=machine, toolchain=made.get("toolchain"))
 
 
 def _lock(

@@ -6,11 +6,11 @@ as the host's (``#!/bin/sh``) is the toolchain's, too. Nothing is changed in the
 """
 
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from assembler.architecture import Architecture
+from assembler.architecture import Architecture, named
 from assembler.carried import PACKAGE
 from assembler.kernel.toolchain import Toolchain, ToolchainError
 from assembler.store.objects import Store
@@ -37,26 +37,28 @@ def packages(target: Architecture, host: Architecture) -> tuple[str, ...]:
 
 
 @contextmanager
-def opened(toolbox: Toolbox, store: Store, target: Architecture, host: Architecture) -> Iterator[Toolchain]:
-    """The toolchain of the packages in `toolbox`, for use while the context lasts.
+def opened(toolbox: Toolbox, store: Store, target: Architecture) -> Iterator[Toolchain]:
+    """The toolchain of the packages in `toolbox` for kernels of `target`, for use while the context lasts.
 
     Raises ToolchainError when it lacks something, and ToolError when its own compiler fails.
     """
-    root, libraries = toolbox.root, toolbox.root / "usr/lib" / host.triplet
+    root, host = toolbox.root, named(toolbox.architecture)
     # Programs are executed from there: not in a store that others can write to, as with the tools.
     with scratch(store.root / "tmp" if store.trusted else Path(tempfile.gettempdir())) as own:
         own.mkdir()
         for program, chosen in _CHOSEN.items():
             (own / program).symlink_to(toolbox.find(chosen))
-        loader = [str(libraries / host.loader), "--inhibit-cache", "--library-path", str(libraries)]
-        _compile(toolbox, host, own, loader)
+        _compile(toolbox, host, own)
         yield Toolchain(
             prefix="" if target == host else target.prefix,
             search=f"{root}/usr/bin:{root}/usr/sbin:{own}",
             runs=(*toolbox.reach, own),
             reads=_READS,
             ccache="ccache",
-            starts=(*loader, "--preload", str(own / _LIBRARY), "--argv0"),
+            starts=(
+                *(str(toolbox.loader), "--inhibit-cache", "--library-path", str(toolbox.libraries)),
+                *("--preload", str(own / _LIBRARY), "--argv0"),
+            ),
             make=str(toolbox.find("make")),
             options=f"--sysroot={root}",
             moved=(root,),
@@ -65,7 +67,7 @@ def opened(toolbox: Toolbox, store: Store, target: Architecture, host: Architect
                 "BISON_PKGDATADIR": f"{root}/usr/share/bison",
                 "CCACHE_CONFIGPATH": f"{own}/ccache.conf",
                 "M4": str(toolbox.find("m4")),
-                "PERL5LIB": ":".join(map(str, _perl(root, libraries))),
+                "PERL5LIB": ":".join(map(str, _perl(root, toolbox.libraries))),
                 "PYTHONHOME": f"{root}/usr",
             },
         )
@@ -78,16 +80,18 @@ def _perl(root: Path, libraries: Path) -> Iterator[Path]:
     yield libraries / "perl-base"
 
 
-def _compile(toolbox: Toolbox, host: Architecture, own: Path, loader: Sequence[str]) -> None:
+def _compile(toolbox: Toolbox, host: Architecture, own: Path) -> None:
     """Make `_LIBRARY` in the directory `own`: by compiler, assembler and linker themselves, as the driver that would
     start these needs it already.
     """
-    root, libraries = toolbox.root, toolbox.root / "usr/lib" / host.triplet
+    root, libraries = toolbox.root, toolbox.libraries
     found = sorted((root / "usr/libexec/gcc" / host.triplet).glob("*/cc1"))
     if len(found) != 1:
         raise ToolchainError("the toolchain has not one C compiler", hint="lock again: its package is missing")
     inside = found[0].parent.name
-    strings = {"ROOT": root, "CHOSEN": own, "LOADER": loader[0], "LIBRARIES": libraries, "SELF": own / _LIBRARY}
+    strings = {
+        "ROOT": root, "CHOSEN": own, "LOADER": toolbox.loader, "LIBRARIES": libraries, "SELF": own / _LIBRARY,
+    }  # fmt: skip
     include = (f"usr/lib/gcc/{host.triplet}/{inside}/include", "usr/include", f"usr/include/{host.triplet}")
     commands: tuple[tuple[Path, list[str | Path]], ...] = (
         (

@@ -111,8 +111,8 @@ class _Compiled:
         if isinstance(self.host, Toolchain):
             yield self.host
         elif self.toolchain:
-            target, own = named(self.architecture), named(self.toolchain.architecture)
-            with locked_tools.opened(means.toolbox(self.toolchain), means.store, target, own) as toolchain:
+            toolbox = means.toolbox(self.toolchain)
+            with locked_tools.opened(toolbox, means.store, named(self.architecture)) as toolchain:
                 yield toolchain
 
     @property

@@ -199,7 +199,29 @@ class LockedBuild:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Lock:
+class LockedTools:
+    """All that runs on the build machine, from the assembler's own source."""
+
+    tools: LockedToolbox
+    machine: LockedMachine | None = None
+    """None when nothing of the image may be executed, and in older locks."""
+    toolchain: LockedToolbox | None = None
+    """What a kernel is compiled with; None when none is, or with the host's programs."""
+
+    @property
+    def by_purpose(self) -> dict[str, LockedToolbox]:
+        """Those that there are: ``tools``, ``emulator``, ``guest``, ``toolchain``."""
+        machine = {"emulator": self.machine.emulator, "guest": self.machine.guest} if self.machine else {}
+        return {"tools": self.tools, **machine, **({"toolchain": self.toolchain} if self.toolchain else {})}
+
+    @property
+    def toolboxes(self) -> tuple[LockedToolbox, ...]:
+        """Those that there are."""
+        return tuple(self.by_purpose.values())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lock(LockedTools):
     """A whole lock: packages sorted by (name, architecture, version), archives by id, everything else by name."""
 
     assembler: str
@@ -212,13 +234,8 @@ class Lock:
     archives: tuple[LockedArchive, ...]
     packages: tuple[LockedPackage, ...]
     """Of the image."""
-    tools: LockedToolbox
-    machine: LockedMachine | None = None
-    """None when nothing of the image may be executed, and in older locks."""
     files: tuple[LockedFile, ...] = ()
     images: tuple[LockedImage, ...] = ()
-    toolchain: LockedToolbox | None = None
-    """What a kernel is compiled with; None when none is, or with the host's programs."""
     host_tools: tuple[LockedTool, ...] = ()
     """The host's programs with which a kernel was to be compiled where it was locked; empty with locked ones."""
     libraries: tuple[LockedTool, ...] = ()
@@ -233,12 +250,6 @@ class Lock:
     def build_architecture(self) -> str:
         """Debian architecture of the machine that builds."""
         return self.tools.architecture
-
-    @property
-    def toolboxes(self) -> tuple[LockedToolbox, ...]:
-        """All that comes from the source of the tools."""
-        machine = (self.machine.emulator, self.machine.guest) if self.machine else ()
-        return (self.tools, *machine, *([self.toolchain] if self.toolchain else ()))
 
     def role(self, role: str) -> tuple[LockedPackage, ...]:
         """The packages wanted for `role`."""

@@ -99,19 +99,9 @@ def _update_ca_certificates(arguments: list[str]) -> Action | None:
 
 def _update_shells(arguments: list[str]) -> Action | None:
     def run(context: ExecutionContext) -> int:
-        # The tree has all packages from the start, also those that dpkg unpacks later.
-        known = None if context.packages is None else {each.name for each in context.packages.known()}
-
-        def is_unpacked(name: str) -> bool:
-            # As a rule a file has the name of its package.
-            if known is None or name in known:
-                return True
-            owners = context.owners(f"/usr/share/debianutils/shells.d/{name}")
-            return not owners or any(each in owners for each in known)
-
         repeats = is_before(context.packages, "debianutils", "5.7", "5.23")
         if not context.tree.exists(STATE):
-            update_shells(context.tree, is_unpacked, repeats=repeats)
+            update_shells(context.tree, context.absent(), repeats=repeats)
         # As soon as others are unpacked, their trigger has it run again, before any of them is configured.
         update_shells(context.tree, repeats=repeats)
         return 0

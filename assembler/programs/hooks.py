@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Sequence
-from functools import partial
 
 from assembler.programs.options import UsageError, parse_options
 from assembler.programs.packages_known import Packages, is_before
@@ -137,7 +136,6 @@ def linux_run_hooks(process: Process) -> int:
 
 
 PROGRAMS: dict[str, Program] = {
-    "run-parts": partial(run_parts, packages=None),
     "env": env,
     "nice": nice,
     "ionice": nice,

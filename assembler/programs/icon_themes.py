@@ -3,6 +3,7 @@
 A theme with pixel data in its cache, or in which a name is not one that GTK finds valid, is refused.
 """
 
+import posixpath
 import re
 from collections.abc import Collection
 from dataclasses import dataclass, field
@@ -159,13 +160,7 @@ class _Theme:
             if inode is None or inode.kind is not Kind.SYMLINK:
                 break
             path = inode.target if inode.target.startswith("/") else f"{path.rpartition('/')[0]}/{inode.target}"
-        parts: list[str] = []
-        for part in path.split("/"):
-            if part == "..":
-                del parts[-1:]
-            elif part not in {"", "."}:
-                parts.append(part)
-        return "/" + "/".join(parts)
+        return posixpath.normpath("/" + path.lstrip("/"))
 
 
 def _sorted(names: Collection[str]) -> list[str]:

@@ -23,8 +23,6 @@ _LANGUAGE = range(2, 32)
 
 Key = tuple[bytes, bytes]
 """An identifier and a language."""
-
-
 _MOST_COMBINED = 16 << 20
 """Bytes of messages to which others are added."""
 

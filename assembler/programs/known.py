@@ -1,7 +1,6 @@
 """Which programs are known: all that are computed, by name."""
 
 from collections.abc import Callable, Mapping
-from functools import partial
 
 from assembler.programs import (
     accounts_shown,
@@ -103,10 +102,20 @@ _PROGRAMS: Mapping[str, Program] = {
     **translating.PROGRAMS,
     **ucf_asked.PROGRAMS,
 }
+
+
+def _dpkg_query(process: Process, context: ExecutionContext) -> int:
+    if control_path.asks(process):
+        return control_path.control_path(process, context.packages)
+    return dpkg_query.programs(context.packages)["dpkg-query"](process)
+
+
 _IN_CONTEXT: Mapping[str, Callable[[Process, ExecutionContext], int]] = {
+    "dpkg-query": _dpkg_query,
     "journalctl": journal_catalog.update_catalog,
     "ldconfig": ldconfig.ldconfig,
     "mkfontscale": lambda process, context: fonts.mkfontscale(process, context.packages),
+    "run-parts": lambda process, context: hooks.run_parts(process, context.packages),
     "systemd-hwdb": hwdb.systemd_hwdb,
 }
 """Those that look at more than what a process is given."""
@@ -124,12 +133,8 @@ def program(name: str, path: str, context: ExecutionContext) -> Program | None:
         return _awk
     if name == "dpkg":
         return dpkg_asked.programs(context.packages)[name]
-    if name == "dpkg-query":
-        return partial(_dpkg_query, context)
     if run := _IN_CONTEXT.get(name):
         return lambda process: run(process, context)
-    if name == "run-parts":
-        return partial(hooks.run_parts, packages=context.packages)
     if name in dictionary_updates.NAMES:
         return dictionary_updates.programs(context.packages)[name]
     if name.endswith(".config") and path.startswith("/var/lib/dpkg/info/"):
@@ -143,12 +148,6 @@ def _awk(process: Process) -> int:
         process.print("".join(f"{name}\n" for name in sorted(process.environment)))
         return 0
     return awk.awk(process)
-
-
-def _dpkg_query(context: ExecutionContext, process: Process) -> int:
-    if control_path.asks(process):
-        return control_path.control_path(process, context.packages)
-    return dpkg_query.programs(context.packages)["dpkg-query"](process)
 
 
 def is_known(name: str) -> bool:

@@ -1,7 +1,7 @@
 """update-shells(8): /etc/shells from what packages declare in shells.d, local additions and removals kept."""
 
 import posixpath
-from collections.abc import Callable
+from collections.abc import Container
 
 from assembler.tree.staging import Tree
 
@@ -10,16 +10,14 @@ STATE = "/var/lib/shells.state"
 _SHELLS = "/etc/shells"
 
 
-def update_shells(
-    tree: Tree, is_unpacked: Callable[[str], bool] = lambda _name: True, *, repeats: bool = False
-) -> None:
+def update_shells(tree: Tree, absent: Container[str] = frozenset(), *, repeats: bool = False) -> None:
     """Add the shells that packages declare, each also by its path without links, and drop those they no longer do.
 
-    Of `shells.d` a file counts when it `is_unpacked`, by its name. Before debianutils 5.23 the program `repeats` a
+    Paths that are `absent` are of packages that are not unpacked yet. Before debianutils 5.23 the program `repeats` a
     shell that is declared by both paths.
     """
-    packaged = declared(tree, is_unpacked, repeats=repeats)
-    before = set(read_shells(tree, STATE))
+    packaged = _declared(tree, absent, repeats=repeats)
+    before = set(_read_shells(tree, STATE))
     source = _SHELLS if tree.exists(_SHELLS) else _TEMPLATE
     lines: list[str] = []
     present: set[str] = set()
@@ -35,15 +33,14 @@ def update_shells(
     tree.write(STATE, "".join(f"{shell}\n" for shell in packaged).encode("utf-8", "surrogateescape"), parents=True)
 
 
-def declared(
-    tree: Tree, is_unpacked: Callable[[str], bool] = lambda _name: True, *, repeats: bool = False
-) -> list[str]:
+def _declared(tree: Tree, absent: Container[str], *, repeats: bool) -> list[str]:
     """The shells that packages declare, each also by its path without links; see :func:`update_shells`."""
     packaged: list[str] = []
     known: set[str] = set()
     directory = f"{_TEMPLATE}.d"
-    for path in [_TEMPLATE, *(f"{directory}/{name}" for name in tree.names(directory) if is_unpacked(name))]:
-        for shell in read_shells(tree, path):
+    files = (f"{directory}/{name}" for name in tree.names(directory))
+    for path in [_TEMPLATE, *(file for file in files if file not in absent)]:
+        for shell in _read_shells(tree, path):
             if repeats or shell not in known:
                 packaged.append(shell)
             known.add(shell)
@@ -54,7 +51,7 @@ def declared(
     return packaged
 
 
-def read_shells(tree: Tree, path: str) -> list[str]:
+def _read_shells(tree: Tree, path: str) -> list[str]:
     """The shells named in a file, comments dropped."""
     if not tree.is_file(path):
         return []

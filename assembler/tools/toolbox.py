@@ -61,8 +61,10 @@ class Toolbox:
         self.logs = logs
         self.reach: tuple[Path, ...] = (root,)
         """What the programs may read and run: links in `root` may lead elsewhere."""
-        self._libraries = root / "usr/lib" / host.triplet
-        self._loader = self._libraries / host.loader
+        self.libraries = root / "usr/lib" / host.triplet
+        """Where its libraries are, and"""
+        self.loader = self.libraries / host.loader
+        """its dynamic loader."""
         self._checked: set[Path] = set()
         self._lock = threading.Lock()
 
@@ -107,7 +109,7 @@ class Toolbox:
     def environment(self) -> dict[str, str]:
         """All the environment variables that a tool gets."""
         return {
-            "GCONV_PATH": str(self._libraries / "gconv"),
+            "GCONV_PATH": str(self.libraries / "gconv"),
             "HOME": "/nonexistent",
             "LC_ALL": "C.UTF-8",
             "LOCPATH": str(self.root / "usr/lib/locale"),
@@ -216,8 +218,8 @@ class Toolbox:
 
     def _start(self) -> list[str]:
         # systemd's programs name their own directory by its absolute path (DT_RUNPATH), which would be the host's.
-        directories = f"{self._libraries}:{self._libraries / 'systemd'}"
-        return [str(self._loader), "--inhibit-cache", "--library-path", directories]
+        directories = f"{self.libraries}:{self.libraries / 'systemd'}"
+        return [str(self.loader), "--inhibit-cache", "--library-path", directories]
 
     def _check(self, program: Path) -> None:
         """Make sure that every library of `program` comes from the toolbox: the loader would fall back on the host's.
@@ -257,7 +259,7 @@ class Toolbox:
     def _unstartable(self, name: str, why: str) -> ToolError:
         return ToolError(
             f"{name} cannot be started",
-            where=Place(file=str(self._loader)),
+            where=Place(file=str(self.loader)),
             why=why,
             hint="the store must be on a file system that allows running programs (not mounted noexec), "
             "and the lock made for this machine's architecture",

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.kernel
 @pytest.fixture(scope="module")
 def toolchain() -> Iterator[Toolchain]:
     store = Store(cache())
-    with opened(own_tools(packages(AMD64, AMD64)), store, AMD64, AMD64) as toolchain:
+    with opened(own_tools(packages(AMD64, AMD64)), store, AMD64) as toolchain:
         yield toolchain
     assert not any((path / "x/start.so").exists() for path in (store.root / "tmp").iterdir())
 
@@ -39,6 +39,12 @@ def run(toolchain: Toolchain, directory: Path, script: str, *args: str) -> tuple
         assert process.stdout is not None
         said = process.stdout.read().decode()
         return finish(process), said
+
+
+def compiled(toolchain: Toolchain, directory: Path, source: str, then: str = "") -> tuple[int, str]:
+    """The same of a program in C, and what is to be done then."""
+    (directory / "a.c").write_text(source)
+    return run(toolchain, directory, f"gcc {toolchain.options} -o a a.c && ./a{then}")
 
 
 def of_host(directory: Path, script: str, *args: str) -> tuple[int, str]:
@@ -117,24 +123,23 @@ def test_what_is_compiled_on_the_way_runs(toolchain: Toolchain, tmp_path: Path) 
 
 def test_streams_of_earlier_commands_are_closed_in_later_ones(toolchain: Toolchain, tmp_path: Path) -> None:
     """But not the later one's own end, which may have the same number."""
-    (tmp_path / "a.c").write_text(
+    source = (
         '#include <stdio.h>\n#include <unistd.h>\nint main(void) { close(0); FILE *r = popen("sleep 0.2", "r");'
         ' FILE *w = popen("cat > out", "w");'
         ' fputs("hello", w); return pclose(w) + pclose(r); }\n'
     )
-    status, said = run(toolchain, tmp_path, f"gcc {toolchain.options} -o a a.c && ./a; cat out")
-    assert (status, said) == (0, "hello")
+    assert compiled(toolchain, tmp_path, source, "; cat out") == (0, "hello")
 
 
 def test_nothing_of_the_host_is_run_or_read(toolchain: Toolchain, tmp_path: Path) -> None:
     # Past the library that is preloaded, as a program might that knows of it.
-    (tmp_path / "a.c").write_text(
+    source = (
         "#include <stdio.h>\n#include <sys/syscall.h>\n#include <unistd.h>\n"
         'int main(void) { char *argv[] = {"sh", "-c", "echo bad", NULL}; syscall(SYS_execve, "/bin/sh", argv, NULL);'
         ' perror("/bin/sh"); FILE *f = fopen("/usr/include/stdio.h", "r"); perror("header"); return f != NULL; }\n'
     )
-    status, said = run(toolchain, tmp_path, f"gcc {toolchain.options} -o a a.c && ./a")
-    assert (status, said) == (0, "/bin/sh: Permission denied\nheader: Permission denied\n")
+    said = "/bin/sh: Permission denied\nheader: Permission denied\n"
+    assert compiled(toolchain, tmp_path, source) == (0, said)
 
 
 def test_a_cross_compiler_comes_with_it() -> None:

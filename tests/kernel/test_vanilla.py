@@ -52,7 +52,7 @@ def source() -> Path:
 @pytest.fixture(scope="module")
 def toolchain() -> Iterator[Toolchain]:
     """That of the lock."""
-    with opened(own_tools(packages(AMD64, AMD64)), Store(cache()), AMD64, AMD64) as toolchain:
+    with opened(own_tools(packages(AMD64, AMD64)), Store(cache()), AMD64) as toolchain:
         yield toolchain
 
 

@@ -61,14 +61,14 @@ class _Chromium(Toolbox):
         for path in (files / "usr/lib/chromium").iterdir():
             (root / path.name).symlink_to(path)
         # A library of PulseAudio's names its own directory by an absolute path, which would be the host's.
-        for path in (self._libraries / "pulseaudio").glob("*.so"):
+        for path in (self.libraries / "pulseaudio").glob("*.so"):
             (root / path.name).symlink_to(path)
-        shutil.copy(self._loader, root)
+        shutil.copy(self.loader, root)
         (root / "fonts.conf").write_text(_FONTS.format(root=root))
 
     def _start(self) -> list[str]:
-        loader = self.root / self._loader.name
-        return [str(loader), "--inhibit-cache", "--library-path", f"{self._libraries}:{self.root}"]
+        loader = self.root / self.loader.name
+        return [str(loader), "--inhibit-cache", "--library-path", f"{self.libraries}:{self.root}"]
 
     def find(self, name: str) -> Path:
         return self.root / name

@@ -33,7 +33,7 @@ from assembler.programs.accounts import NoAccount
 from assembler.programs.context import Action, ExecutionContext, Maker
 from assembler.programs.options import UsageError
 from assembler.programs.packages_known import is_before
-from assembler.programs.shells import STATE, update_shells
+from assembler.programs.shells import STATE, is_current, update_shells
 from assembler.tree.staging import Tree
 
 
@@ -102,8 +102,10 @@ def _update_shells(arguments: list[str]) -> Action | None:
         repeats = is_before(context.packages, "debianutils", "5.7", "5.23")
         if not context.tree.exists(STATE):
             update_shells(context.tree, context.absent(), repeats=repeats)
-        # As soon as others are unpacked, their trigger has it run again, before any of them is configured.
-        update_shells(context.tree, repeats=repeats)
+        # As soon as others are unpacked, their trigger has it run again, before any of them is configured. What comes
+        # after that was no call of its own: another one would leave out what an older one repeats.
+        if not is_current(context.tree, repeats=repeats):
+            update_shells(context.tree, repeats=repeats)
         return 0
 
     return None if arguments else run

@@ -33,6 +33,11 @@ def update_shells(tree: Tree, absent: Container[str] = frozenset(), *, repeats: 
     tree.write(STATE, "".join(f"{shell}\n" for shell in packaged).encode("utf-8", "surrogateescape"), parents=True)
 
 
+def is_current(tree: Tree, *, repeats: bool = False) -> bool:
+    """Whether the last call has seen all shells that packages declare, and no others."""
+    return set(_declared(tree, frozenset(), repeats=repeats)) == set(_read_shells(tree, STATE))
+
+
 def _declared(tree: Tree, absent: Container[str], *, repeats: bool) -> list[str]:
     """The shells that packages declare, each also by its path without links; see :func:`update_shells`."""
     packaged: list[str] = []

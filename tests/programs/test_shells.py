@@ -4,6 +4,7 @@ import pytest
 
 from assembler.programs.commands import COMMANDS
 from assembler.programs.context import ExecutionContext
+from assembler.programs.packages_known import Fixed, Known
 from assembler.programs.shells import update_shells
 from assembler.tree.staging import Tree
 
@@ -41,6 +42,19 @@ def test_a_shell_that_nobody_declares_any_more_goes() -> None:
     assert run(context) == 0
     assert tree.read_text("/etc/shells").splitlines() == [_HEAD, "/bin/sh", "/usr/bin/sh"]
     assert COMMANDS["update-shells"](["--no-act"]) is None
+
+
+def test_what_is_repeated_stays_when_nothing_new_is_declared() -> None:
+    tree = _tree()
+    known = Known({"Package": "debianutils", "Version": "5.7-0.5~deb12u1", "Status": "install ok installed"})
+    context = ExecutionContext(tree, "amd64", packages=Fixed("amd64", [known]))
+    context.absent = lambda: {"/usr/share/debianutils/shells.d/zsh"}
+    run = COMMANDS["update-shells"]([])
+    assert run is not None
+    for _ in range(2):
+        assert run(context) == 0
+        shells = tree.read_text("/etc/shells").splitlines()
+        assert shells == [_HEAD, "/bin/sh", "/usr/bin/sh", "/bin/zsh", "/usr/bin/zsh", "/usr/bin/zsh"]
 
 
 def test_a_shell_that_somebody_has_removed_stays_away() -> None:

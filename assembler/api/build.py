@@ -1,7 +1,7 @@
 """Building a recipe, and saying what that would make."""
 
 import dataclasses
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -28,12 +28,15 @@ from assembler.layers.selection import selected
 from assembler.layers.step import secrets_sha256
 from assembler.lock.files import fetch_files
 from assembler.lock.trust import prove_packages
+from assembler.lockfile.model import LockedPackage
 from assembler.lockfile.toml import write_lock
 from assembler.oci.locking import fetch_images
 from assembler.recipe.given import Arguments
 from assembler.recipe.load import LoadedRecipe
 from assembler.recipe.model import Recipe
 from assembler.store.objects import Store
+from assembler.tools.toolbox import Toolbox
+from assembler.tools.trust import ProvedTools
 
 KNOWN_PASSWORD = "root"  # noqa: S105  the one that everybody knows
 """The default root password of the recipes that come with the assembler."""
@@ -187,25 +190,36 @@ def open_project(
     chosen = workspace.mirrors(loaded.recipe)
     with loaded.discreet(), workspace.transport() as transport:
         lock = require_lock(workspace, loaded, store=store, transport=transport, chosen=chosen, make=make)
+
+        def fetch(packages: Iterable[LockedPackage]) -> None:
+            fetch_packages(packages, lock.archives, store=store, transport=transport, mirrors=chosen)
+
+        def prove(packages: Sequence[LockedPackage]) -> None:
+            prove_packages(
+                packages,
+                lock.archives,
+                loaded.recipe,
+                file=str(loaded.lock_path),
+                transport=transport,
+                store=store,
+                mirrors=chosen,
+                now=datetime.now(UTC),
+                reporter=reporter,
+            )
+
+        def programs(packages: Sequence[LockedPackage], architecture: str) -> Toolbox:
+            prove(packages)
+            fetch(packages)
+            return Toolbox.open(store, ProvedTools(tuple(packages), architecture), store.root / "logs")
+
         yield BuildContext(
             loaded=loaded,
             lock=lock,
             means=Means(
                 store=store,
-                fetch=lambda packages: fetch_packages(
-                    packages, lock.archives, store=store, transport=transport, mirrors=chosen
-                ),
-                prove=lambda packages: prove_packages(
-                    packages,
-                    lock.archives,
-                    loaded.recipe,
-                    file=str(loaded.lock_path),
-                    transport=transport,
-                    store=store,
-                    mirrors=chosen,
-                    now=datetime.now(UTC),
-                    reporter=reporter,
-                ),
+                fetch=fetch,
+                prove=prove,
+                programs=programs,
                 toolbox=cache(
                     lambda tools: open_build_tools(
                         workspace, tools, workspace.supply(store=store, transport=transport, chosen=chosen)

@@ -11,7 +11,7 @@ from assembler.configure.job import Job, Run, Shell, Step
 from assembler.errors import AssembleError, Place
 from assembler.layers import rootfs
 from assembler.layers.context import BuildContext
-from assembler.layers.plan import systems
+from assembler.layers.plan import kernel, systems
 from assembler.tree.changes import Changes
 from assembler.tree.staging import Tree
 
@@ -46,7 +46,9 @@ def shell(recipe: RecipeFile, workspace: Workspace, options: ShellOptions) -> by
     with open_project(workspace, recipe.load(), make=make) as context:
         machine = context.means.execute(rootfs.machine(context))
         assert isinstance(machine, Machine)
-        tree, before = _before(context, options.at) if options.at else (systems(context)[-1].compose(), ())
+        tree, before = (
+            _before(context, options.at) if options.at else (systems(context, kernel(context)[1])[-1].compose(), ())
+        )
         if not options.command:
             machine.attach(tree, Job(steps=(*before, Shell()), epoch=context.epoch))
             return b""

@@ -8,7 +8,7 @@ from assembler.architecture import ARCHITECTURES, Architecture, named
 from assembler.configure.executed import may_execute
 from assembler.errors import AssembleError
 from assembler.guest.initramfs import PARTS, packages
-from assembler.kernel import locked_tools
+from assembler.kernel.packages import packages as compilers_for
 from assembler.lockfile.model import Lock, LockedMachine, LockedToolbox, LockedTools
 from assembler.recipe.model import Recipe
 from assembler.tools.locking import Box, lock_boxes
@@ -49,7 +49,8 @@ def lock_build_tools(
     target = named(recipe.arch)
     boxes = {"tools": Box(names=BUILD, architecture=own)}
     if recipe.kernel.source == "vanilla" and recipe.kernel.toolchain == "locked":
-        boxes["toolchain"] = Box(names=locked_tools.packages(target, named(own)), architecture=own)
+        compilers = compilers_for(target, named(own), modules=bool(recipe.kernel.modules))
+        boxes["toolchain"] = Box(names=compilers, architecture=own)
     if may_execute(recipe.rootfs):
         boxes["emulator"] = Box(names=target.counted.packages, architecture=own)
         boxes["guest"] = Box(names=packages(target), architecture=target.name, kept=PARTS)

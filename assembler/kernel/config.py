@@ -8,7 +8,7 @@ there, and takes some for names of files of this machine; so what means somethin
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 
@@ -72,8 +72,9 @@ class Setting:
         return f"CONFIG_{self.symbol}={self.value}"
 
 
+MODULES = "MODULES"
+"""The symbol that is on for modules from outside alone: nothing of the kernel itself is a module."""
 REQUIRED: Mapping[str, str] = {
-    "MODULES": "kernels are built without modules: everything is in the image",
     "GCC_PLUGINS": "compilers differ in the plugins they have, and some of these put random numbers into the kernel",
     "LOCALVERSION_AUTO": "it would put the state of a repository around the build into the release",
 }
@@ -136,8 +137,8 @@ def _unsafe(symbol: str, value: str, where: Place) -> ConfigError | None:
     )
 
 
-def merge(fragments: Sequence[tuple[str, bytes]]) -> dict[str, Setting]:
-    """What all `fragments`, (name, bytes) each, ask for together, by symbol.
+def merge(fragments: Sequence[tuple[str, bytes]], *, modular: bool = False) -> dict[str, Setting]:
+    """What all `fragments`, (name, bytes) each, ask for together, by symbol; `modular` for a kernel that takes modules.
 
     Raises Problems with every line that is no setting, every pair that contradicts one another (with both places), and
     everything that a kernel of ours cannot be: modules, say.
@@ -159,9 +160,32 @@ def merge(fragments: Sequence[tuple[str, bytes]]) -> dict[str, Setting]:
                 problems.append(
                     ConfigError(f"{setting} contradicts another fragment", where=setting.place, why=why, hint=hint)
                 )
+    problems += _of_modules(asked, modular=modular)
     if problems:
         raise Problems(problems)
     return asked
+
+
+def _of_modules(asked: Mapping[str, Setting], *, modular: bool) -> Iterator[ConfigError]:
+    """What is wrong about modules from outside."""
+    wants, signs = asked.get(MODULES), asked.get("MODULE_SIG")
+    on = wants is not None and wants.value == "y"
+    if wants and on and not modular:
+        why = "kernels are built without modules, as everything is in the image, unless kernel.modules has some"
+        yield ConfigError(f"CONFIG_{MODULES} has to be off", where=wants.place, why=why)
+    if modular and not on:
+        yield ConfigError(
+            "the kernel would take no modules",
+            where=Place(key="kernel.modules"),
+            why=f"no fragment asks for CONFIG_{MODULES}=y",
+            hint="add kernel/modules.config to kernel.fragments",
+        )
+    if signs and signs.value == "y" and ("MODULE_SIG_KEY" not in asked or asked["MODULE_SIG_KEY"].value != '""'):
+        yield ConfigError(
+            "CONFIG_MODULE_SIG would put a random key into the kernel",
+            where=signs.place,
+            hint='write CONFIG_MODULE_SIG_KEY="" as well',
+        )
 
 
 def read_config(text: str) -> dict[str, str]:
@@ -181,7 +205,7 @@ def apply(base: str, asked: Mapping[str, Setting]) -> str:
     What `base` has as modules is left out unless it is asked for: without modules it would all be built in.
     """
     values = {symbol: "n" if value == "m" else value for symbol, value in read_config(base).items()}
-    values |= dict.fromkeys(REQUIRED, "n")
+    values |= dict.fromkeys((MODULES, *REQUIRED), "n")
     values |= {setting.symbol: setting.value for setting in asked.values()}
     return "".join(_line(symbol, value) for symbol, value in values.items())
 
@@ -201,7 +225,7 @@ def check(asked: Mapping[str, Setting], result: Mapping[str, str], symbols: Symb
         if result.get(setting.symbol, "n") != setting.value or setting.symbol not in symbols.definitions
     ]
     problems += [
-        ConfigError(f"CONFIG_{symbol} became a module", hint="ask for CONFIG_MODULES to be off")
+        ConfigError(f"CONFIG_{symbol} became a module", hint="ask for it, or for it to be off")
         for symbol, value in result.items()
         if value == "m"
     ]

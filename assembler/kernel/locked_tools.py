@@ -15,32 +15,22 @@ from assembler.carried import PACKAGE
 from assembler.kernel.toolchain import Toolchain, ToolchainError
 from assembler.store.objects import Store
 from assembler.store.scratch import scratch
-from assembler.tools.source import PYTHON
 from assembler.tools.toolbox import Toolbox
 
 _SOURCE = PACKAGE / "kernel/start.c"
 _LIBRARY = "start.so"
-_PACKAGES = (
-    "bash", "bc", "bison", "bzip2", "ccache", "coreutils", "cpio", "dash", "diffutils", "dwarves", "findutils", "flex",
-    "gcc", "grep", "gzip", "hostname", "libc6-dev", "libelf-dev", "libssl-dev", "lz4", "m4", "make", "mawk", "perl",
-    PYTHON, "python3-minimal", "sed", "tar", "xz-utils", "zlib1g-dev", "zstd",
-)  # fmt: skip
 _CHOSEN = {"awk": "mawk"}
 """Programs that alternatives choose, which packages do not have under these names."""
 _READS = tuple(map(Path, ("/proc/cpuinfo", "/proc/meminfo", "/proc/stat", "/sys/devices/system/cpu")))
 """How many processors there are."""
 
 
-def packages(target: Architecture, host: Architecture) -> tuple[str, ...]:
-    """The Debian packages that a kernel for `target` is compiled with on `host`."""
-    return _PACKAGES if target == host else (*_PACKAGES, f"gcc-{target.triplet.replace('_', '-')}")
-
-
 @contextmanager
-def opened(toolbox: Toolbox, store: Store, target: Architecture) -> Iterator[Toolchain]:
+def opened(toolbox: Toolbox, store: Store, target: Architecture, release: str) -> Iterator[Toolchain]:
     """The toolchain of the packages in `toolbox` for kernels of `target`, for use while the context lasts.
 
-    Raises ToolchainError when it lacks something, and ToolError when its own compiler fails.
+    `release` is what programs take for that of the running kernel (``uname -r``). Raises ToolchainError when it lacks
+    something, and ToolError when its own compiler fails.
     """
     root, host = toolbox.root, named(toolbox.architecture)
     # Programs are executed from there: not in a store that others can write to, as with the tools.
@@ -48,7 +38,7 @@ def opened(toolbox: Toolbox, store: Store, target: Architecture) -> Iterator[Too
         own.mkdir()
         for program, chosen in _CHOSEN.items():
             (own / program).symlink_to(toolbox.find(chosen))
-        _compile(toolbox, host, own)
+        _compile(toolbox, host, own, release)
         yield Toolchain(
             prefix="" if target == host else target.prefix,
             search=f"{root}/usr/bin:{root}/usr/sbin:{own}",
@@ -80,17 +70,18 @@ def _perl(root: Path, libraries: Path) -> Iterator[Path]:
     yield libraries / "perl-base"
 
 
-def _compile(toolbox: Toolbox, host: Architecture, own: Path) -> None:
+def _compile(toolbox: Toolbox, host: Architecture, own: Path, release: str) -> None:
     """Make `_LIBRARY` in the directory `own`: by compiler, assembler and linker themselves, as the driver that would
     start these needs it already.
     """
     root, libraries = toolbox.root, toolbox.libraries
-    found = sorted((root / "usr/libexec/gcc" / host.triplet).glob("*/cc1"))
+    found = sorted(root.glob(f"usr/lib*/gcc/{host.triplet}/*/cc1"))
     if len(found) != 1:
         raise ToolchainError("the toolchain has not one C compiler", hint="lock again: its package is missing")
     inside = found[0].parent.name
     strings = {
         "ROOT": root, "CHOSEN": own, "LOADER": toolbox.loader, "LIBRARIES": libraries, "SELF": own / _LIBRARY,
+        "RELEASE": release,
     }  # fmt: skip
     include = (f"usr/lib/gcc/{host.triplet}/{inside}/include", "usr/include", f"usr/include/{host.triplet}")
     commands: tuple[tuple[Path, list[str | Path]], ...] = (

@@ -1,6 +1,7 @@
 """The source of a kernel: a tarball, alone or in Debian's linux-source package, laid out as a directory."""
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from assembler.debian.deb import open_package
@@ -40,17 +41,23 @@ def from_package(store: Store, sha256: str, package: str, reporter: Reporter = S
             )
         _lay_out(store, Slice(str(deb.data), found[0].offset, found[0].size), directory, where, reporter)
 
-    return store.derived(_KIND, sha256, make)
+    tree = store.derived(_KIND, sha256, make)
+    _check(tree, _NEEDED, where)
+    return tree
 
 
-def from_file(store: Store, sha256: str, name: str, reporter: Reporter = SILENT) -> Path:
+def from_file(
+    store: Store, sha256: str, name: str, reporter: Reporter = SILENT, *, needed: Sequence[str] = _NEEDED
+) -> Path:
     """The source in a tarball, which the store has under `sha256` and errors call `name`, as a directory in the store.
 
-    Raises SourceError when it is none, and TarError when it is damaged.
+    Raises SourceError when it lacks one of the files `needed`, and TarError when it is damaged.
     """
     where = Place(file=name)
     file = store.get(sha256, what=name)
-    return store.derived(_KIND, sha256, lambda directory: _lay_out(store, whole(file), directory, where, reporter))
+    tree = store.derived(_KIND, sha256, lambda directory: _lay_out(store, whole(file), directory, where, reporter))
+    _check(tree, needed, where)
+    return tree
 
 
 def release_of(tree: Path) -> str:
@@ -83,6 +90,9 @@ def _lay_out(store: Store, tarball: Slice, directory: Path, where: Place, report
                 except DAMAGE as error:
                     raise SourceError("the source is damaged", where=where, why=str(error)) from error
         extract(index(archive, where, limits), archive, directory, where)
-    missing = [name for name in _NEEDED if not (directory / name).is_file()]
+
+
+def _check(tree: Path, needed: Sequence[str], where: Place) -> None:
+    missing = [name for name in needed if not (tree / name).is_file()]
     if missing:
         raise SourceError("this is no kernel's source", where=where, why=f"it has no {missing[0]}")

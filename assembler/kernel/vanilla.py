@@ -1,9 +1,7 @@
 """A kernel from its source: configured by fragments, checked, compiled."""
 
-import os
 import re
 import shutil
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,12 +9,13 @@ from pathlib import Path
 
 from assembler.architecture import Architecture
 from assembler.image.names import KERNEL, KERNEL_CONFIG, SYSTEM_MAP
-from assembler.kernel import config
+from assembler.kernel import config, headers
 from assembler.kernel.config import Setting
 from assembler.kernel.kconfig import read_symbols
 from assembler.kernel.make import Make
 from assembler.kernel.source import SourceError, release_of
 from assembler.kernel.toolchain import Toolchain
+from assembler.kernel.work import new_log
 from assembler.progress import SILENT, Reporter
 from assembler.store.objects import Store
 
@@ -24,11 +23,15 @@ RELEASE = "release"
 """A file with what ``uname -r`` will say."""
 BUILTIN = ("modules.builtin", "modules.builtin.modinfo")
 """What is built in, for modprobe: that it need not be loaded, and under which other names it goes."""
+OBJECTS = "objects"
+"""A directory with what modules are compiled against, when the kernel takes modules."""
 _RELEASE = "include/config/kernel.release"
 """The file of make's that `RELEASE` is a copy of."""
 _COUNT = "steps"
 """A file with how many files make worked on."""
 
+_ROUNDS = 5
+"""How often modules are left out of a configuration: what depends on one may then be another."""
 _STEPS_BEFORE, _STEPS_BY_SYMBOL = 400, 2.1
 """How many files make works on, roughly: a number, and more for each symbol that is on: 4073 for 1714 symbols."""
 
@@ -46,6 +49,8 @@ class Wish:
     """(name, bytes) each, which go on top of it."""
     epoch: int
     toolchain: Toolchain
+    modular: bool = False
+    """Whether it takes modules from outside."""
 
 
 def build(wish: Wish, directory: Path, store: Store, *, kind: str, jobs: int = 2, reporter: Reporter = SILENT) -> None:
@@ -54,8 +59,8 @@ def build(wish: Wish, directory: Path, store: Store, *, kind: str, jobs: int = 2
     `kind` is what the store calls such results: the last one tells how long this takes. Raises Problems for a
     configuration that is not what the fragments ask for, MakeError, and OSError for a full disk.
     """
-    asked = config.merge(wish.fragments)
-    log = _new_log(store)
+    asked = config.merge(wish.fragments, modular=wish.modular)
+    log = new_log(store, "kernel")
     with _objects(store) as (objects, lock):
         make = Make(
             tree=wish.tree,
@@ -70,7 +75,7 @@ def build(wish: Wish, directory: Path, store: Store, *, kind: str, jobs: int = 2
         values = configure(make, wish.base, asked, log, reporter)
         target, image = wish.architecture.kernel.made(values)
         expected = _last_count(store, kind, wish.architecture.name) or _estimate(values)
-        done = make.run([target], log, expected=expected, reporter=reporter)
+        done = make.run([target, *(["modules"] if wish.modular else [])], log, expected=expected, reporter=reporter)
         _check_release((objects / _RELEASE).read_text("utf-8", "replace").strip())
         directory.mkdir()
         made = {
@@ -82,6 +87,8 @@ def build(wish: Wish, directory: Path, store: Store, *, kind: str, jobs: int = 2
         }
         for name, path in made.items():
             shutil.copyfile(objects / path, directory / name)
+        if wish.modular:
+            headers.keep(objects, wish.architecture.kernel.directory, directory / OBJECTS)
         (directory / _COUNT).write_text(f"{wish.architecture.name} {done}\n", "ascii")
     log.unlink()
 
@@ -98,6 +105,13 @@ def configure(
     path.write_text(config.apply(path.read_text("utf-8"), asked), "utf-8")
     make.run(["olddefconfig"], log, name="configure", reporter=reporter)
     values = config.read_config(path.read_text("utf-8"))
+    for _ in range(_ROUNDS):
+        if "m" not in values.values():
+            break
+        # What is a module by default, where there are modules.
+        path.write_text(config.apply(path.read_text("utf-8"), asked), "utf-8")
+        make.run(["olddefconfig"], log, name="configure", reporter=reporter)
+        values = config.read_config(path.read_text("utf-8"))
     symbols = read_symbols(make.tree, make.architecture.kernel.directory)
     config.check(asked, values, symbols, release_of(make.tree))
     return values
@@ -123,15 +137,6 @@ def _objects(store: Store) -> Iterator[tuple[Path, int]]:
             yield directory, lock
         finally:
             shutil.rmtree(directory, ignore_errors=True)
-
-
-def _new_log(store: Store) -> Path:
-    logs = store.root / "logs"
-    with store.writing():
-        logs.mkdir(exist_ok=True)
-        descriptor, name = tempfile.mkstemp(prefix="kernel-", suffix=".log", dir=logs)
-    os.close(descriptor)
-    return Path(name)
 
 
 def cache_of(store: Store, tree: Path) -> Path:

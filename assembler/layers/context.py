@@ -27,6 +27,8 @@ class Means:
     """Follows packages up to a signature of the recipe's archives: those of which something is run here."""
     toolbox: Callable[[LockedToolbox], Toolbox]
     """Those tools, proved and laid out in the store."""
+    programs: Callable[[Sequence[LockedPackage], str], Toolbox]
+    """The same of packages of the recipe's archives, for a build machine of that architecture."""
     fetch_files: Callable[[Iterable[LockedFile]], None]
     """Gets upstream files into the store."""
     fetch_images: Callable[[Iterable[LockedImage]], None]

@@ -6,6 +6,7 @@ source. They stay in the root file system as well, so that dpkg there knows of t
 
 import json
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
@@ -16,6 +17,8 @@ from assembler.debian.unpack import unpack
 from assembler.errors import AssembleError, Place
 from assembler.image.names import FACTS, KERNEL, KERNEL_CONFIG
 from assembler.kernel.depmod import indexed
+from assembler.kernel.external import Against
+from assembler.kernel.toolchain import Toolchain
 from assembler.layers.context import BuildContext, Means
 from assembler.layers.declared import Epoch, Ignored, packages, step_of
 from assembler.layers.keeping import keeping
@@ -38,6 +41,9 @@ class KernelLayer:
     """A tree with ``/usr/lib/modules/RELEASE``, depmod's indexes in it."""
     apart: bool = False
     """Whether the root file system lacks what is in that tree, so that the initrd has to bring it."""
+    against: Callable[[], AbstractContextManager[tuple[Against, Toolchain]]] | None = None
+    """What modules from outside are compiled against, and with, while the context lasts; None where both are packages
+    of the archives."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,6 +46,7 @@ from assembler.layers.context import BuildContext, Means
 from assembler.layers.declared import PARTS, Counts, Epoch, Libraries, data, packages, step_of, table, value
 from assembler.layers.kernel import KernelLayer
 from assembler.layers.kubernetes import images_on_medium
+from assembler.layers.laid import Laid, ModulesLayer
 from assembler.layers.rootfs import LISTING, TreeLayer, open_packages
 from assembler.layers.step import Step, metadata, of_packages
 from assembler.lockfile.model import Lock, LockedPackage, LockedToolbox
@@ -76,6 +77,7 @@ class _Initrd:
     """The initramfs: packages, the files of initramfs/, and modules of a kernel."""
 
     kernel: KernelLayer
+    modules: Laid
     settings: Annotated[initrd.Settings, Counts(_of_settings)]
     scripts: Annotated[Mapping[str, bytes], data("initramfs/{}")]
     packages: Annotated[tuple[LockedPackage, ...], packages("package")]
@@ -88,17 +90,21 @@ class _Initrd:
         with means.reporter.step("initrd"):
             tree = Tree(mtime=self.epoch)
             unpack(tree, open_packages(means.store, self.packages, jobs=means.jobs), latest=self.epoch)
-            apart = self.kernel.tree() if self.kernel.apart else None
-            image = initrd.compose(self.kernel.tree(), tree, release, self.scripts, self.settings, over=apart)
+            own = self.kernel.tree()
+            if self.modules:
+                self.modules.lay(own)
+            apart = own if self.kernel.apart else None
+            image = initrd.compose(own, tree, release, self.scripts, self.settings, over=apart)
             initrd.write(image, directory / INITRD, self.epoch)
             (directory / LISTING).write_text("".join(tree_digest.listing(image)), "ascii")
 
 
-def initrd_step(context: BuildContext, kernel: KernelLayer) -> Step:
-    """The initramfs for a kernel."""
+def initrd_step(context: BuildContext, kernel: KernelLayer, modules: ModulesLayer | None = None) -> Step:
+    """The initramfs for a kernel, with `modules` when the root file system does not have them."""
     recipe = context.recipe.livecd
     declared = _Initrd(
         kernel=kernel,
+        modules=modules if modules and modules.apart else None,
         settings=initrd.Settings(label=recipe.label, state=recipe.state, state_label=recipe.state_label),
         scripts=initrd.read_scripts(INITRAMFS),
         packages=context.lock.role("initrd"),

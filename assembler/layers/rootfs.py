@@ -31,6 +31,7 @@ from assembler.layers.byte_code import NONE, ByteCode, made_with, python_of
 from assembler.layers.context import BuildContext, Means
 from assembler.layers.declared import Counts, Epoch, Ignored, counted, packages, value
 from assembler.layers.keeping import keeping
+from assembler.layers.laid import Laid, ModulesLayer
 from assembler.layers.rootfs_inputs import (
     of_accounts,
     of_host_files,
@@ -116,11 +117,13 @@ class _Composed:
     """Numbers that accounts keep."""
     python: Annotated[LockedToolbox | None, Counts(of_python)]
     """The tools whose Python makes byte code; None where it is left out."""
+    modules: Laid
+    """Of its kernel, from outside of that."""
     told: Annotated[Told, Ignored("what is told of it is no part of it")]
 
     def compose(self, means: Means) -> Tree:
         means.fetch(self.packages)
-        return compose(
+        tree = compose(
             self.recipe,
             self.packages,
             files={**self.files, **self.private},
@@ -134,6 +137,9 @@ class _Composed:
             accounts=self.accounts,
             byte_code=made_with(means, self.python, self.packages),
         ).tree
+        if self.modules:
+            self.modules.lay(tree)
+        return tree
 
 
 def machine(context: BuildContext) -> tuple[LockedToolbox, LockedMachine] | None:
@@ -141,8 +147,8 @@ def machine(context: BuildContext) -> tuple[LockedToolbox, LockedMachine] | None
     return (context.lock.tools, context.lock.machine) if context.lock.machine else None
 
 
-def layer(context: BuildContext) -> TreeLayer:
-    """The recipe's root file system."""
+def layer(context: BuildContext, modules: ModulesLayer | None = None) -> TreeLayer:
+    """The recipe's root file system, with `modules` of its kernel."""
     recipe, files = context.recipe.rootfs, context.files("rootfs")
     declared = _Composed(
         recipe=of_tree(recipe),
@@ -154,6 +160,7 @@ def layer(context: BuildContext) -> TreeLayer:
         machine=machine(context) if executed.may_execute(recipe) else None,
         accounts=context.lock.accounts,
         python=python_of(context),
+        modules=modules if modules and not modules.apart else None,
         told=context.loaded.told,
     )
     return tree_layer("rootfs", "rootfs", declared, context.means)

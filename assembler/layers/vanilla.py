@@ -18,17 +18,19 @@ from assembler.architecture import named
 from assembler.errors import Place
 from assembler.image.keys import digest
 from assembler.image.names import FACTS, KERNEL, KERNEL_CONFIG, SYSTEM_MAP
-from assembler.kernel import config, host_tools, locked_tools
+from assembler.kernel import config, headers, host_tools, locked_tools
 from assembler.kernel.depmod import indexed
+from assembler.kernel.external import Against
 from assembler.kernel.source import SourceError, from_file, from_package, release_of
 from assembler.kernel.toolchain import Toolchain, ToolchainError
-from assembler.kernel.vanilla import BUILTIN, RELEASE, Wish, build
+from assembler.kernel.vanilla import BUILTIN, OBJECTS, RELEASE, Wish, build
 from assembler.layers.context import BuildContext, Means
 from assembler.layers.declared import PARTS, Counts, Epoch, Ignored, counted, packages, step_of, value, versions
 from assembler.layers.keeping import keeping
 from assembler.layers.kernel import KernelLayer
 from assembler.layers.step import of_packages
 from assembler.lockfile.model import LockedFile, LockedPackage, LockedToolbox
+from assembler.store.scratch import scratch
 from assembler.tree.content import whole
 from assembler.tree.staging import Tree
 
@@ -58,6 +60,7 @@ class _Compiled:
     base: Annotated[Literal["defconfig", "tinyconfig"], value("kernel.base")]
     fragments: Annotated[tuple[tuple[str, bytes], ...], Counts(_of_fragments)]
     """(name, bytes) each."""
+    modular: Annotated[bool, Ignored("a fragment asks for it then, and for no other kernel")]
     packages: Annotated[tuple[LockedPackage, ...], packages("source")]
     tarballs: Annotated[tuple[LockedFile, ...], Counts(_of_tarballs)]
     programs: Annotated[Mapping[str, str], versions("program")]
@@ -84,18 +87,10 @@ class _Compiled:
                 why="an older version of the assembler made it, or another recipe",
                 hint="run `assemble lock`",
             )
-        # The lock's word is not enough for what runs here; a tarball is what the recipe itself says.
-        if self.packages:
-            means.prove(self.packages)
-        means.fetch(self.packages)
-        means.fetch_files(self.tarballs)
-        if self.tarballs:
-            tree = from_file(means.store, self.tarballs[0].sha256, self.tarballs[0].url, means.reporter)
-        else:
-            tree = from_package(means.store, self.packages[0].sha256, self.packages[0].name, means.reporter)
+        tree = self._source(means)
         if self.version and (version := release_of(tree)) != self.version:
             raise _other_version(version, self.version)
-        with self._opened(means) as toolchain:
+        with self._opened(means, release_of(tree)) as toolchain:
             wish = Wish(
                 tree=tree,
                 architecture=named(self.architecture),
@@ -103,17 +98,40 @@ class _Compiled:
                 fragments=self.fragments,
                 epoch=self.epoch,
                 toolchain=toolchain,
+                modular=self.modular,
             )
             build(wish, directory, means.store, kind=_KIND, jobs=means.jobs, reporter=means.reporter)
 
     @contextmanager
-    def _opened(self, means: Means) -> Iterator[Toolchain]:
+    def _opened(self, means: Means, release: str) -> Iterator[Toolchain]:
         if isinstance(self.host, Toolchain):
             yield self.host
         elif self.toolchain:
             toolbox = means.toolbox(self.toolchain)
-            with locked_tools.opened(toolbox, means.store, named(self.architecture)) as toolchain:
+            with locked_tools.opened(toolbox, means.store, named(self.architecture), release) as toolchain:
                 yield toolchain
+
+    def _source(self, means: Means) -> Path:
+        """The source, laid out."""
+        # The lock's word is not enough for what runs here; a tarball is what the recipe itself says.
+        if self.packages:
+            means.prove(self.packages)
+        means.fetch(self.packages)
+        means.fetch_files(self.tarballs)
+        if self.tarballs:
+            return from_file(means.store, self.tarballs[0].sha256, self.tarballs[0].url, means.reporter)
+        return from_package(means.store, self.packages[0].sha256, self.packages[0].name, means.reporter)
+
+    @contextmanager
+    def against(self, means: Means) -> Iterator[tuple[Against, Toolchain]]:
+        """What modules from outside are compiled against, and with.
+
+        Raises ModulesError for a kernel that takes no modules.
+        """
+        directory = self.compiled(means)
+        release = (directory / RELEASE).read_text("ascii").strip()
+        with scratch(means.store.root / "tmp") as own, self._opened(means, release) as toolchain:
+            yield headers.of_objects(directory / OBJECTS, self._source(means), release, own), toolchain
 
     @property
     def told(self) -> dict[str, str]:
@@ -169,7 +187,8 @@ def layer(context: BuildContext) -> KernelLayer:
     recipe, means, named = context.recipe.kernel, context.means, context.loaded.files
     files = [named[f"kernel.fragments[{number}]"] for number in range(len(recipe.fragments))]
     fragments = tuple((str(file.path), file.data) for file in files)
-    config.merge(fragments)
+    modular = bool(recipe.modules)
+    config.merge(fragments, modular=modular)
     own = recipe.toolchain == "host"
     tools = _tools(context) if own else None
     found = tools.tools if isinstance(tools, Toolchain) else context.lock.host_tools
@@ -179,6 +198,7 @@ def layer(context: BuildContext) -> KernelLayer:
         epoch=context.epoch,
         base=recipe.base,
         fragments=fragments,
+        modular=modular,
         packages=source,
         tarballs=tarballs,
         programs={tool.name: tool.version for tool in found} if own else {},
@@ -188,7 +208,7 @@ def layer(context: BuildContext) -> KernelLayer:
     )
     declared = _Vanilla(kernel=kernel, version=recipe.version)
     step = step_of(declared, means, layer="kernel", name="image", outputs=(KERNEL, KERNEL_CONFIG, SYSTEM_MAP))
-    return KernelLayer(step, cache(partial(kernel.tree, means)), apart=True)
+    return KernelLayer(step, cache(partial(kernel.tree, means)), apart=True, against=partial(kernel.against, means))
 
 
 def _other_version(version: str, wanted: str) -> SourceError:

@@ -104,7 +104,7 @@ def _archive(locked: LockedArchive, sources: Iterable[Archive]) -> Iterator[tupl
 
 
 def _packages(lock: Lock, recipe: Recipe) -> Iterator[tuple[str, str, str]]:
-    asked = {role.role: role for role in wanted(recipe)}
+    asked = {role.role: role for role in wanted(recipe, lock.build_architecture)}
     for package in lock.packages:
         key = f'packages."{package.name}_{package.version}_{package.architecture}"'
         for role in package.roles:
@@ -112,8 +112,9 @@ def _packages(lock: Lock, recipe: Recipe) -> Iterator[tuple[str, str, str]]:
                 yield key, f"the recipe wants nothing for {role}", ""
             elif not asked[role].dependencies and package.name not in asked[role].packages:
                 yield key, f"the recipe does not want it for {role}", ""
-        if package.architecture not in {"all", recipe.arch}:
-            yield key, "it is for another architecture", f"the recipe is for {recipe.arch}"
+        built = {asked[role].architecture for role in package.roles if role in asked}
+        if package.architecture != "all" and {package.architecture} != built:
+            yield key, "it is for another architecture", f"this is wanted for {' and '.join(sorted(built))}"
     for want in asked.values():
         here = {package.name for package in lock.role(want.role)}
         if not want.dependencies and (missing := sorted(set(want.packages) - here)):

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from difflib import get_close_matches
 
@@ -92,7 +92,7 @@ def resolve(
     """
     chosen = resolve_packages(
         archives(parse_sources(recipe.debian.sources)),
-        wanted(recipe),
+        wanted(recipe, tools.architecture),
         transport=transport,
         store=store,
         mirrors=mirrors,
@@ -187,6 +187,7 @@ def resolve_packages(
         snapshots=held is not None,
     )
     packages = _Packages()
+    names: dict[str, tuple[str, ...]] = {}
     with reporter.step("solve", total=len(roles)) as step:
         for architecture in architectures:
             texts = [
@@ -199,7 +200,10 @@ def resolve_packages(
                 if role.architecture == architecture:
                     step.note(role.role)
                     with _explained(held):
-                        packages.add(role, _chosen(universe, role), universe)
+                        whole = replace(role, packages=(*role.packages, *role.further(names)))
+                        found = _chosen(universe, whole)
+                        names[role.role] = tuple(candidate.name for candidate in found)
+                        packages.add(whole, found, universe)
                     step.advance()
             del texts, universe  # 60 MB for each architecture
     chosen = packages.locked()
@@ -275,6 +279,8 @@ class _Packages:
         essential = universe.essential if role.essential else ()
         why = reasons(candidates, requested, essential, universe.architecture)
         for candidate in candidates:
+            if not candidate.name.startswith(role.kept):
+                continue
             key = candidate.name, candidate.architecture, candidate.version
             first, roles, causes = self._found.setdefault(key, (candidate, set(), []))
             if first.sha256 != candidate.sha256:

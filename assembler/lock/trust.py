@@ -121,7 +121,7 @@ def _asked_for(
     """What `recipe` leads to in the archives as `lock` saw them, at the versions that it has."""
     chosen = resolve_packages(
         archives(parse_sources(recipe.debian.sources)),
-        wanted(recipe),
+        wanted(recipe, lock.build_architecture),
         transport=transport,
         store=store,
         mirrors=mirrors,

@@ -1,10 +1,14 @@
 """Which packages are asked for, and what for. What they depend on comes with them, unless a role says otherwise."""
 
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from assembler.architecture import named
 from assembler.boot.loaders import LIVE
+from assembler.kernel.packages import for_modules
 from assembler.kubernetes.parts import packages
+from assembler.lockfile.errors import LockError
 from assembler.lockfile.wanted import WantedFile
 from assembler.recipe.model import Recipe
 
@@ -26,10 +30,15 @@ class Wanted:
     """Whether recommended packages belong to it."""
     dependencies: bool = True
     """Whether what the packages depend on belongs to it."""
+    kept: str = ""
+    """What the names of those begin with that are taken in the end; all when this is empty."""
+    further: Callable[[Mapping[str, Sequence[str]]], tuple[str, ...]] = lambda _: ()
+    """More packages, as those say that were chosen for earlier roles, by role and before any was left out. Raises
+    LockError."""
 
 
-def wanted(recipe: Recipe) -> tuple[Wanted, ...]:
-    """What `recipe` needs, role by role."""
+def wanted(recipe: Recipe, host: str) -> tuple[Wanted, ...]:
+    """What `recipe` needs, role by role, when a machine of the architecture `host` builds it."""
     target, kernel = recipe.arch, recipe.kernel
     compiled = kernel.source == "vanilla"
     source = Wanted(role="kernel-source", packages=(kernel.package,), architecture=target, dependencies=False)
@@ -51,14 +60,61 @@ def wanted(recipe: Recipe) -> tuple[Wanted, ...]:
         Wanted(role="initrd", packages=INITRD, architecture=target),
         # Files are taken out of them and nothing in them is run, so what they depend on stays away.
         Wanted(role="boot", packages=LIVE.packages(named(target)), architecture=target, dependencies=False),
+        *_for_modules(recipe, host),
+    )
+
+
+_HEADERS = "linux-headers-"
+
+
+def _for_modules(recipe: Recipe, host: str) -> tuple[Wanted, ...]:
+    """What modules from outside the kernel are made of, and, for the archives' own kernel, what they are compiled with:
+    its headers, and the compiler that made it.
+    """
+    target, kernel = recipe.arch, recipe.kernel
+    if not kernel.modules:
+        return ()
+    names = tuple(module.package for module in kernel.modules if module.package)
+    sources = Wanted(role="modules", packages=names, architecture=target, dependencies=False)
+    if kernel.source == "vanilla":
+        return (sources,) if names else ()
+    headers = f"{_HEADERS}{kernel.package.partition(':')[0].removeprefix('linux-image-').removesuffix('-unsigned')}"
+
+    def further(chosen: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
+        there = chosen["headers"]
+        compilers = [name for name in there if re.fullmatch(r"gcc-[0-9]+", name)]
+        if len(compilers) != 1:
+            raise LockError(
+                f"{headers} does not say which compiler made the kernel",
+                why=f"it needs {', '.join(compilers)}" if compilers else "it needs none",
+                hint="leave out kernel.modules, or take a kernel of Debian",
+            )
+        programs = tuple(name for name in there if name.startswith("linux-kbuild-"))
+        return (*for_modules(named(target), named(host), compilers[0]), *programs)
+
+    return (
+        *((sources,) if names else ()),
+        Wanted(role="headers", packages=(headers,), architecture=target, kept=_HEADERS),
+        Wanted(role="compiler", packages=(), architecture=host, further=further),
     )
 
 
 def kernel_files(recipe: Recipe) -> list[WantedFile]:
-    """The tarball of the kernel that `recipe` has compiled, if it names one."""
+    """The tarballs that `recipe` names: of the kernel that it has compiled, and of modules."""
     kernel = recipe.kernel
+    modules = [
+        WantedFile(
+            name=f"modules-{index}",
+            url=module.url,
+            sha256=module.sha256,
+            role="modules",
+            key=f"kernel.modules[{index}].sha256",
+        )
+        for index, module in enumerate(kernel.modules)
+        if module.url
+    ]
     if not kernel.url:
-        return []
+        return modules
     return [
         WantedFile(
             name="linux",
@@ -67,5 +123,6 @@ def kernel_files(recipe: Recipe) -> list[WantedFile]:
             sha256=kernel.sha256,
             role="kernel",
             key="kernel.sha256",
-        )
+        ),
+        *modules,
     ]

@@ -5,15 +5,16 @@ from dataclasses import dataclass
 SCHEMA = 4
 """Version of the lock's own format."""
 
-ROLES = ("rootfs", "kernel-source", "initrd", "boot")
-"""What a package is wanted for: in the image; the source of a kernel that is compiled; in the initrd; boot loader
-files. All of these, or what is made of them, are in the image."""
+ROLES = ("rootfs", "kernel-source", "modules", "initrd", "boot", "headers", "compiler")
+"""What a package is wanted for: in the image; the source of a kernel that is compiled; that of modules; in the initrd;
+boot loader files. All of these, or what is made of them, are in the image. Not in it is what modules for the archives'
+own kernel are compiled with: its headers; the compiler and all that goes with it, for the build machine."""
 
 TOOLS = "tools"
 """The role of the packages of `LockedToolbox`, which are run while building."""
 
-FILE_ROLES = ("kernel", "kubernetes")
-"""What an upstream file is wanted for: the source of a kernel; in the image's Kubernetes layer."""
+FILE_ROLES = ("kernel", "modules", "kubernetes")
+"""What an upstream file is wanted for: the source of a kernel; that of modules; in the image's Kubernetes layer."""
 
 LEARNED = ("recipe", "known", "publisher", "first-use")
 """How a digest was learned: the recipe says it; the assembler comes with it; from a checksum file of the publisher when

@@ -12,7 +12,7 @@ from assembler.errors import Place
 from assembler.recipe.document import RecipeError, did_you_mean
 from assembler.recipe.given import Arguments
 from assembler.recipe.shapes import REFERENCE
-from assembler.toml.document import Node
+from assembler.toml.document import Node, place
 from assembler.toml.positions import Path as KeyPath
 
 MAX_PROBLEMS = 100
@@ -28,6 +28,30 @@ def hidden(root: Node, given: Mapping[str, str], outside: Collection[str]) -> se
     secret = given.keys() - given.open if isinstance(given, Arguments) else set()
     found = (node.value for name, node in _table(root).items() if name in secret or str(node.file) in outside)
     return {value for value in found if isinstance(value, str)}
+
+
+def given_only(root: Node, path: KeyPath) -> list[RecipeError]:
+    """What is wrong with the value at `path` of `root`, a document, which nobody may read there: it has to be one
+    reference, to an argument that is empty by default.
+    """
+    node: Node | None = root
+    for name in map(str, path):
+        node = node.value.get(name) if node and isinstance(node.value, dict) else None
+    if node is None or not isinstance(node.value, str) or not node.value:
+        return []
+    match = re.fullmatch(REFERENCE, node.value)
+    default = _table(root).get(node.value[2:-1]) if match else None
+    if default is not None and default.value == "":
+        return []
+    key = ".".join(map(str, path))
+    return [
+        RecipeError(
+            f"{key} stands in the recipe",
+            where=place(root, path),
+            why="it is a secret, and everybody who has the recipe would have it",
+            hint='declare an argument, NAME = "" under [args], write ${NAME} here, and give --arg-file NAME=FILE',
+        )
+    ]
 
 
 def override(root: Node, given: Mapping[str, str]) -> list[RecipeError]:

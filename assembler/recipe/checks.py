@@ -220,7 +220,26 @@ def _kubernetes(table: dict[str, Any]) -> Iterator[Problem]:
                     yield ("kubernetes", name, key), f"is ignored with source = '{source}'", "remove one of the two"
 
 
+def _modules(kernel: dict[str, Any]) -> Iterator[Problem]:
+    entries = kernel.get("modules")
+    for index, entry in enumerate(entries if isinstance(entries, list) else []):
+        if not isinstance(entry, dict):
+            continue
+        where = ("kernel", "modules", index)
+        if bool(entry.get("package")) == bool(entry.get("url")):
+            yield where, "needs exactly one of package and url", "name a DKMS package, or a tarball"
+        elif entry.get("url") and not entry.get("sha256"):
+            yield (
+                (*where, "url"),
+                "nothing says which tarball that has to be, and compiling it runs what is in it",
+                "add sha256",
+            )
+        elif entry.get("sha256") and not entry.get("url"):
+            yield (*where, "sha256"), "there is no url that it is of", "add url, or remove it"
+
+
 def _kernel(kernel: dict[str, Any]) -> Iterator[Problem]:
+    yield from _modules(kernel)
     if kernel.get("source", "distro") == "distro":
         for key in ("url", "sha256", "version", "base", "toolchain", "fragments"):
             if key in kernel:

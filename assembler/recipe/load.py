@@ -98,6 +98,8 @@ class LoadedRecipe:
         return self.path.with_name(f"{self.recipe.name}.lock.toml")
 
 
+_BY_ARGUMENT = ("kernel", "modules_key")
+"""A key whose value a recipe may not have itself."""
 _NO_INPUTS: dict[str, Any] = {
     "args": True,  # their values are in place already
     "debian": {"mirror", "mirror_security"},  # what comes from there is signed, whoever sends it
@@ -120,7 +122,7 @@ _NO_INPUTS: dict[str, Any] = {
         "files",
     },
     "artifacts": True,
-    "kernel": {"base", "fragments"},
+    "kernel": {"base", "fragments", "modules_key"},
     "livecd": True,
     "cloudinit": True,
 }
@@ -229,7 +231,7 @@ def _load(
     root, found = merge(chain)
     if scripts:
         _say(root, scripts)
-    errors: list[AssembleError] = [*found, *arguments.override(root, args)]
+    errors: list[AssembleError] = [*found, *arguments.given_only(root, _BY_ARGUMENT), *arguments.override(root, args)]
     hidden |= arguments.hidden(root, args, outside)
     wrong: set[KeyPath] = set()
 

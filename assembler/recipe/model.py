@@ -66,6 +66,22 @@ class Debian(Strict):
     """Base URL of the security archive, when it is not beside `mirror`."""
 
 
+class KernelModule(Strict):
+    """Modules from outside the kernel, compiled for it: the source of a DKMS package, or a tarball."""
+
+    package: PackageName = ""
+    """A DKMS package of the recipe's archives, `zfs-dkms`. Its source is taken, and it is not installed."""
+    url: Url = ""
+    """The address of a tarball: a source with a `dkms.conf`, or one that the kernel's make takes as it is."""
+    sha256: Sha256 = ""
+    """SHA-256 of that tarball, in hex; required with `url`, as compiling runs what is in it."""
+
+    @property
+    def name(self) -> str:
+        """What it is called in messages."""
+        return self.package or self.url.rpartition("/")[2]
+
+
 class Kernel(Strict):
     """The kernel layer."""
 
@@ -89,6 +105,12 @@ class Kernel(Strict):
     fragments: list[str] = []
     """With `vanilla`: host files with settings on top of `base`, relative to the recipe file that says so. All that
     they ask for has to take, and they may not contradict one another."""
+    modules: list[KernelModule] = []
+    """Modules from outside the kernel, compiled against exactly this one, for `/usr/lib/modules/RELEASE/updates/dkms`.
+    With `vanilla`, the kernel needs `CONFIG_MODULES`, as `kernel/modules.config` has it."""
+    modules_key: str = Field(default="", repr=False)
+    """What these are signed with: a private RSA key and its certificate, PEM, in one text. It comes by an argument,
+    `--arg-file MODULES_KEY=FILE`, and is in no recipe, lock, log or store. Empty: they are not signed."""
 
 
 class File(Strict):

@@ -28,6 +28,8 @@ ANSWER = "DEBCONF_PASSWORD_"
 image has such an answer only where a package keeps it."""
 PASSWORD = "ROOT_PASSWORD"  # noqa: S105  a name
 """The argument with root's password; its default is for none."""
+MODULES_KEY = "MODULES_KEY"
+"""The argument with the key that modules are signed with; without it they are not signed."""
 _PRIVATE = re.compile(r"private/(0|[1-9][0-9]{0,5})")
 
 
@@ -52,6 +54,9 @@ def portable(loaded: LoadedRecipe) -> dict[str, bytes]:
     if "root_password" in rootfs:
         rootfs["root_password"] = _Argument(PASSWORD)
         values["args"] = {PASSWORD: "!"}
+    if "modules_key" in values.get("kernel", {}):
+        values["kernel"]["modules_key"] = _Argument(MODULES_KEY)
+        values.setdefault("args", {})[MODULES_KEY] = ""
     _withhold_answers(values, loaded.recipe.rootfs.debconf)
     for index, one in enumerate(loaded.recipe.rootfs.files):
         if one.private:

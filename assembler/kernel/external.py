@@ -1,0 +1,200 @@
+"""Modules from outside the kernel (``M=``): compiled against exactly one kernel, as dkms(8) does, and signed.
+
+What a source runs is confined as the kernel's own make is: to the toolchain, what the kernel was built with, and a
+directory of its own.
+"""
+
+import os
+import re
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from assembler.architecture import Architecture
+from assembler.carried import PACKAGE
+from assembler.errors import AssembleError, Place
+from assembler.kernel.module import ModuleError, read_module
+from assembler.kernel.toolchain import Toolchain
+from assembler.kernel.work import LIMITS, Work, constants, ended, follow, new_log
+from assembler.progress import SILENT, Reporter
+from assembler.store.objects import Store
+from assembler.store.scratch import scratch
+from assembler.tools.confinement import Confinement, tell
+
+_SCRIPT = PACKAGE / "kernel/dkms.sh"
+_MADE = "made"
+_NOT_FOR_IT = 3
+"""The script's exit status for a source that is not for this kernel."""
+_SAID = "dkms: "
+"""What it begins lines with that say why it ends."""
+_PLACE = "/usr/src/modules"
+"""What debug information and messages say in place of the directory that is compiled in."""
+_WHERE = re.compile(rb"(?<![\w./])/lib/modules/")
+_SAYS_WHERE = re.compile(r"(?:GNU)?[Mm]akefile.*|Kbuild.*|.*\.(?:mk|sh)|configure|dkms\.conf")
+"""Files in which a source may name the directory of the running kernel's modules."""
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]{0,99}\.ko")
+_COMPILER = re.compile(r"(?:gcc|cc|cpp|g\+\+|c\+\+)(?:-[0-9]+)?")
+
+
+class ModulesError(AssembleError):
+    """Modules that cannot be compiled for a kernel."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Against:
+    """A kernel to compile modules against."""
+
+    release: str
+    """As ``uname -r`` will say."""
+    objects: Path
+    """What is ``/lib/modules/RELEASE/build`` elsewhere: configuration, generated headers, Module.symvers, programs."""
+    tree: Path
+    """And ``/lib/modules/RELEASE/source``: the rest of its headers and its makefiles."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """Which modules are wanted."""
+
+    name: str
+    """What errors call them."""
+    source: Path
+    """Their source: with a dkms.conf, or one that kbuild takes as it is (``make M=``)."""
+    against: Against
+    architecture: Architecture
+    native: bool
+    """Whether the build machine is of that architecture, too."""
+    epoch: int
+    """SOURCE_DATE_EPOCH, seconds."""
+    toolchain: Toolchain
+
+
+def build(wish: Wish, directory: Path, store: Store, *, jobs: int = 2, reporter: Reporter = SILENT) -> None:
+    """Make `directory` and compile the modules into it: ``NAME.ko`` each, without debug information, not signed.
+
+    Raises ModulesError, with the lines that tell of trouble and where the log is, and OSError for a full disk.
+    """
+    tell(reporter)
+    log = new_log(store, "modules")
+    with store.writing(), scratch(store.root / "tmp") as work:
+        work.mkdir()
+        _lay(wish, work)
+        toolchain = wish.toolchain
+        variables = {} if wish.native else {"ARCH": wish.architecture.kernel.arch, "CROSS_COMPILE": toolchain.prefix}
+        todo = Work(
+            command=[*_started(toolchain, "bash"), str(work / _SCRIPT.name), wish.against.release, str(jobs)],
+            confinement=Confinement(
+                runs=(*toolchain.runs, wish.against.objects, wish.against.tree, work),
+                reads=toolchain.reads,
+                writes=(work,),
+                attributes=True,
+                limits=LIMITS,
+            ),
+            environment={
+                **constants(toolchain, wish.epoch, work),
+                **variables,
+                "DEB_BUILD_ARCH": wish.architecture.name,
+                "PATH": f"{work}/bin:{toolchain.search}",
+            },
+            directory=work,
+        )
+        _, status, trouble = follow(todo, log, name=f"modules of {wish.name}", reporter=reporter)
+        if status:
+            raise _failed(wish, status, log, trouble)
+        made = sorted((work / _MADE).iterdir())
+        _check(wish, made)
+        directory.mkdir()
+        for file in made:
+            shutil.copyfile(file, directory / file.name)
+    log.unlink()
+
+
+def _failed(wish: Wish, status: int, log: Path, trouble: Sequence[str]) -> ModulesError:
+    with log.open("r", encoding="utf-8", errors="replace") as lines:
+        said = [line.removeprefix(_SAID).strip() for line in lines if line.startswith(_SAID)]
+    if status == _NOT_FOR_IT and said:
+        return ModulesError(
+            f"{wish.name} is not for this kernel",
+            where=Place(file="dkms.conf", key="kernel.modules"),
+            why=f"{said[0]}; this is Linux {wish.against.release}",
+            hint="leave it out, or take another kernel or version of it",
+        )
+    return ModulesError(
+        f"{wish.name} cannot be compiled for Linux {wish.against.release}",
+        where=Place(file=str(log), key="kernel.modules"),
+        why=said[0] if said else ended(status),
+        hint=f"all that it printed is in {log}",
+        details=[line for line in trouble if not line.startswith(_SAID)],
+    )
+
+
+def _check(wish: Wish, made: Sequence[Path]) -> None:
+    """See that what was made are modules for the kernel."""
+    wrong = "it made no module" if not made else ""
+    for file in made:
+        if not _NAME.fullmatch(file.name) or file.is_symlink() or not file.is_file():
+            wrong = wrong or f"{file.name[:120]!r} is no module's name, or no file"
+            continue
+        try:
+            magic = " ".join(read_module(file.read_bytes()).values("vermagic"))
+        except ModuleError as error:
+            wrong = wrong or f"{file.name}: {error}"
+            continue
+        if magic.partition(" ")[0] != wish.against.release:
+            wrong = wrong or f"{file.name} is for Linux {magic.partition(' ')[0]!r}"
+    if wrong:
+        raise ModulesError(
+            f"{wish.name} did not become modules for Linux {wish.against.release}",
+            where=Place(key="kernel.modules"),
+            why=wrong,
+        )
+
+
+def _lay(wish: Wish, work: Path) -> None:
+    """Everything that the script expects in `work`."""
+    shutil.copytree(wish.source, work / "source", symlinks=True)
+    for top, _, names in os.walk(work / "source"):
+        # All of the same time: makefiles of autoconf make again what is older than what it is made of.
+        for name in names:
+            path = Path(top, name)
+            if not path.is_symlink():
+                path.chmod(path.stat().st_mode | 0o600)
+                if _SAYS_WHERE.fullmatch(name):
+                    path.write_bytes(_WHERE.sub(f"{work}/lib/modules/".encode(), path.read_bytes()))
+            os.utime(path, (wish.epoch, wish.epoch), follow_symlinks=False)
+    shutil.copyfile(_SCRIPT, work / _SCRIPT.name)
+    modules = work / "lib/modules" / wish.against.release
+    modules.mkdir(parents=True)
+    (modules / "build").symlink_to(wish.against.objects)
+    (modules / "source").symlink_to(wish.against.tree)
+    (work / "bin").mkdir()
+    maps = {work: _PLACE, wish.against.objects: "/usr/src/build", wish.against.tree: "/usr/src/linux"}
+    maps |= dict.fromkeys(wish.toolchain.moved, "")
+    options = " ".join(f"-ffile-prefix-map={directory}={name}" for directory, name in maps.items())
+    for name, path in _compilers(wish.toolchain).items():
+        wrapper = work / "bin" / name
+        wrapper.write_text(f'#!/bin/sh\nexec {path} {wish.toolchain.options} {options} "$@"\n', "utf-8")
+        wrapper.chmod(0o700)
+
+
+def _compilers(toolchain: Toolchain) -> dict[str, str]:
+    """Every name that a compiler of `toolchain` goes by, with its path; plain ``gcc`` is there in any case."""
+    found: dict[str, str] = {}
+    for directory in map(Path, toolchain.search.split(":")):
+        for path in sorted(directory.iterdir() if directory.is_dir() else ()):
+            if _COMPILER.fullmatch(re.sub(r"^[a-z0-9_]+-linux-gnu-", "", path.name)):
+                found.setdefault(path.name, str(path))
+    versions = sorted((name for name in found if re.fullmatch(r"gcc-[0-9]+", name)), key=len)
+    for plain in ("gcc", "cc"):
+        if plain not in found and versions:
+            found[plain] = found[versions[-1]]
+    return found
+
+
+def _started(toolchain: Toolchain, name: str) -> list[str]:
+    """The beginning of an argument list that starts the program `name` of `toolchain`."""
+    path = shutil.which(name, path=toolchain.search)
+    if path is None:
+        raise ModulesError(f"the toolchain has no {name}", hint="lock again: its package is missing")
+    return [*toolchain.starts, name, path] if toolchain.starts else [path]

@@ -55,7 +55,7 @@ class BuildOptions:
     record: bool = False
     """Whether the lock records what is built, by digest, and the numbers of accounts. For a whole build only."""
     allow_compile: bool = True
-    """Whether a kernel may be compiled, which runs programs of its source on this machine."""
+    """Whether a kernel or modules may be compiled, which runs programs of their source on this machine."""
 
 
 _WHOLE = BuildOptions()
@@ -83,10 +83,11 @@ def build(recipe: RecipeFile, out: Path, workspace: Workspace, options: BuildOpt
     if options.record and (options.only or options.skip):
         raise AssembleError("what is built is recorded of a whole build only", hint="build all layers")
     loaded = recipe.load()
-    if loaded.recipe.kernel.source == "vanilla" and not options.allow_compile:
+    kernel = loaded.recipe.kernel
+    if kernel.compiled and not options.allow_compile:
         raise AssembleError(
-            "the recipe has its kernel compiled, which --no-compile rules out",
-            where=Place(file=str(recipe.path), key="kernel.source"),
+            f"the recipe has {kernel.compiled} compiled, which --no-compile rules out",
+            where=Place(file=str(recipe.path), key="kernel.source" if kernel.source == "vanilla" else "kernel.modules"),
             hint="leave --no-compile out when you trust whoever wrote the recipe and its lock",
         )
     _warn_of_password(workspace, loaded.recipe, recipe)

@@ -22,7 +22,7 @@ from assembler.image.manifest import Layers, read_layers
 from assembler.image.names import REPRODUCED
 from assembler.image.provenance import text
 from assembler.layers.context import BuildContext
-from assembler.lockfile.model import Lock
+from assembler.lockfile.model import COMPILING, Lock
 from assembler.recipe.builtin import PREFIX
 from assembler.tools.trust import hand_on
 
@@ -103,8 +103,9 @@ def _download(context: BuildContext) -> None:
     if lock.toolchain:
         means.toolbox(lock.toolchain)
     means.fetch(lock.packages)
-    if source := lock.role("kernel-source"):
-        means.prove(source)
+    run = [package for role in ("kernel-source", "modules", *COMPILING) for package in lock.role(role)]
+    if run:
+        means.prove(run)
     means.fetch_files(lock.files)
     means.fetch_images(lock.images)
 

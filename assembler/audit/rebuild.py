@@ -76,11 +76,18 @@ def made_with(image: Image) -> dict[str, str]:
 
 
 def require_no_compiling(loaded: LoadedRecipe, image: Image) -> None:
-    """Raise ImageError when the image's kernel is compiled: that runs programs of its source on the host."""
-    if loaded.recipe.kernel.source == "vanilla":
+    """Raise ImageError when the image's kernel or modules of it are compiled: that runs programs of their source on the
+    host.
+    """
+    kernel = loaded.recipe.kernel
+    if kernel.compiled:
         raise ImageError(
-            "building this image again compiles its kernel, which runs programs of the kernel's source here",
-            where=Place(file=str(image.path), path=f"{ISO_RECIPE}/{RECIPE}", key="kernel.source"),
+            f"building this image again compiles {kernel.compiled}, which runs programs of the source here",
+            where=Place(
+                file=str(image.path),
+                path=f"{ISO_RECIPE}/{RECIPE}",
+                key="kernel.source" if kernel.source == "vanilla" else "kernel.modules",
+            ),
             hint="if you trust whoever wrote its recipe and lock, say --allow-compile",
         )
 

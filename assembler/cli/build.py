@@ -57,7 +57,8 @@ _STATES = {
 @click.option(
     "--no-compile",
     is_flag=True,
-    help="Refuse a recipe whose kernel is compiled, as that runs programs of its source here: for recipes of others.",
+    help="Refuse a recipe whose kernel, or modules of it, are compiled, as that runs programs of their source here: "
+    "for recipes of others.",
 )
 @click.option("--record", is_flag=True, help="Record in the lock what is built, by digest, and numbers of accounts.")
 @network_options

@@ -79,6 +79,7 @@ REQUIRED: Mapping[str, str] = {
     "LOCALVERSION_AUTO": "it would put the state of a repository around the build into the release",
 }
 """Symbols that are always off, and why."""
+_WITHOUT = "kernels are built without modules, as everything is in the image, unless kernel.modules has some"
 _NOT_HERE: Mapping[str, str] = {
     "RUST": "it takes a compiler of Rust, and kernels are compiled with GCC alone",
     **dict.fromkeys(
@@ -145,6 +146,7 @@ def merge(fragments: Sequence[tuple[str, bytes]], *, modular: bool = False) -> d
     """
     asked: dict[str, Setting] = {}
     problems: list[AssembleError] = []
+    never = {**REQUIRED, **_NOT_HERE, **({} if modular else {MODULES: _WITHOUT})}
     for name, data in fragments:
         settings, wrong = parse_fragment(name, data)
         problems += wrong
@@ -152,7 +154,7 @@ def merge(fragments: Sequence[tuple[str, bytes]], *, modular: bool = False) -> d
             if setting.value == "m":
                 hint = "=y builds it in"
                 problems.append(ConfigError(f"{setting} asks for a module", where=setting.place, hint=hint))
-            elif setting.value != "n" and (why := REQUIRED.get(setting.symbol) or _NOT_HERE.get(setting.symbol)):
+            elif setting.value != "n" and (why := never.get(setting.symbol)):
                 problems.append(ConfigError(f"CONFIG_{setting.symbol} has to be off", where=setting.place, why=why))
             elif (first := asked.setdefault(setting.symbol, setting)).value != setting.value:
                 hint = "keep one of the two"
@@ -169,11 +171,7 @@ def merge(fragments: Sequence[tuple[str, bytes]], *, modular: bool = False) -> d
 def _of_modules(asked: Mapping[str, Setting], *, modular: bool) -> Iterator[ConfigError]:
     """What is wrong about modules from outside."""
     wants, signs = asked.get(MODULES), asked.get("MODULE_SIG")
-    on = wants is not None and wants.value == "y"
-    if wants and on and not modular:
-        why = "kernels are built without modules, as everything is in the image, unless kernel.modules has some"
-        yield ConfigError(f"CONFIG_{MODULES} has to be off", where=wants.place, why=why)
-    if modular and not on:
+    if modular and (wants is None or wants.value != "y"):
         yield ConfigError(
             "the kernel would take no modules",
             where=Place(key="kernel.modules"),

@@ -27,8 +27,8 @@ older() {
 }
 
 built() {
-    cp "$1" "made/$2.ko" || exit
-    [[ ${3:-y} == [nN]* ]] || "${CROSS_COMPILE}strip" -g "made/$2.ko" || exit
+    cp "$1" "made/$2.ko" || stop 1 "$2.ko cannot be read"
+    [[ ${3:-y} == [nN]* ]] || "${CROSS_COMPILE}strip" -g "made/$2.ko" || stop 1 "$2.ko is no module"
 }
 
 mkdir made || exit

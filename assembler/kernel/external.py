@@ -172,9 +172,9 @@ def _lay(wish: Wish, work: Path) -> None:
     maps = {work: _PLACE, wish.against.objects: "/usr/src/build", wish.against.tree: "/usr/src/linux"}
     maps |= dict.fromkeys(wish.toolchain.moved, "")
     options = " ".join(f"-ffile-prefix-map={directory}={name}" for directory, name in maps.items())
-    for name, path in _compilers(wish.toolchain).items():
+    for name, compiler in _compilers(wish.toolchain).items():
         wrapper = work / "bin" / name
-        wrapper.write_text(f'#!/bin/sh\nexec {path} {wish.toolchain.options} {options} "$@"\n', "utf-8")
+        wrapper.write_text(f'#!/bin/sh\nexec {compiler} {wish.toolchain.options} {options} "$@"\n', "utf-8")
         wrapper.chmod(0o700)
 
 

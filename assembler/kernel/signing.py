@@ -61,14 +61,14 @@ class Signer:
         """That in `text`, PEM. Raises SigningError when it has not one RSA key and one certificate that go together."""
         if len(text) > _LARGEST:
             raise _error(f"it has more than {_LARGEST} characters")
-        found = [(kind, base64.b64decode(data)) for kind, data in _PEM.findall(text)]
+        found = _PEM.findall(text)
         keys = [(kind, data) for kind, data in found if kind.endswith("PRIVATE KEY")]
         certificates = [data for kind, data in found if kind == "CERTIFICATE"]
         if len(keys) != 1 or len(certificates) != 1:
             raise _error(f"it has {len(keys)} keys and {len(certificates)} certificates, not one of each")
         try:
-            modulus, exponent = _key(*keys[0])
-            serial, issuer, public = _certificate(certificates[0])
+            modulus, exponent = _key(keys[0][0], base64.b64decode(keys[0][1]))
+            serial, issuer, public = _certificate(base64.b64decode(certificates[0]))
         except (ValueError, IndexError, StopIteration) as error:
             raise _error("key or certificate is damaged") from error
         if public != modulus:

@@ -1,6 +1,6 @@
 """SBOMs of the image, as outputs and on the ISO: see image/sbom.py."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -12,7 +12,7 @@ from assembler.layers.context import BuildContext, Means
 from assembler.layers.declared import Counts, Epoch, Libraries, step_of, value
 from assembler.layers.rootfs import TreeLayer
 from assembler.layers.step import Step, of_packages
-from assembler.lockfile.model import Lock, LockedToolbox
+from assembler.lockfile.model import IN_IMAGE, Lock, LockedToolbox
 
 
 def _components(lock: Lock) -> dict[str, str]:
@@ -26,6 +26,7 @@ def _components(lock: Lock) -> dict[str, str]:
 
 def _of_image(lock: Lock) -> Lock:
     """The lock without what is not in its image: that is all that the step sees."""
+    packages = [(package, tuple(role for role in package.roles if role in IN_IMAGE)) for package in lock.packages]
     tools = LockedToolbox(architecture="", archives=(), packages=())
     return Lock(
         assembler="",
@@ -33,7 +34,7 @@ def _of_image(lock: Lock) -> Lock:
         source_date_epoch=0,
         architecture="",
         archives=(),
-        packages=lock.packages,
+        packages=tuple(replace(package, roles=roles) for package, roles in packages if roles),
         tools=tools,
         files=lock.files,
         images=lock.images,

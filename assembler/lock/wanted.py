@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from assembler.architecture import named
 from assembler.boot.loaders import LIVE
@@ -32,7 +32,7 @@ class Wanted:
     """Whether what the packages depend on belongs to it."""
     kept: str = ""
     """What the names of those begin with that are taken in the end; all when this is empty."""
-    further: Callable[[Mapping[str, Sequence[str]]], tuple[str, ...]] = lambda _: ()
+    further: Callable[[Mapping[str, Sequence[str]]], tuple[str, ...]] = field(default=lambda _: (), repr=False)
     """More packages, as those say that were chosen for earlier roles, by role and before any was left out. Raises
     LockError."""
 

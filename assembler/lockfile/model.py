@@ -5,10 +5,15 @@ from dataclasses import dataclass
 SCHEMA = 4
 """Version of the lock's own format."""
 
-ROLES = ("rootfs", "kernel-source", "modules", "initrd", "boot", "headers", "compiler")
+IN_IMAGE = ("rootfs", "kernel-source", "modules", "initrd", "boot")
 """What a package is wanted for: in the image; the source of a kernel that is compiled; that of modules; in the initrd;
-boot loader files. All of these, or what is made of them, are in the image. Not in it is what modules for the archives'
-own kernel are compiled with: its headers; the compiler and all that goes with it, for the build machine."""
+boot loader files. All of these, or what is made of them, are in the image."""
+
+COMPILING = ("headers", "compiler")
+"""What modules for the archives' own kernel are compiled with: its headers; the compiler that made it and all that goes
+with that, for the build machine."""
+
+ROLES = (*IN_IMAGE, *COMPILING)
 
 TOOLS = "tools"
 """The role of the packages of `LockedToolbox`, which are run while building."""

@@ -56,6 +56,24 @@ base = "defconfig"
 toolchain = "locked"
 fragments = ["kernel/boot.config", "mine.config"]
 """,
+        """\
+[args]
+MODULES_KEY = ""
+
+[kernel]
+modules = [{ package = "zfs-dkms" }]
+modules_key = "${MODULES_KEY}"
+""",
+    ),
+    "KernelModule": (
+        f"""\
+[[kernel.modules]]
+package = "zfs-dkms"
+
+[[kernel.modules]]
+url = "https://example.org/driver-1.2.tar.gz"
+sha256 = "{_DIGEST}"
+""",
     ),
     "Rootfs": (
         """\

@@ -112,6 +112,11 @@ class Kernel(Strict):
     """What these are signed with: a private RSA key and its certificate, PEM, in one text. It comes by an argument,
     `--arg-file MODULES_KEY=FILE`, and is in no recipe, lock, log or store. Empty: they are not signed."""
 
+    @property
+    def compiled(self) -> str:
+        """What is compiled here, in words, which runs programs of its source; empty for nothing."""
+        return "its kernel" if self.source == "vanilla" else "modules of its kernel" if self.modules else ""
+
 
 class File(Strict):
     """One file that the recipe puts into the image."""

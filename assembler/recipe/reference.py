@@ -90,6 +90,8 @@ A recipe names files relative to the recipe file that says so. They lie below it
   `fragments`. With `"vanilla"` either `url` and `sha256` are given, or `package` names a package of source.
 - A part of Kubernetes whose `source` is not `upstream` has no version, address or digest. Debian has neither kubelet
   nor kubeadm.
+- An entry of `kernel.modules` has either `package`, or `url` and `sha256`. `kernel.modules_key` is an argument that is
+  empty by default, and nothing else.
 - A login in an address (`https://user:password@host/`) is refused everywhere; see [secrets.md](secrets.md).
 """
 

@@ -77,9 +77,16 @@ def test_part_of_a_build_is_not_recorded(layers: dict[str, tuple[str, ...]], tmp
         api.build(api.RecipeFile(path=tmp_path / "none.toml"), tmp_path, api.Workspace(store=tmp_path), options)
 
 
-def test_a_kernel_is_not_compiled_when_that_is_ruled_out(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("kernel", "key", "what"),
+    [
+        ("source = 'vanilla'\npackage = 'linux-source-6.12'\n", "kernel.source", "its kernel"),
+        ("modules = [{ package = 'zfs-dkms' }]\n", "kernel.modules", "modules of its kernel"),
+    ],
+)
+def test_nothing_is_compiled_when_that_is_ruled_out(tmp_path: Path, kernel: str, key: str, what: str) -> None:
     recipe = tmp_path / "r.toml"
-    recipe.write_text("name = 'x'\n[kernel]\nsource = 'vanilla'\npackage = 'linux-source-6.12'\n")
+    recipe.write_text(f"name = 'x'\n[kernel]\n{kernel}")
     with pytest.raises(api.AssembleError) as caught:
         api.build(
             api.RecipeFile(path=recipe),
@@ -87,8 +94,8 @@ def test_a_kernel_is_not_compiled_when_that_is_ruled_out(tmp_path: Path) -> None
             api.Workspace(store=tmp_path / "store", offline=True),
             api.BuildOptions(allow_compile=False),
         )
-    assert caught.value.what == "the recipe has its kernel compiled, which --no-compile rules out"
-    assert caught.value.where == api.Place(file=str(recipe), key="kernel.source")
+    assert caught.value.what == f"the recipe has {what} compiled, which --no-compile rules out"
+    assert caught.value.where == api.Place(file=str(recipe), key=key)
     assert not (tmp_path / "store").exists()
 
 

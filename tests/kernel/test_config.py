@@ -212,7 +212,7 @@ def test_choices_and_ranges(symbols: Symbols) -> None:
 
 
 def test_nothing_may_be_a_module(symbols: Symbols) -> None:
-    assert problems({}, {"NET": "m"}, symbols) == ["CONFIG_NET became a module (ask for CONFIG_MODULES to be off)"]
+    assert problems({}, {"NET": "m"}, symbols) == ["CONFIG_NET became a module (ask for it, or for it to be off)"]
 
 
 def test_help_texts_hold_no_symbols(symbols: Symbols) -> None:
@@ -351,7 +351,7 @@ def test_every_symbol_of_our_fragments_has_its_reason(path: Path) -> None:
 def test_our_fragments_do_not_contradict_one_another(architecture: str) -> None:
     other = {"amd64": "arm64", "arm64": "amd64"}[architecture]
     fragments = [(path.name, path.read_bytes()) for path in sorted(RECIPES.glob("*.config")) if path.stem != other]
-    asked = merge(fragments)
+    asked = merge(fragments, modular=True)
     assert asked["NETFILTER_XT_MATCH_COMMENT"].value == "y"
     total = sum(len(parse_fragment(*each)[0]) for each in fragments)
     assert total == len(asked), "a symbol stands in two fragments"
@@ -421,3 +421,19 @@ def test_the_text_of_a_configuration() -> None:
         'CONFIG_E="x"',
     ]
     assert text.endswith("\n")
+
+
+def test_kernels_that_take_modules() -> None:
+    modules = b"CONFIG_MODULES=y\n"
+    assert merge([("a", modules)], modular=True)["MODULES"].value == "y"
+    with pytest.raises(Problems, match=r"a:1: CONFIG_MODULES has to be off: .* unless kernel.modules has some"):
+        merge([("a", modules)])
+    for fragment in (b"CONFIG_NET=y\n", b"# CONFIG_MODULES is not set\n"):
+        with pytest.raises(Problems, match=r"the kernel would take no modules: .*add kernel/modules\.config"):
+            merge([("a", fragment)], modular=True)
+    with pytest.raises(Problems, match="asks for a module"):
+        merge([("a", modules + b"CONFIG_NET=m\n")], modular=True)
+    signs = modules + b"CONFIG_MODULE_SIG=y\n"
+    with pytest.raises(Problems, match="a:2: CONFIG_MODULE_SIG would put a random key into the kernel"):
+        merge([("a", signs)], modular=True)
+    merge([("a", signs + b'CONFIG_MODULE_SIG_KEY=""\n')], modular=True)

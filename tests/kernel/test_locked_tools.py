@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from assembler.architecture import AMD64, ARM64
-from assembler.kernel.locked_tools import opened, packages
+from assembler.kernel.locked_tools import opened
+from assembler.kernel.packages import packages
 from assembler.kernel.toolchain import Toolchain
 from assembler.store.objects import Store
 from assembler.tools.confinement import Confinement, finish, start
@@ -20,7 +21,7 @@ pytestmark = pytest.mark.kernel
 @pytest.fixture(scope="module")
 def toolchain() -> Iterator[Toolchain]:
     store = Store(cache())
-    with opened(own_tools(packages(AMD64, AMD64)), store, AMD64) as toolchain:
+    with opened(own_tools(packages(AMD64, AMD64)), store, AMD64, "6.1.2-x") as toolchain:
         yield toolchain
     assert not any((path / "x/start.so").exists() for path in (store.root / "tmp").iterdir())
 
@@ -145,3 +146,23 @@ def test_nothing_of_the_host_is_run_or_read(toolchain: Toolchain, tmp_path: Path
 def test_a_cross_compiler_comes_with_it() -> None:
     assert set(packages(ARM64, AMD64)) - set(packages(AMD64, AMD64)) == {"gcc-aarch64-linux-gnu"}
     assert set(packages(AMD64, ARM64)) - set(packages(ARM64, ARM64)) == {"gcc-x86-64-linux-gnu"}
+
+
+def test_neither_the_running_kernel_nor_this_machine_is_told_of(toolchain: Toolchain, tmp_path: Path) -> None:
+    asks = (
+        "uname -r && uname -n && hostname && uname -v && uname -s && python3 -c 'import os; print(os.uname().release)'"
+    )
+    told = ["6.1.2-x", "assembler", "assembler", "#1", "Linux", "6.1.2-x"]
+    assert run(toolchain, tmp_path, asks) == (0, "".join(f"{line}\n" for line in told))
+    source = """
+#include <stdio.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+int main(void) {
+    struct utsname us;
+    char name[3];
+    int small = gethostname(name, sizeof name);
+    return uname(&us) || puts(us.release) < 0 || small != -1;
+}
+"""
+    assert compiled(toolchain, tmp_path, source) == (0, "6.1.2-x\n")

@@ -14,9 +14,10 @@ from pathlib import Path
 import pytest
 
 from assembler.architecture import ARM64
-from assembler.kernel.make import Make, MakeError
+from assembler.kernel.make import Make
 from assembler.kernel.toolchain import Toolchain
 from assembler.kernel.vanilla import cache_of
+from assembler.kernel.work import MakeError
 from assembler.store.objects import Store
 from assembler.tools.confinement import HOST, HOST_FILES
 from tests.support.reporters import Recorder

@@ -13,12 +13,16 @@ import pytest
 from assembler.architecture import AMD64
 from assembler.errors import Problems
 from assembler.image.names import KERNEL, KERNEL_CONFIG, SYSTEM_MAP
+from assembler.kernel import external
 from assembler.kernel.config import read_config
+from assembler.kernel.headers import of_objects
 from assembler.kernel.host_tools import find
-from assembler.kernel.locked_tools import opened, packages
+from assembler.kernel.locked_tools import opened
+from assembler.kernel.module import read_module
+from assembler.kernel.packages import packages
 from assembler.kernel.source import from_package, release_of
 from assembler.kernel.toolchain import Toolchain
-from assembler.kernel.vanilla import BUILTIN, RELEASE, Wish, build
+from assembler.kernel.vanilla import BUILTIN, OBJECTS, RELEASE, Wish, build
 from assembler.store.objects import Store
 from tests.support.reporters import Recorder
 from tests.support.toolboxes import cache, locked, own_tools
@@ -39,6 +43,8 @@ CONFIG_BINFMT_SCRIPT=y
 CONFIG_BLOCK=y
 CONFIG_BLK_DEV=y
 CONFIG_BLK_DEV_LOOP=y
+# And what is one, from outside.
+CONFIG_MODULES=y
 """
 
 
@@ -50,9 +56,9 @@ def source() -> Path:
 
 
 @pytest.fixture(scope="module")
-def toolchain() -> Iterator[Toolchain]:
+def toolchain(source: Path) -> Iterator[Toolchain]:
     """That of the lock."""
-    with opened(own_tools(packages(AMD64, AMD64)), Store(cache()), AMD64) as toolchain:
+    with opened(own_tools(packages(AMD64, AMD64)), Store(cache()), AMD64, release_of(source)) as toolchain:
         yield toolchain
 
 
@@ -65,6 +71,7 @@ def wish(source: Path, toolchain: Toolchain, fragment: bytes = FRAGMENT) -> Wish
         fragments=fragments,
         epoch=1_700_000_000,
         toolchain=toolchain,
+        modular=True,
     )
 
 
@@ -105,7 +112,40 @@ def test_another_directory_and_job_count_make_the_same_bytes(
     again = replace(toolchain, ccache="")
     build(wish(source, again), tmp_path / "out", Store(tmp_path / "a/much/longer/store"), kind="x", jobs=3)
     for path in sorted(built.iterdir()):
-        assert (tmp_path / "out" / path.name).read_bytes() == path.read_bytes(), path.name
+        if path.is_file():
+            assert (tmp_path / "out" / path.name).read_bytes() == path.read_bytes(), path.name
+    made = []
+    for number, objects in enumerate((built / OBJECTS, tmp_path / "out" / OBJECTS)):
+        against = of_objects(objects, source, release_of(source), tmp_path / f"build-{number}")
+        there = module(tmp_path / "deeper" / str(number))
+        wanted = external.Wish(
+            name="x",
+            source=there,
+            against=against,
+            architecture=AMD64,
+            native=True,
+            epoch=1_700_000_000,
+            toolchain=toolchain,
+        )
+        out = tmp_path / f"made-{number}"
+        external.build(wanted, out, Store(tmp_path / f"store-{number}"), jobs=number + 1)
+        made.append({path.name: path.read_bytes() for path in out.iterdir()})
+    assert made[0] == made[1]
+    info = read_module(made[0]["outside.ko"])
+    assert info.values("vermagic")[0].startswith(f"{release_of(source)} ")
+    assert "printk" in str(info.imports)
+
+
+def module(directory: Path) -> Path:
+    directory.mkdir(parents=True)
+    (directory / "Kbuild").write_text("obj-m := outside.o\n")
+    (directory / "outside.c").write_text("""
+#include <linux/module.h>
+static int __init begin(void) { return printk("here %s", __FILE__); }
+module_init(begin);
+MODULE_LICENSE("GPL");
+""")
+    return directory
 
 
 def test_what_does_not_take_is_told_before_anything_is_compiled(source: Path, tmp_path: Path) -> None:

@@ -77,7 +77,7 @@ def test_debian_packages_give_way_to_what_publishers_have() -> None:
         rootfs=Rootfs(packages=base),
         kubernetes=Kubernetes(runc=KubernetesPart(source="debian"), crictl=KubernetesPart(source="debian")),
     )
-    assert wanted(recipe)[0].packages == ("curl", "runc", recipe.kernel.package, "cri-tools")
+    assert wanted(recipe, "amd64")[0].packages == ("curl", "runc", recipe.kernel.package, "cri-tools")
     assert packages(Kubernetes(containerd=KubernetesPart(source="none")))[1] == {
         "containernetworking-plugins", "cri-tools", "kubernetes-client", "nerdctl", "runc",
     }  # fmt: skip

@@ -160,8 +160,8 @@ NAMED: Mapping[str, tuple[bytes, set[str]]] = {
     "cloudinit.network_config": (b"version: 2\nethernets: {}\n", {SEED}),
 }
 """The same for what is in the files that keys of the recipe name."""
-EXECUTED = ("rootfs.debconf.*", "rootfs.run[[]*")
-"""Keys that are in the recipe of :mod:`tests.layers.test_executed` instead."""
+EXECUTED = ("rootfs.debconf.*", "rootfs.run[[]*", "kernel.modules*")
+"""Keys that are in the recipes of :mod:`tests.layers.test_executed` and :mod:`tests.layers.test_modules` instead."""
 COMPILED: Mapping[str, tuple[object, set[str]]] = {
     "kernel.base": ("tinyconfig", {KERNEL, ISO}),
     "kernel.version": ("6.12.118", {KERNEL, ISO}),
@@ -187,6 +187,7 @@ class Project:
             fetch=_nothing,
             prove=_nothing,
             toolbox=_no_tools,
+            programs=_no_programs,
             fetch_files=_nothing,
             fetch_images=_nothing,
         )
@@ -215,6 +216,10 @@ def _nothing(_: object) -> None:
 
 
 def _no_tools(_: LockedToolbox) -> Toolbox:
+    raise AssertionError("no program is run here")
+
+
+def _no_programs(_: object, __: str) -> Toolbox:
     raise AssertionError("no program is run here")
 
 
@@ -258,6 +263,10 @@ def _packages() -> Mapping[str, tuple[str, Mapping[str, bytes]]]:
             **{path[1:]: library() for path in PROGRAMS},
         }),
         "linux-source-6.12": ("kernel-source", {"usr/src/linux-source-6.12.tar.xz": tarball(SOURCE)}),
+        "a-dkms": ("modules", {"usr/src/a-1/dkms.conf": b"PACKAGE_NAME=a\n"}),
+        "b-dkms": ("modules", {"usr/src/b-1/dkms.conf": b"PACKAGE_NAME=b\n"}),
+        "linux-headers-a": ("headers", {"usr/src/linux-headers-a/Makefile": b""}),
+        "gcc-14": ("compiler", {"usr/bin/gcc-14": b""}),
     }  # fmt: skip
 
 

@@ -50,6 +50,10 @@ def directory(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def no_programs(_: object, __: str) -> Toolbox:
+    raise AssertionError("a kernel is compiled with the host's programs")
+
+
 def no_tools(_: LockedToolbox) -> Toolbox:
     raise AssertionError("a kernel is compiled with the host's programs")
 
@@ -92,6 +96,7 @@ def inputs(
             fetch=nothing,
             prove=prove,
             toolbox=no_tools,
+            programs=no_programs,
             fetch_files=nothing,
             fetch_images=nothing,
             reporter=Recorder(),

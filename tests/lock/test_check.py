@@ -239,7 +239,7 @@ def test_what_is_wrong_and_why_is_said(honest: Lock) -> None:
         (
             package(honest, "hello", architecture="arm64"),
             it,
-            [('packages."hello_1.0_arm64"', "it is for another architecture", "the recipe is for amd64")],
+            [('packages."hello_1.0_arm64"', "it is for another architecture", "this is wanted for amd64")],
         ),
         (package(honest, "hello", architecture="all"), it, []),
         (

@@ -4,20 +4,25 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
 
 import pytest
 
-from assembler.architecture import AMD64, ARCHITECTURES
+from assembler.architecture import AMD64, ARCHITECTURES, ARM64
 from assembler.boot.loaders import LIVE
 from assembler.debian import mirrors
 from assembler.debian.fetch import fetch_packages
 from assembler.debian.release import ReleaseError
-from assembler.errors import AssembleError
+from assembler.errors import AssembleError, Problems
+from assembler.kernel.packages import for_modules
+from assembler.lock.check import require
 from assembler.lock.resolve import resolve
 from assembler.lock.wanted import INITRD
-from assembler.lockfile.model import ROLES, Lock
+from assembler.lockfile.errors import LockError
+from assembler.lockfile.model import COMPILING, ROLES, Lock
 from assembler.lockfile.toml import format_lock, parse_lock
-from assembler.recipe.model import Debian, Kernel, Recipe, Rootfs
+from assembler.recipe.model import Debian, Kernel, KernelModule, Recipe, Rootfs
 from assembler.store.download import OfflineError, TransportError
 from assembler.store.objects import Store
 from assembler.store.transport import Transport
@@ -118,6 +123,77 @@ def test_roles(server: Server, store: Store, transport: Transport) -> None:
     (e2fsprogs,) = (package for package in found.packages if package.name == "e2fsprogs")
     assert e2fsprogs.roles == ("initrd", "rootfs")
     assert parse_lock(format_lock(found), "x") == found
+
+
+COMPILERS: dict[str, Mapping[str, str]] = {
+    name: {} for name in (*for_modules(AMD64, AMD64, "gcc-14"), *for_modules(ARM64, AMD64, "gcc-14"))
+}
+
+
+def with_modules(**kernel: Any) -> Recipe:
+    modules = [KernelModule(package="a-dkms"), KernelModule(url="https://example.org/b.tar.gz", sha256="b" * 64)]
+    return recipe("hello").model_copy(update={"kernel": Kernel(**{"modules": modules[:1], **kernel})})
+
+
+def headers(compiler: str = "gcc-14") -> dict[str, Mapping[str, str]]:
+    """What goes with a kernel, as Debian has it."""
+    needs = f"linux-headers-6.1-common, linux-kbuild-6.1, linux-image-6.1-x, {compiler}"
+    return {
+        "linux-image-x": {"Depends": "linux-image-6.1-x"},
+        "linux-image-6.1-x": {},
+        "linux-headers-x": {"Depends": "linux-headers-6.1-x"},
+        "linux-headers-6.1-x": {"Depends": needs},
+        "linux-headers-6.1-common": {},
+        "linux-kbuild-6.1": {"Depends": "libelf"},
+        "libelf": {},
+        "a-dkms": {"Depends": "dkms"},
+        "dkms": {},
+        "hello": {},
+        **COMPILERS,
+    }
+
+
+@pytest.mark.parametrize("package", ["linux-image-x", "linux-image-6.1-x"])
+def test_what_modules_are_compiled_with(server: Server, store: Store, transport: Transport, package: str) -> None:
+    publish_suite(server, "trixie", base(**headers()))
+    it = with_modules(package=package)
+    found = lock(it, server, store, transport)
+    assert names(found, "modules") == ["a-dkms"]
+    meta = {"linux-headers-x"} if package == "linux-image-x" else set()
+    assert set(names(found, "headers")) == {"linux-headers-6.1-common", "linux-headers-6.1-x", *meta}
+    compiler = names(found, "compiler")
+    assert {"gcc-14", "linux-kbuild-6.1", "libelf", "make"} <= set(compiler)
+    # Neither dkms nor, among the tools, the kernel itself.
+    assert not {"dkms", "linux-image-6.1-x", "linux-headers-6.1-x"} & {*compiler, *names(found, "modules")}
+    assert "dkms" not in {each.name for each in found.packages}
+    require(found, it, found.recipe_sha256, build_architecture="amd64", path=Path("x.lock.toml"))
+    # What is compiled with is in no image.
+    assert {role for each in found.packages if each.name == "make" for role in each.roles} == {"compiler"}
+    without = lock(recipe("hello").model_copy(update={"kernel": Kernel(package=package)}), server, store, transport)
+    assert not names(without, "compiler") + names(without, "headers") + names(without, "modules")
+    changed = recipe("hello").model_copy(update={"kernel": Kernel(package=package)})
+    with pytest.raises(Problems, match="the recipe wants nothing for compiler"):
+        require(found, changed, found.recipe_sha256, build_architecture="amd64", path=Path("x.lock.toml"))
+
+
+@pytest.mark.parametrize(
+    ("compiler", "why"), [("make", "it needs none"), ("gcc-14, gcc-13", "it needs gcc-13, gcc-14")]
+)
+def test_headers_that_do_not_say_their_compiler(
+    server: Server, store: Store, transport: Transport, compiler: str, why: str
+) -> None:
+    publish_suite(server, "trixie", base(**headers(compiler), **{"gcc-13": {}}))
+    with pytest.raises(LockError, match="linux-headers-x does not say which compiler made the kernel") as caught:
+        lock(with_modules(package="linux-image-x"), server, store, transport)
+    assert caught.value.why == why
+
+
+def test_a_kernel_that_is_compiled_needs_no_headers(server: Server, store: Store, transport: Transport) -> None:
+    publish_suite(server, "trixie", base(**headers(), **{"linux-source-6.1": {}}))
+    it = with_modules(source="vanilla", package="linux-source-6.1")
+    found = lock(it, server, store, transport)
+    assert names(found, "modules") == ["a-dkms"]
+    assert not names(found, "compiler") + names(found, "headers")
 
 
 def test_what_the_lock_says_of_archives(server: Server, store: Store, transport: Transport) -> None:
@@ -232,5 +308,5 @@ def test_the_real_archive_is_locked_in_seconds(store: Store) -> None:
     assert time.process_time() - began < 10, "seconds of a processor"
     assert {archive.id for archive in found.archives} == {"trixie", "trixie-security", "trixie-updates"}
     assert {"openssh-server", "systemd", "runc", "libc6", "base-files"} < set(names(found, "rootfs"))
-    assert {role for role in ROLES if found.role(role)} == set(ROLES) - {"kernel-source"}
+    assert {role for role in ROLES if found.role(role)} == set(ROLES) - {"kernel-source", "modules", *COMPILING}
     assert abs(datetime.fromtimestamp(found.source_date_epoch, UTC) - now) < timedelta(days=100)

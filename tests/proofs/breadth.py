@@ -204,7 +204,7 @@ class Breadth:
     @cache  # noqa: B019  there is one of these, for as long as the process
     def base(self, without: tuple[str, ...]) -> Base:
         """The base without the packages named, made by dpkg if need be."""
-        role = next(role for role in wanted(self.recipe) if role.role == "rootfs")
+        role = next(role for role in wanted(self.recipe, self.recipe.arch) if role.role == "rootfs")
         found = self.chosen([package for package in role.packages if package not in without])
         files = {candidate.name: self.store.path(candidate.sha256) for candidate in found}
         debs = in_order([open_package(self.store, candidate.sha256) for candidate in found])

@@ -105,3 +105,28 @@ def test_a_recipe_without_a_password(tmp_path: Path) -> None:
 )  # fmt: skip
 def test_what_names_nothing_withheld(values: dict[str, Any]) -> None:
     assert withheld(values) == {}
+
+
+KEY = "-----BEGIN PRIVATE KEY-----\nsecret\n-----END PRIVATE KEY-----\n"
+WITH_KEY = """
+name = "x"
+[args]
+SIGNS = ""
+[kernel]
+modules_key = "${SIGNS}"
+modules = [{ package = "a-dkms" }, { url = "https://example.org/b.tar.gz", sha256 = "%s" }]
+""" % ("b" * 64)
+
+
+def test_the_key_that_modules_are_signed_with_is_not_taken_along(tmp_path: Path) -> None:
+    (tmp_path / "r.toml").write_text(WITH_KEY)
+    loaded = load(tmp_path / "r.toml", {"SIGNS": KEY})
+    assert loaded.recipe.kernel.modules_key == KEY
+    assert "secret" not in repr(loaded.recipe.kernel)
+    files = portable(loaded)
+    assert not [name for name, data in files.items() if b"secret" in data]
+    other = directory_of(tmp_path / "other", files)
+    assert load(other).recipe.kernel.modules_key == ""
+    again = load(other, {"MODULES_KEY": KEY})
+    assert again.recipe.kernel == loaded.recipe.kernel
+    assert again.inputs_sha256 == loaded.inputs_sha256 == load(tmp_path / "r.toml").inputs_sha256

@@ -62,3 +62,42 @@ def test_a_list_is_appended_to_a_list_only(tmp_path: Path) -> None:
 def test_a_value_is_refused_where_it_stands(tmp_path: Path, text: str, told: str) -> None:
     (found,) = problems(tmp_path, text)
     assert told in found
+
+
+def test_entries_of_modules(tmp_path: Path) -> None:
+    digest = "b" * 64
+    told = problems(
+        tmp_path,
+        f"""
+[[kernel.modules]]
+package = "zfs-dkms"
+[[kernel.modules]]
+[[kernel.modules]]
+package = "zfs-dkms"
+url = "https://example.org/a.tar.gz"
+[[kernel.modules]]
+url = "https://example.org/a.tar.gz"
+[[kernel.modules]]
+sha256 = "{digest}"
+package = "zfs-dkms"
+""",
+    )
+    assert len(told) == 4
+    assert "kernel.modules[1]: needs exactly one of package and url" in told[0]
+    assert "kernel.modules[2]: needs exactly one of package and url" in told[1]
+    assert "kernel.modules[3].url: nothing says which tarball that has to be" in told[2]
+    assert "kernel.modules[4].sha256: there is no url that it is of" in told[3]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[kernel]\nmodules_key = '-----BEGIN'\n",
+        "[kernel]\nmodules_key = '${KEY}x'\n[args]\nKEY = ''\n",
+        "[kernel]\nmodules_key = '${KEY}'\n[args]\nKEY = '-----BEGIN'\n",
+    ],
+)
+def test_keys_that_modules_are_signed_with_stand_in_no_recipe(tmp_path: Path, text: str) -> None:
+    (told,) = problems(tmp_path, text)
+    assert "kernel.modules_key stands in the recipe: it is a secret" in told
+    assert "BEGIN" not in told

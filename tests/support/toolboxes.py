@@ -65,7 +65,7 @@ def locked(
     architecture = _host()
     kernel = Kernel(source="vanilla", package=releases.DEFAULT.kernel_source)
     recipe = Recipe(name="tests", arch=architecture, kernel=kernel, rootfs=Rootfs(packages=list(chosen)))
-    digest = hashlib.sha256(f"{SCHEMA}{ROLES}{BUILD}{recipe!r}{wanted(recipe)}".encode()).hexdigest()
+    digest = hashlib.sha256(f"{SCHEMA}{ROLES}{BUILD}{recipe!r}{wanted(recipe, architecture)}".encode()).hexdigest()
     store = Store(cache())
     mirrors = choose(recipe.debian, override=os.environ.get("ASSEMBLE_MIRROR", ""))
     # Checkouts of different versions share the directory, and each may want other packages.

@@ -40,6 +40,7 @@ from assembler.programs import (
     locale_asked,
     not_running,
     of_the_node,
+    openssl,
     pam_asking,
     paths,
     perl,
@@ -115,6 +116,7 @@ _IN_CONTEXT: Mapping[str, Callable[[Process, ExecutionContext], int]] = {
     "journalctl": journal_catalog.update_catalog,
     "ldconfig": ldconfig.ldconfig,
     "mkfontscale": lambda process, context: fonts.mkfontscale(process, context.packages),
+    "openssl": openssl.openssl,
     "run-parts": lambda process, context: hooks.run_parts(process, context.packages),
     "systemd-hwdb": hwdb.systemd_hwdb,
 }

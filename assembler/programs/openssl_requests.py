@@ -29,7 +29,8 @@ def asks(
 ) -> str:
     """What would keep ``openssl req`` from making a request, or a `certificate`; empty for nothing.
 
-    `text` is its configuration, `typed` tells what it reads if it asks, `subject` what -subj says, and `sections` are named by options.
+    `text` is its configuration, `typed` tells what it reads if it asks, `subject` is what -subj says, and `sections`
+    are named by options.
     """
     settings = _settings(text)
     request = settings.get("req", {})

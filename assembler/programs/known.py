@@ -139,6 +139,8 @@ def program(name: str, path: str, context: ExecutionContext) -> Program | None:
         return dpkg_asked.programs(context.packages)[name]
     if run := _IN_CONTEXT.get(name):
         return lambda process: run(process, context)
+    if name == "dkms" and path.startswith("/etc/"):
+        return None  # hooks of kernels that are called after it
     if name in dictionary_updates.NAMES:
         return dictionary_updates.programs(context.packages)[name]
     if name.endswith(".config") and path.startswith("/var/lib/dpkg/info/"):

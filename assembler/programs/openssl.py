@@ -68,7 +68,7 @@ _KINDS: Mapping[str, _Kind] = {
         f"req {_DIGESTS}", "days extensions set_serial", "in signkey key", "extfile", reads=True,
     ),
 }  # fmt: skip
-_NEEDED = {"ecparam": {"genkey", "name"}, "genpkey": {"algorithm"}, "req": {"new"}, "x509": {"req"}}
+_NEEDED = {"ecparam": {"genkey", "name"}, "genpkey": {"algorithm"}, "x509": {"req"}}
 """Options without which these do something else."""
 
 
@@ -211,6 +211,8 @@ def _bits(text: str, prefix: str) -> bool:
 
 def _check_request(process: Process, call: _Call) -> None:
     given = call.given
+    if not {"new", "newkey", "x509"} & given.keys():
+        raise _refused(process)
     if "key" in given:
         if {"newkey", "keyout"} & given.keys():
             raise _refused(process)

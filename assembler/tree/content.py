@@ -107,11 +107,9 @@ def read(content: Content) -> bytes:
 
 
 def equal(one: Content, other: Content) -> bool:
-    """Whether two contents are the same bytes; either may be larger than memory."""
-    if one is other:
+    """Whether two contents are the same bytes; either may be larger than memory. Raises as :func:`chunks`."""
+    if one is other or (isinstance(one, Unmade) and one == other):
         return True
-    if isinstance(one, Unmade) or isinstance(other, Unmade):
-        return one == other
     if size_of(one) != size_of(other):
         return False
     if isinstance(one, bytes) or isinstance(other, bytes):

@@ -46,6 +46,7 @@ _TMPFILES = ("/usr/lib/tmpfiles.d/", "/etc/tmpfiles.d/")
 """The later is read in place of the earlier."""
 _BYTE_CODE = re.compile(r"(?P<directory>.*)/__pycache__/(?P<module>[^/]+)\.cpython-\d+(\.opt-\d)?\.pyc")
 _BY_HASH = re.compile(r"[0-9a-f]{8}\.\d")
+_WORK = "makes what scripts have left to each node"
 _NODE = "random: a unit makes it when the node first starts"
 _HASH = "random: the link is by the hash of a certificate that the node makes"
 
@@ -209,6 +210,8 @@ def _compare(ours: Side, dpkgs: Side, *, mixed: bool, keys: Collection[str]) -> 
                 yield from _made_otherwise(path, nodes[path], right, dpkgs)
             linked = right and (hash_of_left_over(path, right.target) or _is_hash(path, right.target, nodes))
             reason = _HASH if linked else _NODE if right and path in nodes else ""
+            if left and posixpath.dirname(path) == made_on_node.DIRECTORY:
+                reason = _WORK
             yield Difference(path=path, aspect="extra" if left else "missing", text=text, reason=reason)
             continue
         for aspect, old, new in _aspects(left, right):

@@ -38,6 +38,10 @@ LEFTOVERS: Sequence[Leftover] = (
         "random: a unit makes it when the node first starts",
     ),
     Leftover(
+        ("/root/.rnd",),
+        "random: openssl leaves it where its configuration says so, and on nodes likewise",
+    ),
+    Leftover(
         ("/run/*",),
         "volatile: a tmpfs hides it, and systemd-tmpfiles makes it at every boot",
         ("mode", "owner"),

@@ -15,6 +15,8 @@ _ATTRIBUTES = frozenset({"challengePassword", "unstructuredName"})
 _COUNTRIES = frozenset({"C", "countryName"})
 _COUNTRY = re.compile(r"[A-Za-z]{2}")
 _VALUE = re.compile(r"[A-Za-z0-9_.,:@ *()'-]{1,64}")
+_SEED = "$ENV::HOME/.rnd"
+"""Where it may keep what its random numbers start from."""
 _OTHERWISE = frozenset({"input_password", "output_password", "encrypt_rsa_key", "encrypt_key", "prompt"})
 
 
@@ -37,7 +39,9 @@ def asks(
     named = [*sections, *(request[key] for key in ("x509_extensions", "req_extensions") if key in request)]
     silent = request.get("prompt") == "no"
     if (
-        (request.keys() - ({"prompt"} if silent else set())) & _OTHERWISE
+        settings.get("default", {}).get("RANDFILE", _SEED) != _SEED
+        or "RANDFILE" in request
+        or (request.keys() - ({"prompt"} if silent else set())) & _OTHERWISE
         or "distinguished_name" not in request
         or any(name not in settings for name in named)
     ):

@@ -43,7 +43,9 @@ REFUSED = (
     "openssl rand -hex 8 | cat >f",
     "openssl genrsa -out k 1024; cat k >l",
     "openssl genrsa -out k 1024; grep -q BEGIN k",
-    "openssl genrsa -out k 1024; cmp k own.cnf",
+    "openssl genrsa -out k 1024; cd /; cmp d/k d/own.cnf",
+    "openssl genrsa -out k 1024; diff -q k own.cnf",
+    "openssl genrsa -out k 1024; sed -i s/a/b/ k",
     "openssl genrsa -out k 1024; echo more >>k",
     "openssl genrsa -out k 1024; stat -c %s k",
     "openssl genrsa -out k 1024; k=$(cat k)",
@@ -70,7 +72,8 @@ REFUSED = (
 
 def left(script: str, directory: str = "/d") -> tuple[Tree, ExecutionContext]:
     """The tree of a script that is carried out in a directory, and what it leaves to nodes."""
-    files = {"/d/own.cnf": OWN, "/usr/lib/ssl/openssl.cnf": CONFIGURATION, "/dev/": "", "/tmp/": ""}
+    files: dict[str, str | bytes] = {"/d/own.cnf": OWN, "/usr/lib/ssl/openssl.cnf": CONFIGURATION, "/dev/": "", "/tmp/": "",
+             "/usr/lib/systemd/system/": ""}  # fmt: skip
     tree = tree_of(files)
     context = ExecutionContext(tree, "amd64", package="pkg")
     before = f"mkdir -p {directory}; cp /d/own.cnf {directory} 2>/dev/null || :; cd {directory}\n"
@@ -103,8 +106,10 @@ def test_a_node_makes_what_the_real_one_makes(name: str, tmp_path: Path) -> None
     subprocess.run([script, node], check=True, capture_output=True)
     assert made == {path.name: path.read_bytes() for path in (node / "d").iterdir()}
     for link in (node / "d").glob("*.[01]"):
-        command = ["openssl", "x509", "-noout", "-hash", "-in", node / "d/c"]
-        assert link.name[:8] == subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+        asked = subprocess.run(
+            ["openssl", "x509", "-noout", "-hash", "-in", node / "d/c"], check=True, capture_output=True, text=True
+        )
+        assert link.name[:8] == asked.stdout.strip()
 
 
 def shown(directory: Path) -> dict[str, tuple[str, list[str]]]:

@@ -23,6 +23,7 @@ DIRECTORY = "/usr/lib/assembler/made-on-node"
 """A script for each package."""
 PROGRAM = "/usr/lib/assembler/make-on-node"
 UNIT = "made-on-node.service"
+_UNITS = "/usr/lib/systemd/system"
 _STAGE = re.compile(r"    stage .*")
 _OWNER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*\$?")
 
@@ -114,13 +115,17 @@ def taken_out(tree: Tree, node: NodeWork) -> Work:
     if not node.commands:
         return work
     found = [(path, inode) for path, inode in tree.walk() if isinstance(inode.content, Unmade)]
-    if len({id(inode) for _, inode in found}) < len(found):
-        raise _not_left("is linked to by another name", found[0][0])
     by_number = {number: each.package for each in node.commands for number in each.makes}
+    seen: set[int] = set()
     for path, inode in found:
         number = inode.content.offset if isinstance(inode.content, Unmade) else 0
+        if not tree.is_dir(_UNITS):
+            raise _not_left("is made by a unit, and the image has no systemd", path, by_number[number])
+        if id(inode) in seen:
+            raise _not_left("is linked to by another name", path, by_number[number])
+        seen.add(id(inode))
         if inode.xattrs or not path.isprintable() or posixpath.normpath(path) != path:
-            raise _not_left("cannot be given its place by a node", path, by_number.get(number, ""))
+            raise _not_left("cannot be given its place by a node", path, by_number[number])
         work.kept.append(Kept(number, path, inode.mode, inode.uid, inode.gid))
     for path, _ in found:
         tree.remove(path)
@@ -152,16 +157,13 @@ def claim_links(tree: Tree, node: NodeWork) -> None:
 
 def prepare(tree: Tree, work: Work) -> None:
     """Have nodes do the work when they start. Raises NotLeftError."""
-    packages = work.packages
-    if not packages:
+    if not work.packages:
         return
-    if not tree.is_dir("/usr/lib/systemd/system"):
-        raise _not_left("is made by a unit, and the image has no systemd", work.kept[0].path, packages[0])
     own = resources.files(__package__)
-    for number, package in enumerate(packages):
+    for number, package in enumerate(work.packages):
         tree.write(f"{DIRECTORY}/{number:03}-{package}", work.script(package, tree), 0o755, parents=True)
     tree.write(PROGRAM, (own / "make-on-node").read_bytes(), 0o755)
-    tree.write(f"/usr/lib/systemd/system/{UNIT}", (own / UNIT).read_bytes())
+    tree.write(f"{_UNITS}/{UNIT}", (own / UNIT).read_bytes())
     Systemctl(tree).enable(UNIT)
 
 

@@ -72,8 +72,10 @@ REFUSED = (
 
 def left(script: str, directory: str = "/d") -> tuple[Tree, ExecutionContext]:
     """The tree of a script that is carried out in a directory, and what it leaves to nodes."""
-    files: dict[str, str | bytes] = {"/d/own.cnf": OWN, "/usr/lib/ssl/openssl.cnf": CONFIGURATION, "/dev/": "", "/tmp/": "",
-             "/usr/lib/systemd/system/": ""}  # fmt: skip
+    files: dict[str, str | bytes] = {
+        "/d/own.cnf": OWN, "/usr/lib/ssl/openssl.cnf": CONFIGURATION, "/usr/lib/systemd/system/": "", "/dev/": "",
+        "/tmp/": "",
+    }  # fmt: skip
     tree = tree_of(files)
     context = ExecutionContext(tree, "amd64", package="pkg")
     before = f"mkdir -p {directory}; cp /d/own.cnf {directory} 2>/dev/null || :; cd {directory}\n"

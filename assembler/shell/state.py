@@ -147,8 +147,8 @@ class State:
 
     def environment(self) -> dict[str, str]:
         """What programs are given."""
-        known = self.variables.keys() - self.arrays
-        return {name: self.variables[name] for name in sorted(self.exported) if name in known}
+        exported = sorted(self.exported - self.arrays)
+        return {name: self.variables[name] for name in exported if name in self.variables}
 
     def place(self, path: str) -> str:
         """A path as the tree has it."""

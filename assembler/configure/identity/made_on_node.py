@@ -7,10 +7,10 @@ would have. What is there already stays.
 
 import posixpath
 import re
-import shlex
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from importlib import resources
+from shlex import quote, split
 
 from assembler.errors import AssembleError, Place
 from assembler.programs.node_work import Command, HashLink, Made, NodeWork, There, Word
@@ -171,7 +171,7 @@ def places(script: bytes) -> Iterator[tuple[str, str, int]]:
     """What one of the scripts says of what it makes: path, owner and group by name, and mode."""
     for line in script.decode("latin-1").splitlines():
         if _STAGE.fullmatch(line):
-            _, _, owner, mode, path = shlex.split(line)
+            _, _, owner, mode, path = split(line)
             yield path.encode("latin-1").decode("utf-8", "surrogateescape"), owner, int(mode, 8)
 
 
@@ -214,18 +214,18 @@ def _lines(command: Command, made: Collection[int], places: Mapping[int, Sequenc
             case There(path):
                 return f'"$root"{_quoted(path)}'
             case _:
-                return shlex.quote(each)
+                return quote(each)
 
-    assigned = [f"{name}={shlex.quote(value)}" for name, value in command.environment]
+    assigned = [f"{name}={quote(value)}" for name, value in command.environment]
     line = " ".join(("env -i", *assigned, *map(word, command.words)))
     if isinstance(command.stdin, Made):
         line += f" <{word(command.stdin)}"
     elif command.stdin:
-        line = f"printf %s {shlex.quote(command.stdin.decode('latin-1'))} | {line}"
+        line = f"printf %s {quote(command.stdin.decode('latin-1'))} | {line}"
     else:
         line += " </dev/null"
     yield line + (f" >{word(command.stdout)}" if command.stdout else "")
 
 
 def _quoted(path: str) -> str:
-    return shlex.quote(path.encode("utf-8", "surrogateescape").decode("latin-1"))
+    return quote(path.encode("utf-8", "surrogateescape").decode("latin-1"))

@@ -6,6 +6,7 @@ What is meant is data: `configure/leftovers.py` for what scripts leave and no im
 
 import difflib
 import hashlib
+import posixpath
 import re
 import tomllib
 from collections import Counter
@@ -17,7 +18,7 @@ from importlib import resources
 from typing import Literal
 
 from assembler.audit import alike
-from assembler.configure.identity import is_private_key
+from assembler.configure.identity import is_private_key, made_on_node
 from assembler.configure.leftovers import ACL, BYTE_CODE, LEFTOVERS, hash_of_left_over, without_mask
 from assembler.programs.tmpfiles import listed
 from assembler.tree.content import Content, chunks, size_of
@@ -44,6 +45,9 @@ _LIST = "POSIX ACL: squashfs holds none, and systemd-tmpfiles sets it at every b
 _TMPFILES = ("/usr/lib/tmpfiles.d/", "/etc/tmpfiles.d/")
 """The later is read in place of the earlier."""
 _BYTE_CODE = re.compile(r"(?P<directory>.*)/__pycache__/(?P<module>[^/]+)\.cpython-\d+(\.opt-\d)?\.pyc")
+_BY_HASH = re.compile(r"[0-9a-f]{8}\.\d")
+_WORK = "makes what scripts have left to each node"
+_NODE = "random: a unit makes it when the node first starts"
 _HASH = "random: the link is by the hash of a certificate that the node makes"
 
 
@@ -195,11 +199,19 @@ def reasons(found: Iterable[Difference]) -> Counter[str]:
 
 def _compare(ours: Side, dpkgs: Side, *, mixed: bool, keys: Collection[str]) -> Iterator[Difference]:
     named = [side.accounts() for side in (ours, dpkgs)] if mixed else None
+    nodes = _left_to_nodes(ours)
+    for path in sorted(nodes.keys() - dpkgs.entries.keys()):
+        yield Difference(path=path, aspect="extra", text=f"a node of {ours.name} makes it")
     for path in sorted(ours.entries.keys() | dpkgs.entries.keys()):
         left, right = ours.entries.get(path), dpkgs.entries.get(path)
         if left is None or right is None:
             text = f"only {ours.name} has {left.kind}" if left else f"{dpkgs.name} has {right.kind if right else ''}"
-            reason = _HASH if right and hash_of_left_over(path, right.target) else ""
+            if right and path in nodes:
+                yield from _made_otherwise(path, nodes[path], right, dpkgs)
+            linked = right and (hash_of_left_over(path, right.target) or _is_hash(path, right.target, nodes))
+            reason = _HASH if linked else _NODE if right and path in nodes else ""
+            if left and posixpath.dirname(path) == made_on_node.DIRECTORY:
+                reason = _WORK
             yield Difference(path=path, aspect="extra" if left else "missing", text=text, reason=reason)
             continue
         for aspect, old, new in _aspects(left, right):
@@ -209,6 +221,27 @@ def _compare(ours: Side, dpkgs: Side, *, mixed: bool, keys: Collection[str]) -> 
         yield from _owners(path, ours, dpkgs, named)
         if left.kind == right.kind and left.digest != right.digest:
             yield from _contents(path, ours, dpkgs, named, keys=keys)
+
+
+def _left_to_nodes(side: Side) -> dict[str, tuple[str, int]]:
+    """What scripts have left to nodes, by path, with owner and mode."""
+    scripts = [path for path in side.entries if posixpath.dirname(path) == made_on_node.DIRECTORY]
+    return {path: (owner, mode) for script in scripts for path, owner, mode in made_on_node.places(side.read(script))}
+
+
+def _made_otherwise(path: str, ours: tuple[str, int], right: Entry, dpkgs: Side) -> Iterator[Difference]:
+    """How what a node makes differs from what dpkg made."""
+    names = [known.get(number, str(number)) for number, known in zip(right.owner, dpkgs.accounts(), strict=True)]
+    if right.kind != "FILE" or ours[1] != right.mode:
+        yield Difference(path=path, aspect="mode", text=f"a node {oct(ours[1])}, {dpkgs.name} {oct(right.mode)}")
+    if ours[0] != ":".join(names):
+        yield Difference(path=path, aspect="owner", text=f"a node {ours[0]}, {dpkgs.name} {':'.join(names)}")
+
+
+def _is_hash(path: str, target: str, left: Collection[str]) -> bool:
+    """Whether a link is by the hash of a certificate that nodes make."""
+    there = posixpath.normpath(posixpath.join(posixpath.dirname(path), target))
+    return _BY_HASH.fullmatch(posixpath.basename(path)) is not None and there in left
 
 
 def _aspects(left: Entry, right: Entry) -> Iterator[tuple[Aspect, str, str]]:

@@ -11,7 +11,7 @@ from hashlib import sha256
 from typing import Literal
 
 from assembler.tree.changes import Entry
-from assembler.tree.content import chunks, read, size_of
+from assembler.tree.content import Unmade, chunks, read, size_of
 from assembler.tree.staging import Kind, Tree
 from assembler.tree.watched import Became, Watch
 
@@ -176,6 +176,8 @@ def _what(entry: Entry | None, names: _Names) -> str:
 
 def _content(entry: Entry) -> str:
     match entry.kind:
+        case Kind.FILE if isinstance(entry.content, Unmade):
+            return "made by each node"
         case Kind.FILE:
             digest = sha256()
             for chunk in chunks(entry.content):

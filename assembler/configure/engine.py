@@ -14,12 +14,15 @@ from assembler.configure import evaluated, first_boot, identity, leftovers, trig
 from assembler.configure.effects import EffectsOf
 from assembler.configure.executed import Execution, Failed, Secrets, carried_out, programs
 from assembler.configure.executed import job as executed_job
+from assembler.configure.identity import made_on_node
+from assembler.configure.identity.made_on_node import NotLeftError, Work
 from assembler.configure.known import CONFIGURING, INSTALLED, UNPACKED, UNPACKING, AtThatTime
 from assembler.configure.not_unpacked import hidden_until_unpacked, owned_by_name, owners, shippers, unpack_aside
 from assembler.configure.order import Orderable, configure_order, dependents, orderable, stages
 from assembler.configure.orders import in_any_order, may_see_order
 from assembler.configure.report import Report
 from assembler.configure.rules import Rule
+from assembler.configure.supposed import may_ask, whatever_is_answered
 from assembler.configure.survey import BESIDES, TRIGGERED, Script, UnhandledScript, survey
 from assembler.debian import dpkg_database
 from assembler.debian.package import Unpacked
@@ -28,7 +31,7 @@ from assembler.programs.context import ExecutionContext
 from assembler.programs.modules import ByteCode, Module
 from assembler.progress import SILENT, Reporter
 from assembler.recipe.model import Scripts
-from assembler.shell.streams import OrderShows, Refused
+from assembler.shell.streams import Refused
 from assembler.tree.kept import Keep, at_once
 from assembler.tree.staging import Tree, TreeError
 from assembler.tree.watched import Watch
@@ -134,6 +137,10 @@ def _executable(failed: ScriptFailed, script: Script, own: Sequence[Rule]) -> Sc
     return failed
 
 
+def _once(context: ExecutionContext, carry_out: Callable[[ExecutionContext], None]) -> None:
+    carry_out(context)
+
+
 @dataclass(slots=True)
 class _Runner:
     """Carries scripts out, one after the other, and notes those that have to be executed instead."""
@@ -165,12 +172,12 @@ class _Runner:
 
     def run_or_wait(self, script: Script) -> Script | None:
         """Carry a preinst out, or leave everything as it was; None when it has to wait."""
-        tree, triggers = self.context.tree, list(self.context.triggers)
+        tree, triggers, node = self.context.tree, list(self.context.triggers), self.context.node.copy()
         before = tree.copy()
         try:
             return self._observed(script, ("install",))
         except ScriptFailed:
-            tree.root, self.context.triggers = before.root, triggers
+            tree.root, self.context.triggers, self.context.node = before.root, triggers, node
             return None
 
     def activated(self) -> list[str]:
@@ -197,13 +204,24 @@ class _Runner:
         def carry_out(context: ExecutionContext) -> None:
             _run(script, arguments, context, self.own)
 
-        if not may_see_order(script.text):
-            carry_out(self.context)
-            return
+        def whatever(context: ExecutionContext) -> None:
+            (whatever_is_answered if may_ask(script.text) else _once)(context, carry_out)
+
         try:
-            in_any_order(self.context, carry_out)
-        except OrderShows as error:
+            (in_any_order if may_see_order(script.text) else _once)(self.context, whatever)
+        except Refused as error:
             raise _not_carried_out(error, script, self.own) from error
+
+    def left_to_nodes(self) -> Work:
+        """Take what each node makes out of the tree; what nodes do."""
+        try:
+            return made_on_node.taken_out(self.context.tree, self.context.node)
+        except NotLeftError as error:
+            # Nobody knows which of a package's scripts it was.
+            failed = ScriptFailed(error.what, where=error.where)
+            failed.instead = error.where.package, "postinst"
+            self.failures.append(failed)
+            return Work()
 
     def finish(self) -> None:
         """Raises ScriptsFailed when any has failed."""
@@ -302,6 +320,7 @@ def configure(tree: Tree, packages: Sequence[Unpacked], settings: Settings, repo
                 step.advance()
     context.hidden = frozenset()
     done += _triggered(runner, told, by_key)
+    work = runner.left_to_nodes()
     runner.finish()
     if path := next(leftovers.copied(tree), ""):
         raise ScriptFailed("a script has copied what each node is to make itself", where=Place(path=path))
@@ -319,7 +338,8 @@ def configure(tree: Tree, packages: Sequence[Unpacked], settings: Settings, repo
     if execution and executed:
         early = frozenset(stages(known, settings.first)[0])
         has_code = bool(settings.python)
-        job = executed_job(execution, packages, order, early, settings.epoch, byte_code=has_code)
+        stand_ins = {name: work.script(name, tree) for name in work.packages}
+        job = executed_job(execution, packages, order, early, settings.epoch, byte_code=has_code, stand_ins=stand_ins)
         secrets = carried_out(
             execution.execute,
             tree,
@@ -328,6 +348,7 @@ def configure(tree: Tree, packages: Sequence[Unpacked], settings: Settings, repo
             refuse_keys=execution.refuse_keys,
             names=executed,
             byte_code=has_code,
+            work=work,
         )
     if settings.first_boot:
         waiting = [script for script in scripts if script.first_boot]
@@ -335,6 +356,7 @@ def configure(tree: Tree, packages: Sequence[Unpacked], settings: Settings, repo
         preinst += late_preinst
         first_boot.prepare(tree, packages, settings.first_boot, preinst)
     identity.prepare(tree, by_name)
+    made_on_node.prepare(tree, work)
     reports = tuple(script.report() for script in done)
     return Report(reports, tuple(order), tuple(sorted(told.seen)), secrets.keys, secrets.alike)
 

@@ -13,6 +13,7 @@ from assembler.shell.heads import is_for_bash, options_of, parsed
 from assembler.shell.process import AsScript, Process, Program, as_text
 from assembler.shell.state import State, World
 from assembler.shell.streams import NOWHERE, Budget, Pipe, Refused, Stream
+from assembler.tree.content import UnmadeError
 
 
 def environment(package: str, file: str, context: ExecutionContext) -> dict[str, str]:
@@ -67,7 +68,13 @@ def carry_out(
         if context.done is not None and script == name:
             context.done(line)
 
-    world = World(context.tree, Budget(order=context.order), program, context.hidden, done if context.done else None)
+    world = World(
+        context.tree,
+        Budget(order=context.order, supposed=context.supposed),
+        program,
+        context.hidden,
+        done if context.done else None,
+    )
     written, name = text.decode("latin-1"), path or file
     variables = environment(package, file, context)
     streams: dict[int, Stream] = {0: NOWHERE, 1: NOWHERE, 2: NOWHERE}
@@ -79,6 +86,10 @@ def carry_out(
         return Shell(state).script(parsed(written)), state.line
     except RecursionError as error:
         raise Refused("commands within one another are too many") from error
+    except UnmadeError as error:
+        refused = Refused(error.what)
+        refused.line = state.line
+        raise refused from error
     except Refused as error:
         error.line = state.line
         raise

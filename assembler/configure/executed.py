@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 from assembler.configure import identity, leftovers
 from assembler.configure.identity import alike
+from assembler.configure.identity.made_on_node import Work
 from assembler.configure.job import Answer, Configure, Execute, Job, Run, Step, Unpack
 from assembler.configure.order import dependents, orderable, stages
 from assembler.configure.rules import Rule
@@ -25,6 +26,7 @@ from assembler.tree.staging import Tree
 Failed = Mapping[tuple[str, str], str]
 """Scripts that were vouched for and cannot be computed all the same: packages and scripts, and why not."""
 _NOTHING: Failed = {}
+_NO_STAND_INS: Mapping[str, bytes] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,15 +159,19 @@ def carried_out(
     refuse_keys: bool,
     names: Collection[str] = (),
     byte_code: bool = False,
+    work: Work | None = None,
 ) -> Secrets:
     """Have `job` done on `tree`, but for what no image has; `shipped` are paths of packages, `names` the packages that
-    are executed, `byte_code`: whether the image has that of Python's modules.
+    are executed, `byte_code`: whether the image has that of Python's modules, `work` what scripts that were computed
+    left to nodes, of which owners and modes may have become other.
 
     Returns what secrets came into being; with `refuse_keys`, raises Problems holding errors for private keys, and the
     tree is as it was. Raises what `execute` raises.
     """
     made = execute(tree, job)
-    changes = leftovers.without(made, shipped, byte_code=byte_code)
+    work = work or Work()
+    work.judged(made, [step.package for step in job.steps if isinstance(step, Run) and step.package])
+    changes = leftovers.without(made, shipped, byte_code=byte_code, work=work)
     keys = tuple(identity.shared_keys(changes, shipped))
     if keys and refuse_keys:
         raise Problems(keys)
@@ -187,10 +193,13 @@ def job(
     epoch: int,
     *,
     byte_code: bool = False,
+    stand_ins: Mapping[str, bytes] = _NO_STAND_INS,
 ) -> Job:
     """What the machine does: `packages` are all of the image's, `order` is that of configuration, and those of `first`
-    are dealt with before the others; `byte_code`: whether the image has that of Python's modules.
+    are dealt with before the others; `byte_code`: whether the image has that of Python's modules. `stand_ins` make
+    what scripts that were computed left to nodes, by package.
     """
+    stand_ins = {**identity.STAND_INS, **stand_ins}
     names = {package.name: info_name(package) for package in packages}
     steps: list[Step] = []
     # What is computed has had its answers, and may have changed them.
@@ -204,21 +213,23 @@ def job(
         later = [each for each in packages if stage and each.name not in first | execution.unpacked]
         hidden = tuple(sorted(programs(later)))
         there = [name for name in order if (name in first) is stage]
-        for part in _parts(there, execution.names):
+        for part in _parts(there, execution.names, stand_ins):
             if part[0] in execution.names:
                 configured = tuple(names[name] for name in part)
                 steps.append(Configure(names=configured, force=stage, hidden=hidden, byte_code=byte_code))
             else:
-                steps += [Run(name=f"that makes what {name} would", script=identity.STAND_INS[name]) for name in part]
+                steps += [
+                    Run(name=f"that makes what {name} would", script=stand_ins[name], package=name) for name in part
+                ]
     return Job(steps=tuple(steps), epoch=epoch)
 
 
-def _parts(order: Sequence[str], executed: Collection[str]) -> list[list[str]]:
+def _parts(order: Sequence[str], executed: Collection[str], stand_ins: Collection[str]) -> list[list[str]]:
     """Of packages in the order of configuration, those that are executed and those that something stands in for, in
     turns: where these are computed, the tree has not what each node makes, and with the rest of that it is taken out
     again. Nothing stands in at the end, where nobody would see it.
     """
-    told = [name for name in order if name in executed or name in identity.STAND_INS]
+    told = [name for name in order if name in executed or name in stand_ins]
     parts = [list(part) for _, part in itertools.groupby(told, key=lambda name: name in executed)]
     return parts if not parts or parts[-1][0] in executed else parts[:-1]
 

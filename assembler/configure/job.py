@@ -45,7 +45,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """Run a script of the recipe's."""
+    """Run a script of the recipe's, or one that stands in for a package's."""
 
     name: str
     """For people."""
@@ -54,6 +54,8 @@ class Run:
     environment: Mapping[str, str] = field(default_factory=dict)
     files: Mapping[str, Content] = field(default_factory=dict)
     """What it finds in the directory that ASSEMBLE_FILES names, by path below that."""
+    package: str = ""
+    """The package in whose place it makes something; empty for a script of the recipe's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

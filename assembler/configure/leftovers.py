@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from fnmatch import translate
 
 from assembler.configure.identity import MADE_ON_NODE, is_made_on_node
+from assembler.configure.identity.made_on_node import Work
 from assembler.programs.of_the_node import CERTIFICATE, PLACEHOLDER
 from assembler.programs.specifiers import conf_files
 from assembler.programs.tmpfiles import listed
@@ -35,6 +36,10 @@ LEFTOVERS: Sequence[Leftover] = (
     Leftover(
         MADE_ON_NODE,
         "random: a unit makes it when the node first starts",
+    ),
+    Leftover(
+        ("/root/.rnd",),
+        "random: openssl leaves it where its configuration says so, and on nodes likewise",
     ),
     Leftover(
         ("/run/*",),
@@ -113,21 +118,27 @@ def copied(tree: Tree) -> Iterator[str]:
             yield path
 
 
-def without(changes: Changes, shipped: Collection[str] = (), *, byte_code: bool = False) -> Changes:
+def without(
+    changes: Changes, shipped: Collection[str] = (), *, byte_code: bool = False, work: Work | None = None
+) -> Changes:
     """`changes` but for what no image has, or only one with `byte_code`; what is `shipped`, by path, it has, and
-    directories below /run, which computed trees have as well where scripts are known to make them.
+    directories below /run, which computed trees have as well where scripts are known to make them. `work` is what
+    scripts have left to nodes.
 
     The identity of the machine becomes the empty file that systemd fills on each node, and D-Bus's the link to it.
     """
+    work = work or Work()
+    left = work.paths()
 
     def dropped(path: str) -> bool:
-        return left_over(path, byte_code=byte_code) and path not in shipped
+        return path in left or (left_over(path, byte_code=byte_code) and path not in shipped)
 
     put: dict[str, Entry] = {
         path: _nobodys(path, entry)
         for path, entry in changes.put.items()
         if (not dropped(path) or (entry.kind is Kind.DIR and path.startswith(_RUN)))
         and not hash_of_left_over(path, entry.target)
+        and not work.is_link(path, entry.target)
     }
     if _JOURNAL in put:
         kept = {name: value for name, value in put[_JOURNAL].xattrs.items() if not is_list(name)}

@@ -10,6 +10,7 @@ from assembler.programs.inert import INERT
 from assembler.programs.options import ProgramError, UsageError
 from assembler.shell.process import Process, Program, as_path
 from assembler.shell.streams import Refused
+from assembler.tree.content import UnmadeError
 
 _SILENT = frozenset({
     "chmod", "chown", "chgrp", "mkdir", "rmdir", "rm", "touch", "ln", "cp", "mv", "install", "setcap", "ischroot",
@@ -66,7 +67,7 @@ def _program(name: str, maker: Maker, context: ExecutionContext) -> Program:
             status = action(context)
         except UsageError as error:
             raise Refused(error.what, why=error.why) from error
-        except Refused:
+        except (Refused, UnmadeError):
             raise
         except AssembleError as error:
             process.complain(str(error))

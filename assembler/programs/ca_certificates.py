@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 from assembler.errors import Place
 from assembler.programs.x509 import CertificateError, certificates, subject_hash
+from assembler.tree.content import Unmade
 from assembler.tree.staging import Kind, Tree
 
 CONF = "/etc/ca-certificates.conf"
@@ -81,6 +82,9 @@ def _single_certificates(tree: Tree) -> Iterator[tuple[str, bytes]]:
     for name in sorted(tree.names(_CERTS), key=lambda name: name.encode("utf-8", "surrogateescape")):
         path = f"{_CERTS}/{name}"
         if not name.endswith((".pem", ".crt", ".cer")) or not tree.is_file(path) or path == _BUNDLE:
+            continue
+        if isinstance(tree.at(path, follow=True).content, Unmade):
+            # It has no link by its hash, as that of ssl-cert has none.
             continue
         try:
             found = certificates(tree.read(path))

@@ -5,9 +5,10 @@ from dataclasses import dataclass, field
 
 from assembler.programs.debconf import Debconf
 from assembler.programs.modules import ByteCode
+from assembler.programs.node_work import NodeWork
 from assembler.programs.options import ProgramError, UsageError, parse_options
 from assembler.programs.packages_known import Packages
-from assembler.shell.streams import Order
+from assembler.shell.streams import Order, Supposed
 from assembler.tree.content import Content
 from assembler.tree.kept import Keep, at_once
 from assembler.tree.staging import Inode, Kind, Tree, TreeError
@@ -50,6 +51,10 @@ class ExecutionContext:
     """What new files and directories are not permitted."""
     order: Order = field(default_factory=Order)
     """In which directories have their entries."""
+    supposed: Supposed = field(default_factory=Supposed)
+    """What a running machine would answer."""
+    node: NodeWork = field(default_factory=NodeWork)
+    """What scripts leave to each node."""
 
     def program(self, name: str) -> bool:
         """Whether `name` is found in the image's PATH and may be executed."""

@@ -17,6 +17,7 @@ from assembler.programs import (
     dictionary_questions,
     dictionary_updates,
     digests,
+    dkms,
     dpkg_asked,
     dpkg_query,
     emacsen,
@@ -40,6 +41,7 @@ from assembler.programs import (
     locale_asked,
     not_running,
     of_the_node,
+    openssl,
     pam_asking,
     paths,
     perl,
@@ -70,6 +72,7 @@ _PROGRAMS: Mapping[str, Program] = {
     **desktop_database.PROGRAMS,
     **dictd.PROGRAMS,
     **digests.PROGRAMS,
+    **dkms.PROGRAMS,
     **dpkg_asked.PROGRAMS,
     **dpkg_query.PROGRAMS,
     **emacsen.PROGRAMS,
@@ -115,6 +118,7 @@ _IN_CONTEXT: Mapping[str, Callable[[Process, ExecutionContext], int]] = {
     "journalctl": journal_catalog.update_catalog,
     "ldconfig": ldconfig.ldconfig,
     "mkfontscale": lambda process, context: fonts.mkfontscale(process, context.packages),
+    "openssl": openssl.openssl,
     "run-parts": lambda process, context: hooks.run_parts(process, context.packages),
     "systemd-hwdb": hwdb.systemd_hwdb,
 }
@@ -135,6 +139,8 @@ def program(name: str, path: str, context: ExecutionContext) -> Program | None:
         return dpkg_asked.programs(context.packages)[name]
     if run := _IN_CONTEXT.get(name):
         return lambda process: run(process, context)
+    if name == "dkms" and path.startswith("/etc/"):
+        return None  # hooks of kernels that are called after it
     if name in dictionary_updates.NAMES:
         return dictionary_updates.programs(context.packages)[name]
     if name.endswith(".config") and path.startswith("/var/lib/dpkg/info/"):

@@ -10,9 +10,11 @@ from email.utils import formatdate
 
 from assembler.programs.hostname import NAME
 from assembler.programs.inputs import look, options_of
-from assembler.shell.process import Process, Program
+from assembler.shell.process import Process, Program, as_text
 from assembler.shell.streams import CLOSED, Opened, Refused
 
+_KERNELS = ("99.9.9-99-generic", "2.6.32-5-686")
+"""Kernels that may be running and are not in the image: newer and older than all that are known."""
 _NUMBER = re.compile(r"[0-9]+(?:\.[0-9]*)?[smhd]?")
 
 
@@ -33,18 +35,27 @@ def printenv(process: Process) -> int:
 
 
 def uname(process: Process) -> int:
-    """``uname -s``, ``-n`` and ``-o``; the rest is a kernel's."""
+    """``uname -s``, ``-n`` and ``-o``; ``-r`` where it is of no account, and the rest is a kernel's."""
     options, names = options_of(
         process, "s|kernel-name o|operating-system a|all n|nodename r|kernel-release v|kernel-version m|machine p i"
     )
     if names:
         process.complain("uname: extra operand")
         return 1
+    unknown = "what uname tells of a kernel or a machine"
+    if options.keys() == {"r"} and process.captured:
+        process.print(process.budget.supposed.answer(unknown, [*_KERNELS, *_kernels_of(process)]) + "\n")
+        return 0
     if options.keys() - {"s", "n", "o"} and process.captured:
-        raise Refused("what uname tells of a kernel or a machine")
+        raise Refused(unknown)
     told = {"s": "Linux", "n": NAME, "o": "GNU/Linux"}
     process.print(" ".join(told[each] for each in "sno" if each in options or (each == "s" and not options)) + "\n")
     return 0
+
+
+def _kernels_of(process: Process) -> list[str]:
+    """The kernels of the image, as far as there are modules of theirs."""
+    return [as_text(name) for name in process.tree.names("/lib/modules")]
 
 
 def date(process: Process) -> int:

@@ -25,6 +25,7 @@ _BRACED = re.compile(
     rf"""({_BESIDE})\{{([^'"\\`$ {{}}]*,[^'"\\`$ {{}}]*)\}}({_BESIDE})""", re.DOTALL | re.ASCII
 )  # fmt: skip
 """A word with one pair of braces, and between them plain text alone."""
+_ELEMENT = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)\[[0-9]{1,6}\]=", re.ASCII)
 _SAME_FORMAT = re.compile(r"(?:[^\\%]|\\[nt\\]|%%|%[-0-9]*[sd])*")
 """A format of printf that is the same in bash."""
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]{0,17})")
@@ -67,6 +68,21 @@ def without_braces(words: Sequence[str]) -> list[str]:
             # Nothing at all is no word.
             found += [each for each in made if each]
     return found
+
+
+def assigns_elements(words: Sequence[str], expand: Expander, state: State) -> bool:
+    """Assign elements of arrays, if all `words` as written do. Nobody may read such an array here."""
+    found = [_ELEMENT.match(word) for word in words]
+    if not found or not all(found):
+        return False
+    for word, match in zip(words, found, strict=True):
+        if match is not None:
+            if is_own_word(word[match.end() :]) or match[1] in state.exported or match[1] in state.readonly:
+                raise Refused("an element of an array", why=word)
+            expand.single(word[match.end() :], assigned=True)
+            state.variables.pop(match[1], None)
+            state.arrays.add(match[1])
+    return True
 
 
 def conditional(words: Sequence[str], expand: Expander, state: State) -> int:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from assembler.shell.state import State
 from assembler.shell.streams import Refused
-from assembler.tree.content import size_of
+from assembler.tree.content import Unmade, size_of
 from assembler.tree.staging import Inode, Kind
 
 
@@ -187,5 +187,5 @@ _FILE_TESTS: dict[str, Callable[[Inode], bool]] = {
     "-r": lambda _inode: True,
     "-w": lambda _inode: True,
     "-x": _may_execute,
-    "-s": lambda inode: inode.kind is not Kind.FILE or size_of(inode.content) > 0,
+    "-s": lambda inode: inode.kind is not Kind.FILE or isinstance(inode.content, Unmade) or size_of(inode.content) > 0,
 }

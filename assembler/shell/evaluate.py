@@ -302,8 +302,11 @@ class Shell(Controls):
         self.state.line = line
         return pipe.read().replace(b"\0", b"").rstrip(b"\n").decode("latin-1")
 
-    def _as_process(self, process: Process, name: str, text: str, arguments: list[str], options: set[str]) -> int:
-        return run_in(self.state.world, process, name, text, arguments, options=options, depth=self.state.depth)
+    def _as_process(
+        self, process: Process, name: str, text: str, arguments: list[str], options: set[str], *, bash: bool
+    ) -> int:
+        depth = self.state.depth
+        return run_in(self.state.world, process, name, text, arguments, options=options, depth=depth, in_bash=bash)
 
     # --- simple commands ---------------------------------------------------------------------------------------------
 
@@ -325,6 +328,8 @@ class Shell(Controls):
         if state.bash:
             if written[:1] == ("[[",) and not (simple.assignments or simple.redirects):
                 return bash.conditional(written, self.expand, state)
+            if not simple.assignments and not simple.redirects and bash.assigns_elements(written, self.expand, state):
+                return state.substitution
             written = tuple(bash.without_braces(written))
         self._require_same(*written, *(value for _, value in simple.assignments))
         words = self.expand.fields(written[:1])
@@ -438,12 +443,16 @@ def run_in(
     *,
     options: AbstractSet[str],
     depth: int = 0,
+    in_bash: bool | None = None,
 ) -> int:
-    """Carry out a script, each character a byte, as a process of its own; its exit status. Raises Refused."""
+    """Carry out a script, each character a byte, as a process of its own; its exit status. Raises Refused.
+
+    `in_bash`: whether bash would carry it out; otherwise its first line tells.
+    """
     inner = State(
         world, {**INITIAL, **process.environment}, set(process.environment), name=name, arguments=list(arguments),
         options=set(options), streams=dict(process.streams), directory=process.directory, umask=process.umask,
-        depth=depth + 1, bash=is_for_bash(text),
+        depth=depth + 1, bash=is_for_bash(text) if in_bash is None else in_bash,
     )  # fmt: skip
     try:
         return Shell(inner).script(parsed(text))

@@ -1,18 +1,19 @@
 """Programs that a shell calls: how they are found in the tree (XCU 2.9.1), and carried out."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
+from typing import Protocol
 
 from assembler.shell.builtins import complain
-from assembler.shell.heads import is_script, options_of, text_of
+from assembler.shell.heads import is_for_bash, is_script, options_of, text_of
 from assembler.shell.process import AsScript, Process
 from assembler.shell.state import State
 from assembler.shell.streams import CLOSED, Refused, Stream
 from assembler.tree.staging import Kind
 
 NOT_FOUND, NOT_EXECUTABLE = 127, 126
-SHELLS = frozenset({"sh", "dash"})
+SHELLS = frozenset({"sh", "dash", "bash"})
 _NEEDING_OUTPUT = frozenset({"cat", "sed", "awk", "mawk"})
 """Fail without a standard output, each with a status of its own, even if there is nothing to be printed."""
 OF_BASH = frozenset({
@@ -22,8 +23,15 @@ OF_BASH = frozenset({
 })  # fmt: skip
 """What is part of bash, and not of dash."""
 _PLAIN = re.compile(r"[A-Za-z0-9_./-]+")
-Carry = Callable[[Process, str, str, list[str], set[str]], int]
-"""Carries out the text of a script under a name, with arguments and options, as a process of its own."""
+
+
+class Carry(Protocol):
+    """Carries out the text of a script under a name, with arguments and options, as a process of its own."""
+
+    def __call__(
+        self, process: Process, name: str, text: str, arguments: list[str], options: set[str], *, bash: bool
+    ) -> int:
+        """Its exit status; `bash`: whether bash would carry it out."""
 
 
 def require_dash(state: State, what: str) -> None:
@@ -81,7 +89,7 @@ class Programs:
         base = name.rsplit("/", 1)[-1]
         if base in _NEEDING_OUTPUT and streams.get(1) is CLOSED:
             raise Refused(f"{base} without a standard output")
-        program = self._sh if base in SHELLS else state.world.program(base, place)
+        program = partial(self._sh, bash=base == "bash") if base in SHELLS else state.world.program(base, place)
         if program is None:
             program = partial(self._script, path, place)
         process = Process(
@@ -108,10 +116,12 @@ class Programs:
         if not is_script(inode):
             raise Refused(f"{name} is not computed", why=" ".join((name, *process.arguments))[:200])
         text = text_of(inode)
-        return self.carry(process, name, text, process.arguments, options_of(text))
+        return self.carry(process, name, text, process.arguments, options_of(text), bash=is_for_bash(text))
 
-    def _sh(self, process: Process) -> int:
-        """``sh -c TEXT [NAME ARGUMENT...]`` or ``sh FILE [ARGUMENT...]``, each with options."""
+    def _sh(self, process: Process, *, bash: bool) -> int:
+        """``sh -c TEXT [NAME ARGUMENT...]`` or ``sh FILE [ARGUMENT...]``, each with options; or `bash` likewise."""
+        if bash and {"BASH_ENV", "SHELLOPTS", "BASHOPTS", "POSIXLY_CORRECT"} & process.environment.keys():
+            raise Refused("a variable that changes what bash does")
         arguments = list(process.arguments)
         options: set[str] = set()
         while arguments and re.fullmatch(r"-[euxc]+", arguments[0]):
@@ -120,10 +130,10 @@ class Programs:
             raise Refused("sh with these arguments", why=" ".join(process.arguments)[:200])
         if "c" in options:
             text, *rest = arguments
-            return self.carry(process, rest[0] if rest else "sh", text, rest[1:], options - {"c"})
+            return self.carry(process, rest[0] if rest else "sh", text, rest[1:], options - {"c"}, bash=bash)
         place = process.place(arguments[0])
         if not self.state.world.tree.is_file(place):
             complain(self.state, f"cannot open {arguments[0]}")
             return 2
         text = text_of(self.state.world.tree.at(place, follow=True))
-        return self.carry(process, arguments[0], text, arguments[1:], options)
+        return self.carry(process, arguments[0], text, arguments[1:], options, bash=bash)

@@ -74,6 +74,8 @@ class State:
     substitution: int = 0
     """The status of the last command substitution since this was last reset."""
     subshell: bool = False
+    arrays: set[str] = field(default_factory=set)
+    """Variables of which elements were assigned, which are not kept."""
     bash: bool = False
     """Whether the script is for bash: it is carried out as far as bash does the same, and refused where it may not."""
 
@@ -84,7 +86,7 @@ class State:
             dict(self.functions), dict(self.aliases), set(self.options), dict(self.streams), self.directory, self.umask,
             {name: "" for name, action in self.traps.items() if not action}, self.status,
             [dict(scope) for scope in self.scopes], self.letters, self.depth, self.line, self.elsewhere,
-            set(self.foreign), subshell=True, bash=self.bash,
+            set(self.foreign), subshell=True, arrays=set(self.arrays), bash=self.bash,
         )  # fmt: skip
 
     def at(self, line: int) -> None:
@@ -96,6 +98,8 @@ class State:
         """The value of a variable, None when it is not set. Raises Refused for what only a running system knows."""
         if name not in self.variables and (name in _UNKNOWN or name.startswith("BASH")):
             raise Refused(f"${name} is only known while a script runs")
+        if name in self.arrays:
+            raise Refused(f"${name} is an array, in a script for bash")
         return self.variables.get(name)
 
     def put(self, name: str, value: str) -> None:
@@ -116,6 +120,7 @@ class State:
             raise ShellError(f"{name}: is read only")
         self.variables.pop(name, None)
         self.exported.discard(name)
+        self.arrays.discard(name)
 
     def make_local(self, name: str) -> None:
         """Keep what a variable is until the function ends. Raises ShellError outside of one."""
@@ -142,7 +147,8 @@ class State:
 
     def environment(self) -> dict[str, str]:
         """What programs are given."""
-        return {name: self.variables[name] for name in sorted(self.exported) if name in self.variables}
+        exported = sorted(self.exported - self.arrays)
+        return {name: self.variables[name] for name in exported if name in self.variables}
 
     def place(self, path: str) -> str:
         """A path as the tree has it."""

@@ -1,6 +1,6 @@
 """What descriptors of a script lead to: files of the tree, pipes, and nowhere."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -49,12 +49,30 @@ class Order:
 
 
 @dataclass(slots=True)
+class Supposed:
+    """What a running machine would answer: another one on each, so that one answer after the other is assumed."""
+
+    turn: int | None = None
+    """Which answer is assumed; None where nothing may depend on it."""
+    turns: int = 0
+    """How many answers there are; 0 when nobody asked."""
+
+    def answer(self, what: str, answers: Sequence[str]) -> str:
+        """One of the answers that there may be. Raises Refused where nothing may depend on it."""
+        if self.turn is None:
+            raise Refused(what)
+        self.turns = max(self.turns, len(answers))
+        return answers[self.turn % len(answers)]
+
+
+@dataclass(slots=True)
 class Budget:
     """What a script, with all that it calls, may still take."""
 
     steps: int = MAX_STEPS
     output: int = MAX_OUTPUT
     order: Order = field(default_factory=Order)
+    supposed: Supposed = field(default_factory=Supposed)
     locked: "dict[Inode, Stream]" = field(default_factory=dict)
     """Files that are locked, with what locked them."""
 

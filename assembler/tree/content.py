@@ -5,9 +5,11 @@ A staging tree of half a gigabyte thus costs a few megabytes of memory; bytes ar
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
+
+from assembler.errors import AssembleError
 
 CHUNK = 1 << 20
 """Bytes read at a time when streaming."""
@@ -20,6 +22,21 @@ class Slice:
     file: str
     offset: int
     size: int
+
+
+class UnmadeError(AssembleError):
+    """Somebody asks for the bytes, or the size, of what each node makes itself."""
+
+    def __init__(self) -> None:
+        super().__init__("what each node makes itself is read")
+
+
+@dataclass(frozen=True, slots=True)
+class Unmade(Slice):
+    """What each node makes itself: something, of which nobody knows more than its number."""
+
+    file: str = field(default="", init=False)
+    size: int = field(default=0, init=False)
 
 
 Content = bytes | Slice
@@ -46,15 +63,19 @@ class _Handle:
 
 
 def size_of(content: Content) -> int:
-    """Length in bytes."""
+    """Length in bytes. Raises UnmadeError."""
+    if isinstance(content, Unmade):
+        raise UnmadeError
     return len(content) if isinstance(content, bytes) else content.size
 
 
 def chunks(content: Content) -> Iterator[bytes]:
-    """The bytes, at most `CHUNK` at a time. Raises OSError when a slice's file is gone or too short."""
+    """The bytes, at most `CHUNK` at a time. Raises OSError when a slice's file is gone or too short; UnmadeError."""
     if isinstance(content, bytes):
         yield content
         return
+    if isinstance(content, Unmade):
+        raise UnmadeError
     status = os.stat(content.file)  # noqa: PTH116  a third of the time, for each file of a tree
     handle = _descriptor(content.file, status.st_dev, status.st_ino)
     offset, left = content.offset, content.size
@@ -68,22 +89,26 @@ def chunks(content: Content) -> Iterator[bytes]:
 
 
 def part(content: Content, offset: int, size: int) -> bytes:
-    """At most `size` bytes at `offset`: fewer, or none, at the end. Raises OSError when a slice's file is gone."""
+    """At most `size` bytes at `offset`: fewer, or none, at the end. Raises OSError when a slice's file is gone, and
+    UnmadeError.
+    """
     if isinstance(content, bytes):
         return content[offset : offset + size]
+    if isinstance(content, Unmade):
+        raise UnmadeError
     status = os.stat(content.file)  # noqa: PTH116  as above
     handle = _descriptor(content.file, status.st_dev, status.st_ino)
     return os.pread(handle.number, max(0, min(size, content.size - offset)), content.offset + offset)
 
 
 def read(content: Content) -> bytes:
-    """All the bytes at once; for files known to be small."""
+    """All the bytes at once; for files known to be small. Raises as :func:`chunks`."""
     return content if isinstance(content, bytes) else b"".join(chunks(content))
 
 
 def equal(one: Content, other: Content) -> bool:
-    """Whether two contents are the same bytes; either may be larger than memory."""
-    if one is other:
+    """Whether two contents are the same bytes; either may be larger than memory. Raises as :func:`chunks`."""
+    if one is other or (isinstance(one, Unmade) and one == other):
         return True
     if size_of(one) != size_of(other):
         return False

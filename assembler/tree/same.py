@@ -1,6 +1,6 @@
 """Whether two trees are the same."""
 
-from assembler.tree.content import equal
+from assembler.tree.content import Content, Unmade, equal
 from assembler.tree.staging import Inode, Kind, Tree
 
 
@@ -24,5 +24,11 @@ def _alike(one: Inode, other: Inode) -> bool:
         (one.kind, one.mode, one.uid, one.gid, one.mtime) == (other.kind, other.mode, other.uid, other.gid, other.mtime)
         and (one.target, one.device, one.xattrs) == (other.target, other.device, other.xattrs)
         and one.children.keys() == other.children.keys()
-        and equal(one.content, other.content)
+        and _equal(one.content, other.content)
     )
+
+
+def _equal(one: Content, other: Content) -> bool:
+    if isinstance(one, Unmade) or isinstance(other, Unmade):
+        return one == other
+    return equal(one, other)

@@ -42,8 +42,9 @@ MODULES = {
 NAMES = {
     "importlib": {"resources"},
     "pathlib": {"Path"},
+    "shlex": {"quote", "split"},
     "assembler.recipe.document": {"RecipeError", "did_you_mean", "parse", "place", "plain"},
-    "assembler.tree.content": {"Content", "chunks", "part", "read", "size_of"},
+    "assembler.tree.content": {"Content", "chunks", "part", "read", "size_of", "Unmade", "UnmadeError"},
 }
 """Of these, only so much. A Path is what parse() wants to be told for its messages."""
 FORBIDDEN = {"open", "eval", "exec", "compile", "__import__", "input", "breakpoint", "globals", "vars", "Slice"}

@@ -134,6 +134,9 @@ IN_BASH = {
         """ [[ $x =~ ^a?b*$ ]]; echo $?; done"""
     ),
     "questions and what ends a script": "set -e; [[ a == b ]] || echo no; f() { [[ a ]]; }; f; [[ a == b ]]; echo not",
+    "elements of arrays": (
+        """x[0]="a $(echo b >&2)" x[12]=$1; y=1; y[1]='c d'; z[0]=$((1+1)); echo $?; unset x; show "$x" """
+    ),
     "what is quoted is read as in dash": (
         """show '{a,b}$"+(x)' "{1..2}" "$1{a,b}@(y)" "~+" "x$" \\{a,b}; x="$'z'"; show "$x" """
     ),
@@ -152,7 +155,9 @@ def test_as_bash_does_it(name: str) -> None:
     "text",
     [
         "[ -v x ]", "[ -a one ]", "[ -o errexit ]", "[ -N one ]", "[ a b ]", "[ -z -a x ]", "[ a =~ b ]",
-        "x=1; (( x++ ))", "((none)); echo", "( (none) && true )", "x=1; x+=2", "x[1]=2", "exec {fd}>out", "let x=1",
+        "x=1; (( x++ ))", "((none)); echo", "( (none) && true )", "x=1; x+=2", "x[1]=2; echo $x",
+        "x=1; x[1]=2; echo ${x:-}",
+        "export x; x[1]=2", "x[y]=2", "x[0]+=2", "x[0]=1 true", "exec {fd}>out", "let x=1",
         "shopt -s x", "[[ a && b ]]", "[[ a > b ]]",
         "[[ a == +(a) ]]", "p='@(a|b)'; [[ a == $p ]]", "[[ a =~ (a) ]]", "[[ /r =~ ~ ]]", "[[ a =~ [z-a] ]]",
         "[[ -f = -f ]]", "[[ -n == x ]]", "set -h", "[[ a =~ $x ]]", "[[ é =~ a ]]", "[[ aaaaa =~ a*a*a*b ]]",

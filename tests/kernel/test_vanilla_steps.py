@@ -8,10 +8,10 @@ import pytest
 from assembler.architecture import AMD64, ARM64, Architecture
 from assembler.errors import Problems
 from assembler.image.names import KERNEL, KERNEL_CONFIG, SYSTEM_MAP
-from assembler.kernel.work import MakeError
 from assembler.kernel.source import SourceError
 from assembler.kernel.toolchain import Toolchain
 from assembler.kernel.vanilla import BUILTIN, RELEASE, Wish, build, cache_of
+from assembler.kernel.work import MakeError
 from assembler.store.objects import Store
 from assembler.tools.confinement import HOST, HOST_FILES
 from tests.support.reporters import Recorder

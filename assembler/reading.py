@@ -8,9 +8,11 @@ that nothing can be put in between. Hard links are the file itself, and cannot b
 
 import os
 import stat
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from assembler.carried import RECIPES
 
@@ -132,6 +134,19 @@ def _read(real: Path, limit: int, *, shown: Path) -> bytes:
     if len(data) > limit:  # it grows
         raise UnreadableError("is too large", f"at most {limit} bytes are read")
     return data
+
+
+@contextmanager
+def opened(real: Path) -> Iterator[BinaryIO]:
+    """The regular file `real`, no part of which may be a link. Raises UnreadableError."""
+    try:
+        descriptor = _open(real, real)
+    except (OSError, ValueError) as error:
+        raise UnreadableError("cannot be read", f"{real}: {_reason(error)}") from error
+    with os.fdopen(descriptor, "rb") as stream:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise UnreadableError("is not a file", str(real))
+        yield stream
 
 
 def _open(real: Path, shown: Path) -> int:

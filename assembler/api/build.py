@@ -247,6 +247,11 @@ def _warn_of_password(workspace: Workspace, recipe: Recipe, given: RecipeFile) -
         if args[name] == password not in {KNOWN_PASSWORD, "!"}:
             how = f"--arg-file {name}=FILE"
             workspace.reporter.warn(f"root's password is on the command line, which every user here can see: use {how}")
+        if args[name] == recipe.kernel.modules_key != "":
+            how = f"--arg-file {name}=FILE"
+            workspace.reporter.warn(
+                f"the modules' key is on the command line, which every user here can see: use {how}"
+            )
     if password != KNOWN_PASSWORD:
         return
     how = "--arg-file ROOT_PASSWORD=FILE" if "ROOT_PASSWORD" in recipe.args else "rootfs.root_password"

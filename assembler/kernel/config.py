@@ -170,19 +170,13 @@ def merge(fragments: Sequence[tuple[str, bytes]], *, modular: bool = False) -> d
 
 def _of_modules(asked: Mapping[str, Setting], *, modular: bool) -> Iterator[ConfigError]:
     """What is wrong about modules from outside."""
-    wants, signs = asked.get(MODULES), asked.get("MODULE_SIG")
+    wants = asked.get(MODULES)
     if modular and (wants is None or wants.value != "y"):
         yield ConfigError(
             "the kernel would take no modules",
             where=Place(key="kernel.modules"),
             why=f"no fragment asks for CONFIG_{MODULES}=y",
             hint="add kernel/modules.config to kernel.fragments",
-        )
-    if signs and signs.value == "y" and ("MODULE_SIG_KEY" not in asked or asked["MODULE_SIG_KEY"].value != '""'):
-        yield ConfigError(
-            "CONFIG_MODULE_SIG would put a random key into the kernel",
-            where=signs.place,
-            hint='write CONFIG_MODULE_SIG_KEY="" as well',
         )
 
 
@@ -227,6 +221,15 @@ def check(asked: Mapping[str, Setting], result: Mapping[str, str], symbols: Symb
         for symbol, value in result.items()
         if value == "m"
     ]
+    if result.get("MODULE_SIG_KEY", '""') != '""':
+        problems.append(
+            ConfigError(
+                "a random key would come into the kernel",
+                where=Place(key="kernel.fragments"),
+                why="CONFIG_MODULE_SIG_KEY names one that the build makes",
+                hint='add CONFIG_MODULE_SIG_KEY="", as kernel/modules.config has it',
+            )
+        )
     if problems:
         raise Problems(problems)
 

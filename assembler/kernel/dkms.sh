@@ -1,15 +1,14 @@
-# Builds the modules of a source as dkms(8) 3.2 does on Debian: bash dkms.sh RELEASE JOBS
+# Builds the modules of a source as dkms(8) 3.2 does on Debian: bash dkms.sh RELEASE MACHINE JOBS
 #
 # In the working directory: `source`, which is used up, and lib/modules/RELEASE/build, what the kernel's own modules are
 # built against. The modules come into `made`. What cannot be built is said in lines of standard error that begin with
 # "dkms: ", and is in the exit status: 3 for a source that is not for this kernel, 1 for all else.
 set -f
-kernelver=$1 jobs=$2
+kernelver=$1 arch=$2 jobs=$3
 top=$PWD
 dkms_tree=$top/tree source_tree=$top/src
 kernel_source_dir=$top/lib/modules/$kernelver/build
 kernel_config=$kernel_source_dir/.config
-arch=$(uname -m)
 
 # Each text that is said here ends this.
 stop() {
@@ -26,7 +25,9 @@ older() {
     [[ $1 != "$2" && $(printf '%s\n' "$1" "$2" | sort -V | head -n 1) == "$1" ]]
 }
 
+# Takes the module $1, which is to be called $2 and is not stripped when $3 says so.
 built() {
+    [[ ! -e made/$2.ko ]] || stop 1 "two modules are called $2.ko"
     cp "$1" "made/$2.ko" || stop 1 "$2.ko cannot be read"
     [[ ${3:-y} == [nN]* ]] || "${CROSS_COMPILE}strip" -g "made/$2.ko" || stop 1 "$2.ko is no module"
 }
@@ -38,7 +39,6 @@ if [[ ! -e source/dkms.conf ]]; then
     shopt -s globstar nullglob
     for file in source/**/*.ko; do
         name=${file##*/}
-        [[ ! -e made/$name ]] || stop 1 "two modules are called $name"
         built "$file" "${name%.ko}"
     done
     exit 0
@@ -62,7 +62,7 @@ said() {
     done
 }
 
-# $1: names the package, as the file may use them before it says them itself.
+# The file may use its name and version before it says them itself.
 module=$(sed -n 's/^PACKAGE_NAME=["'\'']\{0,1\}\([^"'\'' ]*\).*/\1/p' source/dkms.conf | head -n 1)
 module_version=$(sed -n 's/^PACKAGE_VERSION=["'\'']\{0,1\}\([^"'\'' ]*\).*/\1/p' source/dkms.conf | head -n 1)
 (said source/dkms.conf) >said || stop 1 "dkms.conf cannot be read"
@@ -98,7 +98,6 @@ for symbol in $BUILD_EXCLUSIVE_CONFIG; do
 done
 [[ ! ${BUILD_DEPENDS[*]} ]] || stop 3 "it needs the modules of ${BUILD_DEPENDS[*]}, and each is built by itself here"
 
-names=("${BUILT_MODULE_NAME[@]}")
 most=-1
 for index in "${!BUILT_MODULE_NAME[@]}" "${!BUILT_MODULE_LOCATION[@]}" "${!DEST_MODULE_NAME[@]}"; do
     ((index <= most)) || most=$index

@@ -14,9 +14,10 @@ from pathlib import Path
 from assembler.architecture import Architecture
 from assembler.carried import PACKAGE
 from assembler.errors import AssembleError, Place
-from assembler.kernel.module import ModuleError, read_module
+from assembler.kernel import results
+from assembler.kernel.module import LARGEST, ModuleError, read_module
 from assembler.kernel.toolchain import Toolchain
-from assembler.kernel.work import LIMITS, Work, constants, ended, follow, new_log
+from assembler.kernel.work import LIMITS, MakeError, Work, constants, ended, follow, new_log
 from assembler.progress import SILENT, Reporter
 from assembler.store.objects import Store
 from assembler.store.scratch import scratch
@@ -51,6 +52,8 @@ class Against:
     """What is ``/lib/modules/RELEASE/build`` elsewhere: configuration, generated headers, Module.symvers, programs."""
     tree: Path
     """And ``/lib/modules/RELEASE/source``: the rest of its headers and its makefiles."""
+    reach: tuple[Path, ...] = ()
+    """Directories that links in either lead to."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,15 +80,15 @@ def build(wish: Wish, directory: Path, store: Store, *, jobs: int = 2, reporter:
     """
     tell(reporter)
     log = new_log(store, "modules")
-    with store.writing(), scratch(store.root / "tmp") as work:
+    with store.writing(), scratch(store.executable) as work:
         work.mkdir()
         _lay(wish, work)
-        toolchain = wish.toolchain
+        toolchain, machine = wish.toolchain, wish.architecture.machine
         variables = {} if wish.native else {"ARCH": wish.architecture.kernel.arch, "CROSS_COMPILE": toolchain.prefix}
         todo = Work(
-            command=[*_started(toolchain, "bash"), str(work / _SCRIPT.name), wish.against.release, str(jobs)],
+            command=[*_started(toolchain, "bash"), str(work / _SCRIPT.name), wish.against.release, machine, str(jobs)],
             confinement=Confinement(
-                runs=(*toolchain.runs, wish.against.objects, wish.against.tree, work),
+                runs=(*toolchain.runs, wish.against.objects, wish.against.tree, *wish.against.reach, work),
                 reads=toolchain.reads,
                 writes=(work,),
                 attributes=True,
@@ -102,11 +105,10 @@ def build(wish: Wish, directory: Path, store: Store, *, jobs: int = 2, reporter:
         _, status, trouble = follow(todo, log, name=f"modules of {wish.name}", reporter=reporter)
         if status:
             raise _failed(wish, status, log, trouble)
-        made = sorted((work / _MADE).iterdir())
-        _check(wish, made)
+        made = _made(wish, work)
         directory.mkdir()
-        for file in made:
-            shutil.copyfile(file, directory / file.name)
+        for name, data in made.items():
+            (directory / name).write_bytes(data)
     log.unlink()
 
 
@@ -129,26 +131,33 @@ def _failed(wish: Wish, status: int, log: Path, trouble: Sequence[str]) -> Modul
     )
 
 
-def _check(wish: Wish, made: Sequence[Path]) -> None:
-    """See that what was made are modules for the kernel."""
-    wrong = "it made no module" if not made else ""
-    for file in made:
-        if not _NAME.fullmatch(file.name) or file.is_symlink() or not file.is_file():
-            wrong = wrong or f"{file.name[:120]!r} is no module's name, or no file"
+def _made(wish: Wish, work: Path) -> dict[str, bytes]:
+    """The modules that were made in `work`, by name. Raises ModulesError when they are none for the kernel."""
+    found: dict[str, bytes] = {}
+    wrong = ""
+    directory = work / _MADE
+    names = sorted(directory.iterdir()) if directory.is_dir() and not directory.is_symlink() else []
+    for name in (path.name for path in names):
+        if not _NAME.fullmatch(name):
+            wrong = wrong or f"{name[:120]!r} is no module's name"
             continue
         try:
-            magic = " ".join(read_module(file.read_bytes()).values("vermagic"))
-        except ModuleError as error:
-            wrong = wrong or f"{file.name}: {error}"
+            found[name] = data = results.read(work, f"{_MADE}/{name}", LARGEST)
+            magic = " ".join(read_module(data).values("vermagic"))
+        except (MakeError, ModuleError) as error:
+            wrong = wrong or f"{name}: {error.why or error.what}"
             continue
         if magic.partition(" ")[0] != wish.against.release:
-            wrong = wrong or f"{file.name} is for Linux {magic.partition(' ')[0]!r}"
-    if wrong:
+            wrong = wrong or f"{name} is for Linux {magic.partition(' ')[0]!r}"
+        elif str(work).encode() in data:
+            wrong = wrong or f"{name} names the directory that it was compiled in, which is another each time"
+    if wrong or not found:
         raise ModulesError(
             f"{wish.name} did not become modules for Linux {wish.against.release}",
             where=Place(key="kernel.modules"),
-            why=wrong,
+            why=wrong or "it made no module",
         )
+    return found
 
 
 def _lay(wish: Wish, work: Path) -> None:
@@ -173,9 +182,17 @@ def _lay(wish: Wish, work: Path) -> None:
     maps |= dict.fromkeys(wish.toolchain.moved, "")
     options = " ".join(f"-ffile-prefix-map={directory}={name}" for directory, name in maps.items())
     for name, compiler in _compilers(wish.toolchain).items():
-        wrapper = work / "bin" / name
-        wrapper.write_text(f'#!/bin/sh\nexec {compiler} {wish.toolchain.options} {options} "$@"\n', "utf-8")
-        wrapper.chmod(0o700)
+        _script(work / "bin" / name, f'exec {compiler} {wish.toolchain.options} {options} "$@"\n')
+    # That of the target, also where the build machine is another one; and where nothing comes between (start.c).
+    told = {"-m": wish.architecture.machine, "-r": wish.against.release, "-n": "assembler"}
+    cases = "".join(f"{option}) echo {text} ;;\n" for option, text in told.items())
+    real = _started(wish.toolchain, "uname")[-1]
+    _script(work / "bin/uname", f'case "$*" in\n{cases}*) exec {real} "$@" ;;\nesac\n')
+
+
+def _script(path: Path, text: str) -> None:
+    path.write_text(f"#!/bin/sh\n{text}", "utf-8")
+    path.chmod(0o700)
 
 
 def _compilers(toolchain: Toolchain) -> dict[str, str]:

@@ -2,10 +2,11 @@
 what is kept of a kernel that was compiled here.
 """
 
-import shutil
+import os
 from pathlib import Path
 
 from assembler.errors import Place
+from assembler.kernel import results
 from assembler.kernel.elf import sections
 from assembler.kernel.external import Against, ModulesError
 
@@ -50,7 +51,7 @@ def _laid(build: Path, source: Path, release: str, own: Path, makefile: str) -> 
         if each.name != _MAKEFILE:
             (own / each.name).symlink_to(each)
     (own / _MAKEFILE).write_text(makefile, "utf-8")
-    return Against(release=release, objects=own, tree=source)
+    return Against(release=release, objects=own, tree=source, reach=(build,))
 
 
 _KEPT = (
@@ -61,7 +62,8 @@ _KEPT = (
     "tools/objtool/objtool",
     "tools/bpf/resolve_btfids/resolve_btfids",
 )
-_LARGEST_TYPES = 64 << 20
+_LARGEST_TYPES, _LARGEST_IMAGE = 64 << 20, 4 << 30
+"""Bytes."""
 _LEFT = (".o", ".a", ".cmd", ".d")
 
 
@@ -74,15 +76,13 @@ def keep(objects: Path, architecture: str, directory: Path) -> None:
         source, target = objects / name, directory / name
         target.parent.mkdir(parents=True, exist_ok=True)
         if source.is_dir():
-            shutil.copytree(source, target, symlinks=True, ignore=_left)
-        elif source.exists():
-            shutil.copy2(source, target)
+            results.copy_all(objects, name, target, lambda file: Path(file).suffix in _LEFT)
+        elif os.path.lexists(source):
+            results.copy(objects, name, target)
     image = objects / "vmlinux"
     # The types of modules (BTF) are told as what they have beyond the kernel's: pahole and resolve_btfids read these
     # from a file of that name.
-    if types := sections(image.read_bytes(), {".BTF": _LARGEST_TYPES}, Place(file=str(image))):
+    if types := sections(
+        results.read(objects, image.name, _LARGEST_IMAGE), {".BTF": _LARGEST_TYPES}, Place(file=str(image))
+    ):
         (directory / image.name).write_bytes(types[".BTF"])
-
-
-def _left(_: str, names: list[str]) -> list[str]:
-    return [name for name in names if Path(name).suffix in _LEFT]

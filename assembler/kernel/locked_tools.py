@@ -5,7 +5,6 @@ compiled on the way: start.c, which is compiled first and preloaded into each of
 as the host's (``#!/bin/sh``) is the toolchain's, too. Nothing is changed in the packages' files nor in the source.
 """
 
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -33,8 +32,7 @@ def opened(toolbox: Toolbox, store: Store, target: Architecture, release: str) -
     something, and ToolError when its own compiler fails.
     """
     root, host = toolbox.root, named(toolbox.architecture)
-    # Programs are executed from there: not in a store that others can write to, as with the tools.
-    with scratch(store.root / "tmp" if store.trusted else Path(tempfile.gettempdir())) as own:
+    with scratch(store.executable) as own:
         own.mkdir()
         for program, chosen in _CHOSEN.items():
             (own / program).symlink_to(toolbox.find(chosen))

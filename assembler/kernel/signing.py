@@ -68,11 +68,13 @@ class Signer:
             raise _error(f"it has {len(keys)} keys and {len(certificates)} certificates, not one of each")
         try:
             modulus, exponent = _key(keys[0][0], base64.b64decode(keys[0][1]))
-            serial, issuer, public = _certificate(base64.b64decode(certificates[0]))
+            serial, issuer, public, exponent_of_all = _certificate(base64.b64decode(certificates[0]))
         except (ValueError, IndexError, StopIteration) as error:
             raise _error("key or certificate is damaged") from error
         if public != modulus:
             raise _error("the certificate is of another key")
+        if pow(pow(2, exponent, modulus), exponent_of_all, modulus) != 2:
+            raise _error("key or certificate is damaged")
         if modulus.bit_length() < _LEAST_BITS:
             raise _error(f"it has {modulus.bit_length()} bits, and fewer than {_LEAST_BITS} are broken")
         return cls(issuer, serial, modulus, exponent)
@@ -156,8 +158,8 @@ def _key(kind: str, data: bytes) -> tuple[int, int]:
     return numbers[1], numbers[3]
 
 
-def _certificate(data: bytes) -> tuple[bytes, bytes, int]:
-    """Serial number and issuer as they are, and the modulus, of an X.509 certificate (RFC 5280)."""
+def _certificate(data: bytes) -> tuple[bytes, bytes, int, int]:
+    """Serial number and issuer as they are, modulus and public exponent, of an X.509 certificate (RFC 5280)."""
     body = list(_elements(_inside(data, _SEQUENCE)[0][1]))
     if body[0][0] == _FIRST:  # the version
         del body[0]
@@ -165,8 +167,8 @@ def _certificate(data: bytes) -> tuple[bytes, bytes, int]:
     _check_rsa(public[0][2])
     if public[1][0] != _BITS:
         raise ValueError("no public key")
-    modulus = _inside(public[1][1][1:], _SEQUENCE)[0][1]
-    return serial, issuer, int.from_bytes(modulus)
+    modulus, exponent = (int.from_bytes(contents) for _, contents, _ in _inside(public[1][1][1:], _SEQUENCE))
+    return serial, issuer, modulus, exponent
 
 
 def _check_rsa(algorithm: bytes) -> None:

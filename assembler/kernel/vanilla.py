@@ -9,7 +9,7 @@ from pathlib import Path
 
 from assembler.architecture import Architecture
 from assembler.image.names import KERNEL, KERNEL_CONFIG, SYSTEM_MAP
-from assembler.kernel import config, headers
+from assembler.kernel import config, headers, results
 from assembler.kernel.config import Setting
 from assembler.kernel.kconfig import read_symbols
 from assembler.kernel.make import Make
@@ -86,7 +86,7 @@ def build(wish: Wish, directory: Path, store: Store, *, kind: str, jobs: int = 2
             **{name: name for name in BUILTIN},
         }
         for name, path in made.items():
-            shutil.copyfile(objects / path, directory / name)
+            results.copy(objects, path, directory / name)
         if wish.modular:
             headers.keep(objects, wish.architecture.kernel.directory, directory / OBJECTS)
         (directory / _COUNT).write_text(f"{wish.architecture.name} {done}\n", "ascii")

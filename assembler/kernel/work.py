@@ -10,9 +10,10 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
-from assembler.errors import AssembleError
+from assembler.errors import AssembleError, Place
 from assembler.kernel.toolchain import Toolchain
 from assembler.progress import SILENT, Reporter
 from assembler.store.objects import Store
@@ -25,7 +26,9 @@ _TROUBLE = re.compile(r"error:|Error \d|undefined reference|No such file|\*\*\*"
 _FULL = "No space left on device"
 _ROOM = 1 << 20
 """Bytes; with fewer than these, a failure is a full disk's."""
-LIMITS = Limits(cpu=6 * 3600, memory=16 << 30, memory_each=0)
+_LONGEST_LINE, _MOST_PRINTED = 64 << 10, 256 << 20
+"""Bytes; a kernel takes some MiB."""
+LIMITS = Limits(cpu=6 * 3600, memory=16 << 30, memory_each=0, file=16 << 30)
 """Of each process: linking with link-time optimisation, and what pahole makes of debug information, take the most."""
 
 
@@ -95,10 +98,13 @@ def follow(
         assert pipe is not None
         last: deque[str] = deque(maxlen=_LAST_LINES)
         trouble: list[str] = []
-        done = 0
+        done, room = 0, _MOST_PRINTED
         try:
             with pipe:
-                for raw in pipe:
+                for raw in iter(partial(pipe.readline, _LONGEST_LINE), b""):
+                    room -= len(raw)
+                    if room < 0:
+                        raise _too_much(log)  # noqa: TRY301  it is killed below
                     output.write(raw)
                     line = raw.decode("utf-8", "replace").rstrip()
                     if found := _WORK.match(line):
@@ -119,6 +125,11 @@ def follow(
     if status and (any(_FULL in line for line in (*trouble, *last)) or _free(work.directory) < _ROOM):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(work.directory))
     return done, status, trouble or list(last)
+
+
+def _too_much(log: Path) -> MakeError:
+    why = f"more than {_MOST_PRINTED >> 20} MiB"
+    return MakeError("what compiles prints without end", where=Place(file=str(log)), why=why)
 
 
 def _free(directory: Path) -> int:

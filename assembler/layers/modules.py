@@ -7,7 +7,7 @@ with the initrd, as all of that does.
 import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -51,7 +51,7 @@ class _Source:
 
 
 def _of_sources(sources: tuple[_Source, ...]) -> dict[str, str]:
-    return {f"source of {each.name}": each.locked.sha256 for each in sources}
+    return {f"kernel.modules[{number}]": f"{each.name} {each.locked.sha256}" for number, each in enumerate(sources)}
 
 
 def _of_kernel(kernel: KernelLayer) -> Mapping[str, str]:
@@ -64,7 +64,7 @@ def _of_key(key: str) -> dict[str, str]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Compiled:
-    """What modules are compiled from. Its inputs, with one source at a time, are also what they are found by."""
+    """What modules are compiled from. Its inputs, with one source at a time, are also what those are found by."""
 
     kernel: Annotated[KernelLayer, Counts(_of_kernel)]
     sources: Annotated[tuple[_Source, ...], Counts(_of_sources)]
@@ -83,9 +83,10 @@ class _Compiled:
         release = metadata(image)["release"]
         found: dict[str, str] = {}
         for source in self.sources:
-            inputs = {**counted(self)[0], **_of_sources((source,)), "source": source.locked.sha256}
-            inputs = {name: one for name, one in inputs.items() if not name.startswith("source of ")}
-            made = means.store.derived(_KIND, digest(inputs=inputs), partial(self._compile, means, release, source))
+            alone = replace(self, sources=(source,))
+            made = means.store.derived(
+                _KIND, digest(inputs=counted(alone)[0]), partial(self._compile, means, release, source)
+            )
             for file in sorted(made.iterdir()):
                 if file.name in found:
                     raise ModulesError(
@@ -145,7 +146,7 @@ class _Compiled:
             return
         toolbox = means.programs((*self.compiler, *self.headers), self.host)
         with (
-            scratch(means.store.root / "tmp") as own,
+            scratch(means.store.executable) as own,
             locked_tools.opened(toolbox, means.store, named(self.architecture), release) as toolchain,
         ):
             yield headers_of(toolbox.root, release, own), toolchain
@@ -159,6 +160,8 @@ def layer(context: BuildContext, kernel: KernelLayer) -> ModulesLayer | None:
     recipe, lock, means = context.recipe.kernel, context.lock, context.means
     if not recipe.modules:
         return None
+    if "modules_key" in recipe.model_fields_set and not recipe.modules_key:
+        context.reporter.warn("modules of the kernel are not signed, as no key is given for kernel.modules_key")
     by_name = {package.name: package for package in lock.role("modules")}
     by_digest = {file.sha256: file for file in lock.files_for("modules")}
     declared = _Compiled(

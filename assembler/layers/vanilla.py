@@ -130,7 +130,7 @@ class _Compiled:
         """
         directory = self.compiled(means)
         release = (directory / RELEASE).read_text("ascii").strip()
-        with scratch(means.store.root / "tmp") as own, self._opened(means, release) as toolchain:
+        with scratch(means.store.executable) as own, self._opened(means, release) as toolchain:
             yield headers.of_objects(directory / OBJECTS, self._source(means), release, own), toolchain
 
     @property

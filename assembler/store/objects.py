@@ -25,6 +25,7 @@ import logging
 import os
 import shutil
 import stat
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -125,6 +126,13 @@ class Store:
             # What root has opened for others stays open.
             with suppress(OSError):
                 root.chmod(stat.S_IMODE(status.st_mode) & 0o700)
+
+    @property
+    def executable(self) -> Path:
+        """A directory to make directories in of which something is executed: not below a store that others can write
+        to.
+        """
+        return self._tmp if self.trusted else Path(tempfile.gettempdir())
 
     def _refuse(self, path: Path, why: str) -> None:
         """Raise StoreError, or note that the store is not trusted, as somebody else may change `path`."""

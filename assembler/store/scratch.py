@@ -28,8 +28,22 @@ def scratch(parent: Path) -> Iterator[Path]:
     try:
         yield directory / "x"
     finally:
-        shutil.rmtree(directory, ignore_errors=True)
+        remove(directory)
         os.close(descriptor)
+
+
+def remove(directory: Path) -> None:
+    """Remove a directory with all in it, also with directories in it that may not be written or read; what cannot be
+    removed stays.
+    """
+    shutil.rmtree(directory, ignore_errors=True)
+    if directory.exists():
+        for top, names, _ in os.walk(directory):
+            for name in names:
+                if not (Path(top) / name).is_symlink():
+                    with suppress(OSError):
+                        (Path(top) / name).chmod(0o700)
+        shutil.rmtree(directory, ignore_errors=True)
 
 
 def _claim(parent: Path) -> tuple[Path, int]:
@@ -51,6 +65,6 @@ def _sweep(parent: Path) -> None:
             descriptor = os.open(lock, os.O_RDWR | os.O_CLOEXEC)
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                shutil.rmtree(lock.parent, ignore_errors=True)
+                remove(lock.parent)
             finally:
                 os.close(descriptor)

@@ -433,7 +433,3 @@ def test_kernels_that_take_modules() -> None:
             merge([("a", fragment)], modular=True)
     with pytest.raises(Problems, match="asks for a module"):
         merge([("a", modules + b"CONFIG_NET=m\n")], modular=True)
-    signs = modules + b"CONFIG_MODULE_SIG=y\n"
-    with pytest.raises(Problems, match="a:2: CONFIG_MODULE_SIG would put a random key into the kernel"):
-        merge([("a", signs)], modular=True)
-    merge([("a", signs + b'CONFIG_MODULE_SIG_KEY=""\n')], modular=True)

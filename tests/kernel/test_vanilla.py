@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from assembler.architecture import AMD64
+from assembler.carried import RECIPES
 from assembler.errors import Problems
 from assembler.image.names import KERNEL, KERNEL_CONFIG, SYSTEM_MAP
 from assembler.kernel import external
@@ -43,8 +44,6 @@ CONFIG_BINFMT_SCRIPT=y
 CONFIG_BLOCK=y
 CONFIG_BLK_DEV=y
 CONFIG_BLK_DEV_LOOP=y
-# And what is one, from outside.
-CONFIG_MODULES=y
 """
 
 
@@ -63,7 +62,8 @@ def toolchain(source: Path) -> Iterator[Toolchain]:
 
 
 def wish(source: Path, toolchain: Toolchain, fragment: bytes = FRAGMENT) -> Wish:
-    fragments = [("tiny.config", fragment)]
+    # And modules from outside.
+    fragments = [("tiny.config", fragment), ("modules.config", (RECIPES / "kernel/modules.config").read_bytes())]
     return Wish(
         tree=source,
         architecture=AMD64,

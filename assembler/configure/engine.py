@@ -214,14 +214,18 @@ class _Runner:
 
     def left_to_nodes(self) -> Work:
         """Take what each node makes out of the tree; what nodes do."""
+        return self.of_nodes(lambda: made_on_node.taken_out(self.context.tree, self.context.node), Work())
+
+    def of_nodes(self, make: Callable[[], T], otherwise: T) -> T:
+        """What `make` does for nodes, or `otherwise` where they cannot do it, which is noted."""
         try:
-            return made_on_node.taken_out(self.context.tree, self.context.node)
+            return make()
         except NotLeftError as error:
             # Nobody knows which of a package's scripts it was.
             failed = ScriptFailed(error.what, where=error.where)
             failed.instead = error.where.package, "postinst"
             self.failures.append(failed)
-            return Work()
+            return otherwise
 
     def finish(self) -> None:
         """Raises ScriptsFailed when any has failed."""
@@ -338,7 +342,9 @@ def configure(tree: Tree, packages: Sequence[Unpacked], settings: Settings, repo
     if execution and executed:
         early = frozenset(stages(known, settings.first)[0])
         has_code = bool(settings.python)
-        stand_ins = {name: work.script(name, tree) for name in work.packages}
+        stand_ins: dict[str, bytes] = {}
+        runner.of_nodes(lambda: stand_ins.update((name, work.script(name, tree)) for name in work.packages), None)
+        runner.finish()
         job = executed_job(execution, packages, order, early, settings.epoch, byte_code=has_code, stand_ins=stand_ins)
         secrets = carried_out(
             execution.execute,
@@ -356,7 +362,8 @@ def configure(tree: Tree, packages: Sequence[Unpacked], settings: Settings, repo
         preinst += late_preinst
         first_boot.prepare(tree, packages, settings.first_boot, preinst)
     identity.prepare(tree, by_name)
-    made_on_node.prepare(tree, work)
+    runner.of_nodes(lambda: made_on_node.prepare(tree, work), None)
+    runner.finish()
     reports = tuple(script.report() for script in done)
     return Report(reports, tuple(order), tuple(sorted(told.seen)), secrets.keys, secrets.alike)
 

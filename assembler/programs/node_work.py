@@ -18,13 +18,13 @@ class Made:
 
 
 @dataclass(frozen=True, slots=True)
-class There:
-    """A word of a command, for a file of the image."""
+class Text:
+    """A word of a command, for a file with this text: one of the image, which may be another one later, or gone."""
 
-    path: str
+    data: bytes
 
 
-Word = str | Made | There
+Word = str | Made | Text
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +42,8 @@ class Command:
     environment: tuple[tuple[str, str], ...]
     stdin: bytes | Made = b""
     stdout: Made | None = None
+    defaults: tuple[tuple[str, bytes], ...] = ()
+    """Files that it reads without being told to, with their texts, which are those of the image in the end."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 
 from assembler.programs.context import ExecutionContext
 from assembler.programs.inputs import look
-from assembler.programs.node_work import Command, Made, There, Word
-from assembler.programs.openssl_requests import asks
-from assembler.shell.process import Process, as_path
+from assembler.programs.node_work import Command, Made, Text, Word
+from assembler.programs.openssl_requests import asks, settings_of
+from assembler.shell.process import Process
 from assembler.shell.streams import NOWHERE, Opened, Pipe, Refused
 from assembler.tree.content import Unmade, read, size_of
 from assembler.tree.staging import Inode, Kind
@@ -26,6 +26,9 @@ _PLAIN = re.compile(r"[A-Za-z0-9_:.,=@ /*+-]+")
 _DROPPED = re.compile(r"DPKG_|DEB|SOURCE_DATE_EPOCH\Z|PWD\Z|OLDPWD\Z|_\Z")
 """Variables that a node does not have."""
 _SAMPLE = "openssl with these arguments"
+_DEFAULTS = "/usr/lib/ssl/openssl.cnf"
+_LARGEST = 1 << 16
+"""Bytes of a file of settings."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +75,18 @@ _NEEDED = {"ecparam": {"genkey", "name"}, "genpkey": {"algorithm"}, "x509": {"re
 """Options without which these do something else."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Output:
+    """A word for a file that is made."""
+
+    path: str
+
+
 @dataclass(slots=True)
 class _Call:
     """The arguments of a call, as they are read."""
 
-    words: list[Word] = field(default_factory=list)
+    words: list[Word | _Output] = field(default_factory=list)
     given: dict[str, str] = field(default_factory=dict)
     number: str = ""
     stdin: bytes = b""
@@ -84,6 +94,9 @@ class _Call:
     reads: set[int] = field(default_factory=set)
     outputs: dict[str, bool] = field(default_factory=dict)
     """Paths of what is made, in the order in which openssl opens them, and whether only the owner may read it."""
+    settings: bytes = b""
+    """The text of the file of the image that is named."""
+    defaults: tuple[tuple[str, bytes], ...] = ()
 
 
 def openssl(process: Process, context: ExecutionContext) -> int:
@@ -108,7 +121,7 @@ def openssl(process: Process, context: ExecutionContext) -> int:
     if "out" not in call.given:
         stdout = _printed(process, context)
         numbers[stdout.number] = stdout
-    words = [made[word.path] if isinstance(word, There) and word.path in made else word for word in call.words]
+    words = [made[word.path] if isinstance(word, _Output) else word for word in call.words]
     context.node.commands.append(
         Command(
             package=context.package,
@@ -118,6 +131,7 @@ def openssl(process: Process, context: ExecutionContext) -> int:
             environment=environment,
             stdin=stdin,
             stdout=stdout,
+            defaults=call.defaults,
         )
     )
     return 0
@@ -150,21 +164,29 @@ def _read(process: Process, kind: _Kind, arguments: Sequence[str]) -> _Call:
         if what in {"keys", "others"}:
             public = what == "others" and (not kind.private or "pubout" in arguments or "-pubout" in arguments)
             call.outputs[value] = call.outputs.get(value, False) or not public
-            call.words.append(There(value))
+            call.words.append(_Output(value))
         elif what == "inputs":
             number = _number_at(process, value)
             call.reads.add(number)
             call.words.append(Made(number))
         elif what == "files":
-            inode = look(process, value).inode
-            if inode is None or inode.kind is not Kind.FILE or isinstance(inode.content, Unmade):
-                raise Refused("a file that openssl reads", why=value)
-            call.words.append(There(process.place(value)))
+            call.settings = _settings(process, value)
+            call.words.append(Text(call.settings))
         elif what == "values":
             if not value or value.startswith("-") or not _PLAIN.fullmatch(value):
                 raise _refused(process)
             call.words.append(value)
     return call
+
+
+def _settings(process: Process, name: str) -> bytes:
+    """The text of a file of settings. Raises Refused."""
+    inode = look(process, name).inode
+    if inode is None or inode.kind is not Kind.FILE or isinstance(inode.content, Unmade):
+        raise Refused("a file that openssl reads", why=name)
+    if size_of(inode.content) > _LARGEST:
+        raise Refused(f"a file of more than {_LARGEST >> 10} KiB that openssl reads", why=name)
+    return read(inode.content)
 
 
 def _next(process: Process, words: Iterator[str]) -> str:
@@ -200,6 +222,8 @@ def _check(process: Process, name: str, call: _Call) -> None:
         ("signkey" in given) == ("key" in given) or ("extensions" in given and "extfile" not in given)
     ):
         raise _refused(process)
+    if "extfile" in given and given.get("extensions", "default") not in settings_of(call.settings.decode("latin-1")):
+        raise Refused("the extensions that openssl reads", why=given["extfile"])
     if name == "req":
         _check_request(process, call)
 
@@ -231,12 +255,13 @@ def _check_request(process: Process, call: _Call) -> None:
         call.stdin = process.read()
         return call.stdin.decode("latin-1")
 
-    place = as_path(given["config"]) if "config" in given else "/usr/lib/ssl/openssl.cnf"
-    found = look(process, given.get("config", place)).inode
-    if found is None or found.kind is not Kind.FILE or size_of(found.content) > 1 << 16:
-        raise Refused("the configuration of openssl", why=place)
+    if "config" in given:
+        text = call.settings
+    else:
+        text = _settings(process, _DEFAULTS)
+        call.defaults = ((_DEFAULTS, text),)
     if problem := asks(
-        read(found.content).decode("latin-1"), typed, subject=given.get("subj"), batch="batch" in given,
+        text.decode("latin-1"), typed, subject=given.get("subj"), batch="batch" in given,
         certificate="x509" in given,
         sections=[given[each] for each in ("extensions", "reqexts") if each in given],
     ):  # fmt: skip

@@ -34,7 +34,7 @@ def asks(
     `text` is its configuration, `typed` tells what it reads if it asks, `subject` is what -subj says, and `sections`
     are named by options.
     """
-    settings = _settings(text)
+    settings = settings_of(text)
     request = settings.get("req", {})
     named = [*sections, *(request[key] for key in ("x509_extensions", "req_extensions") if key in request)]
     silent = request.get("prompt") == "no"
@@ -83,8 +83,8 @@ def _is_name(parts: Sequence[tuple[str, str]]) -> bool:
     )
 
 
-def _settings(text: str) -> dict[str, dict[str, str]]:
-    """The settings by section; none where a line is not understood."""
+def settings_of(text: str) -> dict[str, dict[str, str]]:
+    """The settings by section; none where a line is not understood, or names another file."""
     found: dict[str, dict[str, str]] = {"default": {}}
     here = found["default"]
     for line in text.splitlines():
@@ -93,7 +93,12 @@ def _settings(text: str) -> dict[str, dict[str, str]]:
             continue
         if section := _SECTION.fullmatch(plain):
             here = found.setdefault(section[1], {})
-        elif (setting := _SETTING.fullmatch(plain)) and not plain.endswith("\\"):
+        elif (
+            (setting := _SETTING.fullmatch(plain))
+            and not plain.endswith("\\")
+            and not setting[1].startswith(".")
+            and setting[1] != "oid_file"
+        ):
             here[setting[1]] = setting[2].strip()
         else:
             return {}

@@ -29,13 +29,17 @@ PLACES = [("/etc/odd/dh", "root:root", 0o644), ("/etc/odd/odd.key", "odd:adm", 0
 WORK = f"{DIRECTORY}/000-odd"
 
 
-def configured(script: str = SCRIPT, *, systemd: bool = True, execution: Execution | None = None) -> Tree:
+def configured(
+    script: str = SCRIPT, *, systemd: bool = True, execution: Execution | None = None, other: str = ""
+) -> Tree:
     tree = Tree()
     tree.mkdir("/usr/lib/systemd/system" if systemd else "/usr/lib", parents=True)
     tree.write("/etc/passwd", b"root:x:0:0::/:/bin/sh\nodd:x:103:4::/:/bin/sh\n", parents=True)
     tree.write("/etc/group", b"root:x:0:\nadm:x:4:\n")
     tree.write("/usr/lib/ssl/openssl.cnf", Path("/etc/ssl/openssl.cnf").read_bytes(), parents=True)
     packages = [package(tree, "odd", postinst=script)]
+    if other:
+        packages.append(package(tree, "other", depends="odd", postinst=other))
     if execution:
         packages.append(package(tree, "later", depends="odd", postinst="#!/bin/sh\nodd-setup\n"))
     configure(tree, packages, Settings(0, "amd64", execution=execution))
@@ -46,7 +50,7 @@ def test_it_is_not_in_the_image_and_a_unit_makes_it() -> None:
     tree = configured()
     assert tree.names("/etc/odd") == []
     assert sorted(places(tree.read(WORK))) == PLACES
-    assert tree.at(WORK).mode == tree.at(PROGRAM).mode == 0o755
+    assert (tree.at(WORK).mode, tree.at(PROGRAM).mode) == (0o700, 0o755)
     assert tree.lexists(f"/etc/systemd/system/basic.target.wants/{UNIT}")
     unit = tree.read_text(f"/usr/lib/systemd/system/{UNIT}")
     assert f"ExecStart={PROGRAM}\n" in unit
@@ -59,11 +63,41 @@ def test_where_nothing_is_left_there_is_nothing() -> None:
     assert not tree.lexists(f"/usr/lib/systemd/system/{UNIT}")
 
 
-@pytest.mark.parametrize("how", ["ln /etc/odd/dh /etc/odd/other", "setcap cap_chown=ep /etc/odd/dh"])
+@pytest.mark.parametrize(
+    "how",
+    [
+        "ln /etc/odd/dh /etc/odd/other",
+        "setcap cap_chown=ep /etc/odd/dh",
+        "mkdir -p /run/odd; mv /etc/odd/dh /run/odd",
+        "mkdir -p /tmp; openssl rand -out /tmp/r 9",
+        "openssl req -x509 -newkey rsa:1024 -nodes -batch -out /c -keyout /k; echo >>/usr/lib/ssl/openssl.cnf",
+    ],
+)
 def test_what_a_node_cannot_do_has_the_package_executed(how: str) -> None:
     with pytest.raises(ScriptsFailed) as caught:
         configured(f"{SCRIPT}{how}\n")
     assert [name for (name, _), _ in caught.value.instead] == ["odd"]
+
+
+READER = "#!/bin/sh\nset -e\nopenssl req -x509 -key /etc/odd/k -subj /CN=x -out /etc/c\n"
+
+
+def test_who_reads_what_does_not_stay_is_executed() -> None:
+    make = "#!/bin/sh\nmkdir -p /etc/odd; openssl genrsa -out /etc/odd/k 1024\n"
+    tree = configured(make, other=READER)
+    assert b'"$root"/etc/odd/k' in tree.read(f"{DIRECTORY}/001-other")
+    with pytest.raises(ScriptsFailed) as caught:
+        configured(make, other=f"{READER}rm /etc/odd/k\n")
+    assert [name for name, _ in caught.value.instead] == [("other", "postinst")]
+
+    def execute(_tree: Tree, job: Job) -> Changes:
+        # The script that is executed removes the key.
+        assert [step.package for step in job.steps if isinstance(step, Run)] == ["odd"]
+        return Changes()
+
+    with pytest.raises(ScriptsFailed) as caught:
+        configured(make, other=READER, execution=Execution(execute=execute, names={"later": "it asks"}))
+    assert [name for name, _ in caught.value.instead] == [("other", "postinst")]
 
 
 def test_without_systemd_nobody_would_make_it() -> None:
@@ -90,9 +124,10 @@ def node(tmp_path: Path, script: bytes) -> Path:
     return root
 
 
-def start(root: Path) -> dict[str, bytes]:
+def start(root: Path, status: int = 0) -> dict[str, bytes]:
     """What is there after a node has started."""
-    subprocess.run([Path(made_on_node.__file__).with_name("make-on-node"), root], check=True, capture_output=True)
+    program = Path(made_on_node.__file__).with_name("make-on-node")
+    assert subprocess.run([program, root], check=False, capture_output=True).returncode == status
     return {path.name: path.read_bytes() for path in (root / "etc/odd").iterdir()}
 
 
@@ -111,6 +146,22 @@ def test_half_of_a_pair_is_not_made(tmp_path: Path) -> None:
     root = node(tmp_path, configured("\n".join(SCRIPT.splitlines()[:-1])).read(WORK))
     (root / "etc/odd/odd.pem").write_bytes(b"mine")
     assert start(root).keys() == {"dh", "odd.pem"}
+
+
+def test_a_key_without_its_certificate_keeps_nothing_else_from_being_made(tmp_path: Path) -> None:
+    script = SCRIPT.replace("openssl dhparam -out /etc/odd/dh 512\n", "") + "openssl dhparam -out /etc/odd/dh 512\n"
+    root = node(tmp_path, configured(script).read(WORK))
+    (root / "etc/odd/odd.key").write_bytes(b"mine")
+    assert start(root).keys() == {"dh", "odd.key"}
+
+
+def test_what_fails_keeps_nothing_else_from_being_made(tmp_path: Path) -> None:
+    gone = "#!/bin/sh\nset -e\nmkdir -p /etc/gone\nopenssl genrsa -out /etc/gone/k 1024\n"
+    root = node(tmp_path, configured(gone + SCRIPT).read(WORK))
+    assert len(start(root, 1)) == 4
+    (root / "etc/gone").mkdir()
+    assert len(start(root)) == 4
+    assert (root / "etc/gone/k").exists()
 
 
 def test_a_run_that_was_interrupted_is_completed(tmp_path: Path) -> None:

@@ -33,6 +33,11 @@ COMMANDS = {
     "a key of its own kind": "openssl genpkey -algorithm ed25519 -out k; openssl pkey -in k -pubout >p",
     "one over itself": "openssl genrsa -out k 1024; openssl rsa -in k -out k",
     "what is moved, copied and given away": "openssl genrsa -out k.new 1024; chmod 440 k.new; mv k.new k; cp -p k l",
+    "what is read between, too": "openssl req -new -newkey rsa:1024 -nodes -subj /CN=x -keyout k -out r;"
+    " openssl rsa -in k -out k2; openssl rsa -in k2 -pubout -out p; openssl x509 -req -in r -signkey k -out c; rm r",
+    "settings that do not stay": "cp own.cnf t; openssl req -config t -x509 -newkey rsa:1024 -nodes -keyout k -out c;"
+    " rm t; printf '[e]\\nsubjectAltName=DNS:x\\n' >e; openssl req -new -subj /CN=x -key k -out r;"
+    " openssl x509 -req -in r -signkey k -out s -extfile e -extensions e; rm e",
     "random bytes": "umask 077; openssl rand -base64 -out r 33",
     "a link by the hash": "openssl req -x509 -newkey rsa:1024 -nodes -out c -keyout k -days 9 -subj /CN=x;"
     " ln -sf c `openssl x509 -noout -hash < c`.0; ln -s c $(openssl x509 -hash -noout -in c).1",
@@ -63,6 +68,12 @@ REFUSED = (
     "openssl req -x509 -nodes -out c -keyout k -subj CN=y",
     "openssl req -x509 -nodes -out c -keyout k -batch -config none",
     "openssl req -x509 -nodes -out c -batch",
+    "printf '.include = x\\n' >>own.cnf; openssl req -x509 -nodes -out c -keyout k -config own.cnf",
+    "openssl req -new -newkey rsa -nodes -keyout k -batch -out r; openssl x509 -req -in r -key k -out c -extfile r",
+    (
+        "openssl req -new -newkey rsa -nodes -keyout k -batch -out r;"
+        " openssl x509 -req -in r -key k -out c -extfile own.cnf -extensions none"
+    ),
     "openssl req -x509 -key own.cnf -out c -batch",
     "OPENSSL_CONF=own.cnf openssl genrsa -out k 1024",
     "openssl x509 -noout -subject -in own.cnf",
@@ -112,6 +123,33 @@ def test_a_node_makes_what_the_real_one_makes(name: str, tmp_path: Path) -> None
             ["openssl", "x509", "-noout", "-hash", "-in", node / "d/c"], check=True, capture_output=True, text=True
         )
         assert link.name[:8] == asked.stdout.strip()
+
+
+def test_settings_are_those_of_their_time(tmp_path: Path) -> None:
+    head = "[ req ]\\nprompt = no\\ndistinguished_name = dn\\n[ dn ]\\n# \\\\ \\303\\244 '1\\n"
+    tree, context = left(
+        f'for d in a b; do printf "{head}CN=$d\\n" >t; openssl req -config t -x509 -newkey rsa:1024 -nodes -keyout $d.k'
+        " -out $d.c; done"
+    )
+    work = made_on_node.taken_out(tree, context.node)
+    (script := tmp_path / "script").write_bytes(work.script("pkg", tree))
+    script.chmod(0o755)
+    (tmp_path / "d").mkdir()
+    subprocess.run([script, tmp_path], check=True, capture_output=True)
+    for name in "ab":
+        asked = subprocess.run(
+            ["openssl", "x509", "-noout", "-subject", "-in", tmp_path / f"d/{name}.c"], check=True, capture_output=True,
+            text=True,
+        )  # fmt: skip
+        assert re.fullmatch(rf"subject=CN ?= ?{name}\n", asked.stdout)
+
+
+@pytest.mark.parametrize("data", [b"", b"a 'b' $c %s", b"a\n\\n\n    stage x\n", bytes(range(256)) + b"\x007"])
+@pytest.mark.parametrize("shell", ["dash", "bash"])
+def test_texts_are_printed_as_they_are(data: bytes, shell: str) -> None:
+    command = made_on_node._printf(data).encode()
+    assert b"\n" not in command
+    assert subprocess.run([shell, "-c", command], check=True, capture_output=True).stdout == data
 
 
 def shown(directory: Path) -> dict[str, tuple[str, list[str]]]:

@@ -13,7 +13,7 @@ from importlib import resources
 from shlex import quote, split
 
 from assembler.errors import AssembleError, Place
-from assembler.programs.node_work import Command, HashLink, Made, NodeWork, There, Word
+from assembler.programs.node_work import Command, HashLink, Made, NodeWork, Text, Word
 from assembler.programs.systemd import Systemctl
 from assembler.tree.changes import Changes
 from assembler.tree.content import Unmade
@@ -25,6 +25,9 @@ PROGRAM = "/usr/lib/assembler/make-on-node"
 UNIT = "made-on-node.service"
 _UNITS = "/usr/lib/systemd/system"
 _STAGE = re.compile(r"    stage .*")
+_VOLATILE = re.compile(r"/(?:dev|proc|run|sys|tmp)/")
+"""What is there when a script runs is in no image, or hidden by another file system when a node starts."""
+_PLAIN = re.compile(r"[ -~]*")
 _OWNER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*\$?")
 
 
@@ -81,32 +84,38 @@ class Work:
         self.kept = kept
 
     def script(self, package: str, tree: Tree) -> bytes:
-        """What a node runs for a package; `tree` has the names of owners."""
-        blocks = "\n".join(self._blocks(package, _Names(tree)))
+        """What a node runs for a package; `tree` is the image, and has the names of owners. Raises NotLeftError."""
+        blocks = "\n".join(self._blocks(package, tree))
         head = (resources.files(__package__) / "made-on-node").read_text("utf-8")
         return head.replace("PACKAGE", package).encode() + blocks.encode("latin-1")
 
-    def _blocks(self, package: str, names: "_Names") -> Iterator[str]:
+    def _blocks(self, package: str, tree: Tree) -> Iterator[str]:
+        names = _Names(tree)
+        packages = self.packages
+        before = packages[: packages.index(package) + 1]
+        there = {number for each in self.commands if each.package in before for number in each.makes}
         places: dict[int, list[Kept]] = {}
         for each in self.kept:
-            places.setdefault(each.number, []).append(each)
+            if each.number in there:
+                places.setdefault(each.number, []).append(each)
         for block in _blocks([each for each in self.commands if each.package == package], places.keys()):
             made = {number for command in block for number in command.makes}
             kept = [each for number in sorted(made & places.keys()) for each in places[number]]
             if not kept:
                 continue
             paths = " ".join(_quoted(each.path) for each in kept)
-            yield f"if absent {paths}; then"
+            yield f"(\n    set -e\n    absent {paths} || exit 0"
             for command in block:
+                _check_defaults(command, tree)
                 yield from (f"    {line}" for line in _lines(command, made, places))
             for each in kept:
                 yield f"    stage {each.number} {names.owner(each)} {each.mode:04o} {_quoted(each.path)}"
-            yield f"    finish {paths}\nfi"
+            yield f"    finish {paths}\n)\nstatus=$((status | $?))"
             for link in self.links:
                 if link.number in made & places.keys():
                     words = (places[link.number][0].path, link.directory, link.end, link.target)
-                    yield f"by_hash {' '.join(map(_quoted, words))}"
-        yield ""
+                    yield f"by_hash {' '.join(map(_quoted, words))} || status=1"
+        yield 'exit "$status"\n'
 
 
 def taken_out(tree: Tree, node: NodeWork) -> Work:
@@ -121,6 +130,8 @@ def taken_out(tree: Tree, node: NodeWork) -> Work:
         number = inode.content.offset if isinstance(inode.content, Unmade) else 0
         if not tree.is_dir(_UNITS):
             raise _not_left("is made by a unit, and the image has no systemd", path, by_number[number])
+        if _VOLATILE.match(path):
+            raise _not_left("is where no image has anything when it starts", path, by_number[number])
         if id(inode) in seen:
             raise _not_left("is linked to by another name", path, by_number[number])
         seen.add(id(inode))
@@ -161,7 +172,7 @@ def prepare(tree: Tree, work: Work) -> None:
         return
     own = resources.files(__package__)
     for number, package in enumerate(work.packages):
-        tree.write(f"{DIRECTORY}/{number:03}-{package}", work.script(package, tree), 0o755, parents=True)
+        tree.write(f"{DIRECTORY}/{number:03}-{package}", work.script(package, tree), 0o700, parents=True)
     tree.write(PROGRAM, (own / "make-on-node").read_bytes(), 0o755)
     tree.write(f"{_UNITS}/{UNIT}", (own / UNIT).read_bytes())
     Systemctl(tree).enable(UNIT)
@@ -192,16 +203,30 @@ def _named(tree: Tree, path: str) -> dict[str, str]:
 
 
 def _blocks(commands: Iterable[Command], kept: Collection[int]) -> list[list[Command]]:
-    """Commands that are carried out together: one whose files do not stay, with those that read them."""
+    """Commands that are carried out together: one whose files do not stay, with those that read them, and with those
+    between that read anything of these. None reads what a later one makes.
+    """
     blocks: list[list[Command]] = []
     for command in commands:
-        joined = [
-            block for block in blocks
-            if any(number in each.makes and number not in kept for each in block for number in command.reads)
-        ]  # fmt: skip
-        blocks = [block for block in blocks if block not in joined]
-        blocks.append([*(each for block in joined for each in block), command])
+        gone = command.reads.difference(kept)
+        made: set[int] = set()
+        joined: list[Command] = []
+        others: list[list[Command]] = []
+        for block in blocks:
+            makes = frozenset[int]().union(*(each.makes for each in block))
+            if gone & makes or any(made & each.reads for each in block):
+                made |= makes
+                joined += block
+            else:
+                others.append(block)
+        blocks = [*others, [*joined, command]]
     return blocks
+
+
+def _check_defaults(command: Command, tree: Tree) -> None:
+    for path, text in command.defaults:
+        if not tree.is_file(path) or tree.read(path) != text:
+            raise _not_left("is made by settings that are others later", path, command.package)
 
 
 def _lines(command: Command, made: Collection[int], places: Mapping[int, Sequence[Kept]]) -> Iterator[str]:
@@ -211,20 +236,33 @@ def _lines(command: Command, made: Collection[int], places: Mapping[int, Sequenc
                 raise _not_left("is read, and is gone", "", command.package)
             case Made(number):
                 return f'"$made/{number}"' if number in made else f'"$root"{_quoted(places[number][0].path)}'
-            case There(path):
-                return f'"$root"{_quoted(path)}'
+            case Text():
+                return '"$made/text"'
             case _:
                 return quote(each)
 
+    # No command takes more than one.
+    for each in command.words:
+        if isinstance(each, Text):
+            yield f'{_printf(each.data)} >"$made/text"'
     assigned = [f"{name}={quote(value)}" for name, value in command.environment]
     line = " ".join(("env -i", *assigned, *map(word, command.words)))
     if isinstance(command.stdin, Made):
         line += f" <{word(command.stdin)}"
     elif command.stdin:
-        line = f"printf %s {quote(command.stdin.decode('latin-1'))} | {line}"
+        line = f"{_printf(command.stdin)} | {line}"
     else:
         line += " </dev/null"
     yield line + (f" >{word(command.stdout)}" if command.stdout else "")
+
+
+def _printf(data: bytes) -> str:
+    """A command of one line that prints `data`."""
+    text = data.decode("latin-1")
+    if _PLAIN.fullmatch(text):
+        return f"printf %s {quote(text)}"
+    escaped = re.sub(r"\\|[^ -~\n]", lambda found: f"\\0{ord(found[0]):03o}", text).replace("\n", "\\n")
+    return f"printf %b {quote(escaped)}"
 
 
 def _quoted(path: str) -> str:

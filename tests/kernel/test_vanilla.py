@@ -1,9 +1,11 @@
-"""A real kernel of Debian's source, as small as there is one with what decides about reproducibility.
+"""The tiny kernel of tests/support/tiny_kernel.py, compiled.
 
 Debug information is left out, which takes as long as everything else; `scripts/kernel reproduce` has it.
 """
 
 import os
+import shutil
+import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -11,61 +13,41 @@ from pathlib import Path
 import pytest
 
 from assembler.architecture import AMD64
+from assembler.carried import PACKAGE
 from assembler.errors import Problems
 from assembler.image.names import KERNEL, KERNEL_CONFIG, SYSTEM_MAP
+from assembler.kernel import locked_tools
 from assembler.kernel.config import read_config
 from assembler.kernel.host_tools import find
 from assembler.kernel.locked_tools import opened, packages
-from assembler.kernel.source import from_package, release_of
+from assembler.kernel.source import release_of
 from assembler.kernel.toolchain import Toolchain
-from assembler.kernel.vanilla import BUILTIN, RELEASE, Wish, build
+from assembler.kernel.vanilla import BUILTIN, RELEASE, build
 from assembler.store.objects import Store
+from assembler.tools.toolbox import Toolbox
+from tests.support.compilers import Machine
 from tests.support.reporters import Recorder
-from tests.support.toolboxes import cache, locked, own_tools
+from tests.support.tiny_kernel import FRAGMENT, as_ordinary_user, for_all, ordinary_place, source_of_linux, wish
+from tests.support.toolboxes import cache, own_tools
 
 pytestmark = pytest.mark.kernel
-
-FRAGMENT = b"""
-# Names of source files and lines, and the time, in the image.
-CONFIG_BUG=y
-CONFIG_DEBUG_BUGVERBOSE=y
-CONFIG_PRINTK=y
-# The configuration, packed by gzip.
-CONFIG_IKCONFIG=y
-CONFIG_IKCONFIG_PROC=y
-CONFIG_PROC_FS=y
-# Something that could be a module.
-CONFIG_BINFMT_SCRIPT=y
-CONFIG_BLOCK=y
-CONFIG_BLK_DEV=y
-CONFIG_BLK_DEV_LOOP=y
-"""
 
 
 @pytest.fixture(scope="module")
 def source() -> Path:
-    store, lock = locked({"kernel-source"})
-    (package,) = lock.role("kernel-source")
-    return from_package(store, package.sha256, package.name)
+    return source_of_linux()
 
 
 @pytest.fixture(scope="module")
-def toolchain() -> Iterator[Toolchain]:
+def toolbox() -> Toolbox:
+    return own_tools(packages(AMD64, AMD64))
+
+
+@pytest.fixture(scope="module")
+def toolchain(toolbox: Toolbox) -> Iterator[Toolchain]:
     """That of the lock."""
-    with opened(own_tools(packages(AMD64, AMD64)), Store(cache()), AMD64) as toolchain:
+    with opened(toolbox, Store(cache()), AMD64) as toolchain:
         yield toolchain
-
-
-def wish(source: Path, toolchain: Toolchain, fragment: bytes = FRAGMENT) -> Wish:
-    fragments = [("tiny.config", fragment)]
-    return Wish(
-        tree=source,
-        architecture=AMD64,
-        base="tinyconfig",
-        fragments=fragments,
-        epoch=1_700_000_000,
-        toolchain=toolchain,
-    )
 
 
 @pytest.fixture(scope="module")
@@ -98,19 +80,38 @@ def test_what_is_made(built: Path, source: Path) -> None:
     assert b"loop.alias=block-major-7-*" in (built / BUILTIN[1]).read_bytes()
 
 
-def test_another_directory_and_job_count_make_the_same_bytes(
-    built: Path, source: Path, toolchain: Toolchain, tmp_path: Path
+def test_an_ordinary_user_without_any_program_makes_the_same_bytes(
+    built: Path, source: Path, toolbox: Toolbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # Without ccache, which would not compile anything again.
-    again = replace(toolchain, ccache="")
-    build(wish(source, again), tmp_path / "out", Store(tmp_path / "a/much/longer/store"), kind="x", jobs=3)
-    for path in sorted(built.iterdir()):
-        assert (tmp_path / "out" / path.name).read_bytes() == path.read_bytes(), path.name
+    """In another directory, with another store and number of jobs. test_locked_tools.py shows that it cannot read what
+    the host has below /usr, and so no headers."""
+    with ordinary_place() as place:
+        shutil.copy(PACKAGE / "kernel/start.c", place.parent)
+        place.parent.joinpath("start.c").chmod(0o644)
+        monkeypatch.setattr(locked_tools, "_SOURCE", place.parent / "start.c")
+        tree = for_all(source, place.parent / "source")
+        root = for_all(toolbox.root, place.parent / "tools")
+        store = Store(place / "a/much/longer/store")
+
+        def work() -> None:
+            assert os.geteuid()
+            for name in ("cc", "gcc", "make", "flex", "bison", "bc", "perl", "pkg-config", "sh", "ld"):
+                assert not shutil.which(name)
+            monkeypatch.setattr(tempfile, "tempdir", str(place))
+            tools = Toolbox(root, toolbox.architecture, place / "logs")
+            with opened(tools, store, AMD64) as toolchain:
+                # Without ccache, which would not compile anything again.
+                build(wish(tree, replace(toolchain, ccache="")), place / "out", store, kind="x", jobs=3)
+
+        as_ordinary_user(work)
+        for path in sorted(built.iterdir()):
+            assert (place / "out" / path.name).read_bytes() == path.read_bytes(), path.name
+            assert (place / "out" / path.name).stat().st_uid
 
 
-def test_what_does_not_take_is_told_before_anything_is_compiled(source: Path, tmp_path: Path) -> None:
-    """With the host's programs."""
-    toolchain = find(AMD64, AMD64, os.environ["PATH"])
+def test_what_does_not_take_is_told_before_anything_is_compiled(source: Path, machine: Machine, tmp_path: Path) -> None:
+    """With a host's programs."""
+    toolchain = find(AMD64, AMD64, machine.search, roots=machine.roots)
     fragment = FRAGMENT + b"CONFIG_EXT4_FSS=y\nCONFIG_NF_TABLES_INET=y\nCONFIG_FAT_FS=y\n# CONFIG_64BIT is not set\n"
     with pytest.raises(Problems) as caught:
         build(wish(source, toolchain, fragment), tmp_path / "out", Store(tmp_path / "store"), kind="x")

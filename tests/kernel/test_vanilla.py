@@ -5,8 +5,10 @@ Debug information is left out, which takes as long as everything else; `scripts/
 
 import os
 import shutil
+import signal
 import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -109,18 +111,48 @@ def test_an_ordinary_user_without_any_program_makes_the_same_bytes(
             assert (place / "out" / path.name).stat().st_uid
 
 
+class Impatient(Recorder):
+    """Somebody who presses Ctrl-C when some files have been compiled."""
+
+    def note(self, text: str) -> None:
+        super().note(text)
+        if len(self.notes) == 60:
+            os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_an_interrupt_in_the_midst_leaves_nothing(source: Path, toolchain: Toolchain, tmp_path: Path) -> None:
+    store, reporter = Store(tmp_path / "store"), Impatient()
+    # A shell starts what runs in the background with SIGINT ignored.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            build(wish(source, toolchain), tmp_path / "out", store, kind="x", reporter=reporter)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert reporter.steps[-1][0] == "kernel", "it was too early"
+    assert not (tmp_path / "out").exists()
+    assert list((store.root / "tmp").iterdir()) == []
+    mine = os.fsencode(store.root)
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):
+            assert mine not in path.read_bytes()
+
+
 def test_what_does_not_take_is_told_before_anything_is_compiled(source: Path, machine: Machine, tmp_path: Path) -> None:
     """With a host's programs."""
     toolchain = find(AMD64, AMD64, machine.search, roots=machine.roots)
     fragment = FRAGMENT + b"CONFIG_EXT4_FSS=y\nCONFIG_NF_TABLES_INET=y\nCONFIG_FAT_FS=y\n# CONFIG_64BIT is not set\n"
+    # This compiler has no such feature.
+    fragment += b"CONFIG_CFI_CLANG=y\n"
     with pytest.raises(Problems) as caught:
         build(wish(source, toolchain, fragment), tmp_path / "out", Store(tmp_path / "store"), kind="x")
     told = [str(error) for error in caught.value.errors]
     first = FRAGMENT.count(b"\n") + 1
-    assert [error.where.line for error in caught.value.errors] == [first, first + 1, first + 2, first + 3]
+    assert [error.where.line for error in caught.value.errors] == [*range(first, first + 5)]
     assert "has no CONFIG_EXT4_FSS on this architecture (did you mean CONFIG_EXT4_FS?)" in told[0]
     assert "it depends on CONFIG_NET=y, which is not set" in told[1]
     assert "it cannot be set: other symbols select it (ask for one of CONFIG_MSDOS_FS" in told[2]
     assert "CONFIG_64BIT is y, not n" in told[3]
+    assert "CONFIG_CFI_CLANG is not set, not y: it depends on $(cc-option,-fsanitize=kcfi)" in told[4]
     assert not (tmp_path / "out").exists()
     assert list((tmp_path / "store/tmp").iterdir()) == []

@@ -22,7 +22,7 @@ _KEPT = ("coreutils", "dash", "grep", "libc-bin", "sed")
 _ABSENT = ("cc", "gcc", "make", "flex", "bison", "bc", "perl", "pkg-config", "awk", "git", "tar")
 _SETTINGS = ("etc/resolv.conf", "etc/hosts", "etc/pip.conf", "etc/ssl/certs/ca-certificates.crt")
 """Of this host: how names are found, and where packages of Python are."""
-_VARIABLES = ("PIP_", "ASSEMBLE_MIRROR", "http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY")
+_VARIABLES = ("PIP_CERT", "PIP_INDEX", "PIP_DEFAULT_TIMEOUT", "ASSEMBLE_MIRROR", "http_proxy", "https_proxy")
 _USER = "1234"
 _HOME = "home/builder"
 _CHECKOUT = f"{_HOME}/assembler"

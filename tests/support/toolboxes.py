@@ -38,7 +38,7 @@ INDEPENDENT = [
     # Debian
     "debconf", "dpkg", "init-system-helpers", "kmod", "nftables", "systemd",
     # what they start
-    "mawk", "tar",
+    "gzip", "mawk", "tar",
     # the rest
     "bash", "busybox-static", "dash", "docker-registry", "fish", "mandoc", "openssh-client", "openssl", "shellcheck",
     "skopeo", "zsh",

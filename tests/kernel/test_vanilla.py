@@ -93,14 +93,13 @@ def test_an_ordinary_user_without_any_program_makes_the_same_bytes(
         monkeypatch.setattr(locked_tools, "_SOURCE", place.parent / "start.c")
         tree = for_all(source, place.parent / "source")
         root = for_all(toolbox.root, place.parent / "tools")
-        store = Store(place / "a/much/longer/store")
 
         def work() -> None:
             assert os.geteuid()
             for name in ("cc", "gcc", "make", "flex", "bison", "bc", "perl", "pkg-config", "sh", "ld"):
                 assert not shutil.which(name)
             monkeypatch.setattr(tempfile, "tempdir", str(place))
-            tools = Toolbox(root, toolbox.architecture, place / "logs")
+            store, tools = Store(place / "a/much/longer/store"), Toolbox(root, toolbox.architecture, place / "logs")
             with opened(tools, store, AMD64) as toolchain:
                 # Without ccache, which would not compile anything again.
                 build(wish(tree, replace(toolchain, ccache="")), place / "out", store, kind="x", jobs=3)

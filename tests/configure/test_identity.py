@@ -55,8 +55,8 @@ def machine(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def first_boot(root: Path, *, path: str = os.defpath) -> None:
-    subprocess.run([FIRST_BOOT, root], check=True, env={"PATH": path}, capture_output=True)
+def first_boot(root: Path, *, path: str = "") -> None:
+    subprocess.run([FIRST_BOOT, root], check=True, env={"PATH": path or os.environ["PATH"]}, capture_output=True)
 
 
 def snapshot(root: Path) -> dict[str, tuple[int, bytes]]:

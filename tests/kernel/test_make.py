@@ -15,11 +15,10 @@ import pytest
 
 from assembler.architecture import ARM64
 from assembler.kernel.make import Make
-from assembler.kernel.toolchain import Toolchain
 from assembler.kernel.vanilla import cache_of
 from assembler.kernel.work import MakeError
 from assembler.store.objects import Store
-from assembler.tools.confinement import HOST, HOST_FILES
+from tests.support.compilers import Machine
 from tests.support.reporters import Recorder
 
 MAKEFILE = r"""
@@ -53,7 +52,7 @@ outliving:
 """
 
 
-def make(directory: Path, *, prefix: str = "", ccache: str = "", search: str = os.environ["PATH"]) -> Make:
+def make(machine: Machine, directory: Path, *, prefix: str = "", ccache: str = "", search: str | None = None) -> Make:
     tree, objects = directory / "tree", directory / "objects"
     tree.mkdir(parents=True)
     objects.mkdir()
@@ -62,16 +61,16 @@ def make(directory: Path, *, prefix: str = "", ccache: str = "", search: str = o
         tree=tree,
         objects=objects,
         architecture=ARM64,
-        toolchain=Toolchain(prefix=prefix, ccache=ccache, search=search, runs=HOST, reads=HOST_FILES),
+        toolchain=machine.toolchain(prefix=prefix, ccache=ccache, search=search),
         epoch=1_000_000_000,
         jobs=2,
         cache=directory / "ccache",
     )
 
 
-def test_progress_counts_what_is_worked_on(tmp_path: Path) -> None:
+def test_progress_counts_what_is_worked_on(machine: Machine, tmp_path: Path) -> None:
     log, reporter = tmp_path / "log", Recorder()
-    assert make(tmp_path).run(["good"], log, expected=2, reporter=reporter) == 2
+    assert make(machine, tmp_path).run(["good"], log, expected=2, reporter=reporter) == 2
     assert reporter.steps == [("kernel", 2)]
     # What was expected is not reached before the end: there may be more than that.
     assert reporter.advanced == 1
@@ -79,10 +78,10 @@ def test_progress_counts_what_is_worked_on(tmp_path: Path) -> None:
     assert "some other line" in log.read_text()
 
 
-def test_surroundings_are_constants(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_surroundings_are_constants(machine: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KBUILD_BUILD_USER", "somebody")
     monkeypatch.setenv("CFLAGS", "-O0")
-    make(tmp_path, prefix="aarch64-linux-gnu-", ccache="/usr/bin/ccache").run(["good"], tmp_path / "log")
+    make(machine, tmp_path, prefix="aarch64-linux-gnu-", ccache="/usr/bin/ccache").run(["good"], tmp_path / "log")
     environment = (tmp_path / "objects/environment").read_text().splitlines()
     assert "KBUILD_BUILD_USER=assembler" in environment
     assert "KBUILD_BUILD_TIMESTAMP=Sun Sep 09 01:46:40 UTC 2001" in environment
@@ -92,26 +91,26 @@ def test_surroundings_are_constants(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert f"-ffile-prefix-map={tmp_path}/tree=/usr/src/linux" in told
 
 
-def test_what_broke_is_shown(tmp_path: Path) -> None:
+def test_what_broke_is_shown(machine: Machine, tmp_path: Path) -> None:
     log = tmp_path / "log"
     with pytest.raises(MakeError, match="cannot be compiled") as caught:
-        make(tmp_path).run(["broken"], log)
+        make(machine, tmp_path).run(["broken"], log)
     assert "kernel/fork.c:7:1: error: expected ';'" in caught.value.details
     assert str(log) in caught.value.hint
     assert "line 50" in log.read_text()
 
 
-def test_a_disk_that_is_full_is_told_as_such(tmp_path: Path) -> None:
+def test_a_disk_that_is_full_is_told_as_such(machine: Machine, tmp_path: Path) -> None:
     with pytest.raises(OSError, match="No space left") as caught:
-        make(tmp_path).run(["full"], tmp_path / "log")
+        make(machine, tmp_path).run(["full"], tmp_path / "log")
     assert caught.value.errno == errno.ENOSPC
 
 
-def test_a_log_that_cannot_grow_is_a_full_disk(tmp_path: Path) -> None:
+def test_a_log_that_cannot_grow_is_a_full_disk(machine: Machine, tmp_path: Path) -> None:
     log = tmp_path / "log"
     log.symlink_to("/dev/full")
     with pytest.raises(OSError, match="No space left"):
-        make(tmp_path).run(["good"], log)
+        make(machine, tmp_path).run(["good"], log)
 
 
 def ended(pid: int) -> bool:
@@ -127,7 +126,7 @@ def ended(pid: int) -> bool:
     return False
 
 
-def test_an_interrupt_ends_everything_that_was_started(tmp_path: Path) -> None:
+def test_an_interrupt_ends_everything_that_was_started(machine: Machine, tmp_path: Path) -> None:
     pids = tmp_path / "objects/pid"
 
     def interrupt() -> None:
@@ -136,7 +135,7 @@ def test_an_interrupt_ends_everything_that_was_started(tmp_path: Path) -> None:
         os.kill(os.getpid(), signal.SIGINT)
 
     thread = threading.Thread(target=interrupt)
-    running = make(tmp_path)
+    running = make(machine, tmp_path)
     # A shell starts what runs in the background with SIGINT ignored.
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
@@ -150,13 +149,15 @@ def test_an_interrupt_ends_everything_that_was_started(tmp_path: Path) -> None:
         assert ended(int(pid))
 
 
-def test_what_a_source_runs_reaches_its_own_directory_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_a_source_runs_reaches_its_own_directory_alone(
+    machine: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A Makefile of a stranger: when it is read, and in recipes."""
     home, mark = tmp_path / "home", tmp_path / "mark"
     home.mkdir()
     (home / "key").write_text("secret")
     monkeypatch.setenv("HOME", str(home))
-    running = make(tmp_path)
+    running = make(machine, tmp_path)
     probe = socket.create_server(("127.0.0.1", 0))
     connect = f"import socket; socket.create_connection(('127.0.0.1', {probe.getsockname()[1]}))"
     (running.tree / "Makefile").write_text(
@@ -177,9 +178,11 @@ def test_what_a_source_runs_reaches_its_own_directory_alone(tmp_path: Path, monk
     assert "secret" not in (tmp_path / "log").read_text()
 
 
-def test_what_a_source_leaves_in_the_cache_is_for_that_source_alone(tmp_path: Path, store: Store) -> None:
+def test_what_a_source_leaves_in_the_cache_is_for_that_source_alone(
+    machine: Machine, tmp_path: Path, store: Store
+) -> None:
     ours, theirs = cache_of(store, tmp_path / ("1" * 64)), cache_of(store, tmp_path / "tree")
-    running = dataclasses.replace(make(tmp_path, ccache="/usr/bin/ccache"), cache=theirs)
+    running = dataclasses.replace(make(machine, tmp_path, ccache="/usr/bin/ccache"), cache=theirs)
     ours.mkdir()
     configuration = (
         f"echo prefix_command = evil > {theirs}/ccache.conf; echo prefix_command = evil > {ours}/ccache.conf"
@@ -190,30 +193,30 @@ def test_what_a_source_leaves_in_the_cache_is_for_that_source_alone(tmp_path: Pa
     assert not any(ours.iterdir())
 
 
-def test_make_that_is_missing(tmp_path: Path) -> None:
+def test_make_that_is_missing(machine: Machine, tmp_path: Path) -> None:
     with pytest.raises(MakeError, match="make cannot be started"):
-        make(tmp_path, search=str(tmp_path)).run(["good"], tmp_path / "log")
+        make(machine, tmp_path, search=str(tmp_path)).run(["good"], tmp_path / "log")
 
 
 @pytest.mark.parametrize(
     "name", ["with space", "a:b", "$(id)", "`id`", "a;b", "a#b", "a'b", 'a"b', "a=b", "a\\b", "a%b"]
 )
-def test_directories_that_make_does_not_take(tmp_path: Path, name: str) -> None:
+def test_directories_that_make_does_not_take(machine: Machine, tmp_path: Path, name: str) -> None:
     with pytest.raises(MakeError, match="cannot be built in this directory") as caught:
-        make(tmp_path / name)
+        make(machine, tmp_path / name)
     assert "--store" in caught.value.hint
 
 
-def hang(directory: Path, root: Path, target: str) -> None:
+def hang(machine: Machine, directory: Path, root: Path, target: str) -> None:
     """Run a make without end, under a lock."""
     with Store(root).locked("objects") as lock:
-        dataclasses.replace(make(directory), lock=lock).run([target], directory / "log")
+        dataclasses.replace(make(machine, directory), lock=lock).run([target], directory / "log")
 
 
-def killed_at(store: Store, directory: Path, target: str) -> list[int]:
+def killed_at(machine: Machine, store: Store, directory: Path, target: str) -> list[int]:
     """The processes that a make without end had started when the build that started it was killed."""
     pids = directory / "objects/pid"
-    process = multiprocessing.get_context("spawn").Process(target=hang, args=(directory, store.root, target))
+    process = multiprocessing.get_context("spawn").Process(target=hang, args=(machine, directory, store.root, target))
     process.start()
     while not pids.exists() or len(pids.read_text().split()) < 2:
         assert process.is_alive()
@@ -223,16 +226,20 @@ def killed_at(store: Store, directory: Path, target: str) -> list[int]:
     return [int(pid) for pid in pids.read_text().split()]
 
 
-def test_make_ends_with_the_build_that_started_it_and_then_the_lock_is_free(store: Store, tmp_path: Path) -> None:
-    started = killed_at(store, tmp_path, "hanging")
+def test_make_ends_with_the_build_that_started_it_and_then_the_lock_is_free(
+    machine: Machine, store: Store, tmp_path: Path
+) -> None:
+    started = killed_at(machine, store, tmp_path, "hanging")
     with (store.root / "locks/objects").open() as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
     for pid in started:
         assert ended(pid)
 
 
-def test_a_program_that_outlives_the_build_that_started_it_keeps_the_lock(store: Store, tmp_path: Path) -> None:
-    *_, outliving = killed_at(store, tmp_path, "outliving")
+def test_a_program_that_outlives_the_build_that_started_it_keeps_the_lock(
+    machine: Machine, store: Store, tmp_path: Path
+) -> None:
+    *_, outliving = killed_at(machine, store, tmp_path, "outliving")
     with (store.root / "locks/objects").open() as lock:
         with pytest.raises(BlockingIOError):
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -240,40 +247,42 @@ def test_a_program_that_outlives_the_build_that_started_it_keeps_the_lock(store:
         fcntl.flock(lock, fcntl.LOCK_EX)
 
 
-def failed(directory: Path, target: str) -> MakeError:
+def failed(machine: Machine, directory: Path, target: str) -> MakeError:
     log = directory / "log"
     with pytest.raises(MakeError) as caught:
-        make(directory).run([target], log)
+        make(machine, directory).run([target], log)
     assert caught.value.what == "the kernel cannot be compiled"
     assert caught.value.where.file == str(log)
     assert caught.value.hint == f"all that it printed is in {log}"
     return caught.value
 
 
-def test_how_it_failed_is_told(tmp_path: Path) -> None:
-    error = failed(tmp_path / "a", "broken")
+def test_how_it_failed_is_told(machine: Machine, tmp_path: Path) -> None:
+    error = failed(machine, tmp_path / "a", "broken")
     assert error.why == "make broken: exit status 2"
     assert error.details[0] == "kernel/fork.c:7:1: error: expected ';'"
     assert "*** [Makefile:" in error.details[1]
-    error = failed(tmp_path / "b", "many")
+    error = failed(machine, tmp_path / "b", "many")
     assert error.details == tuple(f"x.c:{number}: error: number {number}" for number in range(1, 21))
-    error = failed(tmp_path / "c", "killed")
+    error = failed(machine, tmp_path / "c", "killed")
     assert error.why == "make killed: signal 9"
     assert error.details == tuple(f"line {number}" for number in range(31, 51)), "its last lines, when none tells more"
 
 
 @pytest.mark.parametrize(("expected", "advanced"), [(0, 2), (1, 0), (2, 1), (3, 2), (9, 2)])
-def test_progress_never_reaches_what_is_expected(tmp_path: Path, expected: int, advanced: int) -> None:
+def test_progress_never_reaches_what_is_expected(
+    machine: Machine, tmp_path: Path, expected: int, advanced: int
+) -> None:
     log, reporter = tmp_path / "log", Recorder()
     log.write_text("what was there\n")
-    assert make(tmp_path).run(["good"], log, expected=expected, name="configure", reporter=reporter) == 2
+    assert make(machine, tmp_path).run(["good"], log, expected=expected, name="configure", reporter=reporter) == 2
     assert (reporter.steps, reporter.advanced) == ([("configure", expected)], advanced)
     assert log.read_text().startswith("what was there\n")
     assert "\n  CC      kernel/fork.o\n" in log.read_text()
 
 
-def test_what_make_is_told(tmp_path: Path) -> None:
-    plain, cached = make(tmp_path / "a"), make(tmp_path / "b", prefix="x-", ccache="/usr/bin/ccache")
+def test_what_make_is_told(machine: Machine, tmp_path: Path) -> None:
+    plain, cached = make(machine, tmp_path / "a"), make(machine, tmp_path / "b", prefix="x-", ccache="/usr/bin/ccache")
     maps = f"-ffile-prefix-map={tmp_path}/a/tree=/usr/src/linux -ffile-prefix-map={tmp_path}/a/objects=/usr/src/build"
     assert plain.command(["one", "two"]) == [
         "make",
@@ -302,7 +311,7 @@ def test_what_make_is_told(tmp_path: Path) -> None:
         "KBUILD_BUILD_USER": "assembler",
         "KBUILD_BUILD_VERSION": "1",
         "LC_ALL": "C",
-        "PATH": os.environ["PATH"],
+        "PATH": machine.search,
         "SOURCE_DATE_EPOCH": "1000000000",
         "TMPDIR": str(plain.objects),
         "TZ": "UTC0",

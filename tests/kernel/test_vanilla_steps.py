@@ -9,11 +9,10 @@ from assembler.architecture import AMD64, ARM64, Architecture
 from assembler.errors import Problems
 from assembler.image.names import KERNEL, KERNEL_CONFIG, SYSTEM_MAP
 from assembler.kernel.source import SourceError
-from assembler.kernel.toolchain import Toolchain
 from assembler.kernel.vanilla import BUILTIN, RELEASE, Wish, build, cache_of
 from assembler.kernel.work import MakeError
 from assembler.store.objects import Store
-from assembler.tools.confinement import HOST, HOST_FILES
+from tests.support.compilers import Machine
 from tests.support.reporters import Recorder
 
 MAKEFILE = r"""VERSION = 6
@@ -39,7 +38,9 @@ olddefconfig:
 KCONFIG = "".join(f'config {name}\n\tbool "{name}"\n' for name in ("BASE", "NET", "STUBBORN", "MODULAR"))
 
 
-def wish(directory: Path, fragment: bytes, *, name: str = "6.12-x", architecture: Architecture = AMD64) -> Wish:
+def wish(
+    machine: Machine, directory: Path, fragment: bytes, *, name: str = "6.12-x", architecture: Architecture = AMD64
+) -> Wish:
     tree = directory / "tree"
     tree.mkdir(exist_ok=True)
     (tree / "Makefile").write_text(MAKEFILE.replace("NAME", name))
@@ -50,7 +51,7 @@ def wish(directory: Path, fragment: bytes, *, name: str = "6.12-x", architecture
         base="defconfig",
         fragments=[("f.config", fragment)],
         epoch=1_000_000_000,
-        toolchain=Toolchain(prefix="", search=os.environ["PATH"], runs=HOST, reads=HOST_FILES),
+        toolchain=machine.toolchain(),
     )
 
 
@@ -58,12 +59,12 @@ def nothing_is_left(store: Store) -> None:
     assert list((store.root / "tmp").iterdir()) == []
 
 
-def test_what_is_made(store: Store, tmp_path: Path) -> None:
+def test_what_is_made(machine: Machine, store: Store, tmp_path: Path) -> None:
     reporter, out = Recorder(), tmp_path / "out"
     left = store.root / "tmp" / "kernel"
     left.mkdir(parents=True)
     (left / "of a build that was killed").touch()
-    build(wish(tmp_path, b"CONFIG_NET=y\n"), out, store, kind="k", reporter=reporter)
+    build(wish(machine, tmp_path, b"CONFIG_NET=y\n"), out, store, kind="k", reporter=reporter)
     made = {path.name: path.read_text() for path in out.iterdir()}
     assert set(made) == {KERNEL, KERNEL_CONFIG, SYSTEM_MAP, RELEASE, *BUILTIN, "steps"}
     assert made[KERNEL] == "image x86_64 bzImage\n"
@@ -82,7 +83,7 @@ def test_what_is_made(store: Store, tmp_path: Path) -> None:
     assert list((store.root / "logs").iterdir()) == []
 
 
-def test_how_long_it_takes_is_known_from_the_last_one(store: Store, tmp_path: Path) -> None:
+def test_how_long_it_takes_is_known_from_the_last_one(machine: Machine, store: Store, tmp_path: Path) -> None:
     results = store.results / "k"
     for number, (key, text) in enumerate((("a", "amd64 70\n"), ("b", "amd64 80\n"), ("c", "arm64 90\n"))):
         (results / key).mkdir(parents=True)
@@ -91,13 +92,13 @@ def test_how_long_it_takes_is_known_from_the_last_one(store: Store, tmp_path: Pa
     for kind, architecture, expected in (("k", AMD64, 80), ("k", ARM64, 90), ("other", AMD64, 404)):
         reporter = Recorder()
         out = tmp_path / f"{kind} {architecture.name}"
-        it = wish(tmp_path, b"CONFIG_NET=y\n", architecture=architecture)
+        it = wish(machine, tmp_path, b"CONFIG_NET=y\n", architecture=architecture)
         build(it, out, store, kind=kind, reporter=reporter)
         assert reporter.steps[-1] == ("kernel", expected)
     assert (tmp_path / "k arm64" / KERNEL).read_text() == "image arm64 Image\n"
 
 
-def test_what_does_not_take_is_told_before_anything_is_compiled(store: Store, tmp_path: Path) -> None:
+def test_what_does_not_take_is_told_before_anything_is_compiled(machine: Machine, store: Store, tmp_path: Path) -> None:
     for fragment, told in (
         (b"CONFIG_STUBBORN=y\n", "f.config:1: CONFIG_STUBBORN is not set, not y: "),
         (b"CONFIG_GONE=y\n", "f.config:1: Linux 6.12 has no CONFIG_GONE on this architecture"),
@@ -105,7 +106,7 @@ def test_what_does_not_take_is_told_before_anything_is_compiled(store: Store, tm
     ):
         reporter = Recorder()
         with pytest.raises(Problems) as caught:
-            build(wish(tmp_path, fragment), tmp_path / "out", store, kind="k", reporter=reporter)
+            build(wish(machine, tmp_path, fragment), tmp_path / "out", store, kind="k", reporter=reporter)
         assert [str(error)[: len(told)] for error in caught.value.errors] == [told]
         assert "kernel" not in dict(reporter.steps)
         assert not (tmp_path / "out").exists()
@@ -113,23 +114,23 @@ def test_what_does_not_take_is_told_before_anything_is_compiled(store: Store, tm
 
 
 @pytest.mark.parametrize("name", ["6.12.3-mine+b_x~1", "x" * 64])
-def test_releases(store: Store, tmp_path: Path, name: str) -> None:
-    build(wish(tmp_path, b"", name=name), tmp_path / "out", store, kind="k")
+def test_releases(machine: Machine, store: Store, tmp_path: Path, name: str) -> None:
+    build(wish(machine, tmp_path, b"", name=name), tmp_path / "out", store, kind="k")
     assert (tmp_path / "out" / RELEASE).read_text() == f"{name}\n"
 
 
 @pytest.mark.parametrize("name", ["", "../x", "-x", "x" * 65, "x" * 90])
-def test_releases_that_are_no_names(store: Store, tmp_path: Path, name: str) -> None:
+def test_releases_that_are_no_names(machine: Machine, store: Store, tmp_path: Path, name: str) -> None:
     """Directories are called by them."""
     with pytest.raises(SourceError, match="the kernel calls its release by what is no name") as caught:
-        build(wish(tmp_path, b"", name=name), tmp_path / "out", store, kind="k")
+        build(wish(machine, tmp_path, b"", name=name), tmp_path / "out", store, kind="k")
     assert caught.value.why == repr(name[:80])
     assert not (tmp_path / "out").exists()
     nothing_is_left(store)
 
 
-def test_what_went_wrong_stays_in_the_log(store: Store, tmp_path: Path) -> None:
-    it = wish(tmp_path, b"")
+def test_what_went_wrong_stays_in_the_log(machine: Machine, store: Store, tmp_path: Path) -> None:
+    it = wish(machine, tmp_path, b"")
     (it.tree / "Makefile").write_text("VERSION = 6\n")
     with pytest.raises(MakeError) as caught:
         build(it, tmp_path / "out", store, kind="k")

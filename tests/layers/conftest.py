@@ -1,3 +1,4 @@
+from tests.support.compilers import machine
 from tests.support.toolboxes import toolbox
 
-__all__ = ["toolbox"]
+__all__ = ["machine", "toolbox"]

@@ -4,6 +4,7 @@ import json
 import os
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from assembler.architecture import AMD64
 from assembler.errors import Problems
 from assembler.image.keys import digest
 from assembler.image.names import KERNEL, KERNEL_CONFIG, SYSTEM_MAP
-from assembler.kernel.host_tools import find
+from assembler.kernel import host_tools
 from assembler.kernel.source import SourceError
 from assembler.kernel.toolchain import ToolchainError
 from assembler.kernel.vanilla import RELEASE
@@ -29,6 +30,7 @@ from assembler.tools.toolbox import Toolbox
 from tests.debian.debs import deb, item
 from tests.kernel.test_source import FILES, tarball
 from tests.lockfile.test_toml import LOCK
+from tests.support.compilers import Machine
 from tests.support.reporters import Recorder
 
 RECIPE = """
@@ -40,6 +42,13 @@ package = "linux-source-6.12"
 base = "tinyconfig"
 fragments = ["a.config", "b.config"]
 """
+
+
+@pytest.fixture(autouse=True)
+def compilers(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The machine has compilers on its PATH, in a directory of its own."""
+    monkeypatch.setenv("PATH", machine.search)
+    monkeypatch.setattr(host_tools, "find", partial(host_tools.find, roots=machine.roots))
 
 
 @pytest.fixture
@@ -77,7 +86,7 @@ def lock_of(store: Store) -> Lock:
         roles=("kernel-source",),
         why="requested",
     )
-    tools = find(AMD64, AMD64, os.environ["PATH"]).tools
+    tools = host_tools.find(AMD64, AMD64, os.environ["PATH"]).tools
     return replace(LOCK, architecture="amd64", packages=(package,), host_tools=tools)
 
 
@@ -85,7 +94,7 @@ def inputs(
     directory: Path,
     store: Store,
     lock: Lock | None = None,
-    search: str = os.environ["PATH"],
+    search: str | None = None,
     prove: Callable[[Iterable[object]], None] = nothing,
 ) -> BuildContext:
     return BuildContext(
@@ -102,7 +111,7 @@ def inputs(
             reporter=Recorder(),
         ),
         libraries={},
-        search=search,
+        search=os.environ["PATH"] if search is None else search,
     )
 
 

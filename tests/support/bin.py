@@ -17,6 +17,8 @@ from assembler.tools.toolbox import Toolbox
 from tests.support.toolboxes import ALL, INDEPENDENT, locked, own_tools
 
 _DIRECTORIES = ("/usr/bin/", "/usr/sbin/", "/bin/", "/sbin/")
+_CHOSEN = {"awk": "mawk"}
+"""Programs that alternatives choose, which packages do not have under these names."""
 
 
 def main(directory: Path) -> None:
@@ -33,6 +35,8 @@ def main(directory: Path) -> None:
             name = member.path.rpartition("/")[2]
             if member.path.removesuffix(name) in _DIRECTORIES and member.type in {"0", "1", "2"}:
                 write(directory / name, toolbox, name)
+    for name, chosen in _CHOSEN.items():
+        write(directory / name, toolbox, chosen)
 
 
 def write(script: Path, toolbox: Toolbox, name: str) -> None:

@@ -3,6 +3,7 @@
 import gc
 import json
 import re
+import shutil
 import stat
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -17,7 +18,7 @@ from assembler.errors import AssembleError
 from assembler.lockfile.errors import LockError
 from assembler.lockfile.model import LockedPackage, LockedToolbox
 from assembler.lockfile.toml import format_tools, parse_tools
-from assembler.store.download import OfflineError
+from assembler.store.download import OfflineError, TransportError
 from assembler.store.objects import Store
 from assembler.store.transport import Transport
 from assembler.tools.locking import lock_tools
@@ -341,6 +342,44 @@ def test_pins_of_no_lock_are_kept_and_made_anew_when_the_archive_has_dropped_the
     for kept in (house.store.results / "proved-tools-1").iterdir():
         kept.unlink()
     assert tool().version == "1.1"
+
+
+def nothing_is_laid_out(house: House) -> bool:
+    return not any(house.store.results.glob("toolbox-*/*")) and not any((house.store.root / "tmp").iterdir())
+
+
+def test_a_package_that_no_mirror_has_any_more_is_named(house: House) -> None:
+    tools = house.lock()
+    (tool,) = (package for package in tools.packages if package.name == "tool")
+    del house.server.answers[f"/debian/{tool.path}"]
+    with pytest.raises(TransportError, match=r"tool\S*\.deb") as caught:
+        house.open(tools)
+    assert "assemble lock --upgrade" in caught.value.hint
+    assert nothing_is_laid_out(house)
+
+
+def test_a_package_that_is_damaged_in_the_store_is_had_anew_or_named(house: House) -> None:
+    tools = house.lock()
+    house.open(tools)
+    shutil.rmtree(next(iter(house.store.results.glob("toolbox-*"))))
+    (tool,) = (package for package in tools.packages if package.name == "tool")
+    path = house.store.path(tool.sha256)
+    good = path.read_bytes()
+    for offline in (False, True):
+        path.chmod(0o600)
+        path.write_bytes(good[:-1] + bytes([good[-1] ^ 1]))
+        store = Store(house.store.root)
+        with Transport(attempts=1, offline=offline) as transport:
+            if offline:
+                with pytest.raises(OfflineError, match="not in the store, or are damaged there") as caught:
+                    open_tools(tools, house.source, house.supply(transport, store))
+                assert any("tool" in line for line in caught.value.details), caught.value.details
+            else:
+                root = open_tools(tools, house.source, house.supply(transport, store)).root
+                assert path.read_bytes() == good
+                assert (root / "usr/bin/tool").is_file()
+                shutil.rmtree(root.parent.parent)
+    assert nothing_is_laid_out(house)
 
 
 def test_offline_is_said(house: House, empty: Store) -> None:

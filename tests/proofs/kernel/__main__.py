@@ -5,8 +5,11 @@
     scripts/kernel validate     kubeadm's own check of a kernel finds nothing wrong with its configuration (root, Go)
     scripts/kernel reproduce    compiles it once more, elsewhere, with one job and without ccache: the same bytes
     scripts/kernel arm64        compiles that of recipes/livecd-vanilla-arm64.toml; its ISO boots without a failed unit
+    scripts/kernel full         the disk becomes full in the midst of the tests' tiny kernel: nothing stays (root)
+    scripts/kernel elsewhere    compiles the tests' tiny kernel here and by an ordinary user in a chroot with another
+                                release of Debian, for amd64 and arm64: the same bytes (root, debootstrap)
 
-Each takes half an hour of processor time or more.
+Each takes a quarter of an hour of processor time or more.
 """
 
 import filecmp
@@ -17,6 +20,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+from assembler.architecture import ARCHITECTURES
+from tests.proofs.kernel import elsewhere
 from tests.support.command import ROOT, arguments
 
 OUT = ROOT / "build/kernel"
@@ -25,11 +30,24 @@ RECIPE = "recipes/livecd-vanilla.toml"
 
 def main() -> int:
     """Do the proof that the argument names; returns the exit status."""
-    proofs = {each.__name__: each for each in (build, boot, validate, reproduce, arm64)}
+    proofs = {each.__name__: each for each in (build, boot, validate, reproduce, arm64, full)}
     parser = arguments("kernel", __doc__)
-    parser.add_argument("proof", choices=proofs)
-    name = parser.parse_args().proof
+    parser.add_argument("proof", choices=(*proofs, "elsewhere"))
+    parser.add_argument("--release", default="sid", help="elsewhere: what is in the chroot  [default: sid]")
+    parser.add_argument(
+        "--for",
+        dest="targets",
+        nargs="+",
+        choices=ARCHITECTURES,
+        default=[*ARCHITECTURES],
+        help="elsewhere: the architectures  [default: all]",
+    )
+    parser.add_argument("--work", type=Path, help="elsewhere: where the chroot is made")
+    options = parser.parse_args()
+    name = options.proof
     try:
+        if name == "elsewhere":
+            return 0 if elsewhere.compare(options.release, options.targets, options.work) else 1
         proofs[name]()
     except subprocess.CalledProcessError as error:
         print(f"kernel: {name} failed with status {error.returncode}", file=sys.stderr)
@@ -106,6 +124,16 @@ def arm64() -> None:
     out = f"{OUT}-arm64"
     _module("assembler", "recipes/livecd-vanilla-arm64.toml", "--out", out)
     _module("tests.proofs.boot_arm64", "--out", out)
+
+
+def full() -> None:
+    """Compile on file systems with too little room: for the configuration, and for what is compiled."""
+    mounted = 'mount -t tmpfs -o size="$1" tmpfs "$2" && shift 2 && exec "$@"'
+    for size in ("4m", "24m"):
+        with tempfile.TemporaryDirectory() as name:
+            proof = [sys.executable, "-P", "-m", "tests.proofs.kernel.full", name]
+            shell = ["unshare", "--mount", "sh", "-c", mounted, "sh", size, name, *proof]
+            subprocess.run(shell, cwd=ROOT, check=True)
 
 
 def _module(name: str, *words: str, **variables: str) -> None:

@@ -1,0 +1,3 @@
+from tests.support.compilers import machine
+
+__all__ = ["machine"]

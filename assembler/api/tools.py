@@ -8,7 +8,7 @@ from assembler.architecture import ARCHITECTURES, Architecture, named
 from assembler.configure.executed import may_execute
 from assembler.errors import AssembleError
 from assembler.guest.initramfs import PARTS, packages
-from assembler.kernel.packages import packages as compilers_for
+from assembler.lock.compilers import packages as compilers_for
 from assembler.lockfile.model import Lock, LockedMachine, LockedToolbox, LockedTools
 from assembler.recipe.model import Recipe
 from assembler.tools.locking import Box, lock_boxes

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 
 from assembler.architecture import named
 from assembler.boot.loaders import LIVE
-from assembler.kernel.packages import for_modules
 from assembler.kubernetes.parts import packages
+from assembler.lock.compilers import for_modules
 from assembler.lockfile.errors import LockError
 from assembler.lockfile.wanted import WantedFile
 from assembler.recipe.model import Recipe

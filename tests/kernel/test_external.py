@@ -12,8 +12,8 @@ from assembler.kernel.external import Against, ModulesError, Wish, build
 from assembler.kernel.headers import of_packages
 from assembler.kernel.locked_tools import opened
 from assembler.kernel.module import read_module
-from assembler.kernel.packages import for_modules
 from assembler.kernel.toolchain import Toolchain
+from assembler.lock.compilers import for_modules
 from assembler.store.objects import Store
 from tests.support.reporters import Recorder
 from tests.support.toolboxes import cache, own_tools

@@ -24,10 +24,10 @@ from assembler.kernel.headers import of_objects
 from assembler.kernel.host_tools import find
 from assembler.kernel.locked_tools import opened
 from assembler.kernel.module import read_module
-from assembler.kernel.packages import packages
 from assembler.kernel.source import release_of
 from assembler.kernel.toolchain import Toolchain
 from assembler.kernel.vanilla import BUILTIN, OBJECTS, RELEASE, build
+from assembler.lock.compilers import packages
 from assembler.store.objects import Store
 from assembler.tools.toolbox import Toolbox
 from tests.support.compilers import Machine

@@ -15,8 +15,8 @@ from assembler.debian import mirrors
 from assembler.debian.fetch import fetch_packages
 from assembler.debian.release import ReleaseError
 from assembler.errors import AssembleError, Problems
-from assembler.kernel.packages import for_modules
 from assembler.lock.check import require
+from assembler.lock.compilers import for_modules
 from assembler.lock.resolve import resolve
 from assembler.lock.wanted import INITRD
 from assembler.lockfile.errors import LockError

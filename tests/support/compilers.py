@@ -13,8 +13,8 @@ import pytest
 
 from assembler.architecture import AMD64
 from assembler.kernel.locked_tools import opened
-from assembler.kernel.packages import packages
 from assembler.kernel.toolchain import Toolchain
+from assembler.lock.compilers import packages
 from assembler.store.objects import Store
 from assembler.tools.confinement import HOST, HOST_FILES
 from tests.support.toolboxes import cache, own_tools

@@ -13,8 +13,8 @@ import pytest
 
 from assembler.architecture import AMD64
 from assembler.kernel.locked_tools import opened
-from assembler.kernel.packages import packages
 from assembler.kernel.vanilla import build
+from assembler.lock.compilers import packages
 from assembler.store.objects import Store
 from tests.support.command import arguments
 from tests.support.reporters import Recorder

@@ -13,8 +13,8 @@ from pathlib import Path
 
 from assembler.architecture import ARCHITECTURES, named, of_machine
 from assembler.kernel.locked_tools import opened
-from assembler.kernel.packages import packages
 from assembler.kernel.vanilla import build
+from assembler.lock.compilers import packages
 from assembler.store.objects import Store
 from tests.support.command import arguments
 from tests.support.tiny_kernel import DEBUG, FRAGMENT, source_of_linux, wish

@@ -1,12 +1,12 @@
-"""Which Debian packages a kernel, and modules from outside it, are compiled with: see locked_tools.py."""
+"""Which Debian packages a kernel, and modules from outside it, are compiled with: see kernel/locked_tools.py."""
 
 from assembler.architecture import Architecture
-from assembler.tools.source import PYTHON
+from assembler.releases import DEFAULT
 
 _PACKAGES = (
     "bash", "bc", "bison", "bzip2", "ccache", "coreutils", "cpio", "dash", "diffutils", "dwarves", "findutils", "flex",
     "gcc", "grep", "gzip", "hostname", "libc6-dev", "libelf-dev", "libssl-dev", "lz4", "m4", "make", "mawk", "perl",
-    PYTHON, "python3-minimal", "sed", "tar", "xz-utils", "zlib1g-dev", "zstd",
+    DEFAULT.python, "python3-minimal", "sed", "tar", "xz-utils", "zlib1g-dev", "zstd",
 )  # fmt: skip
 _OF_MODULES = (
     "bash", "bc", "bzip2", "coreutils", "dash", "diffutils", "file", "findutils", "grep", "gzip", "hostname",

@@ -19,7 +19,7 @@ from assembler.progress import SILENT, Reporter
 from assembler.store.objects import Store
 from assembler.tools.confinement import Confinement, Limits, finish, kill, start
 
-_WORK = re.compile(r"  ([A-Z][A-Z0-9_+ -]{1,8}?)\s+(?:\[M\]\s+)?(\S+)$")
+_WORK = re.compile(r"  ((?:AS|CC) \[M\]|[A-Z][A-Z0-9_+ -]{1,8}?)\s+(\S+)$")
 """A line by which make tells that it begins to make a file."""
 _LAST_LINES = 20
 _TROUBLE = re.compile(r"error:|Error \d|undefined reference|No such file|\*\*\*", re.IGNORECASE)

@@ -97,6 +97,14 @@ def _hook(event: str, arguments: tuple[object, ...]) -> None:
 sys.addaudithook(_hook)
 
 
+def _slowness() -> float:
+    """How much slower this processor is now than one that adds a million numbers in 25 ms."""
+    begun, total = os.times().user, 0
+    for number in range(8_000_000):
+        total += number
+    return max(1.0, (os.times().user - begun) / 8 / 0.025)
+
+
 @contextmanager
 def watched() -> Iterator[None]:
     global _watching  # noqa: PLW0603  a hook cannot be taken away again
@@ -108,7 +116,8 @@ def watched() -> Iterator[None]:
         _watching = False
         taken = os.times().user - begun
     assert _seen == []
-    assert taken < SECONDS, f"{taken:.1f} s"
+    most = SECONDS * _slowness() if taken > SECONDS else SECONDS
+    assert taken < most, f"{taken:.1f} s, and {most:.1f} s are allowed"
 
 
 def attempt(script: str, files: Mapping[str, str] | None = None, **control: str) -> Tree:

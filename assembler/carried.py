@@ -13,7 +13,7 @@ PACKAGE = Path(__file__).resolve().parent
 
 _BESIDE = ("recipes", "initramfs", "NOTICE")
 """What comes along."""
-_KINDS = frozenset({".asc", ".bash", ".c", ".css", ".fish", ".py", ".service", ".toml", ".zsh", ""})
+_KINDS = frozenset({".asc", ".bash", ".c", ".css", ".fish", ".py", ".service", ".sh", ".toml", ".zsh", ""})
 """Ends of names of what the package is made of; see tests/package/ for that they are all."""
 
 

@@ -21,7 +21,7 @@ from assembler.layers import rootfs
 from assembler.layers.context import BuildContext, Means
 from assembler.layers.plan import plan
 from assembler.layers.step import Step
-from assembler.lockfile.model import Lock, LockedAccounts, LockedPackage, LockedToolbox
+from assembler.lockfile.model import Lock, LockedAccounts, LockedPackage
 from assembler.recipe.load import LoadedRecipe, NamedFile, load
 from assembler.recipe.model import Recipe
 from assembler.store.objects import Store
@@ -187,7 +187,7 @@ class Project:
             fetch=_nothing,
             prove=_nothing,
             toolbox=_no_tools,
-            programs=_no_programs,
+            programs=_no_tools,
             fetch_files=_nothing,
             fetch_images=_nothing,
         )
@@ -215,11 +215,7 @@ def _nothing(_: object) -> None:
     """What a fetcher does whose things are in the store."""
 
 
-def _no_tools(_: LockedToolbox) -> Toolbox:
-    raise AssertionError("no program is run here")
-
-
-def _no_programs(_: object, __: str) -> Toolbox:
+def _no_tools(_: object, __: str = "") -> Toolbox:
     raise AssertionError("no program is run here")
 
 
@@ -265,8 +261,7 @@ def _packages() -> Mapping[str, tuple[str, Mapping[str, bytes]]]:
         "linux-source-6.12": ("kernel-source", {"usr/src/linux-source-6.12.tar.xz": tarball(SOURCE)}),
         "a-dkms": ("modules", {"usr/src/a-1/dkms.conf": b"PACKAGE_NAME=a\n"}),
         "b-dkms": ("modules", {"usr/src/b-1/dkms.conf": b"PACKAGE_NAME=b\n"}),
-        "linux-headers-a": ("headers", {"usr/src/linux-headers-a/Makefile": b""}),
-        "gcc-14": ("compiler", {"usr/bin/gcc-14": b""}),
+        "linux-headers-a": ("headers", {"usr/src/linux-headers-a/Makefile": b""}), "gcc-14": ("compiler", {"usr/bin/gcc-14": b""}),
     }  # fmt: skip
 
 

@@ -261,7 +261,7 @@ def _packages() -> Mapping[str, tuple[str, Mapping[str, bytes]]]:
         "linux-source-6.12": ("kernel-source", {"usr/src/linux-source-6.12.tar.xz": tarball(SOURCE)}),
         "a-dkms": ("modules", {"usr/src/a-1/dkms.conf": b"PACKAGE_NAME=a\n"}),
         "b-dkms": ("modules", {"usr/src/b-1/dkms.conf": b"PACKAGE_NAME=b\n"}),
-        "linux-headers-a": ("headers", {"usr/src/linux-headers-a/Makefile": b""}), "gcc-14": ("compiler", {"usr/bin/gcc-14": b""}),
+        "linux-headers-a": ("headers", {"usr/src/h/Makefile": b""}), "gcc-14": ("compiler", {"usr/bin/gcc-14": b""}),
     }  # fmt: skip
 
 

@@ -12,7 +12,7 @@ from assembler.architecture import ARCHITECTURES
 from assembler.cli import environment
 from assembler.debian.mirrors import choose
 from assembler.debian.version import version_key
-from assembler.kernel import locked_tools
+from assembler.lock.compilers import packages
 from assembler.recipe.model import Debian
 from assembler.store.objects import Store
 from assembler.store.transport import Transport
@@ -42,7 +42,7 @@ def main() -> int:
         )
         for architecture, host in ARCHITECTURES.items():
             emulators = (each.emulation.packages for each in ARCHITECTURES.values())
-            compilers = (locked_tools.packages(target, host) for target in ARCHITECTURES.values())
+            compilers = (packages(target, host) for target in ARCHITECTURES.values())
             for names in (BUILD, *emulators, *compilers):
                 tools = lock_tools(names, architecture, built_in(), supply)
                 for package in tools.packages:

@@ -56,7 +56,7 @@ said() {
         declare -n array=$variable
         for index in "${!array[@]}"; do
             value=${array[index]%$'\r'}
-            echo "$variable[$index]=\"" $value "\""
+            echo "${variable}[$index]=\"" $value "\""
         done
         declare +n array
     done

@@ -83,11 +83,11 @@ def build(recipe: RecipeFile, out: Path, workspace: Workspace, options: BuildOpt
     if options.record and (options.only or options.skip):
         raise AssembleError("what is built is recorded of a whole build only", hint="build all layers")
     loaded = recipe.load()
-    kernel = loaded.recipe.kernel
-    if kernel.compiled and not options.allow_compile:
+    if (compiled := loaded.recipe.kernel.compiled) and not options.allow_compile:
+        key, what = compiled
         raise AssembleError(
-            f"the recipe has {kernel.compiled} compiled, which --no-compile rules out",
-            where=Place(file=str(recipe.path), key="kernel.source" if kernel.source == "vanilla" else "kernel.modules"),
+            f"the recipe has {what} compiled, which --no-compile rules out",
+            where=Place(file=str(recipe.path), key=key),
             hint="leave --no-compile out when you trust whoever wrote the recipe and its lock",
         )
     _warn_of_password(workspace, loaded.recipe, recipe)
@@ -243,12 +243,11 @@ def _warn_of_password(workspace: Workspace, recipe: Recipe, given: RecipeFile) -
     password, args = recipe.rootfs.root_password, given.args
     shown = args.open if isinstance(args, Arguments) else frozenset(args)
     for name in sorted(shown):
+        how = f"--arg-file {name}=FILE"
         # A hash may be guessed where it is seen, too.
         if args[name] == password not in {KNOWN_PASSWORD, "!"}:
-            how = f"--arg-file {name}=FILE"
             workspace.reporter.warn(f"root's password is on the command line, which every user here can see: use {how}")
         if args[name] == recipe.kernel.modules_key != "":
-            how = f"--arg-file {name}=FILE"
             workspace.reporter.warn(
                 f"the modules' key is on the command line, which every user here can see: use {how}"
             )

@@ -79,15 +79,11 @@ def require_no_compiling(loaded: LoadedRecipe, image: Image) -> None:
     """Raise ImageError when the image's kernel or modules of it are compiled: that runs programs of their source on the
     host.
     """
-    kernel = loaded.recipe.kernel
-    if kernel.compiled:
+    if compiled := loaded.recipe.kernel.compiled:
+        key, what = compiled
         raise ImageError(
-            f"building this image again compiles {kernel.compiled}, which runs programs of the source here",
-            where=Place(
-                file=str(image.path),
-                path=f"{ISO_RECIPE}/{RECIPE}",
-                key="kernel.source" if kernel.source == "vanilla" else "kernel.modules",
-            ),
+            f"building this image again compiles {what}, which runs programs of the source here",
+            where=Place(file=str(image.path), path=f"{ISO_RECIPE}/{RECIPE}", key=key),
             hint="if you trust whoever wrote its recipe and lock, say --allow-compile",
         )
 

@@ -17,7 +17,7 @@ from assembler.errors import AssembleError, Place
 from assembler.kernel import results
 from assembler.kernel.module import LARGEST, ModuleError, read_module
 from assembler.kernel.toolchain import Toolchain
-from assembler.kernel.work import LIMITS, MakeError, Work, constants, ended, follow, new_log
+from assembler.kernel.work import LIMITS, OBJECTS, SOURCE, MakeError, Work, constants, ended, follow, mapped, new_log
 from assembler.progress import SILENT, Reporter
 from assembler.store.objects import Store
 from assembler.store.scratch import scratch
@@ -178,9 +178,7 @@ def _lay(wish: Wish, work: Path) -> None:
     (modules / "build").symlink_to(wish.against.objects)
     (modules / "source").symlink_to(wish.against.tree)
     (work / "bin").mkdir()
-    maps = {work: _PLACE, wish.against.objects: "/usr/src/build", wish.against.tree: "/usr/src/linux"}
-    maps |= dict.fromkeys(wish.toolchain.moved, "")
-    options = " ".join(f"-ffile-prefix-map={directory}={name}" for directory, name in maps.items())
+    options = mapped({work: _PLACE, wish.against.objects: OBJECTS, wish.against.tree: SOURCE}, wish.toolchain)
     for name, compiler in _compilers(wish.toolchain).items():
         _script(work / "bin" / name, f'exec {compiler} {wish.toolchain.options} {options} "$@"\n')
     # That of the target, also where the build machine is another one; and where nothing comes between (start.c).

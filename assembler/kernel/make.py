@@ -12,12 +12,9 @@ from pathlib import Path
 from assembler.architecture import Architecture
 from assembler.errors import Place
 from assembler.kernel.toolchain import Toolchain
-from assembler.kernel.work import LIMITS, MakeError, Work, constants, ended, follow
+from assembler.kernel.work import LIMITS, OBJECTS, SOURCE, MakeError, Work, constants, ended, follow, mapped
 from assembler.progress import SILENT, Reporter
 from assembler.tools.confinement import Confinement, tell
-
-_SOURCE, _OBJECTS = "/usr/src/linux", "/usr/src/build"
-"""What debug information and messages say in place of the real directories."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,8 +63,7 @@ class Make:
 
     def command(self, targets: Sequence[str]) -> list[str]:
         """The argument list that makes `targets`."""
-        names = {self.tree: _SOURCE, self.objects: _OBJECTS, **dict.fromkeys(self.toolchain.moved, "")}
-        maps = " ".join(f"-ffile-prefix-map={directory}={name}" for directory, name in names.items())
+        maps = mapped({self.tree: SOURCE, self.objects: OBJECTS}, self.toolchain)
         before = f"{self.toolchain.ccache} " if self.toolchain.ccache else ""
         after = f" {self.toolchain.options}" if self.toolchain.options else ""
         starts = (*self.toolchain.starts, "make") if self.toolchain.starts else ()

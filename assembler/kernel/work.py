@@ -70,6 +70,16 @@ def constants(toolchain: Toolchain, epoch: int, temporary: Path) -> dict[str, st
     }
 
 
+SOURCE, OBJECTS = "/usr/src/linux", "/usr/src/build"
+"""What debug information and messages say in place of the directories of a kernel's source and objects."""
+
+
+def mapped(names: Mapping[Path, str], toolchain: Toolchain) -> str:
+    """Options that have compilers write `names` in place of directories, and those of `toolchain` as it says."""
+    names = {**names, **dict.fromkeys(toolchain.moved, "")}
+    return " ".join(f"-ffile-prefix-map={directory}={name}" for directory, name in names.items())
+
+
 def follow(
     work: Work, log: Path, *, expected: int = 0, name: str = "kernel", reporter: Reporter = SILENT
 ) -> tuple[int, int, list[str]]:

@@ -5,7 +5,7 @@ with the initrd, as all of that does.
 """
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -15,7 +15,7 @@ from typing import Annotated
 from assembler.architecture import named
 from assembler.errors import Place
 from assembler.image.keys import digest
-from assembler.image.names import FACTS
+from assembler.image.names import FACTS, KERNEL_CONFIG
 from assembler.kernel import locked_tools
 from assembler.kernel.config import read_config
 from assembler.kernel.depmod import indexed
@@ -81,6 +81,7 @@ class _Compiled:
         signer = Signer.of(self.key) if self.key else None
         image = self.kernel.step.result(means.store)
         release = metadata(image)["release"]
+        algorithm = _hash(image.path(KERNEL_CONFIG)) if signer else ""
         found: dict[str, str] = {}
         for source in self.sources:
             alone = replace(self, sources=(source,))
@@ -96,13 +97,9 @@ class _Compiled:
                     )
                 found[file.name] = source.name
                 data = file.read_bytes()
-                (directory / file.name).write_bytes(signer.sign(data, self._hash(image.path)) if signer else data)
+                (directory / file.name).write_bytes(signer.sign(data, algorithm) if signer else data)
         facts = {"release": release, "modules": found, "signed": signer is not None}
         (directory / FACTS).write_text(json.dumps(facts, sort_keys=True), "ascii")
-
-    def _hash(self, path: Callable[[str], Path]) -> str:
-        values = read_config(path("config").read_text("utf-8", "replace"))
-        return values.get("MODULE_SIG_HASH", "").strip('"') or HASH
 
     def _compile(self, means: Means, release: str, source: _Source, directory: Path) -> None:
         tree = self._source(means, source)
@@ -152,6 +149,12 @@ class _Compiled:
             yield headers_of(toolbox.root, release, own), toolchain
 
 
+def _hash(config: Path) -> str:
+    """What a kernel with that configuration wants its modules signed with."""
+    values = read_config(config.read_text("utf-8", "replace"))
+    return values.get("MODULE_SIG_HASH", "").strip('"') or HASH
+
+
 def layer(context: BuildContext, kernel: KernelLayer) -> ModulesLayer | None:
     """The modules that the recipe names, for its `kernel`; None when there are none.
 
@@ -181,11 +184,11 @@ def layer(context: BuildContext, kernel: KernelLayer) -> ModulesLayer | None:
 
     def lay(tree: Tree) -> None:
         made = step.result(means.store)
-        release = metadata(made)["release"]
-        top = f"/usr/lib/modules/{release}"
+        facts = metadata(made)
+        top = f"/usr/lib/modules/{facts['release']}"
         tree.mkdir(f"{top}/{_PLACE}", parents=True)
-        for name in sorted(metadata(made)["modules"]):
+        for name in sorted(facts["modules"]):
             tree.write(f"{top}/{_PLACE}/{name}", whole(made.path(name)))
-        indexed(tree, release, keeping(means.store))
+        indexed(tree, facts["release"], keeping(means.store))
 
     return ModulesLayer(step, kernel.apart, lay)

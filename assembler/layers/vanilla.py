@@ -88,9 +88,10 @@ class _Compiled:
                 hint="run `assemble lock`",
             )
         tree = self._source(means)
-        if self.version and (version := release_of(tree)) != self.version:
+        version = release_of(tree)
+        if self.version and version != self.version:
             raise _other_version(version, self.version)
-        with self._opened(means, release_of(tree)) as toolchain:
+        with self._opened(means, version) as toolchain:
             wish = Wish(
                 tree=tree,
                 architecture=named(self.architecture),

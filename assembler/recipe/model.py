@@ -113,9 +113,13 @@ class Kernel(Strict):
     `--arg-file MODULES_KEY=FILE`, and is in no recipe, lock, log or store. Empty: they are not signed."""
 
     @property
-    def compiled(self) -> str:
-        """What is compiled here, in words, which runs programs of its source; empty for nothing."""
-        return "its kernel" if self.source == "vanilla" else "modules of its kernel" if self.modules else ""
+    def compiled(self) -> tuple[str, str] | None:
+        """What is compiled here, which runs programs of its source: the key that says so, and in words; None for
+        nothing.
+        """
+        if self.source == "vanilla":
+            return "kernel.source", "its kernel"
+        return ("kernel.modules", "modules of its kernel") if self.modules else None
 
 
 class File(Strict):

@@ -170,7 +170,7 @@ def layer(context: BuildContext, kernel: KernelLayer) -> ModulesLayer | None:
     declared = _Compiled(
         kernel=kernel,
         sources=tuple(
-            _Source(each.name, by_name[each.package] if each.package else by_digest[each.sha256])
+            _Source(each.name, by_name[each.package.partition(":")[0]] if each.package else by_digest[each.sha256])
             for each in recipe.modules
         ),
         headers=lock.role("headers"),

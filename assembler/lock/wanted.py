@@ -74,7 +74,7 @@ def _for_modules(recipe: Recipe, host: str) -> tuple[Wanted, ...]:
     target, kernel = recipe.arch, recipe.kernel
     if not kernel.modules:
         return ()
-    names = tuple(module.package for module in kernel.modules if module.package)
+    names = tuple(module.package.removesuffix(f":{target}") for module in kernel.modules if module.package)
     sources = Wanted(role="modules", packages=names, architecture=target, dependencies=False)
     if kernel.source == "vanilla":
         return (sources,) if names else ()

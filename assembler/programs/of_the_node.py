@@ -53,6 +53,13 @@ def nvme(process: Process) -> int:
     return 0
 
 
+def zgenhostid(process: Process) -> int:
+    """``zgenhostid`` of ZFS 2: the number of this host, by which pools know who has them, is made on the node."""
+    if process.arguments or process.tree.lexists("/etc/hostid"):
+        raise Refused("zgenhostid with arguments, or where /etc/hostid is there", why=" ".join(process.arguments))
+    return 0
+
+
 def make_ssl_cert(process: Process) -> int:
     """``make-ssl-cert generate-default-snakeoil``: the node makes the certificate; scripts see that it is there."""
     if process.arguments not in (["generate-default-snakeoil"], ["generate-default-snakeoil", "--force-overwrite"]):
@@ -84,4 +91,5 @@ PROGRAMS: dict[str, Program] = {
     "iscsi-iname": iscsi_iname,
     "nvme": nvme,
     "make-ssl-cert": make_ssl_cert,
+    "zgenhostid": zgenhostid,
 }

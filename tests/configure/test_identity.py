@@ -121,11 +121,12 @@ def test_an_initiator_name_of_the_users_stays(machine: Path, path: str) -> None:
 
 @pytest.fixture
 def programs(path: str) -> str:
-    """The same PATH with a dropbearkey and an nvme, each of which gives another text each time."""
+    """The same PATH with a dropbearkey, an nvme and a zgenhostid, each of which gives another text each time."""
     directory = Path(path.partition(":")[0])
     for name, text in (
         ("dropbearkey", '[ "$1 $3" = "-t -f" ] && cat /proc/sys/kernel/random/uuid >"$4" && echo "$2" >>"$4"'),
         ("nvme", '[ "$1" = gen-hostnqn ] && echo "nqn.$(cat /proc/sys/kernel/random/uuid)"'),
+        ("zgenhostid", '[ "$1" = -o ] && [ ! -e "$2" ] && head -c 4 /dev/urandom >"$2"'),
     ):
         (directory / name).write_text(f"#!/bin/sh\n{text}\n")
         (directory / name).chmod(0o755)
@@ -148,6 +149,18 @@ def test_keys_of_dropbear_and_names_of_nvme_are_made_once_each(machine: Path, pr
     after = {**snapshot(machine / "etc/dropbear"), **snapshot(machine / "etc/nvme")}
     changed = {Path(name).name for name, was in {**keys, **names}.items() if after[name] != was}
     assert changed == {"dropbear_rsa_host_key", "hostid"}
+
+
+def test_the_number_of_the_host_is_made_once(machine: Path, programs: str) -> None:
+    (machine / "etc/zfs").mkdir()
+    number = machine / "etc/hostid"
+    number.with_name("hostid.new").write_text("of a run that was interrupted")
+    first_boot(machine, path=programs)
+    made = number.read_bytes()
+    assert (len(made), number.stat().st_mode & 0o777) == (4, 0o644)
+    first_boot(machine, path=programs)
+    assert number.read_bytes() == made
+    assert identity.is_made_on_node("/etc/hostid")
 
 
 def test_public_keys_of_dropbear_are_made_with_the_private_ones(machine: Path, programs: str) -> None:

@@ -7,7 +7,7 @@ from assembler.lockfile.model import LockedPackage
 from tests.layers.test_keys import INITRD, ISO, KERNEL, RECIPE, TREE, Project, decided, project_in
 
 MODULES = "kernel.modules"
-NAMED = 'package = "linux-image-a"\nmodules = [{ package = "a-dkms" }, { package = "b-dkms" }]\n'
+NAMED = 'package = "linux-image-a"\nmodules = [{ package = "a-dkms" }, { package = "b-dkms:amd64" }]\n'
 
 
 def project(directory: Path, more: str = "") -> Project:

@@ -159,6 +159,8 @@ def test_what_modules_are_compiled_with(server: Server, store: Store, transport:
     it = with_modules(package=package)
     found = lock(it, server, store, transport)
     assert names(found, "modules") == ["a-dkms"]
+    qualified = with_modules(package=package, modules=[KernelModule(package="a-dkms:amd64")])
+    assert lock(qualified, server, store, transport).packages == found.packages
     meta = {"linux-headers-x"} if package == "linux-image-x" else set()
     assert set(names(found, "headers")) == {"linux-headers-6.1-common", "linux-headers-6.1-x", *meta}
     compiler = names(found, "compiler")

@@ -37,6 +37,7 @@ def printed(command: str) -> str:
         ("printf 'a/b-c_9.d\\nx\\n' | perl -nle 'print \"\\Q$_\\E\\n\"'", "a\\/b\\-c_9\\.d\n\nx\n\n0\n"),
         ("printf 'no end' | perl -nle 'print \"\\Q$_\\E\\n\"'", "no\\ end\n\n0\n"),
         ("printf '\\303\\244\\n' | perl -nle 'print \"\\Q$_\\E\\n\"'", "\\\udcc3\\\udca4\n\n0\n"),
+        ("zgenhostid; ls /etc", "0\n"),
         ("mountpoint -q /usr", "32\n"),
         ("mountpoint /bin", "/bin is not a mountpoint\n32\n"),
         ("mountpoint -q /none", "1\n"),
@@ -114,6 +115,8 @@ def test_what_is_printed(command: str, expected: str) -> None:
         "dpkg-realpath -z /bin",
         "dpkg-realpath /bin /usr",
         "dpkg-realpath /proc/self/exe",
+        "zgenhostid 00112233",
+        "touch /etc/hostid; zgenhostid",
     ],
 )
 def test_refused(command: str) -> None:

@@ -23,7 +23,7 @@ from assembler.tree.staging import Kind, Tree
 
 PACKAGES = frozenset({
     *("openssh-server", "open-iscsi", "dropbear-bin", "nvme-cli"),
-    *("munge", "nsd", "phpmyadmin", "postsrsd", "rabbitmq-server", "varnish", "xrdp"),
+    *("munge", "nsd", "phpmyadmin", "postsrsd", "rabbitmq-server", "varnish", "xrdp", "zfsutils-linux"),
 })  # fmt: skip
 """Whose scripts, or whose own packages' scripts, make an identity when dpkg runs them."""
 PROGRAM = "/usr/lib/assembler/first-boot"
@@ -36,6 +36,7 @@ MADE_ON_NODE = (
     "/etc/iscsi/initiatorname.iscsi",
     "/etc/nvme/hostnqn",
     "/etc/nvme/hostid",
+    "/etc/hostid",
     "/etc/bind/rndc.key",
     "/etc/munge/munge.key",
     *("/etc/nsd/nsd_server.*", "/etc/nsd/nsd_control.*"),

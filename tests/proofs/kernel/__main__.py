@@ -6,6 +6,7 @@
     scripts/kernel reproduce    compiles it once more, elsewhere, with one job and without ccache: the same bytes
     scripts/kernel arm64        compiles that of recipes/livecd-vanilla-arm64.toml; its ISO boots without a failed unit
     scripts/kernel full         the disk becomes full in the midst of the tests' tiny kernel: nothing stays (root)
+    scripts/kernel modules      packages of DKMS compiled twice to the same bytes, and loaded on a node
     scripts/kernel elsewhere    compiles the tests' tiny kernel here and by an ordinary user in a chroot with another
                                 release of Debian, for amd64 and arm64: the same bytes (root, debootstrap)
 
@@ -30,7 +31,7 @@ RECIPE = "recipes/livecd-vanilla.toml"
 
 def main() -> int:
     """Do the proof that the argument names; returns the exit status."""
-    proofs = {each.__name__: each for each in (build, boot, validate, reproduce, arm64, full)}
+    proofs = {each.__name__: each for each in (build, boot, validate, reproduce, arm64, full, modules)}
     parser = arguments("kernel", __doc__)
     parser.add_argument("proof", choices=(*proofs, "elsewhere"))
     parser.add_argument("--release", default="sid", help="elsewhere: what is in the chroot  [default: sid]")
@@ -64,11 +65,10 @@ def boot() -> None:
     """Have the tests of boots start it."""
     if not (OUT / "node.iso").exists():
         build()
-    _module("tests.support.bin", "build/tests/bin")
     _module(
         *("pytest", "-m", "boot", "--durations=0", "tests/boot/test_firmware.py", "tests/boot/test_services.py"),
         *("-k", "not secure"),  # nobody signed it for Secure Boot
-        PATH=f"{ROOT / 'build/tests/bin'}:{os.environ['PATH']}",
+        PATH=_with_test_tools(),
         ASSEMBLE_TEST_OUT=str(OUT),
     )
 
@@ -134,6 +134,17 @@ def full() -> None:
             proof = [sys.executable, "-P", "-m", "tests.proofs.kernel.full", name]
             shell = ["unshare", "--mount", "sh", "-c", mounted, "sh", size, name, *proof]
             subprocess.run(shell, cwd=ROOT, check=True)
+
+
+def modules() -> None:
+    """Build images with modules from outside, and boot one."""
+    _module("tests.proofs.kernel.modules", f"{OUT}-modules", PATH=_with_test_tools())
+
+
+def _with_test_tools() -> str:
+    """PATH with the programs of the tests first."""
+    _module("tests.support.bin", "build/tests/bin")
+    return f"{ROOT / 'build/tests/bin'}:{os.environ['PATH']}"
 
 
 def _module(name: str, *words: str, **variables: str) -> None:

@@ -9,6 +9,7 @@
     scripts/kernel modules      packages of DKMS compiled twice to the same bytes, and loaded on a node
     scripts/kernel elsewhere    compiles the tests' tiny kernel here and by an ordinary user in a chroot with another
                                 release of Debian, for amd64 and arm64: the same bytes (root, debootstrap)
+    scripts/kernel elsewhere --recipe   the same, with what `build` has built instead of the tiny kernel
 
 Each takes a quarter of an hour of processor time or more.
 """
@@ -43,13 +44,19 @@ def main() -> int:
         default=[*ARCHITECTURES],
         help="elsewhere: the architectures  [default: all]",
     )
+    parser.add_argument("--recipe", action="store_true", help=f"elsewhere: build {RECIPE}")
     parser.add_argument("--work", type=Path, help="elsewhere: where the chroot is made")
     options = parser.parse_args()
     name = options.proof
     try:
-        if name == "elsewhere":
+        if name != "elsewhere":
+            proofs[name]()
+        elif options.recipe:
+            if not (OUT / "node.iso").exists():
+                build()
+            return 0 if elsewhere.build(options.release, RECIPE, OUT, options.work) else 1
+        else:
             return 0 if elsewhere.compare(options.release, options.targets, options.work) else 1
-        proofs[name]()
     except subprocess.CalledProcessError as error:
         print(f"kernel: {name} failed with status {error.returncode}", file=sys.stderr)
         return 1

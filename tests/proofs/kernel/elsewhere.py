@@ -1,4 +1,4 @@
-"""The tiny kernel where another distribution is, by an ordinary user: the same bytes as here.
+"""A kernel where another distribution is, by an ordinary user: the same bytes as here.
 
 A chroot is the other machine: Debian's smallest with Python, from another release, and so with another C library,
 Python and coreutils. Out of it goes what may help a compiler: perl, awk and all else but a shell, coreutils, sed,
@@ -11,9 +11,11 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
+from assembler.store.objects import sha256_of
 from tests.support.command import ROOT
 
 _INCLUDED = "python3,python3-venv,ca-certificates"
@@ -38,26 +40,54 @@ exec chroot --userspec="$user:$user" --groups= "$chroot" env -i "HOME=/$home" PA
 
 
 def compare(release: str, architectures: Sequence[str], work: Path | None) -> bool:
-    """Compile here and in a chroot with Debian's `release`, below the directory `work`, and print the digests; returns
-    whether they are the same. Raises CalledProcessError. Only root can do this, with debootstrap.
+    """Compile the tests' tiny kernel here and in a chroot of Debian's `release`, below the directory `work`, and print
+    the digests; returns whether they are the same. Raises CalledProcessError. Only root can do this, with debootstrap.
     """
-    with tempfile.TemporaryDirectory(prefix="assemble-elsewhere-", dir=work) as name:
-        chroot = Path(name) / release
-        subprocess.run(["debootstrap", "--variant=minbase", f"--include={_INCLUDED}", release, chroot], check=True)
-        _strip(chroot)
-        _furnish(chroot)
-        same = True
+    same = True
+    with _chroot(release, work) as chroot:
         for architecture in architectures:
             here = _compiled([sys.executable, "-P", "-m", "tests.proofs.kernel.tiny", architecture, "--jobs", "2"])
-            script = "cd assembler && exec scripts/module tests.proofs.kernel.tiny"
-            there = _compiled([*_inside(chroot), "sh", "-c", f"cd && {script} {architecture} --jobs 3"])
-            for key in sorted(here.keys() | there.keys()):
-                first, second = here.get(key, ""), there.get(key, "")
-                same &= first == second
-                print(
-                    f"{architecture} {key}: {first}" + (f", but {second} there" if first != second else ""), flush=True
-                )
+            script = f"exec scripts/module tests.proofs.kernel.tiny {architecture} --jobs 3"
+            same &= _same(here, _compiled(_inside(chroot, script)), architecture)
     return same
+
+
+def build(release: str, recipe: str, out: Path, work: Path | None) -> bool:
+    """Build `recipe`, a path in the checkout, in a chroot as `compare` does, by the lock that is beside it here, and
+    hold all that comes of it against what is in the directory `out`. Returns and raises as `compare` does.
+    """
+    lock = Path(recipe).with_suffix(".lock.toml")
+    with _chroot(release, work) as chroot:
+        shutil.copyfile(ROOT / lock, chroot / _CHECKOUT / lock)
+        _run(_inside(chroot, f"exec scripts/assemble {recipe} --out out"))
+        return _same(_digests(out), _digests(chroot / _CHECKOUT / "out"), recipe)
+
+
+def _digests(directory: Path) -> dict[str, str]:
+    return {path.name: sha256_of(path) for path in directory.iterdir() if path.is_file()}
+
+
+def _same(here: Mapping[str, str], there: Mapping[str, str], what: str) -> bool:
+    """Whether both have the same; prints each digest of `what`."""
+    for key in sorted(here.keys() | there.keys()):
+        first, second = here.get(key, ""), there.get(key, "")
+        print(f"{what} {key}: {first}" + (f", but {second} there" if first != second else ""), flush=True)
+    return here == there
+
+
+@contextmanager
+def _chroot(release: str, work: Path | None) -> Iterator[Path]:
+    """The other machine, while the context lasts."""
+    with tempfile.TemporaryDirectory(prefix="assemble-elsewhere-", dir=work) as name:
+        chroot = Path(name) / release
+        _run(["debootstrap", "--variant=minbase", f"--include={_INCLUDED}", release, chroot])
+        _strip(chroot)
+        _furnish(chroot)
+        yield chroot
+
+
+def _run(command: Sequence[str | Path]) -> None:
+    subprocess.run(command, check=True)
 
 
 def _strip(chroot: Path) -> None:
@@ -93,10 +123,11 @@ def _furnish(chroot: Path) -> None:
         os.chown(path, int(_USER), int(_USER), follow_symlinks=False)
 
 
-def _inside(chroot: Path) -> list[str]:
-    """What starts a command in the chroot, as the user; what is mounted for that goes with it."""
+def _inside(chroot: Path, script: str) -> list[str]:
+    """What runs a script in the chroot's checkout, as the user; what is mounted for that goes with it."""
     settings = [f"{key}={value}" for key, value in os.environ.items() if key.startswith(_VARIABLES)]
-    return ["unshare", "--mount", "sh", "-c", _IN_CHROOT, "sh", str(chroot), _USER, _HOME, *settings]
+    outer = ["unshare", "--mount", "sh", "-c", _IN_CHROOT, "sh", str(chroot), _USER, _HOME, *settings]
+    return [*outer, "sh", "-c", f"cd ~/assembler && {script}"]
 
 
 def _compiled(command: Sequence[str]) -> dict[str, str]:

@@ -76,19 +76,23 @@ def trusted(archive: Archive) -> tuple["Cert", ...]:
     return tuple(known[fingerprint] for fingerprint in source.signed_by)
 
 
-def verify(data: bytes, certificates: Sequence["Cert"], *, now: datetime, name: str) -> Signed:
-    """What of `data`, a cleartext signed message (RFC 9580 7), is signed by one of `certificates`.
+def verify(data: bytes, certificates: Sequence["Cert"], *, now: datetime, name: str, signature: bytes = b"") -> Signed:
+    """What of `data`, a cleartext signed message (RFC 9580 7), is signed by one of `certificates`; all of it when its
+    `signature` is beside it, armored or not (RFC 9580 10.4).
 
     Certificates that have been revoked, or that have expired by `now`, count for nothing. Raises SignatureError, which
     calls the data `name`.
     """
+    from pysequoia import Sig  # noqa: PLC0415  only locking needs it
     from pysequoia import verify as verify_openpgp  # noqa: PLC0415  only locking needs it
 
-    if place := _unsigned(data):
+    if signature:
+        pass
+    elif place := _unsigned(data):
         raise SignatureError(
             f"the signature of {name} does not cover all of it", why=f"there is more {place}", hint=MISMATCH_HINT
         )
-    if not data.startswith(_CLEARTEXT):  # and so no compressed message, which might grow beyond all bounds
+    elif not data.startswith(_CLEARTEXT):  # and so no compressed message, which might grow beyond all bounds
         raise SignatureError(f"{name} is not a signed message", hint="is this address an archive of Debian packages?")
     valid = [
         certificate
@@ -96,7 +100,8 @@ def verify(data: bytes, certificates: Sequence["Cert"], *, now: datetime, name: 
         if not certificate.is_revoked and (certificate.expiration is None or certificate.expiration > now)
     ]
     try:
-        result = verify_openpgp(data, store=lambda _: valid)
+        beside = Sig.from_bytes(signature) if signature else None
+        result = verify_openpgp(data, store=lambda _: valid, signature=beside)
     except Exception as error:  # the library raises several kinds, some of them without a common base
         raise SignatureError(
             f"the signature of {name} is not good",
@@ -105,9 +110,10 @@ def verify(data: bytes, certificates: Sequence["Cert"], *, now: datetime, name: 
         ) from error
     allowed = {certificate.fingerprint.upper() for certificate in valid}
     good = tuple(sorted({signature.certificate.upper() for signature in result.valid_sigs} & allowed))
-    if not good or result.bytes is None:
+    text = data if signature else result.bytes
+    if not good or text is None:
         raise SignatureError(f"{name} is not signed by a trusted certificate")
-    return Signed(bytes(result.bytes), good)
+    return Signed(bytes(text), good)
 
 
 def _unsigned(data: bytes) -> str:

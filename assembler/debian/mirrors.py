@@ -5,13 +5,14 @@ the next one is asked when one fails: what is fetched is signed or locked, so it
 """
 
 import logging
+import posixpath
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import chain
 from pathlib import Path
 from typing import Protocol
+from urllib.parse import quote
 
 from assembler.addresses import without_logins
 from assembler.debian.deb822 import Deb822Error
@@ -33,6 +34,8 @@ SNAPSHOT_LAG = timedelta(hours=12)
 """snapshot.debian.org looks at the archive every six hours, some time after the archive has changed, and answers with
 what it saw last before a given time: half a day later it surely has what a Release lists."""
 
+_PLAIN = "/~+:@!$&'()*,;="
+"""What stands in the path of an address as itself, besides letters, digits and ``-._``."""
 _BASE = re.compile(r"https?://[^/\s]+(/[^\s?#]*)?")
 _ONE_LINE = re.compile(r"deb\s+(?:\[[^\]]*\]\s+)?(\S+)\s+(\S+)\s+(.*)")
 
@@ -163,5 +166,6 @@ def _deb822(text: str) -> Iterator[tuple[str, list[str]]]:
 
 
 def join(base: str, *parts: str) -> str:
-    """An address below `base`."""
-    return "/".join(chain((base,), (part.strip("/") for part in parts)))
+    """The address of the path of `parts` below `base`, quoted (RFC 3986 3.3): names of files may have percent signs."""
+    path = posixpath.normpath("/".join(part.strip("/") for part in parts))
+    return base if path == "." else f"{base}/{quote(path, safe=_PLAIN)}"

@@ -1,28 +1,25 @@
-"""InRelease files: fetched, verified, checked, and followed to the indices that they list.
+"""The Release of an archive: fetched, verified and checked. It is signed within (InRelease), or beside (Release.gpg).
 
 The format is that of https://wiki.debian.org/DebianRepository/Format. Trust goes down one chain: a certificate signs
 InRelease, which lists each index with size and SHA-256, which lists each package with size and SHA-256.
 """
 
 import hashlib
-import lzma
 import re
-import zlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from difflib import get_close_matches
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
 from assembler.debian import keyring
 from assembler.debian.deb822 import Deb822Error, Paragraph, paragraphs
-from assembler.debian.mirrors import MISMATCH_HINT, Mirrors, join
+from assembler.debian.mirrors import BUILT_IN, MISMATCH_HINT, Mirrors, join
 from assembler.debian.sources import Archive
 from assembler.errors import AssembleError, Place
-from assembler.lockfile.model import LockedArchive, LockedIndex
+from assembler.lockfile.model import LockedArchive
 from assembler.progress import SILENT, Reporter
-from assembler.store.download import Download, OfflineError, TransportError
+from assembler.store.download import NotFoundError, OfflineError, TransportError
 from assembler.store.objects import Store
 from assembler.store.transport import Transport
 
@@ -35,13 +32,9 @@ BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 """No archive is older than the clocks that its dates are told by."""
 LARGEST_RELEASE = 8 << 20
 """Bytes of an InRelease; Debian's largest has 200 kB."""
-LARGEST_INDEX = 1 << 29
-"""Bytes of an index, also when it is decompressed; Debian's largest has 60 MB."""
 
 _NO_SUITE = "check the suite in debian.sources, or choose another mirror with ASSEMBLE_MIRROR"
-_COMPRESSIONS = (".xz", ".gz", "")
 _LISTED = re.compile(r"([0-9a-f]{64})\s+([0-9]{1,18})\s+(\S+)")
-_MEMORY = 256 << 20  # for an xz dictionary; xz -9 needs 65 MB
 
 
 class ReleaseError(AssembleError):
@@ -53,7 +46,9 @@ class Release:
     """A Release whose signature is good."""
 
     data: bytes
-    """The whole InRelease, as it was fetched."""
+    """The whole InRelease, or the Release, as it was fetched."""
+    signature: bytes
+    """The Release.gpg beside a Release; empty for an InRelease."""
     signed_by: tuple[str, ...]
     """Fingerprints of the certificates with a good signature."""
     suite: str
@@ -88,10 +83,13 @@ def fetch_release(
     certificates = keyring.trusted(archive)
     failures: list[AssembleError] = []
     for base in mirrors.bases(archive.root):
-        url = join(base, "dists", archive.suite, "InRelease")
+        url = join(base, archive.directory, "InRelease")
         try:
-            data = transport.get(url, limit=LARGEST_RELEASE, name=f"InRelease of {archive.suite}", hint=_NO_SUITE)
-            release = read_release(data, certificates, now=now, name=f"InRelease of {archive.suite}")
+            data, signature = _get(transport, url, archive)
+            if signature:
+                url = url.replace("InRelease", "Release.gpg")
+            name = f"{'Release' if signature else 'InRelease'} of {archive.suite}"
+            release = read_release(data, certificates, now=now, name=name, signature=signature)
             check_release(release, archive, now=now, previous=previous)
         except OfflineError:
             raise
@@ -102,8 +100,37 @@ def fetch_release(
             reporter.warn(f"{error} ({url})")
             failures.append(error)
         else:
+            if not _named(release, archive):
+                reporter.warn(f"the Release of {archive.suite} {_calls_itself(release)} ({url})")
             return release
     raise min(failures, key=lambda error: isinstance(error, TransportError))
+
+
+def _get(transport: Transport, url: str, archive: Archive, name: str = "") -> tuple[bytes, bytes]:
+    """What `url`, an InRelease, has, and nothing; where there is none, what Release and Release.gpg beside it have.
+
+    `name` is for errors.
+    """
+    hint = _NO_SUITE if archive.root in BUILT_IN else "check URIs and Suites in debian.sources"
+
+    def get(file: str) -> bytes:
+        return transport.get(
+            f"{url.removesuffix('InRelease')}{file}",
+            limit=LARGEST_RELEASE,
+            name=name or f"{file} of {archive.suite}",
+            hint=hint,
+        )
+
+    try:
+        return get("InRelease"), b""
+    except NotFoundError:
+        try:
+            release = get("Release")
+        except NotFoundError:
+            release = b""
+        if not release:
+            raise
+    return release, get("Release.gpg")
 
 
 def locked_release(
@@ -116,14 +143,14 @@ def locked_release(
     not what the lock says of it.
     """
     name = f"InRelease of {archive.suite} of {locked.date}"
-    if not store.sound(locked.inrelease_sha256):
+    if not all(map(store.sound, locked.signed)):
         _find_release(archive, locked, name=name, store=store, mirrors=mirrors, transport=transport)
-    data = store.get(locked.inrelease_sha256, what=name).read_bytes()
-    release = read_release(data, keyring.trusted(archive), now=now, name=name)
-    if archive.suite not in {release.suite, release.codename}:
+    data, *signature = (store.get(digest, what=name).read_bytes() for digest in locked.signed)
+    release = read_release(data, keyring.trusted(archive), now=now, name=name, signature=b"".join(signature))
+    if not _named(release, archive) and _must_be_named(archive):
         raise ReleaseError(
             f"the {name} is that of another suite",
-            why=f"it calls itself {release.suite} and {release.codename}",
+            why=f"it {_calls_itself(release)}",
             hint="the lock has been tampered with: restore it, or delete it and run `assemble lock`",
         )
     if release.date != datetime.fromisoformat(locked.date) or release.signed_by != locked.signed_by:
@@ -141,16 +168,19 @@ def _find_release(
     failure: TransportError | None = None
     for base in (*mirrors.bases(archive.root), *mirrors.snapshot(archive.root, datetime.fromisoformat(locked.date))):
         try:
-            data = transport.get(
-                join(base, "dists", archive.suite, "InRelease"), limit=LARGEST_RELEASE, name=f"the {name}"
-            )
+            found = [
+                data
+                for data in _get(transport, join(base, archive.directory, "InRelease"), archive, f"the {name}")
+                if data
+            ]
         except OfflineError:
             raise
         except TransportError as error:
             failure = failure or error
         else:
-            if hashlib.sha256(data).hexdigest() == locked.inrelease_sha256:
-                store.add(data)
+            if tuple(hashlib.sha256(data).hexdigest() for data in found) == locked.signed:
+                for data in found:
+                    store.add(data)
                 return
     raise TransportError(
         f"nobody has the {name} any more",
@@ -160,17 +190,22 @@ def _find_release(
     )
 
 
-def read_release(data: bytes, certificates: Sequence["Cert"], *, now: datetime, name: str) -> Release:
-    """What the signed part of an InRelease says. Raises SignatureError, or ReleaseError when it says it badly."""
-    signed = keyring.verify(data, certificates, now=now, name=name)
+def read_release(
+    data: bytes, certificates: Sequence["Cert"], *, now: datetime, name: str, signature: bytes = b""
+) -> Release:
+    """What the signed part of an InRelease says, or a Release whose `signature` is beside it.
+
+    Raises SignatureError, or ReleaseError when it says it badly.
+    """
+    signed = keyring.verify(data, certificates, now=now, name=name, signature=signature)
     try:
         (paragraph,) = paragraphs(signed.text.decode())
-        return _parse(paragraph, data, signed.fingerprints)
+        return _parse(paragraph, data, signature, signed.fingerprints)
     except ValueError as error:  # not UTF-8, not one paragraph, or a Deb822Error
         raise ReleaseError(f"{name} cannot be read", why=str(error)) from error
 
 
-def _parse(paragraph: Paragraph, data: bytes, signed_by: tuple[str, ...]) -> Release:
+def _parse(paragraph: Paragraph, data: bytes, signature: bytes, signed_by: tuple[str, ...]) -> Release:
     def text(name: str) -> str:
         field = paragraph.get(name)
         return " ".join(field.words) if field else ""
@@ -196,10 +231,11 @@ def _parse(paragraph: Paragraph, data: bytes, signed_by: tuple[str, ...]) -> Rel
         match = _LISTED.fullmatch(line)
         if not match:
             raise Deb822Error(f"not a digest, a size and a path: {line}", field.line + offset)
-        files[match[3]] = match[1], int(match[2])
+        files[match[3].removeprefix("./")] = match[1], int(match[2])
     architectures = tuple(text("architectures").split())
     return Release(
         data=data,
+        signature=signature,
         signed_by=signed_by,
         suite=text("suite"),
         codename=text("codename"),
@@ -213,6 +249,22 @@ def _parse(paragraph: Paragraph, data: bytes, signed_by: tuple[str, ...]) -> Rel
     )
 
 
+def _must_be_named(archive: Archive) -> bool:
+    """Whether its Release has to call it as the recipe does. Debian's archives do, and their keys sign several suites,
+    of which a mirror could send another one. apt warns of others.
+    """
+    return archive.root in BUILT_IN or not archive.source.key
+
+
+def _named(release: Release, archive: Archive) -> bool:
+    return archive.flat or archive.suite in {release.suite, release.codename}
+
+
+def _calls_itself(release: Release) -> str:
+    names = " and ".join(dict.fromkeys(filter(None, (release.suite, release.codename))))
+    return f"calls itself {names}" if names else "says neither Suite nor Codename"
+
+
 def check_release(release: Release, archive: Archive, *, now: datetime, previous: LockedArchive | None = None) -> None:
     """Raise ReleaseError unless `release` is of the suite that `archive` asks for, and of the right time."""
 
@@ -220,10 +272,10 @@ def check_release(release: Release, archive: Archive, *, now: datetime, previous
         where = Place(file="debian.sources", line=archive.source.line, key=archive.id)
         return ReleaseError(what, where=where, why=why, hint=hint)
 
-    if archive.suite not in {release.suite, release.codename}:
+    if not _named(release, archive) and _must_be_named(archive):
         raise wrong(
             f"the mirror sent another suite in place of {archive.suite}",
-            why=f"it calls itself {release.suite} and {release.codename}",
+            why=f"it {_calls_itself(release)}",
             hint=MISMATCH_HINT,
         )
     if release.date > now + FUTURE:
@@ -245,119 +297,3 @@ def check_release(release: Release, archive: Archive, *, now: datetime, previous
             why=f"it is dated {release.date:%Y-%m-%d %H:%M} UTC, the lock has seen {previous.date}",
             hint="the mirror is behind: choose another with ASSEMBLE_MIRROR; to go back on purpose, delete the lock",
         )
-
-
-def choose_indices(release: Release, archive: Archive, architecture: str) -> tuple[LockedIndex, ...]:
-    """The Packages indices of `archive` for `architecture`, in the order of its components.
-
-    Raises ReleaseError when the Release has no such component or architecture.
-    """
-    source = archive.source
-    if source.architectures and architecture not in source.architectures:
-        return ()
-    where = Place(file="debian.sources", line=source.line, key=archive.id)
-    if architecture not in release.architectures:
-        raise ReleaseError(
-            f"{archive.suite} has no packages for {architecture}",
-            where=where,
-            why=f"it has {' '.join(release.architectures)}",
-            hint="name the architectures to take from there in its Architectures field",
-        )
-    found = []
-    for component in source.components:
-        for kind in (architecture, "all") if release.index_for_all else (architecture,):
-            stem = f"{component}/binary-{kind}/Packages"
-            path = next((stem + suffix for suffix in _COMPRESSIONS if stem + suffix in release.files), "")
-            if path:
-                digest, size = release.files[path]
-                if size > LARGEST_INDEX:
-                    raise _too_large(path, size)
-                found.append(LockedIndex(path=path, size=size, sha256=digest))
-            elif kind == architecture:
-                # The security archive lists its components as updates/main, though its paths say main.
-                known = [name.removeprefix("updates/") for name in release.components]
-                near = get_close_matches(component, known, 1)
-                raise ReleaseError(
-                    f"{archive.suite} has no component {component}",
-                    where=where,
-                    why=f"it has {' '.join(known)}",
-                    hint=f"did you mean {near[0]}?" if near and near[0] != component else "",
-                )
-    return tuple(found)
-
-
-def fetch_indices(
-    wanted: Iterable[tuple[Archive, Release, LockedIndex]],
-    *,
-    store: Store,
-    transport: Transport,
-    mirrors: Mirrors,
-    snapshots: bool = False,
-) -> None:
-    """Get indices into `store`, by their digests where the archive has them under these.
-
-    `snapshots`: they may be old, so snapshots of the archives are asked too. Raises TransportError.
-    """
-    downloads = []
-    for archive, release, index in wanted:
-        directory = index.path.rpartition("/")[0]
-        urls = []
-        old = mirrors.snapshot(archive.root, release.date) if snapshots else ()
-        for base in (*mirrors.bases(archive.root), *old):
-            suite = join(base, "dists", archive.suite)
-            if release.by_hash:
-                urls.append(join(suite, directory, "by-hash/SHA256", index.sha256))
-            urls.append(join(suite, index.path))
-        hint = "the archive may just be changing; try again in a few minutes"
-        downloads.append(
-            Download(
-                index.sha256,
-                index.size,
-                tuple(urls),
-                f"{archive.suite} {index.path}",
-                hint,
-                trusted_by=f"the signed Release of {archive.suite}",
-                mismatch_hint=f"{hint}; if it stays so, {MISMATCH_HINT}",
-            )
-        )
-    transport.download(store, downloads)
-
-
-def read_index(store: Store, release: Release, index: LockedIndex) -> bytes:
-    """The text of an index that is in `store`. Raises ReleaseError when it is damaged or too large."""
-    stem = index.path.removesuffix(".xz").removesuffix(".gz")
-    promised = release.files[stem][1] if stem in release.files else None
-    if promised is not None and promised > LARGEST_INDEX:
-        raise _too_large(index.path, promised)
-    limit = LARGEST_INDEX if promised is None else promised
-    data = store.get(index.sha256, what=index.path).read_bytes()
-    if hashlib.sha256(data).hexdigest() != index.sha256:  # by somebody who can write to the store
-        raise ReleaseError(f"{index.path} is damaged", hint="build again, and it is fetched again")
-    try:
-        text = _DECOMPRESS[index.path.removeprefix(stem)](data, limit)
-    except (lzma.LZMAError, zlib.error) as error:
-        raise ReleaseError(f"{index.path} cannot be decompressed", why=str(error)) from error
-    if len(text) > limit or promised not in {None, len(text)}:
-        raise ReleaseError(f"{index.path} does not decompress to the {limit} bytes that its Release promises")
-    return text
-
-
-def _too_large(path: str, size: int) -> ReleaseError:
-    return ReleaseError(
-        f"{path} is too large", why=f"its Release promises {size} bytes; at most {LARGEST_INDEX >> 20} MiB are read"
-    )
-
-
-def _unxz(data: bytes, limit: int) -> bytes:
-    return lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=_MEMORY).decompress(data, limit + 1)
-
-
-def _gunzip(data: bytes, limit: int) -> bytes:
-    return zlib.decompressobj(31).decompress(data, limit + 1)
-
-
-_DECOMPRESS: Mapping[str, Callable[[bytes, int], bytes]] = {
-    ".xz": _unxz,
-    ".gz": _gunzip,
-    "": lambda data, _: data,
-}

@@ -1,5 +1,6 @@
 """The archives that a recipe takes packages from: deb822 sources, as in sources.list(5)."""
 
+import posixpath
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,9 +10,13 @@ from assembler.addresses import without_logins
 from assembler.debian.deb822 import Deb822Error, Field, Paragraph
 from assembler.debian.documents import paragraphs
 from assembler.errors import AssembleError, Place, Problems
+from assembler.lockfile.values import DIRECTORY
 
 _FILE = "debian.sources"
-_FIELDS = ("Types", "URIs", "Suites", "Components", "Architectures", "Signed-By", "Enabled", "Check-Valid-Until")
+_SUITES = "Suites"
+_FIELDS = ("Types", "URIs", _SUITES, "Components", "Architectures", "Signed-By", "Enabled", "Check-Valid-Until")
+FLAT = "flat"
+"""What the ids of flat archives begin with."""
 _FINGERPRINT = re.compile(r"[0-9A-Fa-f]{40}|[0-9A-Fa-f]{64}")
 _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+_~-]*(/[A-Za-z0-9][A-Za-z0-9.+_~-]*)*")
 _YES, _NO = frozenset({"yes", "true", "1", "on"}), frozenset({"no", "false", "0", "off"})
@@ -29,7 +34,9 @@ class Source:
     uris: tuple[str, ...]
     """Roots of archives without a slash at the end; empty when the mirror is chosen while fetching."""
     suites: tuple[str, ...]
+    """Suites, or directories of flat archives, which end with a slash."""
     components: tuple[str, ...]
+    """None with a flat archive."""
     architectures: tuple[str, ...]
     """Only for these; empty for all that are asked for."""
     signed_by: tuple[str, ...]
@@ -47,11 +54,28 @@ class Archive:
     """One suite of one archive."""
 
     id: str
-    """Unique among the archives of a recipe: the suite, and a number when two archives have a suite of that name."""
+    """Unique among the archives of a recipe: the suite, or ``flat``, and a number when there are several of it."""
     root: str
     """``debian`` or ``debian-security``, whose mirrors are chosen while fetching, or a URI."""
     suite: str
     source: Source
+
+    @property
+    def flat(self) -> bool:
+        """Whether it has neither suites nor components: see `release_directory`."""
+        return self.suite.endswith("/")
+
+    @property
+    def directory(self) -> str:
+        """Where its Release is, below its root; see `release_directory`."""
+        return release_directory(self.suite)
+
+
+def release_directory(suite: str) -> str:
+    """Where the Release of `suite` is, below the root of its archive: in ``dists``, but for a flat archive, whose
+    `suite` is a path with a slash at its end (sources.list(5)).
+    """
+    return posixpath.normpath(suite.strip("/") or ".") if suite.endswith("/") else f"dists/{suite}"
 
 
 def parse_sources(text: str) -> tuple[Source, ...]:
@@ -96,8 +120,9 @@ def archives(sources: Sequence[Source]) -> tuple[Archive, ...]:
                         where=Place(file=_FILE, line=source.line),
                         hint="name all its components in one stanza",
                     )
-                number = 1 + sum(other.suite == suite for other in result)
-                name = suite if number == 1 else f"{suite}-{number}"
+                name = FLAT if suite.endswith("/") else suite
+                number = 1 + sum(name in {FLAT * other.flat, other.suite} for other in result)
+                name = name if number == 1 else f"{name}-{number}"
                 result.append(Archive(id=name, root=root, suite=suite, source=source))
     return tuple(result)
 
@@ -132,12 +157,26 @@ class _Reader:
         if not field.words:
             self._wrong("it is empty", field)
         for word in field.words:
-            if not _WORD.fullmatch(word):
-                flat = word.endswith("/")
-                self._wrong(
-                    f"{word!r} is not a name", field, "archives without suites are not supported" if flat else ""
-                )
+            if not _WORD.fullmatch(word) and not (name == _SUITES and re.fullmatch(DIRECTORY, word)):
+                self._wrong(f"{word!r} is not a name", field)
         return tuple(dict.fromkeys(field.words))
+
+    def _suites_and_components(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        suites = self._words(_SUITES, needed=True)
+        flat = [suite for suite in suites if suite.endswith("/")]
+        if not flat:
+            return suites, self._words("Components", needed=True)
+        if len(flat) < len(suites):
+            self._wrong(
+                f"{flat[0]} is a directory, and others are suites",
+                self._paragraph["suites"],
+                "give archives without suites a stanza of their own",
+            )
+        if field := self._paragraph.get("components"):
+            self._wrong("a directory has no components", field, "leave it out, or the slash at the end of Suites")
+        if "uris" not in self._paragraph:
+            self._wrong("URIs is missing")
+        return suites, ()
 
     def _uris(self) -> tuple[str, ...]:
         field = self._paragraph.get("uris")
@@ -179,10 +218,11 @@ class _Reader:
         for word in set(types) - {"deb", "deb-src"}:
             self._wrong(f"{word!r} is neither deb nor deb-src", self._paragraph["types"])
         signed_by, key = self._signed_by()
+        suites, components = self._suites_and_components()
         source = Source(
             uris=self._uris(),
-            suites=self._words("Suites", needed=True),
-            components=self._words("Components", needed=True),
+            suites=suites,
+            components=components,
             architectures=self._words("Architectures", needed=False),
             signed_by=signed_by,
             key=key,

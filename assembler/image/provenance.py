@@ -9,6 +9,8 @@ from types import MappingProxyType
 from typing import Any
 
 from assembler import __version__
+from assembler.debian.mirrors import join
+from assembler.debian.sources import release_directory
 from assembler.image.sbom import package_url, parts
 from assembler.lockfile.model import Lock
 
@@ -64,9 +66,11 @@ def _dependencies(lock: Lock) -> Iterator[dict[str, Any]]:
         annotations = {"roles": list(package.roles)}
         yield {"uri": package_url(package), "digest": {"sha256": package.sha256}, "annotations": annotations}
     for archive in dict.fromkeys((*lock.archives, *(archive for box in lock.toolboxes for archive in box.archives))):
-        uri = f"{archive.root}/dists/{archive.suite}/InRelease"
+        files = ("Release", "Release.gpg") if archive.signature_sha256 else ("InRelease",)
         signers = {"signedBy": list(archive.signed_by), "date": archive.date}
-        yield {"uri": uri, "digest": {"sha256": archive.inrelease_sha256}, "annotations": signers}
+        for file, digest in zip(files, archive.signed, strict=True):
+            uri = join(archive.root, release_directory(archive.suite), file)
+            yield {"uri": uri, "digest": {"sha256": digest}, "annotations": signers}
 
 
 def text(document: Mapping[str, Any]) -> bytes:

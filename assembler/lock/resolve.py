@@ -10,17 +10,11 @@ from difflib import get_close_matches
 from assembler import __version__
 from assembler.debian.explain import resolve_names
 from assembler.debian.index import Universe, check
+from assembler.debian.indices import choose_indices, fetch_indices, read_index
 from assembler.debian.mirrors import Mirrors
 from assembler.debian.package import Candidate
 from assembler.debian.reasons import ESSENTIAL, REQUESTED, reasons
-from assembler.debian.release import (
-    Release,
-    choose_indices,
-    fetch_indices,
-    fetch_release,
-    locked_release,
-    read_index,
-)
+from assembler.debian.release import Release, fetch_release, locked_release
 from assembler.debian.solver import solve
 from assembler.debian.sources import Archive, archives, parse_sources
 from assembler.errors import AssembleError
@@ -341,6 +335,7 @@ def _archive(state: _State, store: Store) -> LockedArchive:
         suite=state.archive.suite,
         components=state.archive.source.components,
         inrelease_sha256=store.add(release.data),
+        signature_sha256=store.add(release.signature) if release.signature else "",
         date=_rfc3339(release.date),
         valid_until=_rfc3339(release.valid_until) if release.valid_until else "",
         signed_by=release.signed_by,

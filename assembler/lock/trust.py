@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from assembler.debian.index import Universe
+from assembler.debian.indices import fetch_indices, read_index
 from assembler.debian.mirrors import Mirrors
-from assembler.debian.release import Release, fetch_indices, locked_release, read_index
+from assembler.debian.release import Release, locked_release
 from assembler.debian.sources import Archive, archives, parse_sources
 from assembler.errors import AssembleError, Place, Problems
 from assembler.lock.resolve import Resolved, resolve_packages
@@ -155,7 +156,8 @@ def source_of(locked: LockedArchive, sources: Iterable[Archive]) -> Archive | No
 
 def of_component(index: LockedIndex, source: Archive) -> bool:
     """Whether `index` is one of packages in a component that is taken from `source`: a Release lists many others."""
-    return index.path.partition("/binary-")[0] in source.source.components
+    component, binary, _ = index.path.partition("/binary-")
+    return component in source.source.components if binary else source.flat
 
 
 def unproved(

@@ -46,8 +46,10 @@ class LockedArchive:
     root: str
     """``debian``, ``debian-security``, or the URI from the recipe."""
     suite: str
+    """With a slash at its end: the directory of a flat archive."""
     components: tuple[str, ...]
     inrelease_sha256: str
+    """Of InRelease; of Release when `signature_sha256` is given."""
     date: str
     """RFC 3339, UTC."""
     valid_until: str
@@ -55,6 +57,13 @@ class LockedArchive:
     signed_by: tuple[str, ...]
     """Fingerprints of the certificates with a good signature."""
     indices: tuple[LockedIndex, ...]
+    signature_sha256: str = ""
+    """Of Release.gpg, where the signature is beside the Release; empty where it is within."""
+
+    @property
+    def signed(self) -> tuple[str, ...]:
+        """The digests of what is signed, and of the signature beside it."""
+        return (self.inrelease_sha256, *filter(None, (self.signature_sha256,)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

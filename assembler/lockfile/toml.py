@@ -40,7 +40,7 @@ from assembler.lockfile.model import (
     LockedToolbox,
 )
 from assembler.lockfile.table import Table
-from assembler.lockfile.values import ACCOUNT, ARCHITECTURE, EPOCH_END, NAME, PATH, SHA256, VERSION
+from assembler.lockfile.values import ACCOUNT, ARCHITECTURE, DIRECTORY, EPOCH_END, NAME, PATH, SHA256, VERSION
 from assembler.reading import MissingError, OutsideError, Reach, UnreadableError, read
 from assembler.toml.document import Document
 from assembler.toml.document import read as read_toml
@@ -57,6 +57,7 @@ MOST_VALUES = 250_000
 """A package has at most nine."""
 
 WORD = r"[A-Za-z0-9][A-Za-z0-9.+_~/-]*"
+SUITE = rf"{WORD}|{DIRECTORY}"
 URL = r"https?://[!-~]+"
 ROOT = rf"{WORD}|{URL}"
 REFERENCE = rf"{WORD}(?::[0-9]+/{WORD})?(?::[A-Za-z0-9_][A-Za-z0-9_.-]*)?(?:@sha256:{SHA256})?"
@@ -138,6 +139,8 @@ def _sources(prefix: str, archives: Iterable[LockedArchive], packages: Iterable[
 def _archive(archive: LockedArchive) -> Iterable[str]:
     for key in ("id", "root", "suite", "components", "inrelease_sha256", "date", "valid_until"):
         yield _pair(key, getattr(archive, key))
+    if archive.signature_sha256:
+        yield _pair("signature_sha256", archive.signature_sha256)
     yield from ("signed_by = [", *(f"  {_text(fingerprint)}," for fingerprint in archive.signed_by), "]")
     yield "indices = ["
     for index in archive.indices:
@@ -331,9 +334,10 @@ def _read_archive(table: Table) -> LockedArchive:
     archive = LockedArchive(
         id=table.text("id", WORD),
         root=table.text("root", ROOT),
-        suite=table.text("suite", WORD),
+        suite=table.text("suite", SUITE),
         components=table.texts("components", WORD),
         inrelease_sha256=table.sha256("inrelease_sha256"),
+        signature_sha256=table.sha256("signature_sha256") if "signature_sha256" in table else "",
         date=table.text("date", DATE),
         valid_until=table.text("valid_until", f"|{DATE}"),
         signed_by=tuple(sorted(table.texts("signed_by", FINGERPRINT))),

@@ -23,8 +23,9 @@ from dataclasses import asdict, dataclass
 from hashlib import sha256
 from pathlib import Path
 
+from assembler.debian.indices import choose_indices
 from assembler.debian.keyring import trusted
-from assembler.debian.release import choose_indices, fetch_release
+from assembler.debian.release import fetch_release
 from assembler.debian.version import version_key
 from assembler.errors import AssembleError
 from assembler.lock.trust import differs, listings, source_of, unproved

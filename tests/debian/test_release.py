@@ -11,17 +11,14 @@ from pathlib import Path
 
 import pytest
 
+from assembler.debian.indices import LARGEST_INDEX, choose_indices, fetch_indices, read_index
 from assembler.debian.keyring import SHIPPED, SignatureError, shipped, trusted, verify
 from assembler.debian.release import (
-    LARGEST_INDEX,
     Release,
     ReleaseError,
     check_release,
-    choose_indices,
-    fetch_indices,
     fetch_release,
     locked_release,
-    read_index,
     read_release,
 )
 from assembler.debian.sources import SourcesError, archives, parse_sources

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from assembler.debian.deb822 import Deb822Error, paragraphs
-from assembler.debian.sources import SourcesError, archives, parse_sources
+from assembler.debian.sources import SourcesError, archives, parse_sources, release_directory
 from assembler.errors import Problems
 from assembler.recipe.model import Debian
 from tests.debian.archives import certificate, source
@@ -69,8 +69,7 @@ def test_everything_wrong_is_said_at_once_with_its_line() -> None:
         "debian.sources:3 Component: it is not supported here (did you mean Components?)",
         "debian.sources:4 Trusted: it is not supported here",
         "debian.sources:7 URIs: 'ftp://x/debian' is not an http or https address",
-        "debian.sources:8 Suites: './' is not a name (archives without suites are not supported)",
-        "debian.sources:9 Components: it is empty",
+        "debian.sources:9 Components: a directory has no components (leave it out, or the slash at the end of Suites)",
         "debian.sources:10 Enabled: 'perhaps' is neither yes nor no",
         "debian.sources:11 Signed-By: '/usr/share/keyrings/debian.gpg' is not a fingerprint",
     ]
@@ -94,6 +93,35 @@ def test_no_login_is_shown() -> None:
 )
 def test_lines_that_are_none(text: str, message: str) -> None:
     assert wrong(text)[0].startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("Suites: ./\n", "debian.sources:1: URIs is missing"),
+        ("Suites: trixie a/\nURIs: http://x\n", "debian.sources:2 Suites: a/ is a directory, and others are suites"),
+        ("Suites: a/../b/\nURIs: http://x\n", "debian.sources:2 Suites: 'a/../b/' is not a name"),
+        ("Suites: ../\nURIs: http://x\n", "debian.sources:2 Suites: '../' is not a name"),
+        ("Suites: //\nURIs: http://x\n", "debian.sources:2 Suites: '//' is not a name"),
+        ("Suites: trixie\nURIs: http://x\nComponents: a/\n", "debian.sources:4 Components: 'a/' is not a name"),
+    ],
+)
+def test_directories_that_are_none(text: str, message: str) -> None:
+    assert message in [line.partition(" (")[0] for line in wrong(f"Types: deb\n{text}")]
+
+
+def test_directories_of_flat_archives() -> None:
+    stanzas = [f"Types: deb\nURIs: https://x.example/{name}/\nSuites: ./ /\n" for name in ("a", "b")]
+    found = archives(parse_sources("\n".join(stanzas)))
+    assert [(item.id, item.root, item.suite) for item in found] == [
+        ("flat", "https://x.example/a", "./"),
+        ("flat-2", "https://x.example/a", "/"),
+        ("flat-3", "https://x.example/b", "./"),
+        ("flat-4", "https://x.example/b", "/"),
+    ]
+    assert {item.flat for item in found} == {True}
+    assert release_directory("stable/updates") == "dists/stable/updates"
+    assert [release_directory(path) for path in ("./", "/", "a/b/", "./core:/")] == [".", ".", "a/b", "core:"]
 
 
 def test_archives_are_told_apart() -> None:

@@ -59,8 +59,8 @@ class Debian(Strict):
     sources: str = releases.DEFAULT.sources
     """deb822 sources, as in sources.list(5). Without `URIs` the mirror is chosen when fetching; without `Signed-By`
     the archive keys that come with the assembler are trusted, otherwise the fingerprints listed there, or the
-    certificate that is there itself. `Suites` with a slash at its end is the directory of a flat archive (`./`), which has
-    no `Components`. An archive is signed in InRelease, or in Release.gpg."""
+    certificate that is there itself. `Suites` with a slash at its end is the directory of a flat archive (`./`), which
+    has no `Components`. An archive is signed in InRelease, or in Release.gpg."""
     mirror: Url = ""
     """Base URL of the main archive; its security archive is looked for beside it. Empty: `ASSEMBLE_MIRROR`, the
     host's own apt sources, then a built-in default."""

@@ -16,9 +16,10 @@ from assembler.debian.deb822 import Deb822Error, paragraphs
 from assembler.debian.debconf import read_preseed, read_templates
 from assembler.debian.documents import changelog_entries
 from assembler.debian.index import Universe
+from assembler.debian.indices import choose_indices
 from assembler.debian.package import Unpacked
 from assembler.debian.relations import parse_relations
-from assembler.debian.release import check_release, choose_indices, read_release
+from assembler.debian.release import check_release, read_release
 from assembler.debian.solver import solve
 from assembler.debian.sources import archives as archives_of
 from assembler.debian.sources import parse_sources

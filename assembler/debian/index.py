@@ -12,6 +12,7 @@ from typing import Final
 
 from assembler.debian.deb822 import stanza
 from assembler.debian.package import Candidate
+from assembler.debian.preferences import AUTOMATIC, Listing, Policy
 from assembler.debian.relations import FIELDS, Relation, parse_relations
 from assembler.debian.version import version_key
 from assembler.errors import AssembleError, Place
@@ -190,17 +191,22 @@ def _mention_order(data: bytes, place: int, length: int) -> int | None:
 
 
 class Universe:
-    """All packages of some archives for one architecture, of equal priority.
+    """All packages of some archives for one architecture.
 
-    As in apt, the candidate of a name is its highest version, unless it is pinned to another; of equal versions, the
-    one whose archive comes first.
+    As in apt, the candidate of a name is its version of the highest priority, and of several the highest, unless one is
+    chosen; of equal versions, the one whose archive comes first.
     """
 
     def __init__(
-        self, indices: Sequence[tuple[str, bytes]], architecture: str, pins: Mapping[str, str] | None = None
+        self,
+        indices: Sequence[tuple[str, bytes]],
+        architecture: str,
+        chosen: Mapping[str, str] | None = None,
+        policy: Policy | None = None,
     ) -> None:
         self.architecture = architecture
-        self._pins = pins or {}
+        self._chosen = chosen or {}
+        self._policy = policy
         self._indices = tuple(indices)
         self.work = 0
         """Looks since somebody last set this to 0; see `spend`."""
@@ -220,15 +226,20 @@ class Universe:
 
     @classmethod
     def from_indices(
-        cls, indices: Sequence[tuple[str, bytes]], architecture: str, pins: Mapping[str, str] | None = None
+        cls,
+        indices: Sequence[tuple[str, bytes]],
+        architecture: str,
+        chosen: Mapping[str, str] | None = None,
+        policy: Policy | None = None,
     ) -> "Universe":
         """A universe of `indices`, each an archive's id and the bytes of its Packages file, decompressed.
 
         :param architecture: ``amd64``; stanzas of other architectures but ``all`` are passed over.
-        :param pins: versions by name that are the candidates, whatever others there are. One that no archive has says
-            nothing.
+        :param chosen: versions by name that are the candidates, whatever others there are. One that no archive has
+            says nothing.
+        :param policy: the priorities of versions in these indices; without one all are equal.
         """
-        return cls(indices, architecture, pins)
+        return cls(indices, architecture, chosen, policy)
 
     def _scan(self, number: int, data: bytes) -> None:
         stanzas, providing = self._stanzas, self._providing
@@ -330,25 +341,51 @@ class Universe:
         return providers
 
     def _read_offers(self, name: str) -> tuple[Offer, ...]:
-        offers: list[Offer] = []
-        known: set[tuple[str, str]] = set()
+        """All versions but those that a priority below 0 keeps away."""
+        found: dict[tuple[str, str], tuple[Offer, list[int]]] = {}
         for position in self._stanzas.get(name, ()):
             candidate = self._read_candidate(position)
             if candidate.name != name:
                 raise self._damaged(position, f"it has another Package, too: {name}")
             if candidate.architecture not in {self.architecture, "all"}:
                 continue
-            if (candidate.version, candidate.sha256) in known:
-                continue
-            known.add((candidate.version, candidate.sha256))
-            offers.append(Offer(candidate, position, self.architecture))
-        if len(offers) > 1:
-            offers.sort(
-                key=lambda offer: version_key(offer.version), reverse=True
-            )  # stable: the first source stays first
-            if name in self._pins:
-                offers.sort(key=lambda offer: offer.version != self._pins[name])
-        return tuple(offers)
+            offer = Offer(candidate, position, self.architecture)
+            found.setdefault((candidate.version, candidate.sha256), (offer, []))[1].append(position[0])
+        ranked = [(self._priority(offer, places), offer) for offer, places in found.values()]
+        ranked = [(priority, offer) for priority, offer in ranked if priority >= 0]
+        if len(ranked) > 1:
+            # Stable: of equal versions, the first source stays first.
+            ranked.sort(key=lambda each: version_key(each[1].version), reverse=True)
+            ranked.sort(key=lambda each: -each[0])
+            if name in self._chosen:
+                ranked.sort(key=lambda each: each[1].version != self._chosen[name])
+        return tuple(offer for _, offer in ranked)
+
+    def _priority(self, offer: Offer, places: Sequence[int]) -> int:
+        if self._policy is None:
+            return AUTOMATIC
+        return self._policy.priority(offer.name, offer.version, offer.candidate.source, places)
+
+    def is_chosen(self, name: str) -> bool:
+        """Whether a version of it was chosen when the universe was made."""
+        return name in self._chosen
+
+    def choose(self, offer: Offer) -> None:
+        """Have `offer` be the candidate of its name from now on."""
+        rest = [other for other in self.offers(offer.name) if other is not offer]
+        self._offers[offer.name] = (offer, *rest)
+
+    def listings_of(self, offer: Offer) -> list[Listing]:
+        """What the archives say of themselves that have this version; none without a policy."""
+        if self._policy is None:
+            return []
+        numbers = [
+            position[0]
+            for position in self._stanzas[offer.name]
+            if (other := self._read_candidate(position)).version == offer.version
+            and other.sha256 == offer.candidate.sha256
+        ]
+        return [self._policy.listings[number] for number in numbers]
 
     def _read_providers(self, name: str) -> Iterator[tuple[Offer, str]]:
         plain, _colon, qualifier = name.partition(":")

@@ -5,8 +5,10 @@ import lzma
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from difflib import get_close_matches
+from urllib.parse import urlsplit
 
 from assembler.debian.mirrors import MISMATCH_HINT, Mirrors, join
+from assembler.debian.preferences import Listing
 from assembler.debian.release import Release, ReleaseError
 from assembler.debian.sources import Archive
 from assembler.errors import Place
@@ -77,6 +79,22 @@ def _index(release: Release, stem: str) -> LockedIndex | None:
     if size > LARGEST_INDEX:
         raise _too_large(path, size)
     return LockedIndex(path=path, size=size, sha256=digest)
+
+
+def listing(release: Release, archive: Archive, index: LockedIndex, name: str) -> Listing:
+    """What preferences may ask of an index of `archive`, which is called `name`."""
+    component, binary, _ = index.path.partition("/binary-")
+    return Listing(
+        id=name,
+        suite=release.suite,
+        codename=release.codename,
+        version=release.version,
+        origin=release.origin,
+        label=release.label,
+        component=component if binary else "",
+        site=urlsplit(archive.root).hostname or "",
+        priority=release.priority,
+    )
 
 
 def fetch_indices(

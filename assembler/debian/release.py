@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from assembler.debian import keyring
 from assembler.debian.deb822 import Deb822Error, Paragraph, paragraphs
 from assembler.debian.mirrors import BUILT_IN, MISMATCH_HINT, Mirrors, join
+from assembler.debian.preferences import AUTOMATIC, BACKPORTS, NOT_AUTOMATIC
 from assembler.debian.sources import Archive
 from assembler.errors import AssembleError, Place
 from assembler.lockfile.model import LockedArchive
@@ -53,6 +54,11 @@ class Release:
     """Fingerprints of the certificates with a good signature."""
     suite: str
     codename: str
+    version: str
+    origin: str
+    label: str
+    priority: int
+    """Of its packages, where nobody says otherwise: see preferences.py."""
     date: datetime
     valid_until: datetime | None
     architectures: tuple[str, ...]
@@ -239,6 +245,10 @@ def _parse(paragraph: Paragraph, data: bytes, signature: bytes, signed_by: tuple
         signed_by=signed_by,
         suite=text("suite"),
         codename=text("codename"),
+        version=text("version"),
+        origin=text("origin"),
+        label=text("label"),
+        priority=_priority(text("notautomatic"), text("butautomaticupgrades")),
         date=date,
         valid_until=when("valid-until"),
         architectures=architectures,
@@ -247,6 +257,12 @@ def _parse(paragraph: Paragraph, data: bytes, signature: bytes, signed_by: tuple
         index_for_all="all" in architectures and "Packages" not in text("no-support-for-architecture-all").split(),
         files=files,
     )
+
+
+def _priority(not_automatic: str, but_automatic_upgrades: str) -> int:
+    if not_automatic != "yes":
+        return AUTOMATIC
+    return BACKPORTS if but_automatic_upgrades == "yes" else NOT_AUTOMATIC
 
 
 def _must_be_named(archive: Archive) -> bool:

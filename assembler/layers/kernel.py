@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Annotated
 
 from assembler.architecture import ARCHITECTURES
+from assembler.debian.requests import Request
 from assembler.debian.unpack import unpack
 from assembler.errors import AssembleError, Place
 from assembler.image.names import FACTS, KERNEL, KERNEL_CONFIG
@@ -87,7 +88,7 @@ def distro_layer(context: BuildContext) -> KernelLayer:
 
     What is made raises AssembleError when they hold no kernel, or several.
     """
-    package = context.recipe.kernel.package
+    package = Request.of(context.recipe.kernel.package).name
     declared = _Distro(
         package=package, packages=kernel_packages(package, context.lock.role("rootfs")), epoch=context.epoch
     )

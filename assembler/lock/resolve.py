@@ -10,18 +10,20 @@ from difflib import get_close_matches
 from assembler import __version__
 from assembler.debian.explain import resolve_names
 from assembler.debian.index import Universe, check
-from assembler.debian.indices import choose_indices, fetch_indices, read_index
+from assembler.debian.indices import choose_indices, fetch_indices, listing, read_index
 from assembler.debian.mirrors import Mirrors
 from assembler.debian.package import Candidate
+from assembler.debian.preferences import Pin, Policy
 from assembler.debian.reasons import ESSENTIAL, REQUESTED, reasons
 from assembler.debian.release import Release, fetch_release, locked_release
+from assembler.debian.requests import choose
 from assembler.debian.solver import solve
 from assembler.debian.sources import Archive, archives, parse_sources
 from assembler.errors import AssembleError
 from assembler.kubernetes.parts import wanted_files, wanted_images
 from assembler.kubernetes.release import release as kubernetes_release
 from assembler.lock.files import lock_files
-from assembler.lock.wanted import Wanted, kernel_files, wanted
+from assembler.lock.wanted import Wanted, kernel_files, pins_of, wanted
 from assembler.lockfile.errors import LockError
 from assembler.lockfile.model import (
     Lock,
@@ -93,6 +95,7 @@ def resolve(
         now=now,
         previous=Resolved(archives=previous.archives, packages=previous.packages) if previous else None,
         upgrade=upgrade,
+        pins=pins_of(recipe),
         reporter=reporter,
     )
     latest = max(datetime.fromisoformat(archive.date) for archive in chosen.archives)
@@ -132,6 +135,7 @@ def resolve_packages(
     now: datetime,
     previous: Resolved | None = None,
     upgrade: Collection[str] | None = None,
+    pins: Sequence[Pin] = (),
     reporter: Reporter = SILENT,
 ) -> Resolved:
     """Choose the packages for `roles` from what the archives `sources` offer.
@@ -140,6 +144,7 @@ def resolve_packages(
         what is newly wanted comes from the archives as they were then; except for the packages named here, by
         their own or their source package's names, which take what the archives have now. With a package goes
         all that was built from its source, since such packages often depend on each other's exact version.
+    :param pins: priorities that the recipe gives to versions of packages.
     :raises AssembleError: of many kinds, as :func:`resolve`.
     """
     architectures = tuple(dict.fromkeys(role.architecture for role in roles))
@@ -184,21 +189,24 @@ def resolve_packages(
     names: dict[str, tuple[str, ...]] = {}
     with reporter.step("solve", total=len(roles)) as step:
         for architecture in architectures:
-            texts = [
-                (state.id, read_index(store, state.release, index))
-                for state in states
-                for index in state.indices[architecture]
-            ]
-            universe = Universe.from_indices(texts, architecture, _pins(held, moving, architecture))
-            for role in roles:
-                if role.architecture == architecture:
-                    step.note(role.role)
-                    with _explained(held):
-                        whole = replace(role, packages=(*role.packages, *role.further(names)))
-                        found = _chosen(universe, whole)
-                        names[role.role] = tuple(candidate.name for candidate in found)
-                        packages.add(whole, found, universe)
-                    step.advance()
+            mine = [role for role in roles if role.architecture == architecture]
+            offered = [(state, index) for state in states for index in state.indices[architecture]]
+            texts = [(state.id, read_index(store, state.release, index)) for state, index in offered]
+            listings = tuple(listing(state.release, state.archive, index, state.archive.id) for state, index in offered)
+            universe = Universe.from_indices(
+                texts, architecture, _held(held, moving, architecture), Policy(listings, pins)
+            )
+            with _explained(held):
+                for role in mine:
+                    choose(universe, role.requests, recommends=role.recommends)
+            for role in mine:
+                step.note(role.role)
+                with _explained(held):
+                    whole = replace(role, packages=(*role.packages, *role.further(names)))
+                    found = _chosen(universe, whole)
+                    names[role.role] = tuple(candidate.name for candidate in found)
+                    packages.add(whole, found, universe)
+                step.advance()
             del texts, universe  # 60 MB for each architecture
     chosen = packages.locked()
     used = {package.archive for package in chosen}
@@ -225,7 +233,7 @@ def _moving(held: Resolved | None, names: Collection[str]) -> frozenset[str]:
     return frozenset(package.name for package in held.packages if package.source in sources)
 
 
-def _pins(held: Resolved | None, moving: Collection[str], architecture: str) -> Mapping[str, str]:
+def _held(held: Resolved | None, moving: Collection[str], architecture: str) -> Mapping[str, str]:
     return {
         package.name: package.version
         for package in (held.packages if held else ())

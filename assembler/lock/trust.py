@@ -16,7 +16,7 @@ from assembler.debian.release import Release, locked_release
 from assembler.debian.sources import Archive, archives, parse_sources
 from assembler.errors import AssembleError, Place, Problems
 from assembler.lock.resolve import Resolved, resolve_packages
-from assembler.lock.wanted import wanted
+from assembler.lock.wanted import pins_of, wanted
 from assembler.lockfile.errors import LockError
 from assembler.lockfile.model import Lock, LockedArchive, LockedIndex, LockedPackage
 from assembler.progress import SILENT, Reporter
@@ -129,6 +129,7 @@ def _asked_for(
         now=now,
         previous=Resolved(archives=lock.archives, packages=lock.packages),
         upgrade=(),
+        pins=pins_of(recipe),
     )
     return {_identity(package) for package in chosen.packages}
 

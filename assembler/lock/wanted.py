@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 
 from assembler.architecture import named
 from assembler.boot.loaders import LIVE
+from assembler.debian.preferences import Pin
+from assembler.debian.requests import Request
 from assembler.kubernetes.parts import packages
 from assembler.lock.compilers import for_modules
 from assembler.lockfile.errors import LockError
@@ -23,7 +25,10 @@ class Wanted:
     role: str
     """Of lockfile/model.py's `ROLES`, or its `TOOLS`."""
     packages: tuple[str, ...]
+    """Names."""
     architecture: str
+    requests: tuple[Request, ...] = ()
+    """Those of them for which the recipe says a version or a release."""
     essential: bool = False
     """Whether all essential packages belong to it."""
     recommends: bool = False
@@ -41,8 +46,16 @@ def wanted(recipe: Recipe, host: str) -> tuple[Wanted, ...]:
     """What `recipe` needs, role by role, when a machine of the architecture `host` builds it."""
     target, kernel = recipe.arch, recipe.kernel
     compiled = kernel.source == "vanilla"
-    source = Wanted(role="kernel-source", packages=(kernel.package,), architecture=target, dependencies=False)
-    chosen = dict.fromkeys((*recipe.rootfs.packages, *(() if compiled else (kernel.package,))))
+    own = Request.of(kernel.package)
+    source = Wanted(
+        role="kernel-source",
+        packages=(own.name,),
+        architecture=target,
+        requests=(own,) if not own.plain else (),
+        dependencies=False,
+    )
+    requests = [*map(Request.of, recipe.rootfs.packages), *(() if compiled else (own,))]
+    chosen = dict.fromkeys(request.name for request in requests)
     if recipe.kubernetes is not None:
         # The Kubernetes layer decides where these come from, whatever the recipes below it had in their lists.
         taken, dropped = packages(recipe.kubernetes)
@@ -51,6 +64,7 @@ def wanted(recipe: Recipe, host: str) -> tuple[Wanted, ...]:
         role="rootfs",
         packages=tuple(chosen),
         architecture=target,
+        requests=tuple(request for request in requests if not request.plain and request.name in chosen),
         essential=True,
         recommends=recipe.rootfs.recommends,
     )
@@ -78,7 +92,8 @@ def _for_modules(recipe: Recipe, host: str) -> tuple[Wanted, ...]:
     sources = Wanted(role="modules", packages=names, architecture=target, dependencies=False)
     if kernel.source == "vanilla":
         return (sources,) if names else ()
-    headers = f"{_HEADERS}{kernel.package.partition(':')[0].removeprefix('linux-image-').removesuffix('-unsigned')}"
+    image = Request.of(kernel.package).name.partition(":")[0]
+    headers = f"{_HEADERS}{image.removeprefix('linux-image-').removesuffix('-unsigned')}"
 
     def further(chosen: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
         there = chosen["headers"]
@@ -97,6 +112,11 @@ def _for_modules(recipe: Recipe, host: str) -> tuple[Wanted, ...]:
         Wanted(role="headers", packages=(headers,), architecture=target, kept=_HEADERS),
         Wanted(role="compiler", packages=(), architecture=host, further=further),
     )
+
+
+def pins_of(recipe: Recipe) -> tuple[Pin, ...]:
+    """The pins of `recipe`, in its order."""
+    return tuple(Pin(tuple(pin.packages), pin.pin, pin.priority) for pin in recipe.debian.pins)
 
 
 def kernel_files(recipe: Recipe) -> list[WantedFile]:

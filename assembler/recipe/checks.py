@@ -4,6 +4,7 @@ These look at the plain values before they are typed, so that one pass tells of 
 the business of the types and passes over here.
 """
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -37,6 +38,8 @@ def check(data: dict[str, Any]) -> Iterator[Problem]:
     """Everything that contradicts itself in `data`, the plain values of a whole recipe."""
     for table, name in _UNIQUE:
         yield from _duplicates((table, name), _list(data, table, name))
+    yield from _pins(_list(data, "debian", "pins"))
+    yield from _requests(_list(data, "rootfs", "packages"))
     yield from _password(_table(data, "rootfs").get("root_password"))
     yield from logins(data)
     yield from _units(data)
@@ -98,6 +101,27 @@ def _answers(debconf: Any) -> Iterator[Problem]:
             if isinstance(answer, dict) and answer.get("type") == "password" and answer.get("value") == "":
                 path = ("rootfs", "debconf", "answers", package, question, "value")
                 yield path, "the password is empty", "give it by an argument: --arg-file NAME=PATH"
+
+
+def _pins(pins: list[Any]) -> Iterator[Problem]:
+    for index, pin in enumerate(pins):
+        if isinstance(pin, dict) and pin.get("priority") == 0:
+            yield ("debian", "pins", index, "priority"), "is 0, which says nothing", "give another number, or no pin"
+        if isinstance(pin, dict) and pin.get("packages") == []:
+            yield ("debian", "pins", index, "packages"), "names no package", 'name some, or all with "*"'
+
+
+def _requests(packages: list[Any]) -> Iterator[Problem]:
+    """A package may be there by its name, and once with a version or a suite."""
+    first: dict[str, str] = {}
+    for index, package in enumerate(packages):
+        name, sign, _ = re.split("([=/])", package, maxsplit=1) if _is_narrowed(package) else ("", "", "")
+        if sign and first.setdefault(name, package) != package:
+            yield ("rootfs", "packages", index), f"contradicts '{first[name]}'", "ask for one of them"
+
+
+def _is_narrowed(package: Any) -> bool:
+    return isinstance(package, str) and ("=" in package or "/" in package)
 
 
 def _run(steps: list[Any]) -> Iterator[Problem]:

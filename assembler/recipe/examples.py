@@ -39,6 +39,23 @@ Components: main
 Signed-By: 3AF65F93D6FECA9A4FD5A4C3A1B2C3D4E5F60718
 '''
 """,
+        """\
+[debian]
+pins = [{ packages = ["*"], pin = "release n=trixie-backports", priority = -1 }]
+""",
+    ),
+    "Pinned": (
+        """\
+[[debian.pins]]
+packages = ["linux-image-*", "src:systemd"]
+pin = "release n=trixie-backports"
+priority = 900
+
+[[debian.pins]]
+packages = ["docker-ce"]
+pin = "version 5:28.*"
+priority = 1001
+""",
     ),
     "Kernel": (
         """\

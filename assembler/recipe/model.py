@@ -28,8 +28,11 @@ from assembler.recipe.shapes import (
     Locale,
     PackageName,
     PackageOfImage,
+    PackageRequest,
+    PackagesPinned,
     Password,
     PathPattern,
+    PinnedTo,
     PublicKey,
     Question,
     ScriptText,
@@ -53,6 +56,20 @@ class Strict(BaseModel):
     )
 
 
+class Pinned(Strict):
+    """A priority for some versions of some packages, as in apt_preferences(5)."""
+
+    packages: list[PackagesPinned] = Field(min_length=1)
+    """Names of binary packages, or `src:` and that of a source package, with `*` and `?` for what may stand there. `*`
+    alone is for all packages; such a pin counts where no other does. The first that fits is taken."""
+    pin: PinnedTo
+    """Which versions: `release` with `a=` (the suite), `n=` (codename), `v=`, `o=` (origin), `l=` (label) or `c=`
+    (component); `version`; or `origin` and the host of an archive with `URIs`."""
+    priority: int = Field(ge=-32768, le=32767)
+    """The highest is taken. Without pins it is 500, for a suite with `NotAutomatic` 1, and for backports 100; below 0,
+    a version is never taken."""
+
+
 class Debian(Strict):
     """Where packages come from."""
 
@@ -61,6 +78,8 @@ class Debian(Strict):
     the archive keys that come with the assembler are trusted, otherwise the fingerprints listed there, or the
     certificate that is there itself. `Suites` with a slash at its end is the directory of a flat archive (`./`), which
     has no `Components`. An archive is signed in InRelease, or in Release.gpg."""
+    pins: list[Pinned] = []
+    """Which version of a package is taken where archives have several."""
     mirror: Url = ""
     """Base URL of the main archive; its security archive is looked for beside it. Empty: `ASSEMBLE_MIRROR`, the
     host's own apt sources, then a built-in default."""
@@ -89,7 +108,7 @@ class Kernel(Strict):
 
     source: Literal["distro", "vanilla"] = "distro"
     """`distro`: Debian's kernel package. `vanilla`: compiled from source, with nothing as a module."""
-    package: PackageName = architecture.DEFAULT.kernel_package
+    package: PackageRequest = architecture.DEFAULT.kernel_package
     """The kernel package or metapackage to take; for another architecture the default is its own. With `vanilla`, the
     package with the source, `linux-source-VERSION`, unless `url` names a tarball."""
     url: Url = ""
@@ -239,8 +258,9 @@ class Run(Strict):
 class Rootfs(Strict):
     """The root file system layer."""
 
-    packages: list[PackageName] = []
-    """Packages to install, besides those that are essential."""
+    packages: list[PackageRequest] = []
+    """Packages to install, besides those that are essential. `curl/trixie-backports` is taken from that suite, with
+    what it needs of it, and `curl=8.14.1-2*` in that version; see also `debian.pins`."""
     recommends: bool = False
     """Whether recommended packages are installed too."""
     first_boot: list[PackageName] = []

@@ -63,6 +63,7 @@ _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _PATH = r"(?:/(?!\.{1,2}(?:/|$))[^/\x00-\x1f\x7f]+)+"
 _HASH = r"[\x22#%-)+-9<-\x5b\x5d-~]"
 """A character of a hash but ``$``: crypt(5) leaves out space, ``!``, ``*``, ``:``, ``;`` and the backslash."""
+_OF_RELEASE = r"[A-Za-z0-9][A-Za-z0-9 .:+~_/*?-]*|\*"
 _ACCOUNT = r"[a-z_][a-z0-9_-]{0,31}|[0-9]{1,10}"
 
 PackageName = Annotated[
@@ -74,6 +75,39 @@ PackageName = Annotated[
     ),
 ]
 """A binary package name (Debian policy 5.6.7), with an optional architecture."""
+
+PackageRequest = Annotated[
+    str,
+    Shape(
+        r"[a-z0-9][a-z0-9+.-]+(?::[a-z0-9-]+)?(?:=[0-9A-Za-z.+~:*-]+|/[A-Za-z0-9][A-Za-z0-9.+_~-]*)?",
+        "a package name",
+        "lower-case letters, digits and + - . only, at least two characters; then perhaps /SUITE or =VERSION",
+    ),
+]
+"""A binary package, perhaps with an architecture, and with the version or the suite that it shall come from."""
+
+PackagesPinned = Annotated[
+    str,
+    Shape(
+        r"(?=.{1,200}$)(?:src:)?[a-z0-9*?][a-z0-9+.*?-]*",
+        "a name of packages",
+        "a package's name, or src: and that of a source package, with * and ? for what may stand there",
+    ),
+]
+"""What a pin is for."""
+
+PinnedTo = Annotated[
+    str,
+    Shape(
+        r"(?=.{1,300}$)(?:"
+        rf"release (?:\*|[a-z0-9*?][a-z0-9.*?/-]*|[anvolc]=(?:{_OF_RELEASE})(?: *, *[anvolc]=(?:{_OF_RELEASE}))*)"
+        r"|version [0-9A-Za-z.+~:*?-]+"
+        r'|origin (?:"[a-z0-9.*?-]*"|[a-z0-9.*?-]+))',
+        "what apt_preferences(5) has after Pin:",
+        "as `release n=trixie-backports`, `version 5.10*` or `origin packages.example.org`",
+    ),
+]
+"""Which versions a pin is for."""
 
 if TYPE_CHECKING:
     ArchitectureName = str

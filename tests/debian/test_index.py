@@ -177,7 +177,7 @@ def test_no_damage_ends_in_a_traceback(instead: bytes, start: int, length: int) 
         solve(packages, packages.names[:2], recommends=True)
 
 
-GOOD = Candidate("a-b", "1:2.0~rc1+b1-3", "all", "ab", "2.0-3", "pool/a/a_1%3a2.deb", 5, "0" * 64, "trixie", {})
+GOOD = Candidate("a-b", "1:2.0~rc1+b1-3", "all", "ab", "2.0-3", "pool/a/a 1%3a2.deb", 5, "0" * 64, "trixie", {})
 
 
 def test_values_that_a_lock_may_have() -> None:
@@ -189,7 +189,7 @@ def test_values_that_a_lock_may_have() -> None:
     [
         *({"sha256": text} for text in ("", "zz", "A" * 64, "0" * 63, "../" * 21 + "0", "/etc/x", "0" * 64 + "\n")),
         *({"filename": text} for text in (
-            "", "/etc/passwd", "../x", "a/../b", "a//b", "a/", "./", "a b", "a\nb", "a\x1b[2J", "pool/%2e%2e/x",
+            "", "/etc/passwd", "../x", "a/../b", "a//b", "a/", "./", " a", "a ", "a\nb", "a\x1b[2J", "pool/%2e%2e/x",
             "a%2Fb", "a" * 2000, "ä",
         )),
         *({"name": text} for text in ("", "a", "A-b", "../a", "a\nb", "a b", "-a", "a/b", "a\x1b]0;b\x07")),

@@ -35,6 +35,7 @@ from tests.lockfile.test_toml import LOCK
 
 RECIPE = f"""
 name = "x"
+debian.pins = [{{ packages = ["a"], pin = "version 1", priority = 5 }}]
 [kernel]
 package = "linux-image-a"
 [rootfs]
@@ -59,21 +60,12 @@ network_config = "a-network-config"
 """
 VANILLA = """
 name = "x"
-[kernel]
-source = "vanilla"
-package = "linux-source-6.12"
-fragments = ["a.config"]
+kernel = { source = "vanilla", package = "linux-source-6.12", fragments = ["a.config"] }
 """
 FILES = {
-    "a-preseed": "",
-    "a-script": "a",
-    "a-rules.toml": "",
-    "a-named": "a",
-    "a-private": "a",
-    "a-user-data": "#cloud-config\n{}\n",
-    "a-network-config": "version: 2\n",
-    "a.config": "CONFIG_NET=y\n",
-}
+    "a-preseed": "", "a-script": "a", "a-rules.toml": "", "a-named": "a", "a-private": "a",
+    "a-user-data": "#cloud-config\n{}\n", "a-network-config": "version: 2\n", "a.config": "CONFIG_NET=y\n",
+}  # fmt: skip
 
 KERNEL, TREE, SBOM, K8S = "kernel.image", "rootfs.tree", "rootfs.sbom", "kubernetes.tree"
 INITRD, SQUASHFS, ISO, SEED = "livecd.initrd", "livecd.squashfs", "livecd.iso", "cloudinit.seed"
@@ -87,6 +79,9 @@ DECIDES: Mapping[str, tuple[object, set[str]]] = {
     "epoch": (5, {ISO}),
     "args": ({"A": "a"}, set()),
     "debian.sources": ("Types: deb\nSuites: sid\nComponents: main\n", {ISO}),
+    "debian.pins[0].packages": (["b"], {ISO}),
+    "debian.pins[0].pin": ("version 2", {ISO}),
+    "debian.pins[0].priority": (6, {ISO}),
     "debian.mirror": ("https://example.org/", {ISO}),
     "debian.mirror_security": ("https://example.org/", {ISO}),
     "kernel.package": ("linux-image-b", {ISO}),

@@ -1,13 +1,15 @@
 """Compare the solver with apt: the same requests on an empty system, with and without recommended packages.
 
 The requests are the recorded cases of the unit tests, the recipe's packages, and sets of one to five packages drawn
-from the main archive. Both must choose the same versions of the same packages, or both must fail. Needs the host's
+from the main archive with its updates and backports; some are asked for in a version or from a suite. Then the same
+with drawn preferences. Both must choose the same versions of the same packages, or both must fail. Needs the host's
 ``apt-get``, and a Debian mirror.
 
 apt is asked with ``--print-uris``, which chooses as ``-s`` does but does not play the installation through; that takes
 a third of the time. ``--simulate`` asks with ``-s``.
 """
 
+import argparse
 import os
 import random
 import re
@@ -15,22 +17,33 @@ import subprocess
 import sys
 import tempfile
 import tomllib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from copy import copy
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import unquote
 
 from assembler.debian import mirrors
 from assembler.debian.index import Universe
+from assembler.debian.indices import listing
+from assembler.debian.keyring import shipped
+from assembler.debian.preferences import Listing, Pin, Policy
+from assembler.debian.release import read_release
+from assembler.debian.requests import Request as Asked
+from assembler.debian.requests import choose
 from assembler.debian.solver import solve
+from assembler.debian.sources import archives, parse_sources
 from assembler.errors import AssembleError
+from assembler.lockfile.model import LockedIndex
 from assembler.recipe.model import Debian
+from assembler.releases import RELEASES
 from tests.debian.universes import Case, cases
 from tests.support.command import ROOT, arguments
 
 ARCHITECTURE = "amd64"
-SUITES = {"trixie": "debian", "trixie-updates": "debian", "trixie-security": "debian-security"}
+SUITES = {"{}": "debian", "{}-updates": "debian", "{}-backports": "debian", "{}-security": "debian-security"}
 RECIPE = ROOT / "recipes/livecd.toml"
 KEYS = ROOT / "assembler/debian/keys"
 SEED = 13
@@ -50,7 +63,7 @@ Dir::Etc::sourcelist "{directory}/sources.list";
 Dir::Etc::sourceparts "/dev/null";
 Dir::Etc::parts "/dev/null";
 Dir::Etc::main "/dev/null";
-Dir::Etc::preferences "/dev/null";
+Dir::Etc::preferences "{directory}/preferences";
 Dir::Etc::preferencesparts "/dev/null";
 APT::Architecture "{architecture}";
 #clear APT::Architectures;
@@ -90,6 +103,8 @@ class Apt:
         for part in ("lists/partial", "cache/archives/partial"):
             (directory / part).mkdir(parents=True, exist_ok=True)
         (directory / "status").touch()
+        (directory / "preferences").touch()
+        self._directory = directory
         (directory / "sources.list").write_text("".join(f"deb {source}\n" for source in sources))
         config = directory / "apt.conf"
         config.write_text(_SETTINGS.format(directory=directory, architecture=ARCHITECTURE))
@@ -101,13 +116,25 @@ class Apt:
     def _run(self, *command: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(command, env=self._environment, text=True, capture_output=True, check=False)
 
-    def indices(self) -> list[tuple[str, bytes]]:
-        """The indices as apt reads them, in its order."""
-        result = self._run("apt-get", "indextargets", "--format", "$(RELEASE) $(FILENAME)", "Created-By: Packages")
-        named = (line.split(" ", 1) for line in result.stdout.splitlines())
-        return [
-            (archive, self._run("/usr/lib/apt/apt-helper", "cat-file", name).stdout.encode()) for archive, name in named
-        ]
+    def indices(self) -> tuple[list[tuple[str, bytes]], tuple[Listing, ...]]:
+        """The indices as apt reads them, in its order, and what their archives say of themselves."""
+        fields = "$(RELEASE) $(COMPONENT) $(FILENAME)"
+        result = self._run("apt-get", "indextargets", "--format", fields, "Created-By: Packages")
+        texts, listings = [], []
+        for line in result.stdout.splitlines():
+            suite, component, name = line.split(" ", 2)
+            texts.append((suite, self._run("/usr/lib/apt/apt-helper", "cat-file", name).stdout.encode()))
+            (signed,) = (self._directory / "lists").glob(f"*_dists_{suite}_InRelease")
+            release = read_release(signed.read_bytes(), shipped(), now=datetime.now(UTC), name=suite)
+            (archive,) = archives(parse_sources(f"Types: deb\nSuites: {suite}\nComponents: {component}\n"))
+            index = LockedIndex(path=f"{component}/binary-{ARCHITECTURE}/Packages", size=0, sha256="")
+            listings.append(listing(release, archive, index, suite))
+        return texts, tuple(listings)
+
+    def prefer(self, pins: Sequence[Pin]) -> None:
+        """Have `pins` as preferences from now on."""
+        records = (f"Package: {' '.join(pin.names)}\nPin: {pin.what}\nPin-Priority: {pin.priority}\n\n" for pin in pins)
+        (self._directory / "preferences").write_text("".join(records))
 
     def choose(self, request: Request) -> Choice:
         """What ``apt-get install`` would install for a request."""
@@ -120,25 +147,76 @@ class Apt:
         return Choice(frozenset("=".join(map(unquote, found)) for found in pattern.findall(result.stdout)))
 
 
-def choose(universe: Universe, request: Request) -> Choice:
-    """What the assembler's solver chooses for a request."""
+def chosen(universe: Universe, request: Request) -> Choice:
+    """What the assembler's solver chooses for a request. The universe is good for no other one after that."""
+    asked = [Asked.of(package) for package in request.packages]
     try:
-        chosen = solve(universe, request.packages, recommends=request.recommends, essential=False)
+        choose(universe, asked, recommends=request.recommends)
+        found = solve(universe, [each.name for each in asked], recommends=request.recommends, essential=False)
     except AssembleError as error:
         return Choice(frozenset(), str(error))
-    return Choice(frozenset(f"{candidate.name}={candidate.version}" for candidate in chosen))
+    return Choice(frozenset(f"{candidate.name}={candidate.version}" for candidate in found))
 
 
-def drawn(universe: Universe, count: int, seed: int) -> Iterator[Request]:
+def drawn(universe: Universe, count: int, draw: random.Random) -> Iterator[Request]:
     """The recipe's request and `count` drawn ones, each twice; the same every time for the same archive."""
     recipe = tomllib.loads(RECIPE.read_text())
     packages = (*recipe["rootfs"]["packages"], recipe["kernel"]["package"], *universe.essential)
-    draw = random.Random(seed)  # noqa: S311  a sample, not a secret
     names = sorted(universe.names)
-    sets = [(f"set {number}", tuple(draw.sample(names, draw.randint(1, 5)))) for number in range(1, count + 1)]
-    for name, wanted in [("recipe", packages), *sets]:
+    later = sorted(name for name in names if _suites(universe, name) & BACKPORTS and len(universe.offers(name)) > 1)
+    sets = []
+    for number in range(1, count + 1):
+        wanted = [_narrowed(universe, name, draw) for name in draw.sample(names, draw.randint(1, 5))]
+        if number % 3 == 0:  # few are there
+            wanted[0] = f"{draw.choice(later)}/{draw.choice(sorted(BACKPORTS))}"
+        sets.append((f"set {number}", tuple(wanted)))
+    for name, asked in [("recipe", packages), *sets]:
         for recommends in (False, True):
-            yield Request(name, wanted, recommends)
+            yield Request(name, asked, recommends)
+
+
+def _suites(universe: Universe, name: str) -> set[str]:
+    return {each.codename for offer in universe.offers(name) for each in universe.listings_of(offer)}
+
+
+def _narrowed(universe: Universe, name: str, draw: random.Random) -> str:
+    """`name`, sometimes with a version or a suite that has it."""
+    offers = universe.offers(name)
+    kind = draw.random()
+    if kind < 0.1 and offers:
+        return f"{name}={draw.choice(offers).version}"
+    if kind < 0.2 and offers:
+        return f"{name}/{draw.choice(sorted(_suites(universe, name)))}"
+    return name
+
+
+BACKPORTS: frozenset[str] = frozenset(f"{release}-backports" for release in RELEASES)
+
+
+def preferences(universe: Universe, release: str, draw: random.Random) -> tuple[Pin, ...]:
+    """Some pins, of every kind."""
+    names = sorted(universe.names)
+    whats = (
+        f"release n={release}-backports", "release a=*-backports", f"release n={release}", "release v=1?.*",
+        "release o=Debian", "release l=Debian-Security", "release o=Debian Backports", "release c=main", "version 1.*",
+        "version *bpo*", "version *+deb*", "release *",
+    )  # fmt: skip
+    pins = []
+    for _ in range(draw.randint(1, 8)):
+        kind = draw.random()
+        stem = draw.choice(names)
+        if kind < 0.25:
+            wanted: tuple[str, ...] = ("*",)
+        elif kind < 0.6:
+            wanted = (f"{stem[: draw.randint(1, 4)]}*",)
+        elif kind < 0.8:
+            wanted = (f"src:{stem[:3]}*",)
+        else:
+            wanted = tuple(draw.sample(names, 200))
+        general = [what for what in whats if not what.startswith("version")]
+        what = draw.choice(general if "*" in wanted else whats)
+        pins.append(Pin(wanted, what, draw.choice((-1, 1, 50, 100, 101, 400, 500, 501, 990, 1001))))
+    return tuple(pins)
 
 
 def same(request: Request, ours: Choice, theirs: Choice) -> bool:
@@ -168,11 +246,52 @@ def compare_case(case: Case, directory: Path) -> bool:
     return same(request, Choice(recorded, case.error), theirs)
 
 
+def _fresh(universe: Universe) -> Universe:
+    """The same, without what was chosen for a request; to read it anew takes seconds."""
+    found = copy(universe)
+    found._offers, found._providers = {}, {}  # what refers to each other
+    return found
+
+
+def _compared(release: str, directory: Path, pool: ThreadPoolExecutor, options: argparse.Namespace) -> Iterator[bool]:
+    """Compare drawn requests on the archives of a release, without pins and with as many lists of them as asked for."""
+    known = mirrors.choose(Debian(mirror=options.mirror), override=os.environ.get("ASSEMBLE_MIRROR", ""))
+    keys = ",".join(map(str, sorted(KEYS.glob("*.asc"))))
+    places = {suite.format(release): root for suite, root in SUITES.items()}
+    sources = [f"[signed-by={keys}] {known.bases(root)[0]} {suite} main" for suite, root in places.items()]
+    apt = Apt(directory, sources, simulate=options.simulate)
+    texts, listings = apt.indices()
+    draw = random.Random(f"{release} {options.seed}")  # noqa: S311  a sample, not a secret
+    plain = Universe.from_indices(texts, ARCHITECTURE, policy=Policy(listings))
+    for number in range(options.pins + 1):
+        pins = preferences(plain, release, draw) if number else ()
+        apt.prefer(pins)
+        requests = list(drawn(plain, options.count // (options.pins if number else 1), draw))
+        universe = Universe.from_indices(texts, ARCHITECTURE, policy=Policy(listings, pins))
+        failed = 0
+        for request, answer in zip(requests, pool.map(apt.choose, requests), strict=True):
+            theirs = answer
+            ours = chosen(_fresh(universe), request)
+            if theirs.error and not ours.error and any("/" in package for package in request.packages):
+                # apt stops at the first need that no candidate meets and the suite does not either, even when others
+                # meet it later; so it is asked whether all of it can be installed.
+                theirs = apt.choose(Request(request.name, tuple(sorted(ours.packages)), request.recommends))
+            good = same(request, ours, theirs)
+            failed += not good
+            yield good
+            if options.verbose and ours.error and theirs.error:
+                print(f"{request}\n  here: {ours.error}\n  apt: {theirs.error.strip()}", flush=True)
+        if failed:
+            print(f"{failed} with {release} and", *pins, sep="\n  ", flush=True)
+
+
 def main() -> int:
     """Run the comparison; 0 when there is no difference."""
     parser = arguments("compare-solver", __doc__)
     parser.add_argument("--mirror", default="", help="base URL of the main archive (default: as when locking)")
     parser.add_argument("--count", type=int, default=300, help="number of drawn sets (default: %(default)s)")
+    parser.add_argument("--pins", type=int, default=5, help="number of drawn preferences (default: %(default)s)")
+    parser.add_argument("--release", nargs="+", choices=RELEASES, default=["trixie", "bookworm"])
     parser.add_argument("--seed", type=int, default=SEED, help="of the draw (default: %(default)s)")
     parser.add_argument("--directory", type=Path, help="keep apt's files here, to start faster next time")
     parser.add_argument("--simulate", action="store_true", help="let apt play the installation through")
@@ -184,17 +303,9 @@ def main() -> int:
         directories = [Path(temporary) / f"case-{number}" for number in range(len(recorded))]
         results += pool.map(compare_case, recorded, directories)
 
-        chosen = mirrors.choose(Debian(mirror=options.mirror), override=os.environ.get("ASSEMBLE_MIRROR", ""))
-        keys = ",".join(map(str, sorted(KEYS.glob("*.asc"))))
-        sources = [f"[signed-by={keys}] {chosen.bases(root)[0]} {suite} main" for suite, root in SUITES.items()]
-        apt = Apt((options.directory or Path(temporary) / "apt").resolve(), sources, simulate=options.simulate)
-        universe = Universe.from_indices(apt.indices(), ARCHITECTURE)
-        requests = list(drawn(universe, options.count, options.seed))
-        for request, theirs in zip(requests, pool.map(apt.choose, requests), strict=True):
-            ours = choose(universe, request)
-            results.append(same(request, ours, theirs))
-            if options.verbose and ours.error and theirs.error:
-                print(f"{request}\n  here: {ours.error}\n  apt: {theirs.error.strip()}", flush=True)
+        for release in options.release:
+            directory = (options.directory or Path(temporary) / "apt").resolve() / release
+            results += _compared(release, directory, pool, options)
     print(f"{sum(results)} passed, {len(results) - sum(results)} failed")
     return 0 if all(results) else 1
 

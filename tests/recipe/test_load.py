@@ -363,7 +363,7 @@ def test_everything_wrong_at_once() -> None:
         "r.toml:7:17 rootfs.packages_add[0]: 'mc' is listed twice (remove one of them)",
         (
             "r.toml:7:23 rootfs.packages_add[1]: 'Bad' is not a package name (lower-case letters, digits and + - ."
-            " only, at least two characters; versions are chosen by the lock)"
+            " only, at least two characters; then perhaps /SUITE or =VERSION)"
         ),
         "r.toml:8:3 rootfs.packages_add[2]: must be a string, not an integer (put it in quotes)",
         "r.toml:9:1 rootfs.timezone: must be a string, not an array",

@@ -1,0 +1,151 @@
+"""What a recipe asks for by more than a name: ``NAME=VERSION`` and ``NAME/RELEASE``, as apt-get(8) has them.
+
+A release brings along what its package needs of it: where no candidate will do, that of the same release is taken.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+from assembler.debian.index import Dependency, Offer, Universe
+from assembler.debian.marking import provides
+from assembler.debian.version import satisfies, version_key
+from assembler.errors import AssembleError, Place, Problems
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A package, and which version of it."""
+
+    text: str
+    """As it was asked for."""
+    name: str
+    """Perhaps with an architecture, ``name:amd64``."""
+    version: str = ""
+    """A version, or what it begins with and a ``*``; empty for the candidate."""
+    release: str = ""
+    """The suite or codename that it shall come from; empty for whichever."""
+
+    @classmethod
+    def of(cls, text: str) -> "Request":
+        """Read ``NAME``, ``NAME=VERSION`` or ``NAME/RELEASE``."""
+        for sign in "=/":
+            name, found, rest = text.partition(sign)
+            if found:
+                return cls(text, name, version=rest) if sign == "=" else cls(text, name, release=rest)
+        return cls(text, text)
+
+    @property
+    def plain(self) -> bool:
+        """Whether any version will do."""
+        return not (self.version or self.release)
+
+
+def choose(universe: Universe, requests: Iterable[Request], *, recommends: bool = False) -> None:
+    """Have the versions that `requests` are for be the candidates in `universe`; a name that it does not have is left.
+
+    A candidate that was chosen before, and is as requested, stays. Raises AssembleError for what no archive has, and
+    Problems for several such.
+    """
+    errors = []
+    for request in requests:
+        name = request.name.partition(":")[0]
+        offers = universe.offers(name)
+        if request.plain or not offers or (universe.is_chosen(name) and _is_asked(universe, offers[0], request)):
+            continue
+        fitting = [offer for offer in offers if _is_asked(universe, offer, request)]
+        if not fitting:
+            errors.append(_missing(request, offers))
+            continue
+        offer = max(fitting, key=lambda each: version_key(each.version))
+        if request.release:
+            _take(universe, offer, request.release, recommends=recommends)
+            # Whatever could not be had for it: this is what was asked for, and choosing says what is missing.
+        universe.choose(offer)
+    if errors:
+        raise errors[0] if len(errors) == 1 else Problems(errors)
+
+
+def _is_asked(universe: Universe, offer: Offer, request: Request) -> bool:
+    if request.version:
+        return fnmatchcase(offer.version, request.version)
+    return _is_in(universe, offer, request.release)
+
+
+def _is_in(universe: Universe, offer: Offer, release: str) -> bool:
+    return any(listing.is_release(release) for listing in universe.listings_of(offer))
+
+
+def _missing(request: Request, offers: Sequence[Offer]) -> AssembleError:
+    there = ", ".join(f"{offer.version} in {offer.candidate.archive}" for offer in offers[:5])
+    what = f"no archive has version {request.version}" if request.version else f"it is not in {request.release}"
+    return AssembleError(what, where=Place(package=request.text), why=f"there is {there}")
+
+
+def _take(universe: Universe, offer: Offer, release: str, *, recommends: bool) -> bool:
+    """Make `offer` the candidate, and what it needs of the same release; False, and nothing changed, if that fails.
+
+    As ``pkgDepCache::SetCandidateRelease`` of apt. That stops at the first need that neither the release meets nor a
+    candidate whose own needs are met already; this goes on, and finds what apt refuses.
+    """
+    before = {offer.name: universe.offer(offer.name)}
+    universe.choose(offer)
+    for dependency in offer.dependencies:
+        if dependency.negative or not (dependency.hard or (recommends and dependency.field == "Recommends")):
+            continue
+        if any(_is_fine(universe, target) for target in dependency.targets):
+            continue
+        taken = False
+        for other in _of_release(universe, dependency, release):
+            before.setdefault(other.name, universe.offer(other.name))
+            if _take(universe, other, release, recommends=recommends):
+                taken = True
+                break
+        if not taken and dependency.hard:
+            for former in before.values():
+                if former:
+                    universe.choose(former)
+            return False
+    return True
+
+
+def _of_release(universe: Universe, dependency: Dependency, release: str) -> Iterable[Offer]:
+    """The versions in `release` that would meet the versioned alternatives of `dependency`."""
+    for name, operator, version in dependency.targets:
+        there = [offer for offer in universe.offers(name) if _is_in(universe, offer, release)]
+        newest = max(there, key=lambda offer: version_key(offer.version), default=None)
+        if operator and newest and satisfies(newest.version, operator, version):
+            yield newest
+
+
+def _is_fine(universe: Universe, target: tuple[str, str, str]) -> bool:
+    """Whether a candidate that can be installed meets `target`; a provider only without a version, as apt has it."""
+    name, operator, version = target
+    offer = universe.offer(name)
+    if offer and satisfies(offer.version, operator, version) and _can_be_installed(universe, offer):
+        return True
+    return not operator and any(
+        universe.offer(other.name) is other and _can_be_installed(universe, other)
+        for other, _ in universe.providers(name)
+    )
+
+
+def _can_be_installed(universe: Universe, offer: Offer) -> bool:
+    """Whether candidates meet each of its own needs."""
+    return all(
+        any(_is_there(universe, target) for target in dependency.targets)
+        for dependency in offer.dependencies
+        if dependency.hard and not dependency.negative
+    )
+
+
+def _is_there(universe: Universe, target: tuple[str, str, str]) -> bool:
+    name, operator, version = target
+    offer = universe.offer(name)
+    if offer and satisfies(offer.version, operator, version):
+        return True
+    providers = universe.providers(name)
+    universe.spend(1 + len(providers))
+    return any(
+        universe.offer(other.name) is other and provides(provided, operator, version) for other, provided in providers
+    )

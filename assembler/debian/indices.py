@@ -11,7 +11,6 @@ from assembler.debian.mirrors import MISMATCH_HINT, Mirrors, join
 from assembler.debian.preferences import Listing
 from assembler.debian.release import Release, ReleaseError
 from assembler.debian.sources import Archive
-from assembler.errors import Place
 from assembler.lockfile.model import LockedIndex
 from assembler.store.download import Download
 from assembler.store.objects import Store
@@ -31,7 +30,7 @@ def choose_indices(release: Release, archive: Archive, architecture: str) -> tup
     source = archive.source
     if source.architectures and not {architecture, "all"} & {*source.architectures}:
         return ()
-    where = Place(file="debian.sources", line=source.line, key=archive.id)
+    where = archive.place
     if archive.flat:
         found = _index(release, "Packages")
         if found is None:

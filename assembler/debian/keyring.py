@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from assembler import releases
 from assembler.debian.mirrors import MISMATCH_HINT
 from assembler.debian.sources import Archive, SourcesError
-from assembler.errors import AssembleError, Place
+from assembler.errors import AssembleError
 
 if TYPE_CHECKING:
     from pysequoia import Cert
@@ -53,7 +53,7 @@ def shipped() -> tuple["Cert", ...]:
 def trusted(archive: Archive) -> tuple["Cert", ...]:
     """The certificates that may sign `archive`. Raises SourcesError when its source names one that is not known."""
     source = archive.source
-    where = Place(file="debian.sources", line=source.line, key="Signed-By")
+    where = archive.place
     if source.key:
         from pysequoia import Cert  # noqa: PLC0415  only locking needs it
 

@@ -17,7 +17,7 @@ from assembler.debian.deb822 import Deb822Error, Paragraph, paragraphs
 from assembler.debian.mirrors import BUILT_IN, MISMATCH_HINT, Mirrors, join
 from assembler.debian.preferences import AUTOMATIC, BACKPORTS, NOT_AUTOMATIC
 from assembler.debian.sources import Archive
-from assembler.errors import AssembleError, Place
+from assembler.errors import AssembleError
 from assembler.lockfile.model import LockedArchive
 from assembler.progress import SILENT, Reporter
 from assembler.store.download import NotFoundError, OfflineError, TransportError
@@ -190,7 +190,7 @@ def _find_release(
                 return
     raise TransportError(
         f"nobody has the {name} any more",
-        where=Place(file="debian.sources", line=archive.source.line, key=archive.id),
+        where=archive.place,
         why=str(failure) if failure else "the archive has moved on, and no snapshot of it was found",
         hint="run `assemble lock --upgrade` to take what the archives have now",
     )
@@ -285,7 +285,7 @@ def check_release(release: Release, archive: Archive, *, now: datetime, previous
     """Raise ReleaseError unless `release` is of the suite that `archive` asks for, and of the right time."""
 
     def wrong(what: str, *, why: str = "", hint: str = "") -> ReleaseError:
-        where = Place(file="debian.sources", line=archive.source.line, key=archive.id)
+        where = archive.place
         return ReleaseError(what, where=where, why=why, hint=hint)
 
     if not _named(release, archive) and _must_be_named(archive):

@@ -3,7 +3,7 @@
 import posixpath
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 
 from assembler.addresses import without_logins
@@ -20,7 +20,8 @@ FLAT = "flat"
 _FINGERPRINT = re.compile(r"[0-9A-Fa-f]{40}|[0-9A-Fa-f]{64}")
 _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+_~-]*(/[A-Za-z0-9][A-Za-z0-9.+_~-]*)*")
 _YES, _NO = frozenset({"yes", "true", "1", "on"}), frozenset({"no", "false", "0", "off"})
-_BEGIN = "-----BEGIN PGP PUBLIC KEY BLOCK-----"
+BEGIN = "-----BEGIN PGP PUBLIC KEY BLOCK-----"
+"""The first line of a certificate in ASCII armor (RFC 9580 6.2)."""
 
 
 class SourcesError(AssembleError):
@@ -45,8 +46,8 @@ class Source:
     """Certificates to trust for this stanza, and no others, ASCII-armored; empty for those of the assembler."""
     check_valid_until: bool
     """Whether an archive past its Valid-Until is refused."""
-    line: int
-    """Where the stanza begins."""
+    where: Place
+    """Where the recipe says it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +60,12 @@ class Archive:
     """``debian`` or ``debian-security``, whose mirrors are chosen while fetching, or a URI."""
     suite: str
     source: Source
+
+    @property
+    def place(self) -> Place:
+        """For errors: where the recipe says it, with its id."""
+        where = self.source.where
+        return where if where.key else replace(where, key=self.id)
 
     @property
     def flat(self) -> bool:
@@ -81,7 +88,7 @@ def release_directory(suite: str) -> str:
 def parse_sources(text: str) -> tuple[Source, ...]:
     """The stanzas of `text` that are enabled and are for binary packages.
 
-    Raises Problems, holding a SourcesError for each line that is wrong.
+    Raises Problems, holding a SourcesError for each line that is wrong, and when there is none.
     """
     found: list[Source] = []
     problems: list[SourcesError] = []
@@ -117,7 +124,7 @@ def archives(sources: Sequence[Source]) -> tuple[Archive, ...]:
                 if any((other.root, other.suite) == (root, suite) for other in result):
                     raise SourcesError(
                         f"{suite} is there twice",
-                        where=Place(file=_FILE, line=source.line),
+                        where=source.where,
                         hint="name all its components in one stanza",
                     )
                 name = FLAT if suite.endswith("/") else suite
@@ -125,6 +132,13 @@ def archives(sources: Sequence[Source]) -> tuple[Archive, ...]:
                 name = name if number == 1 else f"{name}-{number}"
                 result.append(Archive(id=name, root=root, suite=suite, source=source))
     return tuple(result)
+
+
+def signers(text: str) -> tuple[tuple[str, ...], str]:
+    """What a recipe's ``signed_by`` says: fingerprints, or certificates in ASCII armor; one of them is empty."""
+    if text.lstrip().startswith(BEGIN):
+        return (), text
+    return tuple(dict.fromkeys(word.upper() for word in text.replace(",", " ").split())), ""
 
 
 class _Reader:
@@ -191,8 +205,8 @@ class _Reader:
         field = self._paragraph.get("signed-by")
         if field is None:
             return (), ""
-        if next(filter(None, field.lines), "") == _BEGIN:
-            start = field.lines.index(_BEGIN)
+        if next(filter(None, field.lines), "") == BEGIN:
+            start = field.lines.index(BEGIN)
             return (), "\n".join(field.lines[start:]) + "\n"
         words = " ".join(field.lines).replace(",", " ").split()
         for word in words:
@@ -227,7 +241,7 @@ class _Reader:
             signed_by=signed_by,
             key=key,
             check_valid_until=self._yes("check-valid-until"),
-            line=self._line,
+            where=Place(file=_FILE, line=self._line),
         )
         enabled = self._yes("enabled")
         return source if enabled and "deb" in types and not self.problems else None

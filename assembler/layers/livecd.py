@@ -16,7 +16,6 @@ from assembler.architecture import named
 from assembler.boot.loader import Live
 from assembler.boot.loaders import LIVE
 from assembler.carried import INITRAMFS
-from assembler.debian.sources import archives, parse_sources
 from assembler.debian.unpack import unpack
 from assembler.errors import AssembleError, Place
 from assembler.formats.iso import write_iso
@@ -49,6 +48,7 @@ from assembler.layers.kubernetes import images_on_medium
 from assembler.layers.laid import Laid, ModulesLayer
 from assembler.layers.rootfs import LISTING, TreeLayer, open_packages
 from assembler.layers.step import Step, metadata, of_packages
+from assembler.lock.wanted import archives_of
 from assembler.lockfile.model import Lock, LockedPackage, LockedToolbox
 from assembler.lockfile.toml import format_lock
 from assembler.recipe.model import Livecd
@@ -178,7 +178,7 @@ class Origin:
     @classmethod
     def of(cls, context: BuildContext) -> "Origin":
         """What `context` builds from."""
-        taken = archives(parse_sources(context.recipe.debian.sources))
+        taken = archives_of(context.recipe)
         return cls(
             name=context.recipe.name,
             lock=dataclasses.replace(context.lock, build=None),

@@ -10,12 +10,12 @@ from datetime import datetime
 from pathlib import Path
 
 from assembler.debian.keyring import trusted
-from assembler.debian.sources import Archive, archives, parse_sources
+from assembler.debian.sources import Archive
 from assembler.errors import Place, Problems
 from assembler.kubernetes.parts import wanted_files, wanted_images
 from assembler.kubernetes.release import release as kubernetes_release
 from assembler.lock.trust import of_component, source_of
-from assembler.lock.wanted import kernel_files, wanted
+from assembler.lock.wanted import archives_of, kernel_files, wanted
 from assembler.lockfile.errors import LockError
 from assembler.lockfile.model import Lock, LockedArchive, LockedFile, LockedImage
 from assembler.lockfile.wanted import WantedFile
@@ -68,7 +68,7 @@ def not_allowed(lock: Lock, recipe: Recipe) -> Iterator[tuple[str, str, str]]:
         yield "source_date_epoch", "it is not the recipe's", f"that is {recipe.epoch}"
     if recipe.epoch is None and lock.source_date_epoch != (latest := _latest(lock)):
         yield "source_date_epoch", "it is not the time of its latest archive", f"that is {latest}"
-    sources = archives(parse_sources(recipe.debian.sources))
+    sources = archives_of(recipe)
     for archive in lock.archives:
         yield from _archive(archive, sources)
     yield from _packages(lock, recipe)

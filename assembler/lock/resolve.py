@@ -18,12 +18,12 @@ from assembler.debian.reasons import ESSENTIAL, REQUESTED, reasons
 from assembler.debian.release import Release, fetch_release, locked_release
 from assembler.debian.requests import choose
 from assembler.debian.solver import solve
-from assembler.debian.sources import Archive, archives, parse_sources
+from assembler.debian.sources import Archive
 from assembler.errors import AssembleError
 from assembler.kubernetes.parts import wanted_files, wanted_images
 from assembler.kubernetes.release import release as kubernetes_release
 from assembler.lock.files import lock_files
-from assembler.lock.wanted import Wanted, kernel_files, pins_of, wanted
+from assembler.lock.wanted import Wanted, archives_of, kernel_files, pins_of, wanted
 from assembler.lockfile.errors import LockError
 from assembler.lockfile.model import (
     Lock,
@@ -87,7 +87,7 @@ def resolve(
     :raises AssembleError: of many kinds: SourcesError, TransportError, SignatureError, ReleaseError, SolverError.
     """
     chosen = resolve_packages(
-        archives(parse_sources(recipe.debian.sources)),
+        archives_of(recipe),
         wanted(recipe, tools.architecture),
         transport=transport,
         store=store,

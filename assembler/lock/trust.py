@@ -13,10 +13,10 @@ from assembler.debian.index import Universe
 from assembler.debian.indices import fetch_indices, read_index
 from assembler.debian.mirrors import Mirrors
 from assembler.debian.release import Release, locked_release
-from assembler.debian.sources import Archive, archives, parse_sources
+from assembler.debian.sources import Archive
 from assembler.errors import AssembleError, Place, Problems
 from assembler.lock.resolve import Resolved, resolve_packages
-from assembler.lock.wanted import pins_of, wanted
+from assembler.lock.wanted import archives_of, pins_of, wanted
 from assembler.lockfile.errors import LockError
 from assembler.lockfile.model import Lock, LockedArchive, LockedIndex, LockedPackage
 from assembler.progress import SILENT, Reporter
@@ -82,7 +82,7 @@ def prove_packages(
 
     That the recipe leads to them is not looked at.
     """
-    sources = archives(parse_sources(recipe.debian.sources))
+    sources = archives_of(recipe)
     known = {locked.id for locked in locked_archives}
     problems: list[AssembleError] = [
         _broken(file, _key(package), "this package is of no archive of the lock", package.archive)
@@ -121,7 +121,7 @@ def _asked_for(
 ) -> set[_Identity]:
     """What `recipe` leads to in the archives as `lock` saw them, at the versions that it has."""
     chosen = resolve_packages(
-        archives(parse_sources(recipe.debian.sources)),
+        archives_of(recipe),
         wanted(recipe, lock.build_architecture),
         transport=transport,
         store=store,

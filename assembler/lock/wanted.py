@@ -8,11 +8,13 @@ from assembler.architecture import named
 from assembler.boot.loaders import LIVE
 from assembler.debian.preferences import Pin
 from assembler.debian.requests import Request
+from assembler.debian.sources import Archive, Source, archives, parse_sources, signers
+from assembler.errors import Place
 from assembler.kubernetes.parts import packages
 from assembler.lock.compilers import for_modules
 from assembler.lockfile.errors import LockError
 from assembler.lockfile.wanted import WantedFile
-from assembler.recipe.model import Recipe
+from assembler.recipe.model import DebianArchive, Recipe
 
 INITRD = ("busybox-static", "e2fsprogs", "util-linux")
 """Of these, and of what they link to, a few files go into the initrd: see initrd/compose.py."""
@@ -111,6 +113,27 @@ def _for_modules(recipe: Recipe, host: str) -> tuple[Wanted, ...]:
         *((sources,) if names else ()),
         Wanted(role="headers", packages=(headers,), architecture=target, kept=_HEADERS),
         Wanted(role="compiler", packages=(), architecture=host, further=further),
+    )
+
+
+def archives_of(recipe: Recipe) -> tuple[Archive, ...]:
+    """The archives that `recipe` takes packages from. Raises Problems or SourcesError when something is wrong."""
+    debian = recipe.debian
+    text = parse_sources(debian.sources) if debian.sources.strip() or not debian.archives else ()
+    return archives((*text, *(_source(table, index) for index, table in enumerate(debian.archives))))
+
+
+def _source(table: DebianArchive, index: int) -> Source:
+    signed_by, key = signers(table.signed_by)
+    return Source(
+        uris=tuple(uri.rstrip("/") for uri in table.uris),
+        suites=tuple(table.suites),
+        components=tuple(table.components),
+        architectures=tuple(table.architectures),
+        signed_by=signed_by,
+        key=key,
+        check_valid_until=table.check_valid_until,
+        where=Place(key=f"debian.archives[{index}]"),
     )
 
 

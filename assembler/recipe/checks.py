@@ -38,6 +38,7 @@ def check(data: dict[str, Any]) -> Iterator[Problem]:
     """Everything that contradicts itself in `data`, the plain values of a whole recipe."""
     for table, name in _UNIQUE:
         yield from _duplicates((table, name), _list(data, table, name))
+    yield from _archives(_list(data, "debian", "archives"))
     yield from _pins(_list(data, "debian", "pins"))
     yield from _requests(_list(data, "rootfs", "packages"))
     yield from _password(_table(data, "rootfs").get("root_password"))
@@ -101,6 +102,29 @@ def _answers(debconf: Any) -> Iterator[Problem]:
             if isinstance(answer, dict) and answer.get("type") == "password" and answer.get("value") == "":
                 path = ("rootfs", "debconf", "answers", package, question, "value")
                 yield path, "the password is empty", "give it by an argument: --arg-file NAME=PATH"
+
+
+def _archives(tables: list[Any]) -> Iterator[Problem]:
+    for index, table in enumerate(tables):
+        if not isinstance(table, dict):
+            continue
+        path = ("debian", "archives", index)
+        suites, components = _strings(table.get("suites")), _strings(table.get("components"))
+        flat = [suite for suite in suites if suite.endswith("/")]
+        if table.get("suites") == []:
+            yield (*path, "suites"), "names no suite", "name some, or a directory: ./"
+        elif suites and len(flat) not in {0, len(suites)}:
+            yield (*path, "suites"), f"'{flat[0]}' is a directory, and others are suites", "give it a table of its own"
+        elif flat and components:
+            yield (*path, "components"), "a directory has no components", "leave them out, or the slash of suites"
+        elif flat and not table.get("uris"):
+            yield path, "says nowhere where the directory is", "give uris"
+        elif suites and not flat and not components:
+            yield path, "names no component", 'give components, as ["main"]'
+
+
+def _strings(value: Any) -> list[str]:
+    return [each for each in value if isinstance(each, str)] if isinstance(value, list) else []
 
 
 def _pins(pins: list[Any]) -> Iterator[Problem]:

@@ -41,7 +41,24 @@ Signed-By: 3AF65F93D6FECA9A4FD5A4C3A1B2C3D4E5F60718
 """,
         """\
 [debian]
+archives = [{ suites = ["trixie-backports"], components = ["main"] }]
 pins = [{ packages = ["*"], pin = "release n=trixie-backports", priority = -1 }]
+""",
+    ),
+    "DebianArchive": (
+        """\
+[[debian.archives]]
+uris = ["https://packages.example/debian"]
+suites = ["stable"]
+components = ["main"]
+architectures = ["amd64", "all"]
+signed_by = "3AF65F93D6FECA9A4FD5A4C3A1B2C3D4E5F60718"
+check_valid_until = true
+
+[[debian.archives]]
+uris = ["https://pkgs.k8s.io/core:/stable:/v1.37/deb"]
+suites = ["/"]
+signed_by = "kubernetes.asc"
 """,
     ),
     "Pinned": (

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from assembler.errors import AssembleError, Place, Problems
 from assembler.reading import Reach, UnreadableError
-from assembler.recipe import arguments, brought
+from assembler.recipe import arguments, brought, certificates
 from assembler.recipe.builtin import located
 from assembler.recipe.checks import check, named_files, named_trees
 from assembler.recipe.document import RecipeError, read_bytes
@@ -244,6 +244,9 @@ def _load(
     for each in arguments.substitute(root):
         problem(*each)
     data = plain(root)
+    for error in certificates.put_in_place(root, data, reach, outside):
+        wrong.add(("debian", "archives"))
+        errors.append(error)
     recipe = None
     try:
         recipe = Recipe.model_validate(data)

@@ -13,8 +13,11 @@ from assembler.recipe.shapes import (
     Account,
     Answered,
     ArchitectureName,
+    ArchiveAddress,
+    ArchivePart,
     ArgumentName,
     BroughtPath,
+    Component,
     EnvironmentName,
     EnvironmentValue,
     FileMode,
@@ -37,9 +40,11 @@ from assembler.recipe.shapes import (
     Question,
     ScriptText,
     Sha256,
+    SignedBy,
     Size,
     StateDisk,
     StepName,
+    Suite,
     TimeZone,
     UnitName,
     UpstreamVersion,
@@ -59,7 +64,7 @@ class Strict(BaseModel):
 class Pinned(Strict):
     """A priority for some versions of some packages, as in apt_preferences(5)."""
 
-    packages: list[PackagesPinned] = Field(min_length=1)
+    packages: list[PackagesPinned]
     """Names of binary packages, or `src:` and that of a source package, with `*` and `?` for what may stand there. `*`
     alone is for all packages; such a pin counts where no other does. The first that fits is taken."""
     pin: PinnedTo
@@ -70,6 +75,24 @@ class Pinned(Strict):
     a version is never taken."""
 
 
+class DebianArchive(Strict):
+    """An archive beside those of `debian.sources`, in the words of sources.list(5)."""
+
+    uris: list[ArchiveAddress] = []
+    """Roots of the archive; empty for Debian's own, whose mirror is chosen when fetching."""
+    suites: list[Suite]
+    """Suites, or a directory with a slash at its end, for a flat archive: `./`."""
+    components: list[Component] = []
+    """Components of the suites; a flat archive has none."""
+    architectures: list[ArchivePart] = []
+    """Which architectures are taken from there, `all` for packages of none; empty for the image's and those."""
+    signed_by: SignedBy = ""
+    """Who signs it: a file with certificates, certificates in ASCII armor, or fingerprints of Debian's own. Empty: the
+    archive keys that come with the assembler."""
+    check_valid_until: bool = True
+    """Whether it is refused when it is past its Valid-Until."""
+
+
 class Debian(Strict):
     """Where packages come from."""
 
@@ -78,6 +101,8 @@ class Debian(Strict):
     the archive keys that come with the assembler are trusted, otherwise the fingerprints listed there, or the
     certificate that is there itself. `Suites` with a slash at its end is the directory of a flat archive (`./`), which
     has no `Components`. An archive is signed in InRelease, or in Release.gpg."""
+    archives: list[DebianArchive] = []
+    """Archives besides those of `sources`; `archives_add` in a recipe on top adds more."""
     pins: list[Pinned] = []
     """Which version of a package is taken where archives have several."""
     mirror: Url = ""

@@ -63,6 +63,7 @@ _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _PATH = r"(?:/(?!\.{1,2}(?:/|$))[^/\x00-\x1f\x7f]+)+"
 _HASH = r"[\x22#%-)+-9<-\x5b\x5d-~]"
 """A character of a hash but ``$``: crypt(5) leaves out space, ``!``, ``*``, ``:``, ``;`` and the backslash."""
+_WORD = r"[A-Za-z0-9][A-Za-z0-9.+_~-]*(?:/[A-Za-z0-9][A-Za-z0-9.+_~-]*)*"
 _OF_RELEASE = r"[A-Za-z0-9][A-Za-z0-9 .:+~_/*?-]*|\*"
 _ACCOUNT = r"[a-z_][a-z0-9_-]{0,31}|[0-9]{1,10}"
 
@@ -85,6 +86,37 @@ PackageRequest = Annotated[
     ),
 ]
 """A binary package, perhaps with an architecture, and with the version or the suite that it shall come from."""
+
+ArchiveAddress = Annotated[
+    str, Shape(r"https?://[^/\s]+(?:/\S*)?", "an archive's address", "begin with https:// or http://")
+]
+"""The root of an archive of packages."""
+
+Suite = Annotated[
+    str,
+    Shape(
+        rf"{_WORD}|(?=.)(?:\.?/)?(?:(?!\.{{1,2}}/)[A-Za-z0-9.+_~:-]+/)*",
+        "a suite",
+        "a name, or the directory of a flat archive with a slash at its end, ./ for its root",
+    ),
+]
+"""A suite of an archive, or the directory of a flat one."""
+
+Component = Annotated[str, Shape(_WORD, "a component", "a name, as main")]
+"""A component of an archive."""
+
+ArchivePart = Annotated[str, Shape(r"[a-z0-9][a-z0-9-]*", "an architecture", "Debian's name, as amd64 or all")]
+"""An architecture of an archive."""
+
+SignedBy = Annotated[
+    str,
+    Shape(
+        r"[^\x00]{0,262144}",
+        "who signs an archive",
+        "fingerprints, certificates in ASCII armor, or a file with certificates",
+    ),
+]
+"""Who may sign an archive."""
 
 PackagesPinned = Annotated[
     str,

@@ -42,7 +42,7 @@ def test_every_field() -> None:
     assert found.architectures == ("amd64", "arm64")
     assert found.signed_by == ("AB" * 20, "CD" * 20)
     assert not found.check_valid_until
-    assert found.line == 3
+    assert found.where.line == 3
 
 
 def test_a_certificate_in_the_stanza() -> None:

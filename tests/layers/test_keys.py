@@ -35,6 +35,7 @@ from tests.lockfile.test_toml import LOCK
 
 RECIPE = f"""
 name = "x"
+debian.archives = [{{ uris = ["https://a"], suites = ["a"], components = ["a"], architectures = ["a"] }}]
 debian.pins = [{{ packages = ["a"], pin = "version 1", priority = 5 }}]
 [kernel]
 package = "linux-image-a"
@@ -79,6 +80,9 @@ DECIDES: Mapping[str, tuple[object, set[str]]] = {
     "epoch": (5, {ISO}),
     "args": ({"A": "a"}, set()),
     "debian.sources": ("Types: deb\nSuites: sid\nComponents: main\n", {ISO}),
+    **{f"debian.archives[0].{key}": (["b"], {ISO}) for key in ("uris", "suites", "components", "architectures")},
+    "debian.archives[0].signed_by": ("b" * 40, {ISO}),
+    "debian.archives[0].check_valid_until": (False, {ISO}),
     "debian.pins[0].packages": (["b"], {ISO}),
     "debian.pins[0].pin": ("version 2", {ISO}),
     "debian.pins[0].priority": (6, {ISO}),

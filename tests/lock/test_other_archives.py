@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pysequoia import SignatureMode, sign
@@ -11,6 +12,7 @@ from pysequoia import SignatureMode, sign
 from assembler.debian.fetch import fetch_packages
 from assembler.debian.keyring import SignatureError
 from assembler.debian.release import ReleaseError
+from assembler.debian.sources import SourcesError
 from assembler.errors import AssembleError, Problems
 from assembler.image.provenance import statement
 from assembler.lock.check import require
@@ -18,11 +20,22 @@ from assembler.lock.resolve import resolve
 from assembler.lock.trust import prove
 from assembler.lockfile.model import Lock
 from assembler.lockfile.toml import format_lock, parse_lock
-from assembler.recipe.model import Recipe
+from assembler.recipe.model import Debian, DebianArchive, Pinned, Recipe
 from assembler.store.download import NotFoundError, TransportError
 from assembler.store.objects import Store
 from assembler.store.transport import Transport
-from tests.debian.archives import NOW, fingerprint, index, laid_out, release, secret, signed, source, stanza
+from tests.debian.archives import (
+    NOW,
+    certificate,
+    fingerprint,
+    index,
+    laid_out,
+    release,
+    secret,
+    signed,
+    source,
+    stanza,
+)
 from tests.lock.test_resolve import base, deb, publish_suite, recipe, where
 from tests.lockfile.test_toml import LOCK
 from tests.support.http_server import Server
@@ -138,6 +151,40 @@ def provenance_of(lock: Lock) -> list[Mapping[str, object]]:
     found = document["predicate"]["buildDefinition"]["resolvedDependencies"]
     assert isinstance(found, list)
     return found
+
+
+def test_an_archive_as_a_table(house: House) -> None:
+    files, text = flat("", "tool")
+    house.serve({**files, "InRelease": signed(text, SECOND)})
+    table: dict[str, Any] = {"uris": [house.server.url("/vendor/")], "suites": ["./"], "signed_by": certificate(SECOND)}
+    it = recipe("tool")
+    it = it.model_copy(update={"debian": Debian(sources=source(), archives=[DebianArchive(**table)])})
+    found = house.whole(it)
+    assert {"trixie", "flat"} == {archive.id for archive in found.archives}
+    table["signed_by"] = fingerprint(SECOND)
+    unknown = it.model_copy(update={"debian": Debian(sources=source(), archives=[DebianArchive(**table)])})
+    with pytest.raises(SourcesError, match=f"the certificate {fingerprint(SECOND)} is not known") as caught:
+        house.lock(unknown)
+    assert caught.value.where.key == "debian.archives[0]"
+
+
+def test_what_pins_decide_is_proved(house: House) -> None:
+    files = index([stanza("tool", deb("tool", "0.5"), Version="0.5", Filename="pool/tool.deb")])
+    served = laid_out(files, signed(release(files, NotAutomatic="yes"), SECOND))
+    house.serve({path.removeprefix("/"): data for path, data in served.items()} | {"pool/tool.deb": deb("tool", "0.5")})
+    publish_suite(house.server, "trixie", base(tool={}))
+
+    def version(it: Recipe) -> str:
+        return next(package.version for package in house.whole(it).packages if package.name == "tool")
+
+    plain = house.recipe("trixie", "tool")
+    assert version(plain) == "1.0"
+    pin = Pinned(packages=["tool"], pin="origin 127.0.0.1", priority=501)
+    assert version(plain.model_copy(update={"debian": plain.debian.model_copy(update={"pins": [pin]})})) == "0.5"
+    assert version(house.recipe("trixie", "tool=0.*")) == "0.5"
+    locked = house.lock(plain)
+    with pytest.raises(Problems, match="does not lead to this package"):
+        house.prove(locked, house.recipe("trixie", "tool=0.5"))
 
 
 def test_a_flat_archive_has_no_other_index(house: House) -> None:

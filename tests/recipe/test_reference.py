@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from assembler.debian.sources import parse_sources
+from assembler.debian.sources import BEGIN, parse_sources
 from assembler.recipe import reference
 from assembler.recipe.checks import named_files, named_trees
 from assembler.recipe.examples import EXAMPLES
@@ -38,6 +38,7 @@ def test_examples_load(name: str, text: str, tmp_path: Path) -> None:
     for file in (*(name for _, name in named_files(data)), *(name for _, _, name in named_trees(data))):
         (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / file).write_text("")
+    (tmp_path / "kubernetes.asc").write_text(BEGIN)
     path = tmp_path / "recipe.toml"
     path.write_text(text if "name" in data else f'name = "example"\n{text}')
     recipe = load(path).recipe

@@ -5,6 +5,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
+from operator import attrgetter
 
 from assembler.addresses import without_logins
 from assembler.debian.deb822 import Deb822Error, Field, Paragraph
@@ -115,23 +116,36 @@ def parse_sources(text: str) -> tuple[Source, ...]:
 
 
 def archives(sources: Sequence[Source]) -> tuple[Archive, ...]:
-    """Every suite of every source, in their order. Raises SourcesError when one is there twice."""
-    result: list[Archive] = []
+    """Every suite of every source, in their order. One that is there twice has the components of both.
+
+    Raises SourcesError when it is there with other options.
+    """
+    result: dict[tuple[str, str], Archive] = {}
     for source in sources:
         for suite in source.suites:
             implied = "debian-security" if suite.endswith("-security") else "debian"
             for root in source.uris or (implied,):
-                if any((other.root, other.suite) == (root, suite) for other in result):
-                    raise SourcesError(
-                        f"{suite} is there twice",
-                        where=source.where,
-                        hint="name all its components in one stanza",
-                    )
+                if known := result.get((root, suite)):
+                    result[root, suite] = _together(known, source)
+                    continue
                 name = FLAT if suite.endswith("/") else suite
-                number = 1 + sum(name in {FLAT * other.flat, other.suite} for other in result)
+                number = 1 + sum(name in {FLAT * other.flat, other.suite} for other in result.values())
                 name = name if number == 1 else f"{name}-{number}"
-                result.append(Archive(id=name, root=root, suite=suite, source=source))
-    return tuple(result)
+                result[root, suite] = Archive(id=name, root=root, suite=suite, source=source)
+    return tuple(result.values())
+
+
+def _together(known: Archive, source: Source) -> Archive:
+    """`known`, with the components of `source`, too."""
+    options = attrgetter("architectures", "signed_by", "key", "check_valid_until")
+    if options(known.source) != options(source):
+        raise SourcesError(
+            f"{known.suite} is there twice, with other options",
+            where=source.where,
+            hint="say the same of its architectures, its keys and Check-Valid-Until, or leave one of them out",
+        )
+    components = tuple(dict.fromkeys((*known.source.components, *source.components)))
+    return replace(known, source=replace(known.source, components=components))
 
 
 def signers(text: str) -> tuple[tuple[str, ...], str]:

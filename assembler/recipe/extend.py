@@ -2,7 +2,7 @@
 
 The files that a recipe names are read first, in their order, each after its own bases and each only once; then they are
 laid over one another, the recipe itself last. Tables merge key by key, everything else is replaced by the later file.
-``LIST_add`` appends to the list that the files before have, instead of replacing it.
+``LIST_add`` appends to the list that the files before have, instead of replacing it; so does ``sources_add``, a text.
 """
 
 from pathlib import Path
@@ -13,7 +13,7 @@ from assembler.reading import Reach, UnreadableError
 from assembler.recipe.builtin import located
 from assembler.recipe.document import MAX_RECIPE, MOST_VALUES, RecipeError, parse, read_bytes
 from assembler.recipe.model import Recipe, Strict
-from assembler.recipe.tables import ADD, lists, table_of
+from assembler.recipe.tables import ADD, PARAGRAPHS, appendable, table_of
 from assembler.toml.document import Node, count
 
 MAX_RECIPES = 64
@@ -114,13 +114,15 @@ def _lay(base: Node | None, later: Node, table: type[Strict] | None, errors: lis
     if not isinstance(later.value, dict):
         return later
     merged = dict(base.value) if base is not None and isinstance(base.value, dict) else {}
-    appended = {name + ADD: name for name in lists(table)} if table else {}
+    appended = {name + ADD: name for name in appendable(table)} if table else {}
     # An addition comes after what the same file puts in the list's place.
     for key, node in sorted(later.value.items(), key=lambda item: item[0] in appended):
         name = appended.get(key, key)
         field = table.model_fields.get(name) if table else None
         inner = table_of(field.annotation) if field else None
-        if key in appended:
+        if table and (table, name) in PARAGRAPHS and key in appended:
+            _append_text(merged, name, node, str(table.model_fields[name].default), errors)
+        elif key in appended:
             _append(merged, name, _lay(None, node, inner, errors), errors)
         else:
             merged[key] = _lay(merged.get(key), node, inner, errors)
@@ -136,3 +138,14 @@ def _append(merged: dict[str, Node], name: str, more: Node, errors: list[RecipeE
         merged[name] = more
     elif isinstance(have.value, list):
         merged[name] = Node([*have.value, *more.value], have.file, have.path, have.position)
+
+
+def _append_text(merged: dict[str, Node], name: str, more: Node, default: str, errors: list[RecipeError]) -> None:
+    """The same for a text of paragraphs, which is its default where no recipe has it."""
+    have = merged.get(name)
+    before = have.value if have else default
+    if not isinstance(more.value, str):
+        errors.append(RecipeError("must be a string", where=more.place()))
+    elif isinstance(before, str):
+        place = have or more
+        merged[name] = Node(f"{before}\n\n{more.value}", place.file, place.path, place.position)

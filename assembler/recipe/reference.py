@@ -20,7 +20,7 @@ from assembler.recipe.extend import MAX_RECIPES
 from assembler.recipe.load import MAX_FILE, MAX_FILES, MAX_SEED
 from assembler.recipe.model import Recipe, Strict
 from assembler.recipe.shapes import Shape
-from assembler.recipe.tables import ADD, lists, table_of
+from assembler.recipe.tables import ADD, PARAGRAPHS, appendable, table_of
 
 _LONG = 90
 """Characters of a value that stands within a line."""
@@ -193,8 +193,9 @@ def _key(table: _Table, name: str, info: FieldInfo) -> Iterator[str]:
     hints = list(dict.fromkeys(shape.hint for shape in _shapes(info.annotation, info.metadata)))
     if hints:
         yield f"Allowed: {'; '.join(hints)}.\n"
-    if name in lists(table.type):
-        yield f"`{name}{ADD}` appends to the list of the recipes extended.\n"
+    if name in appendable(table.type):
+        what = "paragraphs to the text" if (table.type, name) in PARAGRAPHS else "to the list"
+        yield f"`{name}{ADD}` appends {what} of the recipes extended.\n"
 
 
 def _flow(text: str) -> str:

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from assembler.recipe.model import Recipe, Strict
 from assembler.recipe.shapes import REFERENCE
-from assembler.recipe.tables import ADD, lists, table_of
+from assembler.recipe.tables import ADD, appendable, table_of
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -62,7 +62,7 @@ def _complete(table: type[Strict], definition: dict[str, Any]) -> None:
     for name, generated in definition["properties"].items():
         value = _tidy(generated)
         properties[name] = value
-        if name in lists(table):
+        if name in appendable(table):
             more = {key: part for key, part in value.items() if key != "default"}
             properties[name + ADD] = {**more, "description": f"Appended to the `{name}` of the recipes extended."}
     definition["properties"] = properties

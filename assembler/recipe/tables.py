@@ -2,11 +2,13 @@
 
 from typing import Annotated, Any, get_args, get_origin
 
-from assembler.recipe.model import Recipe, Strict
+from assembler.recipe.model import Debian, Recipe, Strict
 from assembler.toml.positions import Path as KeyPath
 
 ADD = "_add"
 """What is put after the name of a list to append to what a base recipe has: ``packages_add``."""
+PARAGRAPHS = frozenset({(Debian, "sources")})
+"""Texts to which paragraphs are appended in the same way."""
 
 
 def table_of(annotation: Any) -> type[Strict] | None:
@@ -41,9 +43,13 @@ def _values_of(annotation: Any) -> tuple[Any, ...]:
     return get_args(annotation) if get_origin(annotation) is dict else ()
 
 
-def lists(table: type[Strict]) -> list[str]:
-    """The fields of `table` that are lists."""
-    return [name for name, field in table.model_fields.items() if get_origin(field.annotation) is list]
+def appendable(table: type[Strict]) -> list[str]:
+    """The fields of `table` that a recipe on top may append to: lists, and texts of paragraphs."""
+    return [
+        name
+        for name, field in table.model_fields.items()
+        if get_origin(field.annotation) is list or (table, name) in PARAGRAPHS
+    ]
 
 
 def keys(table: type[Strict], root: type[Strict] = Recipe) -> list[str]:
@@ -51,7 +57,7 @@ def keys(table: type[Strict], root: type[Strict] = Recipe) -> list[str]:
     if root is not Recipe:
         return list(table.model_fields)
     extra = ["extends"] if table is Recipe else []
-    return [*table.model_fields, *(name + ADD for name in lists(table)), *extra]
+    return [*table.model_fields, *(name + ADD for name in appendable(table)), *extra]
 
 
 def homes(key: str, root: type[Strict] = Recipe) -> list[str]:

@@ -132,8 +132,14 @@ def test_archives_are_told_apart() -> None:
         ("sid-2", "https://x.example/debian"),
         ("sid-3", "https://y.example/debian"),
     ]
-    with pytest.raises(SourcesError, match=r"debian.sources:5: sid is there twice"):
-        archives(parse_sources(f"{stanza}\n{stanza}"))
+    other = "Types: deb\nSuites: sid stable\nComponents: contrib main\n"
+    assert [(item.id, item.source.components) for item in archives(parse_sources(f"{stanza}\n{other}"))] == [
+        ("sid", ("main", "contrib")),
+        ("stable", ("contrib", "main")),
+    ]
+    for option in ("Architectures: amd64", "Check-Valid-Until: no", f"Signed-By: {'A' * 40}"):
+        with pytest.raises(SourcesError, match=r"debian.sources:5: sid is there twice, with other options"):
+            archives(parse_sources(f"{stanza}\n{stanza}{option}\n"))
 
 
 @given(st.text(alphabet="aB:#. \t\n\r-", max_size=60))

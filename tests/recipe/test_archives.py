@@ -94,10 +94,27 @@ def test_recipes_add_archives_to_others(tmp_path: Path) -> None:
     assert {archive.root for archive in found} == {"debian", "debian-security"}
     alone = recipe(tmp_path, 'debian.sources = ""\ndebian.archives = [{ suites = ["sid"], components = ["main"] }]\n')
     assert [archive.id for archive in archives_of(alone.recipe)] == ["sid"]
-    twice = recipe(tmp_path, 'debian.archives = [{ suites = ["trixie"], components = ["main"] }]\n')
-    match = r"r\.toml:2:\d+ debian.archives\[0\]: trixie is there twice"
-    with pytest.raises(AssembleError, match=match), twice.discreet():
-        archives_of(twice.recipe)
+    twice = recipe(tmp_path, 'debian.archives = [{ suites = ["trixie"], components = ["contrib"] }]\n')
+    assert archives_of(twice.recipe)[0].source.components == ("main", "contrib")
+    table = '{ suites = ["trixie"], components = ["main"], check_valid_until = false }'
+    other = recipe(tmp_path, f"debian.archives = [{table}]\n")
+    match = r"r\.toml:2:\d+ debian.archives\[0\]: trixie is there twice, with other options"
+    with pytest.raises(AssembleError, match=match), other.discreet():
+        archives_of(other.recipe)
+
+
+def test_recipes_add_paragraphs_to_others(tmp_path: Path) -> None:
+    for name, components in (("a", "contrib"), ("b", "non-free-firmware")):
+        text = f"Types: deb\nSuites: trixie\nComponents: {components}\n"
+        (tmp_path / f"{name}.toml").write_text(f'debian.sources_add = """\n{text}"""\n')
+    found = archives_of(recipe(tmp_path, 'extends = ["a.toml", "b.toml"]\n').recipe)
+    assert [archive.id for archive in found] == ["trixie", "trixie-updates", "trixie-security"]
+    assert found[0].source.components == ("main", "contrib", "non-free-firmware")
+    own = 'debian.sources = "Types: deb\\nSuites: sid\\nComponents: main\\n"\n'
+    (tmp_path / "c.toml").write_text(own)
+    found = archives_of(recipe(tmp_path, 'extends = ["c.toml", "a.toml"]\n').recipe)
+    assert [archive.id for archive in found] == ["sid", "trixie"]
+    assert wrong(tmp_path, "debian.sources_add = []\n") == ["r.toml:2:8 debian.sources_add: must be a string"]
 
 
 def test_pins_and_requests(tmp_path: Path) -> None:

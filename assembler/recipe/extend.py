@@ -3,6 +3,8 @@
 The files that a recipe names are read first, in their order, each after its own bases and each only once; then they are
 laid over one another, the recipe itself last. Tables merge key by key, everything else is replaced by the later file.
 ``LIST_add`` appends to the list that the files before have, instead of replacing it; so does ``sources_add``, a text.
+``LIST_remove`` takes away from it. What a later file says of a file in the image, or of a unit, stands for what those
+before say of the same.
 """
 
 from pathlib import Path
@@ -11,9 +13,9 @@ from typing import Any
 from assembler.errors import AssembleError, Place, Problems
 from assembler.reading import Reach, UnreadableError
 from assembler.recipe.builtin import located
-from assembler.recipe.document import MAX_RECIPE, MOST_VALUES, RecipeError, parse, read_bytes
+from assembler.recipe.document import MAX_RECIPE, MOST_VALUES, RecipeError, did_you_mean, parse, read_bytes
 from assembler.recipe.model import Recipe, Strict
-from assembler.recipe.tables import ADD, PARAGRAPHS, appendable, table_of
+from assembler.recipe.tables import ADD, EXCLUSIVE, KEYED, PARAGRAPHS, REMOVE, REPEATED, appendable, reducible, table_of
 from assembler.toml.document import Node, count
 
 MAX_RECIPES = 64
@@ -115,21 +117,28 @@ def _lay(base: Node | None, later: Node, table: type[Strict] | None, errors: lis
         return later
     merged = dict(base.value) if base is not None and isinstance(base.value, dict) else {}
     appended = {name + ADD: name for name in appendable(table)} if table else {}
-    # An addition comes after what the same file puts in the list's place.
-    for key, node in sorted(later.value.items(), key=lambda item: item[0] in appended):
-        name = appended.get(key, key)
+    removed = {name + REMOVE: name for name in reducible(table)} if table else {}
+    # What is taken away was there before, and an addition comes after what the same file puts in the list's place.
+    for key, node in sorted(later.value.items(), key=lambda item: (item[0] in appended, item[0] not in removed)):
+        name = appended.get(key) or removed.get(key) or key
         field = table.model_fields.get(name) if table else None
         inner = table_of(field.annotation) if field else None
         if table and (table, name) in PARAGRAPHS and key in appended:
             _append_text(merged, name, node, str(table.model_fields[name].default), errors)
         elif key in appended:
-            _append(merged, name, _lay(None, node, inner, errors), errors)
+            more = _lay(None, node, inner, errors)
+            _make_room(merged, name, more, table)
+            _append(merged, name, more, errors, again=table is not None and (table, name) not in REPEATED)
+        elif key in removed:
+            _remove(merged, name, node, KEYED.get((table, name), "") if table else "", errors)
         else:
             merged[key] = _lay(merged.get(key), node, inner, errors)
+            _make_room(merged, name, merged[key], table)
     return Node(merged, later.file, later.path, later.position)
 
 
-def _append(merged: dict[str, Node], name: str, more: Node, errors: list[RecipeError]) -> None:
+def _append(merged: dict[str, Node], name: str, more: Node, errors: list[RecipeError], *, again: bool) -> None:
+    """`again`: a text that a file before has is not added again. Twice in one file remains, and is a mistake."""
     if not isinstance(more.value, list):
         errors.append(RecipeError("must be an array", where=more.place()))
         return
@@ -137,7 +146,57 @@ def _append(merged: dict[str, Node], name: str, more: Node, errors: list[RecipeE
     if have is None:
         merged[name] = more
     elif isinstance(have.value, list):
-        merged[name] = Node([*have.value, *more.value], have.file, have.path, have.position)
+        known = {item.value for item in have.value if isinstance(item.value, str) and item.file != more.file}
+        new = [item for item in more.value if not (again and isinstance(item.value, str) and item.value in known)]
+        merged[name] = Node([*have.value, *new], have.file, have.path, have.position)
+
+
+def _make_room(merged: dict[str, Node], name: str, more: Node, table: type[Strict] | None) -> None:
+    """Take out what recipes below have and `more`, of the list `name`, stands for or contradicts."""
+    if table is None or not isinstance(more.value, list):
+        return
+    others = [other for other in EXCLUSIVE.get(table, ()) if other != name and name in EXCLUSIVE[table]]
+    if key := KEYED.get((table, name)):
+        others = [name]
+    new = {_key(item, key) for item in more.value} - {None}
+    for other in others:
+        have = merged.get(other)
+        if have is None or have is more or not isinstance(have.value, list):
+            continue
+        kept = [item for item in have.value if item.file == more.file or _key(item, key) not in new]
+        merged[other] = Node(kept, have.file, have.path, have.position)
+
+
+def _remove(merged: dict[str, Node], name: str, less: Node, key: str, errors: list[RecipeError]) -> None:
+    if not isinstance(less.value, list):
+        errors.append(RecipeError("must be an array", where=less.place()))
+        return
+    have = merged.get(name)
+    items = have.value if have is not None and isinstance(have.value, list) else []
+    for each in less.value:
+        kept = [item for item in items if not _is_called(_key(item, key), each.value)]
+        if len(kept) == len(items):
+            known = [text for item in items if isinstance(text := _key(item, key), str)]
+            hint = did_you_mean(str(each.value), known) or "leave it out"
+            errors.append(RecipeError(f"no recipe below has it in {name}", where=each.place(), hint=hint))
+        items = kept
+    if have is not None:
+        merged[name] = Node(items, have.file, have.path, have.position)
+
+
+def _key(item: Node, key: str | None) -> object:
+    """What tells `item` of a list from others: its value, or that of its `key`."""
+    if not key:
+        return item.value if isinstance(item.value, str) else None
+    inner = item.value.get(key) if isinstance(item.value, dict) else None
+    return inner.value if inner else None
+
+
+def _is_called(item: object, name: object) -> bool:
+    """Whether `item` is `name`, or a package of that name in a version or from a suite."""
+    return item == name or (
+        isinstance(item, str) and isinstance(name, str) and item.startswith((f"{name}=", f"{name}/"))
+    )
 
 
 def _append_text(merged: dict[str, Node], name: str, more: Node, default: str, errors: list[RecipeError]) -> None:

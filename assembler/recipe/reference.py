@@ -20,7 +20,7 @@ from assembler.recipe.extend import MAX_RECIPES
 from assembler.recipe.load import MAX_FILE, MAX_FILES, MAX_SEED
 from assembler.recipe.model import Recipe, Strict
 from assembler.recipe.shapes import Shape
-from assembler.recipe.tables import ADD, PARAGRAPHS, appendable, table_of
+from assembler.recipe.tables import ADD, PARAGRAPHS, REMOVE, appendable, reducible, table_of
 
 _LONG = 90
 """Characters of a value that stands within a line."""
@@ -43,12 +43,15 @@ extends = "livecd.toml"            # or an array of files, each relative to this
 
 [rootfs]
 packages_add = ["chrony"]          # appends to the list of the recipe extended
+packages_remove = ["systemd-timesyncd"]   # takes away from it
 hostname = "node-1"                # replaces its value
 ```
 
 The files that `extends` names are read first, each after its own and each only once. Tables merge key by key.
 Everything else is replaced by the later file. For each list there is a second key with `{ADD}` at its end, which
-appends instead.
+appends instead, and for lists of names another one with `{REMOVE}`, which takes away. A file of `rootfs.files` stands
+for one of the same path in a file before, and a unit is in that of `enable`, `disable` and `mask` in which the last
+file has it.
 
 ## Arguments
 
@@ -195,7 +198,8 @@ def _key(table: _Table, name: str, info: FieldInfo) -> Iterator[str]:
         yield f"Allowed: {'; '.join(hints)}.\n"
     if name in appendable(table.type):
         what = "paragraphs to the text" if (table.type, name) in PARAGRAPHS else "to the list"
-        yield f"`{name}{ADD}` appends {what} of the recipes extended.\n"
+        less = f"; `{name}{REMOVE}` takes away from it" if name in reducible(table.type) else ""
+        yield f"`{name}{ADD}` appends {what} of the recipes extended{less}.\n"
 
 
 def _flow(text: str) -> str:

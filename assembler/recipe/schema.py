@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from assembler.recipe.model import Recipe, Strict
 from assembler.recipe.shapes import REFERENCE
-from assembler.recipe.tables import ADD, appendable, table_of
+from assembler.recipe.tables import ADD, REMOVE, appendable, reducible, table_of
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -65,6 +65,9 @@ def _complete(table: type[Strict], definition: dict[str, Any]) -> None:
         if name in appendable(table):
             more = {key: part for key, part in value.items() if key != "default"}
             properties[name + ADD] = {**more, "description": f"Appended to the `{name}` of the recipes extended."}
+        if name in reducible(table):
+            taken = {"type": "array", "items": {"type": "string"}}
+            properties[name + REMOVE] = {**taken, "description": f"Taken out of the `{name}` of the recipes extended."}
     definition["properties"] = properties
 
 

@@ -1,12 +1,22 @@
 """Looking up the types of a recipe by key path, for messages, merging and the schema."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Annotated, Any, get_args, get_origin
 
-from assembler.recipe.model import Debian, Recipe, Strict
+from assembler.recipe.model import Debconf, Debian, Kernel, Recipe, Rootfs, Strict
 from assembler.toml.positions import Path as KeyPath
 
 ADD = "_add"
 """What is put after the name of a list to append to what a base recipe has: ``packages_add``."""
+REMOVE = "_remove"
+"""What is put after it to take away from that: ``packages_remove``."""
+KEYED: Mapping[tuple[type[Strict], str], str] = MappingProxyType({(Rootfs, "files"): "path"})
+"""Lists of tables that are told apart by one of their keys: one in a recipe on top stands for one below."""
+EXCLUSIVE: Mapping[type[Strict], tuple[str, ...]] = MappingProxyType({Rootfs: ("enable", "disable", "mask")})
+"""Lists of which one at most has the same text: what a recipe on top puts into one is taken out of the others."""
+REPEATED = frozenset({(Rootfs, "rules"), (Kernel, "fragments"), (Debconf, "preseed")})
+"""Lists of files, whose names are relative to the recipe: the same text may be another file."""
 PARAGRAPHS = frozenset({(Debian, "sources")})
 """Texts to which paragraphs are appended in the same way."""
 
@@ -52,12 +62,23 @@ def appendable(table: type[Strict]) -> list[str]:
     ]
 
 
+def reducible(table: type[Strict]) -> list[str]:
+    """The fields of `table` that a recipe on top may take something away from: lists of texts, and those in `KEYED`."""
+    return [
+        name
+        for name in appendable(table)
+        if (table, name) in KEYED
+        or (table_of(table.model_fields[name].annotation) is None and (table, name) not in PARAGRAPHS)
+    ]
+
+
 def keys(table: type[Strict], root: type[Strict] = Recipe) -> list[str]:
     """All keys that a file of the type `root` may use in `table`: a recipe may extend others and append to lists."""
     if root is not Recipe:
         return list(table.model_fields)
     extra = ["extends"] if table is Recipe else []
-    return [*table.model_fields, *(name + ADD for name in appendable(table)), *extra]
+    further = [*(name + ADD for name in appendable(table)), *(name + REMOVE for name in reducible(table))]
+    return [*table.model_fields, *further, *extra]
 
 
 def homes(key: str, root: type[Strict] = Recipe) -> list[str]:

@@ -335,7 +335,7 @@ def test_everything_wrong_at_once() -> None:
 
         [rootfs]
         packages_add = ["mc", "Bad",
-          3, 'ok']
+          3, 'ok', 'ok']
         timezone = ["Etc/UTC"]
         recomends = true
         exclude = ["usr/share/doc"]
@@ -360,12 +360,12 @@ def test_everything_wrong_at_once() -> None:
         "r.toml:2:1 arch: 'amd65' is not one of amd64, arm64 (did you mean amd64?)",
         "r.toml:3:1 epoch: must be an integer, not a string",
         "r.toml:4:1 packages: unknown key (it belongs in [rootfs])",
-        "r.toml:7:17 rootfs.packages_add[0]: 'mc' is listed twice (remove one of them)",
         (
             "r.toml:7:23 rootfs.packages_add[1]: 'Bad' is not a package name (lower-case letters, digits and + - ."
             " only, at least two characters; then perhaps /SUITE or =VERSION)"
         ),
         "r.toml:8:3 rootfs.packages_add[2]: must be a string, not an integer (put it in quotes)",
+        "r.toml:8:12 rootfs.packages_add[4]: 'ok' is listed twice (remove one of them)",
         "r.toml:9:1 rootfs.timezone: must be a string, not an array",
         "r.toml:10:1 rootfs.recomends: unknown key (did you mean recommends?)",
         (

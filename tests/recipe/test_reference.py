@@ -69,7 +69,7 @@ def test_an_example_is_of_its_own_table() -> None:
         '### `arch`\n\nOne of `"amd64"`, `"arm64"`; default `"amd64"`; for example `"arm64"`.\n',
         '### `name`\n\nAn image name; required; for example `"edge-node"`.\n',
         "### `rootfs.ids.users`\n\nA table; each key is an account, each value an integer from 100 to 59999;",
-        "`packages_add` appends to the list of the recipes extended.\n",
+        "`packages_add` appends to the list of the recipes extended; `packages_remove` takes away from it.\n",
         "### `kubernetes.PART.source`\n",
         "Allowed: 64 hexadecimal digits in lower case, as sha256sum prints.\n",
         "### `rootfs.files`\n\nAn array of tables; default `[]`.\n",

@@ -47,11 +47,16 @@ def test_everything_is_described() -> None:
 
 def test_lists_can_be_appended_to() -> None:
     rootfs = schema.schema()["$defs"]["Rootfs"]["properties"]
-    lists = {name for name, inner in rootfs.items() if inner.get("type") == "array" and not name.endswith("_add")}
+    lists = {
+        name
+        for name, inner in rootfs.items()
+        if inner.get("type") == "array" and not name.endswith(("_add", "_remove"))
+    }
     assert "packages" in lists
     assert {f"{name}_add" for name in lists} <= rootfs.keys()
     assert rootfs["packages_add"]["items"] == rootfs["packages"]["items"]
     assert "default" not in rootfs["packages_add"]
+    assert {f"{name}_remove" for name in lists} - rootfs.keys() == {"run_remove"}
 
 
 def test_patterns_take_references_to_arguments() -> None:

@@ -50,7 +50,7 @@ def test_the_kernel_may_be_the_compiled_one(loaded: LoadedRecipe) -> None:
 def test_every_unit_that_is_enabled_and_not_debians_is_there(loaded: LoadedRecipe) -> None:
     rootfs = loaded.recipe.rootfs
     there = {file.path.rpartition("/")[2] for file in rootfs.files}
-    debian = {"ssh.service", "systemd-networkd.service", "systemd-resolved.service", "systemd-timesyncd.service"}
+    debian = {"ssh.service", "systemd-networkd.service", "systemd-resolved.service"}
     assert set(rootfs.enable) - debian <= there
 
 

@@ -26,6 +26,7 @@ from assembler.debian.unpack import unpack
 from assembler.debian.version import compare
 from assembler.errors import AssembleError, Place, Problems
 from assembler.image.names import FACTS, LayerName
+from assembler.layers import apt
 from assembler.layers.asked import Told, answered, steps, unfit
 from assembler.layers.byte_code import NONE, ByteCode, made_with, python_of
 from assembler.layers.context import BuildContext, Means
@@ -149,7 +150,8 @@ def machine(context: BuildContext) -> tuple[LockedToolbox, LockedMachine] | None
 
 def layer(context: BuildContext, modules: ModulesLayer | None = None) -> TreeLayer:
     """The recipe's root file system, with `modules` of its kernel."""
-    recipe, files = context.recipe.rootfs, context.files("rootfs")
+    installed = {package.name for package in context.lock.role("rootfs")}
+    recipe, files = apt.with_archives(context.recipe, installed), context.files("rootfs")
     declared = _Composed(
         recipe=of_tree(recipe),
         files={key: data for key, data in files.items() if key not in recipe.private_sources},

@@ -134,13 +134,27 @@ def _locale(tree: Tree, recipe: Rootfs) -> None:
     tree.symlink("../locale.conf", "/etc/default/locale", parents=True)
 
 
+_ZONES = "/usr/share/zoneinfo/tzdata.zi"
+"""All zones and links, as zic(8) reads them; tzdata has it."""
+
+
+def _hint_for_zone(tree: Tree, zone: str) -> str:
+    if not tree.is_file(_ZONES):
+        return "add tzdata to rootfs.packages"
+    for line in tree.read_text(_ZONES).splitlines():
+        match line.split():
+            case ["L", today, former] if former == zone:
+                return f"it is called {today} today; names of former times are in the package tzdata-legacy"
+    return "zones are called as /usr/share/zoneinfo/tzdata.zi has them: Europe/Berlin"
+
+
 def _timezone(tree: Tree, recipe: Rootfs) -> None:
     """localtime(5), and Debian's /etc/timezone."""
     zone = recipe.timezone
     path = f"/usr/share/zoneinfo/{zone}"
     if not tree.is_file(path) and zone not in {"UTC", "Etc/UTC"}:
         raise SettingError(
-            f"the image has no time zone {zone!r}", where=Place(path=path), hint="is tzdata in the packages?"
+            f"the image has no time zone {zone!r}", where=Place(path=path), hint=_hint_for_zone(tree, zone)
         )
     tree.symlink(path, "/etc/localtime")
     _write(tree, "/etc/timezone", f"{zone}\n")

@@ -280,8 +280,8 @@ class Universe:
 
     @property
     def archives(self) -> tuple[str, ...]:
-        """The ids of the archives, in their order."""
-        return tuple(archive for archive, _data in self._indices)
+        """The ids of the archives, in their order, each once."""
+        return tuple(dict.fromkeys(archive for archive, _data in self._indices))
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -101,7 +101,8 @@ def parse_sources(text: str) -> tuple[Source, ...]:
             if source:
                 found.append(source)
     except Deb822Error as error:
-        problems.append(SourcesError(str(error), where=Place(file=_FILE, line=error.line)))
+        place = Place(file=_FILE, line=error.line)
+        problems.append(SourcesError(str(error), where=place, hint=_hint_for_line(text.split("\n")[error.line - 1])))
     if not problems and not found:
         problems.append(
             SourcesError(
@@ -113,6 +114,15 @@ def parse_sources(text: str) -> tuple[Source, ...]:
     if problems:
         raise Problems(problems)
     return tuple(found)
+
+
+def _hint_for_line(line: str) -> str:
+    """What to do about a `line` that is no field."""
+    if re.match(r"deb(?:-src)?\s", line):
+        return "this is the style of one line; write a stanza: Types: deb, URIs:, Suites: and Components:, a line each"
+    if re.match(r"-----BEGIN |-----END |[A-Za-z0-9+/=]{4,}$", line) or not line.strip():
+        return "each line of a certificate begins with a blank, and an empty one is ` .`"
+    return ""
 
 
 def archives(sources: Sequence[Source]) -> tuple[Archive, ...]:

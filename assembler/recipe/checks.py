@@ -238,6 +238,8 @@ def _files(files: list[Any]) -> Iterator[Problem]:
         if file.get("source") == "" or file.get("link") == "":
             yield (*path, given[0]), "is empty", "name a file" if given[0] == "source" else "name a target"
         name = file.get("path")
+        if isinstance(name, str) and (long := next((part for part in name.split("/") if len(part.encode()) > 255), "")):
+            yield (*path, "path"), f"'{long[:20]}…' is too long", "a name has at most 255 bytes (NAME_MAX)"
         if isinstance(name, str) and first.setdefault(name, index) != index:
             yield (*path, "path"), f"'{name}' is given twice", "remove one of them"
         if isinstance(name, str) and (above := next((one for one in _above(name) if one in plain), "")):

@@ -87,10 +87,17 @@ class LoadedRecipe:
     def told(self, error: AssembleError) -> AssembleError:
         """`error` as :meth:`discreet` lets it be told."""
         where = error.where
+        if where.package and not (where.key or where.file) and (index := self._requested(where.package)) is not None:
+            where = replace(where, key=f"rootfs.packages[{index}]")
         if where.key and not where.file and self.root and (found := _find(self.root, where.key)):
             line, column = found.position.line, found.position.column
             error.where = replace(where, file=str(found.file), line=line, column=column)
         return _told(error, self.outside, self.hidden)
+
+    def _requested(self, package: str) -> int | None:
+        """Which of the recipe's packages is `package`."""
+        names = [each.partition("/")[0].partition("=")[0] for each in self.recipe.rootfs.packages]
+        return names.index(package) if package in names else None
 
     @property
     def lock_path(self) -> Path:

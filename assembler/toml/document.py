@@ -74,9 +74,12 @@ def read(
     except tomllib.TOMLDecodeError as found:
         why, line, column = _reason(str(found), text)
         usual = next((each for start, each in _HINTS.items() if why.startswith(start)), _SPECIFICATION)
+        if line and _OCTAL.match(text.split("\n")[line - 1]):
+            usual = "a mode is text, in quotes"
         raise error(what, where=Place(file=file, line=line, column=column), why=why, hint=hint or usual) from found
 
 
+_OCTAL = re.compile(r"""\s*mode\s*=\s*0[0-7]""")
 _SPECIFICATION = "see https://toml.io/en/v1.0.0"
 _HINTS = {
     "Cannot overwrite a value": "a key or table may be given only once",

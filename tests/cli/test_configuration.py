@@ -67,7 +67,7 @@ def test_tools_from_nowhere_are_not_those_of_the_assembler(tmp_path: Path, text:
 
 def test_a_wrong_source_of_tools_is_the_configurations_fault(tmp_path: Path) -> None:
     path, stanza = tmp_path / "config.toml", "Types: deb\nSuites: a\nComponents: main\n"
-    path.write_text(f"tools.sources = '''\n{stanza}\n{stanza}'''")
+    path.write_text(f"tools.sources = '''\n{stanza}\n{stanza}Check-Valid-Until: no\n'''")
     with pytest.raises(AssembleError, match="a is there twice") as caught:
         read_tool_source(path, required=True)
     where = caught.value.where

@@ -170,3 +170,20 @@ def test_sha_crypt_is_that_of_openssl(password: str, salt: str) -> None:
 def test_salts_that_are_none(salt: str) -> None:
     with pytest.raises(ValueError, match="salt"):
         sha512_crypt(b"x", salt)
+
+
+ZONES = "/usr/share/zoneinfo/tzdata.zi"
+
+
+@pytest.mark.parametrize(
+    ("zones", "zone", "hint"),
+    [
+        ({}, "Mars/Olympus", "add tzdata to rootfs.packages"),
+        ({ZONES: "# x\nL America/Los_Angeles US/Pacific\n"}, "US/Pacific", "it is called America/Los_Angeles today"),
+        ({ZONES: "L a b\nZ c\n"}, "Mars/Olympus", "zones are called as"),
+    ],
+)
+def test_a_time_zone_that_is_not_there(zones: dict[str, str], zone: str, hint: str) -> None:
+    with pytest.raises(Problems) as caught:
+        apply(tree_of({**FILES, **zones}), Rootfs(timezone=zone), {}, EPOCH)
+    assert [error.hint.startswith(hint) for error in caught.value.errors] == [True]

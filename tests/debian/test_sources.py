@@ -124,6 +124,19 @@ def test_directories_of_flat_archives() -> None:
     assert [release_directory(path) for path in ("./", "/", "a/b/", "./core:/")] == [".", ".", "a/b", "core:"]
 
 
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("deb http://x/debian trixie main\n", "this is the style of one line"),
+        ("Types: deb\nSigned-By:\n-----BEGIN PGP PUBLIC KEY BLOCK-----\n", "each line of a certificate begins with"),
+        ("Types: deb\nSigned-By:\n -----BEGIN PGP PUBLIC KEY BLOCK-----\n\nmDMEawvugBYJ\n", "each line of a cert"),
+    ],
+)
+def test_what_to_do_about_a_line(text: str, hint: str) -> None:
+    found = wrong(text)[-1]
+    assert f"({hint}" in found
+
+
 def test_archives_are_told_apart() -> None:
     stanza = "Types: deb\nSuites: sid\nComponents: main\n"
     found = archives(parse_sources(f"{stanza}\n{stanza}URIs: https://x.example/debian https://y.example/debian\n"))

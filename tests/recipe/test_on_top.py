@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from assembler.errors import Problems
+from assembler.errors import AssembleError, Place, Problems
 from assembler.recipe.load import load
 from assembler.recipe.model import Recipe
 
@@ -135,3 +135,26 @@ def test_two_recipes_may_add_the_same(tmp_path: Path) -> None:
     recipe = on_top(tmp_path, more, more)
     assert recipe.rootfs.packages[3:] == ["jq"]
     assert recipe.rootfs.enable == ["ssh.service", "a.service"]
+
+
+def test_errors_of_packages_say_who_asks_for_them(tmp_path: Path) -> None:
+    on_top(tmp_path, "rootfs.packages_add = ['jq=1']\n")
+    loaded = load(tmp_path / "top.toml")
+    for name, place in (("curl", "base.toml:4:"), ("jq", "top.toml:3:24"), ("other", "other: ")):
+        with pytest.raises(AssembleError) as caught, loaded.discreet():
+            raise AssembleError("x", where=Place(package=name))
+        assert str(caught.value).removeprefix(f"{tmp_path}/").startswith(place)
+
+
+def test_a_mode_that_is_a_number(tmp_path: Path) -> None:
+    (error,) = wrong(tmp_path, "[[rootfs.files_add]]\npath = '/etc/x'\ncontent = ''\nmode = 0644\n")
+    assert error.endswith("(a mode is text, in quotes)")
+
+
+def test_a_name_that_no_file_system_has(tmp_path: Path) -> None:
+    for name, fits in (("é" * 127, True), ("é" * 128, False)):
+        text = f"[[rootfs.files_add]]\npath = '/etc/{name}/x'\ncontent = ''\n"
+        if fits:
+            assert on_top(tmp_path, text)
+        else:
+            assert "a name has at most 255 bytes" in wrong(tmp_path, text)[0]

@@ -9,7 +9,7 @@ from assembler.errors import AssembleError, Place, Problems
 from assembler.programs.accounts import AccountError, Accounts
 from assembler.programs.sha_crypt import SALT_CHARACTERS, sha512_crypt
 from assembler.programs.shadow import set_password
-from assembler.programs.systemd import Systemctl, UnitError
+from assembler.programs.systemd import Systemctl, UnitError, full_name
 from assembler.recipe.model import File, Rootfs
 from assembler.tree.staging import Inode, Kind, Tree, TreeError
 
@@ -53,7 +53,7 @@ def apply(tree: Tree, recipe: Rootfs, files: Mapping[str, bytes], epoch: int) ->
     caches.prepare(tree)
     systemctl = Systemctl(tree)
     for verb, units, change in (
-        ("enable", recipe.enable, systemctl.enable),
+        ("enable", recipe.enable, partial(_enable, systemctl)),
         ("disable", recipe.disable, systemctl.disable),
         ("mask", recipe.mask, systemctl.mask),
     ):
@@ -64,6 +64,19 @@ def apply(tree: Tree, recipe: Rootfs, files: Mapping[str, bytes], epoch: int) ->
                 problems.append(_at(f"rootfs.{verb}[{index}]", error))
     if problems:
         raise Problems(problems)
+
+
+def _enable(systemctl: Systemctl, name: str) -> None:
+    """Enable a unit that says what shall start it; systemctl does nothing for others, and says so."""
+    unit = systemctl.load(full_name(name))
+    if not (any(unit.links.values()) or unit.alias or unit.also):
+        raise UnitError(
+            "the unit does not say what starts it",
+            where=Place(path=unit.path),
+            why="there is no WantedBy in its section [Install]",
+            hint="add it to a unit of your own (WantedBy=multi-user.target); leave one of others out, which they start",
+        )
+    systemctl.enable(name)
 
 
 def _at(key: str, error: AssembleError) -> SettingError:

@@ -187,3 +187,30 @@ def test_a_time_zone_that_is_not_there(zones: dict[str, str], zone: str, hint: s
     with pytest.raises(Problems) as caught:
         apply(tree_of({**FILES, **zones}), Rootfs(timezone=zone), {}, EPOCH)
     assert [error.hint.startswith(hint) for error in caught.value.errors] == [True]
+
+
+@pytest.mark.parametrize(
+    ("text", "fits"),
+    [
+        ("", False),
+        ("not a unit at all", False),
+        ("[Service]\nExecStart=/bin/true\n", False),
+        ("[Install]\n", False),
+        ("[Install]\nWantedBy=\n", False),
+        ("[Install]\nDefaultInstance=x\n", False),
+        ("[Install]\nRequiredBy=a.service\n", True),
+        ("[Install]\nUpheldBy=a.service\n", True),
+        ("[Install]\nAlias=other.service\n", True),
+        ("[Install]\nAlso=a.service\n", True),
+    ],
+)
+def test_a_unit_that_nothing_starts_cannot_be_enabled(text: str, *, fits: bool) -> None:
+    tree = tree_of({**FILES, "/etc/systemd/system/mine.service": text})
+    recipe = Rootfs(enable=["mine.service"])
+    if fits:
+        apply(tree, recipe, {}, EPOCH)
+        return
+    with pytest.raises(Problems) as caught:
+        apply(tree, recipe, {}, EPOCH)
+    (error,) = caught.value.errors
+    assert (error.where.key, error.what) == ("rootfs.enable[0]", "the unit does not say what starts it")

@@ -192,7 +192,7 @@ def test_a_time_zone_that_is_not_there(zones: dict[str, str], zone: str, hint: s
 @pytest.mark.parametrize(
     ("text", "fits"),
     [
-        ("", False),
+        ("\n", False),
         ("not a unit at all", False),
         ("[Service]\nExecStart=/bin/true\n", False),
         ("[Install]\n", False),

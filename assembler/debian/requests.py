@@ -58,12 +58,24 @@ def choose(universe: Universe, requests: Iterable[Request], *, recommends: bool 
             errors.append(_missing(request, offers))
             continue
         offer = max(fitting, key=lambda each: version_key(each.version))
+        universe.work = 0
         if request.release:
-            _take(universe, offer, request.release, recommends=recommends)
-            # Whatever could not be had for it: this is what was asked for, and choosing says what is missing.
+            _bring_along(universe, offer, request.release, recommends=recommends)
+        # Whatever could not be had for it: this is what was asked for, and choosing says what is missing.
         universe.choose(offer)
     if errors:
         raise errors[0] if len(errors) == 1 else Problems(errors)
+
+
+def _bring_along(universe: Universe, offer: Offer, release: str, *, recommends: bool) -> None:
+    try:
+        _take(universe, offer, release, set(), recommends=recommends)
+    except RecursionError as error:
+        raise AssembleError(
+            f"what {offer.name} needs of {release} has no end",
+            why="each package needs another, in a chain without end",
+            hint=f"leave out the archive with such relations; there are {', '.join(universe.archives)}",
+        ) from error
 
 
 def _is_asked(universe: Universe, offer: Offer, request: Request) -> bool:
@@ -82,8 +94,10 @@ def _missing(request: Request, offers: Sequence[Offer]) -> AssembleError:
     return AssembleError(what, where=Place(package=request.text), why=f"there is {there}")
 
 
-def _take(universe: Universe, offer: Offer, release: str, *, recommends: bool) -> bool:
+def _take(universe: Universe, offer: Offer, release: str, failed: set[Offer], *, recommends: bool) -> bool:
     """Make `offer` the candidate, and what it needs of the same release; False, and nothing changed, if that fails.
+
+    What is in `failed` is not tried again, and what fails is added to it.
 
     As ``pkgDepCache::SetCandidateRelease`` of apt. That stops at the first need that neither the release meets nor a
     candidate whose own needs are met already; this goes on, and finds what apt refuses.
@@ -91,6 +105,7 @@ def _take(universe: Universe, offer: Offer, release: str, *, recommends: bool) -
     before = {offer.name: universe.offer(offer.name)}
     universe.choose(offer)
     for dependency in offer.dependencies:
+        universe.spend(1 + len(dependency.targets))
         if dependency.negative or not (dependency.hard or (recommends and dependency.field == "Recommends")):
             continue
         if any(_is_fine(universe, target) for target in dependency.targets):
@@ -98,10 +113,11 @@ def _take(universe: Universe, offer: Offer, release: str, *, recommends: bool) -
         taken = False
         for other in _of_release(universe, dependency, release):
             before.setdefault(other.name, universe.offer(other.name))
-            if _take(universe, other, release, recommends=recommends):
+            if other not in failed and _take(universe, other, release, failed, recommends=recommends):
                 taken = True
                 break
         if not taken and dependency.hard:
+            failed.add(offer)
             for former in before.values():
                 if former:
                     universe.choose(former)

@@ -183,3 +183,20 @@ def test_what_cannot_be_had() -> None:
     # What is asked for stays so, and choosing says why it is impossible.
     with pytest.raises(AssembleError, match="lib"):
         names("tool/trixie-backports", "needs-old")
+
+
+def test_relations_without_an_end() -> None:
+    """They may be a stranger's."""
+
+    def asked(later: str) -> None:
+        texts = ["".join(f"Package: p{number}\nVersion: 1\n\n" for number in range(3000)), later]
+        listings = (MAIN, LATER)
+        indices = [(each.id, packages_file(text)) for each, text in zip(listings, texts, strict=True)]
+        choose(Universe.from_indices(indices, "amd64", None, Policy(listings)), [Request.of("p0/stable-backports")])
+
+    chain = (f"Package: p{number}\nVersion: 2\nDepends: p{number + 1} (= 2)\n\n" for number in range(3000))
+    with pytest.raises(AssembleError, match="what p0 needs of stable-backports has no end"):
+        asked("".join(chain))
+    # Each way would be tried again for each who needs it, and all of them fail.
+    tangle = [f"Package: p{n}\nVersion: 2\nDepends: p{n + 1} (= 2) | p{n + 2} (= 2)\n\n" for n in range(60)]
+    asked("".join(tangle))

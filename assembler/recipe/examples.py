@@ -41,8 +41,9 @@ Signed-By: 3AF65F93D6FECA9A4FD5A4C3A1B2C3D4E5F60718
 """,
         """\
 [debian]
-archives = [{ suites = ["trixie-backports"], components = ["main"] }]
-pins = [{ packages = ["*"], pin = "release n=trixie-backports", priority = -1 }]
+release = "bookworm"
+archives = [{ suites = ["bookworm-backports"], components = ["main"] }]
+pins = [{ packages = ["*"], pin = "release n=bookworm-backports", priority = -1 }]
 """,
     ),
     "DebianArchive": (

@@ -16,6 +16,7 @@ from assembler.recipe.builtin import located
 from assembler.recipe.document import MAX_RECIPE, MOST_VALUES, RecipeError, did_you_mean, parse, read_bytes
 from assembler.recipe.model import Recipe, Strict
 from assembler.recipe.tables import ADD, EXCLUSIVE, KEYED, PARAGRAPHS, REMOVE, REPEATED, appendable, reducible, table_of
+from assembler.releases import DEFAULT, RELEASES
 from assembler.toml.document import Node, count
 
 MAX_RECIPES = 64
@@ -105,7 +106,27 @@ def merge(chain: list[Node]) -> tuple[Node, list[RecipeError]]:
     result = Node({}, last.file, (), last.position)
     for document in chain:
         result.value = _lay(result, document, Recipe, errors).value
+    assert isinstance(result.value, dict)
+    debian = result.value.get("debian")
+    if debian is not None and isinstance(debian.value, dict):
+        _say_sources(debian.value, errors)
     return result, errors
+
+
+def _say_sources(debian: dict[str, Node], errors: list[RecipeError]) -> None:
+    """Put the archives of a release in the place of its name, and what is added to a text that nobody has."""
+    release, sources, more = debian.get("release"), debian.get("sources"), debian.pop(f"sources{ADD}", None)
+    known = RELEASES.get(release.value) if release is not None and isinstance(release.value, str) else None
+    if release is not None and sources is not None:
+        hint = "leave one of them out, or say sources of that release"
+        errors.append(RecipeError("counts for nothing beside sources", where=release.place(), hint=hint))
+    elif known is not None or more is not None:
+        place = release or more
+        assert place is not None
+        texts = [(known or DEFAULT).sources, *([str(more.value)] if more else ())]
+        debian["sources"] = Node("\n\n".join(texts), place.file, place.path, place.position)
+    if known is not None:
+        del debian["release"]
 
 
 def _lay(base: Node | None, later: Node, table: type[Strict] | None, errors: list[RecipeError]) -> Node:
@@ -124,7 +145,7 @@ def _lay(base: Node | None, later: Node, table: type[Strict] | None, errors: lis
         field = table.model_fields.get(name) if table else None
         inner = table_of(field.annotation) if field else None
         if table and (table, name) in PARAGRAPHS and key in appended:
-            _append_text(merged, name, node, str(table.model_fields[name].default), errors)
+            _append_text(merged, name, node, errors)
         elif key in appended:
             more = _lay(None, node, inner, errors)
             _make_room(merged, name, more, table)
@@ -133,6 +154,7 @@ def _lay(base: Node | None, later: Node, table: type[Strict] | None, errors: lis
             _remove(merged, name, node, KEYED.get((table, name), "") if table else "", errors)
         else:
             merged[key] = _lay(merged.get(key), node, inner, errors)
+            merged.pop(key + ADD, None)
             _make_room(merged, name, merged[key], table)
     return Node(merged, later.file, later.path, later.position)
 
@@ -199,12 +221,13 @@ def _is_called(item: object, name: object) -> bool:
     )
 
 
-def _append_text(merged: dict[str, Node], name: str, more: Node, default: str, errors: list[RecipeError]) -> None:
-    """The same for a text of paragraphs, which is its default where no recipe has it."""
-    have = merged.get(name)
-    before = have.value if have else default
+def _append_text(merged: dict[str, Node], name: str, more: Node, errors: list[RecipeError]) -> None:
+    """The same for a text of paragraphs; where no file before has it, under its own name, until all are there."""
     if not isinstance(more.value, str):
         errors.append(RecipeError("must be a string", where=more.place()))
-    elif isinstance(before, str):
-        place = have or more
-        merged[name] = Node(f"{before}\n\n{more.value}", place.file, place.path, place.position)
+        return
+    place = name if name in merged else name + ADD
+    have = merged.get(place, Node("", more.file, more.path, more.position))
+    if isinstance(have.value, str):
+        text = f"{have.value}\n\n{more.value}"
+        merged[place] = Node(text, have.file, have.path, have.position)

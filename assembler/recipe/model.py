@@ -38,6 +38,7 @@ from assembler.recipe.shapes import (
     PinnedTo,
     PublicKey,
     Question,
+    ReleaseName,
     ScriptText,
     Sha256,
     SignedBy,
@@ -96,6 +97,8 @@ class DebianArchive(Strict):
 class Debian(Strict):
     """Where packages come from."""
 
+    release: ReleaseName = releases.DEFAULT.name
+    """The release of Debian whose archives are taken, with their updates: short for its `sources`."""
     sources: str = releases.DEFAULT.sources
     """deb822 sources, as in sources.list(5). Without `URIs` the mirror is chosen when fetching; without `Signed-By`
     the archive keys that come with the assembler are trusted, otherwise the fingerprints listed there, or the

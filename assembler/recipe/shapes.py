@@ -11,7 +11,7 @@ from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import PydanticCustomError, core_schema
 
-from assembler import architecture
+from assembler import architecture, releases
 from assembler.addresses import without_logins
 
 REFERENCE = r"\$\{[A-Z][A-Z0-9_]*\}"
@@ -143,9 +143,11 @@ PinnedTo = Annotated[
 
 if TYPE_CHECKING:
     ArchitectureName = str
+    ReleaseName = str
 else:  # which type checkers cannot know
     ArchitectureName = Literal[architecture.NAMES]
-"""Debian's name of an architecture; see architecture.py."""
+    ReleaseName = Literal[tuple(releases.RELEASES)]
+"""Debian's name of an architecture, and of a release; see architecture.py and releases.py."""
 
 PackageOfImage = Annotated[
     str,

@@ -79,6 +79,7 @@ DECIDES: Mapping[str, tuple[object, set[str]]] = {
     "arch": ("arm64", {ISO}),
     "epoch": (5, {ISO}),
     "args": ({"A": "a"}, set()),
+    "debian.release": ("bookworm", {ISO}),
     "debian.sources": ("Types: deb\nSuites: sid\nComponents: main\n", {ISO}),
     **{f"debian.archives[0].{key}": (["b"], {ISO}) for key in ("uris", "suites", "components", "architectures")},
     "debian.archives[0].signed_by": ("b" * 40, {ISO}),

@@ -11,6 +11,7 @@ from assembler.errors import AssembleError, Problems
 from assembler.lock.wanted import archives_of
 from assembler.recipe.load import LoadedRecipe, load
 from assembler.recipe.portable import RECIPE, portable
+from assembler.releases import BOOKWORM
 from tests.debian.archives import certificate, fingerprint, secret
 
 
@@ -115,6 +116,31 @@ def test_recipes_add_paragraphs_to_others(tmp_path: Path) -> None:
     found = archives_of(recipe(tmp_path, 'extends = ["c.toml", "a.toml"]\n').recipe)
     assert [archive.id for archive in found] == ["sid", "trixie"]
     assert wrong(tmp_path, "debian.sources_add = []\n") == ["r.toml:2:8 debian.sources_add: must be a string"]
+
+
+def test_a_release_is_short_for_its_archives(tmp_path: Path) -> None:
+    loaded = recipe(tmp_path, 'debian.release = "bookworm"\n')
+    assert [archive.id for archive in archives_of(loaded.recipe)] == [
+        "bookworm",
+        "bookworm-updates",
+        "bookworm-security",
+    ]
+    said = recipe(tmp_path, f'[debian]\nsources = """\n{BOOKWORM.sources}"""\n')
+    assert said.inputs_sha256 == loaded.inputs_sha256
+    copy = tmp_path / "copy"
+    copy.mkdir()
+    for name, data in portable(loaded).items():
+        (copy / name).write_bytes(data)
+    assert load(copy / RECIPE).recipe.debian == loaded.recipe.debian
+    more = 'debian.sources_add = "Types: deb\\nSuites: sid\\nComponents: main\\n"\n'
+    for text in (f'{more}debian.release = "bookworm"\n', f'debian.release = "bookworm"\n{more}'):
+        assert [archive.id for archive in archives_of(recipe(tmp_path, text).recipe)][0::3] == ["bookworm", "sid"]
+    (tmp_path / "base.toml").write_text(more)
+    on_top = recipe(tmp_path, 'extends = "base.toml"\ndebian.release = "testing"\n')
+    assert [archive.id for archive in archives_of(on_top.recipe)] == ["testing", "testing-security", "sid"]
+    assert "'buster' is not one of bookworm, trixie, testing" in wrong(tmp_path, 'debian.release = "buster"\n')[0]
+    both = f'debian.release = "bookworm"\n{more.replace("_add", "")}'
+    assert "debian.release: counts for nothing beside sources" in wrong(tmp_path, both)[0]
 
 
 def test_pins_and_requests(tmp_path: Path) -> None:

@@ -39,7 +39,7 @@ def main() -> int:
             fragment = FRAGMENT + DEBUG * options.debug
             out = Path(name) / "out"
             build(wish(source, toolchain, fragment, architecture=target), out, store, kind="tiny", jobs=options.jobs)
-        for path in sorted(out.iterdir()):
+        for path in sorted(path for path in out.iterdir() if path.is_file()):
             found[path.name] = hashlib.sha256(path.read_bytes()).hexdigest()
     print(json.dumps(found))
     return 0

@@ -105,7 +105,7 @@ Suite = Annotated[
 Component = Annotated[str, Shape(_WORD, "a component", "a name, as main")]
 """A component of an archive."""
 
-ArchivePart = Annotated[str, Shape(r"[a-z0-9][a-z0-9-]*", "an architecture", "Debian's name, as amd64 or all")]
+ArchivePart = Annotated[str, Shape(r"[a-z0-9][a-z0-9-]*", "an architecture", "Debian's name of it, or all")]
 """An architecture of an archive."""
 
 SignedBy = Annotated[
@@ -136,7 +136,7 @@ PinnedTo = Annotated[
         r"|version [0-9A-Za-z.+~:*?-]+"
         r'|origin (?:"[a-z0-9.*?-]*"|[a-z0-9.*?-]+))',
         "what apt_preferences(5) has after Pin:",
-        "as `release n=trixie-backports`, `version 5.10*` or `origin packages.example.org`",
+        "as `release a=stable`, `version 5.10*` or `origin packages.example.org`",
     ),
 ]
 """Which versions a pin is for."""

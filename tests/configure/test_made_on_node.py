@@ -14,6 +14,7 @@ from assembler.configure.job import Configure, Job, Run
 from assembler.tree.changes import Changes, Entry
 from assembler.tree.staging import Kind, Tree
 from tests.debian.unpacked import package
+from tests.support.ordinary import chown_by_anybody  # noqa: F401  a fixture
 
 SCRIPT = """#!/bin/sh
 set -e

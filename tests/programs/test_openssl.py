@@ -13,6 +13,7 @@ from assembler.programs.context import ExecutionContext
 from assembler.shell.streams import Refused
 from assembler.tree.content import Unmade
 from assembler.tree.staging import Tree
+from tests.support.ordinary import chown_by_anybody  # noqa: F401  a fixture
 from tests.support.scripts import run
 from tests.tree.disk import tree_of
 

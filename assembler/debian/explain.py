@@ -83,7 +83,7 @@ def _providing_candidates(universe: Universe, name: str) -> list[str]:
     return sorted({offer.name for offer, _version in universe.providers(name) if universe.offer(offer.name) is offer})
 
 
-def _options(universe: Universe, dependency: Dependency) -> list[Offer]:
+def meeting(universe: Universe, dependency: Dependency) -> list[Offer]:
     """The candidates that would meet a dependency."""
     found: dict[Offer, None] = {}
     for name, operator, version in dependency.targets:
@@ -97,7 +97,8 @@ def _options(universe: Universe, dependency: Dependency) -> list[Offer]:
     return list(found)
 
 
-def _hard_needs(offer: Offer) -> list[Dependency]:
+def hard_needs(offer: Offer) -> list[Dependency]:
+    """What it is broken without."""
     return [dependency for dependency in offer.dependencies if dependency.hard and not dependency.negative]
 
 
@@ -114,8 +115,7 @@ def _lacking(universe: Universe, requested: Iterable[str]) -> dict[str, tuple[in
         if name in needs or offer is None:
             continue
         needs[name] = [
-            (dependency, [option.name for option in _options(universe, dependency)])
-            for dependency in _hard_needs(offer)
+            (dependency, [option.name for option in meeting(universe, dependency)]) for dependency in hard_needs(offer)
         ]
         todo += [option for _dependency, options in needs[name] for option in options]
     lacking: dict[str, tuple[int, Dependency]] = {}
@@ -137,7 +137,7 @@ def _chain_error(universe: Universe, lacking: dict[str, tuple[int, Dependency]],
     where = Place(package=root)
     dependency = lacking[root][1]
     text, steps = f"needs {dependency}", 0
-    while options := _options(universe, dependency):
+    while options := meeting(universe, dependency):
         nearest = min((option.name for option in options), key=lambda name: lacking[name][0])
         last, steps = f" -> {_which(dependency, nearest)} needs {lacking[nearest][1]}", steps + 1
         text += last if steps <= _STEPS_SHOWN else " -> ..." if steps == _STEPS_SHOWN + 1 else ""
@@ -170,8 +170,8 @@ class _Conflicts:
         self._needed_by: dict[str, str] = {}
         todo = [name for name in requested if name in self._selected]
         for name in todo:  # grows as it goes: breadth first, so chains are short
-            for dependency in _hard_needs(self._selected[name]):
-                for option in _options(universe, dependency):
+            for dependency in hard_needs(self._selected[name]):
+                for option in meeting(universe, dependency):
                     if option.name in self._selected and option.name not in {*self._needed_by, *requested}:
                         self._needed_by[option.name] = name
                         todo.append(option.name)
@@ -202,14 +202,14 @@ class _Conflicts:
 
     def _obstacle(self, dependency: Dependency, text: str, seen: set[str]) -> str:
         """What keeps the options of `dependency` out, as the end of a sentence that begins with `text`."""
-        for option in _options(self._universe, dependency):
+        for option in meeting(self._universe, dependency):
             if option.name in seen:
                 continue
             seen.add(option.name)
             onward = f"{text} -> {_which(dependency, option.name)} "
             if refusal := self._refusal(option):
                 return onward + refusal
-            for need in _hard_needs(option):
+            for need in hard_needs(option):
                 if not self._marks.holds(need, option.name) and (
                     found := self._obstacle(need, f"{onward}needs {need}", seen)
                 ):

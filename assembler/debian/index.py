@@ -214,6 +214,8 @@ class Universe:
         self._providing: dict[str, list[Position]] = {}
         self._essential: list[Position] = []
         self._offers: dict[str, tuple[Offer, ...]] = {}
+        self._places: dict[Offer, list[int]] = {}
+        """By their numbers, the indices that have an offer."""
         self._providers: dict[str, tuple[tuple[Offer, str], ...]] = {}
         self._mentions: dict[str, tuple[int, ...]] = {}
         for number, (archive, data) in enumerate(self._indices):
@@ -351,6 +353,7 @@ class Universe:
                 continue
             offer = Offer(candidate, position, self.architecture)
             found.setdefault((candidate.version, candidate.sha256), (offer, []))[1].append(position[0])
+        self._places.update(found.values())
         ranked = [(self._priority(offer, places), offer) for offer, places in found.values()]
         ranked = [(priority, offer) for priority, offer in ranked if priority >= 0]
         if len(ranked) > 1:
@@ -379,13 +382,7 @@ class Universe:
         """What the archives say of themselves that have this version; none without a policy."""
         if self._policy is None:
             return []
-        numbers = [
-            position[0]
-            for position in self._stanzas[offer.name]
-            if (other := self._read_candidate(position)).version == offer.version
-            and other.sha256 == offer.candidate.sha256
-        ]
-        return [self._policy.listings[number] for number in numbers]
+        return [self._policy.listings[number] for number in self._places[offer]]
 
     def _read_providers(self, name: str) -> Iterator[tuple[Offer, str]]:
         plain, _colon, qualifier = name.partition(":")

@@ -80,11 +80,11 @@ def _index(release: Release, stem: str) -> LockedIndex | None:
     return LockedIndex(path=path, size=size, sha256=digest)
 
 
-def listing(release: Release, archive: Archive, index: LockedIndex, name: str) -> Listing:
-    """What preferences may ask of an index of `archive`, which is called `name`."""
+def listing(release: Release, archive: Archive, index: LockedIndex) -> Listing:
+    """What preferences may ask of an index of `archive`."""
     component, binary, _ = index.path.partition("/binary-")
     return Listing(
-        id=name,
+        id=archive.id,
         suite=release.suite,
         codename=release.codename,
         version=release.version,

@@ -86,14 +86,8 @@ def verify(data: bytes, certificates: Sequence["Cert"], *, now: datetime, name: 
     from pysequoia import Sig  # noqa: PLC0415  only locking needs it
     from pysequoia import verify as verify_openpgp  # noqa: PLC0415  only locking needs it
 
-    if signature:
-        pass
-    elif place := _unsigned(data):
-        raise SignatureError(
-            f"the signature of {name} does not cover all of it", why=f"there is more {place}", hint=MISMATCH_HINT
-        )
-    elif not data.startswith(_CLEARTEXT):  # and so no compressed message, which might grow beyond all bounds
-        raise SignatureError(f"{name} is not a signed message", hint="is this address an archive of Debian packages?")
+    if not signature:
+        _require_cleartext(data, name)
     valid = [
         certificate
         for certificate in certificates
@@ -114,6 +108,16 @@ def verify(data: bytes, certificates: Sequence["Cert"], *, now: datetime, name: 
     if not good or text is None:
         raise SignatureError(f"{name} is not signed by a trusted certificate")
     return Signed(bytes(text), good)
+
+
+def _require_cleartext(data: bytes, name: str) -> None:
+    """Raise SignatureError unless `data` is a cleartext signed message, and nothing besides."""
+    if place := _unsigned(data):
+        raise SignatureError(
+            f"the signature of {name} does not cover all of it", why=f"there is more {place}", hint=MISMATCH_HINT
+        )
+    if not data.startswith(_CLEARTEXT):  # and so no compressed message, which might grow beyond all bounds
+        raise SignatureError(f"{name} is not a signed message", hint="is this address an archive of Debian packages?")
 
 
 def _unsigned(data: bytes) -> str:

@@ -89,11 +89,12 @@ def fetch_release(
     certificates = keyring.trusted(archive)
     failures: list[AssembleError] = []
     for base in mirrors.bases(archive.root):
-        url = join(base, archive.directory, "InRelease")
+        directory = join(base, archive.directory)
+        url = f"{directory}/InRelease"
         try:
-            data, signature = _get(transport, url, archive)
+            data, signature = _get(transport, directory, archive)
             if signature:
-                url = url.replace("InRelease", "Release.gpg")
+                url = f"{directory}/Release.gpg"
             name = f"{'Release' if signature else 'InRelease'} of {archive.suite}"
             release = read_release(data, certificates, now=now, name=name, signature=signature)
             check_release(release, archive, now=now, previous=previous)
@@ -112,8 +113,8 @@ def fetch_release(
     raise min(failures, key=lambda error: isinstance(error, TransportError))
 
 
-def _get(transport: Transport, url: str, archive: Archive, name: str = "") -> tuple[bytes, bytes]:
-    """What `url`, an InRelease, has, and nothing; where there is none, what Release and Release.gpg beside it have.
+def _get(transport: Transport, directory: str, archive: Archive, name: str = "") -> tuple[bytes, bytes]:
+    """The InRelease of a `directory`, and nothing; where there is none, its Release and Release.gpg.
 
     `name` is for errors.
     """
@@ -121,7 +122,7 @@ def _get(transport: Transport, url: str, archive: Archive, name: str = "") -> tu
 
     def get(file: str) -> bytes:
         return transport.get(
-            f"{url.removesuffix('InRelease')}{file}",
+            f"{directory}/{file}",
             limit=LARGEST_RELEASE,
             name=name or f"{file} of {archive.suite}",
             hint=hint,
@@ -174,11 +175,7 @@ def _find_release(
     failure: TransportError | None = None
     for base in (*mirrors.bases(archive.root), *mirrors.snapshot(archive.root, datetime.fromisoformat(locked.date))):
         try:
-            found = [
-                data
-                for data in _get(transport, join(base, archive.directory, "InRelease"), archive, f"the {name}")
-                if data
-            ]
+            found = [data for data in _get(transport, join(base, archive.directory), archive, f"the {name}") if data]
         except OfflineError:
             raise
         except TransportError as error:

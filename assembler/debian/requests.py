@@ -7,10 +7,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
+from assembler.debian.explain import hard_needs, meeting
 from assembler.debian.index import Dependency, Offer, Universe
-from assembler.debian.marking import provides
 from assembler.debian.version import satisfies, version_key
 from assembler.errors import AssembleError, Place, Problems
+from assembler.recipe.names import request
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +30,7 @@ class Request:
     @classmethod
     def of(cls, text: str) -> "Request":
         """Read ``NAME``, ``NAME=VERSION`` or ``NAME/RELEASE``."""
-        for sign in "=/":
-            name, found, rest = text.partition(sign)
-            if found:
-                return cls(text, name, version=rest) if sign == "=" else cls(text, name, release=rest)
-        return cls(text, text)
+        return cls(text, *request(text))
 
     @property
     def plain(self) -> bool:
@@ -48,19 +45,19 @@ def choose(universe: Universe, requests: Iterable[Request], *, recommends: bool 
     Problems for several such.
     """
     errors = []
-    for request in requests:
-        name = request.name.partition(":")[0]
+    for asked in requests:
+        name = asked.name.partition(":")[0]
         offers = universe.offers(name)
-        if request.plain or not offers or (universe.is_chosen(name) and _is_asked(universe, offers[0], request)):
+        if asked.plain or not offers or (universe.is_chosen(name) and _is_asked(universe, offers[0], asked)):
             continue
-        fitting = [offer for offer in offers if _is_asked(universe, offer, request)]
+        fitting = [offer for offer in offers if _is_asked(universe, offer, asked)]
         if not fitting:
-            errors.append(_missing(request, offers))
+            errors.append(_missing(asked, offers))
             continue
         offer = max(fitting, key=lambda each: version_key(each.version))
         universe.work = 0
-        if request.release:
-            _bring_along(universe, offer, request.release, recommends=recommends)
+        if asked.release:
+            _bring_along(universe, offer, asked.release, recommends=recommends)
         # Whatever could not be had for it: this is what was asked for, and choosing says what is missing.
         universe.choose(offer)
     if errors:
@@ -78,20 +75,20 @@ def _bring_along(universe: Universe, offer: Offer, release: str, *, recommends: 
         ) from error
 
 
-def _is_asked(universe: Universe, offer: Offer, request: Request) -> bool:
-    if request.version:
-        return fnmatchcase(offer.version, request.version)
-    return _is_in(universe, offer, request.release)
+def _is_asked(universe: Universe, offer: Offer, asked: Request) -> bool:
+    if asked.version:
+        return fnmatchcase(offer.version, asked.version)
+    return _is_in(universe, offer, asked.release)
 
 
 def _is_in(universe: Universe, offer: Offer, release: str) -> bool:
     return any(listing.is_release(release) for listing in universe.listings_of(offer))
 
 
-def _missing(request: Request, offers: Sequence[Offer]) -> AssembleError:
+def _missing(asked: Request, offers: Sequence[Offer]) -> AssembleError:
     there = ", ".join(f"{offer.version} in {offer.candidate.archive}" for offer in offers[:5])
-    what = f"no archive has version {request.version}" if request.version else f"it is not in {request.release}"
-    return AssembleError(what, where=Place(package=request.text), why=f"there is {there}")
+    what = f"no archive has version {asked.version}" if asked.version else f"it is not in {asked.release}"
+    return AssembleError(what, where=Place(package=asked.text), why=f"there is {there}")
 
 
 def _take(universe: Universe, offer: Offer, release: str, failed: set[Offer], *, recommends: bool) -> bool:
@@ -148,20 +145,4 @@ def _is_fine(universe: Universe, target: tuple[str, str, str]) -> bool:
 
 def _can_be_installed(universe: Universe, offer: Offer) -> bool:
     """Whether candidates meet each of its own needs."""
-    return all(
-        any(_is_there(universe, target) for target in dependency.targets)
-        for dependency in offer.dependencies
-        if dependency.hard and not dependency.negative
-    )
-
-
-def _is_there(universe: Universe, target: tuple[str, str, str]) -> bool:
-    name, operator, version = target
-    offer = universe.offer(name)
-    if offer and satisfies(offer.version, operator, version):
-        return True
-    providers = universe.providers(name)
-    universe.spend(1 + len(providers))
-    return any(
-        universe.offer(other.name) is other and provides(provided, operator, version) for other, provided in providers
-    )
+    return all(meeting(universe, need) for need in hard_needs(offer))

@@ -11,18 +11,13 @@ from assembler.addresses import without_logins
 from assembler.debian.deb822 import Deb822Error, Field, Paragraph
 from assembler.debian.documents import paragraphs
 from assembler.errors import AssembleError, Place, Problems
-from assembler.lockfile.values import DIRECTORY
+from assembler.recipe.names import BEGIN, DIRECTORY, FINGERPRINT, WORD
 
 _FILE = "debian.sources"
 _SUITES = "Suites"
 _FIELDS = ("Types", "URIs", _SUITES, "Components", "Architectures", "Signed-By", "Enabled", "Check-Valid-Until")
-FLAT = "flat"
-"""What the ids of flat archives begin with."""
-_FINGERPRINT = re.compile(r"[0-9A-Fa-f]{40}|[0-9A-Fa-f]{64}")
-_WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+_~-]*(/[A-Za-z0-9][A-Za-z0-9.+_~-]*)*")
+_FLAT = "flat"
 _YES, _NO = frozenset({"yes", "true", "1", "on"}), frozenset({"no", "false", "0", "off"})
-BEGIN = "-----BEGIN PGP PUBLIC KEY BLOCK-----"
-"""The first line of a certificate in ASCII armor (RFC 9580 6.2)."""
 
 
 class SourcesError(AssembleError):
@@ -138,11 +133,16 @@ def archives(sources: Sequence[Source]) -> tuple[Archive, ...]:
                 if known := result.get((root, suite)):
                     result[root, suite] = _together(known, source)
                     continue
-                name = FLAT if suite.endswith("/") else suite
-                number = 1 + sum(name in {FLAT * other.flat, other.suite} for other in result.values())
-                name = name if number == 1 else f"{name}-{number}"
+                stem = _stem(suite)
+                number = 1 + sum(_stem(other.suite) == stem for other in result.values())
+                name = stem if number == 1 else f"{stem}-{number}"
                 result[root, suite] = Archive(id=name, root=root, suite=suite, source=source)
     return tuple(result.values())
+
+
+def _stem(suite: str) -> str:
+    """What the id of an archive with `suite` begins with."""
+    return _FLAT if suite.endswith("/") else suite
 
 
 def _together(known: Archive, source: Source) -> Archive:
@@ -195,7 +195,7 @@ class _Reader:
         if not field.words:
             self._wrong("it is empty", field)
         for word in field.words:
-            if not _WORD.fullmatch(word) and not (name == _SUITES and re.fullmatch(DIRECTORY, word)):
+            if not re.fullmatch(WORD, word) and not (name == _SUITES and re.fullmatch(DIRECTORY, word)):
                 self._wrong(f"{word!r} is not a name", field)
         return tuple(dict.fromkeys(field.words))
 
@@ -234,7 +234,7 @@ class _Reader:
             return (), "\n".join(field.lines[start:]) + "\n"
         words = " ".join(field.lines).replace(",", " ").split()
         for word in words:
-            if not _FINGERPRINT.fullmatch(word):
+            if not re.fullmatch(FINGERPRINT, word):
                 self._wrong(
                     f"{word!r} is not a fingerprint",
                     field,

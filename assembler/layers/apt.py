@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterator
 
-from assembler.debian.mirrors import BUILT_IN
+from assembler.debian.mirrors import BUILT_IN, MAIN, SECURITY
 from assembler.debian.sources import Archive
 from assembler.lock.wanted import archives_of
 from assembler.recipe.model import Debian, File, Recipe
@@ -10,8 +10,8 @@ from assembler.recipe.model import Rootfs as RootfsRecipe
 
 SOURCES = "/etc/apt/sources.list.d/debian.sources"
 """As Debian's installer calls it."""
-_OF_APT = ("/etc/apt/sources.list", "/etc/apt/sources.list.d/")
-"""What the paths of such files begin with."""
+_OF_APT = "/etc/apt/sources.list"
+"""What the paths of such files begin with; others are in a directory ``sources.list.d``."""
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 """Of the package debian-archive-keyring, which apt depends on."""
 
@@ -34,7 +34,7 @@ def _stanza(archive: Archive, debian: Debian) -> str:
 
 
 def _lines(archive: Archive, debian: Debian) -> Iterator[str]:
-    given = {"debian": debian.mirror, "debian-security": debian.mirror_security}
+    given = {MAIN: debian.mirror, SECURITY: debian.mirror_security}
     source = archive.source
     yield "Types: deb"
     yield f"URIs: {(given.get(archive.root) or BUILT_IN.get(archive.root, archive.root)).rstrip('/')}"

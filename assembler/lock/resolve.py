@@ -192,7 +192,7 @@ def resolve_packages(
             mine = [role for role in roles if role.architecture == architecture]
             offered = [(state, index) for state in states for index in state.indices[architecture]]
             texts = [(state.id, read_index(store, state.release, index)) for state, index in offered]
-            listings = tuple(listing(state.release, state.archive, index, state.archive.id) for state, index in offered)
+            listings = tuple(listing(state.release, state.archive, index) for state, index in offered)
             universe = Universe.from_indices(
                 texts, architecture, _held(held, moving, architecture), Policy(listings, pins)
             )

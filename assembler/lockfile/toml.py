@@ -40,8 +40,9 @@ from assembler.lockfile.model import (
     LockedToolbox,
 )
 from assembler.lockfile.table import Table
-from assembler.lockfile.values import ACCOUNT, ARCHITECTURE, DIRECTORY, EPOCH_END, NAME, PATH, SHA256, VERSION
+from assembler.lockfile.values import ACCOUNT, ARCHITECTURE, EPOCH_END, NAME, PATH, SHA256, VERSION
 from assembler.reading import MissingError, OutsideError, Reach, UnreadableError, read
+from assembler.recipe.names import DIRECTORY
 from assembler.toml.document import Document
 from assembler.toml.document import read as read_toml
 from assembler.toml.writing import pair as _pair

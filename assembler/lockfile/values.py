@@ -10,8 +10,6 @@ VERSION = r"[0-9A-Za-z.+~:-]+"
 ARCHITECTURE = r"[a-z0-9][a-z0-9-]*"
 PATH = r"(?!.*(?:^|/)\.{0,2}(?:/|$))(?!.*%2[EeFf])[!-~](?:[ -~]*[!-~])?"
 """Relative, and without parts that mean something to a file system: empty ones, a dot, two dots; nor as an address."""
-DIRECTORY = r"(?=.)(?:\.?/)?(?:(?!\.{1,2}/)[A-Za-z0-9.+_~:-]+/)*"
-"""Of a flat archive, below its root: with a slash at its end, and no way out of there."""
 ACCOUNT = r"[A-Za-z_][A-Za-z0-9_.-]{0,254}\$?"
 """The name of a user or group, as shadow's and adduser's programs take it with whatever option."""
 

@@ -11,15 +11,14 @@ from assembler.errors import AssembleError
 from assembler.reading import Reach
 from assembler.recipe.builtin import located
 from assembler.recipe.document import RecipeError, read_bytes
+from assembler.recipe.names import BEGIN, FINGERPRINT
 from assembler.toml.document import Node, place
 from assembler.toml.positions import Path as KeyPath
 
 MAX_CERTIFICATES = 1 << 18
 """Bytes of a file with certificates; Debian's own keyring has 90 kB."""
-_BEGIN, _END = "-----BEGIN PGP PUBLIC KEY BLOCK-----", "-----END PGP PUBLIC KEY BLOCK-----"
-_FINGERPRINTS = re.compile(
-    r"[\s,]*(?:[0-9A-Fa-f]{40}|[0-9A-Fa-f]{64})(?:[\s,]+(?:[0-9A-Fa-f]{40}|[0-9A-Fa-f]{64}))*[\s,]*"
-)
+_END = "-----END PGP PUBLIC KEY BLOCK-----"
+_FINGERPRINTS = re.compile(rf"[\s,]*{FINGERPRINT}(?:[\s,]+{FINGERPRINT})*[\s,]*")
 
 
 def put_in_place(root: Node, data: dict[str, Any], reach: Reach, outside: set[str]) -> list[AssembleError]:
@@ -51,17 +50,17 @@ def _tables(data: dict[str, Any]) -> Iterator[tuple[KeyPath, dict[str, Any]]]:
     archives = debian.get("archives") if isinstance(debian, dict) else None
     for index, table in enumerate(archives if isinstance(archives, list) else ()):
         name = table.get("signed_by") if isinstance(table, dict) else None
-        if isinstance(name, str) and name.strip() and _BEGIN not in name and not _FINGERPRINTS.fullmatch(name):
+        if isinstance(name, str) and name.strip() and BEGIN not in name and not _FINGERPRINTS.fullmatch(name):
             yield ("debian", "archives", index, "signed_by"), table
 
 
 def _armored(content: bytes) -> str:
     """The certificates of a file in ASCII armor (RFC 9580 6.2); nothing when there are none."""
-    if _BEGIN.encode() in content:
+    if BEGIN.encode() in content:
         text = content.decode("ascii", "replace").replace("\r\n", "\n")
-        return text[text.index(_BEGIN) :].rstrip() + "\n"
+        return text[text.index(BEGIN) :].rstrip() + "\n"
     # A packet's first byte has its highest bit set (RFC 9580 4.2), and that of a public key is number 6.
     if not content or content[0] not in {0x98, 0x99, 0x9A, 0xC6}:
         return ""
     lines = textwrap.wrap(base64.b64encode(content).decode(), 64)
-    return "\n".join([_BEGIN, "", *lines, _END]) + "\n"
+    return "\n".join([BEGIN, "", *lines, _END]) + "\n"

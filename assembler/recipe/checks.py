@@ -4,10 +4,10 @@ These look at the plain values before they are typed, so that one pass tells of 
 the business of the types and passes over here.
 """
 
-import re
 from collections.abc import Iterator
 from typing import Any
 
+from assembler.recipe import names
 from assembler.recipe.addresses import logins
 from assembler.recipe.short import brought
 from assembler.releases import DEFAULT
@@ -139,13 +139,9 @@ def _requests(packages: list[Any]) -> Iterator[Problem]:
     """A package may be there by its name, and once with a version or a suite."""
     first: dict[str, str] = {}
     for index, package in enumerate(packages):
-        name, sign, _ = re.split("([=/])", package, maxsplit=1) if _is_narrowed(package) else ("", "", "")
-        if sign and first.setdefault(name, package) != package:
+        name, *narrowed = names.request(package) if isinstance(package, str) else ("",)
+        if any(narrowed) and first.setdefault(name, package) != package:
             yield ("rootfs", "packages", index), f"contradicts '{first[name]}'", "ask for one of them"
-
-
-def _is_narrowed(package: Any) -> bool:
-    return isinstance(package, str) and ("=" in package or "/" in package)
 
 
 def _run(steps: list[Any]) -> Iterator[Problem]:

@@ -15,7 +15,19 @@ from assembler.reading import Reach, UnreadableError
 from assembler.recipe.builtin import located
 from assembler.recipe.document import MAX_RECIPE, MOST_VALUES, RecipeError, did_you_mean, parse, read_bytes
 from assembler.recipe.model import Recipe, Strict
-from assembler.recipe.tables import ADD, EXCLUSIVE, KEYED, PARAGRAPHS, REMOVE, REPEATED, appendable, reducible, table_of
+from assembler.recipe.names import request
+from assembler.recipe.tables import (
+    ADD,
+    EXCLUSIVE,
+    KEYED,
+    PARAGRAPHS,
+    REMOVE,
+    REPEATED,
+    REQUESTS,
+    appendable,
+    reducible,
+    table_of,
+)
 from assembler.releases import DEFAULT, RELEASES
 from assembler.toml.document import Node, count
 
@@ -151,7 +163,8 @@ def _lay(base: Node | None, later: Node, table: type[Strict] | None, errors: lis
             _make_room(merged, name, more, table)
             _append(merged, name, more, errors, again=table is not None and (table, name) not in REPEATED)
         elif key in removed:
-            _remove(merged, name, node, KEYED.get((table, name), "") if table else "", errors)
+            assert table is not None
+            _remove(merged, name, node, table, errors)
         else:
             merged[key] = _lay(merged.get(key), node, inner, errors)
             merged.pop(key + ADD, None)
@@ -189,14 +202,15 @@ def _make_room(merged: dict[str, Node], name: str, more: Node, table: type[Stric
         merged[other] = Node(kept, have.file, have.path, have.position)
 
 
-def _remove(merged: dict[str, Node], name: str, less: Node, key: str, errors: list[RecipeError]) -> None:
+def _remove(merged: dict[str, Node], name: str, less: Node, table: type[Strict], errors: list[RecipeError]) -> None:
     if not isinstance(less.value, list):
         errors.append(RecipeError("must be an array", where=less.place()))
         return
     have = merged.get(name)
     items = have.value if have is not None and isinstance(have.value, list) else []
+    key, by_name = KEYED.get((table, name)), (table, name) in REQUESTS
     for each in less.value:
-        kept = [item for item in items if not _is_called(_key(item, key), each.value)]
+        kept = [item for item in items if not _is_called(_key(item, key), each.value, by_name=by_name)]
         if len(kept) == len(items):
             known = [text for item in items if isinstance(text := _key(item, key), str)]
             hint = did_you_mean(str(each.value), known) or "leave it out"
@@ -214,11 +228,9 @@ def _key(item: Node, key: str | None) -> object:
     return inner.value if inner else None
 
 
-def _is_called(item: object, name: object) -> bool:
-    """Whether `item` is `name`, or a package of that name in a version or from a suite."""
-    return item == name or (
-        isinstance(item, str) and isinstance(name, str) and item.startswith((f"{name}=", f"{name}/"))
-    )
+def _is_called(item: object, name: object, *, by_name: bool) -> bool:
+    """Whether `item` is `name`, or, `by_name`, a package of that name in a version or from a suite."""
+    return item == name or (by_name and isinstance(item, str) and request(item)[0] == name)
 
 
 def _append_text(merged: dict[str, Node], name: str, more: Node, errors: list[RecipeError]) -> None:

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from assembler.errors import AssembleError, Place, Problems
 from assembler.reading import Reach, UnreadableError
-from assembler.recipe import arguments, brought, certificates
+from assembler.recipe import arguments, brought, certificates, names
 from assembler.recipe.builtin import located
 from assembler.recipe.checks import check, named_files, named_trees
 from assembler.recipe.document import RecipeError, read_bytes
@@ -96,8 +96,8 @@ class LoadedRecipe:
 
     def _requested(self, package: str) -> int | None:
         """Which of the recipe's packages is `package`."""
-        names = [each.partition("/")[0].partition("=")[0] for each in self.recipe.rootfs.packages]
-        return names.index(package) if package in names else None
+        called = [names.request(each)[0] for each in self.recipe.rootfs.packages]
+        return called.index(package) if package in called else None
 
     @property
     def lock_path(self) -> Path:

@@ -13,6 +13,7 @@ from pydantic_core import PydanticCustomError, core_schema
 
 from assembler import architecture, releases
 from assembler.addresses import without_logins
+from assembler.recipe.names import DIRECTORY, WORD
 
 REFERENCE = r"\$\{[A-Z][A-Z0-9_]*\}"
 """A reference to an argument, which the JSON Schema allows in any string; see arguments.py."""
@@ -63,7 +64,6 @@ _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _PATH = r"(?:/(?!\.{1,2}(?:/|$))[^/\x00-\x1f\x7f]+)+"
 _HASH = r"[\x22#%-)+-9<-\x5b\x5d-~]"
 """A character of a hash but ``$``: crypt(5) leaves out space, ``!``, ``*``, ``:``, ``;`` and the backslash."""
-_WORD = r"[A-Za-z0-9][A-Za-z0-9.+_~-]*(?:/[A-Za-z0-9][A-Za-z0-9.+_~-]*)*"
 _OF_RELEASE = r"[A-Za-z0-9][A-Za-z0-9 .:+~_/*?-]*|\*"
 _ACCOUNT = r"[a-z_][a-z0-9_-]{0,31}|[0-9]{1,10}"
 
@@ -95,14 +95,14 @@ ArchiveAddress = Annotated[
 Suite = Annotated[
     str,
     Shape(
-        rf"{_WORD}|(?=.)(?:\.?/)?(?:(?!\.{{1,2}}/)[A-Za-z0-9.+_~:-]+/)*",
+        f"{WORD}|{DIRECTORY}",
         "a suite",
         "a name, or the directory of a flat archive with a slash at its end, ./ for its root",
     ),
 ]
 """A suite of an archive, or the directory of a flat one."""
 
-Component = Annotated[str, Shape(_WORD, "a component", "a name, as main")]
+Component = Annotated[str, Shape(WORD, "a component", "a name, as main")]
 """A component of an archive."""
 
 ArchivePart = Annotated[str, Shape(r"[a-z0-9][a-z0-9-]*", "an architecture", "Debian's name of it, or all")]

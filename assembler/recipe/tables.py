@@ -13,6 +13,8 @@ REMOVE = "_remove"
 """What is put after it to take away from that: ``packages_remove``."""
 KEYED: Mapping[tuple[type[Strict], str], str] = MappingProxyType({(Rootfs, "files"): "path"})
 """Lists of tables that are told apart by one of their keys: one in a recipe on top stands for one below."""
+REQUESTS = frozenset({(Rootfs, "packages")})
+"""Lists of packages, each of which may be followed by a version or a suite: its name is enough to take it away."""
 EXCLUSIVE: Mapping[type[Strict], tuple[str, ...]] = MappingProxyType({Rootfs: ("enable", "disable", "mask")})
 """Lists of which one at most has the same text: what a recipe on top puts into one is taken out of the others."""
 REPEATED = frozenset({(Rootfs, "rules"), (Kernel, "fragments"), (Debconf, "preseed")})

@@ -128,7 +128,7 @@ class Apt:
             release = read_release(signed.read_bytes(), shipped(), now=datetime.now(UTC), name=suite)
             (archive,) = archives(parse_sources(f"Types: deb\nSuites: {suite}\nComponents: {component}\n"))
             index = LockedIndex(path=f"{component}/binary-{ARCHITECTURE}/Packages", size=0, sha256="")
-            listings.append(listing(release, archive, index, suite))
+            listings.append(listing(release, archive, index))
         return texts, tuple(listings)
 
     def prefer(self, pins: Sequence[Pin]) -> None:

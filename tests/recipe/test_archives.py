@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from assembler.debian.keyring import trusted
-from assembler.debian.sources import BEGIN
 from assembler.errors import AssembleError, Problems
 from assembler.lock.wanted import archives_of
 from assembler.recipe.load import LoadedRecipe, load
+from assembler.recipe.names import BEGIN
 from assembler.recipe.portable import RECIPE, portable
 from assembler.releases import BOOKWORM
 from tests.debian.archives import certificate, fingerprint, secret

@@ -93,6 +93,12 @@ def test_what_nobody_has_cannot_be_taken_out(tmp_path: Path) -> None:
     ]
 
 
+def test_a_name_before_a_slash_is_one_of_packages_alone(tmp_path: Path) -> None:
+    for text in ("rootfs.exclude_remove = ['/usr/share/doc']", "kubernetes.extra_images_remove = ['example.org']"):
+        (error,) = wrong(tmp_path, f"{text}\n")
+        assert "no recipe below has it" in error
+
+
 def test_a_file_stands_for_one_of_the_same_path(tmp_path: Path) -> None:
     own = "[[rootfs.files_add]]\npath = '/etc/a'\ncontent = 'top'\n"
     found = {file.path: (file.content, file.mode) for file in on_top(tmp_path, own).rootfs.files}

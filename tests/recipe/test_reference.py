@@ -7,12 +7,13 @@ from typing import Any
 
 import pytest
 
-from assembler.debian.sources import BEGIN, parse_sources
+from assembler.debian.sources import parse_sources
 from assembler.recipe import reference
 from assembler.recipe.checks import named_files, named_trees
 from assembler.recipe.examples import EXAMPLES
 from assembler.recipe.load import load
 from assembler.recipe.model import Livecd, Recipe, Strict
+from assembler.recipe.names import BEGIN
 from assembler.recipe.tables import table_of
 
 PAGE = Path(__file__).parents[2] / "docs/recipe.md"

@@ -9,7 +9,8 @@ from assembler.lock.wanted import archives_of
 from assembler.recipe.load import load
 from assembler.recipe.model import Recipe
 from tests.debian.archives import certificate
-from tests.layers.test_keys import RECIPE, TREE, project_in
+from tests.layers.decided import RECIPE, TREE
+from tests.layers.test_keys import project_in
 
 TABLES = """
 debian.mirror = "https://mirror.example/debian/"

@@ -13,7 +13,8 @@ from assembler.recipe.load import load
 from assembler.recipe.model import Answer, Debconf, Recipe, Rootfs, Run
 from assembler.tree.staging import Tree
 from tests.debian.unpacked import package
-from tests.layers.test_keys import ISO, NAMED, RECIPE, TREE, decided, leaves_of, project_in, with_other, without_numbers
+from tests.layers.decided import ISO, NAMED, RECIPE, TREE
+from tests.layers.test_keys import decided, leaves_of, project_in, with_other, without_numbers
 from tests.support.reporters import Recorder
 
 EXECUTING = """

@@ -4,7 +4,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from assembler.lockfile.model import LockedPackage
-from tests.layers.test_keys import INITRD, ISO, KERNEL, RECIPE, TREE, Project, decided, project_in
+from tests.layers.decided import INITRD, ISO, KERNEL, RECIPE, TREE
+from tests.layers.test_keys import Project, decided, project_in
 
 MODULES = "kernel.modules"
 NAMED = 'package = "linux-image-a"\nmodules = [{ package = "a-dkms" }, { package = "b-dkms:amd64" }]\n'

@@ -6,6 +6,7 @@ checked is a path without links, and each of its parts is then opened without fo
 that nothing can be put in between. Hard links are the file itself, and cannot be told.
 """
 
+import hashlib
 import os
 import stat
 from collections.abc import Iterator, Sequence
@@ -19,6 +20,8 @@ from assembler.carried import RECIPES
 LONGEST_NAME = 4096
 """Characters in the name of a file; Linux takes no longer ones (PATH_MAX)."""
 
+_CHUNK = 1 << 20
+"""Bytes read at a time."""
 _KERNEL = ("/proc", "/sys")
 """What looks like files and is the kernel's, and other processes', memory."""
 
@@ -35,6 +38,10 @@ class UnreadableError(Exception):
 
 class MissingError(UnreadableError):
     """There is no such file, in a place that may be read."""
+
+
+class TooLargeError(UnreadableError):
+    """A file with more bytes than are read."""
 
 
 class OutsideError(UnreadableError):
@@ -90,6 +97,23 @@ class Reach:
         real = self.find(path)
         return _read(real, limit, shown=path), self.owns(real)
 
+    def measure(self, path: Path) -> tuple[Path, int, str]:
+        """Where the regular file `path` is, without links; how many bytes it has, and their SHA-256 (hex). They are
+        not held in memory. Raises UnreadableError.
+        """
+        real = self.find(path)
+        try:
+            with opened(real) as stream:
+                status = os.fstat(stream.fileno())
+                if is_of_kernel(real, status.st_dev):
+                    raise UnreadableError("is not a file", f"{path} is of the kernel")
+                state = hashlib.sha256()
+                while chunk := stream.read(_CHUNK):
+                    state.update(chunk)
+                return real, stream.tell(), state.hexdigest()
+        except OSError as error:
+            raise UnreadableError("cannot be read", f"{path}: {_reason(error)}") from error
+
 
 def read(path: Path, *, limit: int) -> bytes:
     """The bytes of the regular file `path`, at most `limit`, wherever it is: the user named it.
@@ -126,13 +150,13 @@ def _read(real: Path, limit: int, *, shown: Path) -> bytes:
         if is_of_kernel(real, status.st_dev):
             raise UnreadableError("is not a file", f"{shown} is of the kernel")
         if status.st_size > limit:
-            raise UnreadableError("is too large", f"{status.st_size} bytes; at most {limit} are read")
+            raise TooLargeError("is too large", f"{status.st_size} bytes; at most {limit} are read")
         try:
             data = stream.read(limit + 1)
         except OSError as error:
             raise UnreadableError("cannot be read", f"{shown}: {_reason(error)}") from error
     if len(data) > limit:  # it grows
-        raise UnreadableError("is too large", f"at most {limit} bytes are read")
+        raise TooLargeError("is too large", f"at most {limit} bytes are read")
     return data
 
 

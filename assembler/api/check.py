@@ -11,6 +11,7 @@ from assembler.audit.judge import Difference, judge, side_of
 from assembler.configure.report import ScriptReport
 from assembler.errors import AssembleError, Problems
 from assembler.layers import rootfs
+from assembler.layers.contents import contents
 from assembler.layers.context import BuildContext
 from assembler.lockfile.model import LockedMachine
 from assembler.recipe.load import LoadedRecipe
@@ -81,6 +82,7 @@ def check_against_dpkg(recipe: RecipeFile, workspace: Workspace, *, locked: bool
                 loaded.recipe.rootfs.model_copy(update={"run": [], **scripts}),
                 packages,
                 files=project.files("rootfs"),
+                contents=contents(project),
                 architecture=project.lock.architecture,
                 epoch=project.epoch,
                 store=means.store,

@@ -8,10 +8,13 @@ from assembler.configure.report import ScriptReport
 from assembler.debian.fetch import fetch_packages
 from assembler.debian.mirrors import Mirrors
 from assembler.layers import byte_code, rootfs
+from assembler.layers.contents import of_addresses
+from assembler.lock.files import fetch_files
 from assembler.lockfile.model import Lock
 from assembler.recipe.load import LoadedRecipe
 from assembler.store.objects import Store
 from assembler.store.transport import Transport
+from assembler.tree.content import Slice
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,11 +42,14 @@ def scripts(
 ) -> rootfs.Checked:
     """All scripts of a lock's root file system, with what they do. Raises AssembleError of many kinds."""
     packages = lock.role("rootfs")
+    fetch_files(lock.files_for("rootfs"), store=store, transport=transport)
+    large = {key: Slice(str(file.large.real), 0, file.large.size) for key, file in loaded.files.items() if file.large}
     fetch_packages(packages, lock.archives, store=store, transport=transport, mirrors=chosen)
     return rootfs.check(
         loaded.recipe.rootfs,
         packages,
-        files={name: file.data for name, file in loaded.files.items()},
+        files={name: file.data for name, file in loaded.files.items() if not file.large},
+        contents={**large, **of_addresses(loaded.recipe.rootfs, store)},
         architecture=lock.architecture,
         epoch=lock.source_date_epoch,
         store=store,

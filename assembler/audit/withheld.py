@@ -6,10 +6,10 @@ from assembler.audit.image import Image, ImageError, OpenTree
 from assembler.errors import Place
 from assembler.image.names import ISO_SQUASHFS
 from assembler.recipe.document import MOST_VALUES
-from assembler.recipe.load import MAX_FILE
-from assembler.recipe.portable import PASSWORD, withheld
+from assembler.recipe.named import MAX_LARGE
+from assembler.recipe.portable import PASSWORD, locked_users, withheld
 from assembler.toml import bounds
-from assembler.tree.content import size_of
+from assembler.tree.content import Content, size_of
 from assembler.tree.staging import Kind
 
 _SHADOW = 1 << 20
@@ -27,7 +27,9 @@ def give_back(image: Image, recipe: Path) -> dict[str, str]:
     except ValueError:
         return {}  # whoever loads it says so
     files, args = withheld(values), values.get("args")
-    locked = isinstance(args, dict) and PASSWORD in args
+    locked = locked_users(values)
+    if isinstance(args, dict) and PASSWORD in args:
+        locked[PASSWORD] = "root"
     if not files and not locked:
         return {}
     with image.tree(ISO_SQUASHFS) as system:
@@ -35,11 +37,12 @@ def give_back(image: Image, recipe: Path) -> dict[str, str]:
             target = recipe.parent / name
             target.parent.mkdir(mode=0o700, exist_ok=True)
             target.touch(0o600, exist_ok=False)
-            target.write_bytes(_read(image, system, path, MAX_FILE))
-        return {PASSWORD: _password(image, system)} if locked else {}
+            with target.open("wb") as out:
+                out.writelines(system.chunks(_content(image, system, path, MAX_LARGE)))
+        return {argument: _password(image, system, name) for argument, name in locked.items()}
 
 
-def _read(image: Image, system: OpenTree, path: str, limit: int) -> bytes:
+def _content(image: Image, system: OpenTree, path: str, limit: int) -> Content:
     where = Place(file=str(image.path), path=f"{ISO_SQUASHFS}!{path}")
     found = system.tree.get(path)
     if found is None or found.kind is not Kind.FILE:
@@ -48,14 +51,15 @@ def _read(image: Image, system: OpenTree, path: str, limit: int) -> bytes:
         raise ImageError(
             "a private file of the image's recipe is too large", where=where, why=f"more than {limit} bytes"
         )
-    return b"".join(system.chunks(found.content))
+    return found.content
 
 
-def _password(image: Image, system: OpenTree) -> str:
-    """Root's field of shadow(5), or of passwd(5) in a system that has no shadow."""
+def _password(image: Image, system: OpenTree, user: str) -> str:
+    """The field of `user` in shadow(5), or in passwd(5) in a system that has no shadow."""
     path = "/etc/shadow" if system.tree.get("/etc/shadow") is not None else "/etc/passwd"
-    for line in _read(image, system, path, _SHADOW).split(b"\n"):
+    for line in b"".join(system.chunks(_content(image, system, path, _SHADOW))).split(b"\n"):
         name, _, rest = line.partition(b":")
-        if name == b"root":
+        if name == user.encode():
             return rest.partition(b":")[0].decode("ascii", "replace")
-    raise ImageError("the image has no root", where=Place(file=str(image.path), path=f"{ISO_SQUASHFS}!{path}"))
+    where = Place(file=str(image.path), path=f"{ISO_SQUASHFS}!{path}")
+    raise ImageError("the image has no such user of its recipe", where=where, why=user[:40])

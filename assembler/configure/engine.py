@@ -8,6 +8,7 @@ once.
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TypeVar
 
 from assembler.configure import evaluated, first_boot, identity, leftovers, triggers
@@ -389,6 +390,70 @@ def _triggered(
             runner.failures.append(failed)
         told.activate(runner.activated())
     return done
+
+
+def trigger(
+    tree: Tree, packages: Sequence[Unpacked], settings: Settings, paths: Sequence[str], commands: Sequence[str] = ()
+) -> list[tuple[str, str]]:
+    """Have configured `packages` do what files at `paths` trigger, which have come since, and carry out `commands`.
+
+    Returns the commands that cannot be computed, those that trigger something among them, and why; the tree is then as
+    it was before each. `settings` as for `configure`.
+    """
+    states = dict.fromkeys((package.name for package in packages), INSTALLED)
+    states |= dict.fromkeys(settings.first_boot, UNPACKED)
+    told = triggers.pending(packages, states)
+    told.activate(paths)
+    failed: list[tuple[str, str]] = []
+    if not told.seen and not commands:
+        return failed
+    by_name = {package.name: package for package in packages}
+    known = AtThatTime(settings.arch, dpkg_database.conffile_digests(tree, packages), by_name)
+    known.states.update(states)
+    context = ExecutionContext(
+        tree,
+        settings.arch,
+        keep=settings.keep,
+        owners=lambda path: owners(packages, path),
+        packages=known,
+        byte_code=ByteCode(settings.python) if settings.python else None,
+    )
+    evaluated.answer(settings.selections, context)
+    runner = _Runner(context, settings.rules, orderable(packages))
+    scripts = survey(packages, settings.arch, settings.rules, settings.first_boot, paths=paths)
+
+    def attempt(what: str, do: Callable[[], object]) -> None:
+        before, node = tree.copy(), context.node.copy()
+        try:
+            do()
+            why = "each node would make something of it" if runner.left_to_nodes().packages else ""
+        except AssembleError as error:
+            why = f"{error.what}: {error.why}" if error.why else error.what
+        if why:
+            tree.root, context.node = before.root, node
+            failed.append((what, why))
+
+    for command in commands:
+        attempt(command, partial(_call, command, context))
+    while (turn := told.next()) is not None:
+        name, names = turn
+        for script in scripts:
+            if script.package == name and script.name == TRIGGERED and not set(names).isdisjoint(script.triggers):
+                pending = " ".join(each for each in names if each in script.triggers)
+                call = partial(_run, script, ("triggered", pending), context, settings.rules)
+                told_again = "".join(f"dpkg-trigger --by-package=dpkg --no-await {each}\n" for each in pending.split())
+                attempt(f"{told_again}dpkg --triggers-only {name}", call)
+        told.activate(runner.activated())
+    if context.byte_code is not None:
+        settings.fill(context.byte_code.modules())
+    return failed
+
+
+def _call(command: str, context: ExecutionContext) -> None:
+    """Carry out a command by itself. Raises AssembleError."""
+    status, _ = evaluated.carry_out(f"#!/bin/sh -e\n{command}\n".encode(), (), context, file="postinst")
+    if status:
+        raise ScriptFailed("it would have failed", why=f"with status {status}")
 
 
 def executing_the_rest(attempt: Callable[[Failed], T], mode: Scripts) -> T:

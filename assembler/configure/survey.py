@@ -163,14 +163,16 @@ def survey(
     *,
     executed: Mapping[str, str] = _NONE,
     unpacked: Collection[str] = (),
+    paths: Collection[str] = (),
 ) -> list[Script]:
     """Every script of `packages`, in their order: preinst, postinst, rules besides, then what triggers may have it do.
 
     `own` are rules that come before the built-in ones; scripts of packages in `first_boot` and `executed`, which have
-    the reasons, are left to dpkg, on the first boot or in a machine, where it also unpacks those in `unpacked`.
+    the reasons, are left to dpkg, on the first boot or in a machine, where it also unpacks those in `unpacked`. `paths`
+    may trigger something besides those of packages.
     """
     known = (*own, *rules.built_in())
-    possible = triggers.possible(packages)
+    possible = triggers.possible(packages, paths)
     found: list[Script] = []
     for package in packages:
         later, real = first_boot.get(package.name, ""), executed.get(package.name, "")

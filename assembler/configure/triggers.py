@@ -7,7 +7,7 @@ all others it means nothing. All of these are run at last, as apt has it.
 
 import re
 from bisect import bisect_left
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from assembler.configure.known import INSTALLED
@@ -90,12 +90,12 @@ def pending(packages: Sequence[Unpacked], states: Mapping[str, str]) -> Pending:
     return Pending(interested, states)
 
 
-def possible(packages: Sequence[Unpacked]) -> set[str]:
-    """The triggers that may be activated by `packages`: paths with something at or below them, and any that has a name,
-    as scripts may do that.
+def possible(packages: Sequence[Unpacked], paths: Collection[str] = ()) -> set[str]:
+    """The triggers that may be activated by `packages`, and by what else is at `paths`: paths with something at or
+    below them, and any that has a name, as scripts may do that.
     """
     triggers = {interest.trigger for _, interest in interests(packages)}
-    shipped = sorted({path for package in packages for path in package.paths})
+    shipped = sorted({*paths, *(path for package in packages for path in package.paths)})
     found = {trigger for trigger in triggers if not trigger.startswith("/")}
     for trigger in triggers - found:
         for prefix in (trigger, f"{trigger}/"):

@@ -5,7 +5,8 @@ from collections.abc import Collection, Iterator
 from assembler.debian.mirrors import BUILT_IN, MAIN, SECURITY
 from assembler.debian.sources import Archive
 from assembler.lock.wanted import archives_of
-from assembler.recipe.model import Debian, File, Recipe
+from assembler.recipe.additions import File
+from assembler.recipe.model import Debian, Recipe
 from assembler.recipe.model import Rootfs as RootfsRecipe
 
 SOURCES = "/etc/apt/sources.list.d/debian.sources"

@@ -5,13 +5,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from assembler.configure.job import Execute, refuse
+from assembler.errors import Place
 from assembler.lockfile.model import Lock, LockedFile, LockedImage, LockedMachine, LockedPackage, LockedToolbox
 from assembler.progress import SILENT, Reporter
+from assembler.reading import UnreadableError, opened
 from assembler.recipe.load import LoadedRecipe
 from assembler.recipe.model import Recipe
-from assembler.store.objects import Store
+from assembler.recipe.named import LargeFile
+from assembler.store.objects import Store, StoreError
 from assembler.tools.toolbox import Toolbox
 from assembler.tools.unpack import unpacked
+from assembler.tree.content import Content, whole
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,10 +42,27 @@ class Means:
     jobs: int = 2
     reporter: Reporter = SILENT
 
+    def content_of(self, file: LargeFile) -> Content:
+        """The bytes of a host file, which are kept in the store. Raises StoreError when it is another by now."""
+        if not self.store.has(file.sha256):
+            try:
+                with opened(file.real) as stream:
+                    found = self.store.adopt_stream(stream)
+            except UnreadableError as error:
+                raise _changed(file, error.why) from error
+            if found != file.sha256:
+                raise _changed(file, f"its SHA-256 was {file.sha256}, and is {found}")
+        return whole(self.store.get(file.sha256))
+
     def directory_of(self, packages: Sequence[LockedPackage]) -> Path:
         """A directory in the store with `packages`, fetched and laid out."""
         self.fetch(packages)
         return unpacked(self.store, packages)
+
+
+def _changed(file: LargeFile, why: str) -> StoreError:
+    where = Place(file=str(file.real))
+    return StoreError("a file of the recipe is another by now", where=where, why=why, hint="build again")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,8 +95,13 @@ class BuildContext:
         return self.means.reporter
 
     def files(self, table: str) -> dict[str, bytes]:
-        """The bytes of the files that keys of the recipe's `table` name, by those keys."""
-        return {name: file.data for name, file in self.loaded.files.items() if name.startswith(f"{table}.")}
+        """The bytes of the files that keys of the recipe's `table` name, by those keys, but for large ones."""
+        named = self.loaded.files.items()
+        return {name: file.data for name, file in named if name.startswith(f"{table}.") and not file.large}
+
+    def large_files(self) -> dict[str, LargeFile]:
+        """The large files that keys of the recipe name, by those keys."""
+        return {name: file.large for name, file in self.loaded.files.items() if file.large}
 
     def writers(self, *names: str) -> dict[str, str]:
         """The versions of those libraries."""

@@ -6,12 +6,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Any, ClassVar, Protocol
 
-from assembler.configure import executed, ids, settings
+from assembler.configure import added, executed, ids, localization, people, settings
 from assembler.configure.debconf import Selections
 from assembler.configure.engine import ScriptsFailed, Settings, configure, executing_the_rest
 from assembler.configure.executed import Execution, Failed
+from assembler.configure.finish import finish
 from assembler.configure.first_boot import waiting
 from assembler.configure.identity.alike import expected
 from assembler.configure.job import Execute, Job, refuse
@@ -20,6 +22,7 @@ from assembler.configure.report import Report, ScriptReport
 from assembler.configure.rules import Rule, read_rules
 from assembler.configure.survey import Script, survey
 from assembler.debian.deb import Deb, DebError, open_package
+from assembler.debian.dpkg_database import conffiles
 from assembler.debian.package import Unpacked
 from assembler.debian.paths import path_filter
 from assembler.debian.unpack import unpack
@@ -29,6 +32,7 @@ from assembler.image.names import FACTS, LayerName
 from assembler.layers import apt
 from assembler.layers.asked import Told, answered, steps, unfit
 from assembler.layers.byte_code import NONE, ByteCode, made_with, python_of
+from assembler.layers.contents import composed, of_fetched, of_large
 from assembler.layers.context import BuildContext, Means
 from assembler.layers.declared import Counts, Epoch, Ignored, counted, packages, value
 from assembler.layers.keeping import keeping
@@ -43,15 +47,16 @@ from assembler.layers.rootfs_inputs import (
     recipe_secrets,
 )
 from assembler.layers.step import Step
-from assembler.lockfile.model import LockedAccounts, LockedMachine, LockedPackage, LockedToolbox
+from assembler.lockfile.model import LockedAccounts, LockedFile, LockedMachine, LockedPackage, LockedToolbox
 from assembler.progress import SILENT, Reporter
 from assembler.recipe.document import RecipeError
 from assembler.recipe.model import Ids
 from assembler.recipe.model import Rootfs as RootfsRecipe
+from assembler.recipe.named import LargeFile
 from assembler.store.objects import Store
 from assembler.tree import digest
 from assembler.tree.changes import Changes
-from assembler.tree.content import size_of
+from assembler.tree.content import Content, size_of
 from assembler.tree.staging import Kind, Tree
 
 LISTING = "listing.txt"
@@ -109,6 +114,9 @@ class _Composed:
     recipe: Annotated[RootfsRecipe, Counts(recipe_inputs, secret=recipe_secrets)]
     files: Annotated[Mapping[str, bytes], Counts(of_host_files)]
     private: Annotated[Mapping[str, bytes], Counts(secret=of_host_files)]
+    large: Annotated[Mapping[str, LargeFile], Counts(of_large)]
+    private_large: Annotated[Mapping[str, LargeFile], Counts(secret=of_large)]
+    fetched: Annotated[tuple[LockedFile, ...], Counts(of_fetched)]
     packages: Annotated[tuple[LockedPackage, ...], packages("package")]
     architecture: Annotated[str, value("architecture")]
     epoch: Epoch
@@ -128,6 +136,7 @@ class _Composed:
             self.recipe,
             self.packages,
             files={**self.files, **self.private},
+            contents=composed(self.recipe, {**self.large, **self.private_large}, self.fetched, means),
             architecture=self.architecture,
             epoch=self.epoch,
             store=means.store,
@@ -152,10 +161,14 @@ def layer(context: BuildContext, modules: ModulesLayer | None = None) -> TreeLay
     """The recipe's root file system, with `modules` of its kernel."""
     installed = {package.name for package in context.lock.role("rootfs")}
     recipe, files = apt.with_archives(context.recipe, installed), context.files("rootfs")
+    secret, large = recipe.private_sources, context.large_files()
     declared = _Composed(
         recipe=of_tree(recipe),
-        files={key: data for key, data in files.items() if key not in recipe.private_sources},
-        private={key: data for key, data in files.items() if key in recipe.private_sources},
+        files={key: data for key, data in files.items() if key not in secret},
+        private={key: data for key, data in files.items() if key in secret},
+        large={key: file for key, file in large.items() if key not in secret},
+        private_large={key: file for key, file in large.items() if key in secret},
+        fetched=tuple(context.lock.files_for("rootfs")),
         packages=context.lock.role("rootfs"),
         architecture=context.lock.architecture,
         epoch=context.epoch,
@@ -226,6 +239,7 @@ def compose(
     packages: Sequence[LockedPackage],
     *,
     files: Mapping[str, bytes],
+    contents: Mapping[str, Content] = MappingProxyType({}),
     architecture: str,
     epoch: int,
     store: Store,
@@ -239,14 +253,15 @@ def compose(
 ) -> Rootfs:
     """The tree that the locked `packages` and the recipe make.
 
-    `files` holds the bytes of the files that the recipe names; `epoch` (SOURCE_DATE_EPOCH, seconds) is the time of all
-    that is made here and the latest that anything has; `told` says what is told of a warning; `accounts` are numbers
-    that users and groups keep; `byte_code` makes that of Python's modules. Without `refuse_keys`, private keys that
-    packages' scripts make are in the report and end nothing. Raises DebError, UnpackError, and Problems for scripts
-    that nobody has vouched for.
+    `files` holds the bytes of the files that the recipe names, `contents` those that are not in memory; `epoch`
+    (SOURCE_DATE_EPOCH, seconds) is the time of all that is made here and the latest that anything has; `told` says what
+    is told of a warning; `accounts` are numbers that users and groups keep; `byte_code` makes that of Python's modules.
+    Without `refuse_keys`, private keys that packages' scripts make are in the report and end nothing. Raises DebError,
+    UnpackError, and Problems for scripts that nobody has vouched for.
     """
     debs = _ordered(packages, store=store, jobs=jobs, reporter=reporter)
     tree, unpacked = _unpack(recipe, debs, epoch=epoch, reporter=reporter)
+    recipe = localization.asked(tree, recipe, files, {package.name for package in unpacked})
     answers = answered(recipe, files, unpacked, told, reporter)
     if errors := (*answers.problems, *unfit(recipe, files)):
         raise Problems(errors)
@@ -265,10 +280,11 @@ def compose(
     )
     for error in report.alike if refuse_keys else ():
         reporter.warn(str(error))
-    _number(tree, recipe.ids, accounts, unpacked, reporter)
-    settings.apply(tree, recipe, files, epoch)
-    if recipe.run:
-        job = Job(steps=steps(recipe, files), epoch=epoch)
+    people.add(tree, recipe, epoch)
+    _number(tree, people.numbers(recipe), accounts, unpacked, reporter)
+    settings.apply(tree, recipe, {**files, **contents}, epoch)
+    if run := (*finish(tree, recipe, unpacked, configuration), *steps(recipe, files)):
+        job = Job(steps=run, epoch=epoch)
         secrets = executed.carried_out(execute, tree, job, (), refuse_keys=False, byte_code=bool(byte_code.version))
         for key in secrets.keys:
             # It may be meant so.
@@ -276,7 +292,8 @@ def compose(
         for path in secrets.left:
             reporter.warn(f"{path}: a step of rootfs.run made this, and it is left out, as each node makes its own")
         # Those that the steps have made.
-        _number(tree, Ids(), ids.without(accounts, recipe.ids), unpacked, reporter)
+        _number(tree, Ids(), ids.without(accounts, people.numbers(recipe)), unpacked, reporter)
+    added.remove(tree, recipe.remove, {path for package in unpacked for path, _ in conffiles(package)})
     return Rootfs(tree, tuple(unpacked), report)
 
 
@@ -294,6 +311,7 @@ def check(
     packages: Sequence[LockedPackage],
     *,
     files: Mapping[str, bytes],
+    contents: Mapping[str, Content] = MappingProxyType({}),
     architecture: str,
     epoch: int,
     store: Store,
@@ -311,6 +329,7 @@ def check(
     """
     debs = _ordered(packages, store=store, jobs=jobs, reporter=reporter)
     tree, unpacked = _unpack(recipe, debs, epoch=epoch, reporter=reporter)
+    recipe = localization.asked(tree, recipe, files, {package.name for package in unpacked})
     configuration = _configuration(recipe, unpacked, files, architecture=architecture, epoch=epoch, store=store)
     configuration = replace(configuration, effects=effects, python=python, thorough=thorough)
     answers = answered(recipe, files, unpacked, told, reporter)
@@ -329,8 +348,12 @@ def check(
             ]
             if not execution:
                 # Scripts that were not executed have not made their accounts, nor what units need.
-                ids.fix(tree, recipe.ids)
-                settings.apply(tree, recipe, files, epoch)
+                people.add(tree, recipe, epoch)
+                ids.fix(tree, people.numbers(recipe))
+                settings.apply(tree, recipe, {**files, **contents}, epoch)
+                left = list(finish(tree, recipe, unpacked, configuration))
+                if not left and not recipe.run:
+                    added.remove(tree, recipe.remove, {path for one in unpacked for path, _ in conffiles(one)})
         except ScriptsFailed as found:
             errors = list(found.errors)
             failed = dict(found.instead)

@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from assembler.configure import settings
+from assembler.configure import passwords
 from assembler.layers.byte_code import digests
 from assembler.layers.step import of_files, of_packages, of_table, of_values
 from assembler.lockfile.model import LockedAccounts, LockedMachine, LockedToolbox
@@ -19,8 +19,9 @@ def of_tree(recipe: RootfsRecipe) -> RootfsRecipe:
 
     Its salt comes from the whole table, so it is hashed before anything is taken out.
     """
-    hashed = settings.hashed_password(recipe)
-    return recipe.model_copy(update={"root_password": hashed, "packages": [], "recommends": False})
+    hashed = passwords.of_root(recipe)
+    users = dict(passwords.of_users(recipe))
+    return recipe.model_copy(update={"root_password": hashed, "users": users, "packages": [], "recommends": False})
 
 
 def recipe_inputs(recipe: RootfsRecipe) -> dict[str, str]:
@@ -36,7 +37,9 @@ def recipe_inputs(recipe: RootfsRecipe) -> dict[str, str]:
         for step in recipe.run
     ]
     debconf = recipe.debconf.open
-    dumped = of_table("rootfs", recipe.model_copy(update={"files": files, "run": steps, "debconf": debconf}))
+    users = {name: user.model_copy(update={"password": ""}) for name, user in recipe.users.items()}
+    changed = {"files": files, "run": steps, "debconf": debconf, "users": users}
+    dumped = of_table("rootfs", recipe.model_copy(update=changed))
     return {name: value for name, value in dumped.items() if name not in _ELSEWHERE}
 
 
@@ -46,12 +49,14 @@ def recipe_secrets(recipe: RootfsRecipe) -> dict[str, str]:
     The password is there as it is in the image: to guess it by this costs as much as by the image itself.
     """
     contents = {file.path: file.content for file in recipe.files if file.private and file.content is not None}
-    hashed = settings.hashed_password(recipe)
-    passwords = [(*where, answer.value) for *where, answer in recipe.debconf.listed() if answer.private]
+    hashed = passwords.of_root(recipe)
+    locked = {name: user.password for name, user in recipe.users.items() if user.has_password}
+    answers = [(*where, answer.value) for *where, answer in recipe.debconf.listed() if answer.private]
     return {
         **(of_values(**{"rootfs.root_password": hashed}) if hashed != "!" else {}),
+        **(of_values(**{"rootfs.users": locked}) if locked else {}),
         **(of_values(**{"rootfs.files": contents}) if contents else {}),
-        **(of_values(**{"rootfs.debconf.answers": passwords}) if passwords else {}),
+        **(of_values(**{"rootfs.debconf.answers": answers}) if answers else {}),
     }
 
 

@@ -15,7 +15,7 @@ from assembler.errors import Place, Problems
 from assembler.kubernetes.parts import wanted_files, wanted_images
 from assembler.kubernetes.release import release as kubernetes_release
 from assembler.lock.trust import of_component, source_of
-from assembler.lock.wanted import archives_of, kernel_files, wanted
+from assembler.lock.wanted import archives_of, kernel_files, rootfs_files, wanted
 from assembler.lockfile.errors import LockError
 from assembler.lockfile.model import Lock, LockedArchive, LockedFile, LockedImage
 from assembler.lockfile.wanted import WantedFile
@@ -72,7 +72,7 @@ def not_allowed(lock: Lock, recipe: Recipe) -> Iterator[tuple[str, str, str]]:
     for archive in lock.archives:
         yield from _archive(archive, sources)
     yield from _packages(lock, recipe)
-    files: list[WantedFile] = kernel_files(recipe)
+    files: list[WantedFile] = [*kernel_files(recipe), *rootfs_files(recipe)]
     images: tuple[str, ...] = ()
     if recipe.kubernetes is not None:
         release = kubernetes_release(recipe.kubernetes.version)

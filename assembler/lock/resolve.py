@@ -23,7 +23,7 @@ from assembler.errors import AssembleError
 from assembler.kubernetes.parts import wanted_files, wanted_images
 from assembler.kubernetes.release import release as kubernetes_release
 from assembler.lock.files import lock_files
-from assembler.lock.wanted import Wanted, archives_of, kernel_files, pins_of, wanted
+from assembler.lock.wanted import Wanted, archives_of, kernel_files, pins_of, rootfs_files, wanted
 from assembler.lockfile.errors import LockError
 from assembler.lockfile.model import (
     Lock,
@@ -102,7 +102,7 @@ def resolve(
     held = previous if upgrade is not None else None
     files: tuple[LockedFile, ...] = ()
     images: tuple[LockedImage, ...] = ()
-    asked = kernel_files(recipe)
+    asked = [*kernel_files(recipe), *rootfs_files(recipe)]
     if recipe.kubernetes is not None:
         kubernetes = kubernetes_release(recipe.kubernetes.version)
         asked += wanted_files(recipe.kubernetes, kubernetes, recipe.arch)

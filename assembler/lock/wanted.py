@@ -142,6 +142,27 @@ def pins_of(recipe: Recipe) -> tuple[Pin, ...]:
     return tuple(Pin(tuple(pin.packages), pin.pin, pin.priority) for pin in recipe.debian.pins)
 
 
+def rootfs_files(recipe: Recipe) -> list[WantedFile]:
+    """The files of the image that `recipe` names by their address; one that is there twice is wanted once."""
+    found = {
+        name_of(file.sha256): WantedFile(
+            name=name_of(file.sha256),
+            url=file.url,
+            sha256=file.sha256,
+            role="rootfs",
+            key=f"rootfs.files[{index}].sha256",
+        )
+        for index, file in reversed(list(enumerate(recipe.rootfs.files)))
+        if file.url
+    }
+    return list(found.values())
+
+
+def name_of(sha256: str) -> str:
+    """What a lock calls a file of the image with this digest."""
+    return f"file-{sha256[:16]}"
+
+
 def kernel_files(recipe: Recipe) -> list[WantedFile]:
     """The tarballs that `recipe` names: of the kernel that it has compiled, and of modules."""
     kernel = recipe.kernel

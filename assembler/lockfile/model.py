@@ -18,8 +18,9 @@ ROLES = (*IN_IMAGE, *COMPILING)
 TOOLS = "tools"
 """The role of the packages of `LockedToolbox`, which are run while building."""
 
-FILE_ROLES = ("kernel", "modules", "kubernetes")
-"""What an upstream file is wanted for: the source of a kernel; that of modules; in the image's Kubernetes layer."""
+FILE_ROLES = ("kernel", "modules", "kubernetes", "rootfs")
+"""What an upstream file is wanted for: the source of a kernel; that of modules; in the image's Kubernetes layer; as a
+file of its root file system."""
 
 LEARNED = ("recipe", "known", "publisher", "first-use")
 """How a digest was learned: the recipe says it; the assembler comes with it; from a checksum file of the publisher when

@@ -29,7 +29,7 @@ _LARGEST_PROGRAM, _LARGEST_CONFIGURATION = 16 << 20, 1 << 20
 """Bytes that ldconfig, and a file of its settings, may have."""
 _DEPTH = 10
 """How deep files of settings may include one another."""
-_BYTES_A_STEP = 1 << 10
+_BYTES_A_STEP = 8
 """Bytes of these that count as a command of a script."""
 _MOST_ENTRIES = 50_000
 """Entries that directories of libraries may have together."""

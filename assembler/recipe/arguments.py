@@ -6,7 +6,7 @@ Only upper-case names in braces count, because recipes hold shell and systemd te
 
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 from assembler.errors import Place
 from assembler.recipe.document import RecipeError, did_you_mean
@@ -73,14 +73,47 @@ def override(root: Node, given: Mapping[str, str]) -> list[RecipeError]:
     return errors
 
 
-def substitute(root: Node) -> list[tuple[KeyPath, str, str]]:
-    """Replace the references in every string outside ``[args]``, changing `root`.
+@dataclass(slots=True)
+class Values:
+    """The values of a recipe's arguments, for the places that refer to them."""
 
-    Returns what is wrong, as key path, cause and hint; the strings concerned keep their reference.
+    values: Mapping[str, str]
+    room: int = MAX_SUBSTITUTED
+    problems: list[tuple[KeyPath, str, str]] = field(default_factory=list)
+    """What is wrong, as key path, cause and hint."""
+
+    @classmethod
+    def of(cls, root: Node) -> "Values":
+        """Those of the document `root`."""
+        return cls({name: node.value for name, node in _table(root).items() if isinstance(node.value, str)})
+
+    def put_in(self, text: str, path: KeyPath) -> str:
+        """`text`, which stands at `path`, with values in the place of references; those that are wrong stay."""
+        return _REFERENCE.sub(lambda match: self._resolve(match, path), text) if "${" in text else text
+
+    def _resolve(self, match: re.Match[str], path: KeyPath) -> str:
+        escape, reference = match.groups()
+        if escape or len(self.problems) >= MAX_PROBLEMS:
+            return reference
+        name = reference[2:-1]
+        if name in self.values:
+            self.room -= len(self.values[name])
+            if self.room >= 0:
+                return self.values[name]
+            why = f"arguments would become more than {MAX_SUBSTITUTED >> 20} Mi characters"
+            self.problems.append((path, why, "use long ones less often"))
+            return reference
+        near = did_you_mean(name, self.values) or f"declare {name} under [args]"
+        hint = f"{near}; for that text itself write ${reference}"
+        self.problems.append((path, f"{reference} is not an argument of this recipe", hint))
+        return reference
+
+
+def substitute(root: Node) -> Values:
+    """Replace the references in every string outside ``[args]``, changing `root`; returns the values, and with them
+    what is wrong.
     """
-    values = {name: node.value for name, node in _table(root).items() if isinstance(node.value, str)}
-    problems: list[tuple[KeyPath, str, str]] = []
-    room = MAX_SUBSTITUTED
+    values = Values.of(root)
 
     def visit(node: Node, path: KeyPath) -> None:
         if isinstance(node.value, dict):
@@ -89,32 +122,14 @@ def substitute(root: Node) -> list[tuple[KeyPath, str, str]]:
         elif isinstance(node.value, list):
             for index, item in enumerate(node.value):
                 visit(item, (*path, index))
-        elif isinstance(node.value, str) and "${" in node.value:
-            node.value = _REFERENCE.sub(lambda match: resolve(match, path), node.value)
-
-    def resolve(match: re.Match[str], path: KeyPath) -> str:
-        nonlocal room
-        escape, reference = match.groups()
-        if escape or len(problems) >= MAX_PROBLEMS:
-            return reference
-        name = reference[2:-1]
-        if name in values:
-            room -= len(values[name])
-            if room >= 0:
-                return values[name]
-            why = f"arguments would become more than {MAX_SUBSTITUTED >> 20} Mi characters"
-            problems.append((path, why, "use long ones less often"))
-            return reference
-        near = did_you_mean(name, values) or f"declare {name} under [args]"
-        hint = f"{near}; for that text itself write ${reference}"
-        problems.append((path, f"{reference} is not an argument of this recipe", hint))
-        return reference
+        elif isinstance(node.value, str):
+            node.value = values.put_in(node.value, path)
 
     if isinstance(root.value, dict):
         for key, node in root.value.items():
             if key != "args":
                 visit(node, (key,))
-    return problems
+    return values
 
 
 def _table(root: Node) -> dict[str, Node]:

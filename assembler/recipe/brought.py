@@ -6,7 +6,6 @@ Which directory entries there are is looked at first, and each file is then read
 names. What another machine could have otherwise decides nothing: modes, times, owners, order. So links are refused.
 """
 
-import os
 import re
 import stat
 from collections.abc import Iterable, Iterator, Mapping
@@ -14,22 +13,17 @@ from pathlib import Path
 
 from assembler.errors import Place
 from assembler.reading import Reach, UnreadableError, is_of_kernel
-from assembler.recipe.document import RecipeError, read_bytes
+from assembler.recipe.document import RecipeError
 from assembler.recipe.model import Run
+from assembler.recipe.walk import walk
 
 INTERPRETER = b"#!/bin/sh -e\n"
 """What comes before a script that names no interpreter."""
-MAX_ENTRIES = 5000
-"""Files and directories in a directory that a step brings along."""
 MAX_LISTED = 512 << 10
 """Characters of the list of all that steps bring along, which the recipe on a medium has: see recipe/portable.py."""
 _LISTED = 80
 """Of these, those of one file besides its place."""
-MAX_DEPTH = 50
-"""Directories in one another there."""
 _BROUGHT = re.compile(r"rootfs\.run\[[0-9]+\]\.files/")
-_LONGEST_NAME = 255
-"""Bytes of a name in a directory (NAME_MAX)."""
 
 
 def key(index: int, target: str = "") -> str:
@@ -76,56 +70,22 @@ def paths(path: Path, where: Place, reach: Reach) -> list[tuple[str, Path]]:
     except (OSError, UnreadableError):
         return [("", path)]
     found = []
-    for count, (name, is_file) in enumerate(_entries(real, "", where)):
-        if count >= MAX_ENTRIES:
-            why = f"more than {MAX_ENTRIES} files and directories"
-            raise RecipeError("the directory is too large to bring along", where=where, why=why)
-        if is_file:
-            found.append((name, path / name))
+    for entry in walk(real, where):
+        if entry.kind == "file":
+            found.append((entry.name, path / entry.name))
+        elif entry.kind != "directory":
+            raise RecipeError(
+                "the directory has something that is not brought along",
+                where=where,
+                why=f"{entry.name} is a symbolic link",
+                hint="name the file that is meant by itself, or remove it",
+            )
     if not found:
         raise RecipeError("the directory has no file to bring along", where=where, why=str(path))
     return sorted(found)
 
 
-def _entries(real: Path, prefix: str, where: Place) -> Iterator[tuple[str, bool]]:
-    """What is below the directory `real`: its name with `prefix` before it, and whether it is a file."""
-    if prefix.count("/") > MAX_DEPTH:
-        why = f"more than {MAX_DEPTH} directories in one another"
-        raise RecipeError("the directory is too deep to bring along", where=where, why=why)
-    try:
-        with os.scandir(real) as entries:
-            listed = sorted(entries, key=lambda entry: os.fsencode(entry.name))
-    except OSError as error:
-        raise RecipeError("the directory cannot be read", where=where, why=error.strerror or str(error)) from error
-    for entry in listed:
-        name = prefix + entry.name
-        _require_name(entry.name, where)
-        if entry.is_dir(follow_symlinks=False):
-            yield name, False
-            yield from _entries(real / entry.name, f"{name}/", where)
-        elif entry.is_file(follow_symlinks=False):
-            yield name, True
-        else:
-            what = "a symbolic link" if entry.is_symlink() else "neither a file nor a directory"
-            raise RecipeError(
-                "the directory has something that is not brought along",
-                where=where,
-                why=f"{name} is {what}",
-                hint="name the file that is meant by itself, or remove it",
-            )
-
-
-def _require_name(name: str, where: Place) -> None:
-    if not name.isprintable() or len(os.fsencode(name)) > _LONGEST_NAME:
-        shown = os.fsencode(name)[:_LONGEST_NAME]
-        raise RecipeError("a file in the directory has a name that is not text", where=where, why=repr(shown)[1:])
-
-
-def read(path: Path, target: str, where: Place, *, reach: Reach, limit: int) -> Iterator[tuple[str, Path, bytes, bool]]:
-    """Each file of what a step brings along as `target`: its place, its path, its bytes, whether it is the project's.
-
-    Raises RecipeError.
-    """
+def places(path: Path, target: str, where: Place, reach: Reach) -> Iterator[tuple[str, Path]]:
+    """Each file of what a step brings along as `target`: its place, and its path. Raises RecipeError."""
     for name, file in paths(path, where, reach):
-        data, own = read_bytes(file, limit=limit, where=where, what="the file", reach=reach)
-        yield f"{target}/{name}" if name else target, file, data, own
+        yield f"{target}/{name}" if name else target, file

@@ -7,6 +7,7 @@ the business of the types and passes over here.
 from collections.abc import Iterator
 from typing import Any
 
+from assembler.recipe import additions_checks as additions
 from assembler.recipe import names
 from assembler.recipe.addresses import logins
 from assembler.recipe.short import brought
@@ -27,6 +28,10 @@ _UNIQUE: tuple[tuple[str, str], ...] = (
     ("rootfs", "enable"),
     ("rootfs", "disable"),
     ("rootfs", "mask"),
+    ("rootfs", "locales"),
+    ("rootfs", "modules"),
+    ("rootfs", "certificates"),
+    ("rootfs", "remove"),
     ("artifacts", "formats"),
     ("kubernetes", "extra_images"),
     ("kernel", "fragments"),
@@ -45,7 +50,9 @@ def check(data: dict[str, Any]) -> Iterator[Problem]:
     yield from logins(data)
     yield from _units(data)
     yield from _files(_list(data, "rootfs", "files"))
-    yield from _empty(("rootfs", "rules"), _list(data, "rootfs", "rules"))
+    yield from additions.check(_table(data, "rootfs"))
+    for name in ("rules", "certificates"):
+        yield from _empty(("rootfs", name), _list(data, "rootfs", name))
     yield from _run(_list(data, "rootfs", "run"))
     yield from _preseed(_preseeds(data))
     yield from _answers(_table(data, "rootfs").get("debconf"))
@@ -60,9 +67,10 @@ def named_files(data: dict[str, Any]) -> Iterator[tuple[KeyPath, str]]:
     for index, file in enumerate(_list(data, "rootfs", "files")):
         if isinstance(file, dict) and isinstance(file.get("source"), str):
             yield ("rootfs", "files", index, "source"), file["source"]
-    for index, name in enumerate(_list(data, "rootfs", "rules")):
-        if isinstance(name, str) and name:
-            yield ("rootfs", "rules", index), name
+    for key in ("rules", "certificates"):
+        for index, name in enumerate(_list(data, "rootfs", key)):
+            if isinstance(name, str) and name:
+                yield ("rootfs", key, index), name
     for index, name in enumerate(_preseeds(data)):
         if isinstance(name, str) and name:
             yield ("rootfs", "debconf", "preseed", index), name
@@ -223,14 +231,16 @@ def _files(files: list[Any]) -> Iterator[Problem]:
             continue
         path = ("rootfs", "files", index)
         given = [key for key in ("content", "source", "link") if file.get(key) is not None]
+        given += ["url"] if file.get("url") else []
         if not given:
-            yield path, "says nothing of what the file is", "give one of content, source and link"
+            yield path, "says nothing of what the file is", "give one of content, source, url and link"
         elif len(given) > 1:
-            yield (*path, given[1]), f"contradicts {given[0]}", "give exactly one of content, source and link"
+            yield (*path, given[1]), f"contradicts {given[0]}", "give exactly one of content, source, url and link"
         elif given == ["link"]:
             for key in ("mode", "owner", "group"):
                 if key in file:
                     yield (*path, key), "a symbolic link has none", "remove it"
+        yield from _file_of_url(path, file)
         if file.get("source") == "" or file.get("link") == "":
             yield (*path, given[0]), "is empty", "name a file" if given[0] == "source" else "name a target"
         name = file.get("path")
@@ -240,6 +250,15 @@ def _files(files: list[Any]) -> Iterator[Problem]:
             yield (*path, "path"), f"'{name}' is given twice", "remove one of them"
         if isinstance(name, str) and (above := next((one for one in _above(name) if one in plain), "")):
             yield (*path, "path"), f"'{name}' is below '{above}', which is a file", "remove one of them"
+
+
+def _file_of_url(path: KeyPath, file: dict[str, Any]) -> Iterator[Problem]:
+    if file.get("url") and not file.get("sha256"):
+        yield (*path, "url"), "nothing says which file that has to be", "add sha256"
+    elif file.get("sha256") and not file.get("url"):
+        yield (*path, "sha256"), "there is no url that it is of", "add url, or remove it"
+    if file.get("template") and file.get("source") is None:
+        yield (*path, "template"), "is for the file that source names", "remove it; content is a template anyway"
 
 
 def _is_plain(file: dict[str, Any]) -> bool:

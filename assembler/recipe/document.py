@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Iterable
 from pathlib import Path
 
+from assembler import reading
 from assembler.errors import AssembleError, Place
 from assembler.reading import MissingError, OutsideError, Reach, UnreadableError, is_of_kernel
 from assembler.toml.document import Node, decode, read
@@ -20,6 +21,10 @@ MOST_VALUES = 50_000
 
 class RecipeError(AssembleError):
     """Something is wrong in a recipe."""
+
+
+class TooLargeError(RecipeError):
+    """A recipe names a file that is larger than what is read."""
 
 
 class OutOfReachError(RecipeError):
@@ -46,7 +51,8 @@ def read_bytes(path: Path, *, limit: int, where: Place, what: str, reach: Reach)
         near = did_you_mean(path.name, _names(path.parent, reach))
         raise RecipeError(f"{what} {error.what}", where=where, why=error.why, hint=near) from error
     except UnreadableError as error:
-        raise RecipeError(f"{what} {error.what}", where=where, why=error.why) from error
+        kind = TooLargeError if isinstance(error, reading.TooLargeError) else RecipeError
+        raise kind(f"{what} {error.what}", where=where, why=error.why) from error
 
 
 def _outside(error: OutsideError, path: Path, *, where: Place, what: str, reach: Reach) -> OutOfReachError:

@@ -122,12 +122,21 @@ rules = ["my-rules.toml"]
 hostname = "node-1.example.org"
 root_password = "!"
 locale = "en_GB.UTF-8"
+locales = ["en_GB.UTF-8", "de_DE.UTF-8"]
+keymap = "gb"
 timezone = "Europe/Berlin"
 exclude = ["/usr/share/doc/*"]
 include = ["/usr/share/doc/*/copyright"]
 enable = ["ssh.service"]
 disable = ["apt-daily.timer"]
 mask = ["systemd-hwdb-update.service"]
+modules = ["br_netfilter", "overlay"]
+certificates = ["files/authority.crt"]
+remove = ["/usr/share/man/*"]
+
+[rootfs.sysctl]
+"net.ipv4.ip_forward" = 1
+"kernel.core_pattern" = "|/bin/false"
 """,
     ),
     "Answer": (
@@ -198,6 +207,82 @@ group = "ssl-cert"
 [[rootfs.files]]
 path = "/usr/local/bin/vi"
 link = "/usr/bin/nano"
+
+[[rootfs.files]]
+path = "/etc/app.conf"
+source = "files/app.conf"
+template = true
+
+[[rootfs.files]]
+path = "/usr/local/bin/agent"
+url = "https://downloads.example/agent-1.2"
+sha256 = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+mode = "0755"
+""",
+    ),
+    "Directory": (
+        """\
+[[rootfs.directories]]
+path = "/srv/data"
+mode = "2775"
+owner = "root"
+group = "staff"
+""",
+    ),
+    "FileTree": (
+        """\
+[[rootfs.trees]]
+source = "overlay"
+path = "/"
+exclude = ["*.swp", "etc/drafts/*"]
+modes = { "etc/app/secret.conf" = "0640" }
+owners = { "srv/www/*" = "www-data:www-data" }
+""",
+    ),
+    "Group": (
+        """\
+[rootfs.groups.builders]
+gid = 2000
+
+[rootfs.groups.metrics]
+system = true
+""",
+    ),
+    "User": (
+        """\
+[args]
+ADMIN_PASSWORD = "!"
+
+[rootfs.users.admin]
+uid = 1000
+comment = "Whoever is on call"
+groups = ["adm", "systemd-journal"]
+shell = "/bin/bash"
+password = "${ADMIN_PASSWORD}"
+ssh_authorized_keys = ["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGPKSUTyz1HwHReFVvD5obVsALAgJRNarH4TRpNePnAS admin"]
+sudo = true
+
+[rootfs.users.backup-agent]
+system = true
+group = "adm"
+home = "/var/lib/backup-agent"
+sudo = "ALL=(root) NOPASSWD: /usr/bin/rsync"
+""",
+    ),
+    "Unit": (
+        """\
+[rootfs.units."report.service"]
+enable = true
+content = '''
+[Service]
+ExecStart=/usr/local/bin/report
+
+[Install]
+WantedBy=multi-user.target
+'''
+
+[rootfs.units."ssh.service"]
+drop_ins."10-limits.conf" = "[Service]\\nMemoryMax=200M\\n"
 """,
     ),
     "Artifacts": (

@@ -14,8 +14,9 @@ from assembler.errors import AssembleError, Place, Problems
 from assembler.reading import Reach, UnreadableError
 from assembler.recipe.builtin import located
 from assembler.recipe.document import MAX_RECIPE, MOST_VALUES, RecipeError, did_you_mean, parse, read_bytes
-from assembler.recipe.model import Recipe, Strict
+from assembler.recipe.model import Recipe
 from assembler.recipe.names import request
+from assembler.recipe.strict import Strict
 from assembler.recipe.tables import (
     ADD,
     EXCLUSIVE,
@@ -27,6 +28,7 @@ from assembler.recipe.tables import (
     appendable,
     reducible,
     table_of,
+    values_of,
 )
 from assembler.releases import DEFAULT, RELEASES
 from assembler.toml.document import Node, count
@@ -141,13 +143,15 @@ def _say_sources(debian: dict[str, Node], errors: list[RecipeError]) -> None:
         del debian["release"]
 
 
-def _lay(base: Node | None, later: Node, table: type[Strict] | None, errors: list[RecipeError]) -> Node:
-    """`later` over `base`; `table` is the type of the table there, or of the tables in the array there."""
+def _lay(base: Node | None, later: Node, annotation: Any, errors: list[RecipeError]) -> Node:
+    """`later` over `base`; `annotation` is the type of what is there."""
     if isinstance(later.value, list):
-        items = [_lay(None, item, table, errors) for item in later.value]
+        items = [_lay(None, item, table_of(annotation), errors) for item in later.value]
         return Node(items, later.file, later.path, later.position)
     if not isinstance(later.value, dict):
         return later
+    values = values_of(annotation)
+    table = None if values else table_of(annotation)
     merged = dict(base.value) if base is not None and isinstance(base.value, dict) else {}
     appended = {name + ADD: name for name in appendable(table)} if table else {}
     removed = {name + REMOVE: name for name in reducible(table)} if table else {}
@@ -155,7 +159,7 @@ def _lay(base: Node | None, later: Node, table: type[Strict] | None, errors: lis
     for key, node in sorted(later.value.items(), key=lambda item: (item[0] in appended, item[0] not in removed)):
         name = appended.get(key) or removed.get(key) or key
         field = table.model_fields.get(name) if table else None
-        inner = table_of(field.annotation) if field else None
+        inner = field.annotation if field else values[1] if values else None
         if table and (table, name) in PARAGRAPHS and key in appended:
             _append_text(merged, name, node, errors)
         elif key in appended:

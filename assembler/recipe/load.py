@@ -14,33 +14,23 @@ from pydantic import ValidationError
 from assembler.errors import AssembleError, Place, Problems
 from assembler.reading import Reach, UnreadableError
 from assembler.recipe import arguments, brought, certificates, names
+from assembler.recipe.additions import File
 from assembler.recipe.builtin import located
 from assembler.recipe.checks import check, named_files, named_trees
-from assembler.recipe.document import RecipeError, read_bytes
+from assembler.recipe.document import RecipeError
 from assembler.recipe.extend import merge, read_chain
 from assembler.recipe.given import without
+from assembler.recipe.in_full import in_full
 from assembler.recipe.model import Recipe, Scripts
+from assembler.recipe.named import MAX_FILE, NamedFile, NamedFiles
 from assembler.recipe.validation import explanations
-from assembler.toml.document import Node, dotted, place, plain
+from assembler.toml.document import Node, at, dotted, place, plain
 from assembler.toml.positions import Path as KeyPath
 
-MAX_FILE = 64 << 20
-"""Bytes of a file that a recipe names; larger things belong in a package."""
-MAX_FILES = 512 << 20
-"""Bytes of all files that a recipe names; one that is named twice counts twice."""
 MAX_SEED = 1 << 20
 """Bytes of a file of the cloud-init seed; clouds take 16 to 64 kB."""
 MAX_ERRORS = 100
 """What is wrong in a recipe, told at once; who mends that many is told of the rest then."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NamedFile:
-    """A host file that a recipe names, as it was when the recipe was loaded."""
-
-    path: Path
-    """Relative to the working directory, or absolute."""
-    data: bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +58,8 @@ class LoadedRecipe:
 
     root: Node | None = field(default=None, repr=False, compare=False)
     """The recipe's values, each with where it stands."""
+    origins: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
+    """What stands in `recipe` at length, with the key that said it in short; see recipe/expand.py."""
 
     @contextmanager
     def discreet(self) -> Iterator[None]:
@@ -89,10 +81,16 @@ class LoadedRecipe:
         where = error.where
         if where.package and not (where.key or where.file) and (index := self._requested(where.package)) is not None:
             where = replace(where, key=f"rootfs.packages[{index}]")
-        if where.key and not where.file and self.root and (found := _find(self.root, where.key)):
+        key = self._as_written(where.key)
+        if key and not where.file and self.root and (found := _find(self.root, key)):
             line, column = found.position.line, found.position.column
-            error.where = replace(where, file=str(found.file), line=line, column=column)
+            error.where = replace(where, key=key, file=str(found.file), line=line, column=column)
         return _told(error, self.outside, self.hidden)
+
+    def _as_written(self, key: str) -> str:
+        """The key that said what `key` is of, which may stand at length."""
+        made, dot, _ = key.partition("].")
+        return self.origins.get(made + "]" if dot else key, key)
 
     def _requested(self, package: str) -> int | None:
         """Which of the recipe's packages is `package`."""
@@ -126,7 +124,12 @@ _NO_INPUTS: dict[str, Any] = {
         "enable",
         "disable",
         "mask",
-        "files",
+        "directories",
+        "users",
+        "groups",
+        "locales",
+        "keymap",
+        "remove",
     },
     "artifacts": True,
     "kernel": {"base", "fragments", "modules_key"},
@@ -134,6 +137,13 @@ _NO_INPUTS: dict[str, Any] = {
     "cloudinit": True,
 }
 """What has no say in which packages and files a lock names."""
+
+
+def _inputs(recipe: Recipe) -> str:
+    """The digest of what decides what is locked: of files, those that have an address."""
+    files = [File(path="/x", url=file.url, sha256=file.sha256) for file in recipe.rootfs.files if file.url]
+    rootfs = recipe.rootfs.model_copy(update={"files": files})
+    return digest(recipe.model_copy(update={"rootfs": rootfs}), exclude=_NO_INPUTS)
 
 
 def digest(recipe: Recipe, *, exclude: dict[str, Any] | None = None) -> str:
@@ -235,10 +245,14 @@ def _load(
 ) -> LoadedRecipe:
     """Load; the names of files outside of the project are added to `outside`, what errors must not show to `hidden`."""
     chain = read_chain(path, reach, outside)
-    root, found = merge(chain)
+    root, wrong_lists = merge(chain)
     if scripts:
         _say(root, scripts)
-    errors: list[AssembleError] = [*found, *arguments.given_only(root, _BY_ARGUMENT), *arguments.override(root, args)]
+    errors: list[AssembleError] = [
+        *wrong_lists,
+        *arguments.given_only(root, _BY_ARGUMENT),
+        *arguments.override(root, args),
+    ]
     hidden |= arguments.hidden(root, args, outside)
     wrong: set[KeyPath] = set()
 
@@ -248,7 +262,8 @@ def _load(
             wrong.add(where)
             errors.append(RecipeError(what, where=place(root, where), hint=hint))
 
-    for each in arguments.substitute(root):
+    values = arguments.substitute(root)
+    for each in values.problems:
         problem(*each)
     data = plain(root)
     for error in certificates.put_in_place(root, data, reach, outside):
@@ -262,42 +277,36 @@ def _load(
             problem(*each)
     for each in check(data):
         problem(*each)
-    files: dict[str, NamedFile] = {}
-    room = MAX_FILES
+    files = NamedFiles(reach, outside)
     for key, called, name in _named(data):
-        if key in wrong or len(errors) >= MAX_ERRORS:
+        if key in wrong or len(errors) >= MAX_ERRORS or files.full:
             continue
         try:
-            for full, file, content, own in _read(root, key, called, name, reach):
-                room -= len(content)
-                if room < 0:
-                    why = f"the files that a recipe names have at most {MAX_FILES >> 20} MiB together"
-                    errors.append(RecipeError("the file is too much", where=place(root, key), why=why))
-                    break
-                files[full] = NamedFile(path=file, data=content)
-                if not own:
-                    outside |= {str(file), name}  # errors call it by either
+            _read(root, key, called, name, files)
         except RecipeError as error:
             errors.append(error)
-        if room < 0:
-            break
     try:
-        brought.require_listable(files, place(root, ("rootfs", "run")))
+        brought.require_listable(files.found, place(root, ("rootfs", "run")))
     except RecipeError as error:
         errors.append(error)
-    if errors or recipe is None:
+    at_length = None
+    if recipe is not None and not errors:
+        at_length, found = in_full(recipe, root, files, values)
+        errors += found
+    if errors or at_length is None:
         raise Problems(sorted(errors, key=lambda error: (error.where.file, error.where.line, error.where.column)))
     return LoadedRecipe(
-        recipe=recipe,
+        recipe=at_length.recipe,
         path=path,
         sources=tuple(document.file for document in chain),
-        sha256=digest(recipe),
-        inputs_sha256=digest(recipe, exclude=_NO_INPUTS),
-        files=files,
+        sha256=digest(at_length.recipe),
+        inputs_sha256=_inputs(at_length.recipe),
+        files=files.found,
         reach=reach,
         outside=frozenset(outside),
         hidden=frozenset(hidden),
         root=root,
+        origins=at_length.origins,
     )
 
 
@@ -311,16 +320,17 @@ def _named(data: dict[str, Any]) -> Iterator[tuple[KeyPath, str, str]]:
             yield key, brought.key(key[2], target), name
 
 
-def _read(root: Node, key: KeyPath, called: str, name: str, reach: Reach) -> Iterator[tuple[str, Path, bytes, bool]]:
-    """The files of what the recipe names at `key`: what each is called, its path, its bytes, whether it is its own."""
+def _read(root: Node, key: KeyPath, called: str, name: str, files: NamedFiles) -> None:
+    """Read the file, or the files of the directory, that the recipe names at `key`. Raises RecipeError."""
     where = place(root, key)
-    file = located(name, _at(root, key).file.parent, where)
+    file = located(name, at(root, key).file.parent, where)
     if key[:2] == ("rootfs", "run") and "files" in key:
-        yield from brought.read(file, called, where, reach=reach, limit=MAX_FILE)
-        return
-    limit = MAX_SEED if key[0] == "cloudinit" else MAX_FILE
-    content, own = read_bytes(file, limit=limit, where=where, what="the file", reach=reach)
-    yield called, file, content, own
+        for target, path in brought.places(file, called, where, files.reach):
+            files.read(target, path, where, called=name)
+    elif key[:2] == ("rootfs", "files"):
+        files.read_any(called, file, where, called=name)
+    else:
+        files.read(called, file, where, called=name, limit=MAX_SEED if key[0] == "cloudinit" else MAX_FILE)
 
 
 def _find(node: Node, key: str) -> Node | None:
@@ -337,11 +347,3 @@ def _find(node: Node, key: str) -> Node | None:
             elif isinstance(node.value, list):
                 found += [(inner, (*path, index)) for index, inner in enumerate(node.value)]
     return None
-
-
-def _at(root: Node, path: KeyPath) -> Node:
-    node: Any = root
-    for part in path:
-        node = node.value[part]
-    assert isinstance(node, Node)
-    return node

@@ -6,9 +6,10 @@ The JSON Schema that ``assemble schema`` prints is generated from these types, t
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from assembler import architecture, releases
+from assembler.recipe.additions import Directory, File, FileTree, Group, SystemId, Unit, User
 from assembler.recipe.shapes import (
     Account,
     Answered,
@@ -20,10 +21,8 @@ from assembler.recipe.shapes import (
     Component,
     EnvironmentName,
     EnvironmentValue,
-    FileMode,
     HostName,
     ImageName,
-    ImagePath,
     ImageReference,
     KernelParameters,
     KubernetesVersion,
@@ -51,15 +50,9 @@ from assembler.recipe.shapes import (
     UpstreamVersion,
     Url,
 )
-from assembler.recipe.short import AnswerText, ByOwnName, OrValue
-
-
-class Strict(BaseModel):
-    """A table of a recipe: unknown keys are errors, values are never coerced, and it cannot change."""
-
-    model_config = ConfigDict(
-        extra="forbid", strict=True, frozen=True, use_attribute_docstrings=True, hide_input_in_errors=True
-    )
+from assembler.recipe.short import AnswerText, ByOwnName, NumberOrText, OrValue
+from assembler.recipe.strict import Strict
+from assembler.recipe.system_shapes import Keymap, ModuleName, SysctlKey, SysctlValue, UserName
 
 
 class Pinned(Strict):
@@ -169,34 +162,6 @@ class Kernel(Strict):
         if self.source == "vanilla":
             return "kernel.source", "its kernel"
         return ("kernel.modules", "modules of its kernel") if self.modules else None
-
-
-class File(Strict):
-    """One file that the recipe puts into the image."""
-
-    path: ImagePath
-    """Absolute path in the image."""
-    content: str | None = None
-    """Its text. Exactly one of `content`, `source` and `link` says what the file is."""
-    source: str | None = None
-    """A host file that holds its bytes, relative to the recipe file that says so."""
-    link: str | None = None
-    """The target, for a symbolic link; it has no mode and belongs to root."""
-    mode: FileMode = "0644"
-    """Permission bits."""
-    owner: Account = "root"
-    """User, by its name in the image's passwd or by number."""
-    group: Account = "root"
-    """Group, by its name in the image's group or by number."""
-
-    @property
-    def private(self) -> bool:
-        """Whether not everybody on the node may read it; then nothing outside the root file system has its bytes."""
-        return self.link is None and not int(self.mode, 8) & 0o004
-
-
-SystemId = Annotated[int, Field(ge=100, le=59999)]
-"""Number of a user or group; those below are Debian's own."""
 
 
 class Ids(Strict):
@@ -317,6 +282,11 @@ class Rootfs(Strict):
     or `*` is a password like another, but for the marks that shadow(5) has for locked accounts, which are refused."""
     locale: Locale = "C.UTF-8"
     """LANG of the system."""
+    locales: list[Locale] = []
+    """Locales that the image has, besides `C.UTF-8` and `locale`: of `locales-all` only these are kept, each of about
+    3 MB; with `locales` they are generated, as dpkg-reconfigure(8) does. Empty: all of `locales-all`, and `locale`."""
+    keymap: Keymap = ""
+    """Layout of the keyboard, for `/etc/default/keyboard`: of console-setup, which the image needs for it."""
     timezone: TimeZone = "Etc/UTC"
     """A zone of the tz database."""
     exclude: list[PathPattern] = []
@@ -329,9 +299,31 @@ class Rootfs(Strict):
     """systemd units to disable."""
     mask: list[UnitName] = []
     """systemd units to mask."""
+    units: dict[UnitName, Unit] = {}
+    """systemd units given here, and drop-ins for others."""
+    sysctl: dict[SysctlKey, Annotated[SysctlValue, NumberOrText()]] = {}
+    """Kernel parameters, for `/etc/sysctl.d/90-recipe.conf` (sysctl.d(5))."""
+    modules: list[ModuleName] = []
+    """Kernel modules that are loaded at boot, for `/etc/modules-load.d/recipe.conf` (modules-load.d(5))."""
+    groups: dict[UserName, Group] = {}
+    """Groups to add."""
+    users: dict[UserName, User] = {}
+    """Users to add, after all packages are configured and before files."""
+    certificates: list[str] = []
+    """Host files with certificates (PEM) of authorities that the system trusts, relative to the recipe file that says
+    so: for `/usr/local/share/ca-certificates`, and into the bundle that ca-certificates makes."""
+    trees: list[FileTree] = []
+    """Directories of the host whose files are added. Where two have the same file, the later one counts, and one in
+    `files` before both."""
+    directories: list[Directory] = []
+    """Directories to add."""
     files: list[File] = []
     """Files to add, after all packages are configured. Those that not everybody may read are private: their bytes are
-    in the root file system with their mode, and nowhere else on the medium."""
+    in the root file system with their mode, and nowhere else on the medium. What packages do when such files come,
+    by the triggers that they have for paths, is done: caches and tables know of them."""
+    remove: list[PathPattern] = []
+    """What is removed at the end: patterns as of `exclude`, which must match something. A conffile has to be named
+    itself."""
 
     @property
     def private_sources(self) -> frozenset[str]:

@@ -1,11 +1,12 @@
 """A recipe as a directory of its own, complete and without secrets: what goes onto an image, so that it can be rebuilt.
 
 ``extends`` and arguments are resolved, and the files that it names are beside it under their digests. What is private
-is withheld, for it is in the root file system with its mode, and shall be nowhere else: root's password is an argument,
-and private files are named as those below ``private/``, which are not there, nor are their digests. Whoever has the
-image can give them back from its root file system (audit/withheld.py). Passwords that answer debconf are arguments,
-too. The cloud-init seed, which is no part of the image and may hold tokens, is left out. What is made of such a recipe
-is made of the one that it came from, and the other way round.
+is withheld, for it is in the root file system with its mode, and shall be nowhere else: passwords are arguments, and
+private files are named as those below ``private/``, which are not there, nor are their digests. So are large files,
+which the medium shall not have twice. Whoever has the image can give them back from its root file system
+(audit/withheld.py). Passwords that answer debconf are arguments, too. The cloud-init seed, which is no part of the
+image and may hold tokens, is left out. What is made of such a recipe is made of the one that it came from, and the
+other way round.
 """
 
 import hashlib
@@ -14,6 +15,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from assembler.recipe import brought
+from assembler.recipe.additions import User
 from assembler.recipe.load import LoadedRecipe
 from assembler.recipe.model import Debconf
 from assembler.recipe.shapes import REFERENCE
@@ -26,6 +28,8 @@ RECIPE = "recipe.toml"
 ANSWER = "DEBCONF_PASSWORD_"
 """Begins the names of the arguments for answers that are secrets, which have a number from 1. They must be given: the
 image has such an answer only where a package keeps it."""
+USER = "USER_PASSWORD_"
+"""Begins the names of the arguments for passwords of users, which have a number from 1; their default is for none."""
 PASSWORD = "ROOT_PASSWORD"  # noqa: S105  a name
 """The argument with root's password; its default is for none."""
 MODULES_KEY = "MODULES_KEY"
@@ -58,8 +62,10 @@ def portable(loaded: LoadedRecipe) -> dict[str, bytes]:
         values["kernel"]["modules_key"] = _Argument(MODULES_KEY)
         values.setdefault("args", {})[MODULES_KEY] = ""
     _withhold_answers(values, loaded.recipe.rootfs.debconf)
+    _withhold_passwords(values, loaded.recipe.rootfs.users)
+    withheld_sources = _withheld(loaded)
     for index, one in enumerate(loaded.recipe.rootfs.files):
-        if one.private:
+        if one.private or f"rootfs.files[{index}].source" in withheld_sources:
             others = {
                 name: value for name, value in rootfs["files"][index].items() if name not in {"content", "source"}
             }
@@ -67,7 +73,7 @@ def portable(loaded: LoadedRecipe) -> dict[str, bytes]:
     carried = {
         where: file.data
         for where, file in loaded.files.items()
-        if not where.startswith("cloudinit.") and where not in loaded.recipe.rootfs.private_sources
+        if not where.startswith("cloudinit.") and where not in withheld_sources
     }
     files = {f"files/{hashlib.sha256(data).hexdigest()}": data for data in carried.values()}
     steps = rootfs.get("run", ())
@@ -78,6 +84,34 @@ def portable(loaded: LoadedRecipe) -> dict[str, bytes]:
     for where, data in carried.items():
         _set(values, where, f"files/{hashlib.sha256(data).hexdigest()}")
     return {RECIPE: _toml(values).encode(), **dict(sorted(files.items()))}
+
+
+def _withheld(loaded: LoadedRecipe) -> frozenset[str]:
+    """The keys that name host files whose bytes are in the root file system alone: those of private files, and what is
+    so large that the medium shall not have it twice.
+    """
+    large = {where for where, file in loaded.files.items() if file.large}
+    return loaded.recipe.rootfs.private_sources | large
+
+
+def _withhold_passwords(values: dict[str, Any], users: Mapping[str, User]) -> None:
+    """Put an argument in the place of each user's password."""
+    for number, name in enumerate((name for name, user in users.items() if user.has_password), 1):
+        values["rootfs"]["users"][name]["password"] = _Argument(f"{USER}{number}")
+        values.setdefault("args", {})[f"{USER}{number}"] = "!"
+
+
+def locked_users(values: Mapping[str, Any]) -> dict[str, str]:
+    """The arguments of the plain `values` of such a recipe that are users' passwords, with these users."""
+    rootfs = values.get("rootfs")
+    users = rootfs.get("users") if isinstance(rootfs, dict) else None
+    return {
+        found[1]: name
+        for name, user in (users.items() if isinstance(users, dict) else ())
+        if isinstance(user, dict)
+        and isinstance(user.get("password"), str)
+        and (found := re.fullmatch(rf"\$\{{({USER}[0-9]+)\}}", user["password"]))
+    }
 
 
 def _withhold_answers(values: dict[str, Any], debconf: Debconf) -> None:

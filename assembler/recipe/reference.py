@@ -7,8 +7,8 @@ import json
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from types import NoneType
-from typing import Annotated, Any, Literal, get_args, get_origin
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
@@ -17,10 +17,13 @@ from assembler.recipe.checks import MAX_STEPS
 from assembler.recipe.document import MAX_RECIPE
 from assembler.recipe.examples import EXAMPLES
 from assembler.recipe.extend import MAX_RECIPES
-from assembler.recipe.load import MAX_FILE, MAX_FILES, MAX_SEED
-from assembler.recipe.model import Recipe, Strict
+from assembler.recipe.load import MAX_SEED
+from assembler.recipe.model import Recipe
+from assembler.recipe.named import MAX_FILE, MAX_FILES
 from assembler.recipe.shapes import Shape
+from assembler.recipe.strict import Strict
 from assembler.recipe.tables import ADD, PARAGRAPHS, REMOVE, appendable, reducible, table_of
+from assembler.toml import writing
 
 _LONG = 90
 """Characters of a value that stands within a line."""
@@ -95,6 +98,7 @@ A recipe names files relative to the recipe file that says so. They lie below it
   nor kubeadm.
 - An entry of `kernel.modules` has either `package`, or `url` and `sha256`. `kernel.modules_key` is an argument that is
   empty by default, and nothing else.
+- What `rootfs.certificates`, `units`, `sysctl` and `modules` make is in no entry of `rootfs.files`.
 - A login in an address (`https://user:password@host/`) is refused everywhere; see [secrets.md](secrets.md).
 """
 
@@ -240,8 +244,8 @@ def _type(annotation: Any, metadata: list[Any]) -> str:
         return "an array of tables" if table_of(inner[0]) else f"an array; each is {_type(inner[0], [])}"
     if origin is dict:
         return f"a table; each key is {_type(inner[0], [])}, each value {_type(inner[1], [])}"
-    if NoneType in inner:
-        return _type(next(part for part in inner if part is not NoneType), metadata)
+    if inner and origin in {Union, UnionType}:
+        return " or ".join(_type(part, metadata) for part in inner if part is not NoneType)
     if table_of(annotation):
         return "a table"
     if annotation is int:
@@ -258,7 +262,7 @@ def as_toml(value: Any) -> str:
     """A value as TOML in one line."""
     match value:
         case dict():
-            pairs = ", ".join(f"{key} = {as_toml(inner)}" for key, inner in value.items())
+            pairs = ", ".join(f"{writing.key(name)} = {as_toml(inner)}" for name, inner in value.items())
             return f"{{ {pairs} }}" if pairs else "{}"
         case list() | tuple():
             return f"[{', '.join(map(as_toml, value))}]"

@@ -8,8 +8,9 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from assembler.recipe.model import Recipe, Strict
+from assembler.recipe.model import Recipe
 from assembler.recipe.shapes import REFERENCE
+from assembler.recipe.strict import Strict
 from assembler.recipe.tables import ADD, REMOVE, appendable, reducible, table_of
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"

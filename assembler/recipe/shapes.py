@@ -61,11 +61,12 @@ def quoted(value: str) -> str:
 
 
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
-_PATH = r"(?:/(?!\.{1,2}(?:/|$))[^/\x00-\x1f\x7f]+)+"
+PATH = r"(?:/(?!\.{1,2}(?:/|$))[^/\x00-\x1f\x7f]+)+"
 _HASH = r"[\x22#%-)+-9<-\x5b\x5d-~]"
 """A character of a hash but ``$``: crypt(5) leaves out space, ``!``, ``*``, ``:``, ``;`` and the backslash."""
 _OF_RELEASE = r"[A-Za-z0-9][A-Za-z0-9 .:+~_/*?-]*|\*"
-_ACCOUNT = r"[a-z_][a-z0-9_-]{0,31}|[0-9]{1,10}"
+MODE = r"0?[0-7]{3,4}"
+ACCOUNT = r"[a-z_][a-z0-9_-]{0,31}|[0-9]{1,10}"
 
 PackageName = Annotated[
     str,
@@ -216,12 +217,12 @@ BroughtPath = Annotated[
 Label = Annotated[str, Shape(r"[A-Z0-9_]{1,16}", "a volume label", "1 to 16 of A-Z, 0-9 and _")]
 """A volume label that ISO 9660 and ext4 both hold."""
 
-FileMode = Annotated[str, Shape(r"0?[0-7]{3,4}", "a file mode", "octal permission bits in quotes, as '0644'")]
+FileMode = Annotated[str, Shape(MODE, "a file mode", "octal permission bits in quotes, as '0644'")]
 """Permission bits in octal, as ``0644``."""
 
 ImagePath = Annotated[
     str,
-    Shape(_PATH, "an absolute path in the image", "begin with /, end with a name, and use no . or .. in between"),
+    Shape(PATH, "an absolute path in the image", "begin with /, end with a name, and use no . or .. in between"),
 ]
 """An absolute path in the image, without ``.``, ``..``, empty parts or control characters."""
 
@@ -293,7 +294,7 @@ UnitName = Annotated[
 ]
 """A systemd unit's full name (systemd.unit(5))."""
 
-Account = Annotated[str, Shape(_ACCOUNT, "an account", "a name as in the image's passwd or group, or its number")]
+Account = Annotated[str, Shape(ACCOUNT, "an account", "a name as in the image's passwd or group, or its number")]
 """A user or group, by name or number."""
 
 Url = Annotated[

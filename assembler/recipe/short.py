@@ -47,6 +47,23 @@ class AnswerText:
 
 
 @dataclass(frozen=True, slots=True)
+class NumberOrText:
+    """Annotates a text that is a number, often: that is written without quotes, then."""
+
+    def read(self, value: Any) -> Any:
+        """The text."""
+        return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
+        return core_schema.no_info_before_validator_function(self.read, handler(source))
+
+    def __get_pydantic_json_schema__(
+        self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        return {"anyOf": [handler(schema) | {"type": "string"}, {"type": "integer"}]}
+
+
+@dataclass(frozen=True, slots=True)
 class OrValue:
     """Annotates a table with a `value`: that alone stands for the table."""
 

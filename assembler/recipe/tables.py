@@ -4,20 +4,23 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Annotated, Any, get_args, get_origin
 
-from assembler.recipe.model import Debconf, Debian, Kernel, Recipe, Rootfs, Strict
+from assembler.recipe.model import Debconf, Debian, Kernel, Recipe, Rootfs
+from assembler.recipe.strict import Strict
 from assembler.toml.positions import Path as KeyPath
 
 ADD = "_add"
 """What is put after the name of a list to append to what a base recipe has: ``packages_add``."""
 REMOVE = "_remove"
 """What is put after it to take away from that: ``packages_remove``."""
-KEYED: Mapping[tuple[type[Strict], str], str] = MappingProxyType({(Rootfs, "files"): "path"})
+KEYED: Mapping[tuple[type[Strict], str], str] = MappingProxyType(
+    {(Rootfs, "files"): "path", (Rootfs, "directories"): "path"}
+)
 """Lists of tables that are told apart by one of their keys: one in a recipe on top stands for one below."""
 REQUESTS = frozenset({(Rootfs, "packages")})
 """Lists of packages, each of which may be followed by a version or a suite: its name is enough to take it away."""
 EXCLUSIVE: Mapping[type[Strict], tuple[str, ...]] = MappingProxyType({Rootfs: ("enable", "disable", "mask")})
 """Lists of which one at most has the same text: what a recipe on top puts into one is taken out of the others."""
-REPEATED = frozenset({(Rootfs, "rules"), (Kernel, "fragments"), (Debconf, "preseed")})
+REPEATED = frozenset({(Rootfs, "rules"), (Rootfs, "certificates"), (Kernel, "fragments"), (Debconf, "preseed")})
 """Lists of files, whose names are relative to the recipe: the same text may be another file."""
 PARAGRAPHS = frozenset({(Debian, "sources")})
 """Texts to which paragraphs are appended in the same way."""
@@ -36,19 +39,19 @@ def table_at(path: KeyPath, root: type[Strict] = Recipe) -> type[Strict] | None:
     for part in path:
         if isinstance(part, str):
             annotation = _below(annotation, part)
-    return None if _values_of(annotation) else table_of(annotation)
+    return None if values_of(annotation) else table_of(annotation)
 
 
 def _below(annotation: Any, key: str) -> Any:
     """The type of what is at `key` of a table, or of a table in an array."""
-    if values := _values_of(annotation):
+    if values := values_of(annotation):
         return values[1]
     table = table_of(annotation)
     field = table.model_fields.get(key) if table else None
     return field.annotation if field else None
 
 
-def _values_of(annotation: Any) -> tuple[Any, ...]:
+def values_of(annotation: Any) -> tuple[Any, ...]:
     """The types of the keys and values of a table that has any keys; nothing for other types."""
     if get_origin(annotation) is Annotated:
         annotation = get_args(annotation)[0]

@@ -6,8 +6,8 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from assembler.recipe.document import did_you_mean
-from assembler.recipe.model import Strict
 from assembler.recipe.shapes import SHAPE_ERROR, quoted
+from assembler.recipe.strict import Strict
 from assembler.recipe.tables import homes, keys, table_at
 from assembler.toml.positions import Path as KeyPath
 

@@ -139,6 +139,15 @@ def place(root: Node, path: KeyPath) -> Place:
     return node.place()
 
 
+def at(root: Node, path: KeyPath) -> Node:
+    """What is at `path` of the document `root`, which has it."""
+    node: Any = root
+    for part in path:
+        node = node.value[part]
+    assert isinstance(node, Node)
+    return node
+
+
 def plain(node: Node) -> Any:
     """The values alone, as tomllib gives them."""
     if isinstance(node.value, dict):

@@ -281,18 +281,21 @@ def test_private_files_that_are_too_large(make: Make) -> None:
     tree = Tree()
     tree.write("/etc/shadow", b"root:x:1\n", parents=True)
     found = OpenTree(tree, content.chunks)
-    assert withheld._read(image, found, "/etc/shadow", 9) == b"root:x:1\n"
+    assert withheld._content(image, found, "/etc/shadow", 9) == b"root:x:1\n"
     with pytest.raises(ImageError, match="a private file of the image's recipe is too large") as caught:
-        withheld._read(image, found, "/etc/shadow", 8)
+        withheld._content(image, found, "/etc/shadow", 8)
     assert why(caught) == "more than 8 bytes"
 
     def chunks(_: Content) -> Iterator[bytes]:
         yield b"toor:a:1\nroot:b:1\nroot:c:1\n"
 
+    with pytest.raises(ImageError, match="the image has no such user of its recipe"):
+        withheld._password(image, found, "app")
+
     for size, fits in ((1 << 20, True), ((1 << 20) + 1, False)):
         tree.write("/etc/shadow", Slice("none", 0, size))
         if fits:
-            assert withheld._password(image, OpenTree(tree, chunks)) == "b"
+            assert withheld._password(image, OpenTree(tree, chunks), "root") == "b"
         else:
             with pytest.raises(ImageError, match="is too large"):
-                withheld._password(image, OpenTree(tree, chunks))
+                withheld._password(image, OpenTree(tree, chunks), "root")

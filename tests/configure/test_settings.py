@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from assembler.configure.settings import apply
 from assembler.errors import Problems
 from assembler.programs.sha_crypt import SALT_CHARACTERS, sha512_crypt
-from assembler.recipe.model import File, Rootfs
+from assembler.recipe.additions import File
+from assembler.recipe.model import Rootfs
 from assembler.tree.staging import Kind, Tree
 from tests.support.host_commands import need
 from tests.tree.disk import tree_of

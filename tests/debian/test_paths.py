@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from assembler.debian.paths import Filter, PathFilter, path_filter, pattern_to_regex
+from assembler.debian.paths import Filter, PathFilter, path_filter
+from assembler.patterns import pattern_to_regex
 
 EXCLUDE = ["/usr/share/doc/*", "/usr/share/man/*", "/usr/share/locale/*"]
 INCLUDE = ["/usr/share/doc/*/copyright", "/usr/share/locale/en/*"]

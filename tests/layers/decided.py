@@ -5,6 +5,8 @@ A new key of the recipe wants an entry here.
 
 from collections.abc import Mapping
 
+from assembler.recipe.additions import Group, User
+
 RECIPE = f"""
 name = "x"
 debian.archives = [{{ uris = ["https://a"], suites = ["a"], components = ["a"], architectures = ["a"] }}]
@@ -23,6 +25,7 @@ files = [
   {{ path = "/etc/private-named", source = "a-private", mode = "0600" }},
   {{ path = "/etc/link", link = "a" }},
 ]
+directories = [{{ path = "/srv/a" }}]
 [artifacts]
 formats = ["tar.gz", "tar.zst", "qcow2"]
 [kubernetes]
@@ -96,6 +99,18 @@ DECIDES: Mapping[str, tuple[object, set[str]]] = {
     FILE.format(2, "content"): ("b", {TREE}),
     FILE.format(3, "source"): ("b-private", set()),
     FILE.format(4, "link"): ("b", {TREE, ISO}),
+    FILE.format(0, "template"): (True, {TREE, ISO}),
+    FILE.format(0, "url"): ("https://example.org/", {TREE, ISO}),
+    FILE.format(0, "sha256"): ("0" * 64, {TREE, ISO}),
+    "rootfs.directories[0].path": ("/srv/b", {TREE, ISO}),
+    "rootfs.directories[0].mode": ("0700", {TREE, ISO}),
+    "rootfs.directories[0].owner": ("daemon", {TREE, ISO}),
+    "rootfs.directories[0].group": ("daemon", {TREE, ISO}),
+    "rootfs.locales": (["C.UTF-8"], {TREE, ISO}),
+    "rootfs.keymap": ("de", {TREE, ISO}),
+    "rootfs.groups": ({"a": Group()}, {TREE, ISO}),
+    "rootfs.users": ({"daemon": User(comment="a")}, {TREE, ISO}),
+    "rootfs.remove": (["/usr/bin/x"], {TREE, ISO}),
     "artifacts.formats": (["qcow2", "tar.gz", "tar.zst"], {ISO}),
     "artifacts.disk_size": ("1G", {*DISKS, ISO}),
     "kubernetes.version": ("1.35", {K8S, ISO}),
@@ -132,6 +147,8 @@ NAMED: Mapping[str, tuple[bytes, set[str]]] = {
     "cloudinit.network_config": (b"version: 2\nethernets: {}\n", {SEED}),
 }
 """The same for what is in the files that keys of the recipe name."""
+AT_LENGTH = ("rootfs.trees*", "rootfs.certificates", "rootfs.units", "rootfs.sysctl", "rootfs.modules")
+"""Keys that are files when a recipe is loaded: see recipe/expand.py."""
 EXECUTED = ("rootfs.debconf.*", "rootfs.run[[]*", "kernel.modules*")
 """Keys that are in the recipes of :mod:`tests.layers.test_executed` and :mod:`tests.layers.test_modules` instead."""
 COMPILED: Mapping[str, tuple[object, set[str]]] = {

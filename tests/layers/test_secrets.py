@@ -15,7 +15,8 @@ from assembler.layers.explain import explain
 from assembler.layers.rootfs_inputs import recipe_inputs, recipe_secrets
 from assembler.layers.step import Step, published, secrets_sha256
 from assembler.lockfile.toml import format_lock, parse_lock
-from assembler.recipe.model import File, Rootfs
+from assembler.recipe.additions import File
+from assembler.recipe.model import Rootfs
 from assembler.store.objects import Store
 from tests.layers.test_build import run
 from tests.lockfile.test_toml import LOCK

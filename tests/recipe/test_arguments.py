@@ -11,7 +11,7 @@ from assembler.toml.document import plain
 def substituted(text: str) -> tuple[dict[str, Any], list[str]]:
     """The values of a document and what was wrong."""
     root = parse(text.encode(), Path("r.toml"))
-    told = [what for _, what, _ in substitute(root)]
+    told = [what for _, what, _ in substitute(root).problems]
     return plain(root), told
 
 

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from assembler.configure.settings import hashed_password
+from assembler.configure.passwords import of_root as hashed_password
 from assembler.errors import Problems
-from assembler.recipe import brought
-from assembler.recipe.brought import MAX_DEPTH
+from assembler.recipe import brought, walk
 from assembler.recipe.checks import MAX_STEPS
 from assembler.recipe.load import LoadedRecipe, load
 from assembler.recipe.model import Answer, Debconf, Rootfs, Run
 from assembler.recipe.portable import portable
+from assembler.recipe.walk import MAX_DEPTH
 
 
 @pytest.fixture(autouse=True)
@@ -257,7 +257,7 @@ def test_directories_that_are_not_brought_along(project: Path, kind: str, told: 
 
 
 def test_a_directory_with_too_much(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(brought, "MAX_ENTRIES", 3)
+    monkeypatch.setattr(walk, "MAX_ENTRIES", 3)
     text = "[[rootfs.run]]\nscript = 'a'\nfiles = ['tree']\n"
     assert len(loaded(text).files) == 2
     (project / "tree/c").touch()

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from assembler.errors import Problems
-from assembler.recipe.load import MAX_FILE, MAX_SEED, LoadedRecipe, load
+from assembler.recipe.load import MAX_SEED, LoadedRecipe, load
+from assembler.recipe.named import MAX_FILE
 
 
 @pytest.fixture
@@ -376,7 +377,7 @@ def test_everything_wrong_at_once() -> None:
             "r.toml:13:1 rootfs.files[0].path: 'etc/x' is not an absolute path in the image"
             " (begin with /, end with a name, and use no . or .. in between)"
         ),
-        "r.toml:15:1 rootfs.files[0].link: contradicts content (give exactly one of content, source and link)",
+        "r.toml:15:1 rootfs.files[0].link: contradicts content (give exactly one of content, source, url and link)",
         "r.toml:16:1 rootfs.files[1].path: is missing (Absolute path in the image)",
         "r.toml:18:1 rootfs.files[1].mode: '888' is not a file mode (octal permission bits in quotes, as '0644')",
         "r.toml:20:1 livecd.timeout: must be less than or equal to 60",

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from assembler.configure.settings import hashed_password
+from assembler.configure.passwords import of_root as hashed_password
 from assembler.errors import Problems
 from assembler.programs.accounts import AccountError
 from assembler.programs.sha_crypt import sha512_crypt

@@ -8,8 +8,7 @@ import pytest
 from assembler.cli.main import call
 from assembler.errors import Problems
 from assembler.layers.cloudinit import from_recipe
-from assembler.recipe import extend
-from assembler.recipe import load as load_module
+from assembler.recipe import extend, named
 from assembler.recipe.document import MAX_RECIPE, OutOfReachError
 from assembler.recipe.extend import MAX_RECIPES
 from assembler.recipe.load import MAX_ERRORS, load
@@ -211,7 +210,8 @@ def test_values_of_files_together(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "its files have more than 100 values together" in refused_text(write("r.toml", text))
 
 
-def test_files_together(project: Path) -> None:
+def test_files_together(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(named, "MAX_LARGE", 512 << 20)
     with (project / "large").open("wb") as stream:
         stream.truncate(60 << 20)
     files = "\n".join(f"[[rootfs.files]]\npath = '/{number}'\nsource = 'large'" for number in range(9))
@@ -219,7 +219,7 @@ def test_files_together(project: Path) -> None:
 
 
 def test_files_of_all_that_is_allowed_together(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(load_module, "MAX_FILES", 3 << 20)
+    monkeypatch.setattr(named, "MAX_FILES", 3 << 20)
     write("one", "x" * (1 << 20))
     three = "".join(f"[[rootfs.files]]\npath = '/{number}'\nsource = 'one'\n" for number in range(3))
     assert len(load(write("r.toml", f"name = 'x'\n{three}")).files) == 3

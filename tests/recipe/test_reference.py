@@ -12,11 +12,13 @@ from assembler.recipe import reference
 from assembler.recipe.checks import named_files, named_trees
 from assembler.recipe.examples import EXAMPLES
 from assembler.recipe.load import load
-from assembler.recipe.model import Livecd, Recipe, Strict
+from assembler.recipe.model import Livecd, Recipe
 from assembler.recipe.names import BEGIN
+from assembler.recipe.strict import Strict
 from assembler.recipe.tables import table_of
 
 PAGE = Path(__file__).parents[2] / "docs/recipe.md"
+CERTIFICATE = "-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n"
 PIECES = [(name, text) for name, texts in EXAMPLES.items() for text in texts]
 
 
@@ -38,7 +40,9 @@ def test_examples_load(name: str, text: str, tmp_path: Path) -> None:
     data = tomllib.loads(text)
     for file in (*(name for _, name in named_files(data)), *(name for _, _, name in named_trees(data))):
         (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / file).write_text("")
+        (tmp_path / file).write_text(CERTIFICATE if file.endswith(".crt") else "")
+    (tmp_path / "overlay/etc").mkdir(parents=True)
+    (tmp_path / "overlay/etc/issue").write_text("")
     (tmp_path / "kubernetes.asc").write_text(BEGIN)
     path = tmp_path / "recipe.toml"
     path.write_text(text if "name" in data else f'name = "example"\n{text}')

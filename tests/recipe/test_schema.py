@@ -56,7 +56,7 @@ def test_lists_can_be_appended_to() -> None:
     assert {f"{name}_add" for name in lists} <= rootfs.keys()
     assert rootfs["packages_add"]["items"] == rootfs["packages"]["items"]
     assert "default" not in rootfs["packages_add"]
-    assert {f"{name}_remove" for name in lists} - rootfs.keys() == {"run_remove"}
+    assert {f"{name}_remove" for name in lists} - rootfs.keys() == {"run_remove", "trees_remove"}
 
 
 def test_patterns_take_references_to_arguments() -> None:

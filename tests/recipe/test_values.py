@@ -6,8 +6,9 @@ import pytest
 
 from assembler.configure.rules.model import Rule, Rules
 from assembler.errors import Problems
+from assembler.recipe.additions import File
 from assembler.recipe.load import load
-from assembler.recipe.model import File, Recipe
+from assembler.recipe.model import Recipe
 from assembler.recipe.tables import homes, keys, table_at
 
 

@@ -4,8 +4,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from assembler.recipe.model import Strict
 from assembler.recipe.shapes import Account, FileMode, ImagePath, Shape, UnitName
+from assembler.recipe.strict import Strict
 
 Id = Annotated[int, Field(ge=1, le=65533)]
 """Number of a user or group; root and nobody are not given."""

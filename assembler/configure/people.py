@@ -17,14 +17,18 @@ from assembler.tree.staging import Inode, Kind, Tree, TreeError
 def add(tree: Tree, recipe: Rootfs, epoch: int) -> None:
     """Make the groups and users of `recipe` in `tree`, with homes and keys; `epoch` in seconds is their day.
 
-    Those that are there stay, and get what the recipe says of them. Numbers that it says are for configure/ids.py.
+    Those that are there stay, and get what the recipe says of them. Where somebody else has a number that it says,
+    another is taken, for configure/ids.py to exchange.
     Raises Problems with all that cannot be made.
     """
     problems: list[AssembleError] = []
     for name, group in recipe.groups.items():
         try:
-            if Accounts(tree).group(name) is None:
-                addgroup(tree, [*(["--system"] if group.system else []), name])
+            accounts = Accounts(tree)
+            if accounts.group(name) is None:
+                free = group.gid is not None and accounts.group_by_id(group.gid) is None
+                number = ["--gid", str(group.gid)] if free else []
+                addgroup(tree, [*(["--system"] if group.system else []), *number, name])
         except (AccountError, TreeError) as error:
             problems.append(_at(f"rootfs.groups.{name}", error))
     for name, user in passwords.of_users(recipe).items():
@@ -78,14 +82,17 @@ def _add(tree: Tree, name: str, user: User, epoch: int) -> None:
 
 
 def _options(tree: Tree, name: str, user: User) -> Iterator[str]:
+    accounts = Accounts(tree)
     yield "--disabled-password"
+    if user.uid is not None and not (accounts.user_by_id(user.uid) or accounts.group_by_id(user.uid)):
+        yield from ("--uid", str(user.uid))
     if user.system:
         yield "--system"
     if user.group:
         yield from ("--ingroup", user.group)
     elif user.system:
         yield "--group"
-    elif Accounts(tree).group(name) is not None:
+    elif accounts.group(name) is not None:
         # One that the recipe adds by itself, for its number.
         yield from ("--ingroup", name)
     if user.comment:

@@ -78,11 +78,23 @@ def test_numbers_are_those_of_the_recipe() -> None:
     assert people.numbers(recipe) == Ids(users={"kim": 1005, "lee": 1006}, groups={"kim": 1005, "ops": 1000})
     tree = tree_of(FILES)
     people.add(tree, recipe, 0)
+    # Whoever has none does not take those of others.
+    assert line(tree, "/etc/group", "ops") == "ops:x:1000:"
+    assert line(tree, "/etc/passwd", "lee").startswith("lee:x:1006:4:")
     ids.fix(tree, people.numbers(recipe))
     assert line(tree, "/etc/passwd", "kim").startswith("kim:x:1005:1005:")
     assert line(tree, "/etc/passwd", "lee").startswith("lee:x:1006:4:")
     assert line(tree, "/etc/group", "ops") == "ops:x:1000:"
     assert tree.at("/home/kim/.bashrc").gid == 1005
+
+
+def test_numbers_that_others_have_are_exchanged() -> None:
+    recipe = Rootfs.model_validate({"users": {"kim": {"uid": 101}}})
+    tree = tree_of(FILES)
+    people.add(tree, recipe, 0)
+    ids.fix(tree, people.numbers(recipe))
+    assert line(tree, "/etc/passwd", "kim").startswith("kim:x:101:101:")
+    assert line(tree, "/etc/passwd", "agent").startswith("agent:x:1000:1000:")
 
 
 def test_a_group_of_its_name_is_its_own() -> None:

@@ -100,7 +100,7 @@ def test_images_that_do_not_have_them(make: Make, tmp_path: Path) -> None:
         (missing, "the image does not have a private file of its recipe"),
         (linked, "the image does not have a private file of its recipe"),
         (directory, "the image does not have a private file of its recipe"),
-        (nobody, "the image has no root"),
+        (nobody, "the image has no such user of its recipe: root"),
     )):  # fmt: skip
         with pytest.raises(ImageError, match=said) as caught:
             taken(make(str(number), tree, extra=held(tmp_path)), tmp_path / f"taken-{number}")

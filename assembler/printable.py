@@ -16,7 +16,7 @@ is no UTF-8 (see os.fsdecode) as ``\xff``. A backslash stays as it is: the text 
 import re
 
 _SHORT = {"\t": "\\t", "\n": "\\n", "\r": "\\r"}
-_COMMAND = re.compile(r"#(?=#\w*\[)|^(\s*):(?=:)")
+COMMAND = re.compile(r"#(?=#\w*\[)|^(\s*):(?=:)")
 """The character without which a CI service sees no command: the first ``#`` or ``:``."""
 
 
@@ -24,7 +24,7 @@ def printable(text: str) -> str:
     """`text` in one line, without anything that a terminal or a CI service obeys."""
     if not text.isprintable():
         text = "".join(letter if letter.isprintable() else _escape(letter) for letter in text)
-    return _COMMAND.sub(lambda found: f"{found[1] or ''}\\x{ord(found[0][-1]):02x}", text)
+    return COMMAND.sub(lambda found: f"{found[1] or ''}\\x{ord(found[0][-1]):02x}", text)
 
 
 def printable_lines(text: str) -> list[str]:

@@ -23,6 +23,7 @@ from assembler.api.rebuild import RebuildResult, rebuild
 from assembler.api.reproduce import ReproduceResult, reproduce
 from assembler.api.run import MachineOptions, RunResult, run
 from assembler.api.shell import ShellOptions, shell
+from assembler.api.show import ShowResult, show
 from assembler.api.verify import Verdict, Verification, verify
 from assembler.api.workspace import RecipeFile, Workspace
 from assembler.errors import AssembleError, Place, Problems
@@ -62,6 +63,7 @@ __all__ = [
     "Routes",
     "RunResult",
     "ShellOptions",
+    "ShowResult",
     "Step",
     "ToolSource",
     "Verdict",
@@ -81,6 +83,7 @@ __all__ = [
     "reproduce",
     "run",
     "shell",
+    "show",
     "tool_source",
     "verify",
 ]

@@ -172,7 +172,8 @@ def _reach(recipe: RecipeFile) -> list[str]:
 
 def _options(recipe: RecipeFile) -> list[str]:
     """The options with which another build takes the recipe as this one does."""
-    return _reach(recipe) + (["--scripts", recipe.scripts] if recipe.scripts else [])
+    profiles = [word for name in recipe.profiles for word in ("--profile", name)]
+    return _reach(recipe) + profiles + (["--scripts", recipe.scripts] if recipe.scripts else [])
 
 
 def _build(

@@ -76,6 +76,8 @@ class RecipeFile:
     args: Mapping[str, str] = field(default_factory=dict, repr=False)
     """Values of its arguments by name. Those of `assembler.recipe.given.Arguments` that are not `open` are secrets,
     and in no error."""
+    profiles: tuple[str, ...] = ()
+    """Names of its profiles that count, in their order."""
     project: Path | None = None
     """The directory below which it may read files; None for the one that it is in."""
     allow_read: tuple[Path, ...] = ()
@@ -85,4 +87,11 @@ class RecipeFile:
 
     def load(self) -> LoadedRecipe:
         """The recipe, complete. Raises Problems with everything that is wrong in it."""
-        return load(self.path, self.args, project=self.project, allow_read=self.allow_read, scripts=self.scripts)
+        return load(
+            self.path,
+            self.args,
+            profiles=self.profiles,
+            project=self.project,
+            allow_read=self.allow_read,
+            scripts=self.scripts,
+        )

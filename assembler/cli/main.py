@@ -24,7 +24,7 @@ from assembler.cli.check import check
 from assembler.cli.completion import completion, main_form
 from assembler.cli.diff import diff
 from assembler.cli.init import init
-from assembler.cli.licences import show
+from assembler.cli.licences import show as show_licences
 from assembler.cli.lock import lock
 from assembler.cli.manual import manual
 from assembler.cli.progress import JsonReporter
@@ -34,6 +34,7 @@ from assembler.cli.run import run
 from assembler.cli.sbom import sbom
 from assembler.cli.schema import schema
 from assembler.cli.shell import shell
+from assembler.cli.show import show
 from assembler.cli.verify import verify
 from assembler.errors import AssembleError
 from assembler.printable import printable_lines
@@ -100,7 +101,7 @@ class Assemble(click.Group):
     is_flag=True,
     is_eager=True,
     expose_value=False,
-    callback=show,
+    callback=show_licences,
     help="Show on which terms this goes out, and exit.",
 )
 def cli() -> None:
@@ -117,6 +118,7 @@ for _command in (
     run,
     lock,
     check,
+    show,
     shell,
     schema,
     verify,

@@ -40,6 +40,8 @@ class Session:
     reporter: Base
     json: bool
     """Whether standard output belongs to events."""
+    profiles: tuple[str, ...] = ()
+    """Profiles of the recipe that count."""
     project: Path | None = None
     allow_read: tuple[Path, ...] = ()
     """What a recipe may read, as :func:`assembler.recipe.load.load` takes it."""
@@ -83,7 +85,14 @@ class Session:
 
         shown = args.open if isinstance(args, Arguments) else frozenset(args)
         self.hidden.update(value for name, value in args.items() if name not in shown)
-        return RecipeFile(path=path, args=args, project=self.project, allow_read=self.allow_read, scripts=self.scripts)
+        return RecipeFile(
+            path=path,
+            args=args,
+            profiles=self.profiles,
+            project=self.project,
+            allow_read=self.allow_read,
+            scripts=self.scripts,
+        )
 
     def say(self, text: str) -> None:
         """A line of the command's result, for people; printable, whatever is in it."""
@@ -220,19 +229,26 @@ def recipe_options(command: Command) -> Command:
     """Add what commands that take a recipe have in common.
 
     ``--arg NAME=VALUE`` and ``--arg-file NAME=PATH`` arrive together as `args`, `Arguments`, and what the recipe may
-    read as keyword arguments for `session`; so does ``--scripts``, when it is given.
+    read as keyword arguments for `session`; so do ``--profile`` and ``--scripts``, when they are given.
     """
 
     @functools.wraps(command)
     def with_arguments(
-        *positional: Any, args: dict[str, str], arg_files: dict[str, str], scripts: str | None, **others: Any
+        *positional: Any,
+        args: dict[str, str],
+        arg_files: dict[str, str],
+        profiles: tuple[str, ...],
+        scripts: str | None,
+        **others: Any,
     ) -> Any:
         given = Arguments(args)
         given.open = frozenset(args)
         if both := sorted(args.keys() & arg_files.keys()):
             raise click.UsageError(f"{both[0]} is given both with --arg and with --arg-file")
         given.update(_read_arguments(arg_files))
-        return command(*positional, args=given, **others, **({"scripts": scripts} if scripts else {}))
+        others |= {"profiles": profiles} if profiles else {}
+        others |= {"scripts": scripts} if scripts else {}
+        return command(*positional, args=given, **others)
 
     for option in (
         click.option(
@@ -262,6 +278,13 @@ def recipe_options(command: Command) -> Command:
             callback=_arguments,
             help="Give the recipe's argument NAME another value. May be repeated.",
         ),
+        click.option(
+            "--profile",
+            "profiles",
+            multiple=True,
+            metavar="NAME",
+            help="Lay the recipe's tables [profile.NAME] over it, in the order given. May be repeated.",
+        ),
     ):
         with_arguments = option(with_arguments)
     return cast("Command", with_arguments)
@@ -277,6 +300,7 @@ def session(
     store: Path | None = None,
     trust_store: bool = False,
     jobs: int | None = None,
+    profiles: Sequence[str] = (),
     project: Path | None = None,
     allow_read: Sequence[Path] = (),
     scripts: "Scripts | None" = None,
@@ -295,6 +319,7 @@ def session(
             settings=settings,
             reporter=reporter,
             json=as_json,
+            profiles=tuple(profiles),
             project=project,
             allow_read=tuple(allow_read),
             scripts=scripts,

@@ -6,13 +6,13 @@ Only upper-case names in braces count, because recipes hold shell and systemd te
 
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from assembler.errors import Place
 from assembler.recipe.document import RecipeError, did_you_mean
 from assembler.recipe.given import Arguments
 from assembler.recipe.shapes import REFERENCE
-from assembler.toml.document import Node, place
+from assembler.toml.document import Node, inside, place
 from assembler.toml.positions import Path as KeyPath
 
 MAX_PROBLEMS = 100
@@ -25,9 +25,13 @@ _REFERENCE = re.compile(rf"(\$?)({REFERENCE})")
 
 def hidden(root: Node, given: Mapping[str, str], outside: Collection[str]) -> set[str]:
     """Values in the ``[args]`` of `root` that errors must not show: secrets, and what is of files in `outside`."""
-    secret = given.keys() - given.open if isinstance(given, Arguments) else set()
-    found = (node.value for name, node in _table(root).items() if name in secret or str(node.file) in outside)
-    return {value for value in found if isinstance(value, str)}
+    found = (node.value for node in _table(root).values() if str(node.file) in outside)
+    return {given[name] for name in secret(given)} | {value for value in found if isinstance(value, str)}
+
+
+def secret(given: Mapping[str, str]) -> set[str]:
+    """The names of those `given` arguments that are secrets: they do not stand on the command line."""
+    return given.keys() - given.open if isinstance(given, Arguments) else set()
 
 
 def given_only(root: Node, path: KeyPath) -> list[RecipeError]:
@@ -60,7 +64,7 @@ def override(root: Node, given: Mapping[str, str]) -> list[RecipeError]:
     errors = []
     for name, value in given.items():
         if name in declared:
-            declared[name] = replace(declared[name], value=value)
+            declared[name].value = value
             continue
         known = ", ".join(sorted(declared)) or "none"
         errors.append(
@@ -71,6 +75,46 @@ def override(root: Node, given: Mapping[str, str]) -> list[RecipeError]:
             )
         )
     return errors
+
+
+def names(text: str) -> list[str]:
+    """The arguments that `text` refers to."""
+    return [reference[2:-1] for escape, reference in _REFERENCE.findall(text) if not escape]
+
+
+def withheld(text: str, values: Mapping[str, str], secret: Collection[str]) -> str:
+    """`text` as a recipe has it, with `values` in place of references, but for those to `secret` arguments.
+
+    Where that would be another text once these are given, all its references stay.
+    """
+    others = {name: escaped(value) for name, value in values.items() if name not in secret}
+    shown = _REFERENCE.sub(lambda match: match[0] if match[1] else others.get(match[2][2:-1], match[0]), text)
+    return shown if _given(shown, values) == _given(text, values) else text
+
+
+def _given(text: str, values: Mapping[str, str]) -> str:
+    return _REFERENCE.sub(lambda match: match[2] if match[1] else values.get(match[2][2:-1], match[2]), text)
+
+
+def escaped(text: str) -> str:
+    """What stands for `text` in a recipe: nothing in it is a reference."""
+    return re.sub(REFERENCE, lambda found: f"${found[0]}", text)
+
+
+def written(root: Node) -> dict[KeyPath, str]:
+    """Every string outside ``[args]`` with something like a reference in it, by its path."""
+    found: dict[KeyPath, str] = {}
+
+    def visit(node: Node, path: KeyPath) -> None:
+        if isinstance(node.value, str) and "${" in node.value:
+            found[path] = node.value
+        for key, item in inside(node):
+            visit(item, (*path, key))
+
+    for key, node in inside(root):
+        if key != "args":
+            visit(node, (key,))
+    return found
 
 
 @dataclass(slots=True)
@@ -116,19 +160,14 @@ def substitute(root: Node) -> Values:
     values = Values.of(root)
 
     def visit(node: Node, path: KeyPath) -> None:
-        if isinstance(node.value, dict):
-            for key, item in node.value.items():
-                visit(item, (*path, key))
-        elif isinstance(node.value, list):
-            for index, item in enumerate(node.value):
-                visit(item, (*path, index))
-        elif isinstance(node.value, str):
+        for key, item in inside(node):
+            visit(item, (*path, key))
+        if isinstance(node.value, str):
             node.value = values.put_in(node.value, path)
 
-    if isinstance(root.value, dict):
-        for key, node in root.value.items():
-            if key != "args":
-                visit(node, (key,))
+    for key, node in inside(root):
+        if key != "args":
+            visit(node, (key,))
     return values
 
 

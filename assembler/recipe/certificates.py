@@ -44,6 +44,18 @@ def put_in_place(root: Node, data: dict[str, Any], reach: Reach, outside: set[st
     return errors
 
 
+def leave_out(data: dict[str, Any]) -> list[AssembleError]:
+    """Take the names of files with certificates out of `data`, plain values of a recipe. Nothing can be wrong."""
+    for _, table in list(_tables(data)):
+        del table["signed_by"]
+    return []
+
+
+def names(data: dict[str, Any]) -> Iterator[tuple[KeyPath, str]]:
+    """The key path and name of every file with certificates."""
+    return ((key, table["signed_by"]) for key, table in _tables(data))
+
+
 def _tables(data: dict[str, Any]) -> Iterator[tuple[KeyPath, dict[str, Any]]]:
     """The tables of archives whose `signed_by` is the name of a file, each with that key's path."""
     debian = data.get("debian")

@@ -4,15 +4,18 @@ The files that a recipe names are read first, in their order, each after its own
 laid over one another, the recipe itself last. Tables merge key by key, everything else is replaced by the later file.
 ``LIST_add`` appends to the list that the files before have, instead of replacing it; so does ``sources_add``, a text.
 ``LIST_remove`` takes away from it. What a later file says of a file in the image, or of a unit, stands for what those
-before say of the same.
+before say of the same. Tables that count on a condition are laid over their file in the same way; see conditions.py.
 """
 
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from assembler.errors import AssembleError, Place, Problems
 from assembler.reading import Reach, UnreadableError
 from assembler.recipe.builtin import located
+from assembler.recipe.conditions import part, without_condition
 from assembler.recipe.document import MAX_RECIPE, MOST_VALUES, RecipeError, did_you_mean, parse, read_bytes
 from assembler.recipe.model import Recipe
 from assembler.recipe.names import request
@@ -20,6 +23,7 @@ from assembler.recipe.strict import Strict
 from assembler.recipe.tables import (
     ADD,
     EXCLUSIVE,
+    EXTENDS,
     KEYED,
     PARAGRAPHS,
     REMOVE,
@@ -32,6 +36,8 @@ from assembler.recipe.tables import (
 )
 from assembler.releases import DEFAULT, RELEASES
 from assembler.toml.document import Node, count
+from assembler.toml.positions import Path as KeyPath
+from assembler.toml.positions import Position
 
 MAX_RECIPES = 64
 """Files in one recipe."""
@@ -100,7 +106,7 @@ class _Reader:
 
     def bases(self, document: Node) -> list[Node]:
         table: Any = document.value
-        node = table.pop("extends", None)
+        node = table.pop(EXTENDS, None)
         if node is None:
             return []
         names = node.value if isinstance(node.value, list) else [node]
@@ -113,18 +119,41 @@ class _Reader:
         return names
 
 
-def merge(chain: list[Node]) -> tuple[Node, list[RecipeError]]:
-    """`chain` laid over one another, and what is wrong with its ``_add`` keys."""
-    errors: list[RecipeError] = []
-    last = chain[-1]
-    result = Node({}, last.file, (), last.position)
-    for document in chain:
-        result.value = _lay(result, document, Recipe, errors).value
-    assert isinstance(result.value, dict)
-    debian = result.value.get("debian")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """Something that a part of a recipe says, and that a later one takes away or says otherwise."""
+
+    path: KeyPath
+    """Of the value, or of the list that it was in."""
+    was: Node
+    by: Node
+    """What stands for it, or takes it away."""
+    removed: bool = False
+    """Whether nothing stands for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """Parts of a recipe laid over one another."""
+
+    root: Node
+    errors: list[RecipeError] = field(default_factory=list)
+    """What is wrong with keys that end in `ADD` and `REMOVE`, and with sources."""
+    changes: list[Change] = field(default_factory=list)
+    appended: dict[KeyPath, list[Node]] = field(default_factory=dict)
+    """Texts that were appended to others, by the path of these."""
+
+
+def merge(parts: Sequence[Node]) -> Merged:
+    """`parts` laid over one another. Their nodes stay as they are: those of the result are others."""
+    result = Merged(Node({}, parts[-1].file, (), Position(0, 0)))
+    for document in parts:
+        result.root.value = _lay(result.root, document, Recipe, result).value
+    assert isinstance(result.root.value, dict)
+    debian = result.root.value.get("debian")
     if debian is not None and isinstance(debian.value, dict):
-        _say_sources(debian.value, errors)
-    return result, errors
+        _say_sources(debian.value, result.errors)
+    return result
 
 
 def _say_sources(debian: dict[str, Node], errors: list[RecipeError]) -> None:
@@ -143,13 +172,13 @@ def _say_sources(debian: dict[str, Node], errors: list[RecipeError]) -> None:
         del debian["release"]
 
 
-def _lay(base: Node | None, later: Node, annotation: Any, errors: list[RecipeError]) -> Node:
+def _lay(base: Node | None, later: Node, annotation: Any, merging: Merged) -> Node:
     """`later` over `base`; `annotation` is the type of what is there."""
     if isinstance(later.value, list):
-        items = [_lay(None, item, table_of(annotation), errors) for item in later.value]
+        items = [_lay(None, item, table_of(annotation), merging) for item in later.value]
         return Node(items, later.file, later.path, later.position)
     if not isinstance(later.value, dict):
-        return later
+        return replace(later)
     values = values_of(annotation)
     table = None if values else table_of(annotation)
     merged = dict(base.value) if base is not None and isinstance(base.value, dict) else {}
@@ -161,23 +190,28 @@ def _lay(base: Node | None, later: Node, annotation: Any, errors: list[RecipeErr
         field = table.model_fields.get(name) if table else None
         inner = field.annotation if field else values[1] if values else None
         if table and (table, name) in PARAGRAPHS and key in appended:
-            _append_text(merged, name, node, errors)
+            _append_text(merged, name, node, merging)
         elif key in appended:
-            more = _lay(None, node, inner, errors)
-            _make_room(merged, name, more, table)
-            _append(merged, name, more, errors, again=table is not None and (table, name) not in REPEATED)
+            more = _lay(None, node, inner, merging)
+            _make_room(merged, name, more, table, merging)
+            _append(merged, name, more, merging.errors, again=table is not None and (table, name) not in REPEATED)
         elif key in removed:
             assert table is not None
-            _remove(merged, name, node, table, errors)
+            _remove(merged, name, node, table, merging)
         else:
-            merged[key] = _lay(merged.get(key), node, inner, errors)
+            before = merged.get(key)
+            merged[key] = _lay(before, node, inner, merging)
+            if before is not None and not (isinstance(before.value, dict) and isinstance(node.value, dict)):
+                path = without_condition(node.path)
+                merging.changes.append(Change(path=path, was=before, by=merged[key]))
             merged.pop(key + ADD, None)
-            _make_room(merged, name, merged[key], table)
+            merging.appended.pop(without_condition(node.path), None)
+            _make_room(merged, name, merged[key], table, merging)
     return Node(merged, later.file, later.path, later.position)
 
 
 def _append(merged: dict[str, Node], name: str, more: Node, errors: list[RecipeError], *, again: bool) -> None:
-    """`again`: a text that a file before has is not added again. Twice in one file remains, and is a mistake."""
+    """`again`: a text that a part before has is not added again. Twice in one part remains, and is a mistake."""
     if not isinstance(more.value, list):
         errors.append(RecipeError("must be an array", where=more.place()))
         return
@@ -185,41 +219,49 @@ def _append(merged: dict[str, Node], name: str, more: Node, errors: list[RecipeE
     if have is None:
         merged[name] = more
     elif isinstance(have.value, list):
-        known = {item.value for item in have.value if isinstance(item.value, str) and item.file != more.file}
+        known = {item.value for item in have.value if isinstance(item.value, str) and part(item) != part(more)}
         new = [item for item in more.value if not (again and isinstance(item.value, str) and item.value in known)]
         merged[name] = Node([*have.value, *new], have.file, have.path, have.position)
 
 
-def _make_room(merged: dict[str, Node], name: str, more: Node, table: type[Strict] | None) -> None:
+def _make_room(merged: dict[str, Node], name: str, more: Node, table: type[Strict] | None, merging: Merged) -> None:
     """Take out what recipes below have and `more`, of the list `name`, stands for or contradicts."""
     if table is None or not isinstance(more.value, list):
         return
     others = [other for other in EXCLUSIVE.get(table, ()) if other != name and name in EXCLUSIVE[table]]
     if key := KEYED.get((table, name)):
         others = [name]
-    new = {_key(item, key) for item in more.value} - {None}
+    new = {called: item for item in more.value if (called := _key(item, key)) is not None}
     for other in others:
         have = merged.get(other)
         if have is None or have is more or not isinstance(have.value, list):
             continue
-        kept = [item for item in have.value if item.file == more.file or _key(item, key) not in new]
+        kept = []
+        for item in have.value:
+            if part(item) == part(more) or (by := new.get(_key(item, key))) is None:
+                kept.append(item)
+            else:
+                path = (*without_condition(more.path)[:-1], other)
+                merging.changes.append(Change(path=path, was=item, by=by, removed=other != name))
         merged[other] = Node(kept, have.file, have.path, have.position)
 
 
-def _remove(merged: dict[str, Node], name: str, less: Node, table: type[Strict], errors: list[RecipeError]) -> None:
+def _remove(merged: dict[str, Node], name: str, less: Node, table: type[Strict], merging: Merged) -> None:
     if not isinstance(less.value, list):
-        errors.append(RecipeError("must be an array", where=less.place()))
+        merging.errors.append(RecipeError("must be an array", where=less.place()))
         return
     have = merged.get(name)
     items = have.value if have is not None and isinstance(have.value, list) else []
     key, by_name = KEYED.get((table, name)), (table, name) in REQUESTS
+    path = (*without_condition(less.path)[:-1], name)
     for each in less.value:
-        kept = [item for item in items if not _is_called(_key(item, key), each.value, by_name=by_name)]
-        if len(kept) == len(items):
+        gone = [item for item in items if _is_called(_key(item, key), each.value, by_name=by_name)]
+        merging.changes.extend(Change(path=path, was=item, by=each, removed=True) for item in gone)
+        if not gone:
             known = [text for item in items if isinstance(text := _key(item, key), str)]
             hint = did_you_mean(str(each.value), known) or "leave it out"
-            errors.append(RecipeError(f"no recipe below has it in {name}", where=each.place(), hint=hint))
-        items = kept
+            merging.errors.append(RecipeError(f"no recipe below has it in {name}", where=each.place(), hint=hint))
+        items = [item for item in items if not any(item is one for one in gone)]
     if have is not None:
         merged[name] = Node(items, have.file, have.path, have.position)
 
@@ -229,7 +271,7 @@ def _key(item: Node, key: str | None) -> object:
     if not key:
         return item.value if isinstance(item.value, str) else None
     inner = item.value.get(key) if isinstance(item.value, dict) else None
-    return inner.value if inner else None
+    return inner.value if inner is not None and isinstance(inner.value, str) else None
 
 
 def _is_called(item: object, name: object, *, by_name: bool) -> bool:
@@ -237,13 +279,14 @@ def _is_called(item: object, name: object, *, by_name: bool) -> bool:
     return item == name or (by_name and isinstance(item, str) and request(item)[0] == name)
 
 
-def _append_text(merged: dict[str, Node], name: str, more: Node, errors: list[RecipeError]) -> None:
+def _append_text(merged: dict[str, Node], name: str, more: Node, merging: Merged) -> None:
     """The same for a text of paragraphs; where no file before has it, under its own name, until all are there."""
     if not isinstance(more.value, str):
-        errors.append(RecipeError("must be a string", where=more.place()))
+        merging.errors.append(RecipeError("must be a string", where=more.place()))
         return
     place = name if name in merged else name + ADD
     have = merged.get(place, Node("", more.file, more.path, more.position))
     if isinstance(have.value, str):
         text = f"{have.value}\n\n{more.value}"
         merged[place] = Node(text, have.file, have.path, have.position)
+        merging.appended.setdefault((*without_condition(more.path)[:-1], name), []).append(more)

@@ -5,32 +5,54 @@ import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from itertools import islice
 from pathlib import Path
 from typing import Any
-
-from pydantic import ValidationError
 
 from assembler.errors import AssembleError, Place, Problems
 from assembler.reading import Reach, UnreadableError
 from assembler.recipe import arguments, brought, certificates, names
 from assembler.recipe.additions import File
 from assembler.recipe.builtin import located
-from assembler.recipe.checks import check, named_files, named_trees
+from assembler.recipe.checks import named_files, named_trees
+from assembler.recipe.conditions import chosen, nameless, part, taken_apart, unknown
 from assembler.recipe.document import RecipeError
-from assembler.recipe.extend import merge, read_chain
+from assembler.recipe.extend import Change, read_chain
 from assembler.recipe.given import without
 from assembler.recipe.in_full import in_full
 from assembler.recipe.model import Recipe, Scripts
 from assembler.recipe.named import MAX_FILE, NamedFile, NamedFiles
-from assembler.recipe.validation import explanations
-from assembler.toml.document import Node, at, dotted, place, plain
+from assembler.recipe.resolve import MAX_ERRORS, Given, context_of, resolve, wrong_elsewhere
+from assembler.toml.document import Node, at, dotted, place
 from assembler.toml.positions import Path as KeyPath
 
 MAX_SEED = 1 << 20
 """Bytes of a file of the cloud-init seed; clouds take 16 to 64 kB."""
-MAX_ERRORS = 100
-"""What is wrong in a recipe, told at once; who mends that many is told of the rest then."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class History:
+    """How a recipe became what it is, besides the places of its nodes."""
+
+    said: Recipe
+    """What its files say, in short: `root` as a recipe."""
+    parts: tuple[tuple[Path, KeyPath], ...]
+    """What was laid over one another: file, and path of the table in it."""
+    profiles: tuple[str, ...]
+    """Those that were asked for."""
+    nameless: tuple[str, ...]
+    """Those of which the image has its name, after that in its files."""
+    written: Mapping[KeyPath, str]
+    """Strings with references to arguments, as the files have them."""
+    defaults: Mapping[str, str]
+    """Of the arguments that were given, by name."""
+    secret: frozenset[str]
+    """Names of those that are secrets."""
+    scripts: bool
+    """Whether `rootfs.scripts` was given."""
+    changes: Sequence[Change]
+    """What no longer counts."""
+    appended: Mapping[KeyPath, Sequence[Node]]
+    """Texts that were appended to others, by the path of these."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +82,7 @@ class LoadedRecipe:
     """The recipe's values, each with where it stands."""
     origins: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
     """What stands in `recipe` at length, with the key that said it in short; see recipe/expand.py."""
+    history: History | None = field(default=None, repr=False, compare=False)
 
     @contextmanager
     def discreet(self) -> Iterator[None]:
@@ -103,8 +126,6 @@ class LoadedRecipe:
         return self.path.with_name(f"{self.recipe.name}.lock.toml")
 
 
-_BY_ARGUMENT = ("kernel", "modules_key")
-"""A key whose value a recipe may not have itself."""
 _NO_INPUTS: dict[str, Any] = {
     "args": True,  # their values are in place already
     "debian": {"mirror", "mirror_security"},  # what comes from there is signed, whoever sends it
@@ -204,11 +225,13 @@ def load(
     path: Path,
     args: Mapping[str, str] | None = None,
     *,
+    profiles: Sequence[str] = (),
     project: Path | None = None,
     allow_read: Sequence[Path] = (),
     scripts: Scripts | None = None,
 ) -> LoadedRecipe:
-    """The recipe in the file `path`, with `args` in place of its arguments' defaults, and as if it said `scripts`.
+    """The recipe in the file `path` with `profiles`, with `args` in place of its arguments' defaults, and as if it said
+    `scripts`.
 
     It reads only files below its `project`, by default the directory that it is in, and recipes that come with the
     assembler; and what is below `allow_read`. Raises Problems with everything that is wrong in it at once, each with
@@ -220,66 +243,30 @@ def load(
         raise Problems(
             [RecipeError("the recipe cannot be read", where=Place(file=str(path)), why=error.why)]
         ) from error
-    outside: set[str] = set()
-    hidden: set[str] = set()
-    with discreet(outside, hidden):
-        return _load(path, args or {}, reach, outside, hidden, scripts=scripts)
+    given = Given(args=args or {}, scripts=scripts)
+    with discreet(given.outside, given.hidden):
+        return _load(path, profiles, reach, given)
 
 
-def _say(root: Node, scripts: Scripts) -> None:
-    """Put `scripts` into the document `root`, in the place of what it says of them."""
-    if isinstance(root.value, dict):
-        rootfs = root.value.setdefault("rootfs", Node({}, root.file, ("rootfs",), root.position))
-        if isinstance(rootfs.value, dict):
-            rootfs.value["scripts"] = Node(scripts, root.file, ("rootfs", "scripts"), root.position)
-
-
-def _load(
-    path: Path,
-    args: Mapping[str, str],
-    reach: Reach,
-    outside: set[str],
-    hidden: set[str],
-    *,
-    scripts: Scripts | None,
-) -> LoadedRecipe:
-    """Load; the names of files outside of the project are added to `outside`, what errors must not show to `hidden`."""
+def _load(path: Path, profiles: Sequence[str], reach: Reach, given: Given) -> LoadedRecipe:
+    outside = given.outside
     chain = read_chain(path, reach, outside)
-    root, wrong_lists = merge(chain)
-    if scripts:
-        _say(root, scripts)
-    errors: list[AssembleError] = [
-        *wrong_lists,
-        *arguments.given_only(root, _BY_ARGUMENT),
-        *arguments.override(root, args),
-    ]
-    hidden |= arguments.hidden(root, args, outside)
-    wrong: set[KeyPath] = set()
-
-    def problem(where: KeyPath, what: str, hint: str) -> None:
-        # One cause a value: the first is the one nearest to what was written.
-        if len(errors) < MAX_ERRORS and not any(where[:depth] in wrong for depth in range(len(where) + 1)):
-            wrong.add(where)
-            errors.append(RecipeError(what, where=place(root, where), hint=hint))
-
-    values = arguments.substitute(root)
-    for each in values.problems:
-        problem(*each)
-    data = plain(root)
-    for error in certificates.put_in_place(root, data, reach, outside):
-        wrong.add(("debian", "archives"))
-        errors.append(error)
-    recipe = None
-    try:
-        recipe = Recipe.model_validate(data)
-    except ValidationError as error:
-        for each in islice(explanations(error, Recipe), MAX_ERRORS):
-            problem(*each)
-    for each in check(data):
-        problem(*each)
+    parts, errors = [], list[AssembleError]()
+    for document in chain:
+        taken, found = taken_apart(document)
+        parts.append(taken)
+        errors += found
+    errors += unknown(parts, profiles, path)
+    context = context_of(parts, profiles, given)
+    resolved = resolve(parts, context, given, lambda root, data: certificates.put_in_place(root, data, reach, outside))
+    resolved.require(context)
+    errors += resolved.errors
+    room = MAX_ERRORS - len(errors)
+    errors += wrong_elsewhere(parts, context, given, lambda _, data: certificates.leave_out(data))[: max(room, 0)]
+    root, recipe = resolved.root, resolved.recipe
     files = NamedFiles(reach, outside)
-    for key, called, name in _named(data):
-        if key in wrong or len(errors) >= MAX_ERRORS or files.full:
+    for key, called, name in _named(resolved.data):
+        if key in resolved.wrong or len(errors) >= MAX_ERRORS or files.full:
             continue
         try:
             _read(root, key, called, name, files)
@@ -291,9 +278,9 @@ def _load(
         errors.append(error)
     at_length = None
     if recipe is not None and not errors:
-        at_length, found = in_full(recipe, root, files, values)
-        errors += found
-    if errors or at_length is None:
+        at_length, wrong = in_full(recipe, root, files, resolved.values)
+        errors += wrong
+    if errors or recipe is None or at_length is None:
         raise Problems(sorted(errors, key=lambda error: (error.where.file, error.where.line, error.where.column)))
     return LoadedRecipe(
         recipe=at_length.recipe,
@@ -304,9 +291,21 @@ def _load(
         files=files.found,
         reach=reach,
         outside=frozenset(outside),
-        hidden=frozenset(hidden),
+        hidden=frozenset(given.hidden),
         root=root,
         origins=at_length.origins,
+        history=History(
+            said=recipe,
+            parts=tuple(map(part, chosen(parts, context))),
+            profiles=context.profiles,
+            nameless=nameless(parts, context),
+            written=resolved.written,
+            defaults=resolved.defaults,
+            secret=frozenset(arguments.secret(given.args)),
+            scripts=given.scripts is not None,
+            changes=resolved.changes,
+            appended=resolved.appended,
+        ),
     )
 
 

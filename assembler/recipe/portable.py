@@ -16,9 +16,9 @@ from typing import Any
 
 from assembler.recipe import brought
 from assembler.recipe.additions import User
+from assembler.recipe.arguments import escaped
 from assembler.recipe.load import LoadedRecipe
 from assembler.recipe.model import Debconf
-from assembler.recipe.shapes import REFERENCE
 from assembler.toml.writing import key, pair
 
 RECIPE = "recipe.toml"
@@ -155,4 +155,4 @@ def _written(value: Any) -> Any:
     if isinstance(value, _Argument):
         return f"${{{value}}}"
     # What looks like an argument is none any more.
-    return re.sub(REFERENCE, lambda found: f"${found[0]}", value) if isinstance(value, str) else value
+    return escaped(value) if isinstance(value, str) else value

@@ -12,8 +12,10 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
+from assembler.architecture import ARCHITECTURES, DEFAULT
 from assembler.recipe.arguments import MAX_SUBSTITUTED
 from assembler.recipe.checks import MAX_STEPS
+from assembler.recipe.conditions import MAX_PROFILES
 from assembler.recipe.document import MAX_RECIPE
 from assembler.recipe.examples import EXAMPLES
 from assembler.recipe.extend import MAX_RECIPES
@@ -25,6 +27,8 @@ from assembler.recipe.strict import Strict
 from assembler.recipe.tables import ADD, PARAGRAPHS, REMOVE, appendable, reducible, table_of
 from assembler.toml import writing
 
+_OTHER = next(name for name in ARCHITECTURES if name != DEFAULT.name)
+"""An architecture for which something may be otherwise."""
 _LONG = 90
 """Characters of a value that stands within a line."""
 
@@ -56,6 +60,35 @@ appends instead, and for lists of names another one with `{REMOVE}`, which takes
 for one of the same path in a file before, and a unit is in that of `enable`, `disable` and `mask` in which the last
 file has it.
 
+## Profiles and architectures
+
+```toml
+[profile.debug.rootfs]             # counts with --profile debug
+packages_add = ["gdb", "strace"]
+
+[architecture.{_OTHER}.kernel]        # counts for images of that architecture
+package = "linux-image-cloud-{_OTHER}"
+```
+
+A table `[profile.NAME]` or `[architecture.NAME]` holds what a recipe on top of its file could say, but for `extends`;
+one of an architecture has no `arch` either. Several profiles may be asked for: `--profile debug --profile tiny`.
+
+What a file says comes first, then its table of the image's architecture, then its profiles in the order of the command
+line, each followed by its own table of the architecture (`[profile.debug.architecture.{_OTHER}]`). The next file is
+laid over all of that. Profiles of the recipes extended count by the same names. Which architecture it is, is found out
+without tables of architectures: from `arch`, profiles and arguments.
+
+**The image of a profile has a name of its own**, and so a lock of its own: `livecd-debug` and `livecd-debug.lock.toml`
+with `--profile debug`. A profile that has a `name` gives it another one. An architecture adds nothing to the name; say
+`name = "node-${{ARCH}}"` where an argument decides it.
+
+Tables that do not count are checked, too: keys, values, and how they go together with the files of the recipe. What
+is wrong only because another profile is there or is missing, and files that are missing, are told when the profile is
+asked for.
+
+`assemble show RECIPE.toml` prints what a recipe comes to, and where each value is from; see
+[command-line.md](command-line.md#what-a-recipe-comes-to).
+
 ## Arguments
 
 ```toml
@@ -79,6 +112,7 @@ A recipe names files relative to the recipe file that says so. They lie below it
 |---|---|
 | a recipe file | {MAX_RECIPE >> 20} MiB |
 | recipe files that extend one another | {MAX_RECIPES} |
+| profiles | {MAX_PROFILES} |
 | a file that a recipe names | {MAX_FILE >> 20} MiB |
 | all files that a recipe names | {MAX_FILES >> 20} MiB |
 | a file of the cloud-init seed | {MAX_SEED >> 20} MiB |

@@ -8,10 +8,11 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from assembler.architecture import ARCHITECTURES
 from assembler.recipe.model import Recipe
-from assembler.recipe.shapes import REFERENCE
+from assembler.recipe.shapes import PROFILE_NAME, REFERENCE
 from assembler.recipe.strict import Strict
-from assembler.recipe.tables import ADD, REMOVE, appendable, reducible, table_of
+from assembler.recipe.tables import ADD, ARCHITECTURE, EXTENDS, PROFILE, REMOVE, appendable, reducible, table_of
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -24,6 +25,16 @@ _EXTENDS = {
         {"type": "array", "items": {"type": "string", "minLength": 1}},
     ],
 }
+_ARCHITECTURE = (
+    "What images of one architecture have otherwise: a table [architecture.NAME] holds what a recipe on"
+    " top of this file could say."
+)
+_PROFILE = (
+    "What whoever builds may ask for with --profile NAME: a table [profile.NAME] holds what a recipe on"
+    " top of this file could say."
+)
+_CONDITIONAL = {ARCHITECTURE: "OfArchitecture", PROFILE: "Profile"}
+"""The names of the schemas of tables with a condition."""
 
 
 def schema() -> dict[str, Any]:
@@ -33,10 +44,36 @@ def schema() -> dict[str, Any]:
     for name, definition in definitions.items():
         _complete(_tables()[name], definition)
     _complete(Recipe, document)
-    document["properties"] = {"extends": _EXTENDS, **document["properties"]}
     document.pop("required")
+    inner = {name: value for name, value in document["properties"].items() if name != "arch"}
+    definitions[_CONDITIONAL[ARCHITECTURE]] = _on_top(inner, "What images of one architecture have otherwise.")
+    inner = {**document["properties"], ARCHITECTURE: _of_architectures()}
+    definitions[_CONDITIONAL[PROFILE]] = _on_top(inner, "What whoever builds may ask for.")
+    document["properties"] = {
+        EXTENDS: _EXTENDS,
+        **document["properties"],
+        ARCHITECTURE: _of_architectures(),
+        PROFILE: _profiles(),
+    }
     document.update(title="Recipe of an image", description="What an image is to be; see the recipes beside this file.")
     return {"$schema": DIALECT, **document, "$defs": definitions}
+
+
+def _on_top(properties: dict[str, Any], description: str) -> dict[str, Any]:
+    """The schema of a table with a condition."""
+    return {"type": "object", "description": description, "properties": properties, "additionalProperties": False}
+
+
+def _of_architectures() -> dict[str, Any]:
+    inner = {"$ref": f"#/$defs/{_CONDITIONAL[ARCHITECTURE]}"}
+    tables = {"properties": dict.fromkeys(ARCHITECTURES, inner), "additionalProperties": False}
+    return {"description": _ARCHITECTURE, "type": "object", **tables}
+
+
+def _profiles() -> dict[str, Any]:
+    inner = {"$ref": f"#/$defs/{_CONDITIONAL[PROFILE]}"}
+    tables = {"patternProperties": {f"^(?:{PROFILE_NAME.pattern})$": inner}, "additionalProperties": False}
+    return {"description": _PROFILE, "type": "object", **tables}
 
 
 def text() -> str:

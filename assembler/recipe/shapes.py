@@ -351,6 +351,11 @@ KernelParameters = Annotated[str, Shape(r"[\x20-\x7e]*", "a kernel command line"
 ImageName = Annotated[str, Shape(r"[a-z0-9][a-z0-9-]*", "an image name", "lower-case letters, digits and hyphens")]
 """Name of an image, and the stem of its files."""
 
+PROFILE_NAME = Shape(
+    r"[a-z0-9][a-z0-9-]{0,62}", "a profile's name", "lower-case letters, digits and hyphens, at most 63"
+)
+"""Name of a profile of a recipe, which comes into the image's."""
+
 ArgumentName = Annotated[
     str, Shape(r"[A-Z][A-Z0-9_]*", "an argument name", "upper-case letters, digits and underscores")
 ]

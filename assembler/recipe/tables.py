@@ -12,6 +12,10 @@ ADD = "_add"
 """What is put after the name of a list to append to what a base recipe has: ``packages_add``."""
 REMOVE = "_remove"
 """What is put after it to take away from that: ``packages_remove``."""
+EXTENDS = "extends"
+"""The key of a file that names those below it; see extend.py."""
+PROFILE, ARCHITECTURE = "profile", "architecture"
+"""The keys of a file with tables that count on a condition; see conditions.py."""
 KEYED: Mapping[tuple[type[Strict], str], str] = MappingProxyType(
     {(Rootfs, "files"): "path", (Rootfs, "directories"): "path"}
 )
@@ -81,7 +85,7 @@ def keys(table: type[Strict], root: type[Strict] = Recipe) -> list[str]:
     """All keys that a file of the type `root` may use in `table`: a recipe may extend others and append to lists."""
     if root is not Recipe:
         return list(table.model_fields)
-    extra = ["extends"] if table is Recipe else []
+    extra = [EXTENDS, PROFILE, ARCHITECTURE] if table is Recipe else []
     further = [*(name + ADD for name in appendable(table)), *(name + REMOVE for name in reducible(table))]
     return [*table.model_fields, *further, *extra]
 

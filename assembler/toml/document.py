@@ -7,7 +7,7 @@ worked out when somebody asks, as nobody does of a file that is right.
 import datetime as dt
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -157,10 +157,17 @@ def plain(node: Node) -> Any:
     return node.value
 
 
+def inside(node: Node) -> Iterator[tuple[str | int, Node]]:
+    """The values of a table or an array, by key or index; none of anything else."""
+    if isinstance(node.value, dict):
+        yield from node.value.items()
+    elif isinstance(node.value, list):
+        yield from enumerate(node.value)
+
+
 def count(node: Node) -> int:
     """How many values there are, `node` itself among them."""
-    inside = node.value.values() if isinstance(node.value, dict) else node.value if isinstance(node.value, list) else ()
-    return 1 + sum(map(count, inside))
+    return 1 + sum(count(each) for _, each in inside(node))
 
 
 def _nodes(value: Any, path: KeyPath, file: Path, known: Mapping[KeyPath, Position]) -> Node:

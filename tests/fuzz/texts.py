@@ -2,6 +2,7 @@
 
 import re
 import shutil
+import tomllib
 from collections.abc import Sequence
 from contextlib import suppress
 from functools import cache
@@ -30,9 +31,12 @@ from assembler.image.sbom import cyclonedx, parts
 from assembler.layers.cloudinit import seed
 from assembler.lockfile.toml import format_lock, parse_lock
 from assembler.oci.registry import parse_manifest
+from assembler.printable import printable
 from assembler.programs.context import ExecutionContext
+from assembler.recipe.listing import text as listed
 from assembler.recipe.load import load
 from assembler.recipe.model import Debconf
+from assembler.recipe.shown import shown
 from assembler.shell.streams import Refused
 from assembler.tree import digest
 from assembler.tree.staging import Tree
@@ -158,7 +162,9 @@ def _recipe(data: bytes, directory: Path) -> None:
         shutil.copytree(_RECIPES, project)
     recipe = project / "x.toml"
     recipe.write_bytes(data)
-    load(recipe)
+    text = listed(shown(load(recipe)))
+    assert all(printable(line) == line for line in text.split("\n"))
+    tomllib.loads(text)
 
 
 def _recipes() -> Sequence[bytes]:
@@ -168,7 +174,13 @@ def _recipes() -> Sequence[bytes]:
         b"url = 'https://example.org/b'\n[kubernetes]\nkubelet = { url = 'https://example.org/', sha256 = '' }\n"
     )
     extending = b"extends = 'livecd.toml'\nname = 'y'\n[rootfs]\npackages_add = ['dd']\n"
-    return [small, small, extending, *((_RECIPES / name).read_bytes() for name in ("livecd.toml", "k8s.toml"))]
+    conditions = b"[profile.p]\nname = 'z'\nrootfs.hostname = '${A}'\n[architecture.arm64.rootfs]\nhostname = 'h'\n"
+    return [
+        small,
+        small + conditions,
+        extending,
+        *((_RECIPES / name).read_bytes() for name in ("livecd.toml", "k8s.toml")),
+    ]
 
 
 def _lock(data: bytes, directory: Path) -> None:  # noqa: ARG001
@@ -395,7 +407,17 @@ TARGETS = {
     "recipe": Target(
         run=_recipe,
         seeds=_recipes,
-        tokens=(*_TOML, b"${A}", b"$${A}", b"_add", b"extends = ['k8s.toml']\n", b"args", b"rootfs.files"),
+        tokens=(
+            *_TOML,
+            b"${A}",
+            b"$${A}",
+            b"_add",
+            b"profile.",
+            b"architecture.arm64.",
+            b"extends = ['k8s.toml']\n",
+            b"args",
+            b"rootfs.files",
+        ),
     ),
     "lock": Target(run=_lock, seeds=_locks, tokens=_TOML, repair=_integrity),
     "cloudinit": Target(run=_cloudinit, seeds=_cloudinits, tokens=_YAML),

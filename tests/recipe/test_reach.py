@@ -11,7 +11,8 @@ from assembler.layers.cloudinit import from_recipe
 from assembler.recipe import extend, named
 from assembler.recipe.document import MAX_RECIPE, OutOfReachError
 from assembler.recipe.extend import MAX_RECIPES
-from assembler.recipe.load import MAX_ERRORS, load
+from assembler.recipe.load import load
+from assembler.recipe.resolve import MAX_ERRORS
 
 SECRET = "machine-of-mine login me password correct-horse"
 OWN = Path(__file__).parents[2] / "recipes"

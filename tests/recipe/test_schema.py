@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from assembler.architecture import ARCHITECTURES
 from assembler.recipe import schema
 from assembler.recipe.load import load
 
@@ -71,3 +72,18 @@ def test_a_file_may_leave_out_what_its_base_has() -> None:
     assert "required" not in document
     assert "extends" in document["properties"]
     assert document["$defs"]["File"]["required"] == ["path"]
+
+
+def test_tables_with_a_condition_hold_what_a_recipe_on_top_could() -> None:
+    document = schema.schema()
+    properties, definitions = document["properties"], document["$defs"]
+    assert properties["architecture"]["properties"].keys() == ARCHITECTURES.keys()
+    (pattern,) = properties["profile"]["patternProperties"]
+    assert re.search(pattern, "debug")
+    assert not re.search(pattern, "De bug")
+    everything = set(properties)
+    assert set(definitions["Profile"]["properties"]) == everything - {"extends", "profile"}
+    assert set(definitions["OfArchitecture"]["properties"]) == everything - {
+        "extends", "profile", "architecture", "arch",
+    }  # fmt: skip
+    assert definitions["Profile"]["properties"]["rootfs"] == properties["rootfs"]

@@ -39,6 +39,10 @@ class Part:
         """Its table in the recipe."""
         return self.name.replace("-", "_")
 
+    def checksums_of(self, url: str) -> tuple[str, ...]:
+        """Where the publisher may have checksums of the file at `url`."""
+        return tuple(url + sums if sums.startswith(".") else urljoin(url, sums) for sums in self.checksums)
+
 
 def _program(name: str) -> Part:
     url = f"https://dl.k8s.io/release/v{{version}}/bin/linux/{{arch}}/{name}"
@@ -89,9 +93,13 @@ PARTS: tuple[Part, ...] = (
 )
 
 
+CHECKSUMS = Path(__file__).with_name("checksums.toml")
+
+
 @cache
-def _known() -> Mapping[str, Mapping[str, Mapping[str, str]]]:
-    return tomllib.loads(Path(__file__).with_name("checksums.toml").read_text("ascii"))
+def known_digests() -> Mapping[str, Mapping[str, Mapping[str, str]]]:
+    """SHA-256 digests by part, architecture and version."""
+    return tomllib.loads(CHECKSUMS.read_text("ascii"))
 
 
 def wanted_files(recipe: Kubernetes, release: Release, architecture: str) -> tuple[WantedFile, ...]:
@@ -104,7 +112,7 @@ def wanted_files(recipe: Kubernetes, release: Release, architecture: str) -> tup
         version = chosen.version or release.version_of(part.name)
         own = part.url.format(version=version, arch=named(architecture).oci)
         url = chosen.url or own
-        known = _known()[part.name].get(architecture, {}).get(version, "") if url == own else ""
+        known = known_digests()[part.name].get(architecture, {}).get(version, "") if url == own else ""
         wanted.append(
             WantedFile(
                 name=part.name,
@@ -112,7 +120,7 @@ def wanted_files(recipe: Kubernetes, release: Release, architecture: str) -> tup
                 url=url,
                 sha256=chosen.sha256 or known,
                 learned="recipe" if chosen.sha256 else "known",
-                checksums=tuple(url + sums if sums.startswith(".") else urljoin(url, sums) for sums in part.checksums),
+                checksums=part.checksums_of(url),
                 role="kubernetes",
                 key=f"kubernetes.{part.key}",
             )

@@ -98,7 +98,18 @@ def release(version: str) -> Release:
         raise AssembleError(
             f"nothing is known of Kubernetes {version}",
             where=Place(key="kubernetes.version"),
-            hint=f"known: {', '.join(sorted(lines()))}, and patches of these",
+            hint=f"known: {known_minors()}, and patches of these",
         )
     exact = line.newest if version == minor else version
-    return Release(version=exact, with_it={**line.companions, **line.constants(exact)})
+    if not (images := line.constants(exact)):
+        raise AssembleError(
+            f"which images Kubernetes {version} wants is not known",
+            where=Place(key="kubernetes.version"),
+            hint="run `assemble lock`, which asks its publisher",
+        )
+    return Release(version=exact, with_it={**line.companions, **images})
+
+
+def known_minors() -> str:
+    """The minor versions in the table, for people."""
+    return ", ".join(sorted(lines(), key=number))

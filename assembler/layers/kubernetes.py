@@ -13,8 +13,8 @@ from assembler.errors import Place
 from assembler.image.names import ISO_IMAGES
 from assembler.kubernetes.archive import members
 from assembler.kubernetes.containerd import CONFIG, configuration
+from assembler.kubernetes.finding import locked_release
 from assembler.kubernetes.parts import CNI_BIN, PARTS
-from assembler.kubernetes.release import release
 from assembler.layers.context import BuildContext, Means
 from assembler.layers.declared import Counts, Epoch, value
 from assembler.layers.rootfs import TreeLayer, tree_layer
@@ -101,6 +101,6 @@ def containerd_configuration(recipe: Kubernetes, lock: Lock) -> str:
     """What containerd is told, whichever version of it the lock has; nothing when there is none."""
     upstream = [file.version for file in lock.files_for("kubernetes") if file.name == "containerd"]
     debian = [package.version for package in lock.role("rootfs") if package.name == "containerd"]
-    sandbox = release(recipe.version).pause_image
+    sandbox = locked_release(recipe.version, lock.kubernetes).pause_image
     cni = DEBIAN_CNI if recipe.cni_plugins.source == "debian" else CNI_BIN
     return "".join(configuration(version, sandbox=sandbox, cni=cni) for version in (*upstream, *debian)[:1])

@@ -359,7 +359,7 @@ class Kubernetes(Strict):
     """The Kubernetes layer, which an image has when its recipe has this table."""
 
     version: KubernetesVersion = "1.36"
-    """Version of Kubernetes, `1.36` for the newest known patch. Everything else follows from it."""
+    """Version of Kubernetes, `1.36` for the newest patch when it is locked. Everything else follows from it."""
     kubelet: KubernetesPart = KubernetesPart()
     kubeadm: KubernetesPart = KubernetesPart()
     kubectl: KubernetesPart = KubernetesPart()

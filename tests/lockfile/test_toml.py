@@ -33,6 +33,7 @@ from assembler.lockfile.model import (
     LockedPackage,
     LockedTool,
     LockedToolbox,
+    LockedVersion,
 )
 from assembler.lockfile.toml import MAX_LOCK, format_lock, parse_lock, read_lock, write_lock
 from assembler.lockfile.values import ACCOUNT, EPOCH_END, LARGEST
@@ -102,6 +103,10 @@ IMAGES = st.builds(
     size=SIZES,
     learned=st.sampled_from(["recipe", "first-use"]),
 )
+VERSION_TEXTS = word("Z+.-").map("1{}".format) | word("Z+.-").map("v1{}".format)
+KUBERNETES = st.builds(
+    LockedVersion, name=NAMES, version=VERSION_TEXTS, learned=st.sampled_from(["recipe", "known"]), witness=st.just("")
+) | st.builds(LockedVersion, name=NAMES, version=VERSION_TEXTS, learned=st.just("publisher"), witness=URLS)
 BUILDS = st.builds(
     LockedBuild,
     recipe_sha256=SHA256,
@@ -125,7 +130,7 @@ ACCOUNTS = st.dictionaries(
 ).map(lambda items: tuple(sorted(items.items())))
 
 
-def _name(item: LockedFile | LockedImage | LockedOutput | LockedLayer | LockedTool) -> str:
+def _name(item: LockedFile | LockedVersion | LockedImage | LockedOutput | LockedLayer | LockedTool) -> str:
     return item.name
 
 
@@ -171,6 +176,7 @@ def locks(draw: st.DrawFn) -> Lock:
         architecture=draw(word("-")),
         archives=archives,
         packages=packages,
+        kubernetes=tuple(sorted(draw(st.lists(KUBERNETES, max_size=2, unique_by=_name)), key=_name)),
         files=tuple(sorted(draw(st.lists(FILES, max_size=2, unique_by=_name)), key=_name)),
         images=tuple(sorted(draw(st.lists(IMAGES, max_size=2, unique_by=_name)), key=_name)),
         tools=draw(toolboxes()),

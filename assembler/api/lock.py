@@ -13,6 +13,7 @@ from assembler.debian.mirrors import Mirrors
 from assembler.errors import AssembleError, Place
 from assembler.image import libraries
 from assembler.kernel import host_tools
+from assembler.kubernetes import skew
 from assembler.lock import trust
 from assembler.lock.changelogs import with_changelogs
 from assembler.lock.changes import Changes, changes
@@ -137,6 +138,7 @@ def check_lock(
     if found is None:
         raise _missing(target)
     require(found, loaded.recipe, loaded.inputs_sha256, build_architecture=found.build_architecture, path=target)
+    warn(workspace, loaded.recipe, found)
     proved = 0
     if prove:
         with workspace.transport() as transport:
@@ -188,6 +190,7 @@ def _resolved(
         upgrade=upgrade,
         reporter=workspace.reporter,
     )
+    warn(workspace, loaded.recipe, made)
     accounts = previous.accounts if previous else made.accounts
     return dataclasses.replace(
         made,
@@ -234,6 +237,12 @@ def migrate_lock(recipe: RecipeFile, *, out: Path | None = None) -> MigratedLock
     if written:
         write_lock(target, moved)
     return MigratedLock(path=target, lock=moved, schema=found.schema, written=written, left_out=found.left_out)
+
+
+def warn(workspace: Workspace, recipe: Recipe, lock: Lock) -> None:
+    """Tell of versions in `lock` that do not go together."""
+    for text in skew.warnings(recipe.kubernetes, lock):
+        workspace.reporter.warn(text)
 
 
 def _host_tools(workspace: Workspace, recipe: Recipe) -> tuple[LockedTool, ...]:

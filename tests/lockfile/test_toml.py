@@ -103,10 +103,9 @@ IMAGES = st.builds(
     size=SIZES,
     learned=st.sampled_from(["recipe", "first-use"]),
 )
-VERSION_TEXTS = word("Z+.-").map("1{}".format) | word("Z+.-").map("v1{}".format)
 KUBERNETES = st.builds(
-    LockedVersion, name=NAMES, version=VERSION_TEXTS, learned=st.sampled_from(["recipe", "known"]), witness=st.just("")
-) | st.builds(LockedVersion, name=NAMES, version=VERSION_TEXTS, learned=st.just("publisher"), witness=URLS)
+    LockedVersion, name=NAMES, version=NAMES.map("v1{}".format), learned=st.sampled_from(["recipe", "known"])
+)
 BUILDS = st.builds(
     LockedBuild,
     recipe_sha256=SHA256,
@@ -118,13 +117,9 @@ BUILDS = st.builds(
         st.builds(LockedLayer, name=WORDS, sha256=SHA256), max_size=2, unique_by=lambda item: item.name
     ).map(lambda items: tuple(sorted(items, key=_name))),
 )
-
-
 TOOLCHAINS = st.lists(
     st.builds(LockedTool, name=word("+.-_"), version=VERSIONS), max_size=3, unique_by=lambda item: item.name
 ).map(lambda items: tuple(sorted(items, key=_name)))
-
-
 ACCOUNTS = st.dictionaries(
     st.from_regex(ACCOUNT, fullmatch=True), st.integers(FIRST_ACCOUNT, LAST_ACCOUNT), max_size=3
 ).map(lambda items: tuple(sorted(items.items())))

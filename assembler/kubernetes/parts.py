@@ -33,11 +33,18 @@ class Part:
     """Path in the image by path in the archive; a file that is no archive is the member ``/``."""
     debian: str = ""
     """The Debian package that has the same; empty for none."""
+    docker: str = ""
+    """The package of Docker's archive that has the same; empty for none."""
 
     @property
     def key(self) -> str:
         """Its table in the recipe."""
         return self.name.replace("-", "_")
+
+    @property
+    def packages(self) -> Mapping[str, str]:
+        """Packages that have the same, by the recipe's ``source``."""
+        return {name: package for name, package in (("debian", self.debian), ("docker", self.docker)) if package}
 
     def checksums_of(self, url: str) -> tuple[str, ...]:
         """Where the publisher may have checksums of the file at `url`."""
@@ -63,6 +70,7 @@ PARTS: tuple[Part, ...] = (
         url=_github("containerd/containerd", "containerd-{version}-linux-{arch}.tar.gz"),
         members={f"/bin/{name}": f"{BIN}/{name}" for name in ("containerd", "containerd-shim-runc-v2", "ctr")},
         debian="containerd",
+        docker="containerd.io",
     ),
     Part(
         name="runc",
@@ -134,7 +142,13 @@ def wanted_images(recipe: Kubernetes, release: Release) -> tuple[str, ...]:
 
 
 def packages(recipe: Kubernetes) -> tuple[frozenset[str], frozenset[str]]:
-    """The Debian packages that stand in for parts, and those that parts from their publishers stand in for."""
-    taken = {part.debian for part in PARTS if recipe.part(part.key).source == "debian"}
-    dropped = {part.debian for part in PARTS if recipe.part(part.key).source == "upstream"}
-    return frozenset(taken), frozenset(dropped - {""})
+    """The packages that stand in for parts, and those that give way to what a part comes from instead."""
+    taken, dropped = set(), set()
+    for part in PARTS:
+        source = recipe.part(part.key).source
+        taken |= {package for name, package in part.packages.items() if name == source}
+        dropped |= {package for name, package in part.packages.items() if source not in {name, "none"}}
+    if recipe.containerd.source == "docker":
+        # containerd.io has a runc of its own, and conflicts with Debian's.
+        dropped.add("runc")
+    return frozenset(taken), frozenset(dropped)

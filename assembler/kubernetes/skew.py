@@ -19,12 +19,9 @@ _CONTAINERD = ((36, (2, 0)), (26, (1, 6)))
 
 
 def versions(lock: Lock) -> dict[str, str]:
-    """The versions of the parts that are in the image, by the parts' names, from publishers or Debian."""
-    found = {}
-    packages = {package.name: package.version for package in lock.role("rootfs")}
-    for part in PARTS:
-        if part.debian in packages:
-            found[part.name] = packages[part.debian]
+    """The versions of the parts that are in the image, by the parts' names, from publishers or packages."""
+    parts = {package: part.name for part in PARTS for package in part.packages.values()}
+    found = {parts[package.name]: package.version for package in lock.role("rootfs") if package.name in parts}
     return found | {file.name: file.version for file in lock.files_for("kubernetes")}
 
 

@@ -27,7 +27,7 @@ from assembler.tree.content import Content, Slice
 from assembler.tree.staging import Inode, Kind, Tree
 
 DEBIAN_CNI = "/usr/lib/cni"
-"""Where Debian has CNI plugins."""
+"""Where Debian has CNI plugins; containerd finds them in the directory where networks put theirs when the node runs."""
 
 
 def _by_version(files: Sequence[LockedFile]) -> dict[str, str]:
@@ -42,6 +42,8 @@ class _Kubernetes:
     files: Annotated[tuple[LockedFile, ...], Counts(_by_version)]
     containerd: Annotated[str, value("containerd")]
     """Its configuration; empty for none."""
+    debian_cni: Annotated[bool, value("cni")]
+    """Whether the CNI plugins are those of Debian's package."""
     epoch: Epoch
 
     def compose(self, means: Means) -> Tree:
@@ -51,6 +53,8 @@ class _Kubernetes:
             tree.put(path, Inode(Kind.FILE, 0o755, mtime=self.epoch, content=content), parents=True)
         # Plugins of whatever network come here when the node runs, so it is there even when it is empty.
         tree.mkdir(CNI_BIN, parents=True)
+        for name in tree.names(DEBIAN_CNI) if self.debian_cni else ():
+            tree.symlink(f"{DEBIAN_CNI}/{name}", f"{CNI_BIN}/{name}")
         if self.containerd:
             tree.write(CONFIG, self.containerd.encode(), parents=True)
         return tree
@@ -66,6 +70,7 @@ def layer(context: BuildContext, root: TreeLayer) -> TreeLayer:
         root=root,
         files=context.lock.files_for("kubernetes"),
         containerd="" if written else containerd_configuration(recipe, context.lock),
+        debian_cni=recipe.cni_plugins.source == "debian",
         epoch=context.epoch,
     )
     return tree_layer("kubernetes", "rootfs-k8s", declared, context.means)
@@ -100,7 +105,7 @@ def programs(files: Sequence[LockedFile], store: Store) -> dict[str, Content]:
 def containerd_configuration(recipe: Kubernetes, lock: Lock) -> str:
     """What containerd is told, whichever version of it the lock has; nothing when there is none."""
     upstream = [file.version for file in lock.files_for("kubernetes") if file.name == "containerd"]
-    debian = [package.version for package in lock.role("rootfs") if package.name == "containerd"]
+    names = next(part for part in PARTS if part.name == "containerd").packages.values()
+    packages = [package.version for package in lock.role("rootfs") if package.name in names]
     sandbox = locked_release(recipe.version, lock.kubernetes).pause_image
-    cni = DEBIAN_CNI if recipe.cni_plugins.source == "debian" else CNI_BIN
-    return "".join(configuration(version, sandbox=sandbox, cni=cni) for version in (*upstream, *debian)[:1])
+    return "".join(configuration(version, sandbox=sandbox, cni=CNI_BIN) for version in (*upstream, *packages)[:1])

@@ -279,10 +279,20 @@ def _kubernetes(table: dict[str, Any]) -> Iterator[Problem]:
         source = part.get("source", "upstream")
         if source == "debian" and name in ("kubelet", "kubeadm"):
             yield ("kubernetes", name, "source"), f"Debian has no {name}", "take it from upstream"
+        if source == "docker" and name != "containerd":
+            yield ("kubernetes", name, "source"), f"Docker's archive has no {name}", "take it from upstream or Debian"
         if source != "upstream":
             for key in ("version", "url", "sha256"):
                 if part.get(key):
                     yield ("kubernetes", name, key), f"is ignored with source = '{source}'", "remove one of the two"
+
+    containerd, runc = (part if isinstance(part := table.get(name), dict) else {} for name in ("containerd", "runc"))
+    if containerd.get("source") == "docker" and runc.get("source") == "debian":
+        yield (
+            ("kubernetes", "runc", "source"),
+            "containerd.io has a runc of its own, and conflicts with Debian's",
+            'say source = "none", or "upstream"',
+        )
 
 
 def _modules(kernel: dict[str, Any]) -> Iterator[Problem]:

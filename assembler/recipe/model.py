@@ -344,8 +344,9 @@ class Artifacts(Strict):
 class KubernetesPart(Strict):
     """Where one part of the Kubernetes layer comes from."""
 
-    source: Literal["upstream", "debian", "none"] = "upstream"
-    """`upstream`: its publisher; `debian`: a Debian package; `none`: it is left out."""
+    source: Literal["upstream", "debian", "docker", "none"] = "upstream"
+    """`upstream`: its publisher; `debian`: a Debian package; `docker`, for containerd alone: the package containerd.io
+    of Docker's archive, which is among `debian.archives`; `none`: it is left out."""
     version: UpstreamVersion = ""
     """Empty: the one that goes with `kubernetes.version`."""
     url: Url = ""

@@ -1,4 +1,4 @@
-"""``assemble lock`` of a recipe with Kubernetes; the user's configuration has a server on 127.0.0.1 as its publishers."""
+"""``assemble lock`` of a recipe with Kubernetes; its publishers are a server on 127.0.0.1 by the configuration."""
 
 import hashlib
 from pathlib import Path

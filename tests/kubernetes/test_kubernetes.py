@@ -90,6 +90,7 @@ def test_debian_packages_give_way_to_what_publishers_have() -> None:
         kubernetes=Kubernetes(runc=KubernetesPart(source="debian"), crictl=KubernetesPart(source="debian")),
     )
     assert wanted(recipe, "amd64")[0].packages == ("curl", "runc", recipe.kernel.package, "cri-tools")
+    assert packages(Kubernetes())[1] >= {"containerd", "containerd.io"}
     assert packages(Kubernetes(containerd=KubernetesPart(source="none")))[1] == {
         "containernetworking-plugins", "cri-tools", "kubernetes-client", "nerdctl", "runc",
     }  # fmt: skip
@@ -214,7 +215,12 @@ def test_where_parts_go_and_come_from() -> None:
     assert files["crictl"].version == release("1.36").version_of("crictl") != "1.36.1"
     debian = {part.key: KubernetesPart(source="debian") for part in PARTS if part.debian}
     everything = Kubernetes().model_copy(update=debian)
-    assert packages(everything) == (frozenset(part.debian for part in PARTS if part.debian), frozenset())
+    assert packages(everything) == (
+        frozenset(part.debian for part in PARTS if part.debian),
+        frozenset(["containerd.io"]),
+    )
+    docker = everything.model_copy(update={"containerd": KubernetesPart(source="docker")})
+    assert packages(docker)[1] == {"containerd", "runc"}
     with pytest.raises(AssembleError) as caught:
         release("1.2.3")
     assert (caught.value.what, caught.value.where.key) == ("nothing is known of Kubernetes 1.2.3", "kubernetes.version")

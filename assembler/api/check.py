@@ -58,7 +58,7 @@ def check(recipe: RecipeFile, workspace: Workspace, *, locked: bool = False, eff
     with loaded.discreet(), workspace.transport() as transport:
         make = not (locked or workspace.offline)
         lock = require_lock(workspace, loaded, store=store, transport=transport, chosen=chosen, make=make)
-        warn(workspace, loaded.recipe, lock)
+        warn(workspace, loaded, lock)
         checked = scripts(loaded, lock, workspace, store=store, transport=transport, chosen=chosen, effects=effects)
     problems = _discreet(loaded, Problems(checked.problems)) if checked.problems else ()
     return CheckResult(packages=tuple(sorted(checked.packages)), scripts=tuple(checked.scripts), problems=problems)

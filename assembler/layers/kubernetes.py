@@ -4,19 +4,20 @@ Units and other configuration are files of the recipe, and are there already. Wh
 the packages of the root file system.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 from assembler.errors import Place
 from assembler.image.names import ISO_IMAGES
+from assembler.kubernetes import manifests
 from assembler.kubernetes.archive import members
 from assembler.kubernetes.containerd import CONFIG, configuration
 from assembler.kubernetes.finding import locked_release
 from assembler.kubernetes.parts import CNI_BIN, PARTS
 from assembler.layers.context import BuildContext, Means
-from assembler.layers.declared import Counts, Epoch, value
+from assembler.layers.declared import Counts, Epoch, data, value
 from assembler.layers.rootfs import TreeLayer, tree_layer
 from assembler.lockfile.model import Lock, LockedFile, LockedImage
 from assembler.oci import layout
@@ -44,6 +45,8 @@ class _Kubernetes:
     """Its configuration; empty for none."""
     debian_cni: Annotated[bool, value("cni")]
     """Whether the CNI plugins are those of Debian's package."""
+    manifests: Annotated[Mapping[int, bytes], data("manifest {}")]
+    """What is applied to the cluster, in the order of the numbers."""
     epoch: Epoch
 
     def compose(self, means: Means) -> Tree:
@@ -57,20 +60,29 @@ class _Kubernetes:
             tree.symlink(f"{DEBIAN_CNI}/{name}", f"{CNI_BIN}/{name}")
         if self.containerd:
             tree.write(CONFIG, self.containerd.encode(), parents=True)
+        manifests.put(tree, [self.manifests[number] for number in sorted(self.manifests)])
         return tree
 
 
 def layer(context: BuildContext, root: TreeLayer) -> TreeLayer:
-    """`root` with Kubernetes in it; `root` itself for a recipe without a ``[kubernetes]`` table."""
+    """`root` with Kubernetes in it; `root` itself for a recipe without a ``[kubernetes]`` table.
+
+    Raises AssembleError when a manifest is none.
+    """
     recipe = context.recipe.kubernetes
     if recipe is None:
         return root
     written = any(file.path == CONFIG for file in context.recipe.rootfs.files)
+    keys = [f"kubernetes.manifests[{number}]" for number in range(len(recipe.manifests))]
+    named = [context.loaded.files[key].data for key in keys]
+    for key, manifest in zip(keys, named, strict=True):
+        manifests.require(manifest, Place(key=key))
     declared = _Kubernetes(
         root=root,
         files=context.lock.files_for("kubernetes"),
         containerd="" if written else containerd_configuration(recipe, context.lock),
         debian_cni=recipe.cni_plugins.source == "debian",
+        manifests=dict(enumerate(named)),
         epoch=context.epoch,
     )
     return tree_layer("kubernetes", "rootfs-k8s", declared, context.means)

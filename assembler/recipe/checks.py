@@ -80,6 +80,9 @@ def named_files(data: dict[str, Any]) -> Iterator[tuple[KeyPath, str]]:
     for index, name in enumerate(_list(data, "kernel", "fragments")):
         if isinstance(name, str):
             yield ("kernel", "fragments", index), name
+    for index, name in enumerate(_list(data, "kubernetes", "manifests")):
+        if isinstance(name, str) and name:
+            yield ("kubernetes", "manifests", index), name
     cloudinit = _table(data, "cloudinit")
     for key in ("user_data", "meta_data", "network_config"):
         if isinstance(cloudinit.get(key), str) and cloudinit[key]:
@@ -273,6 +276,10 @@ def _above(path: str) -> Iterator[str]:
 
 
 def _kubernetes(table: dict[str, Any]) -> Iterator[Problem]:
+    manifests, kubectl = _list({"kubernetes": table}, "kubernetes", "manifests"), table.get("kubectl")
+    yield from _empty(("kubernetes", "manifests"), manifests)
+    if manifests and isinstance(kubectl, dict) and kubectl.get("source") == "none":
+        yield ("kubernetes", "kubectl", "source"), "manifests are applied with kubectl", "remove one of the two"
     for name, part in table.items():
         if not isinstance(part, dict):
             continue

@@ -374,6 +374,9 @@ class Kubernetes(Strict):
     version starts a cluster with."""
     extra_images: list[ImageReference] = []
     """Further images that come on the medium."""
+    manifests: list[str] = []
+    """Files with objects of Kubernetes, applied in this order when the cluster is there, each once; relative to the
+    recipe file that says so. Their images come on the medium with `extra_images`."""
 
     def part(self, name: str) -> KubernetesPart:
         """The part with this key."""

@@ -24,6 +24,7 @@ KUBERNETES = "kubernetes"
 STABLE = "https://dl.k8s.io/release/stable-{minor}.txt"
 SOURCE = f"https://raw.githubusercontent.com/kubernetes/kubernetes/v{{version}}/{FILE}"
 _KEY = "kubernetes.version"
+_NUMBER = "(?:0|[1-9][0-9]{0,8})"
 _TEXT = 1 << 20
 """Bytes of an answer at most; constants.go has 40 kB."""
 
@@ -39,10 +40,11 @@ def find(
     """
     minor = minor_of(version)
     named = LockedVersion(name=KUBERNETES, version=version, learned="recipe") if version != minor else None
-    if before := next((each for each in held if each.name == KUBERNETES), None):
-        fits = before.version == version if named else minor_of(before.version) == minor and before.learned != "recipe"
-        if fits:
-            return _sorted([named or before, *(each for each in held if each is not before)])
+    before = next((each for each in held if each.name == KUBERNETES), None)
+    if before and (own := named or before).version == before.version:
+        kept = _sorted([own, *(each for each in held if each is not before)])
+        if not any(not_allowed(version, kept)):
+            return kept
     line = lines().get(minor)
     if number(minor) < min(map(number, lines())):
         release(version)  # says so
@@ -168,7 +170,7 @@ def not_allowed(version: str, locked: Sequence[LockedVersion]) -> Iterator[tuple
         return
     own = found.pop(KUBERNETES)
     fits = own.version == version if own.learned == "recipe" else minor_of(own.version) == version
-    if not fits or own.version == minor_of(own.version):
+    if not fits or not re.fullmatch(rf"{_NUMBER}\.{_NUMBER}\.{_NUMBER}", own.version):
         yield f"kubernetes.{KUBERNETES}", "it is not the recipe's", f"that is {version}"
         return
     witnesses: dict[str, tuple[str, ...]] = {KUBERNETES: (STABLE.format(minor=version),)}

@@ -173,6 +173,7 @@ def test_what_is_locked_stays(server: Server, transport: Transport) -> None:
     assert own["kubernetes"].version == NEXT, "the recipe no longer names a patch"
     assert own["containerd"].version != "1.2.3"
     found = find(NEWEST, transport=transport)
+    assert find(NEWEST, transport=transport, held=found[1:]) == found, "what is not whole is found out again"
     stable(server, NEWEST, f"v{NEXT}9"[: len(NEXT) + 2])
     assert find(NEWEST, transport=transport, held=found) == found
     named_now = find(NEXT, transport=transport, held=found)
@@ -212,6 +213,8 @@ def test_what_a_lock_may_not_say(server: Server, transport: Transport) -> None:
         ("1.36", known, "kubernetes.kubernetes"),
         ("1.35", changed(known, "kubernetes", learned="known"), "kubernetes.kubernetes"),
         ("1.36", changed(known, "kubernetes", learned="known", version="1.36"), "kubernetes.kubernetes"),
+        ("1.36", changed(known, "kubernetes", learned="known", version="1.36.x"), "kubernetes.kubernetes"),
+        ("1.36", changed(known, "kubernetes", learned="known", version="1.36.4.5"), "kubernetes.kubernetes"),
         ("1.36.4", changed(known, "etcd", version="3.6.7-0"), "kubernetes.etcd"),
         (LATER, changed(later, "kubernetes", witness=evil), "kubernetes.kubernetes"),
         (LATER, changed(later, "coredns", witness=evil), "kubernetes.coredns"),

@@ -410,7 +410,7 @@ def test_the_order_in_the_file_does_not_matter() -> None:
         ("publisher", "hearsay", "files.\"kubelet\".learned: 'hearsay' is not what belongs here"),
         ('learned = "publisher"', 'learned = "known"', 'files."kubelet".witness: a checksum file belongs to what was'),
         ("https://dl.k8s.io/kubelet.", "file:///etc/passwd", '"kubelet".witness: '),
-        ('"kubernetes"', '"rootfs"', 'files."kubelet".role: '),
+        ('"kubernetes"', '"boot"', 'files."kubelet".role: '),
         ("pause:3.10.2", "pause@3.10.2", 'images."registry.k8s.io/pause@3.10.2".its name: '),
         ("linux/amd64", "linux", '3.10.2".platform: '),
         ('learned = "first-use"', 'learned = "publisher"', '3.10.2".learned: '),

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from assembler.api.build import open_project
 from assembler.api.effects import scripts
-from assembler.api.lock import require_lock
+from assembler.api.lock import require_lock, warn
 from assembler.api.tools import lock_build_tools
 from assembler.api.workspace import RecipeFile, Workspace
 from assembler.audit.judge import Difference, judge, side_of
@@ -58,6 +58,7 @@ def check(recipe: RecipeFile, workspace: Workspace, *, locked: bool = False, eff
     with loaded.discreet(), workspace.transport() as transport:
         make = not (locked or workspace.offline)
         lock = require_lock(workspace, loaded, store=store, transport=transport, chosen=chosen, make=make)
+        warn(workspace, loaded, lock)
         checked = scripts(loaded, lock, workspace, store=store, transport=transport, chosen=chosen, effects=effects)
     problems = _discreet(loaded, Problems(checked.problems)) if checked.problems else ()
     return CheckResult(packages=tuple(sorted(checked.packages)), scripts=tuple(checked.scripts), problems=problems)

@@ -13,6 +13,8 @@ from assembler.debian.mirrors import Mirrors
 from assembler.errors import AssembleError, Place
 from assembler.image import libraries
 from assembler.kernel import host_tools
+from assembler.kubernetes import skew
+from assembler.kubernetes.manifests import images_of
 from assembler.lock import trust
 from assembler.lock.changelogs import with_changelogs
 from assembler.lock.changes import Changes, changes
@@ -21,6 +23,7 @@ from assembler.lock.resolve import resolve
 from assembler.lockfile.migrate import migrate
 from assembler.lockfile.model import SCHEMA, Lock, LockedAccounts, LockedTool
 from assembler.lockfile.toml import read_lock, read_text, write_lock
+from assembler.oci.reference import parse
 from assembler.reading import Reach
 from assembler.recipe.load import LoadedRecipe
 from assembler.recipe.model import Recipe
@@ -137,6 +140,7 @@ def check_lock(
     if found is None:
         raise _missing(target)
     require(found, loaded.recipe, loaded.inputs_sha256, build_architecture=found.build_architecture, path=target)
+    warn(workspace, loaded, found)
     proved = 0
     if prove:
         with workspace.transport() as transport:
@@ -188,6 +192,7 @@ def _resolved(
         upgrade=upgrade,
         reporter=workspace.reporter,
     )
+    warn(workspace, loaded, made)
     accounts = previous.accounts if previous else made.accounts
     return dataclasses.replace(
         made,
@@ -234,6 +239,29 @@ def migrate_lock(recipe: RecipeFile, *, out: Path | None = None) -> MigratedLock
     if written:
         write_lock(target, moved)
     return MigratedLock(path=target, lock=moved, schema=found.schema, written=written, left_out=found.left_out)
+
+
+def warn(workspace: Workspace, loaded: LoadedRecipe, lock: Lock) -> None:
+    """Tell of versions in `lock` that do not go together, and of images that it lacks."""
+    kubernetes = loaded.recipe.kubernetes
+    for text in skew.warnings(kubernetes, lock):
+        workspace.reporter.warn(text)
+    here = {image.name for image in lock.images}
+    for number, name in enumerate(kubernetes.manifests if kubernetes and here else ()):
+        wanted = images_of(loaded.files[f"kubernetes.manifests[{number}]"].data)
+        if missing := [image for image in wanted if _full(image) not in here]:
+            workspace.reporter.warn(
+                f"{name} wants {', '.join(missing)}, which the medium does not have: a node without a network cannot "
+                "start that (add it to kubernetes.extra_images)"
+            )
+
+
+def _full(image: str) -> str:
+    """The whole name of an image; one that is none stays as it is."""
+    try:
+        return str(parse(image))
+    except AssembleError:
+        return image
 
 
 def _host_tools(workspace: Workspace, recipe: Recipe) -> tuple[LockedTool, ...]:

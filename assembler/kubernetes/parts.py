@@ -33,11 +33,22 @@ class Part:
     """Path in the image by path in the archive; a file that is no archive is the member ``/``."""
     debian: str = ""
     """The Debian package that has the same; empty for none."""
+    docker: str = ""
+    """The package of Docker's archive that has the same; empty for none."""
 
     @property
     def key(self) -> str:
         """Its table in the recipe."""
         return self.name.replace("-", "_")
+
+    @property
+    def packages(self) -> Mapping[str, str]:
+        """Packages that have the same, by the recipe's ``source``."""
+        return {name: package for name, package in (("debian", self.debian), ("docker", self.docker)) if package}
+
+    def checksums_of(self, url: str) -> tuple[str, ...]:
+        """Where the publisher may have checksums of the file at `url`."""
+        return tuple(url + sums if sums.startswith(".") else urljoin(url, sums) for sums in self.checksums)
 
 
 def _program(name: str) -> Part:
@@ -59,6 +70,7 @@ PARTS: tuple[Part, ...] = (
         url=_github("containerd/containerd", "containerd-{version}-linux-{arch}.tar.gz"),
         members={f"/bin/{name}": f"{BIN}/{name}" for name in ("containerd", "containerd-shim-runc-v2", "ctr")},
         debian="containerd",
+        docker="containerd.io",
     ),
     Part(
         name="runc",
@@ -89,9 +101,13 @@ PARTS: tuple[Part, ...] = (
 )
 
 
+CHECKSUMS = Path(__file__).with_name("checksums.toml")
+
+
 @cache
-def _known() -> Mapping[str, Mapping[str, Mapping[str, str]]]:
-    return tomllib.loads(Path(__file__).with_name("checksums.toml").read_text("ascii"))
+def known_digests() -> Mapping[str, Mapping[str, Mapping[str, str]]]:
+    """SHA-256 digests by part, architecture and version."""
+    return tomllib.loads(CHECKSUMS.read_text("ascii"))
 
 
 def wanted_files(recipe: Kubernetes, release: Release, architecture: str) -> tuple[WantedFile, ...]:
@@ -104,7 +120,7 @@ def wanted_files(recipe: Kubernetes, release: Release, architecture: str) -> tup
         version = chosen.version or release.version_of(part.name)
         own = part.url.format(version=version, arch=named(architecture).oci)
         url = chosen.url or own
-        known = _known()[part.name].get(architecture, {}).get(version, "") if url == own else ""
+        known = known_digests()[part.name].get(architecture, {}).get(version, "") if url == own else ""
         wanted.append(
             WantedFile(
                 name=part.name,
@@ -112,7 +128,7 @@ def wanted_files(recipe: Kubernetes, release: Release, architecture: str) -> tup
                 url=url,
                 sha256=chosen.sha256 or known,
                 learned="recipe" if chosen.sha256 else "known",
-                checksums=tuple(url + sums if sums.startswith(".") else urljoin(url, sums) for sums in part.checksums),
+                checksums=part.checksums_of(url),
                 role="kubernetes",
                 key=f"kubernetes.{part.key}",
             )
@@ -126,7 +142,13 @@ def wanted_images(recipe: Kubernetes, release: Release) -> tuple[str, ...]:
 
 
 def packages(recipe: Kubernetes) -> tuple[frozenset[str], frozenset[str]]:
-    """The Debian packages that stand in for parts, and those that parts from their publishers stand in for."""
-    taken = {part.debian for part in PARTS if recipe.part(part.key).source == "debian"}
-    dropped = {part.debian for part in PARTS if recipe.part(part.key).source == "upstream"}
-    return frozenset(taken), frozenset(dropped - {""})
+    """The packages that stand in for parts, and those that give way to what a part comes from instead."""
+    taken, dropped = set(), set()
+    for part in PARTS:
+        source = recipe.part(part.key).source
+        taken |= {package for name, package in part.packages.items() if name == source}
+        dropped |= {package for name, package in part.packages.items() if source not in {name, "none"}}
+    if recipe.containerd.source == "docker":
+        # containerd.io has a runc of its own, and conflicts with Debian's.
+        dropped.add("runc")
+    return frozenset(taken), frozenset(dropped)

@@ -4,19 +4,20 @@ Units and other configuration are files of the recipe, and are there already. Wh
 the packages of the root file system.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 from assembler.errors import Place
 from assembler.image.names import ISO_IMAGES
+from assembler.kubernetes import manifests
 from assembler.kubernetes.archive import members
 from assembler.kubernetes.containerd import CONFIG, configuration
+from assembler.kubernetes.finding import locked_release
 from assembler.kubernetes.parts import CNI_BIN, PARTS
-from assembler.kubernetes.release import release
 from assembler.layers.context import BuildContext, Means
-from assembler.layers.declared import Counts, Epoch, value
+from assembler.layers.declared import Counts, Epoch, data, value
 from assembler.layers.rootfs import TreeLayer, tree_layer
 from assembler.lockfile.model import Lock, LockedFile, LockedImage
 from assembler.oci import layout
@@ -27,7 +28,7 @@ from assembler.tree.content import Content, Slice
 from assembler.tree.staging import Inode, Kind, Tree
 
 DEBIAN_CNI = "/usr/lib/cni"
-"""Where Debian has CNI plugins."""
+"""Where Debian has CNI plugins; containerd finds them in the directory where networks put theirs when the node runs."""
 
 
 def _by_version(files: Sequence[LockedFile]) -> dict[str, str]:
@@ -42,6 +43,10 @@ class _Kubernetes:
     files: Annotated[tuple[LockedFile, ...], Counts(_by_version)]
     containerd: Annotated[str, value("containerd")]
     """Its configuration; empty for none."""
+    debian_cni: Annotated[bool, value("cni")]
+    """Whether the CNI plugins are those of Debian's package."""
+    manifests: Annotated[Mapping[int, bytes], data("manifest {}")]
+    """What is applied to the cluster, in the order of the numbers."""
     epoch: Epoch
 
     def compose(self, means: Means) -> Tree:
@@ -51,21 +56,33 @@ class _Kubernetes:
             tree.put(path, Inode(Kind.FILE, 0o755, mtime=self.epoch, content=content), parents=True)
         # Plugins of whatever network come here when the node runs, so it is there even when it is empty.
         tree.mkdir(CNI_BIN, parents=True)
+        for name in tree.names(DEBIAN_CNI) if self.debian_cni else ():
+            tree.symlink(f"{DEBIAN_CNI}/{name}", f"{CNI_BIN}/{name}")
         if self.containerd:
             tree.write(CONFIG, self.containerd.encode(), parents=True)
+        manifests.put(tree, [self.manifests[number] for number in sorted(self.manifests)])
         return tree
 
 
 def layer(context: BuildContext, root: TreeLayer) -> TreeLayer:
-    """`root` with Kubernetes in it; `root` itself for a recipe without a ``[kubernetes]`` table."""
+    """`root` with Kubernetes in it; `root` itself for a recipe without a ``[kubernetes]`` table.
+
+    Raises AssembleError when a manifest is none.
+    """
     recipe = context.recipe.kubernetes
     if recipe is None:
         return root
     written = any(file.path == CONFIG for file in context.recipe.rootfs.files)
+    keys = [f"kubernetes.manifests[{number}]" for number in range(len(recipe.manifests))]
+    named = [context.loaded.files[key].data for key in keys]
+    for key, manifest in zip(keys, named, strict=True):
+        manifests.require(manifest, Place(key=key))
     declared = _Kubernetes(
         root=root,
         files=context.lock.files_for("kubernetes"),
         containerd="" if written else containerd_configuration(recipe, context.lock),
+        debian_cni=recipe.cni_plugins.source == "debian",
+        manifests=dict(enumerate(named)),
         epoch=context.epoch,
     )
     return tree_layer("kubernetes", "rootfs-k8s", declared, context.means)
@@ -100,7 +117,7 @@ def programs(files: Sequence[LockedFile], store: Store) -> dict[str, Content]:
 def containerd_configuration(recipe: Kubernetes, lock: Lock) -> str:
     """What containerd is told, whichever version of it the lock has; nothing when there is none."""
     upstream = [file.version for file in lock.files_for("kubernetes") if file.name == "containerd"]
-    debian = [package.version for package in lock.role("rootfs") if package.name == "containerd"]
-    sandbox = release(recipe.version).pause_image
-    cni = DEBIAN_CNI if recipe.cni_plugins.source == "debian" else CNI_BIN
-    return "".join(configuration(version, sandbox=sandbox, cni=cni) for version in (*upstream, *debian)[:1])
+    names = next(part for part in PARTS if part.name == "containerd").packages.values()
+    packages = [package.version for package in lock.role("rootfs") if package.name in names]
+    sandbox = locked_release(recipe.version, lock.kubernetes).pause_image
+    return "".join(configuration(version, sandbox=sandbox, cni=CNI_BIN) for version in (*upstream, *packages)[:1])

@@ -80,7 +80,7 @@ def changes(old: Lock | None, new: Lock) -> Changes:
         for field in fields
         if old is None or getattr(old, field) != getattr(new, field)
     }
-    other |= _versions(old, new)
+    other |= _versions(old, new) | _kubernetes(old, new)
     return Changes(
         archives=tuple(
             ArchiveChange(id=name, old=before[0], new=after[0])
@@ -100,6 +100,19 @@ def _versions(old: Lock | None, new: Lock) -> dict[str, tuple[object, object]]:
     before, after = ({one.name: one.version for one in lock.libraries} for lock in (old, new))
     return {
         f"library {name}": (before.get(name), after.get(name))
+        for name in sorted({*before, *after})
+        if before.get(name) != after.get(name)
+    }
+
+
+def _kubernetes(old: Lock | None, new: Lock) -> dict[str, tuple[object, object]]:
+    """What Kubernetes stands for and what goes with it, as far as that is not among the files."""
+    before, after = (
+        {each.name: f"{each.version} ({each.learned})" for each in (lock.kubernetes if lock else ())}
+        for lock in (old, new)
+    )
+    return {
+        "Kubernetes" if name == "kubernetes" else f"{name} of Kubernetes": (before.get(name), after.get(name))
         for name in sorted({*before, *after})
         if before.get(name) != after.get(name)
     }

@@ -12,8 +12,8 @@ from pathlib import Path
 from assembler.debian.keyring import trusted
 from assembler.debian.sources import Archive
 from assembler.errors import Place, Problems
+from assembler.kubernetes import finding
 from assembler.kubernetes.parts import wanted_files, wanted_images
-from assembler.kubernetes.release import release as kubernetes_release
 from assembler.lock.trust import of_component, source_of
 from assembler.lock.wanted import archives_of, kernel_files, rootfs_files, wanted
 from assembler.lockfile.errors import LockError
@@ -74,8 +74,14 @@ def not_allowed(lock: Lock, recipe: Recipe) -> Iterator[tuple[str, str, str]]:
     yield from _packages(lock, recipe)
     files: list[WantedFile] = [*kernel_files(recipe), *rootfs_files(recipe)]
     images: tuple[str, ...] = ()
-    if recipe.kubernetes is not None:
-        release = kubernetes_release(recipe.kubernetes.version)
+    if recipe.kubernetes is None and lock.kubernetes:
+        yield "kubernetes", "the recipe has no such layer", ""
+    elif recipe.kubernetes is not None:
+        version = recipe.kubernetes.version
+        if lock.kubernetes and (wrong := list(finding.not_allowed(version, lock.kubernetes))):
+            yield from wrong
+            return
+        release = finding.locked_release(version, lock.kubernetes)
         files += wanted_files(recipe.kubernetes, release, recipe.arch)
         images = wanted_images(recipe.kubernetes, release)
     yield from _files(lock.files, files)

@@ -96,21 +96,31 @@ def _ask_publisher(file: WantedFile, transport: Transport) -> tuple[WantedFile, 
     """`file` with the digest that its publisher's checksum file has, and that file's address, if there is one."""
     if file.sha256:
         return file, ""
-    for url in file.checksums:
+    digest, witness = published(file.url, file.checksums, file.name, transport, key=file.key)
+    return replace(file, sha256=digest, learned="publisher" if digest else "first-use"), witness
+
+
+def published(url: str, checksums: Iterable[str], name: str, transport: Transport, *, key: str = "") -> tuple[str, str]:
+    """The SHA-256 of the file at `url` by the first of its `checksums` files that is there, and that one's address.
+
+    Both are empty when none is there. `name` and the recipe's `key` are for errors. Raises TransportError, and
+    LockError when the checksum file does not name it.
+    """
+    for witness in checksums:
         try:
-            text = transport.get(url, limit=1 << 20, name=f"the checksums of {file.name}").decode("ascii", "replace")
+            text = transport.get(witness, limit=1 << 20, name=f"the checksums of {name}").decode("ascii", "replace")
         except NotFoundError:
             continue
-        digest = checksum_in(text, printable(file.url).rpartition("/")[2])
+        digest = checksum_in(text, printable(url).rpartition("/")[2])
         if not digest:
             raise LockError(
-                f"the publisher's checksum file does not name {file.name}",
-                where=Place(key=file.key),
-                why=printable(url),
+                f"the publisher's checksum file does not name {name}",
+                where=Place(key=key),
+                why=printable(witness),
                 hint="give its SHA-256 in the recipe",
             )
-        return replace(file, sha256=digest, learned="publisher"), url
-    return replace(file, learned="first-use"), ""
+        return digest, witness
+    return "", ""
 
 
 def checksum_in(text: str, name: str) -> str:

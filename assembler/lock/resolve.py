@@ -20,8 +20,8 @@ from assembler.debian.requests import choose
 from assembler.debian.solver import solve
 from assembler.debian.sources import Archive
 from assembler.errors import AssembleError
+from assembler.kubernetes import finding
 from assembler.kubernetes.parts import wanted_files, wanted_images
-from assembler.kubernetes.release import release as kubernetes_release
 from assembler.lock.files import lock_files
 from assembler.lock.wanted import Wanted, archives_of, kernel_files, pins_of, rootfs_files, wanted
 from assembler.lockfile.errors import LockError
@@ -33,6 +33,7 @@ from assembler.lockfile.model import (
     LockedIndex,
     LockedPackage,
     LockedToolbox,
+    LockedVersion,
 )
 from assembler.oci.locking import lock_images
 from assembler.progress import SILENT, Reporter
@@ -102,9 +103,13 @@ def resolve(
     held = previous if upgrade is not None else None
     files: tuple[LockedFile, ...] = ()
     images: tuple[LockedImage, ...] = ()
+    versions: tuple[LockedVersion, ...] = ()
     asked = [*kernel_files(recipe), *rootfs_files(recipe)]
     if recipe.kubernetes is not None:
-        kubernetes = kubernetes_release(recipe.kubernetes.version)
+        version = recipe.kubernetes.version
+        kept = held.kubernetes if held else ()
+        versions = finding.find(version, transport=transport, held=kept, reporter=reporter)
+        kubernetes = finding.locked_release(version, versions)
         asked += wanted_files(recipe.kubernetes, kubernetes, recipe.arch)
         names = wanted_images(recipe.kubernetes, kubernetes)
         images = lock_images(names, recipe.arch, store=store, transport=transport, held=held, reporter=reporter)
@@ -120,6 +125,7 @@ def resolve(
         archives=chosen.archives,
         packages=chosen.packages,
         tools=tools,
+        kubernetes=versions,
         files=files,
         images=images,
     )

@@ -133,6 +133,20 @@ class LockedFile:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LockedVersion:
+    """A version that nobody wrote into the recipe: of Kubernetes, or of something that goes with it."""
+
+    name: str
+    """``kubernetes`` for the release itself, ``etcd``, ``containerd``."""
+    version: str
+    """As its publisher writes it: ``1.37.2``, ``v1.14.6``, ``3.7.0-0``."""
+    learned: str
+    """How it was learned: ``recipe``, ``known`` (the assembler's own table) or ``publisher``."""
+    witness: str = ""
+    """With ``publisher``: the address that said so; otherwise empty."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LockedImage:
     """A container image for one platform. Its manifest names everything else of it by digest."""
 
@@ -250,6 +264,8 @@ class Lock(LockedTools):
     archives: tuple[LockedArchive, ...]
     packages: tuple[LockedPackage, ...]
     """Of the image."""
+    kubernetes: tuple[LockedVersion, ...] = ()
+    """What the recipe's version of Kubernetes stands for; empty without such a layer, and in older locks."""
     files: tuple[LockedFile, ...] = ()
     images: tuple[LockedImage, ...] = ()
     host_tools: tuple[LockedTool, ...] = ()

@@ -38,6 +38,7 @@ from assembler.lockfile.model import (
     LockedPackage,
     LockedTool,
     LockedToolbox,
+    LockedVersion,
 )
 from assembler.lockfile.table import Table
 from assembler.lockfile.values import ACCOUNT, ARCHITECTURE, EPOCH_END, NAME, PATH, SHA256, VERSION
@@ -65,6 +66,8 @@ REFERENCE = rf"{WORD}(?::[0-9]+/{WORD})?(?::[A-Za-z0-9_][A-Za-z0-9_.-]*)?(?:@sha
 """The name of a container image, with its registry."""
 PLATFORM = r"[a-z0-9]+/[a-z0-9]+(?:/[a-z0-9]+)?"
 WHY = rf"requested|essential|for {NAME}"
+UPSTREAM = r"v?[0-9][A-Za-z0-9.+-]*"
+"""A version as publishers outside of Debian write it."""
 PROGRAM = r"[a-z0-9][a-z0-9_+.-]*"
 FINGERPRINT = r"[0-9A-F]{40}|[0-9A-F]{64}"
 DATE = r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z"
@@ -98,6 +101,8 @@ def _body(lock: Lock) -> str:
         _pair("architecture", lock.architecture),
     ]
     lines += _sources("", lock.archives, lock.packages)
+    if lock.kubernetes:
+        lines += ["", "[kubernetes]", *(_pair(_text(each.name), _version(each)) for each in lock.kubernetes)]
     if lock.files:
         lines += ["", "[files]", *(_pair(_text(file.name), _file(file)) for file in lock.files)]
     if lock.images:
@@ -162,6 +167,10 @@ def _package(package: LockedPackage) -> str:
 def _file(file: LockedFile) -> Mapping[str, object]:
     values = {key: getattr(file, key) for key in ("role", "version", "size", "sha256", "learned", "witness", "url")}
     return {key: value for key, value in values.items() if value != ""}
+
+
+def _version(each: LockedVersion) -> Mapping[str, object]:
+    return {key: value for key in ("version", "learned", "witness") if (value := getattr(each, key))}
 
 
 def _image(image: LockedImage) -> Mapping[str, object]:
@@ -257,6 +266,7 @@ def parse_lock(text: str, file: str) -> Lock:
     top.number("schema")
     archives, packages = _read_sources(top, ROLES)
     files = [_read_file(table, key) for key, table in (top.named("files") if "files" in data else ())]
+    kubernetes = [_read_version(table, key) for key, table in (top.named("kubernetes") if "kubernetes" in data else ())]
     images = [_read_image(table, key) for key, table in (top.named("images") if "images" in data else ())]
     libraries = _read_versions(top, "libraries") if "libraries" in data else ()
     toolchain, host_tools = _read_toolchain(top, data.get("toolchain"))
@@ -269,6 +279,7 @@ def parse_lock(text: str, file: str) -> Lock:
         packages=packages,
         tools=_read_toolbox(top.table("tools")),
         machine=_read_machine(top.table("machine")) if "machine" in data else None,
+        kubernetes=tuple(sorted(kubernetes, key=lambda item: item.name)),
         files=tuple(sorted(files, key=lambda item: item.name)),
         images=tuple(sorted(images, key=lambda item: item.name)),
         toolchain=toolchain,
@@ -419,6 +430,18 @@ def _read_file(table: Table, key: str) -> LockedFile:
     if bool(file.witness) != (file.learned == "publisher"):
         table.wrong("witness", "a checksum file belongs to what was learned from its publisher, and to nothing else")
     return file
+
+
+def _read_version(table: Table, key: str) -> LockedVersion:
+    found = LockedVersion(
+        name=table.check("its name", key, NAME),
+        version=table.text("version", UPSTREAM),
+        learned=table.text("learned", "recipe|known|publisher"),
+        witness=table.text("witness", URL) if "witness" in table else "",
+    )
+    if bool(found.witness) != (found.learned == "publisher"):
+        table.wrong("witness", "an address belongs to what was learned from its publisher, and to nothing else")
+    return found
 
 
 def _read_image(table: Table, key: str) -> LockedImage:

@@ -19,7 +19,17 @@ _LONGEST = 200
 
 def recipes() -> list[str]:
     """The names of the recipes that come along, without `PREFIX`, sorted."""
-    return sorted(path.name for path in RECIPES.glob("[!.]*.toml") if not path.name.endswith(".lock.toml"))
+    return _recipes("[!.]*.toml")
+
+
+def fragments() -> list[str]:
+    """The names of parts of recipes that come along, to be extended beside one: ``containerd/docker.toml``."""
+    return _recipes("[!.]*/[!.]*.toml")
+
+
+def _recipes(pattern: str) -> list[str]:
+    found = (path.relative_to(RECIPES).as_posix() for path in RECIPES.glob(pattern))
+    return sorted(name for name in found if not name.endswith(".lock.toml"))
 
 
 def located(name: str, directory: Path, where: Place, *, recipe: bool = False) -> Path:
@@ -30,7 +40,7 @@ def located(name: str, directory: Path, where: Place, *, recipe: bool = False) -
     if not name.startswith(PREFIX):
         return directory / name
     wanted = name.removeprefix(PREFIX)
-    known = recipes() if recipe else _files()
+    known = [*recipes(), *fragments()] if recipe else _files()
     if wanted in known:
         return RECIPES / wanted
     shown = name[:_LONGEST]

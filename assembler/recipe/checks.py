@@ -80,6 +80,9 @@ def named_files(data: dict[str, Any]) -> Iterator[tuple[KeyPath, str]]:
     for index, name in enumerate(_list(data, "kernel", "fragments")):
         if isinstance(name, str):
             yield ("kernel", "fragments", index), name
+    for index, name in enumerate(_list(data, "kubernetes", "manifests")):
+        if isinstance(name, str) and name:
+            yield ("kubernetes", "manifests", index), name
     cloudinit = _table(data, "cloudinit")
     for key in ("user_data", "meta_data", "network_config"):
         if isinstance(cloudinit.get(key), str) and cloudinit[key]:
@@ -273,16 +276,30 @@ def _above(path: str) -> Iterator[str]:
 
 
 def _kubernetes(table: dict[str, Any]) -> Iterator[Problem]:
+    manifests, kubectl = _list({"kubernetes": table}, "kubernetes", "manifests"), table.get("kubectl")
+    yield from _empty(("kubernetes", "manifests"), manifests)
+    if manifests and isinstance(kubectl, dict) and kubectl.get("source") == "none":
+        yield ("kubernetes", "kubectl", "source"), "manifests are applied with kubectl", "remove one of the two"
     for name, part in table.items():
         if not isinstance(part, dict):
             continue
         source = part.get("source", "upstream")
         if source == "debian" and name in ("kubelet", "kubeadm"):
             yield ("kubernetes", name, "source"), f"Debian has no {name}", "take it from upstream"
+        if source == "docker" and name != "containerd":
+            yield ("kubernetes", name, "source"), f"Docker's archive has no {name}", "take it from upstream or Debian"
         if source != "upstream":
             for key in ("version", "url", "sha256"):
                 if part.get(key):
                     yield ("kubernetes", name, key), f"is ignored with source = '{source}'", "remove one of the two"
+
+    containerd, runc = (part if isinstance(part := table.get(name), dict) else {} for name in ("containerd", "runc"))
+    if containerd.get("source") == "docker" and runc.get("source") == "debian":
+        yield (
+            ("kubernetes", "runc", "source"),
+            "containerd.io has a runc of its own, and conflicts with Debian's",
+            'say source = "none", or "upstream"',
+        )
 
 
 def _modules(kernel: dict[str, Any]) -> Iterator[Problem]:

@@ -298,9 +298,10 @@ disk_size = "8G"
 version = "1.36"
 images = "kubeadm"
 extra_images = ["quay.io/cilium/cilium:v1.18.0"]
+manifests = ["cilium.yaml"]
 kubelet = { version = "1.36.1" }
 kubeadm = { version = "1.36.1" }
-kubectl = { source = "none" }
+kubectl = { source = "debian" }
 containerd = { version = "2.2.7" }
 runc = { source = "debian" }
 crictl = { source = "none" }

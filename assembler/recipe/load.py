@@ -154,6 +154,7 @@ _NO_INPUTS: dict[str, Any] = {
     },
     "artifacts": True,
     "kernel": {"base", "fragments", "modules_key"},
+    "kubernetes": {"manifests"},
     "livecd": True,
     "cloudinit": True,
 }

@@ -344,8 +344,9 @@ class Artifacts(Strict):
 class KubernetesPart(Strict):
     """Where one part of the Kubernetes layer comes from."""
 
-    source: Literal["upstream", "debian", "none"] = "upstream"
-    """`upstream`: its publisher; `debian`: a Debian package; `none`: it is left out."""
+    source: Literal["upstream", "debian", "docker", "none"] = "upstream"
+    """`upstream`: its publisher; `debian`: a Debian package; `docker`, for containerd alone: the package containerd.io
+    of Docker's archive, which is among `debian.archives`; `none`: it is left out."""
     version: UpstreamVersion = ""
     """Empty: the one that goes with `kubernetes.version`."""
     url: Url = ""
@@ -359,7 +360,7 @@ class Kubernetes(Strict):
     """The Kubernetes layer, which an image has when its recipe has this table."""
 
     version: KubernetesVersion = "1.36"
-    """Version of Kubernetes, `1.36` for the newest known patch. Everything else follows from it."""
+    """Version of Kubernetes, `1.36` for the newest patch when it is locked. Everything else follows from it."""
     kubelet: KubernetesPart = KubernetesPart()
     kubeadm: KubernetesPart = KubernetesPart()
     kubectl: KubernetesPart = KubernetesPart()
@@ -373,6 +374,9 @@ class Kubernetes(Strict):
     version starts a cluster with."""
     extra_images: list[ImageReference] = []
     """Further images that come on the medium."""
+    manifests: list[str] = []
+    """Files with objects of Kubernetes, applied in this order when the cluster is there, each once; relative to the
+    recipe file that says so. Their images come on the medium with `extra_images`."""
 
     def part(self, name: str) -> KubernetesPart:
         """The part with this key."""

@@ -129,7 +129,7 @@ A recipe names files relative to the recipe file that says so. They lie below it
 - With `kernel.source = "distro"`, the keys of a compiled kernel are errors: `url`, `sha256`, `version`, `base` and
   `fragments`. With `"vanilla"` either `url` and `sha256` are given, or `package` names a package of source.
 - A part of Kubernetes whose `source` is not `upstream` has no version, address or digest. Debian has neither kubelet
-  nor kubeadm.
+  nor kubeadm, and Docker's archive nothing but containerd, which conflicts with Debian's runc.
 - An entry of `kernel.modules` has either `package`, or `url` and `sha256`. `kernel.modules_key` is an argument that is
   empty by default, and nothing else.
 - What `rootfs.certificates`, `units`, `sysctl` and `modules` make is in no entry of `rootfs.files`.

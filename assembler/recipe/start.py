@@ -51,7 +51,7 @@ user_data = "{user_data}"
 """
 
 _KUBERNETES = """
-# A version of Kubernetes, or 1.36 for the newest one known of it.
+# A version of Kubernetes, or 1.36 for the newest patch of it.
 # KUBERNETES_VERSION = "1.36"
 """
 _IGNORED = """\

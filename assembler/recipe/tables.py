@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Annotated, Any, get_args, get_origin
 
-from assembler.recipe.model import Debconf, Debian, Kernel, Recipe, Rootfs
+from assembler.recipe.model import Debconf, Debian, Kernel, Kubernetes, Recipe, Rootfs
 from assembler.recipe.strict import Strict
 from assembler.toml.positions import Path as KeyPath
 
@@ -24,7 +24,15 @@ REQUESTS = frozenset({(Rootfs, "packages")})
 """Lists of packages, each of which may be followed by a version or a suite: its name is enough to take it away."""
 EXCLUSIVE: Mapping[type[Strict], tuple[str, ...]] = MappingProxyType({Rootfs: ("enable", "disable", "mask")})
 """Lists of which one at most has the same text: what a recipe on top puts into one is taken out of the others."""
-REPEATED = frozenset({(Rootfs, "rules"), (Rootfs, "certificates"), (Kernel, "fragments"), (Debconf, "preseed")})
+REPEATED = frozenset(
+    {
+        (Rootfs, "rules"),
+        (Rootfs, "certificates"),
+        (Kernel, "fragments"),
+        (Kubernetes, "manifests"),
+        (Debconf, "preseed"),
+    }
+)
 """Lists of files, whose names are relative to the recipe: the same text may be another file."""
 PARAGRAPHS = frozenset({(Debian, "sources")})
 """Texts to which paragraphs are appended in the same way."""

@@ -13,7 +13,7 @@ from assembler.kubernetes import archive as subject
 from assembler.kubernetes.archive import ArchiveError, members
 from assembler.kubernetes.containerd import configuration
 from assembler.kubernetes.parts import PARTS, packages, wanted_files, wanted_images
-from assembler.kubernetes.release import release
+from assembler.kubernetes.release import lines, release
 from assembler.lock.wanted import wanted
 from assembler.recipe.model import Kubernetes, KubernetesPart, Recipe, Rootfs
 from assembler.store.objects import Store
@@ -25,10 +25,12 @@ from assembler.tree.tar import Limits
     ("version", "patch", "others"),
     [
         # As `kubeadm config images list` of these releases has them.
-        ("1.36", "1.36.4", ["coredns/coredns:v1.14.2", "pause:3.10.2", "etcd:3.6.8-0"]),
+        ("1.37.1", "1.37.1", ["coredns/coredns:v1.14.6", "pause:3.10.2", "etcd:3.7.0-0"]),
+        ("1.36", lines()["1.36"].newest, ["coredns/coredns:v1.14.2", "pause:3.10.2", "etcd:3.6.8-0"]),
         ("1.36.3", "1.36.3", ["coredns/coredns:v1.14.2", "pause:3.10.2", "etcd:3.6.8-0"]),
         ("1.35.7", "1.35.7", ["coredns/coredns:v1.13.1", "pause:3.10.1", "etcd:3.6.6-0"]),
         ("1.34.10", "1.34.10", ["coredns/coredns:v1.12.1", "pause:3.10.1", "etcd:3.6.5-0"]),
+        ("1.34.1", "1.34.1", ["coredns/coredns:v1.12.1", "pause:3.10.1", "etcd:3.6.4-0"]),
     ],
 )
 def test_the_images_that_kubeadm_needs(version: str, patch: str, others: list[str]) -> None:
@@ -37,17 +39,26 @@ def test_the_images_that_kubeadm_needs(version: str, patch: str, others: list[st
 
 
 def test_a_release_that_nobody_knows() -> None:
-    with pytest.raises(AssembleError, match=r"nothing is known of Kubernetes 1\.20.*1\.34, 1\.35, 1\.36"):
+    with pytest.raises(AssembleError, match=r"nothing is known of Kubernetes 1\.20.*1\.34, 1\.35, 1\.36, 1\.37"):
         release("1.20")
 
 
-@pytest.mark.parametrize("version", ["1.34", "1.35", "1.36"])
+@pytest.mark.parametrize("version", lines())
 @pytest.mark.parametrize("architecture", ["amd64", "arm64"])
-def test_every_part_of_a_known_release_has_a_known_digest(version: str, architecture: str) -> None:
+def test_every_part_of_a_known_release_is_known_or_asked_for(version: str, architecture: str) -> None:
     files = wanted_files(Kubernetes(version=version), release(version), architecture)
     assert [file.name for file in files] == [part.name for part in PARTS]
-    assert all(file.sha256 and file.learned == "known" for file in files)
+    assert all(file.sha256 or file.checksums for file in files)
     assert all("{" not in file.url and architecture in file.url for file in files)
+
+
+@pytest.mark.parametrize("architecture", ["amd64", "arm64"])
+def test_digests_that_come_with_the_assembler(architecture: str) -> None:
+    recipe = Kubernetes(version="1.36.4", containerd=KubernetesPart(version="2.3.4"))
+    known = {file.name: file for file in wanted_files(recipe, release("1.36.4"), architecture) if file.sha256}
+    assert {"kubelet", "kubeadm", "kubectl", "containerd", "crictl", "cni-plugins"} <= known.keys()
+    assert {file.learned for file in known.values()} == {"known"}
+    assert len({file.sha256 for file in known.values()}) == len(known)
 
 
 def test_what_a_recipe_says_of_a_part() -> None:
@@ -65,8 +76,9 @@ def test_what_a_recipe_says_of_a_part() -> None:
     assert (kubeadm.sha256, kubeadm.checksums[0]) == ("", kubeadm.url + ".sha256")
     assert (kubectl.sha256, kubectl.learned) == ("a" * 64, "recipe")
     assert not {"runc", "nerdctl"} & set(files)
+    runc = release("1.36").version_of("runc")
     assert wanted_files(Kubernetes(), release("1.36"), "amd64")[4].checksums == (
-        "https://github.com/opencontainers/runc/releases/download/v1.4.3/runc.sha256sum",
+        f"https://github.com/opencontainers/runc/releases/download/v{runc}/runc.sha256sum",
     )
 
 
@@ -78,6 +90,7 @@ def test_debian_packages_give_way_to_what_publishers_have() -> None:
         kubernetes=Kubernetes(runc=KubernetesPart(source="debian"), crictl=KubernetesPart(source="debian")),
     )
     assert wanted(recipe, "amd64")[0].packages == ("curl", "runc", recipe.kernel.package, "cri-tools")
+    assert packages(Kubernetes())[1] >= {"containerd", "containerd.io"}
     assert packages(Kubernetes(containerd=KubernetesPart(source="none")))[1] == {
         "containernetworking-plugins", "cri-tools", "kubernetes-client", "nerdctl", "runc",
     }  # fmt: skip
@@ -202,8 +215,14 @@ def test_where_parts_go_and_come_from() -> None:
     assert files["crictl"].version == release("1.36").version_of("crictl") != "1.36.1"
     debian = {part.key: KubernetesPart(source="debian") for part in PARTS if part.debian}
     everything = Kubernetes().model_copy(update=debian)
-    assert packages(everything) == (frozenset(part.debian for part in PARTS if part.debian), frozenset())
+    assert packages(everything) == (
+        frozenset(part.debian for part in PARTS if part.debian),
+        frozenset(["containerd.io"]),
+    )
+    docker = everything.model_copy(update={"containerd": KubernetesPart(source="docker")})
+    assert packages(docker)[1] == {"containerd", "runc"}
     with pytest.raises(AssembleError) as caught:
         release("1.2.3")
     assert (caught.value.what, caught.value.where.key) == ("nothing is known of Kubernetes 1.2.3", "kubernetes.version")
-    assert caught.value.hint == "known: 1.34, 1.35, 1.36, and patches of these"
+    assert caught.value.hint == f"known: {', '.join(sorted(lines()))}, and patches of these"
+    assert {"1.35", "1.36", "1.37"} <= lines().keys()

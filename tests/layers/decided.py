@@ -30,6 +30,7 @@ directories = [{{ path = "/srv/a" }}]
 formats = ["tar.gz", "tar.zst", "qcow2"]
 [kubernetes]
 version = "1.36"
+manifests = ["a-manifest"]
 [cloudinit]
 user_data = "a-user-data"
 network_config = "a-network-config"
@@ -40,6 +41,7 @@ kernel = { source = "vanilla", package = "linux-source-6.12", fragments = ["a.co
 """
 FILES = {
     "a-preseed": "", "a-script": "a", "a-rules.toml": "", "a-named": "a", "a-private": "a",
+    "a-manifest": "{apiVersion: v1, kind: A}",
     "a-user-data": "#cloud-config\n{}\n", "a-network-config": "version: 2\n", "a.config": "CONFIG_NET=y\n",
 }  # fmt: skip
 
@@ -121,6 +123,7 @@ DECIDES: Mapping[str, tuple[object, set[str]]] = {
     "kubernetes.*.sha256": ("0" * 64, {ISO}),
     "kubernetes.images": ("kubeadm", {ISO}),
     "kubernetes.extra_images": (["example.org/a:1"], {ISO}),
+    "kubernetes.manifests": (["b-manifest"], set()),
     "livecd.label": ("B", {INITRD, ISO}),
     "livecd.state": ("none", {INITRD, ISO}),
     "livecd.state_label": ("B", {INITRD, ISO}),
@@ -143,6 +146,7 @@ NAMED: Mapping[str, tuple[bytes, set[str]]] = {
     "rootfs.rules[0]": (b'[[rule]]\npackage = "none"\nscript = "postinst"\nreason = "b"\n', {TREE, ISO}),
     "rootfs.files[1].source": (b"b", {TREE, ISO}),
     "rootfs.files[3].source": (b"b", {TREE}),
+    "kubernetes.manifests[0]": (b"{apiVersion: v1, kind: B}", {K8S, ISO}),
     "cloudinit.user_data": (b"#cloud-config\n{a: b}\n", {SEED}),
     "cloudinit.network_config": (b"version: 2\nethernets: {}\n", {SEED}),
 }

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from assembler.lock.changes import Changes, changes, describe
-from assembler.lockfile.model import LockedFile, LockedImage, LockedTool
+from assembler.lockfile.model import LockedFile, LockedImage, LockedTool, LockedVersion
 from tests.lockfile.test_toml import LOCK
 
 
@@ -102,3 +102,16 @@ def test_everything_else_that_differs() -> None:
             **{"archives": (), "sources": (), "files": (), "other": {}} | {part: getattr(changes(None, old), part)}
         )
         assert bool(only) is bool(getattr(only, part))
+
+
+def test_versions_of_kubernetes_are_told() -> None:
+    before = LockedVersion(name="kubernetes", version="1.37.2", learned="known")
+    etcd = LockedVersion(name="etcd", version="3.7.0-0", learned="known")
+    after = replace(before, version="1.37.3", learned="publisher", witness="https://dl.k8s.io/release/stable-1.37.txt")
+    old, new = (replace(LOCK, kubernetes=(etcd, each)) for each in (before, after))
+    assert describe(changes(old, new)) == ["Kubernetes: 1.37.2 (known) -> 1.37.3 (publisher)"]
+    assert describe(changes(LOCK, old)) == [
+        "etcd of Kubernetes: none -> 3.7.0-0 (known)",
+        "Kubernetes: none -> 1.37.2 (known)",
+    ]
+    assert not changes(new, new)

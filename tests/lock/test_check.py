@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from assembler.errors import AssembleError, Place, Problems
+from assembler.kubernetes.finding import find
 from assembler.lock.check import matches, not_allowed, require
 from assembler.lockfile.errors import LockError
 from assembler.lockfile.model import Lock, LockedFile, LockedImage, LockedPackage
@@ -275,6 +276,18 @@ def test_what_is_wrong_and_why_is_said(honest: Lock) -> None:
         ),
     ):
         assert wrong(forged, recipe_) == expected
+
+
+def test_which_kubernetes_a_lock_has_fits_its_recipe(honest: Lock) -> None:
+    with Transport(offline=True) as nobody:
+        versions = find("1.36.4", transport=nobody)
+    it = kubernetes()
+    assert it.kubernetes is not None
+    named = it.model_copy(update={"kubernetes": it.kubernetes.model_copy(update={"version": "1.36.4"})})
+    good = replace(honest, kubernetes=versions)
+    assert list(not_allowed(good, named)) == []
+    assert refused(good, it) == ["kubernetes.kubernetes"], "the recipe names no patch"
+    assert "kubernetes" in refused(good, recipe("hello"))
 
 
 def test_where_it_is_wrong_is_said(honest: Lock) -> None:

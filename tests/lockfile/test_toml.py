@@ -33,6 +33,7 @@ from assembler.lockfile.model import (
     LockedPackage,
     LockedTool,
     LockedToolbox,
+    LockedVersion,
 )
 from assembler.lockfile.toml import MAX_LOCK, format_lock, parse_lock, read_lock, write_lock
 from assembler.lockfile.values import ACCOUNT, EPOCH_END, LARGEST
@@ -102,6 +103,9 @@ IMAGES = st.builds(
     size=SIZES,
     learned=st.sampled_from(["recipe", "first-use"]),
 )
+KUBERNETES = st.builds(
+    LockedVersion, name=NAMES, version=NAMES.map("v1{}".format), learned=st.sampled_from(["recipe", "known"])
+)
 BUILDS = st.builds(
     LockedBuild,
     recipe_sha256=SHA256,
@@ -113,19 +117,15 @@ BUILDS = st.builds(
         st.builds(LockedLayer, name=WORDS, sha256=SHA256), max_size=2, unique_by=lambda item: item.name
     ).map(lambda items: tuple(sorted(items, key=_name))),
 )
-
-
 TOOLCHAINS = st.lists(
     st.builds(LockedTool, name=word("+.-_"), version=VERSIONS), max_size=3, unique_by=lambda item: item.name
 ).map(lambda items: tuple(sorted(items, key=_name)))
-
-
 ACCOUNTS = st.dictionaries(
     st.from_regex(ACCOUNT, fullmatch=True), st.integers(FIRST_ACCOUNT, LAST_ACCOUNT), max_size=3
 ).map(lambda items: tuple(sorted(items.items())))
 
 
-def _name(item: LockedFile | LockedImage | LockedOutput | LockedLayer | LockedTool) -> str:
+def _name(item: LockedFile | LockedVersion | LockedImage | LockedOutput | LockedLayer | LockedTool) -> str:
     return item.name
 
 
@@ -171,6 +171,7 @@ def locks(draw: st.DrawFn) -> Lock:
         architecture=draw(word("-")),
         archives=archives,
         packages=packages,
+        kubernetes=tuple(sorted(draw(st.lists(KUBERNETES, max_size=2, unique_by=_name)), key=_name)),
         files=tuple(sorted(draw(st.lists(FILES, max_size=2, unique_by=_name)), key=_name)),
         images=tuple(sorted(draw(st.lists(IMAGES, max_size=2, unique_by=_name)), key=_name)),
         tools=draw(toolboxes()),
@@ -409,7 +410,7 @@ def test_the_order_in_the_file_does_not_matter() -> None:
         ("publisher", "hearsay", "files.\"kubelet\".learned: 'hearsay' is not what belongs here"),
         ('learned = "publisher"', 'learned = "known"', 'files."kubelet".witness: a checksum file belongs to what was'),
         ("https://dl.k8s.io/kubelet.", "file:///etc/passwd", '"kubelet".witness: '),
-        ('"kubernetes"', '"rootfs"', 'files."kubelet".role: '),
+        ('"kubernetes"', '"boot"', 'files."kubelet".role: '),
         ("pause:3.10.2", "pause@3.10.2", 'images."registry.k8s.io/pause@3.10.2".its name: '),
         ("linux/amd64", "linux", '3.10.2".platform: '),
         ('learned = "first-use"', 'learned = "publisher"', '3.10.2".learned: '),

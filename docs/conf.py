@@ -37,7 +37,14 @@ templates_path = ["_templates"]
 
 _PARTS = {
     "Using it": ("docs/install", "docs/building", "docs/recipe", "docs/lock", "docs/live", "docs/command-line"),
-    "Parts of an image": ("docs/configuration", "docs/scripts", "docs/additions", "docs/kernel", "docs/kubernetes", "docs/disks"),
+    "Parts of an image": (
+        "docs/configuration",
+        "docs/scripts",
+        "docs/additions",
+        "docs/kernel",
+        "docs/kubernetes",
+        "docs/disks",
+    ),
     "Trust": ("docs/verifying", "SECURITY", "docs/threats", "docs/secrets", "docs/reproducible"),
     "Working on it": ("CONTRIBUTING", "docs/architecture", "docs/changing", "CHANGELOG"),
     "Measured": ("docs/comparison", "docs/bench", "docs/packages", "docs/draws", "docs/sweep", "docs/fuzzing"),

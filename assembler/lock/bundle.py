@@ -6,12 +6,12 @@ It is a tar archive (POSIX.1-2017, pax: ustar) of regular files, which tar(1) ca
     assembler-bundle-1/objects/SHA256       what the lock itself names, sorted
     assembler-bundle-1/blobs/SHA256         what the manifests of its container images name, sorted
 
-Everything else about a member is constant, and nothing follows the two blocks of zeros at its end: a lock has one bundle.
-Sizes from 8 GiB on are numbers to the base of 256, as GNU tar writes them.
+Everything else about a member is constant, and nothing follows the two blocks of zeros at its end: a lock has one
+bundle. Sizes from 8 GiB on are numbers to the base of 256, as GNU tar writes them.
 
-Who reads one takes nothing for granted: a header is compared, whole, with the one that would have been written, so there
-are no links, no other names, no extended headers and no holes. An object has to be one that the lock names, of the size
-that it says, and comes into the store when its bytes have the digest.
+Who reads one takes nothing for granted: a header is compared, whole, with the one that would have been written, so
+there are no links, no other names, no extended headers and no holes. An object has to be one that the lock names, of
+the size that it says, and comes into the store when its bytes have the digest.
 """
 
 import hashlib
@@ -41,7 +41,7 @@ _OCTAL_END = 8**11
 _NAME = re.compile(rf"({'|'.join(_SECTIONS)})({SHA256})")
 _AGAIN = "copy it here again; if it is from somebody else, ask for another"
 MOST = 100
-"""Objects that are named of those that are missing or superfluous."""
+"""Objects that are named of those that are superfluous."""
 
 
 class BundleError(AssembleError):
@@ -63,12 +63,15 @@ class Imported:
     missing: tuple[str, ...]
     """What the lock names and neither the bundle nor the store has, by name."""
     superfluous: tuple[str, ...]
-    """Digests of what the bundle has and the lock does not name; nobody has looked at it."""
+    """Digests of what the bundle has and the lock does not name, `MOST` at most; nobody has looked at it."""
+    more: int
+    """How many more of these there are."""
 
 
 def manifests(lock: Lock, store: Store) -> dict[str, Manifest]:
-    """The manifests of the images of `lock` that `store` has, by digest. Raises RegistryError, or BundleError for what is
-    too large for one.
+    """The manifests of the images of `lock` that `store` has, by digest.
+
+    Raises RegistryError, or BundleError for what is too large for one.
     """
     found = {}
     for image in lock.images:
@@ -106,26 +109,30 @@ def write(lock: Lock, store: Store, out: BinaryIO, *, reporter: Reporter = SILEN
             size = sizes[each.digest]
             out.write(_header(section + each.digest, size))
             with store.get(each.digest, what=each.name).open("rb") as stream:
-                _copy(stream, out, each, size, step, store)
+                if not _copied(stream, out, each, size, step):
+                    raise _damaged(each, store)
             out.write(_padding(size))
     out.write(_END)
     return len(objects)
 
 
-def _copy(stream: BinaryIO, out: BinaryIO, each: NamedObject, size: int, step: Step, store: Store) -> None:
-    """Copy an object of the store. Raises BundleError when it is damaged."""
+def _copied(stream: BinaryIO, out: BinaryIO, each: NamedObject, size: int, step: Step) -> bool:
+    """Copy an object; whether it was what it should be."""
     state, left = hashlib.sha256(), size
     while left and (chunk := stream.read(min(CHUNK, left))):
         state.update(chunk)
         out.write(chunk)
         left -= len(chunk)
         step.advance(len(chunk))
-    if state.hexdigest() != each.digest or left or (each.size not in {UNKNOWN, size}):
-        raise BundleError(
-            f"{each.name} is damaged in the store",
-            where=Place(file=str(store.path(each.digest))),
-            hint="assemble store verify --repair removes what is damaged, so that it is fetched again",
-        )
+    return state.hexdigest() == each.digest and not left and each.size in {UNKNOWN, size}
+
+
+def _damaged(each: NamedObject, store: Store) -> BundleError:
+    return BundleError(
+        f"{each.name} is damaged in the store, or not what the lock says of it",
+        where=Place(file=str(store.path(each.digest))),
+        hint="assemble store verify --repair removes what is damaged, so that it is fetched again",
+    )
 
 
 def _header(name: str, size: int) -> bytes:
@@ -145,6 +152,13 @@ def _header(name: str, size: int) -> bytes:
     return fields[:148] + b"%06o\0 " % sum(fields) + fields[156:]
 
 
+def _size(field: bytes) -> int:
+    """The size in a header; -1 when there is none."""
+    if field[0] == 0x80:
+        return int.from_bytes(field[1:], "big")
+    return int(field[:11], 8) if re.fullmatch(rb"[0-7]{11}", field[:11]) else -1
+
+
 def _padding(size: int) -> bytes:
     return bytes(-size % _BLOCK)
 
@@ -157,8 +171,8 @@ def read(
 ) -> Imported:
     """Bring what a bundle has of a lock's objects into `store`: of the lock `wanted`, by default of its own.
 
-    `file` names the bundle in errors; `size` is the number of its bytes, for progress. What was whole before an error is
-    in the store. Raises BundleError, StoreError, or what is raised of a lock or manifest that is none.
+    `file` names the bundle in errors; `size` is the number of its bytes, for progress. What was whole before an error
+    is in the store. Raises BundleError, StoreError, or what is raised of a lock or manifest that is none.
     """
     with reporter.step("import", total=size, unit="B") as step:
         return _Reader(stream, file, store, step).all(wanted)
@@ -169,6 +183,7 @@ class _Reader:
         self._stream, self._file, self._store, self._step = stream, file, store, step
         self._added = self._present = self._size = 0
         self._superfluous: list[str] = []
+        self._more = 0
 
     def all(self, wanted: Lock | None) -> Imported:
         """Everything, one member after the other."""
@@ -196,6 +211,7 @@ class _Reader:
             size=self._size,
             missing=tuple(each.name for each in named.values() if not self._store.has(each.digest)),
             superfluous=tuple(self._superfluous),
+            more=self._more,
         )
 
     def _lock(self) -> Lock:
@@ -227,18 +243,17 @@ class _Reader:
             if self._read(_BLOCK) != bytes(_BLOCK) or self._stream.read(1):
                 raise self._none("something follows its end")
             return "", 0
-        name, number = header[:100].rstrip(b"\0"), header[124:136]
-        try:
-            size = int.from_bytes(number[1:], "big") if number[0] == 0x80 else int(number[:11].decode("ascii"), 8)
-            if header != _header(name.decode("ascii"), size):
-                raise ValueError
-        except ValueError as error:
-            raise self._none("the header of a member is not as it would have been written") from error
-        return name.decode("ascii"), size
+        name, size = header[:100].rstrip(b"\0").decode("ascii", "replace"), _size(header[124:136])
+        if size < 0 or header != _header(name, size):
+            raise self._none("the header of a member is not as it would have been written")
+        return name, size
 
     def _object(self, named: NamedObject | None, digest: str, size: int) -> None:
         if named is None:
-            self._superfluous.append(digest)
+            if len(self._superfluous) < MOST:
+                self._superfluous.append(digest)
+            else:
+                self._more += 1
             for _ in self._content(size):
                 pass
             return
@@ -248,11 +263,12 @@ class _Reader:
         here = self._store.sound(digest)
         state = hashlib.sha256()
         with self._store.temporary() as path:
-            with self._store.writing(), nullcontext() if here else path.open("wb") as out:
+            with nullcontext() if here else path.open("wb") as out:
                 for chunk in self._content(size):
                     state.update(chunk)
                     if out:
-                        out.write(chunk)
+                        with self._store.writing():
+                            out.write(chunk)
             if state.hexdigest() != digest:
                 raise self._other(named, f"their SHA-256 is {state.hexdigest()}, not {digest}")
             if not here:

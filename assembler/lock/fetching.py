@@ -25,8 +25,8 @@ def fetch_all(lock: Lock, *, store: Store, transport: Transport, mirrors: Mirror
     """
     transport.learn(store, [each for archive in archives_of(lock) for each in _signed(archive, mirrors)])
     transport.download(store, [each for archive in archives_of(lock) for each in _indices(archive, mirrors)])
-    for box in (lock, *lock.toolboxes):
-        fetch_packages(box.packages, box.archives, store=store, transport=transport, mirrors=mirrors)
+    for packages, archives in ((box.packages, box.archives) for box in (lock, *lock.toolboxes)):
+        fetch_packages(packages, archives, store=store, transport=transport, mirrors=mirrors)
     fetch_files(lock.files, store=store, transport=transport)
     transport.learn(store, [each for each in _lists(lock, transport) if not store.sound(each.digest)])
     fetch_images(lock.images, store=store, transport=transport)
@@ -77,5 +77,7 @@ def _lists(lock: Lock, transport: Transport) -> list[Download]:
     for image in lock.images:
         repository = Repository(parse(image.name), transport)
         url = repository.manifest_url(f"sha256:{image.index}")
-        found.append(Download(image.index, UNKNOWN, (url,), image.name, trusted_by="the lock", authenticator=repository))
+        found.append(
+            Download(image.index, UNKNOWN, (url,), image.name, trusted_by="the lock", authenticator=repository)
+        )
     return found

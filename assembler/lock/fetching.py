@@ -25,8 +25,9 @@ def fetch_all(lock: Lock, *, store: Store, transport: Transport, mirrors: Mirror
     """
     transport.learn(store, [each for archive in archives_of(lock) for each in _signed(archive, mirrors)])
     transport.download(store, [each for archive in archives_of(lock) for each in _indices(archive, mirrors)])
-    for packages, archives in ((box.packages, box.archives) for box in (lock, *lock.toolboxes)):
-        fetch_packages(packages, archives, store=store, transport=transport, mirrors=mirrors)
+    fetch_packages(lock.packages, lock.archives, store=store, transport=transport, mirrors=mirrors)
+    for box in lock.toolboxes:
+        fetch_packages(box.packages, box.archives, store=store, transport=transport, mirrors=mirrors)
     fetch_files(lock.files, store=store, transport=transport)
     transport.learn(store, [each for each in _lists(lock, transport) if not store.sound(each.digest)])
     fetch_images(lock.images, store=store, transport=transport)

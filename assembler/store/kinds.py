@@ -24,6 +24,8 @@ _RESULTS = {
     "made": "records of outputs",
     "executed": "results of machines",
     "byte-code": "byte code",
+    "depmod": "indexes of modules and hardware",
+    "hwdb": "indexes of modules and hardware",
     "vanilla": "compiled kernels",
     "modules": "compiled modules",
 }

@@ -28,7 +28,7 @@ def scratch(parent: Path) -> Iterator[Path]:
     try:
         yield directory / "x"
     finally:
-        remove(directory)
+        _discard(directory)
         os.close(descriptor)
 
 
@@ -44,6 +44,12 @@ def remove(directory: Path) -> None:
                     with suppress(OSError):
                         (Path(top) / name).chmod(0o700)
         shutil.rmtree(directory, ignore_errors=True)
+
+
+def _discard(directory: Path) -> None:
+    """Remove a directory that was claimed; its lock last, or nobody could tell what is left if this is killed."""
+    remove(directory / "x")
+    remove(directory)
 
 
 def abandoned(parent: Path) -> Iterator[Path]:
@@ -73,4 +79,4 @@ def _claim(parent: Path) -> tuple[Path, int]:
 def _sweep(parent: Path) -> None:
     # A directory without the file is one whose maker is about to lock it. What cannot be removed is in nobody's way.
     for directory in abandoned(parent):
-        remove(directory)
+        _discard(directory)

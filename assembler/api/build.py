@@ -187,7 +187,7 @@ def open_project(
 ) -> Iterator[BuildContext]:
     """A recipe with its lock, which is made when it is missing and `make` says so.
 
-    `store` is by default the workspace's.
+    `store` is by default the workspace's. In the end it has a note of what was used for the lock.
     """
     reporter = workspace.reporter
     store = store or workspace.open_store()
@@ -241,6 +241,8 @@ def open_project(
             search=workspace.search,
         )
         note_uses(store, identity(lock), code_digest())
+    if store.hold:
+        store.hold.release()
 
 
 def _warn_of_password(workspace: Workspace, recipe: Recipe, given: RecipeFile) -> None:

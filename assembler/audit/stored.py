@@ -66,6 +66,7 @@ def verify_store(
                 wrong.add(item.path.name)
             step.advance(item.size)
         for item in results:
+            step.note(item.kind)
             found = None if item.path.name in wrong else _of_result(store, item.path, checks)
             if found is None:
                 unknown += 1

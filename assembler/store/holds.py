@@ -14,7 +14,7 @@ import os
 import tempfile
 import threading
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -34,6 +34,7 @@ class Hold:
         self._directory, self._mode = directory, mode
         self._mutex = threading.Lock()
         self._since: int | None = None
+        self._end: Callable[[], object] = lambda: None
         self.used: set[Path] = set()
         """All that has been used and was there."""
 
@@ -72,6 +73,13 @@ class Hold:
         with _locked(descriptor, fcntl.LOCK_SH):
             yield
 
+    def release(self) -> None:
+        """Hold nothing any more; what is used afterwards is held anew."""
+        with self._mutex:
+            self._end()
+            self._since = None
+            self.used.clear()
+
     def _begin(self) -> int:
         """When this hold began, in nanoseconds; 0 when there is none, so that everything counts as used already."""
         with self._mutex:
@@ -87,7 +95,7 @@ class Hold:
             return 0
         os.fchmod(descriptor, self._mode)
         fcntl.flock(descriptor, fcntl.LOCK_EX)
-        weakref.finalize(self, _release, descriptor, name)
+        self._end = weakref.finalize(self, _release, descriptor, name)
         return os.fstat(descriptor).st_mtime_ns
 
 

@@ -1,4 +1,4 @@
-"""A lock with its objects in one file: one file for each lock, and a stranger's brings nothing but what a lock names."""
+"""A lock with its objects in one file: one file for each lock; a stranger's brings nothing but what a lock names."""
 
 import hashlib
 import io

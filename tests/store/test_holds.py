@@ -144,7 +144,7 @@ def test_a_clock_that_goes_back_makes_nothing_seem_unused(store: Store, monkeypa
     real = os.utime
     past = time.time() - 1000
 
-    def back(path: Path, times: object = None, *, ns: tuple[int, int] | None = None) -> None:
+    def back(path: Path, *, ns: tuple[int, int] | None = None) -> None:
         real(path, ns=ns) if ns else real(path, (past, past))
 
     monkeypatch.setattr(os, "utime", back)

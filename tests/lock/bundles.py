@@ -35,16 +35,17 @@ DIRECT |= {sha256(each): each for each in (MANIFEST, LIST)}
 BLOBS = {sha256(each): each for each in (CONFIG, LAYER)}
 
 
-def _archive(signed: bytes, **fields: str) -> LockedArchive:
+def _archive(signed: bytes, signature: bytes = b"") -> LockedArchive:
     index = LockedIndex(path="main/binary-amd64/Packages", size=len(PACKAGES), sha256=sha256(PACKAGES))
-    return replace(ARCHIVE, inrelease_sha256=sha256(signed), indices=(index,), **fields)
+    beside = sha256(signature) if signature else ""
+    return replace(ARCHIVE, inrelease_sha256=sha256(signed), signature_sha256=beside, indices=(index,))
 
 
 def _box(*packages: bytes) -> LockedToolbox:
     named = [
         replace(TOOL, name=f"tool{number}", size=len(data), sha256=sha256(data)) for number, data in enumerate(packages)
     ]
-    archive = _archive(RELEASE, signature_sha256=sha256(SIGNATURE))
+    archive = _archive(RELEASE, SIGNATURE)
     return LockedToolbox(architecture="amd64", archives=(archive,), packages=tuple(named))
 
 

@@ -21,7 +21,7 @@ from assembler.lock.objects import directly_named, identity, named_by_manifests
 from assembler.lockfile.model import Lock
 from assembler.lockfile.toml import read_lock, write_lock
 from assembler.recipe.model import Debian
-from assembler.store.holds import holders
+from assembler.store.holds import NOBODY, holds
 from assembler.store.inventory import Item, Usage, by_kind, inventory
 from assembler.store.objects import Store, StoreError
 from assembler.store.pruning import Pruned, plan, prune
@@ -69,6 +69,8 @@ class PrunePlan:
     """The same by kind."""
     left: int
     """Bytes that stay."""
+    builds: int
+    """How many use the store at present; what they have used stays."""
 
     @property
     def size(self) -> int:
@@ -98,7 +100,7 @@ class ExportResult:
 def store_status(workspace: Workspace) -> StoreStatus:
     """How much is in the store, by kind."""
     store = workspace.open_store(looks_on=True)
-    return StoreStatus(root=store.root, kinds=by_kind(inventory(store)), builds=holders(store.root / "holds"))
+    return StoreStatus(root=store.root, kinds=by_kind(inventory(store)), builds=len(holds(store.root / "holds")))
 
 
 def plan_prune(workspace: Workspace, options: PruneOptions) -> PrunePlan:
@@ -107,15 +109,17 @@ def plan_prune(workspace: Workspace, options: PruneOptions) -> PrunePlan:
         raise AssembleError("nothing says what is to be removed", hint="give an age, a size, or locks to keep")
     store = workspace.open_store(looks_on=True)
     since = options.unused_since
+    in_use = holds(store.root / "holds")
     everything = inventory(store)
     items = plan(
         everything,
         unused_since=None if since is None else int(since.timestamp()) * _NANOSECONDS,
         size=options.keep_size,
         kept=_kept(store, [_read(path) for path in options.keep], everything),
+        held_since=min(in_use, default=NOBODY),
     )
     left = sum(item.size for item in everything) - sum(item.size for item in items)
-    return PrunePlan(root=store.root, items=items, kinds=by_kind(items), left=left)
+    return PrunePlan(root=store.root, items=items, kinds=by_kind(items), left=left, builds=len(in_use))
 
 
 def prune_store(workspace: Workspace, planned: PrunePlan) -> Pruned:

@@ -79,6 +79,8 @@ def prune(
         since = datetime.now(UTC) - older_than if older_than is not None else None
         planned = api.plan_prune(workspace, api.PruneOptions(unused_since=since, keep_size=keep_size, keep=keep))
         values = {"root": str(planned.root), "planned": planned.size, "kinds": as_values(planned.kinds)}
+        if planned.builds:
+            current.say(f"in use at present by {planned.builds}: what was used since stays")
         if not planned.items:
             current.say(f"{planned.root}: there is nothing to remove; {amount(planned.left, 'B')} stay")
             current.reporter.result({**values, "removed": 0, "held": 0})

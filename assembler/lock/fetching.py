@@ -1,5 +1,6 @@
 """Getting all that a lock names into the store, whether or not a build needs it."""
 
+from dataclasses import replace
 from datetime import datetime
 
 from assembler.debian.fetch import fetch_packages
@@ -29,7 +30,9 @@ def fetch_all(lock: Lock, *, store: Store, transport: Transport, mirrors: Mirror
     for box in lock.toolboxes:
         fetch_packages(box.packages, box.archives, store=store, transport=transport, mirrors=mirrors)
     fetch_files(lock.files, store=store, transport=transport)
-    transport.learn(store, [each for each in _lists(lock, transport) if not store.sound(each.digest)])
+    for image in lock.images:
+        if not store.sound(image.index):
+            store.add(Repository(replace(parse(image.name), digest=f"sha256:{image.index}"), transport).index())
     fetch_images(lock.images, store=store, transport=transport)
 
 
@@ -70,15 +73,3 @@ def _indices(archive: LockedArchive, mirrors: Mirrors) -> list[Download]:
         )
         for index in archive.indices
     ]
-
-
-def _lists(lock: Lock, transport: Transport) -> list[Download]:
-    """The lists of manifests by platform that names of images stood for."""
-    found = []
-    for image in lock.images:
-        repository = Repository(parse(image.name), transport)
-        url = repository.manifest_url(f"sha256:{image.index}")
-        found.append(
-            Download(image.index, UNKNOWN, (url,), image.name, trusted_by="the lock", authenticator=repository)
-        )
-    return found

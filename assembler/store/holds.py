@@ -109,13 +109,13 @@ def removing(directory: Path) -> Iterator[int]:
         yield min(_alive(directory), default=NOBODY)
 
 
-def holders(directory: Path) -> int:
-    """How many use the store at present, as far as this process may know."""
+def holds(directory: Path) -> tuple[int, ...]:
+    """When those began, in nanoseconds, who use the store at present, as far as this process may know."""
     try:
         with _locked(_opened(directory), fcntl.LOCK_EX):
-            return sum(1 for _ in _alive(directory))
+            return tuple(sorted(_alive(directory)))
     except OSError:
-        return 0
+        return ()
 
 
 def _alive(directory: Path) -> Iterator[int]:

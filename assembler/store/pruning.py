@@ -13,7 +13,7 @@ from pathlib import Path
 
 from assembler.progress import SILENT, Reporter
 from assembler.store import kinds
-from assembler.store.holds import removing
+from assembler.store.holds import NOBODY, removing
 from assembler.store.inventory import Item
 from assembler.store.objects import Store
 
@@ -31,21 +31,31 @@ class Pruned:
 
 
 def plan(
-    items: Iterable[Item], *, unused_since: int | None = None, size: int | None = None, kept: Collection[Path] = ()
+    items: Iterable[Item],
+    *,
+    unused_since: int | None = None,
+    size: int | None = None,
+    kept: Collection[Path] = (),
+    held_since: int = NOBODY,
 ) -> tuple[Item, ...]:
     """Which of `items` to remove, those first that nobody has used for the longest time.
 
     :param unused_since: what was used before this time, in nanoseconds since 1970, goes.
     :param size: of the rest as much goes as it takes until no more than so many bytes are left.
     :param kept: paths of what stays in any case; when it is all that is given, everything else goes.
+    :param held_since: what was used after this time stays in any case, too.
 
     What killed builds have left goes in any case.
     """
+
+    def stays(item: Item) -> bool:
+        return item.path in kept or (item.used >= held_since and item.kind != kinds.TEMPORARY)
+
     everything = sorted(items, key=lambda item: (item.used, str(item.path)))
     left = sum(item.size for item in everything)
     chosen = []
     for item in everything:
-        if item.path in kept:
+        if stays(item):
             continue
         if (
             item.kind == kinds.TEMPORARY
@@ -59,7 +69,7 @@ def plan(
         for item in everything:
             if left <= size:
                 break
-            if item.path not in kept and item not in gone:
+            if not stays(item) and item not in gone:
                 chosen.append(item)
                 left -= item.size
     return tuple(sorted(chosen, key=lambda item: (item.used, str(item.path))))

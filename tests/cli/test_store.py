@@ -198,7 +198,7 @@ def test_prune_leaves_what_a_running_build_has_in_use(liar: Liar, capsys: pytest
         assert build.stdout is not None
         assert build.stdout.readline() == "ready\n"
         assert "in use at present by 1" in said(capsys, "status")
-        said(capsys, "prune", "--keep-size", "0", "--yes")
+        assert "in use at present by 1" in said(capsys, "prune", "--keep-size", "0", "--yes")
         assert [path.name for path in STORE.glob("objects/*/*")] == [digest]
         output, _ = build.communicate("")
         assert int(output) > 0

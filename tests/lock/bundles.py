@@ -43,7 +43,8 @@ def _archive(signed: bytes, signature: bytes = b"") -> LockedArchive:
 
 def _box(*packages: bytes) -> LockedToolbox:
     named = [
-        replace(TOOL, name=f"tool{number}", size=len(data), sha256=sha256(data)) for number, data in enumerate(packages)
+        replace(TOOL, name=f"tool{number}", path=f"pool/{sha256(data)}.deb", size=len(data), sha256=sha256(data))
+        for number, data in enumerate(packages)
     ]
     archive = _archive(RELEASE, SIGNATURE)
     return LockedToolbox(architecture="amd64", archives=(archive,), packages=tuple(named))
@@ -53,7 +54,9 @@ SMALL: Lock = replace(
     LOCK,
     archives=(_archive(SIGNED),),
     packages=tuple(
-        replace(LOCK.packages[0], name=name, size=len(data), sha256=sha256(data), archive="trixie")
+        replace(
+            LOCK.packages[0], name=name, path=f"pool/{name}.deb", size=len(data), sha256=sha256(data), archive="trixie"
+        )
         for name, data in (("hello", HELLO), ("shared", SHARED))
     ),
     files=(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from assembler.store.holds import NOBODY, holders, removing
+from assembler.store.holds import NOBODY, holds, removing
 from assembler.store.inventory import inventory
 from assembler.store.objects import Store
 from assembler.store.pruning import plan, prune
@@ -53,13 +53,13 @@ def test_what_another_process_uses_stays_until_it_ends(tmp_path: Path) -> None:
     process = SPAWN.Process(target=use, args=(root, used, ready, over))
     process.start()
     assert ready.wait(60)
-    assert holders(root / "holds") == 1
+    assert len(holds(root / "holds")) == 1
     watching = Store(root, looks_on=True)
     assert removed(watching) == sorted([unused, "other"])
     over.set()
     process.join()
     assert process.exitcode == 0, "all was there"
-    assert holders(root / "holds") == 0
+    assert len(holds(root / "holds")) == 0
     assert removed(watching) == sorted([used, "key"])
 
 
@@ -115,13 +115,13 @@ def test_builds_and_prunes_at_the_same_time(tmp_path: Path) -> None:
 
 def test_a_store_that_is_closed_holds_nothing(store: Store) -> None:
     other = Store(store.root)
-    assert holders(store.root / "holds") == 0, "nothing is in use yet"
+    assert len(holds(store.root / "holds")) == 0, "nothing is in use yet"
     other.add(b"x")
-    assert holders(store.root / "holds") == 1
+    assert len(holds(store.root / "holds")) == 1
     with removing(store.root / "holds") as since:
         assert since < NOBODY
     del other
-    assert holders(store.root / "holds") == 0
+    assert len(holds(store.root / "holds")) == 0
     with removing(store.root / "holds") as since:
         assert since == NOBODY
 

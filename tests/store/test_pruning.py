@@ -45,6 +45,11 @@ def test_what_is_kept_stays_in_any_case() -> None:
     assert plan([A, B, C], unused_since=3, kept={B.path}) == (C,)
 
 
+def test_what_is_in_use_stays_in_any_case() -> None:
+    assert plan([A, B, C, LEFT], held_since=2) == (B, LEFT)
+    assert plan([A, B, C], size=0, held_since=2) == (B,)
+
+
 def test_what_killed_builds_left_goes_in_any_case() -> None:
     assert plan([A, LEFT], unused_since=1) == (LEFT,)
     assert plan([A, LEFT], size=1000) == (LEFT,)

@@ -45,7 +45,7 @@ def serve(server: Server, root: str, *, by_hash: bool = True) -> None:
     for name, data in (("InRelease", SIGNED), ("Release", RELEASE), ("Release.gpg", SIGNATURE)):
         server.serve(f"{suite}/{name}", data)
     for box in (SMALL, *SMALL.toolboxes):
-        for package in box.packages:
+    for packages in (SMALL.packages, *(box.packages for box in SMALL.toolboxes)):
             server.serve(f"{root}/{package.path}", DIRECT[package.sha256])
     server.serve("/kubelet", KUBELET)
     server.serve(f"/v2/x/manifests/sha256:{sha256(MANIFEST)}", MANIFEST)

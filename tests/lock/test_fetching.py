@@ -44,8 +44,8 @@ def serve(server: Server, root: str, *, by_hash: bool = True) -> None:
     server.serve(f"{suite}/main/binary-amd64/{index}", PACKAGES)
     for name, data in (("InRelease", SIGNED), ("Release", RELEASE), ("Release.gpg", SIGNATURE)):
         server.serve(f"{suite}/{name}", data)
-    for box in (SMALL, *SMALL.toolboxes):
     for packages in (SMALL.packages, *(box.packages for box in SMALL.toolboxes)):
+        for package in packages:
             server.serve(f"{root}/{package.path}", DIRECT[package.sha256])
     server.serve("/kubelet", KUBELET)
     server.serve(f"/v2/x/manifests/sha256:{sha256(MANIFEST)}", MANIFEST)

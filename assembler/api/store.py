@@ -159,19 +159,15 @@ def export_bundle(path: Path, out: Path, workspace: Workspace) -> ExportResult:
         with workspace.transport() as transport:
             chosen = mirrors.choose(Debian(), override=workspace.mirror, snapshots=workspace.snapshots)
             fetch_all(lock, store=store, transport=transport, mirrors=chosen)
-    descriptor, name = tempfile.mkstemp(dir=out.absolute().parent, prefix=f".{out.name}.")
-    made = Path(name)
     try:
-        with os.fdopen(descriptor, "wb") as stream:
-            objects = bundle.write(lock, store, stream, reporter=workspace.reporter)
-            stream.flush()
-            os.fchmod(descriptor, 0o644)
-            os.fsync(descriptor)
-        made.replace(out)
-    except BaseException:
-        made.unlink(missing_ok=True)
-        raise
-    return ExportResult(path=out, objects=objects, size=out.stat().st_size)
+        return ExportResult(path=out, objects=_written(lock, store, out, workspace), size=out.stat().st_size)
+    except OSError as error:
+        raise AssembleError(
+            "the bundle cannot be written",
+            where=Place(file=str(out)),
+            why=error.strerror or str(error),
+            hint="name a file in a directory that is there, with room, and that you may write to",
+        ) from error
 
 
 def import_bundle(path: Path, workspace: Workspace, *, lock: Path | None = None, write: Path | None = None) -> Imported:
@@ -192,6 +188,23 @@ def import_bundle(path: Path, workspace: Workspace, *, lock: Path | None = None,
     if write is not None:
         write_lock(write, found.lock)
     return found
+
+
+def _written(lock: Lock, store: Store, out: Path, workspace: Workspace) -> int:
+    """Put the bundle of `lock` at `out`, whole or not at all; returns the number of objects."""
+    descriptor, name = tempfile.mkstemp(dir=out.absolute().parent, prefix=f".{out.name}.")
+    made = Path(name)
+    try:
+        with os.fdopen(descriptor, "wb") as stream:
+            objects = bundle.write(lock, store, stream, reporter=workspace.reporter)
+            stream.flush()
+            os.fchmod(descriptor, 0o644)
+            os.fsync(descriptor)
+        made.replace(out)
+    except BaseException:
+        made.unlink(missing_ok=True)
+        raise
+    return objects
 
 
 def _read(path: Path) -> Lock:

@@ -7,7 +7,7 @@ from typing import Any
 
 from assembler import jsontext
 
-INDICES, PACKAGES, IMAGES, FILES = "archive indices", "packages", "container images", "upstream files"
+INDICES, PACKAGES, IMAGES, FILES = "archive indices", "packages", "container images", "files"
 CACHE, PARTIAL, LOGS, TEMPORARY, USES = (
     "compiler cache", "partial downloads", "logs", "left by builds that were killed", "notes of what was used",
 )  # fmt: skip

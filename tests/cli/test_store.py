@@ -127,6 +127,15 @@ def test_offline_an_export_names_all_that_is_missing(liar: Liar, capsys: pytest.
     assert liar.server.seen == []
 
 
+def test_a_bundle_that_cannot_be_written(
+    liar: Liar, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ASSEMBLE_MIRROR", liar.server.url("/debian"))
+    text = said(capsys, "export", str(LOCK), "--out", "missing/b.tar", status=1)
+    assert "the bundle cannot be written" in text
+    assert "hint: " in text
+
+
 def test_an_import_names_what_is_missing_and_what_is_superfluous(
     liar: Liar, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

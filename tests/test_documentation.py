@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import pytest
 
 from assembler.cli.main import cli
@@ -75,8 +76,15 @@ def test_scripts_that_are_named_are_there() -> None:
     assert [name for name in sorted(named) if not (ROOT / "scripts" / name).exists()] == []
 
 
+def commands(command: click.Command) -> Iterator[click.Command]:
+    """A command, and all that it is a group of."""
+    yield command
+    for under in command.commands.values() if isinstance(command, click.Group) else ():
+        yield from commands(under)
+
+
 def test_options_that_are_named_are_there() -> None:
-    known = {option for command in [cli, *cli.commands.values()] for each in command.params for option in each.opts}
+    known = {option for command in commands(cli) for each in command.params for option in each.opts}
     assert "--offline" in known
     named = {
         option

@@ -24,12 +24,28 @@ from assembler.api.reproduce import ReproduceResult, reproduce
 from assembler.api.run import MachineOptions, RunResult, run
 from assembler.api.shell import ShellOptions, shell
 from assembler.api.show import ShowResult, show
+from assembler.api.store import (
+    ExportResult,
+    PruneOptions,
+    PrunePlan,
+    StoreStatus,
+    StoreVerification,
+    export_bundle,
+    import_bundle,
+    plan_prune,
+    prune_store,
+    store_status,
+    verify_store,
+)
 from assembler.api.verify import Verdict, Verification, verify
 from assembler.api.workspace import RecipeFile, Workspace
 from assembler.errors import AssembleError, Place, Problems
 from assembler.image.manifest import Artifact, Manifest
 from assembler.layers.explain import Explanation
+from assembler.lock.bundle import Imported
 from assembler.progress import Reporter, Step
+from assembler.store.inventory import Usage
+from assembler.store.pruning import Pruned
 from assembler.store.routes import Login, Routes
 from assembler.tools.source import ToolSource
 from assembler.tools.source import of_user as tool_source
@@ -46,6 +62,8 @@ __all__ = [
     "CompareResult",
     "DocumentKind",
     "Explanation",
+    "ExportResult",
+    "Imported",
     "LockOptions",
     "LockResult",
     "Login",
@@ -54,6 +72,9 @@ __all__ = [
     "MigratedLock",
     "Place",
     "Problems",
+    "PruneOptions",
+    "PrunePlan",
+    "Pruned",
     "Random",
     "RandomResult",
     "RebuildResult",
@@ -65,7 +86,10 @@ __all__ = [
     "ShellOptions",
     "ShowResult",
     "Step",
+    "StoreStatus",
+    "StoreVerification",
     "ToolSource",
+    "Usage",
     "Verdict",
     "Verification",
     "Workspace",
@@ -77,13 +101,19 @@ __all__ = [
     "compare",
     "document",
     "explain",
+    "export_bundle",
+    "import_bundle",
     "lock",
     "migrate_lock",
+    "plan_prune",
+    "prune_store",
     "rebuild",
     "reproduce",
     "run",
     "shell",
     "show",
+    "store_status",
     "tool_source",
     "verify",
+    "verify_store",
 ]

@@ -17,6 +17,7 @@ from assembler.audit.recorded import Mismatch, mismatches, record, same_inputs
 from assembler.debian.fetch import fetch_packages
 from assembler.errors import AssembleError, Place
 from assembler.image import libraries
+from assembler.image.keys import code_digest
 from assembler.image.manifest import Artifact, Layers, Manifest
 from assembler.layers import build as layers
 from assembler.layers.context import BuildContext, Means
@@ -27,6 +28,7 @@ from assembler.layers.rootfs import accounts
 from assembler.layers.selection import selected
 from assembler.layers.step import secrets_sha256
 from assembler.lock.files import fetch_files
+from assembler.lock.objects import identity
 from assembler.lock.trust import prove_packages
 from assembler.lockfile.model import LockedPackage
 from assembler.lockfile.toml import write_lock
@@ -35,6 +37,7 @@ from assembler.recipe.given import Arguments
 from assembler.recipe.load import LoadedRecipe
 from assembler.recipe.model import Recipe
 from assembler.store.objects import Store
+from assembler.store.uses import note_uses
 from assembler.tools.toolbox import Toolbox
 from assembler.tools.trust import ProvedTools
 
@@ -184,7 +187,7 @@ def open_project(
 ) -> Iterator[BuildContext]:
     """A recipe with its lock, which is made when it is missing and `make` says so.
 
-    `store` is by default the workspace's.
+    `store` is by default the workspace's. In the end it has a note of what was used for the lock.
     """
     reporter = workspace.reporter
     store = store or workspace.open_store()
@@ -237,6 +240,9 @@ def open_project(
             libraries=libraries.versions(),
             search=workspace.search,
         )
+        note_uses(store, identity(lock), code_digest())
+    if store.hold:
+        store.hold.release()
 
 
 def _warn_of_password(workspace: Workspace, recipe: Recipe, given: RecipeFile) -> None:

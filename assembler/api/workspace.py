@@ -48,9 +48,14 @@ class Workspace:
     reporter: Reporter = SILENT
     """Who is told of progress."""
 
-    def open_store(self) -> Store:
-        """The store; raises StoreError when others could have changed it, unless they are trusted."""
-        return Store(self.store, reporter=self.reporter, trust=self.trust_store, patience=self.patience)
+    def open_store(self, *, looks_on: bool = False) -> Store:
+        """The store; raises StoreError when others could have changed it, unless they are trusted.
+
+        With `looks_on`, nothing of it counts as used.
+        """
+        return Store(
+            self.store, reporter=self.reporter, trust=self.trust_store, patience=self.patience, looks_on=looks_on
+        )
 
     def transport(self) -> Transport:
         """The way to the network; raises what `routes` raises."""

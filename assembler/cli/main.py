@@ -35,6 +35,7 @@ from assembler.cli.sbom import sbom
 from assembler.cli.schema import schema
 from assembler.cli.shell import shell
 from assembler.cli.show import show
+from assembler.cli.store import store
 from assembler.cli.verify import verify
 from assembler.errors import AssembleError
 from assembler.printable import printable_lines
@@ -126,6 +127,7 @@ for _command in (
     rebuild,
     reproduce,
     sbom,
+    store,
     completion,
     manual,
 ):

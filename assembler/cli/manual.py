@@ -58,16 +58,24 @@ def _page(group: click.Group, main_form: click.Command) -> Iterator[str]:
     for name in group.list_commands(context):
         command = group.get_command(context, name)
         if command is not None and command is not main_form and not command.hidden:
-            yield from _command(command, name, context)
+            yield from _commands(command, name, context)
     for title, entries in (("EXIT STATUS", EXIT_STATUSES), ("ENVIRONMENT", ENVIRONMENT), ("FILES", FILES)):
         yield f".SH {title}"
         yield from _entries(entries)
 
 
-def _command(command: click.Command, name: str, parent: click.Context) -> Iterator[str]:
+def _commands(command: click.Command, name: str, parent: click.Context) -> Iterator[str]:
+    """A command, and those that it is a group of."""
     context = click.Context(command, parent=parent, info_name=name)
+    yield from _command(command, context)
+    if isinstance(command, click.Group):
+        for each, under in command.commands.items():
+            yield from _commands(under, each, context)
+
+
+def _command(command: click.Command, context: click.Context) -> Iterator[str]:
     usage = " ".join(command.collect_usage_pieces(context))
-    yield f".SS assemble {_escaped(f'{name} {usage}')}"
+    yield f".SS {_escaped(f'{context.command_path} {usage}')}"
     yield from _prose(_paragraphs(command))
     yield from _options(command, context, without=_HELP)
 

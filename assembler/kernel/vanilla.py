@@ -146,11 +146,14 @@ def cache_of(store: Store, tree: Path) -> Path:
 
 def _last_count(store: Store, kind: str, architecture: str) -> int:
     """How many files the newest kernel in the store took; 0 when there is none."""
-    results = sorted((store.results / kind).glob(f"*/{_COUNT}"), key=lambda path: path.stat().st_mtime)
-    for path in reversed(results):
-        name, _, count = path.read_text("ascii").partition(" ")
-        if name == architecture:
-            return int(count)
+    try:
+        results = sorted((store.results / kind).glob(f"*/{_COUNT}"), key=lambda path: path.stat().st_mtime)
+        for path in reversed(results):
+            name, _, count = path.read_text("ascii").partition(" ")
+            if name == architecture:
+                return int(count)
+    except FileNotFoundError:  # somebody prunes the store just now, and it is an estimate
+        pass
     return 0
 
 

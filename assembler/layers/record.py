@@ -56,7 +56,7 @@ def _mark(made: StepResult) -> str:
 
 def recall(store: Store, label: str, key: str, inputs: Mapping[str, str]) -> StepResult | None:
     """What `store` has recorded of the step `label` with that key, told with `inputs`; None when it has nothing."""
-    if not _KEY.fullmatch(key):
+    if not _KEY.fullmatch(key) or not store.has_derived(_kind(label), key):
         return None
     try:
         document = jsontext.parse(read_own(store.results / _kind(label) / key, LARGEST), limit=LARGEST)

@@ -77,7 +77,7 @@ class Step:
             }
             (directory / _DIGESTS).write_text(json.dumps(digests, sort_keys=True), "ascii")
 
-        directory = store.derived(self._kind, self.key, make, sound=_sound)
+        directory = store.derived(self._kind, self.key, make, sound=is_sound)
         return Result(directory / "files", _digests(directory))
 
     @property
@@ -89,7 +89,7 @@ def _digests(directory: Path) -> dict[str, str]:
     return dict(json.loads((directory / _DIGESTS).read_bytes()))
 
 
-def _sound(directory: Path) -> bool:
+def is_sound(directory: Path) -> bool:
     """Whether the files of a result in the store are still what was made."""
     try:
         return all(sha256_of(directory / "files" / name) == digest for name, digest in _digests(directory).items())

@@ -7,6 +7,8 @@ Layout below the store's root:
     downloads/                  partial downloads, by the SHA-256 of what they shall become
     tmp/                        being written; never read; renamed into place when complete
     locks/                      flock(2) files, one a key
+    holds/                      what running builds have in use, see holds.py
+    uses/NAME                   what was used for something, see uses.py
     logs/                       what programs printed that failed
     ccache/SOURCE/              what compilers have made of a kernel's source, by ccache
 
@@ -28,12 +30,13 @@ import stat
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import BinaryIO
 
 from assembler.errors import AssembleError, Place
 from assembler.progress import SILENT, Reporter
+from assembler.store.holds import Hold
 from assembler.store.ownership import changeable, intruders
 from assembler.store.scratch import scratch
 
@@ -48,8 +51,8 @@ _TOLD = 3.0
 """Seconds of waiting until it is told."""
 _PAUSES = (0.01, 0.5)
 """Seconds between looks at a lock: at first, and at most."""
-_DIRECTORIES = ("ccache", "derived", "downloads", "locks", "logs", "objects", "tmp")
-_OPTIONAL = frozenset({"ccache", "downloads", "logs"})
+_DIRECTORIES = ("ccache", "derived", "downloads", "holds", "locks", "logs", "objects", "tmp", "uses")
+_OPTIONAL = frozenset({"ccache", "downloads", "holds", "logs", "uses"})
 """Those that a store which is only read can do without."""
 
 
@@ -68,7 +71,8 @@ class Store:
 
     The reporter is warned of results that are damaged, and told of waiting for others. Raises StoreError when somebody
     else than root and the caller could have changed what is in it, unless `trust` says that all who could are trusted.
-    A lock of another process is waited for `patience` seconds.
+    A lock of another process is waited for `patience` seconds. What is used stays in the store as long as this object
+    lives, but for one that `looks_on`: what it looks at does not count as used.
     """
 
     def __init__(
@@ -79,6 +83,7 @@ class Store:
         reporter: Reporter = SILENT,
         trust: bool = False,
         patience: float = PATIENCE,
+        looks_on: bool = False,
     ) -> None:
         self.root = root
         self.results = results or root / "derived"
@@ -101,6 +106,8 @@ class Store:
                 self._directory(root / name, needed=name not in _OPTIONAL)
             if results is not None:
                 results.mkdir(mode=0o700, exist_ok=True)
+            self.hold = None if looks_on else Hold(root / "holds", self._mode & 0o666)
+            """What is used of it."""
         except OSError as error:
             raise StoreError(
                 "the store cannot be made",
@@ -175,7 +182,7 @@ class Store:
         else:
             path.chmod(self._mode)
         self._check(path)
-        if path.name in {"locks", "tmp"} and not self._trust and path.stat().st_uid == os.geteuid():
+        if path.name in {"holds", "locks", "tmp"} and not self._trust and path.stat().st_uid == os.geteuid():
             # Who can open a lock can hold it.
             with suppress(OSError):
                 path.chmod(path.stat().st_mode & 0o700)
@@ -201,7 +208,7 @@ class Store:
         Raises StoreError when somebody else may change it.
         """
         path = self.path(digest)
-        if not path.is_file():
+        if not self._use(path) or not path.is_file():
             return False
         self._check(path.parent)
         self._check(path)
@@ -272,7 +279,8 @@ class Store:
             path.chmod(0o444)
             with path.open("rb") as stream:
                 os.fsync(stream.fileno())
-            path.replace(final)
+            with self._placing(path, final):
+                path.replace(final)
         self._sound.add(digest)
         return final
 
@@ -294,7 +302,7 @@ class Store:
     def has_derived(self, kind: str, key: str) -> bool:
         """Whether what :meth:`derived` would make is here. Raises StoreError when somebody else may change it."""
         final = self.results / kind / key
-        if not final.exists():
+        if not self._use(final):
             return False
         self._check(final.parent)
         self._check(final)
@@ -332,8 +340,15 @@ class Store:
                 with self.writing():
                     _close(path)
                     self._directory(final.parent)
-                    path.rename(final)
+                    with self._placing(path, final):
+                        path.rename(final)
         return final
+
+    def _use(self, path: Path) -> bool:
+        return self.hold.use(path) if self.hold else path.exists()
+
+    def _placing(self, path: Path, final: Path) -> AbstractContextManager[None]:
+        return self.hold.placing(path, final) if self.hold else nullcontext()
 
     @contextmanager
     def without_results(self) -> Iterator["Store"]:
@@ -343,20 +358,26 @@ class Store:
         """
         with self.temporary() as directory:
             yield Store(
-                self.root, results=directory, reporter=self._reporter, trust=self._trust, patience=self._patience
+                self.root,
+                results=directory,
+                reporter=self._reporter,
+                trust=self._trust,
+                patience=self._patience,
+                looks_on=self.hold is None,
             )
 
     def share(self, root: Path) -> None:
         """Give the store below `root` the objects of this one, as links where that can be, else as copies."""
         _make(root)
         root.chmod(0o700)
-        for path in (self.root / "objects").glob("*/*"):
-            target = root / "objects" / path.parent.name / path.name
-            _make(target.parent)
-            try:
-                target.hardlink_to(path)
-            except OSError:
-                shutil.copyfile(path, target)
+        with self.hold.gate() if self.hold else nullcontext():
+            for path in (self.root / "objects").glob("*/*"):
+                target = root / "objects" / path.parent.name / path.name
+                _make(target.parent)
+                try:
+                    target.hardlink_to(path)
+                except OSError:
+                    shutil.copyfile(path, target)
 
     @contextmanager
     def locked(self, name: str, *, what: str = "") -> Iterator[int]:

@@ -28,7 +28,7 @@ def scratch(parent: Path) -> Iterator[Path]:
     try:
         yield directory / "x"
     finally:
-        remove(directory)
+        _discard(directory)
         os.close(descriptor)
 
 
@@ -46,6 +46,24 @@ def remove(directory: Path) -> None:
         shutil.rmtree(directory, ignore_errors=True)
 
 
+def _discard(directory: Path) -> None:
+    """Remove a directory that was claimed; its lock last, or nobody could tell what is left if this is killed."""
+    remove(directory / "x")
+    remove(directory)
+
+
+def abandoned(parent: Path) -> Iterator[Path]:
+    """The directories below `parent` that killed processes have left; each is locked until the next is asked for."""
+    for lock in sorted(parent.glob(f"{_PREFIX}*/{_LOCK}")):
+        with suppress(OSError):
+            descriptor = os.open(lock, os.O_RDWR | os.O_CLOEXEC)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                yield lock.parent
+            finally:
+                os.close(descriptor)
+
+
 def _claim(parent: Path) -> tuple[Path, int]:
     """A fresh directory, and the descriptor that holds its lock."""
     while True:
@@ -60,11 +78,5 @@ def _claim(parent: Path) -> tuple[Path, int]:
 
 def _sweep(parent: Path) -> None:
     # A directory without the file is one whose maker is about to lock it. What cannot be removed is in nobody's way.
-    for lock in parent.glob(f"{_PREFIX}*/{_LOCK}"):
-        with suppress(OSError):
-            descriptor = os.open(lock, os.O_RDWR | os.O_CLOEXEC)
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                remove(lock.parent)
-            finally:
-                os.close(descriptor)
+    for directory in abandoned(parent):
+        _discard(directory)

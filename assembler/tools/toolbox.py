@@ -65,6 +65,8 @@ class Toolbox:
         """Where its libraries are, and"""
         self.loader = self.libraries / host.loader
         """its dynamic loader."""
+        self.held: object = None
+        """What holds it in the store that it lies in, while it is there."""
         self._checked: set[Path] = set()
         self._lock = threading.Lock()
 
@@ -78,7 +80,9 @@ class Toolbox:
         if store.trusted:
             root = unpacked(store, tools.packages)
             if store.trusted:  # which looking at it may have changed
-                return cls(root, tools.architecture, logs)
+                toolbox = cls(root, tools.architecture, logs)
+                toolbox.held = store.hold
+                return toolbox
         directory = Path(tempfile.mkdtemp(prefix="assemble-tools-"))
         own = Store(directory / "store")
         for package in tools.packages:

@@ -19,6 +19,7 @@ write such notes: one that others can write to proves nothing (:attr:`Store.trus
 import json
 import logging
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -105,8 +106,9 @@ def hand_on(store: Store, results: Path) -> None:
         directory.mkdir(mode=0o700, exist_ok=True)
     for note in (store.results / _KIND).glob("*"):
         copy = results / _KIND / note.name
-        copy.write_bytes(note.read_bytes())
-        copy.chmod(0o644)
+        with suppress(FileNotFoundError):  # somebody prunes the store just now
+            copy.write_bytes(note.read_bytes())
+            copy.chmod(0o644)
 
 
 def outdated(packages: Iterable[LockedPackage], source: ToolSource) -> list[str]:

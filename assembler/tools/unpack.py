@@ -20,7 +20,8 @@ from assembler.store.objects import FULL, Store, sha256_of
 from assembler.tree.extract import CONTRADICTIONS, lay, make_links
 from assembler.tree.tar import Member
 
-_KIND = "toolbox-3"
+KIND = "toolbox-3"
+"""What the store calls its results."""
 _ROOT, _LISTING = "root", "listing"
 _MERGED = frozenset({"bin", "sbin", "lib", "lib32", "lib64", "libx32"})
 """Directories of the root that are links into /usr (merged usr)."""
@@ -35,8 +36,6 @@ def unpacked(store: Store, packages: Sequence[LockedPackage]) -> Path:
     Raises StoreError when a package is not in the store, DebError or TarError when one is damaged, and AssembleError
     when two of them disagree about a file.
     """
-    digests = sorted(package.sha256 for package in packages)
-    key = hashlib.sha256("\n".join(digests).encode()).hexdigest()
     debs = ((package.name, open_package(store, package.sha256, package.name)) for package in packages)
 
     def make(directory: Path) -> None:
@@ -44,10 +43,16 @@ def unpacked(store: Store, packages: Sequence[LockedPackage]) -> Path:
         lay_out(debs, directory / _ROOT)
         (directory / _LISTING).write_text("".join(listing(directory / _ROOT)), "utf-8")
 
-    return store.derived(_KIND, key, make, sound=_unchanged) / _ROOT
+    return store.derived(KIND, key(packages), make, sound=unchanged) / _ROOT
 
 
-def _unchanged(directory: Path) -> bool:
+def key(packages: Iterable[LockedPackage]) -> str:
+    """What the result of `packages` is called."""
+    return hashlib.sha256("\n".join(sorted(package.sha256 for package in packages)).encode()).hexdigest()
+
+
+def unchanged(directory: Path) -> bool:
+    """Whether a result of :func:`unpacked` is what was made: every file is read."""
     try:
         return (directory / _LISTING).read_text("utf-8") == "".join(listing(directory / _ROOT))
     except (OSError, UnicodeError):

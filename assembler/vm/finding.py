@@ -111,4 +111,5 @@ def in_toolbox(architecture: Architecture, toolbox: Toolbox) -> Emulator:
         accelerated=kvm(architecture),
         uefi=uefi(architecture, toolbox.root),
         secure_boot=uefi(architecture, toolbox.root, secure_boot=True),
+        keeps=toolbox,
     )

@@ -91,6 +91,8 @@ class Emulator:
     """The UEFI firmware, and the variable store that a machine gets a copy of."""
     secure_boot: tuple[Path, Path] | None = None
     """The same two for Secure Boot, the keys enrolled."""
+    keeps: object = field(default=None, repr=False, compare=False)
+    """What it lies in, which may go with whoever has it: the assembler's own tools."""
 
     def flash(self, hardware: Hardware) -> tuple[Path, Path] | None:
         """UEFI code and variable store for `hardware`; None when it does without, or when they are not there."""

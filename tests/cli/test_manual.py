@@ -61,6 +61,13 @@ def test_it_has_what_help_has(manual: str) -> None:
             assert " ".join(paragraph.split()) in text[start:], name
 
 
+def test_it_has_the_commands_of_a_group(manual: str) -> None:
+    text = rendered(manual)
+    for usage in ("store status [OPTIONS]", "store export [OPTIONS] LOCK", "store import [OPTIONS] BUNDLE.tar"):
+        assert f"assemble {usage}" in text
+    assert "--older-than AGE" in text
+
+
 @pytest.mark.parametrize("text", [".SH EVIL", "'quoted' \\fBbold\\fR", 'a ~ b ^ c `d` "e" --f-g', "line\n.br\nline"])
 def test_text_is_no_request(text: str) -> None:
     group = click.Group("assemble", help=f"Summary.\n\n{text}", commands={"build": click.Command("build")})

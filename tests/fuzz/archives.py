@@ -9,6 +9,7 @@ import tarfile
 from collections.abc import Sequence
 from copy import copy
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import zstandard
 
@@ -18,6 +19,8 @@ from assembler.errors import AssembleError, Place
 from assembler.formats import cpio, qcow2
 from assembler.kernel import elf
 from assembler.kernel.module import read_module
+from assembler.lock.bundle import read as read_bundle
+from assembler.store.objects import Store, sha256_of
 from assembler.tools.unpack import lay_out
 from assembler.tree import digest, tar
 from assembler.tree.compressed import CompressionError, ending_of, expanded
@@ -28,6 +31,7 @@ from tests.debian import debs
 from tests.fuzz.harness import Target
 from tests.initrd.elves import library
 from tests.kernel.ko import module
+from tests.lock.bundles import bundle, filled
 
 _EPOCH = 10**9
 _ITEMS = (
@@ -195,6 +199,19 @@ def _elves() -> Sequence[bytes]:
     return [library("liby.so.2", soname="libx.so.1"), module(["name=x"], ["a"], ["b"]), lzma.compress(module())]
 
 
+def _bundles() -> Sequence[bytes]:
+    with TemporaryDirectory() as name:
+        return [bundle(filled(Store(Path(name) / "store")))]
+
+
+def _bundle(data: bytes, directory: Path) -> None:
+    store = Store(directory / "store")
+    read_bundle(io.BytesIO(data), "b.tar", store)
+    for path in store.root.glob("objects/*/*"):
+        if sha256_of(path) != path.name:
+            raise AssertionError(f"{path} has come into the store")
+
+
 TARGETS = {
     "deb": Target(
         run=_deb,
@@ -215,6 +232,12 @@ TARGETS = {
         tokens=(b"070701", b"TRAILER!!!\0", b"00000000", b"FFFFFFFF", b"0000A1FF", b"..", b"/", b"a\0", b"0000"),
     ),
     "qcow2": Target(run=_qcow2, seeds=lambda: [qcow2.empty(1 << 20)[:4096]], in_place=True),
+    "bundle": Target(
+        run=_bundle,
+        seeds=_bundles,
+        tokens=(*_TAR_TOKENS, b"assembler-bundle-1/", b"objects/", b"blobs/", b"lock.toml", bytes(512)),
+        repair=_checksums,
+    ),
     "elf": Target(run=_elf, seeds=_elves, in_place=True),
 }
 """By name."""

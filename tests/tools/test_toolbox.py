@@ -4,13 +4,21 @@ import shutil
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from assembler.architecture import ARCHITECTURES
 from assembler.errors import Place
+from assembler.store.holds import holds
+from assembler.store.inventory import inventory
+from assembler.store.objects import Store
+from assembler.store.pruning import prune
 from assembler.tools.toolbox import Toolbox, ToolError
+from assembler.tools.trust import ProvedTools
+from tests.debian import debs
+from tests.lockfile.test_toml import TOOL
 from tests.support.reporters import Recorder
 
 
@@ -205,3 +213,19 @@ def test_a_missing_program_and_a_foreign_architecture_are_named(toolbox: Toolbox
     other = Toolbox(toolbox.root, {"amd64": "arm64", "arm64": "amd64"}[toolbox.architecture], tmp_path)
     with pytest.raises(ToolError, match="cannot be started"):
         other.run("env", [])
+
+
+def test_what_it_lies_in_stays_in_the_store_as_long_as_it_is_there(tmp_path: Path) -> None:
+    """Whoever runs QEMU from a store has long forgotten that store."""
+    root = tmp_path / "store"
+    store = Store(root)
+    data = debs.deb("pigz", debs.directory("./usr"), debs.item("./usr/pigz", b"pigz"))
+    package = replace(TOOL, sha256=store.add(data))
+    toolbox = Toolbox.open(store, ProvedTools((package,), "amd64"), tmp_path / "logs")
+    del store
+    assert len(holds(root / "holds")) == 1
+    watching = Store(root, looks_on=True)
+    assert prune(watching, inventory(watching)).removed == ()
+    assert (toolbox.root / "usr/pigz").is_file()
+    del toolbox
+    assert holds(root / "holds") == ()

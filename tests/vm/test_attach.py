@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -50,7 +51,7 @@ class Terminal:
 
 @pytest.fixture
 def terminal(emulator: Emulator, hardware: Hardware) -> Iterator[Terminal]:
-    given = pickle.dumps((emulator, hardware)).hex()
+    given = pickle.dumps((replace(emulator, keeps=None), hardware)).hex()
     running = Terminal([sys.executable, "-P", "-c", _ATTACH, given])
     yield running
     running.close()

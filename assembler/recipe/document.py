@@ -52,7 +52,19 @@ def read_bytes(path: Path, *, limit: int, where: Place, what: str, reach: Reach)
         raise RecipeError(f"{what} {error.what}", where=where, why=error.why, hint=near) from error
     except UnreadableError as error:
         kind = TooLargeError if isinstance(error, reading.TooLargeError) else RecipeError
-        raise kind(f"{what} {error.what}", where=where, why=error.why) from error
+        hint = (
+            "[[rootfs.trees]] is for directories"
+            if where.key.startswith("rootfs.files") and _is_directory(path, reach)
+            else ""
+        )
+        raise kind(f"{what} {error.what}", where=where, why=error.why, hint=hint) from error
+
+
+def _is_directory(path: Path, reach: Reach) -> bool:
+    try:
+        return reach.find(path).is_dir()
+    except (OSError, UnreadableError):
+        return False
 
 
 def _outside(error: OutsideError, path: Path, *, where: Place, what: str, reach: Reach) -> OutOfReachError:

@@ -65,6 +65,13 @@ def test_a_directory_is_as_from_version_control() -> None:
     assert recipe.recipe.rootfs.trees == []
 
 
+def test_a_directory_is_no_file() -> None:
+    (problem,) = problems('[[rootfs.files]]\npath = "/x"\nsource = "over"\n')
+    assert problem.endswith(
+        "rootfs.files[0].source: the file is not a file: over ([[rootfs.trees]] is for directories)"
+    )
+
+
 def test_modes_owners_and_places() -> None:
     recipe = loaded("""
         [[rootfs.trees]]

@@ -130,6 +130,20 @@ LOADERS = frozenset({
 """Names of dynamic loaders that Debian's ldconfig leaves alone (local-ldconfig-ignore-ld.so.diff)."""
 
 
+@dataclass(frozen=True, slots=True)
+class Microcode:
+    """Updates of the processors of one vendor, which a kernel takes from the beginning of its initrd."""
+
+    package: str
+    """Debian's package of them."""
+    pattern: str
+    """Where its files are."""
+    path: str
+    """The one file that all of them become, where the kernel looks for it (Documentation/arch/x86/microcode.rst)."""
+    intel: bool = False
+    """Whether they have Intel's format; else AMD's."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Architecture:
     """One architecture."""
@@ -159,6 +173,8 @@ class Architecture:
     """What Debian's kernel image is called in /boot, before ``-RELEASE``."""
     initrd_modules: tuple[str, ...] = ()
     """Modules that an initrd needs on this one alone: ext4's checksums, for which it asks by an alias."""
+    microcode: tuple[Microcode, ...] = ()
+    """Of the vendors of its processors."""
     kernel: KernelSource
     calls: SystemCalls
     emulation: Emulation
@@ -208,6 +224,19 @@ AMD64 = Architecture(
     consoles=("console=tty0", "console=ttyS0,115200"),
     kernel_package="linux-image-cloud-amd64",
     initrd_modules=("crc32c_intel",),
+    microcode=(
+        Microcode(
+            "intel-microcode",
+            "/usr/lib/firmware/intel-ucode/*",
+            "/kernel/x86/microcode/GenuineIntel.bin",
+            intel=True,
+        ),
+        Microcode(
+            "amd64-microcode",
+            "/usr/lib/firmware/amd-ucode/*.bin",
+            "/kernel/x86/microcode/AuthenticAMD.bin",
+        ),
+    ),
     kernel=KernelSource(arch="x86_64", directory="x86", target="bzImage", image="arch/x86/boot/bzImage"),
     calls=SystemCalls(
         audit=0xC000003E,

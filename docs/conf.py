@@ -42,6 +42,7 @@ _PARTS = {
         "docs/scripts",
         "docs/additions",
         "docs/kernel",
+        "docs/initrd",
         "docs/kubernetes",
         "docs/disks",
     ),

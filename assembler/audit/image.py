@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import zstandard
@@ -21,12 +21,13 @@ from assembler.formats.squashfs_reader import PATH_TEXT, PATHS, Squashfs
 from assembler.hostfile import open_image
 from assembler.image import contents
 from assembler.image.names import ISO_INDEX, ISO_INITRD, ISO_SQUASHFS, lock_path
+from assembler.initrd.microcode import PATHS as MICROCODE
 from assembler.lockfile.model import Lock
 from assembler.lockfile.toml import parse_lock
 from assembler.tree import content as contents_of
 from assembler.tree import digest
 from assembler.tree.content import Content, Slice
-from assembler.tree.staging import Tree
+from assembler.tree.staging import Kind, Tree
 
 LARGEST_INITRD = 512 << 20
 """Bytes of an initramfs at most, unpacked."""
@@ -163,6 +164,7 @@ class Image:
             return ImageError("the initramfs cannot be read", where=Place(file=str(self.path), path=path), why=why)
 
         packed = self.read(path, LARGEST_INITRD)
+        early, packed = _early(packed)
         try:
             limit = min(LARGEST_INITRD, INITRD_EXPANSION * len(packed) + INITRD_ALLOWANCE)
             data = zstd.decompress(packed, limit, alone=True)
@@ -175,9 +177,31 @@ class Image:
         # A kernel reads on, and takes what it finds over what it has.
         if stream.read().strip(b"\0"):
             raise refused("something follows its archive")
+        for name, inode in early.root.children.items():
+            if tree.lexists(name):
+                raise refused(f"/{name} is in both of its archives")
+            tree.put(name, inode)
         if not _fits(tree):
             raise refused(f"its paths have more than {PATH_TEXT} characters")
         return tree
+
+
+def _early(data: bytes) -> tuple[Tree, bytes]:
+    """The archive in front of an initramfs, which is not compressed, and what follows it; an empty tree for none.
+
+    Raises ImageError when it has something else than microcode.
+    """
+    if not data.startswith(cpio.MAGIC):
+        return Tree(), data
+    if data.count(cpio.MAGIC) > PATHS:
+        raise ImageError("too much is in front of the initramfs", why=f"it has more than {PATHS} files")
+    stream = io.BytesIO(data)
+    tree = cpio.read(stream)
+    above = {str(each) for path in MICROCODE for each in PurePosixPath(path).parents}
+    for path, inode in tree.walk():
+        if not (path in MICROCODE and inode.kind is Kind.FILE) and not (path in above and inode.kind is Kind.DIR):
+            raise ImageError("something else than microcode is in front of the initramfs", where=Place(path=path))
+    return tree, stream.read().lstrip(b"\0")
 
 
 def _fits(tree: Tree) -> bool:

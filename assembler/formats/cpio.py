@@ -3,7 +3,8 @@
 Specification: Documentation/driver-api/early-userspace/buffer-format.rst in Linux. Each member is a header of 110 ASCII
 bytes, the name with a NUL, and the data, name and data each padded to four bytes. Names have no leading slash; the root
 is ``.``. Members of one file (hard links) share an inode number, and the last of them carries the data, as GNU cpio has
-it and the kernel expects. The format has no extended attributes.
+it and the kernel expects. The format has no extended attributes. A name may have more NULs after it, which are counted
+with it, so that the data begins where it should; the kernel and cpio(1) pass over them.
 """
 
 import re
@@ -57,23 +58,29 @@ def _header(name: bytes, numbers: Iterable[int], where: Place) -> bytes:
     return raw + _pad(len(raw))
 
 
-def _member(path: str, inode: Inode, number: int, links: int, size: int) -> bytes:
+def _name(path: str) -> bytes:
+    return path[1:].encode("utf-8", "surrogateescape") or b"."
+
+
+def _member(path: str, inode: Inode, number: int, links: int, size: int, *, spare: int) -> bytes:
+    """Header and name, padded; the name gets `spare` more NULs than its own."""
     where = Place(path=path)
-    name = path[1:].encode("utf-8", "surrogateescape") or b"."
-    if len(name) >= _MAX_NAME or name == END.encode():
+    name = _name(path)
+    if len(name) + spare >= _MAX_NAME or name == END.encode():
         raise CpioError("a name cannot be in a cpio archive", where=where)
     if inode.xattrs:
         raise CpioError("a cpio archive holds no extended attributes", where=where, why=", ".join(sorted(inode.xattrs)))
     mode = _TYPES[inode.kind] | inode.mode
     major, minor = inode.device
-    fields = (number, mode, inode.uid, inode.gid, links, inode.mtime, size, 0, 0, major, minor, len(name) + 1)
-    return _header(name, fields, where)
+    fields = (number, mode, inode.uid, inode.gid, links, inode.mtime, size, 0, 0, major, minor, len(name) + 1 + spare)
+    return _header(name + bytes(spare), fields, where)
 
 
-def write(tree: Tree) -> Iterator[bytes]:
+def write(tree: Tree, *, aligned: int = 1) -> Iterator[bytes]:
     """The archive of `tree`, piece by piece: parents first, names in order, inode numbers counted from 1.
 
-    Raises CpioError for extended attributes, for files of 4 GiB and for numbers that do not fit into 32 bits.
+    The bytes of a file begin at a multiple of four bytes, and of `aligned`. Raises CpioError for extended attributes,
+    for files of 4 GiB and for numbers that do not fit into 32 bits.
     """
     entries = list(tree.walk())
     left: dict[int, int] = {}
@@ -95,7 +102,8 @@ def write(tree: Tree) -> Iterator[bytes]:
             data, size = chunks(inode.content), size_of(inode.content)
         # A directory's count is 2 whatever it holds; readers only ask whether a file has more names than this one.
         links = 2 if inode.kind is Kind.DIR else names[key]
-        header = _member(path, inode, number, links, size)
+        spare = -(written + HEADER + len(_name(path)) + 1) % aligned if size else 0
+        header = _member(path, inode, number, links, size, spare=spare)
         yield header
         yield from data
         written += len(header) + size
@@ -139,7 +147,7 @@ def read(stream: BinaryIO) -> Tree:
             raise CpioError("a cpio header is damaged", why=f"a name of {length} bytes before byte {position}")
         raw = take(length)
         take(-(HEADER + length) % 4)
-        name = raw[:-1].decode("utf-8", "surrogateescape")
+        name = raw.rstrip(b"\0").decode("utf-8", "surrogateescape")
         if name == END:
             return tree
         data = take(size)

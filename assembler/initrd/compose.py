@@ -5,17 +5,20 @@ overlay of both. Here only its parts are collected; see :func:`compose` for wher
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 import zstandard
 
 from assembler.architecture import ARCHITECTURES
-from assembler.errors import AssembleError, Place
+from assembler.errors import Place
 from assembler.formats import cpio
+from assembler.initrd.additions import Additions, InitrdError, add, require_modules
 from assembler.initrd.libraries import closure
-from assembler.initrd.modules import Kernel
+from assembler.initrd.microcode import ALIGNMENT, PATHS
+from assembler.initrd.modules import Kernel, Module, normal
 from assembler.tree.content import read
 from assembler.tree.staging import Inode, Kind, Tree
 
@@ -63,10 +66,6 @@ _MERGED = ("bin", "lib", "lib64", "sbin")
 
 OVER = "usr/lib/livecd/over"
 """Files that are laid over the root file system, each under its own path below this directory."""
-
-
-class InitrdError(AssembleError):
-    """An initramfs that cannot be composed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,15 +117,20 @@ def compose(
     settings: Settings | None = None,
     *,
     over: Tree | None = None,
+    early: Mapping[str, bytes] = MappingProxyType({}),
+    additions: Additions = Additions(),  # noqa: B008  an immutable value
+    image: Tree | None = None,
+    warn: Callable[[str], None] = lambda _: None,
 ) -> Tree:
     """The tree of an initramfs for the kernel `release`.
 
     `rootfs` has that kernel's modules; `programs` is unpacked from the packages of the ``initrd`` role; `scripts` are
     :func:`read_scripts`'. The tree holds ``/init`` and ``/usr/lib/livecd/*.sh``, the programs with all libraries they
     need, modules under their kernel's usual path, not compressed (the whole is), the names of those that are always
-    loaded in ``/etc/livecd.modules``, and ``/etc/livecd.conf``. The files of `over` lie below `OVER`, from where the
-    running system gets them in its root.
-    Raises InitrdError, ElfError, ModuleError or TreeError for what is missing.
+    loaded in ``/etc/livecd.modules``, those that the recipe wants in ``/etc/livecd.wanted``, and ``/etc/livecd.conf``.
+    The files of `over` lie below `OVER`, from where the running system gets them in its root. `early` is microcode, by
+    path. `additions` may want something of `image`, the root file system; who may be told of what they lack, is told
+    with `warn`. Raises InitrdError, ElfError, ModuleError or TreeError for what is missing.
     """
     tree = Tree(mtime=rootfs.mtime)
     for directory in _DIRECTORIES:
@@ -151,16 +155,24 @@ def compose(
     tree.chmod("init", 0o755)
     tree.write("etc/livecd.conf", _configuration(settings or Settings()))
 
-    _add_modules(tree, Kernel(rootfs, release), f"usr/lib/modules/{release}")
+    wanted = _add_modules(tree, Kernel(rootfs, release), f"usr/lib/modules/{release}", additions.modules)
     for path, inode in over.walk() if over else ():
         if inode.kind is Kind.FILE:
             tree.write(f"{OVER}{path}", read(inode.content), parents=True)
+    for name in add(tree, image or Tree(), additions, wanted):
+        warn(f"the module {name} may ask for firmware, of which the image has none")
+    for path, data in early.items():
+        tree.write(path, data, parents=True)
     return tree
 
 
-def _add_modules(tree: Tree, kernel: Kernel, directory: str) -> None:
-    """The modules, with modules.dep and modules.alias as depmod(8) would make them for these alone."""
-    modules = kernel.closure(REQUIRED, DRIVERS)
+def _add_modules(tree: Tree, kernel: Kernel, directory: str, wanted: tuple[str, ...]) -> tuple[Module, ...]:
+    """The modules, with modules.dep and modules.alias as depmod(8) would make them for these alone.
+
+    Returns those that come of the recipe's, `wanted`.
+    """
+    require_modules(kernel, wanted)
+    modules = kernel.closure((*REQUIRED, *wanted), DRIVERS)
     places = {module.name: module.path.partition(".ko")[0].partition(f"{directory}/")[2] + ".ko" for module in modules}
     needs: list[str] = []
     aliases: list[str] = []
@@ -172,19 +184,38 @@ def _add_modules(tree: Tree, kernel: Kernel, directory: str) -> None:
         aliases += (f"alias {alias} {module.name}\n" for alias in module.aliases)
     tree.write(f"{directory}/modules.dep", "".join(needs).encode(), parents=True)
     tree.write(f"{directory}/modules.alias", "".join(aliases).encode())
-    always = (module.name for module in kernel.closure(REQUIRED))
+    always = (module.name for module in kernel.closure((*REQUIRED, *wanted)))
     tree.write("etc/livecd.modules", "".join(f"{name}\n" for name in always).encode())
+    asked = [normal(name) for name in wanted if not kernel.builtin(name)]
+    if asked:
+        tree.write("etc/livecd.wanted", "".join(f"{name}\n" for name in asked).encode())
+    return kernel.closure(wanted)
 
 
 def write(tree: Tree, out: Path, epoch: int) -> str:
     """Write `tree` to `out` as a zstd-compressed cpio archive; every time in it is `epoch` (seconds).
 
-    Returns the SHA-256 of what was written, in hex. One frame by one thread: the bytes depend on nothing but the tree
-    and the version of libzstd.
+    Microcode is in an archive of its own before that, which is not compressed: the kernel reads it as it is. Returns
+    the SHA-256 of what was written, in hex. One frame by one thread: the bytes depend on nothing but the tree and the
+    version of libzstd.
     """
     for _, inode in tree.walk():
         inode.mtime = epoch
+    early, rest = _apart(tree)
     compressor = zstandard.ZstdCompressor(level=LEVEL, write_checksum=True, write_content_size=True)
-    data = compressor.compress(b"".join(cpio.write(tree)))
+    data = b"".join(cpio.write(early, aligned=ALIGNMENT)) if early else b""
+    data += compressor.compress(b"".join(cpio.write(rest)))
     out.write_bytes(data)
     return hashlib.sha256(data).hexdigest()
+
+
+def _apart(tree: Tree) -> tuple[Tree | None, Tree]:
+    """What of an initramfs is for the kernel itself, and the rest of it."""
+    if not any(map(tree.exists, PATHS)):
+        return None, tree
+    early, rest = Tree(), tree.copy()
+    early.root.mtime = tree.root.mtime
+    for top in {path.split("/")[1] for path in PATHS}:
+        early.put(top, rest.at(top))
+        rest.discard(top)
+    return early, rest

@@ -36,6 +36,8 @@ class Module:
     """The modules it depends on, directly or not, in an order in which they load."""
     aliases: tuple[str, ...]
     """Patterns of the modaliases of devices that it drives, and other names of it."""
+    firmware: tuple[str, ...] = ()
+    """Names and patterns of files that it may ask for, below /usr/lib/firmware."""
 
 
 def normal(name: str) -> str:
@@ -73,6 +75,11 @@ class Kernel:
     def builtin(self, name: str) -> bool:
         """Whether the kernel itself holds what the module `name` would bring."""
         return normal(name) in self._builtin
+
+    @property
+    def names(self) -> frozenset[str]:
+        """Names of all modules, with those that are built in."""
+        return frozenset(self._paths) | self._builtin
 
     def _by_alias(self, name: str) -> list[str]:
         """The modules that modules.alias names for `name`."""
@@ -141,7 +148,8 @@ class Kernel:
                 needs |= dict.fromkeys((*order[needed].needs, needed))
             elif not self.builtin(needed):
                 raise ModuleError(f"the module {needed} is missing", where=where)
-        order[name] = Module(name, path, data, tuple(needs), tuple(facts.values("alias")))
+        aliases, firmware = (tuple(facts.values(key)) for key in ("alias", "firmware"))
+        order[name] = Module(name, path, data, tuple(needs), aliases, firmware)
         for soft in after:
             self._visit_soft(soft, order, above)
 

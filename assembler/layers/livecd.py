@@ -35,11 +35,14 @@ from assembler.image.names import (
     ISO_SQUASHFS,
     ISO_SUMS,
     KERNEL,
+    KERNEL_CONFIG,
     SQUASHFS,
     listing_path,
     lock_path,
 )
 from assembler.initrd import compose as initrd
+from assembler.initrd.additions import AddedFile, Additions, as_inputs
+from assembler.initrd.microcode import microcode, takes
 from assembler.layers.boot import live_boot
 from assembler.layers.context import BuildContext, Means
 from assembler.layers.declared import PARTS, Counts, Epoch, Libraries, data, packages, step_of, table, value
@@ -72,6 +75,14 @@ def _of_settings(settings: initrd.Settings) -> dict[str, str]:
     return {f"livecd.{name}": digest(value=one) for name, one in dataclasses.asdict(settings).items()}
 
 
+def _of_additions(additions: Additions) -> dict[str, str]:
+    return {name: digest(value=one) for name, one in as_inputs(additions).items()}
+
+
+def _of_root(root: TreeLayer | None) -> dict[str, str]:
+    return {root.step.label: root.step.key} if root else {}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Initrd:
     """The initramfs: packages, the files of initramfs/, and modules of a kernel."""
@@ -81,12 +92,19 @@ class _Initrd:
     settings: Annotated[initrd.Settings, Counts(_of_settings)]
     scripts: Annotated[Mapping[str, bytes], data("initramfs/{}")]
     packages: Annotated[tuple[LockedPackage, ...], packages("package")]
+    microcode: Annotated[tuple[LockedPackage, ...], packages("microcode")]
+    """Packages of the root file system."""
+    additions: Annotated[Additions, Counts(_of_additions)]
+    root: Annotated[TreeLayer | None, Counts(_of_root)]
+    """The root file system, where `additions` want something of it."""
+    architecture: Annotated[str, value("architecture")]
     epoch: Epoch
     libraries: Libraries
 
     def make(self, means: Means, directory: Path) -> None:
-        release = metadata(self.kernel.step.result(means.store))["release"]
-        means.fetch(self.packages)
+        made = self.kernel.step.result(means.store)
+        image = self.root.compose() if self.root else None
+        means.fetch((*self.packages, *self.microcode))
         with means.reporter.step("initrd"):
             tree = Tree(mtime=self.epoch)
             unpack(tree, open_packages(means.store, self.packages, jobs=means.jobs), latest=self.epoch)
@@ -94,24 +112,75 @@ class _Initrd:
             if self.modules:
                 self.modules.lay(own)
             apart = own if self.kernel.apart else None
-            image = initrd.compose(own, tree, release, self.scripts, self.settings, over=apart)
-            initrd.write(image, directory / INITRD, self.epoch)
-            (directory / LISTING).write_text("".join(tree_digest.listing(image)), "ascii")
+            ramfs = initrd.compose(
+                own,
+                tree,
+                metadata(made)["release"],
+                self.scripts,
+                self.settings,
+                over=apart,
+                early=self._early(means, made.path(KERNEL_CONFIG).read_bytes()),
+                additions=self.additions,
+                image=image,
+                warn=means.reporter.warn,
+            )
+            initrd.write(ramfs, directory / INITRD, self.epoch)
+            (directory / LISTING).write_text("".join(tree_digest.listing(ramfs)), "ascii")
+
+    def _early(self, means: Means, config: bytes) -> Mapping[str, bytes]:
+        """The microcode, for a kernel with this configuration."""
+        if not self.microcode:
+            return {}
+        names = [each.name for each in self.microcode]
+        if not takes(config):
+            means.reporter.warn(f"the kernel takes no microcode of {', '.join(names)}: it lacks CONFIG_MICROCODE")
+        tree = Tree(mtime=self.epoch)
+        tree.mkdir("/usr/lib", parents=True)
+        tree.symlink("usr/lib", "/lib")
+        unpack(tree, open_packages(means.store, self.microcode), latest=self.epoch)
+        return microcode(tree, [each for each in named(self.architecture).microcode if each.package in names])
 
 
-def initrd_step(context: BuildContext, kernel: KernelLayer, modules: ModulesLayer | None = None) -> Step:
-    """The initramfs for a kernel, with `modules` when the root file system does not have them."""
-    recipe = context.recipe.livecd
+def initrd_step(
+    context: BuildContext, kernel: KernelLayer, root: TreeLayer, modules: ModulesLayer | None = None
+) -> Step:
+    """The initramfs for a kernel, with `modules` when the root file system `root` does not have them."""
+    recipe, architecture = context.recipe.livecd, context.lock.architecture
+    additions = _additions(context)
+    vendors = named(architecture).microcode if context.recipe.initrd.microcode == "auto" else ()
     declared = _Initrd(
         kernel=kernel,
         modules=modules if modules and modules.apart else None,
         settings=initrd.Settings(label=recipe.label, state=recipe.state, state_label=recipe.state_label),
         scripts=initrd.read_scripts(INITRAMFS),
         packages=context.lock.role("initrd"),
+        microcode=tuple(each for each in context.lock.role("rootfs") if each.name in {one.package for one in vendors}),
+        additions=additions,
+        root=root if additions.want_image else None,
+        architecture=architecture,
         epoch=context.epoch,
         libraries=context.writers(*libraries.ZSTD),
     )
-    return step_of(declared, context.means, layer="livecd", name="initrd", outputs=(INITRD,))
+    # Of the root file system it takes what everybody may read.
+    return step_of(declared, context.means, layer="livecd", name="initrd", outputs=(INITRD,), discreet=True)
+
+
+def _additions(context: BuildContext) -> Additions:
+    recipe, sources = context.recipe.initrd, context.files("initrd")
+    return Additions(
+        modules=tuple(recipe.modules),
+        firmware=tuple(recipe.firmware),
+        from_image=tuple(recipe.from_image),
+        files=tuple(
+            AddedFile(
+                path=file.path,
+                content=sources.get(f"initrd.files[{index}].source", (file.content or "").encode()),
+                link=file.link or "",
+                mode=int(file.mode, 8),
+            )
+            for index, file in enumerate(recipe.files)
+        ),
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -243,7 +312,7 @@ class _Iso:
             initrd=ISO_INITRD,
             medium=hashlib.sha256(sums).hexdigest(),
             state=recipe.state,
-            cmdline=recipe.cmdline,
+            cmdline=" ".join(recipe.cmdline),
             timeout=recipe.timeout,
             parts={ISO_KERNEL: image.path(KERNEL), ISO_INITRD: ramfs.path(INITRD)},
         )

@@ -29,7 +29,7 @@ def plan(context: BuildContext) -> tuple[Step, ...]:
     image, own = kernel(context)
     trees = systems(context, own)
     system = trees[-1]
-    initramfs = livecd.initrd_step(context, image, own)
+    initramfs = livecd.initrd_step(context, image, trees[0], own)
     squashfs = livecd.squashfs_step(context, system)
     sbom = bill.bill_step(context, system)
     iso = livecd.iso_step(context, image, system, initramfs, squashfs, sbom)

@@ -4,12 +4,14 @@ These look at the plain values before they are typed, so that one pass tells of 
 the business of the types and passes over here.
 """
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
 from assembler.recipe import additions_checks as additions
 from assembler.recipe import names
 from assembler.recipe.addresses import logins
+from assembler.recipe.parameters import name_of
 from assembler.recipe.short import brought
 from assembler.releases import DEFAULT
 from assembler.toml.positions import Path as KeyPath
@@ -19,6 +21,12 @@ Problem = tuple[KeyPath, str, str]
 
 MAX_STEPS = 100
 """Steps of a recipe's own."""
+_SET = {
+    "livecd.label": "give livecd.label another value",
+    "livecd.medium": "leave it out: it tells this image's medium from others",
+    "livecd.state": "give livecd.state another value",
+}
+"""Kernel parameters that a recipe cannot set, and what to do instead."""
 _LEVELS = {"zstd": 22, "gzip": 9}
 _LONGEST = 511
 """Bytes of a password that anybody can log in with (PAM_MAX_RESP_SIZE and CRYPT_MAX_PASSPHRASE_SIZE, less one)."""
@@ -35,6 +43,9 @@ _UNIQUE: tuple[tuple[str, str], ...] = (
     ("artifacts", "formats"),
     ("kubernetes", "extra_images"),
     ("kernel", "fragments"),
+    ("initrd", "modules"),
+    ("initrd", "firmware"),
+    ("initrd", "from_image"),
     ("cloudinit", "ssh_authorized_keys"),
 )
 
@@ -49,7 +60,9 @@ def check(data: dict[str, Any]) -> Iterator[Problem]:
     yield from _password(_table(data, "rootfs").get("root_password"))
     yield from logins(data)
     yield from _units(data)
-    yield from _files(_list(data, "rootfs", "files"))
+    yield from _files("rootfs", _list(data, "rootfs", "files"), "content, source, url and link")
+    yield from _files("initrd", _list(data, "initrd", "files"), "content, source and link")
+    yield from _readable(_list(data, "initrd", "files"))
     yield from additions.check(_table(data, "rootfs"))
     for name in ("rules", "certificates"):
         yield from _empty(("rootfs", name), _list(data, "rootfs", name))
@@ -59,14 +72,16 @@ def check(data: dict[str, Any]) -> Iterator[Problem]:
     yield from _kernel(_table(data, "kernel"))
     yield from _ids(_table(data, "rootfs").get("ids"))
     yield from _compression(_table(data, "livecd"))
+    yield from _cmdline(_list(data, "livecd", "cmdline"))
     yield from _kubernetes(_table(data, "kubernetes"))
 
 
 def named_files(data: dict[str, Any]) -> Iterator[tuple[KeyPath, str]]:
     """The key path and name of every host file that a recipe names, but for those in :func:`named_trees`."""
-    for index, file in enumerate(_list(data, "rootfs", "files")):
-        if isinstance(file, dict) and isinstance(file.get("source"), str):
-            yield ("rootfs", "files", index, "source"), file["source"]
+    for table in ("rootfs", "initrd"):
+        for index, file in enumerate(_list(data, table, "files")):
+            if isinstance(file, dict) and isinstance(file.get("source"), str):
+                yield (table, "files", index, "source"), file["source"]
     for key in ("rules", "certificates"):
         for index, name in enumerate(_list(data, "rootfs", key)):
             if isinstance(name, str) and name:
@@ -226,19 +241,27 @@ def _ids(ids: Any) -> Iterator[Problem]:
                 yield ("rootfs", "ids", kind, name), f"{first[number]} has {number} already", "give it another number"
 
 
-def _files(files: list[Any]) -> Iterator[Problem]:
+def _readable(files: list[Any]) -> Iterator[Problem]:
+    for index, file in enumerate(files):
+        mode = file.get("mode") if isinstance(file, dict) else None
+        if isinstance(mode, str) and re.fullmatch("[0-7]{3,5}", mode) and not int(mode, 8) & 0o004:
+            what = "everybody who has the medium can read what is in the initrd"
+            yield ("initrd", "files", index, "mode"), what, "let all read it, or leave it out if it is a secret"
+
+
+def _files(table: str, files: list[Any], choices: str) -> Iterator[Problem]:
     first: dict[str, int] = {}
     plain = {file["path"] for file in files if isinstance(file, dict) and _is_plain(file)}
     for index, file in enumerate(files):
         if not isinstance(file, dict):
             continue
-        path = ("rootfs", "files", index)
+        path = (table, "files", index)
         given = [key for key in ("content", "source", "link") if file.get(key) is not None]
-        given += ["url"] if file.get("url") else []
+        given += ["url"] if file.get("url") and table == "rootfs" else []
         if not given:
-            yield path, "says nothing of what the file is", "give one of content, source, url and link"
+            yield path, "says nothing of what the file is", f"give one of {choices}"
         elif len(given) > 1:
-            yield (*path, given[1]), f"contradicts {given[0]}", "give exactly one of content, source, url and link"
+            yield (*path, given[1]), f"contradicts {given[0]}", f"give exactly one of {choices}"
         elif given == ["link"]:
             for key in ("mode", "owner", "group"):
                 if key in file:
@@ -354,6 +377,14 @@ def _empty(path: KeyPath, names: list[Any]) -> Iterator[Problem]:
     for index, name in enumerate(names):
         if name == "":
             yield (*path, index), "is empty", "name a file"
+
+
+def _cmdline(parameters: list[Any]) -> Iterator[Problem]:
+    """The boot menu sets some parameters itself, each entry its own."""
+    for index, parameter in enumerate(parameters):
+        name = name_of(parameter) if isinstance(parameter, str) else ""
+        if name in _SET:
+            yield ("livecd", "cmdline", index), f"{name} is set by the image itself", _SET[name]
 
 
 def _compression(livecd: dict[str, Any]) -> Iterator[Problem]:

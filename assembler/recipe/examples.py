@@ -318,6 +318,31 @@ url = "https://mirror.example/containerd-2.2.7-linux-amd64.tar.gz"
 sha256 = "{_DIGEST}"
 """,
     ),
+    "Initrd": (
+        """\
+[initrd]
+modules = ["bonding", "bnx2x"]
+firmware = ["qed/*"]
+from_image = ["/usr/sbin/ethtool", "/usr/share/terminfo/*"]
+microcode = "none"
+""",
+    ),
+    "InitrdFile": (
+        """\
+[[initrd.files]]
+path = "/etc/modprobe.d/bonding.conf"
+content = "options bonding max_bonds=0\\n"
+
+[[initrd.files]]
+path = "/usr/bin/look"
+source = "files/look"
+mode = "0755"
+
+[[initrd.files]]
+path = "/usr/bin/see"
+link = "look"
+""",
+    ),
     "Livecd": (
         """\
 [livecd]
@@ -327,7 +352,7 @@ state_label = "EDGE_STATE"
 compression = "zstd"
 compression_level = 19
 medium_size = "900M"
-cmdline = "mitigations=auto net.ifnames=0"
+cmdline = ["mitigations=auto", "net.ifnames=0"]
 timeout = 5
 """,
     ),

@@ -7,7 +7,7 @@ laid over one another, the recipe itself last. Tables merge key by key, everythi
 before say of the same. Tables that count on a condition are laid over their file in the same way; see conditions.py.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -18,17 +18,18 @@ from assembler.recipe.builtin import located
 from assembler.recipe.conditions import part, without_condition
 from assembler.recipe.document import MAX_RECIPE, MOST_VALUES, RecipeError, did_you_mean, parse, read_bytes
 from assembler.recipe.model import Recipe
-from assembler.recipe.names import request
+from assembler.recipe.parameters import apart
 from assembler.recipe.strict import Strict
 from assembler.recipe.tables import (
     ADD,
     EXCLUSIVE,
     EXTENDS,
     KEYED,
+    NAMED,
     PARAGRAPHS,
     REMOVE,
     REPEATED,
-    REQUESTS,
+    WORDS,
     appendable,
     reducible,
     table_of,
@@ -185,8 +186,9 @@ def _lay(base: Node | None, later: Node, annotation: Any, merging: Merged) -> No
     appended = {name + ADD: name for name in appendable(table)} if table else {}
     removed = {name + REMOVE: name for name in reducible(table)} if table else {}
     # What is taken away was there before, and an addition comes after what the same file puts in the list's place.
-    for key, node in sorted(later.value.items(), key=lambda item: (item[0] in appended, item[0] not in removed)):
+    for key, given in sorted(later.value.items(), key=lambda item: (item[0] in appended, item[0] not in removed)):
         name = appended.get(key) or removed.get(key) or key
+        node = apart(given) if table and (table, name) in WORDS else given
         field = table.model_fields.get(name) if table else None
         inner = field.annotation if field else values[1] if values else None
         if table and (table, name) in PARAGRAPHS and key in appended:
@@ -252,10 +254,10 @@ def _remove(merged: dict[str, Node], name: str, less: Node, table: type[Strict],
         return
     have = merged.get(name)
     items = have.value if have is not None and isinstance(have.value, list) else []
-    key, by_name = KEYED.get((table, name)), (table, name) in REQUESTS
+    key, name_of = KEYED.get((table, name)), NAMED.get((table, name))
     path = (*without_condition(less.path)[:-1], name)
     for each in less.value:
-        gone = [item for item in items if _is_called(_key(item, key), each.value, by_name=by_name)]
+        gone = [item for item in items if _is_called(_key(item, key), each.value, name_of)]
         merging.changes.extend(Change(path=path, was=item, by=each, removed=True) for item in gone)
         if not gone:
             known = [text for item in items if isinstance(text := _key(item, key), str)]
@@ -274,9 +276,9 @@ def _key(item: Node, key: str | None) -> object:
     return inner.value if inner is not None and isinstance(inner.value, str) else None
 
 
-def _is_called(item: object, name: object, *, by_name: bool) -> bool:
-    """Whether `item` is `name`, or, `by_name`, a package of that name in a version or from a suite."""
-    return item == name or (by_name and isinstance(item, str) and request(item)[0] == name)
+def _is_called(item: object, name: object, name_of: Callable[[str], str] | None) -> bool:
+    """Whether `item` is `name`, or has that name, if `name_of` says what its name is."""
+    return item == name or (name_of is not None and isinstance(item, str) and name_of(item) == name)
 
 
 def _append_text(merged: dict[str, Node], name: str, more: Node, merging: Merged) -> None:

@@ -155,6 +155,7 @@ _NO_INPUTS: dict[str, Any] = {
     "artifacts": True,
     "kernel": {"base", "fragments", "modules_key"},
     "kubernetes": {"manifests"},
+    "initrd": True,
     "livecd": True,
     "cloudinit": True,
 }

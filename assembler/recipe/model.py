@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 
 from assembler import architecture, releases
 from assembler.recipe.additions import Directory, File, FileTree, Group, SystemId, Unit, User
+from assembler.recipe.initrd import Initrd
 from assembler.recipe.shapes import (
     Account,
     Answered,
@@ -24,7 +25,7 @@ from assembler.recipe.shapes import (
     HostName,
     ImageName,
     ImageReference,
-    KernelParameters,
+    KernelParameter,
     KubernetesVersion,
     Label,
     Locale,
@@ -50,7 +51,7 @@ from assembler.recipe.shapes import (
     UpstreamVersion,
     Url,
 )
-from assembler.recipe.short import AnswerText, ByOwnName, NumberOrText, OrValue
+from assembler.recipe.short import AnswerText, ByOwnName, NumberOrText, OrValue, OrWords
 from assembler.recipe.strict import Strict
 from assembler.recipe.system_shapes import Keymap, ModuleName, SysctlKey, SysctlValue, UserName
 
@@ -399,8 +400,9 @@ class Livecd(Strict):
     """Its level: 1 to 22 for zstd, 1 to 9 for gzip; the others have none. Absent: a sensible one."""
     medium_size: Size = ""
     """Size of the smallest medium that the ISO shall fit on; a larger one is an error. Empty: any."""
-    cmdline: KernelParameters = ""
-    """Further kernel parameters."""
+    cmdline: Annotated[list[KernelParameter], OrWords()] = []
+    """Further kernel parameters. A text is taken apart at its spaces, as the kernel does. `cmdline_remove` takes
+    parameters away by their names, or as they are."""
     timeout: Annotated[int, Field(ge=0, le=60)] = 1
     """Seconds that the boot loader shows its menu."""
 
@@ -436,6 +438,7 @@ class Recipe(Strict):
     rootfs: Rootfs = Rootfs()
     artifacts: Artifacts = Artifacts()
     kubernetes: Kubernetes | None = None
+    initrd: Initrd = Initrd()
     livecd: Livecd = Livecd()
     cloudinit: CloudInit = CloudInit()
 

@@ -15,6 +15,7 @@ from assembler.recipe.conditions import Condition, Conditional, Context
 from assembler.recipe.document import RecipeError
 from assembler.recipe.extend import Change, merge
 from assembler.recipe.model import Recipe, Scripts
+from assembler.recipe.parameters import each_of
 from assembler.recipe.tables import ARCHITECTURE
 from assembler.recipe.validation import explanations
 from assembler.toml.document import Node, count, place, plain
@@ -124,6 +125,7 @@ def resolve(files: Sequence[Conditional], context: Context, given: Given, certif
     )
     for each in values.problems:
         resolved.problem(*each)
+    _take_apart(resolved)
     resolved.data = plain(root)
     for error in certificates(root, resolved.data):
         resolved.wrong.add(("debian", "archives"))
@@ -136,6 +138,24 @@ def resolve(files: Sequence[Conditional], context: Context, given: Given, certif
     for each in check(resolved.data):
         resolved.problem(*each)
     return resolved
+
+
+def _take_apart(resolved: Resolved) -> None:
+    """Make one value of each kernel parameter; arguments may have brought several at once, or none."""
+    livecd = resolved.root.value.get("livecd") if isinstance(resolved.root.value, dict) else None
+    cmdline = livecd.value.get("cmdline") if livecd is not None and isinstance(livecd.value, dict) else None
+    if cmdline is None or not isinstance(cmdline.value, list):
+        return
+    at: KeyPath = ("livecd", "cmdline")
+    written = {path: text for path, text in resolved.written.items() if path[:2] != at}
+    found: list[Node] = []
+    for index, item in enumerate(cmdline.value):
+        for part in each_of(item):
+            if text := resolved.written.get((*at, index)):
+                written[*at, len(found)] = text
+            found.append(part)
+    cmdline.value = found
+    resolved.written = written
 
 
 def _name(root: Node, profiles: Sequence[str]) -> None:

@@ -345,8 +345,25 @@ Size = Annotated[
 ]
 """A number of bytes with a unit, or nothing; see :func:`in_bytes`."""
 
-KernelParameters = Annotated[str, Shape(r"[\x20-\x7e]*", "a kernel command line", "printable ASCII on one line")]
-"""Parameters for the kernel's command line."""
+FirmwareName = Annotated[
+    str,
+    Shape(
+        r"(?!/)(?:(?:^|/)(?!\.{1,2}(?:/|$))[^/\x00-\x1f\x7f]{1,255}){1,20}",
+        "a file of firmware",
+        "its path below /usr/lib/firmware, as modinfo has it; * matches / too",
+    ),
+]
+"""Name or pattern of firmware, below its directory."""
+
+KernelParameter = Annotated[
+    str,
+    Shape(
+        r'(?:[!#-~]|"[ !#-~]*")+',
+        "a kernel parameter",
+        'printable ASCII on one line, with double quotes in pairs around spaces: name="a b"',
+    ),
+]
+"""A parameter for the kernel's command line."""
 
 ImageName = Annotated[str, Shape(r"[a-z0-9][a-z0-9-]*", "an image name", "lower-case letters, digits and hyphens")]
 """Name of an image, and the stem of its files."""

@@ -9,6 +9,7 @@ from pydantic import BaseModel, GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import PydanticCustomError, core_schema
 
+from assembler.recipe.parameters import words
 from assembler.recipe.shapes import SHAPE_ERROR
 
 _VALUES: tuple[JsonSchemaValue, ...] = (
@@ -100,6 +101,23 @@ class ByOwnName:
         self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
     ) -> JsonSchemaValue:
         return {"anyOf": [{"type": "array", "items": {"type": "string"}}, handler(schema)]}
+
+
+@dataclass(frozen=True, slots=True)
+class OrWords:
+    """Annotates an array of kernel parameters: a text stands for those in it."""
+
+    def read(self, value: Any) -> Any:
+        """The array."""
+        return words(value) if isinstance(value, str) else value
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
+        return core_schema.no_info_before_validator_function(self.read, handler(source))
+
+    def __get_pydantic_json_schema__(
+        self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        return {"anyOf": [{"type": "string"}, handler(schema)]}
 
 
 def brought(files: Any) -> Iterator[tuple[str | int, str, str]]:

@@ -1,10 +1,13 @@
 """Looking up the types of a recipe by key path, for messages, merging and the schema."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Annotated, Any, get_args, get_origin
 
-from assembler.recipe.model import Debconf, Debian, Kernel, Kubernetes, Recipe, Rootfs
+from assembler.recipe.initrd import Initrd
+from assembler.recipe.model import Debconf, Debian, Kernel, Kubernetes, Livecd, Recipe, Rootfs
+from assembler.recipe.names import request
+from assembler.recipe.parameters import name_of
 from assembler.recipe.strict import Strict
 from assembler.toml.positions import Path as KeyPath
 
@@ -17,11 +20,16 @@ EXTENDS = "extends"
 PROFILE, ARCHITECTURE = "profile", "architecture"
 """The keys of a file with tables that count on a condition; see conditions.py."""
 KEYED: Mapping[tuple[type[Strict], str], str] = MappingProxyType(
-    {(Rootfs, "files"): "path", (Rootfs, "directories"): "path"}
+    {(Rootfs, "files"): "path", (Rootfs, "directories"): "path", (Initrd, "files"): "path"}
 )
 """Lists of tables that are told apart by one of their keys: one in a recipe on top stands for one below."""
-REQUESTS = frozenset({(Rootfs, "packages")})
-"""Lists of packages, each of which may be followed by a version or a suite: its name is enough to take it away."""
+WORDS = frozenset({(Livecd, "cmdline")})
+"""Lists of kernel parameters, which may be given as one text."""
+NAMED: Mapping[tuple[type[Strict], str], Callable[[str], str]] = MappingProxyType(
+    {(Rootfs, "packages"): lambda text: request(text)[0], (Livecd, "cmdline"): name_of}
+)
+"""Lists of what has a name and something after it (a version or a suite, a value): the name is enough to take it away.
+"""
 EXCLUSIVE: Mapping[type[Strict], tuple[str, ...]] = MappingProxyType({Rootfs: ("enable", "disable", "mask")})
 """Lists of which one at most has the same text: what a recipe on top puts into one is taken out of the others."""
 REPEATED = frozenset(
@@ -31,9 +39,11 @@ REPEATED = frozenset(
         (Kernel, "fragments"),
         (Kubernetes, "manifests"),
         (Debconf, "preseed"),
+        *WORDS,
     }
 )
-"""Lists of files, whose names are relative to the recipe: the same text may be another file."""
+"""Lists to which a text is added that they have: of files, whose names are relative to the recipe, so that it may be
+another one; and of kernel parameters, of which the last counts."""
 PARAGRAPHS = frozenset({(Debian, "sources")})
 """Texts to which paragraphs are appended in the same way."""
 

@@ -9,6 +9,10 @@ load_modules() {
         # One that is missed later is reported then.
         modprobe -q "$name" 2>>/run/livecd/log || :
     done </etc/livecd.modules
+    [ -f /etc/livecd.wanted ] || return 0
+    while read -r name; do
+        [ -d "/sys/module/$name" ] || warn "The module $name is not loaded. /run/livecd/log and dmesg may say why."
+    done </etc/livecd.wanted
 }
 
 # Load drivers as udev would: each device says what it is (MODALIAS), modules.alias which module drives that. A driver

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import zstandard
 
+from assembler.architecture import AMD64
 from assembler.audit import image as reading
 from assembler.audit import listing, withheld
 from assembler.audit.image import Image, ImageError, OpenTree, is_iso
@@ -142,6 +143,55 @@ def test_an_initramfs_of_many_files_or_long_paths(iso: Iso, monkeypatch: pytest.
             opened(image)
         assert why(caught) == said.format(most - 1)
         monkeypatch.undo()
+
+
+def early(*paths: str) -> bytes:
+    tree = Tree()
+    for path in paths:
+        tree.write(path, b"data", parents=True)
+    return b"".join(cpio.write(tree, aligned=16))
+
+
+INTEL, AMD = (each.path for each in AMD64.microcode)
+
+
+def test_microcode_in_front_of_an_initramfs_is_a_part_of_its_tree(iso: Iso) -> None:
+    packed = zstandard.compress(initrd(init=b"x"))
+    for paths in ((INTEL, AMD), (AMD,)):
+        with Image(iso(*of_tree(ISO_INITRD, early(*paths) + packed))).tree(ISO_INITRD) as found:
+            assert {path for path, _ in found.tree.walk() if found.tree.is_file(path)} == {"/init", *paths}
+            assert found.tree.read(AMD) == b"data"
+    with Image(iso(*of_tree(ISO_INITRD, early() + packed))).tree(ISO_INITRD) as found:
+        assert found.tree.names("/") == ["init"]
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (early(INTEL, "/init") + zstandard.compress(initrd()), "something else than microcode"),
+        (early("/kernel/x86/microcode/other.bin") + zstandard.compress(initrd()), "something else than microcode"),
+        (early(f"{INTEL}/x") + zstandard.compress(initrd()), "something else than microcode"),
+        (early(INTEL) + zstandard.compress(initrd(kernel=b"x")), "/kernel is in both of its archives"),
+        (early(INTEL) + early(AMD) + zstandard.compress(initrd()), "the initramfs cannot be read"),
+        (early(INTEL), "the initramfs cannot be read"),
+        (early(INTEL)[:300], "ends too early"),
+    ],
+    ids=range(7),
+)
+def test_what_else_is_in_front_of_it_is_refused(iso: Iso, data: bytes, said: str) -> None:
+    with pytest.raises(AssembleError) as caught:
+        opened(iso(*of_tree(ISO_INITRD, data)))
+    assert said in str(caught.value)
+
+
+def test_not_too_much_is_in_front_of_it(iso: Iso, monkeypatch: pytest.MonkeyPatch) -> None:
+    image = iso(*of_tree(ISO_INITRD, early(INTEL) + zstandard.compress(initrd())))
+    assert opened(image) == ["kernel"]
+    # The top, three directories, a file, and the end of the archive.
+    monkeypatch.setattr(reading, "PATHS", 5)
+    with pytest.raises(ImageError) as caught:
+        opened(image)
+    assert why(caught) == "it has more than 5 files"
 
 
 def test_a_listing_has_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:

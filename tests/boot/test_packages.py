@@ -89,6 +89,7 @@ def answers(
         "openssl x509 -noout -checkend 0 -in /etc/ssl/certs/ssl-cert-snakeoil.pem",
         "again": "systemctl restart configure-packages.service; systemctl show -p ConditionResult configure-packages",
         "source": f"echo 'deb [trusted=yes] http://10.0.2.2:{archive}/ ./' >/etc/apt/sources.list && apt-get -q update",
+        "initrd": "grep -o test.added=1 /proc/cmdline && ls /sys/class/net && lsmod | grep ^dummy",
         "absent": f"dpkg-query -W {INSTALLED}",
         "install": f"DEBIAN_FRONTEND=noninteractive apt-get -q -y install {INSTALLED} && mtools --version",
         "check": "apt-get check",
@@ -133,6 +134,15 @@ def test_what_a_step_of_the_recipe_did(answers: Mapping[str, tuple[int, str]], i
 def test_the_node_makes_the_certificate_of_a_package_that_was_executed(answers: Mapping[str, tuple[int, str]]) -> None:
     status, said = answers["certificate"]
     assert (status, said.splitlines()[:2]) == (0, ["active", "root ssl-cert 640"]), said
+
+
+def test_what_the_recipe_adds_to_the_initrd(answers: Mapping[str, tuple[int, str]], image: Built) -> None:
+    """With microcode in front of it, the kernel found all of it; the module has the options of the file there."""
+    status, said = answers["initrd"]
+    assert status == 0, said
+    assert {"test.added=1", "dummy0", "dummy1", "dummy2"} <= set(said.split())
+    with image.initrd.open("rb") as stream:
+        assert b"kernel/x86/microcode/AuthenticAMD.bin" in stream.read(4096)
 
 
 def test_once_is_enough(answers: Mapping[str, tuple[int, str]]) -> None:

@@ -300,3 +300,26 @@ def test_the_longest_link_and_the_largest_numbers() -> None:
     with pytest.raises(CpioError) as caught:
         read(io.BytesIO(member(b"a") + b"x" * 110))
     assert (caught.value.what, caught.value.why) == ("not a cpio archive in newc format", "at byte 112")
+
+
+@pytest.mark.parametrize("aligned", [1, 4, 16, 512])
+def test_where_the_bytes_of_files_begin(tmp_path: Path, aligned: int) -> None:
+    """The name of a file is filled up with NULs, which nobody takes for a part of it."""
+    tree = sample()
+    for length in range(1, 40):
+        tree.write(f"etc/{'n' * length}", b"@" * length)
+    data = b"".join(write(tree, aligned=aligned))
+    assert facts(read(io.BytesIO(data))) == facts(tree)
+    for length in range(1, 40):
+        name = f"etc/{'n' * length}\0".encode()
+        start = data.index(b"@", data.index(name))
+        assert start % max(4, aligned) == 0
+    subprocess.run(["cpio", "-id", "--quiet", "etc/*"], input=data, cwd=tmp_path, check=True, stderr=subprocess.PIPE)
+    assert {path.name for path in (tmp_path / "etc").iterdir()} == set(tree.names("etc"))
+
+
+def test_a_name_may_end_in_more_than_one_nul() -> None:
+    long, end = bytearray(member(b"a\0\0", data=b"1")), member(b"TRAILER!!!\0\0")
+    assert read(io.BytesIO(bytes(long) + end)).read("a") == b"1"
+    with pytest.raises(CpioError, match="cannot be"):
+        read(io.BytesIO(member(b"a\0b") + end))

@@ -8,7 +8,8 @@ import pytest
 import zstandard
 
 from assembler.formats import cpio
-from assembler.initrd.compose import APPLETS, OVER, REQUIRED, InitrdError, Settings, compose, read_scripts, write
+from assembler.initrd.additions import InitrdError
+from assembler.initrd.compose import APPLETS, OVER, REQUIRED, Settings, compose, read_scripts, write
 from assembler.kernel.elf import ElfError
 from assembler.kernel.module import ModuleError
 from assembler.tools.toolbox import Toolbox

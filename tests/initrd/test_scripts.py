@@ -239,6 +239,22 @@ def test_parameters(tmp_path: Path, cmdline: str, expected: str) -> None:
     assert (done.stdout.rstrip("\n"), done.stderr) == (expected, "")
 
 
+def test_modules_are_loaded_and_those_that_the_recipe_wants_are_missed(tmp_path: Path) -> None:
+    text = (SCRIPTS / "lib/modules.sh").read_text()
+    for path in ("/etc/livecd.modules", "/etc/livecd.wanted", "/sys/module", "/run/livecd"):
+        text = text.replace(path, f"{tmp_path}{path}")
+        (tmp_path / path[1:]).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / "run/livecd").mkdir()
+    (tmp_path / "etc/livecd.modules").write_text("loop\ndummy\ngone\n")
+    modprobe = f'modprobe() {{ echo "$@"; [ "$2" = gone ] || mkdir -p "{tmp_path}/sys/module/$2"; }}\n'
+    body = f'{modprobe}warn() {{ echo "warning: $1"; }}\nload_modules\n'
+    loaded = ["-q loop", "-q dummy", "-q gone"]
+    assert shell(text + body, parts=()).stdout.splitlines() == loaded
+    (tmp_path / "etc/livecd.wanted").write_text("dummy\ngone\n")
+    said = "warning: The module gone is not loaded. /run/livecd/log and dmesg may say why."
+    assert shell(text + body, parts=()).stdout.replace(str(tmp_path), "").splitlines() == [*loaded, said]
+
+
 # --- which disks auto takes ----------------------------------------------------------
 
 

@@ -26,6 +26,12 @@ files = [
   {{ path = "/etc/link", link = "a" }},
 ]
 directories = [{{ path = "/srv/a" }}]
+[initrd]
+files = [
+  {{ path = "/etc/a", content = "a" }},
+  {{ path = "/etc/named", source = "a-named" }},
+  {{ path = "/etc/link", link = "a" }},
+]
 [artifacts]
 formats = ["tar.gz", "tar.zst", "qcow2"]
 [kubernetes]
@@ -49,6 +55,7 @@ KERNEL, TREE, SBOM, K8S = "kernel.image", "rootfs.tree", "rootfs.sbom", "kuberne
 INITRD, SQUASHFS, ISO, SEED = "livecd.initrd", "livecd.squashfs", "livecd.iso", "cloudinit.seed"
 DISKS = {"rootfs.qcow2", "kubernetes.qcow2"}
 FILE = "rootfs.files[{}].{}"
+INITRD_FILE = "initrd.files[{}].{}"
 
 DECIDES: Mapping[str, tuple[object, set[str]]] = {
     # The ISO holds the recipe, so nearly everything decides it; the lock has what is installed, and for which time.
@@ -124,13 +131,22 @@ DECIDES: Mapping[str, tuple[object, set[str]]] = {
     "kubernetes.images": ("kubeadm", {ISO}),
     "kubernetes.extra_images": (["example.org/a:1"], {ISO}),
     "kubernetes.manifests": (["b-manifest"], set()),
+    "initrd.modules": (["loop"], {INITRD, ISO}),
+    "initrd.firmware": (["b"], {INITRD, ISO}),
+    "initrd.from_image": (["/etc/passwd"], {INITRD, ISO}),
+    "initrd.microcode": ("none", {INITRD, ISO}),
+    INITRD_FILE.format(0, "path"): ("/etc/b", {INITRD, ISO}),
+    INITRD_FILE.format(0, "content"): ("b", {INITRD, ISO}),
+    INITRD_FILE.format(0, "mode"): ("0755", {INITRD, ISO}),
+    INITRD_FILE.format(1, "source"): ("b-named", set()),
+    INITRD_FILE.format(2, "link"): ("b", {INITRD, ISO}),
     "livecd.label": ("B", {INITRD, ISO}),
     "livecd.state": ("none", {INITRD, ISO}),
     "livecd.state_label": ("B", {INITRD, ISO}),
     "livecd.compression": ("gzip", {SQUASHFS, ISO}),
     "livecd.compression_level": (9, {SQUASHFS, ISO}),
     "livecd.medium_size": ("1G", {ISO}),
-    "livecd.cmdline": ("quiet", {ISO}),
+    "livecd.cmdline": (["quiet"], {ISO}),
     "livecd.timeout": (2, {ISO}),
     "cloudinit.user_data": ("b-user-data", set()),
     "cloudinit.meta_data": ("", set()),
@@ -147,6 +163,7 @@ NAMED: Mapping[str, tuple[bytes, set[str]]] = {
     "rootfs.files[1].source": (b"b", {TREE, ISO}),
     "rootfs.files[3].source": (b"b", {TREE}),
     "kubernetes.manifests[0]": (b"{apiVersion: v1, kind: B}", {K8S, ISO}),
+    "initrd.files[1].source": (b"b", {INITRD, ISO}),
     "cloudinit.user_data": (b"#cloud-config\n{a: b}\n", {SEED}),
     "cloudinit.network_config": (b"version: 2\nethernets: {}\n", {SEED}),
 }

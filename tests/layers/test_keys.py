@@ -30,6 +30,7 @@ from assembler.tools.toolbox import Toolbox
 from tests.debian.debs import deb, directory, item
 from tests.initrd.elves import library, module
 from tests.initrd.test_compose import RELEASE
+from tests.initrd.updates import container
 from tests.kernel.test_source import FILES as SOURCE
 from tests.kernel.test_source import tarball
 from tests.layers.decided import (
@@ -130,6 +131,7 @@ def _packages() -> Mapping[str, tuple[str, Mapping[str, bytes]]]:
             "var/lib/dpkg/x": b"",
         }),
         "waiting": ("rootfs", {"usr/share/waiting": b"a"}),
+        "amd64-microcode": ("rootfs", {"usr/lib/firmware/amd-ucode/a.bin": container(b"a")}),
         "containerd": ("rootfs", {"usr/bin/containerd": b"a"}),
         "linux-image-a": ("rootfs", {
             f"boot/vmlinuz-{RELEASE}": b"kernel", f"boot/config-{RELEASE}": b"config", **modules,
@@ -375,6 +377,10 @@ def test_what_changes_bytes_changes_the_key(project: Project, tmp_path: Path) ->
         "rootfs.first_boot": TREE,
         "kubernetes.version": K8S,
         "livecd.label": INITRD,
+        "initrd.modules": INITRD,
+        "initrd.from_image": INITRD,
+        "initrd.microcode": INITRD,
+        "initrd.files[0].content": INITRD,
         "cloudinit.ssh_authorized_keys": SEED,
         "name": SBOM,
     }.items():

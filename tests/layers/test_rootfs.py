@@ -92,8 +92,8 @@ def test_what_a_check_finds_a_build_raises(tmp_path: Path) -> None:
     reporter = Recorder()
     checked = rootfs.check(Rootfs(), packages, **means, reporter=reporter)  # type: ignore[arg-type]  # as above
     assert checked.problems == ()
-    assert sorted(checked.packages) == ["base", "containerd", "linux-image-a"]
-    assert reporter.steps[:2] == [("unpack", 3), ("compose", 0)]
+    assert sorted(checked.packages) == ["amd64-microcode", "base", "containerd", "linux-image-a"]
+    assert reporter.steps[:2] == [("unpack", 4), ("compose", 0)]
     assert "configure" in {name for name, _ in reporter.steps}
     for recipe, what in (
         (Rootfs(ids={"users": {"nobody-here": 150}}), "the image has no such user"),  # type: ignore[arg-type]  # pydantic's

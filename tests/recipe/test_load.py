@@ -201,7 +201,7 @@ def test_arguments_everywhere_but_in_keys_and_arguments() -> None:
 
 def test_values_are_not_replaced_again() -> None:
     loaded = recipe("name = 'x'\nargs = {A = '1', B = '2'}\nrootfs.hostname = 'h'\nlivecd.cmdline = '${A}'", A="${B}")
-    assert loaded.recipe.livecd.cmdline == "${B}"
+    assert loaded.recipe.livecd.cmdline == ["${B}"]
 
 
 def test_arguments_of_a_base_are_overridden() -> None:

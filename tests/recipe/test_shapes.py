@@ -36,7 +36,7 @@ GOOD: list[tuple[Any, list[str]]] = [
     (shapes.StateDisk, ["auto", "none", "LABEL=K8S_STATE", "UUID=0a1b-2C3D", "/dev/vda", "/dev/disk/by-id/ata-x.y:z"]),
     (shapes.Url, ["", "https://deb.example.org/debian", "http://[::1]:8080/x"]),
     (shapes.Account, ["root", "_ssh", "systemd-network", "0", "65534"]),
-    (shapes.KernelParameters, ["", 'quiet dyndbg="file x +p"']),
+    (shapes.KernelParameter, ["quiet", 'dyndbg="file x +p"', '"a b"', 'a""b="c"d']),
     (shapes.ArgumentName, ["A", "ROOT_PASSWORD", "K8S"]),
 ]
 BAD: list[tuple[Any, list[str]]] = [
@@ -53,7 +53,7 @@ BAD: list[tuple[Any, list[str]]] = [
     (shapes.StateDisk, ["", "AUTO", "LABEL=", "LABEL=a b", "/dev/", "sda", "/etc/x", "auto\n", "/dev/vda;x"]),
     (shapes.Url, ["deb.example.org", "file:///srv/mirror", "ftp://x", "https://", "https://a b"]),
     (shapes.Account, ["", "Root", "1a", "-x", "a" * 33]),
-    (shapes.KernelParameters, ["a\nb", "é", "a\tb"]),
+    (shapes.KernelParameter, ["", "a b", 'a="b', '"', "a\nb", "é", "a\tb", '"a\tb"']),
     (shapes.ArgumentName, ["", "a", "1A", "A-B"]),
 ]
 

@@ -36,14 +36,18 @@ def get(url: str, *, transport: Transport, mirrors: Mirrors, limit: int, name: s
 
 
 def download(downloads: Iterable[Download], *, store: Store, transport: Transport, mirrors: Mirrors) -> None:
-    """See to it that `store` holds all `downloads`, as :meth:`Transport.download` does."""
+    """See to it that `store` holds all `downloads`, as :meth:`Transport.download` does.
+
+    The size of what is in a file may be unknown.
+    """
     remote = []
     for item in downloads:
         failure = _taken(item, store, mirrors)
         elsewhere = tuple(url for url in item.urls if not url.startswith(SCHEME))
         if failure and not elsewhere:
             raise failure
-        remote.append(replace(item, urls=elsewhere))
+        if elsewhere or not store.sound(item.digest):
+            remote.append(replace(item, urls=elsewhere))
     transport.download(store, remote)
 
 

@@ -20,8 +20,8 @@ KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 def with_archives(recipe: Recipe, installed: Collection[str]) -> RootfsRecipe:
     """The recipe's table `rootfs`, with the file of its archives when apt is among the packages `installed`.
 
-    Archives in files of the machine that builds are left out, as the image has none of these. A recipe that has files of
-    that kind itself keeps them alone. Raises as `archives_of`.
+    Archives in files of the machine that builds are left out, as the image has none of these. A recipe that has files
+    of that kind itself keeps them alone. Raises as `archives_of`.
     """
     rootfs = recipe.rootfs
     if "apt" not in installed or any(file.path.startswith(_OF_APT) for file in rootfs.files):

@@ -227,7 +227,7 @@ def resolve_packages(
             )
             with _explained(held):
                 for role in mine:
-                    choose(universe, role.requests, recommends=role.recommends)
+                    choose(universe, role.requests, requested=role.packages, recommends=role.recommends)
                 if architecture == own.architecture:
                     own.prefer(universe, [request for role in mine for request in role.requests])
             for role in mine:

@@ -151,7 +151,7 @@ def chosen(universe: Universe, request: Request) -> Choice:
     """What the assembler's solver chooses for a request. The universe is good for no other one after that."""
     asked = [Asked.of(package) for package in request.packages]
     try:
-        choose(universe, asked, recommends=request.recommends)
+        choose(universe, asked, requested=[each.name for each in asked], recommends=request.recommends)
         found = solve(universe, [each.name for each in asked], recommends=request.recommends, essential=False)
     except AssembleError as error:
         return Choice(frozenset(), str(error))

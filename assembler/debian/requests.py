@@ -92,7 +92,8 @@ class _Switch:
 
     apt asks whether a candidate that would do has all its own needs met, by what is installed or asked for. Where it
     has not, it takes the version of the release if that is asked for by its version. It ends at the first need for
-    which there is none, and what it has taken until then stays.
+    which there is none, and what it has taken until then stays. What a lock holds is as if it were installed. Other
+    than in apt, what has failed is not tried again, which could go on without end.
     """
 
     def __init__(self, universe: Universe, requested: Sequence[Offer], *, recommends: bool) -> None:
@@ -101,11 +102,14 @@ class _Switch:
         self._recommends = recommends
         self.changed: list[Offer] = []
         """What was taken, of all releases."""
+        self._failed: set[Offer] = set()
 
     def to(self, offer: Offer, release: str) -> bool:
         """Have `offer` be a candidate, and those of `release` that it needs; False when not all could be had."""
         universe, before = self._universe, len(self.changed)
         universe.choose(offer)
+        if offer in self._failed:
+            return False
         for dependency in offer.dependencies:
             universe.spend(1 + len(dependency.targets))
             if dependency.negative or not (dependency.hard or (self._recommends and dependency.field == "Recommends")):
@@ -113,6 +117,7 @@ class _Switch:
             taken = any(map(self._is_fine, dependency.targets)) or self._alternative(dependency, release)
             if dependency.hard and not taken:
                 del self.changed[before:]
+                self._failed.add(offer)
                 return False
         return True
 
@@ -140,13 +145,13 @@ class _Switch:
         offer, providers = self._universe.offer(name), self._universe.providers(name)
         if operator:
             return offer is not None and satisfies(offer.version, operator, version) and self._is_complete(offer)
-        if providers:
+        if providers and not self._universe.is_chosen(name):
             return any(self._universe.offer(other.name) is other and self._is_complete(other) for other, _ in providers)
         return offer is not None and self._is_complete(offer)
 
     def _is_complete(self, offer: Offer) -> bool:
-        """Whether what is asked for meets all its needs, and nothing of that excludes it."""
-        return all(
+        """Whether a lock holds it, or what is asked for meets all its needs and nothing of that excludes it."""
+        return self._universe.is_chosen(offer.name) or all(
             any(self._is_met(target, offer) for target in dependency.targets) != dependency.negative
             for dependency in offer.dependencies
             if dependency.hard

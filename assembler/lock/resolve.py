@@ -227,7 +227,8 @@ def resolve_packages(
             )
             with _explained(held):
                 for role in mine:
-                    choose(universe, role.requests, requested=role.packages, recommends=role.recommends)
+                    asked = (*role.packages, *(universe.essential if role.essential else ()))
+                    choose(universe, role.requests, requested=asked, recommends=role.recommends)
                 if architecture == own.architecture:
                     own.prefer(universe, [request for role in mine for request in role.requests])
             for role in mine:

@@ -142,13 +142,12 @@ class Apt:
 
     def choose(self, request: Request, *files: Path) -> Choice:
         """What ``apt-get install`` would install for a request, and .debs in `files`."""
-        simulate = self._simulate or bool(files)
-        how = "-s" if simulate else "--print-uris"
+        how = "-s" if self._simulate else "--print-uris"
         recommends = f"APT::Install-Recommends={'true' if request.recommends else 'false'}"
         result = self._run("apt-get", "install", how, "-qqy", "-o", recommends, *request.packages, *map(str, files))
         if result.returncode:
             return Choice(frozenset(), result.stderr + result.stdout)
-        pattern = _SIMULATED if simulate else _URI
+        pattern = _SIMULATED if self._simulate else _URI
         return Choice(frozenset("=".join(map(unquote, found)) for found in pattern.findall(result.stdout)))
 
 

@@ -6,6 +6,7 @@ import subprocess
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
 from assembler.debian.index import Universe
 from assembler.debian.mirrors import Mirrors
@@ -109,6 +110,6 @@ def _build(place: Path, name: str, version: str, fields: dict[str, str]) -> None
     control.parent.mkdir(parents=True)
     text = {"Package": name, "Version": version, "Maintainer": "Nobody <nobody@example.org>", **fields}
     control.write_text("".join(f"{field}: {value}\n" for field, value in (text | {"Description": "drawn"}).items()))
-    file = f"{name}_{version.rpartition(':')[2]}_{fields['Architecture']}.deb"
+    file = f"{name}_{quote(version)}_{fields['Architecture']}.deb"  # as apt calls its copies
     command = ["dpkg-deb", "--root-owner-group", "-Znone", "-b", str(place / name), str(place / file)]
     subprocess.run(command, check=True, capture_output=True)

@@ -64,7 +64,8 @@ def choose(
     for offer, _ in found:
         universe.choose(offer)
     names = dict.fromkeys(name.partition(":")[0] for name in (*requested, *(offer.name for offer, _ in found)))
-    switch = _Switch(universe, [offer for name in names if (offer := universe.offer(name))], recommends=recommends)
+    candidates = [candidate for candidate in map(universe.offer, names) if candidate]
+    switch = _Switch(universe, candidates, recommends=recommends)
     for offer, release in found:
         if release:
             universe.work = 0

@@ -220,7 +220,8 @@ def test_a_file_that_has_changed_is_told(house: House) -> None:
 def test_what_cannot_be_installed(
     house: House, fields: dict[str, str], packages: tuple[str, ...], more: str, message: str
 ) -> None:
-    house.put("vendor/tool.deb", deb(fields.pop("Package", "tool"), **fields))
+    name = fields.pop("Package", "tool")
+    house.put("vendor/tool.deb", deb(name, files=None, **fields))
     (found,) = house.wrong(ONE, *packages, more=more)
     assert message in found
 
@@ -323,10 +324,12 @@ def test_what_a_lock_may_not_say(house: House) -> None:
             house.require(lying(**other), loaded)
     with pytest.raises(Problems, match="a package is missing that the recipe installs"):
         house.require(replace(found, packages=tuple(each for each in found.packages if each is not tool)), loaded)
-    for other in ({"version": "2"}, {"size": 1}, {"source": "x"}, {"name": "other"}, {"architecture": "amd64"}):
-        changed = lying(**other)
+    claims: list[dict[str, Any]] = [
+        {"version": "2"}, {"size": 1}, {"source": "x"}, {"name": "other"}, {"architecture": "amd64"},
+    ]  # fmt: skip
+    for claim in claims:
         with pytest.raises(AssembleError):
-            house.prove(changed, loaded)
+            house.prove(lying(**claim), loaded)
     needed = tuple(each for each in found.packages if each.name != "needed")
     with pytest.raises(LockError, match="a package that the recipe leads to is missing"):
         house.prove(replace(found, packages=needed), loaded)

@@ -50,7 +50,8 @@ def missing(files: Collection[tuple[str, str]], where: Place | None = None) -> T
         f"{listed[0][0]} is not here" if one else f"{len(listed)} packages of the recipe's own are not here",
         where=where,
         why=f"the recipe brings {'it' if one else 'them'} itself, so no archive is asked; the store has no copy",
-        hint="put the files where the recipe names them, or beside an image that is built again",
+        hint="put the files where the recipe names them, or beside an image that is built again; "
+        "or bring them with a bundle, by assemble store import",
         details=[
             *(f"{name} (sha256 {sha256})" for name, sha256 in listed[:_MOST_NAMED]),
             *([f"and {more} more"] if more > 0 else []),

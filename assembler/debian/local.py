@@ -96,7 +96,7 @@ def _opened(url: str, mirrors: Mirrors, name: str, hint: str) -> Iterator[Binary
     """The file at `url`. Raises TransportError, which calls it `name`."""
     path = _path(url)
     try:
-        with _reach(mirrors, path).opened(path) as stream:
+        with _reach(mirrors, name).opened(path) as stream:
             yield stream
     except OutsideError as error:
         allowed = f"if it may be read: --allow-read {shlex.quote(str(path.parent))}"
@@ -107,9 +107,12 @@ def _opened(url: str, mirrors: Mirrors, name: str, hint: str) -> Iterator[Binary
         raise kind(f"{name} {error.what}", why=error.why, hint=hint) from error
 
 
-def _reach(mirrors: Mirrors, path: Path) -> Reach:
+def _reach(mirrors: Mirrors, name: str) -> Reach:
     if mirrors.local is None:
-        raise OutsideError(path)
+        raise TransportError(
+            f"{name} is in a directory to which its recipe alone leads",
+            hint="lock or build the recipe before, and it is in the store",
+        )
     return mirrors.local.reach
 
 

@@ -363,6 +363,15 @@ def test_an_archive_in_a_directory_is_verified_as_any(house: House) -> None:
         files = {file.path: file.content for file in with_archives(loaded.recipe, {"apt"}).files}
         assert "trixie" in str(files[SOURCES])
         assert "file:" not in str(files[SOURCES])
+    # A lock alone, as of a bundle, does not say where the directory is.
+    with pytest.raises(TransportError, match="is in a directory to which its recipe alone leads"):
+        fetch_packages(
+            [chosen(found)["tool"]],
+            found.archives,
+            transport=house.transport,
+            store=house.store,
+            mirrors=where(house.server),
+        )
     (vendor / "tool.deb").write_bytes(b"other")
     with pytest.raises(TransportError, match=r"tool\.deb has other bytes than the lock names"):
         fetch_packages([chosen(found)["tool"]], found.archives, **house.means(loaded))

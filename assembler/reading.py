@@ -101,18 +101,23 @@ class Reach:
         """Where the regular file `path` is, without links; how many bytes it has, and their SHA-256 (hex). They are
         not held in memory. Raises UnreadableError.
         """
-        real = self.find(path)
         try:
-            with opened(real) as stream:
-                status = os.fstat(stream.fileno())
-                if is_of_kernel(real, status.st_dev):
-                    raise UnreadableError("is not a file", f"{path} is of the kernel")
+            with self.opened(path) as stream:
                 state = hashlib.sha256()
                 while chunk := stream.read(_CHUNK):
                     state.update(chunk)
-                return real, stream.tell(), state.hexdigest()
+                return self.find(path), stream.tell(), state.hexdigest()
         except OSError as error:
             raise UnreadableError("cannot be read", f"{path}: {_reason(error)}") from error
+
+    @contextmanager
+    def opened(self, path: Path) -> Iterator[BinaryIO]:
+        """The regular file `path`, of whatever size. Raises UnreadableError."""
+        real = self.find(path)
+        with opened(real, shown=path) as stream:
+            if is_of_kernel(real, os.fstat(stream.fileno()).st_dev):
+                raise UnreadableError("is not a file", f"{path} is of the kernel")
+            yield stream
 
 
 def read(path: Path, *, limit: int) -> bytes:
@@ -161,15 +166,18 @@ def _read(real: Path, limit: int, *, shown: Path) -> bytes:
 
 
 @contextmanager
-def opened(real: Path) -> Iterator[BinaryIO]:
-    """The regular file `real`, no part of which may be a link. Raises UnreadableError."""
+def opened(real: Path, *, shown: Path | None = None) -> Iterator[BinaryIO]:
+    """The regular file `real`, no part of which may be a link; errors call it `shown`. Raises UnreadableError."""
+    shown = shown or real
     try:
-        descriptor = _open(real, real)
+        descriptor = _open(real, shown)
+    except FileNotFoundError as error:
+        raise MissingError("is missing", f"there is no {shown}") from error
     except (OSError, ValueError) as error:
-        raise UnreadableError("cannot be read", f"{real}: {_reason(error)}") from error
+        raise UnreadableError("cannot be read", f"{shown}: {_reason(error)}") from error
     with os.fdopen(descriptor, "rb") as stream:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise UnreadableError("is not a file", str(real))
+            raise UnreadableError("is not a file", str(shown))
         yield stream
 
 

@@ -36,7 +36,15 @@ html_show_copyright = False
 templates_path = ["_templates"]
 
 _PARTS = {
-    "Using it": ("docs/install", "docs/building", "docs/recipe", "docs/lock", "docs/live", "docs/command-line"),
+    "Using it": (
+        "docs/install",
+        "docs/building",
+        "docs/recipe",
+        "docs/archives",
+        "docs/lock",
+        "docs/live",
+        "docs/command-line",
+    ),
     "Parts of an image": (
         "docs/configuration",
         "docs/scripts",

@@ -191,7 +191,7 @@ def open_project(
     """
     reporter = workspace.reporter
     store = store or workspace.open_store()
-    chosen = workspace.mirrors(loaded.recipe)
+    chosen = workspace.mirrors(loaded.recipe, loaded.local)
     with loaded.discreet(), workspace.transport() as transport:
         lock = require_lock(workspace, loaded, store=store, transport=transport, chosen=chosen, make=make)
 

@@ -54,7 +54,7 @@ def check(recipe: RecipeFile, workspace: Workspace, *, locked: bool = False, eff
     """
     loaded = recipe.load()
     store = workspace.open_store()
-    chosen = workspace.mirrors(loaded.recipe)
+    chosen = workspace.mirrors(loaded.recipe, loaded.local)
     with loaded.discreet(), workspace.transport() as transport:
         make = not (locked or workspace.offline)
         lock = require_lock(workspace, loaded, store=store, transport=transport, chosen=chosen, make=make)

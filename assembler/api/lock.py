@@ -91,7 +91,7 @@ def lock(
     target = out or loaded.lock_path
     previous = _read(loaded, out)
     moving = None if options.upgrade or not previous else options.packages
-    store, chosen = workspace.open_store(), workspace.mirrors(loaded.recipe)
+    store, chosen = workspace.open_store(), workspace.mirrors(loaded.recipe, loaded.local)
     other: tuple[ChangedScript, ...] = ()
     with loaded.discreet(), workspace.transport() as transport:
         made = _resolved(
@@ -143,14 +143,14 @@ def check_lock(
     warn(workspace, loaded, found)
     proved = 0
     if prove:
-        with workspace.transport() as transport:
-            proved = _proved(workspace, loaded.recipe, found, target, transport)
+        with loaded.discreet(), workspace.transport() as transport:
+            proved = _proved(workspace, loaded, found, target, transport)
     return CheckedLock(path=target, lock=found, proved=proved)
 
 
-def _proved(workspace: Workspace, recipe: Recipe, lock: Lock, path: Path, transport: Transport) -> int:
+def _proved(workspace: Workspace, loaded: LoadedRecipe, lock: Lock, path: Path, transport: Transport) -> int:
     """How many packages of `lock` are proved, tools included; an AssembleError when one is not."""
-    chosen = workspace.mirrors(recipe)
+    recipe, chosen = loaded.recipe, workspace.mirrors(loaded.recipe, loaded.local)
     supply = workspace.supply(store=workspace.open_store(), transport=transport, chosen=chosen)
     proved = trust.prove(lock, recipe, file=str(path), **supply.means, now=supply.now, reporter=workspace.reporter)
     boxes = (lock.tools, *([lock.toolchain] if lock.toolchain else ()))

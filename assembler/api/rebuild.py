@@ -12,7 +12,7 @@ from assembler.api.build import open_project, require_empty
 from assembler.api.workspace import Workspace
 from assembler.audit.compare import Comparison, compare
 from assembler.audit.image import Image
-from assembler.audit.rebuild import load_own, made_with, require_no_compiling, take_out
+from assembler.audit.rebuild import load_own, made_with, require_no_compiling, take_out, with_debs
 from assembler.audit.statements import rebuilt
 from assembler.audit.withheld import give_back
 from assembler.image import libraries
@@ -61,6 +61,7 @@ def rebuild(
         directory = Path(name)
         recipe = take_out(opened, directory)
         loaded = load_own(recipe, Arguments({**give_back(opened, recipe), **args}))
+        loaded = with_debs(loaded, image.parent)
         if not allow_compile:
             require_no_compiling(loaded, opened)
         there, here = made_with(opened), {"assembler": __version__, **libraries.versions()}

@@ -10,6 +10,7 @@ from assembler.debian import mirrors
 from assembler.debian.mirrors import Mirrors
 from assembler.machine import host_architecture, processors
 from assembler.progress import SILENT, Reporter
+from assembler.recipe.debs import LocalFiles
 from assembler.recipe.load import LoadedRecipe, load
 from assembler.recipe.model import Recipe, Scripts
 from assembler.store.objects import PATIENCE, Store
@@ -63,9 +64,9 @@ class Workspace:
             return Transport(offline=True, reporter=self.reporter)
         return Transport(reporter=self.reporter, routes=self.routes())
 
-    def mirrors(self, recipe: Recipe) -> Mirrors:
-        """The mirrors for `recipe`."""
-        return mirrors.choose(recipe.debian, override=self.mirror, snapshots=self.snapshots)
+    def mirrors(self, recipe: Recipe, local: LocalFiles | None = None) -> Mirrors:
+        """The mirrors for `recipe`, of which packages may be in `local` files."""
+        return mirrors.choose(recipe.debian, override=self.mirror, snapshots=self.snapshots, local=local)
 
     def supply(self, *, store: Store, transport: Transport, chosen: Mirrors) -> Supply:
         """The way to packages for tools, as it is now."""

@@ -1,8 +1,10 @@
 """Taking out of an image what it takes to build it again."""
 
 import hashlib
+import posixpath
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
@@ -10,6 +12,8 @@ from assembler import jsontext
 from assembler.audit.image import LARGEST_DOCUMENT, LARGEST_LOCK, Image, ImageError
 from assembler.errors import Place, Problems
 from assembler.image.names import ISO_PROVENANCE, ISO_RECIPE
+from assembler.lock.own import brought
+from assembler.reading import Reach
 from assembler.recipe.document import OutOfReachError
 from assembler.recipe.load import LoadedRecipe, load
 from assembler.recipe.portable import RECIPE
@@ -105,6 +109,19 @@ def load_own(path: Path, args: Mapping[str, str] | None = None) -> LoadedRecipe:
         if not source.resolve().is_relative_to(inside):
             raise _names_others(str(source))
     return loaded
+
+
+def with_debs(loaded: LoadedRecipe, directory: Path) -> LoadedRecipe:
+    """The recipe, which takes packages of its own, of which an image has the digests alone, from files of their names
+    in `directory`; what is in the place of one is none when its digest is another.
+    """
+    debs, real = dict(loaded.local.debs), directory.resolve()
+    for sha256, names in brought(loaded.recipe).items():
+        for name in (posixpath.basename(path) for path, _ in sorted(names) if path):
+            if (real / name).is_file():
+                debs.setdefault(sha256, real / name)
+    reach = Reach(loaded.reach.project, tuple(debs.values()))
+    return replace(loaded, local=replace(loaded.local, debs=debs, reach=reach))
 
 
 def _names_others(which: str) -> ImageError:

@@ -241,9 +241,14 @@ def read_control(package: Path, where: Place) -> tuple[dict[str, str], dict[str,
 
     Raises DebError or TarError.
     """
+    with package.open("rb") as stream:
+        return control_of(stream, where)
+
+
+def control_of(stream: BinaryIO, where: Place) -> tuple[dict[str, str], dict[str, bytes]]:
+    """The same of the .deb that `stream` has from its beginning."""
     try:
-        with package.open("rb") as stream:
-            return _control(_parts(stream, where)[0].open(stream), where)
+        return _control(_parts(stream, where)[0].open(stream), where)
     except DAMAGE as error:
         raise DebError("the package is damaged", where=where, why=str(error)) from error
 

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from urllib.parse import urlsplit
 
-from assembler.debian.mirrors import MISMATCH_HINT, Mirrors, join
+from assembler.debian import local
+from assembler.debian.mirrors import BUILT_IN, MISMATCH_HINT, Mirrors, join
 from assembler.debian.preferences import Listing
 from assembler.debian.release import Release, ReleaseError
 from assembler.debian.sources import Archive
@@ -91,7 +92,7 @@ def listing(release: Release, archive: Archive, index: LockedIndex) -> Listing:
         origin=release.origin,
         label=release.label,
         component=component if binary else "",
-        site=urlsplit(archive.root).hostname or "",
+        site=None if archive.root in BUILT_IN else urlsplit(archive.root).hostname or "",
         priority=release.priority,
     )
 
@@ -130,7 +131,7 @@ def fetch_indices(
                 mismatch_hint=f"{hint}; if it stays so, {MISMATCH_HINT}",
             )
         )
-    transport.download(store, downloads)
+    local.download(downloads, store=store, transport=transport, mirrors=mirrors)
 
 
 def read_index(store: Store, release: Release, index: LockedIndex) -> bytes:

@@ -18,6 +18,7 @@ from assembler.addresses import without_logins
 from assembler.debian.deb822 import Deb822Error
 from assembler.debian.documents import paragraphs
 from assembler.errors import AssembleError
+from assembler.recipe.debs import LocalFiles
 
 _LOG = logging.getLogger(__name__)
 
@@ -47,10 +48,13 @@ class Mirrors:
     roots: Mapping[str, tuple[str, ...]]
     snapshots: tuple[str, ...] = SNAPSHOTS
     """Where older states of Debian's archives are."""
+    local: LocalFiles | None = None
+    """Where on this machine packages of the recipe are; None for nowhere."""
 
     def bases(self, root: str) -> tuple[str, ...]:
         """Where the archive `root` of a lock may be: its mirrors, or itself when it is an address."""
-        return self.roots.get(root, (root,))
+        here = self.local.archives.get(root) if self.local else None
+        return (here.absolute().as_uri(),) if here else self.roots.get(root, (root,))
 
     def snapshot(self, root: str, date: datetime) -> tuple[str, ...]:
         """Base addresses of snapshots that have all that `root` had at `date` (UTC); none when nobody keeps any."""
@@ -74,13 +78,19 @@ class Wishes(Protocol):
 
 
 def choose(
-    debian: Wishes, *, override: str = "", snapshots: Sequence[str] = (), host: Path | None = Path("/")
+    debian: Wishes,
+    *,
+    override: str = "",
+    snapshots: Sequence[str] = (),
+    host: Path | None = Path("/"),
+    local: LocalFiles | None = None,
 ) -> Mirrors:
     """The mirrors for a recipe.
 
     :param override: the value of `ASSEMBLE_MIRROR`, base address of a main archive; empty for none.
     :param snapshots: the value of `ASSEMBLE_SNAPSHOT`, base addresses that are asked before the built-in ones.
     :param host: root of the file system whose apt sources are looked at; None for none.
+    :param local: where on this machine packages of the recipe are.
     :raises AssembleError: when the recipe, `override` or `snapshots` name no http or https address.
     """
     main: list[str] = []
@@ -99,6 +109,7 @@ def choose(
     found = Mirrors(
         {MAIN: tuple(dict.fromkeys(main)), SECURITY: tuple(dict.fromkeys(security))},
         snapshots=tuple(dict.fromkeys((*(_base(base, "ASSEMBLE_SNAPSHOT") for base in snapshots), *SNAPSHOTS))),
+        local=local,
     )
     for name, known in (*found.roots.items(), ("snapshots", found.snapshots)):
         _LOG.debug("mirrors of %s, in this order: %s", name, ", ".join(map(without_logins, known)))

@@ -26,8 +26,9 @@ class Listing:
     origin: str = ""
     label: str = ""
     component: str = ""
-    site: str = ""
-    """The host that the recipe names; empty when the mirror is chosen while fetching."""
+    site: str | None = ""
+    """The host that the recipe names; empty for files of this machine, None when the mirror is chosen while fetching.
+    """
     priority: int = AUTOMATIC
     """What its versions have without a pin."""
 
@@ -69,7 +70,8 @@ class Pin:
         """Whether it is for what `listing` has."""
         kind, _, value = self.what.partition(" ")
         if kind == "origin":
-            return _matches(listing.site, value.strip('"'))
+            site = value.strip('"')
+            return _matches(listing.site or "", site) and (listing.site is not None or site != "")
         if kind == "version":
             return False
         if value == "*":

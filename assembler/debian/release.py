@@ -12,12 +12,12 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
-from assembler.debian import keyring
+from assembler.debian import keyring, local
 from assembler.debian.deb822 import Deb822Error, Paragraph, paragraphs
 from assembler.debian.mirrors import BUILT_IN, MISMATCH_HINT, Mirrors, join
 from assembler.debian.preferences import AUTOMATIC, BACKPORTS, NOT_AUTOMATIC
 from assembler.debian.sources import Archive
-from assembler.errors import AssembleError
+from assembler.errors import AssembleError, Place
 from assembler.lockfile.model import LockedArchive
 from assembler.progress import SILENT, Reporter
 from assembler.store.download import NotFoundError, OfflineError, TransportError
@@ -92,7 +92,7 @@ def fetch_release(
         directory = join(base, archive.directory)
         url = f"{directory}/InRelease"
         try:
-            data, signature = _get(transport, directory, archive)
+            data, signature = _get(transport, mirrors, directory, archive)
             if signature:
                 url = f"{directory}/Release.gpg"
             name = f"{'Release' if signature else 'InRelease'} of {archive.suite}"
@@ -110,19 +110,28 @@ def fetch_release(
             if not _named(release, archive):
                 reporter.warn(f"the Release of {archive.suite} {_calls_itself(release)} ({url})")
             return release
-    raise min(failures, key=lambda error: isinstance(error, TransportError))
+    failure = min(failures, key=lambda error: isinstance(error, TransportError))
+    if failure.where == Place():
+        failure.where = archive.place
+    raise failure
 
 
-def _get(transport: Transport, directory: str, archive: Archive, name: str = "") -> tuple[bytes, bytes]:
+def _get(
+    transport: Transport, mirrors: Mirrors, directory: str, archive: Archive, name: str = ""
+) -> tuple[bytes, bytes]:
     """The InRelease of a `directory`, and nothing; where there is none, its Release and Release.gpg.
 
     `name` is for errors.
     """
     hint = _NO_SUITE if archive.root in BUILT_IN else "check URIs and Suites in debian.sources"
+    if directory.startswith(local.SCHEME):
+        hint = "a directory of .debs without a signed Release is named by a path alone, without suites"
 
     def get(file: str) -> bytes:
-        return transport.get(
+        return local.get(
             f"{directory}/{file}",
+            transport=transport,
+            mirrors=mirrors,
             limit=LARGEST_RELEASE,
             name=name or f"{file} of {archive.suite}",
             hint=hint,
@@ -175,7 +184,8 @@ def _find_release(
     failure: TransportError | None = None
     for base in (*mirrors.bases(archive.root), *mirrors.snapshot(archive.root, datetime.fromisoformat(locked.date))):
         try:
-            found = [data for data in _get(transport, join(base, archive.directory), archive, f"the {name}") if data]
+            directory = join(base, archive.directory)
+            found = [data for data in _get(transport, mirrors, directory, archive, f"the {name}") if data]
         except OfflineError:
             raise
         except TransportError as error:

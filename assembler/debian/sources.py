@@ -6,11 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from operator import attrgetter
+from urllib.parse import unquote
 
 from assembler.addresses import without_logins
 from assembler.debian.deb822 import Deb822Error, Field, Paragraph
 from assembler.debian.documents import paragraphs
 from assembler.errors import AssembleError, Place, Problems
+from assembler.recipe.debs import root_of
 from assembler.recipe.names import BEGIN, DIRECTORY, FINGERPRINT, WORD
 
 _FILE = "debian.sources"
@@ -158,6 +160,13 @@ def _together(known: Archive, source: Source) -> Archive:
     return replace(known, source=replace(known.source, components=components))
 
 
+def root(uri: str) -> str:
+    """What a lock calls the archive at `uri`, as a recipe has it."""
+    if uri.startswith("file:"):
+        return root_of(unquote("/" + uri.removeprefix("file:").lstrip("/")))
+    return uri.rstrip("/")
+
+
 def signers(text: str) -> tuple[tuple[str, ...], str]:
     """What a recipe's ``signed_by`` says: fingerprints, or certificates in ASCII armor; one of them is empty."""
     if text.lstrip().startswith(BEGIN):
@@ -221,9 +230,10 @@ class _Reader:
         if field is None:
             return ()
         for uri in field.words:
-            if not re.fullmatch(r"https?://[^/\s]+(/\S*)?", uri):
-                self._wrong(f"{without_logins(uri)!r} is not an http or https address", field)
-        return tuple(dict.fromkeys(uri.rstrip("/") for uri in field.words))
+            if not re.fullmatch(r"https?://[^/\s]+(/\S*)?|file:(//)?/[^/\s]\S*", uri):
+                hint = "directories of this machine are named as file:///srv/archive" if uri.startswith("copy:") else ""
+                self._wrong(f"{without_logins(uri)!r} is not an http or https address", field, hint)
+        return tuple(dict.fromkeys(map(root, field.words)))
 
     def _signed_by(self) -> tuple[tuple[str, ...], str]:
         field = self._paragraph.get("signed-by")

@@ -82,7 +82,11 @@ def parts(lock: Lock, licences: Mapping[str, tuple[str, ...]]) -> Iterator[Part]
 
 
 def package_url(package: LockedPackage) -> str:
-    """The purl of a Debian package: https://github.com/package-url/purl-spec."""
+    """The purl of a package (https://github.com/package-url/purl-spec): Debian's, but for one of the recipe's own."""
+    if not package.archive:
+        given = {"download_url": package.url} if package.url else {"file_name": package.path}
+        qualifiers = {"arch": package.architecture, "checksum": f"sha256:{package.sha256}", **given}
+        return _purl("generic", None, package.name, package.version, qualifiers)
     return _purl("deb", "debian", package.name, package.version, {"arch": package.architecture})
 
 

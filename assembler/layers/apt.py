@@ -20,12 +20,14 @@ KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 def with_archives(recipe: Recipe, installed: Collection[str]) -> RootfsRecipe:
     """The recipe's table `rootfs`, with the file of its archives when apt is among the packages `installed`.
 
-    A recipe that has files of that kind itself keeps them alone. Raises as `archives_of`.
+    Archives in files of the machine that builds are left out, as the image has none of these. A recipe that has files
+    of that kind itself keeps them alone. Raises as `archives_of`.
     """
     rootfs = recipe.rootfs
     if "apt" not in installed or any(file.path.startswith(_OF_APT) for file in rootfs.files):
         return rootfs
-    text = "\n".join(_stanza(archive, recipe.debian) for archive in archives_of(recipe))
+    served = [archive for archive in archives_of(recipe) if not archive.root.startswith("file:")]
+    text = "\n".join(_stanza(archive, recipe.debian) for archive in served)
     return rootfs.model_copy(update={"files": [*rootfs.files, File(path=SOURCES, content=text)]})
 
 

@@ -14,6 +14,7 @@ from assembler.debian.sources import Archive
 from assembler.errors import Place, Problems
 from assembler.kubernetes import finding
 from assembler.kubernetes.parts import wanted_files, wanted_images
+from assembler.lock.own import brought, called
 from assembler.lock.trust import of_component, source_of
 from assembler.lock.wanted import archives_of, kernel_files, rootfs_files, wanted
 from assembler.lockfile.errors import LockError
@@ -37,10 +38,15 @@ def require(lock: Lock, recipe: Recipe, recipe_digest: str, *, build_architectur
     Raises Problems with all that it has and the recipe does not allow.
     """
     if not matches(lock, recipe_digest):
+        other = ", ".join(_replaced(lock, recipe))
         raise LockError(
-            "the recipe has changed since it was locked",
+            "packages that the recipe brings have changed since it was locked"
+            if other
+            else "the recipe has changed since it was locked",
             where=Place(file=str(path), key="recipe_sha256"),
-            why=f"the recipe's digest is {recipe_digest}, the lock is for {lock.recipe_sha256}",
+            why=f"{other}: another file than the lock names"
+            if other
+            else f"the recipe's digest is {recipe_digest}, the lock is for {lock.recipe_sha256}",
             hint="run `assemble lock` to lock it again",
         )
     if lock.build_architecture != build_architecture:
@@ -55,6 +61,13 @@ def require(lock: Lock, recipe: Recipe, recipe_digest: str, *, build_architectur
         for key, what, why in not_allowed(lock, recipe)
     ]:
         raise Problems(found)
+
+
+def _replaced(lock: Lock, recipe: Recipe) -> Iterator[str]:
+    """Files that `recipe` brings and of which `lock` has a package by the same name and another digest."""
+    locked = {package.path: package.sha256 for package in lock.packages if not package.archive and not package.url}
+    for sha256, names in brought(recipe).items():
+        yield from (name for name, _ in sorted(names) if locked.get(name, sha256) != sha256)
 
 
 def not_allowed(lock: Lock, recipe: Recipe) -> Iterator[tuple[str, str, str]]:
@@ -111,6 +124,7 @@ def _archive(locked: LockedArchive, sources: Iterable[Archive]) -> Iterator[tupl
 
 def _packages(lock: Lock, recipe: Recipe) -> Iterator[tuple[str, str, str]]:
     asked = {role.role: role for role in wanted(recipe, lock.build_architecture)}
+    own = brought(recipe)
     for package in lock.packages:
         key = f'packages."{package.name}_{package.version}_{package.architecture}"'
         for role in package.roles:
@@ -118,9 +132,15 @@ def _packages(lock: Lock, recipe: Recipe) -> Iterator[tuple[str, str, str]]:
                 yield key, f"the recipe wants nothing for {role}", ""
             elif not asked[role].dependencies and package.name not in asked[role].packages:
                 yield key, f"the recipe does not want it for {role}", ""
+        if not package.archive and called(package) not in own.get(package.sha256, ()):
+            yield key, "the recipe does not bring this package", package.url or package.path
         built = {asked[role].architecture for role in package.roles if role in asked}
         if package.architecture != "all" and {package.architecture} != built:
             yield key, "it is for another architecture", f"this is wanted for {' and '.join(sorted(built))}"
+    there = {package.sha256 for package in lock.role("rootfs")}
+    for deb in recipe.debian.debs:
+        if deb.sha256 not in there:
+            yield "packages", "a package is missing that the recipe installs", deb.url or deb.path
     for want in asked.values():
         here = {package.name for package in lock.role(want.role)}
         if not want.dependencies and (missing := sorted(set(want.packages) - here)):

@@ -9,6 +9,7 @@ from difflib import get_close_matches
 
 from assembler import __version__
 from assembler.debian.explain import resolve_names
+from assembler.debian.fetch import fetch_packages
 from assembler.debian.index import Universe, check
 from assembler.debian.indices import choose_indices, fetch_indices, listing, read_index
 from assembler.debian.mirrors import Mirrors
@@ -23,6 +24,8 @@ from assembler.errors import AssembleError
 from assembler.kubernetes import finding
 from assembler.kubernetes.parts import wanted_files, wanted_images
 from assembler.lock.files import lock_files
+from assembler.lock.own import NOTHING, OwnPackages, own_packages
+from assembler.lock.own import listing as own_listing
 from assembler.lock.wanted import Wanted, archives_of, kernel_files, pins_of, rootfs_files, wanted
 from assembler.lockfile.errors import LockError
 from assembler.lockfile.model import (
@@ -87,9 +90,11 @@ def resolve(
     :param upgrade: as for :func:`resolve_packages`, with what `previous` has.
     :raises AssembleError: of many kinds: SourcesError, TransportError, SignatureError, ReleaseError, SolverError.
     """
+    own = own_packages(recipe, store=store, transport=transport, mirrors=mirrors)
     chosen = resolve_packages(
         archives_of(recipe),
         wanted(recipe, tools.architecture),
+        own=own,
         transport=transport,
         store=store,
         mirrors=mirrors,
@@ -99,7 +104,10 @@ def resolve(
         pins=pins_of(recipe),
         reporter=reporter,
     )
-    latest = max(datetime.fromisoformat(archive.date) for archive in chosen.archives)
+    # Archives keep what they have; where these are may be gone tomorrow.
+    mine = [package for package in chosen.packages if not package.archive]
+    fetch_packages(mine, (), store=store, transport=transport, mirrors=mirrors)
+    epoch = recipe.epoch if recipe.epoch is not None else _latest(chosen.archives)
     held = previous if upgrade is not None else None
     files: tuple[LockedFile, ...] = ()
     images: tuple[LockedImage, ...] = ()
@@ -120,7 +128,7 @@ def resolve(
     return Lock(
         assembler=__version__,
         recipe_sha256=recipe_digest,
-        source_date_epoch=int(latest.timestamp()) if recipe.epoch is None else recipe.epoch,
+        source_date_epoch=epoch,
         architecture=recipe.arch,
         archives=chosen.archives,
         packages=chosen.packages,
@@ -131,10 +139,22 @@ def resolve(
     )
 
 
+def _latest(archives: Sequence[LockedArchive]) -> int:
+    """The time of the newest of `archives`, in seconds."""
+    if not archives:
+        raise LockError(
+            "nothing says what time the image is of",
+            why="there are no archives, whose newest date that would be",
+            hint="give it as epoch, in seconds since 1970",
+        )
+    return max(int(datetime.fromisoformat(archive.date).timestamp()) for archive in archives)
+
+
 def resolve_packages(
     sources: Sequence[Archive],
     roles: Sequence[Wanted],
     *,
+    own: OwnPackages = NOTHING,
     transport: Transport,
     store: Store,
     mirrors: Mirrors,
@@ -146,6 +166,7 @@ def resolve_packages(
 ) -> Resolved:
     """Choose the packages for `roles` from what the archives `sources` offer.
 
+    :param own: what the recipe brings itself, which no lock holds: it is as it is there.
     :param upgrade: None takes the archives as they are now. Otherwise what `previous` has locked stays as it is, and
         what is newly wanted comes from the archives as they were then; except for the packages named here, by
         their own or their source package's names, which take what the archives have now. With a package goes
@@ -191,7 +212,7 @@ def resolve_packages(
         mirrors=mirrors,
         snapshots=held is not None,
     )
-    packages = _Packages()
+    packages = _Packages(own)
     names: dict[str, tuple[str, ...]] = {}
     with reporter.step("solve", total=len(roles)) as step:
         for architecture in architectures:
@@ -199,16 +220,22 @@ def resolve_packages(
             offered = [(state, index) for state in states for index in state.indices[architecture]]
             texts = [(state.id, read_index(store, state.release, index)) for state, index in offered]
             listings = tuple(listing(state.release, state.archive, index) for state, index in offered)
+            texts += [(index.id, index.text) for index in own.indices(architecture)]
+            listings += tuple(own_listing(index) for index in own.indices(architecture))
             universe = Universe.from_indices(
                 texts, architecture, _held(held, moving, architecture), Policy(listings, pins)
             )
             with _explained(held):
                 for role in mine:
-                    choose(universe, role.requests, recommends=role.recommends)
+                    asked = (*role.packages, *(universe.essential if role.essential else ()))
+                    choose(universe, role.requests, requested=asked, recommends=role.recommends)
+                if architecture == own.architecture:
+                    own.prefer(universe, [request for role in mine for request in role.requests])
             for role in mine:
                 step.note(role.role)
                 with _explained(held):
-                    whole = replace(role, packages=(*role.packages, *role.further(names)))
+                    given = own.names if role.given else ()
+                    whole = replace(role, packages=(*role.packages, *role.further(names), *given))
                     found = _chosen(universe, whole)
                     names[role.role] = tuple(candidate.name for candidate in found)
                     packages.add(whole, found, universe)
@@ -243,7 +270,7 @@ def _held(held: Resolved | None, moving: Collection[str], architecture: str) -> 
     return {
         package.name: package.version
         for package in (held.packages if held else ())
-        if package.architecture in {architecture, "all"} and package.name not in moving
+        if package.architecture in {architecture, "all"} and package.archive and package.name not in moving
     }
 
 
@@ -279,7 +306,8 @@ def _chosen(universe: Universe, role: Wanted) -> Sequence[Candidate]:
 class _Packages:
     """Packages with the roles that they are wanted for, and why."""
 
-    def __init__(self) -> None:
+    def __init__(self, own: OwnPackages) -> None:
+        self._own = own
         self._found: dict[tuple[str, str, str], tuple[Candidate, set[str], list[str]]] = {}
 
     def add(self, role: Wanted, candidates: Sequence[Candidate], universe: Universe) -> None:
@@ -311,14 +339,15 @@ class _Packages:
     def locked(self) -> tuple[LockedPackage, ...]:
         return tuple(
             # The strongest of the reasons in its roles, the first role's if they are equal.
-            locked(candidate, roles, min(causes, key=lambda cause: (cause != REQUESTED, cause != ESSENTIAL)))
+            locked(candidate, roles, min(causes, key=lambda cause: (cause != REQUESTED, cause != ESSENTIAL)), self._own)
             for _, (candidate, roles, causes) in sorted(self._found.items())
         )
 
 
-def locked(candidate: Candidate, roles: Iterable[str], why: str = "") -> LockedPackage:
+def locked(candidate: Candidate, roles: Iterable[str], why: str = "", own: OwnPackages = NOTHING) -> LockedPackage:
     """A chosen package as a lock names it. Raises AssembleError when its values are odd; see index.check."""
     check(candidate)
+    brought = own.owns(candidate.archive)
     return LockedPackage(
         name=candidate.name,
         version=candidate.version,
@@ -328,9 +357,10 @@ def locked(candidate: Candidate, roles: Iterable[str], why: str = "") -> LockedP
         size=candidate.size,
         sha256=candidate.sha256,
         path=candidate.filename,
-        archive=candidate.archive,
+        archive="" if brought else candidate.archive,
         roles=tuple(sorted(roles)),
         why=why,
+        url=own.urls.get(candidate.sha256, "") if brought else "",
     )
 
 

@@ -2,19 +2,23 @@
 
 A lock says of every package where it comes from; that is a claim until somebody follows it. A package must be in an
 index of its archive with the same version, size, digest and path, the index in the archive's InRelease, and that must
-be signed by whom the recipe trusts. And the packages must be those that the recipe leads to, no more and no fewer.
+be signed by whom the recipe trusts. One that the recipe brings itself must be that, and what it says of itself in its
+control file. And the packages must be those that the recipe leads to, no more and no fewer.
 """
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from assembler.debian.fetch import fetch_packages
 from assembler.debian.index import Universe
 from assembler.debian.indices import fetch_indices, read_index
 from assembler.debian.mirrors import Mirrors
 from assembler.debian.release import Release, locked_release
 from assembler.debian.sources import Archive
 from assembler.errors import AssembleError, Place, Problems
+from assembler.lock.own import differs as differs_from_own
+from assembler.lock.own import own_packages
 from assembler.lock.resolve import Resolved, resolve_packages
 from assembler.lock.wanted import archives_of, pins_of, wanted
 from assembler.lockfile.errors import LockError
@@ -87,7 +91,14 @@ def prove_packages(
     problems: list[AssembleError] = [
         _broken(file, _key(package), "this package is of no archive of the lock", package.archive)
         for package in packages
-        if package.archive not in known
+        if package.archive and package.archive not in known
+    ]
+    own = [package for package in packages if not package.archive]
+    fetch_packages(own, (), store=store, transport=transport, mirrors=mirrors)
+    problems += [
+        _broken(file, _key(package), "the recipe does not bring this package so", why)
+        for package in own
+        if (why := differs_from_own(package, recipe, store=store, mirrors=mirrors))
     ]
     with reporter.step("prove", total=len(packages), unit="items") as step:
         for locked in locked_archives:
@@ -123,6 +134,7 @@ def _asked_for(
     chosen = resolve_packages(
         archives_of(recipe),
         wanted(recipe, lock.build_architecture),
+        own=own_packages(recipe, store=store, transport=transport, mirrors=mirrors),
         transport=transport,
         store=store,
         mirrors=mirrors,

@@ -8,12 +8,13 @@ from assembler.architecture import named
 from assembler.boot.loaders import LIVE
 from assembler.debian.preferences import Pin
 from assembler.debian.requests import Request
-from assembler.debian.sources import Archive, Source, archives, parse_sources, signers
+from assembler.debian.sources import Archive, Source, archives, parse_sources, root, signers
 from assembler.errors import Place
 from assembler.kubernetes.parts import packages
 from assembler.lock.compilers import for_modules
 from assembler.lockfile.errors import LockError
 from assembler.lockfile.wanted import WantedFile
+from assembler.recipe.debs import root_of
 from assembler.recipe.model import DebianArchive, Recipe
 
 INITRD = ("busybox-static", "e2fsprogs", "util-linux")
@@ -37,6 +38,8 @@ class Wanted:
     """Whether recommended packages belong to it."""
     dependencies: bool = True
     """Whether what the packages depend on belongs to it."""
+    given: bool = False
+    """Whether packages that the recipe brings as files, to be installed, belong to it."""
     kept: str = ""
     """What the names of those begin with that are taken in the end; all when this is empty."""
     further: Callable[[Mapping[str, Sequence[str]]], tuple[str, ...]] = field(default=lambda _: (), repr=False)
@@ -68,6 +71,7 @@ def wanted(recipe: Recipe, host: str) -> tuple[Wanted, ...]:
         architecture=target,
         requests=tuple(request for request in requests if not request.plain and request.name in chosen),
         essential=True,
+        given=True,
         recommends=recipe.rootfs.recommends,
     )
     return (
@@ -120,13 +124,14 @@ def archives_of(recipe: Recipe) -> tuple[Archive, ...]:
     """The archives that `recipe` takes packages from. Raises Problems or SourcesError when something is wrong."""
     debian = recipe.debian
     text = parse_sources(debian.sources) if debian.sources.strip() or not debian.archives else ()
-    return archives((*text, *(_source(table, index) for index, table in enumerate(debian.archives))))
+    tables = (_source(table, index) for index, table in enumerate(debian.archives) if table.suites)
+    return archives((*text, *tables))
 
 
 def _source(table: DebianArchive, index: int) -> Source:
     signed_by, key = signers(table.signed_by)
     return Source(
-        uris=tuple(uri.rstrip("/") for uri in table.uris),
+        uris=(root_of(table.path),) if table.path else tuple(map(root, table.uris)),
         suites=tuple(table.suites),
         components=tuple(table.components),
         architectures=tuple(table.architectures),

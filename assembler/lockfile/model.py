@@ -79,13 +79,16 @@ class LockedPackage:
     size: int
     sha256: str
     path: str
-    """Pool path below the root of its archive."""
+    """Pool path below the root of its archive; the name of a file that the recipe brings, or its path there in a
+    directory."""
     archive: str
-    """`LockedArchive.id`."""
+    """`LockedArchive.id`; empty for one that the recipe brings itself, which is trusted by its digest there."""
     roles: tuple[str, ...]
     """Sorted subset of `ROLES`, or `TOOLS` alone."""
     why: str
     """``requested``, ``essential``, or ``for NAME``: a package that needs it and is itself nearest to a request."""
+    url: str = ""
+    """The address that the recipe has of one that it brings itself; empty for its files."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

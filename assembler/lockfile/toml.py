@@ -56,12 +56,12 @@ SECRETS = r"(?:[0-9a-f]{2}){1,64}\$[0-9a-f]{64}"
 MAX_LOCK = 8 << 20
 """Bytes; 20 000 packages have room in it."""
 MOST_VALUES = 250_000
-"""A package has at most nine."""
+"""A package has at most ten."""
 
 WORD = r"[A-Za-z0-9][A-Za-z0-9.+_~/-]*"
 SUITE = rf"{WORD}|{DIRECTORY}"
 URL = r"https?://[!-~]+"
-ROOT = rf"{WORD}|{URL}"
+ROOT = rf"{WORD}|{URL}|file:[!-~]+"
 REFERENCE = rf"{WORD}(?::[0-9]+/{WORD})?(?::[A-Za-z0-9_][A-Za-z0-9_.-]*)?(?:@sha256:{SHA256})?"
 """The name of a container image, with its registry."""
 PLATFORM = r"[a-z0-9]+/[a-z0-9]+(?:/[a-z0-9]+)?"
@@ -74,6 +74,8 @@ DATE = r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z"
 
 
 _NO_END = 1 << 62
+_OF_RECIPE = "recipe"
+"""How the digest of a package was learned that is of no archive; as of `LEARNED`."""
 
 
 # --- writing -----------------------------------------------------------------------------------------------------
@@ -155,12 +157,15 @@ def _archive(archive: LockedArchive) -> Iterable[str]:
 
 
 def _package(package: LockedPackage) -> str:
-    values: dict[str, object] = {"roles": package.roles, "why": package.why, "archive": package.archive}
+    values: dict[str, object] = {"roles": package.roles, "why": package.why}
+    values |= {"archive": package.archive} if package.archive else {"learned": _OF_RECIPE}
     if package.source != package.name:
         values["source"] = package.source
     if package.source_version != package.version:
         values["source_version"] = package.source_version
     values |= {"size": package.size, "sha256": package.sha256, "path": package.path}
+    if package.url:
+        values["url"] = package.url
     return _pair(_text(f"{package.name}_{package.version}_{package.architecture}"), values)
 
 
@@ -374,6 +379,7 @@ def _read_package(table: Table, key: str, archives: set[str], allowed: Collectio
     if not match:
         table.wrong("", "it does not begin with a name, a version and an architecture, as a .deb does")
     name, version, architecture = match.groups() if match else ("", "", "")
+    given = "learned" in table and TOOLS not in allowed
     package = LockedPackage(
         name=name,
         version=version,
@@ -383,11 +389,14 @@ def _read_package(table: Table, key: str, archives: set[str], allowed: Collectio
         size=table.number("size"),
         sha256=table.sha256(),
         path=table.text("path", PATH),
-        archive=table.text("archive", WORD),
+        archive="" if given else table.text("archive", WORD),
         roles=tuple(sorted(table.texts("roles", "|".join(allowed)))),
         why=table.text("why", WHY),
+        url=table.text("url", URL) if given and "url" in table else "",
     )
-    if package.archive not in archives:
+    if given:
+        table.text("learned", _OF_RECIPE)
+    elif package.archive not in archives:
         table.wrong("archive", f"{package.archive!r} is not the id of an archive of this lock")
     if not package.roles:
         table.wrong("roles", "it is wanted for nothing")

@@ -4,12 +4,13 @@ Names, versions and architectures as in deb-control(5) and deb-version(7), in lo
 it so; paths are relative, and mean nothing to a file system but directories and a file.
 """
 
+from assembler.recipe.names import FILE_PATH
+
 SHA256 = r"[0-9a-f]{64}"
 NAME = r"[a-z0-9][a-z0-9+.-]+"
 VERSION = r"[0-9A-Za-z.+~:-]+"
 ARCHITECTURE = r"[a-z0-9][a-z0-9-]*"
-PATH = r"(?!.*(?:^|/)\.{0,2}(?:/|$))(?!.*%2[EeFf])[!-~](?:[ -~]*[!-~])?"
-"""Relative, and without parts that mean something to a file system: empty ones, a dot, two dots; nor as an address."""
+PATH = FILE_PATH
 ACCOUNT = r"[A-Za-z_][A-Za-z0-9_.-]{0,254}\$?"
 """The name of a user or group, as shadow's and adduser's programs take it with whatever option."""
 

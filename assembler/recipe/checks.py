@@ -55,6 +55,7 @@ def check(data: dict[str, Any]) -> Iterator[Problem]:
     for table, name in _UNIQUE:
         yield from _duplicates((table, name), _list(data, table, name))
     yield from _archives(_list(data, "debian", "archives"))
+    yield from _debs(_list(data, "debian", "debs"))
     yield from _pins(_list(data, "debian", "pins"))
     yield from _requests(_list(data, "rootfs", "packages"))
     yield from _password(_table(data, "rootfs").get("root_password"))
@@ -137,16 +138,42 @@ def _archives(tables: list[Any]) -> Iterator[Problem]:
         path = ("debian", "archives", index)
         suites, components = _strings(table.get("suites")), _strings(table.get("components"))
         flat = [suite for suite in suites if suite.endswith("/")]
-        if table.get("suites") == []:
-            yield (*path, "suites"), "names no suite", "name some, or a directory: ./"
+        local = isinstance(table.get("path"), str)
+        if local and table.get("uris"):
+            yield (*path, "path"), "contradicts uris", "keep one of the two"
+        if table.get("path") == "":
+            yield (*path, "path"), "is empty", "name a directory"
+        if local and not table.get("suites"):
+            for key in ("components", "signed_by", "check_valid_until"):
+                if key in table:
+                    hint = "remove it; or give suites, for an archive with a signed Release"
+                    yield (*path, key), "a directory of .debs has none", hint
+        elif "files" in table:
+            yield (*path, "files"), "is for a directory of .debs, which has a path and no suites", "remove it"
+        if local and "suites" not in table:
+            continue
+        if not table.get("suites"):
+            where = (*path, "suites") if "suites" in table else path
+            yield where, "names no suite", "name some, or a directory: ./; a directory of .debs has a path"
         elif suites and len(flat) not in {0, len(suites)}:
             yield (*path, "suites"), f"'{flat[0]}' is a directory, and others are suites", "give it a table of its own"
         elif flat and components:
             yield (*path, "components"), "a directory has no components", "leave them out, or the slash of suites"
-        elif flat and not table.get("uris"):
-            yield path, "says nowhere where the directory is", "give uris"
+        elif flat and not table.get("uris") and not local:
+            yield path, "says nowhere where the directory is", "give uris, or a path"
         elif suites and not flat and not components:
             yield path, "names no component", 'give components, as ["main"]'
+
+
+def _debs(tables: list[Any]) -> Iterator[Problem]:
+    for index, table in enumerate(tables):
+        if not isinstance(table, dict):
+            continue
+        path = ("debian", "debs", index)
+        if bool(table.get("path")) == bool(table.get("url")):
+            yield path, "needs exactly one of path and url", "name a .deb by its file, or its address and SHA-256"
+        elif table.get("url") and not table.get("sha256"):
+            yield (*path, "url"), "nothing says which package that has to be", "add sha256"
 
 
 def _strings(value: Any) -> list[str]:

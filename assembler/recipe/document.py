@@ -3,7 +3,8 @@
 import difflib
 import os
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from assembler import reading
@@ -27,6 +28,10 @@ class TooLargeError(RecipeError):
     """A recipe names a file that is larger than what is read."""
 
 
+class MissingFileError(RecipeError):
+    """A recipe names a file that is not there."""
+
+
 class OutOfReachError(RecipeError):
     """A recipe names a file that it may not read."""
 
@@ -43,13 +48,20 @@ def read_bytes(path: Path, *, limit: int, where: Place, what: str, reach: Reach)
 
     RecipeError at `where` when it is missing, too large, unreadable or out of reach.
     """
-    try:
+    with explained(path, where=where, what=what, reach=reach):
         return reach.read(path, limit=limit)
+
+
+@contextmanager
+def explained(path: Path, *, where: Place, what: str, reach: Reach) -> Iterator[None]:
+    """Within, what keeps `path` from being read is a RecipeError at `where`; `what` calls it ("the file")."""
+    try:
+        yield
     except OutsideError as error:
         raise _outside(error, path, where=where, what=what, reach=reach) from error
     except MissingError as error:
         near = did_you_mean(path.name, _names(path.parent, reach))
-        raise RecipeError(f"{what} {error.what}", where=where, why=error.why, hint=near) from error
+        raise MissingFileError(f"{what} {error.what}", where=where, why=error.why, hint=near) from error
     except UnreadableError as error:
         kind = TooLargeError if isinstance(error, reading.TooLargeError) else RecipeError
         hint = (

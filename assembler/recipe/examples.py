@@ -44,6 +44,7 @@ Signed-By: 3AF65F93D6FECA9A4FD5A4C3A1B2C3D4E5F60718
 release = "bookworm"
 archives = [{ suites = ["bookworm-backports"], components = ["main"] }]
 pins = [{ packages = ["*"], pin = "release n=bookworm-backports", priority = -1 }]
+debs = [{ path = "packages/tool_1.0_amd64.deb" }]
 """,
     ),
     "DebianArchive": (
@@ -60,6 +61,27 @@ check_valid_until = true
 uris = ["https://pkgs.k8s.io/core:/stable:/v1.37/deb"]
 suites = ["/"]
 signed_by = "kubernetes.asc"
+
+[[debian.archives]]
+path = "vendor/archive"
+suites = ["./"]
+signed_by = "kubernetes.asc"
+""",
+        f"""\
+[[debian.archives]]
+path = "packages"
+files = {{ "tool_1.0_amd64.deb" = "{_DIGEST}" }}
+""",
+    ),
+    "DebianPackage": (
+        f"""\
+[[debian.debs]]
+path = "packages/tool_1.0_amd64.deb"
+sha256 = "{_DIGEST}"
+
+[[debian.debs]]
+url = "https://example.org/agent_2.1_amd64.deb"
+sha256 = "{_DIGEST}"
 """,
     ),
     "Pinned": (

@@ -10,7 +10,7 @@ from typing import Any
 
 from assembler.errors import AssembleError, Place, Problems
 from assembler.reading import Reach, UnreadableError
-from assembler.recipe import arguments, brought, certificates, names
+from assembler.recipe import arguments, brought, certificates, debs, names
 from assembler.recipe.additions import File
 from assembler.recipe.builtin import located
 from assembler.recipe.checks import named_files, named_trees
@@ -73,6 +73,8 @@ class LoadedRecipe:
     """By the key that names them: ``rootfs.files[2].source``, ``cloudinit.user_data``."""
     reach: Reach
     """What the recipe may read."""
+    local: debs.LocalFiles
+    """Where packages of it are on this machine."""
     outside: frozenset[str] = frozenset()
     """Names of files that were read outside of the project, because whoever runs the recipe allows it."""
     hidden: frozenset[str] = field(default=frozenset(), repr=False)
@@ -128,7 +130,14 @@ class LoadedRecipe:
 
 _NO_INPUTS: dict[str, Any] = {
     "args": True,  # their values are in place already
-    "debian": {"mirror", "mirror_security"},  # what comes from there is signed, whoever sends it
+    "debian": {
+        # What comes from there is signed, whoever sends it.
+        "mirror": True,
+        "mirror_security": True,
+        # What is there is known by its digest.
+        "archives": {"__all__": {"path"}},
+        "debs": {"__all__": {"path"}},
+    },
     "rootfs": {
         "first_boot",
         "rules",
@@ -260,11 +269,21 @@ def _load(path: Path, profiles: Sequence[str], reach: Reach, given: Given) -> Lo
         errors += found
     errors += unknown(parts, profiles, path)
     context = context_of(parts, profiles, given)
-    resolved = resolve(parts, context, given, lambda root, data: certificates.put_in_place(root, data, reach, outside))
+    local = debs.LocalFiles(reach=reach)
+
+    def put_in_place(root: Node, data: dict[str, Any]) -> list[tuple[KeyPath, AssembleError]]:
+        found = certificates.put_in_place(root, data, reach, outside)
+        return [*((("debian", "archives"), error) for error in found), *debs.put_in_place(root, data, local, outside)]
+
+    def leave_out(_: Node, data: dict[str, Any]) -> list[tuple[KeyPath, AssembleError]]:
+        certificates.leave_out(data)
+        return []
+
+    resolved = resolve(parts, context, given, put_in_place)
     resolved.require(context)
     errors += resolved.errors
     room = MAX_ERRORS - len(errors)
-    errors += wrong_elsewhere(parts, context, given, lambda _, data: certificates.leave_out(data))[: max(room, 0)]
+    errors += wrong_elsewhere(parts, context, given, leave_out)[: max(room, 0)]
     root, recipe = resolved.root, resolved.recipe
     files = NamedFiles(reach, outside)
     for key, called, name in _named(resolved.data):
@@ -292,6 +311,7 @@ def _load(path: Path, profiles: Sequence[str], reach: Reach, given: Given) -> Lo
         inputs_sha256=_inputs(at_length.recipe),
         files=files.found,
         reach=reach,
+        local=local,
         outside=frozenset(outside),
         hidden=frozenset(given.hidden),
         root=root,

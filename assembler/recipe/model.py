@@ -20,6 +20,7 @@ from assembler.recipe.shapes import (
     ArgumentName,
     BroughtPath,
     Component,
+    DebPath,
     EnvironmentName,
     EnvironmentValue,
     HostName,
@@ -71,11 +72,18 @@ class Pinned(Strict):
 
 
 class DebianArchive(Strict):
-    """An archive beside those of `debian.sources`, in the words of sources.list(5)."""
+    """An archive beside those of `debian.sources`, in the words of sources.list(5); or a directory of .debs."""
 
     uris: list[ArchiveAddress] = []
-    """Roots of the archive; empty for Debian's own, whose mirror is chosen when fetching."""
-    suites: list[Suite]
+    """Roots of the archive, `file:///srv/archive` for a directory of this machine; empty, without `path`, for Debian's
+    own, whose mirror is chosen when fetching."""
+    path: str = ""
+    """A directory, relative to the recipe file that says so. With `suites` it is the root of a signed archive. Without,
+    all .debs in it and below it may be taken, as from an archive. Nobody signs these: they are a part of the recipe."""
+    files: dict[DebPath, Sha256] = {}
+    """SHA-256 of the .debs of such a directory by their paths below `path`. No others are taken then, and those that
+    the store has need not be there. Absent: all that are there."""
+    suites: list[Suite] = []
     """Suites, or a directory with a slash at its end, for a flat archive: `./`."""
     components: list[Component] = []
     """Components of the suites; a flat archive has none."""
@@ -86,6 +94,20 @@ class DebianArchive(Strict):
     archive keys that come with the assembler."""
     check_valid_until: bool = True
     """Whether it is refused when it is past its Valid-Until."""
+
+
+class DebianPackage(Strict):
+    """A .deb that is installed, with what it needs of the archives. It comes before all versions of the same package
+    there, as with `apt-get install ./tool.deb`. Exactly one of `path` and `url` says where it is.
+    """
+
+    path: str = ""
+    """A file, relative to the recipe file that says so."""
+    url: Url = ""
+    """The address of one."""
+    sha256: Sha256 = ""
+    """SHA-256 of the .deb, in hex; required with `url`. With it, the file of `path` need not be there once the store
+    has the package. Absent: that of the file as it is."""
 
 
 class Debian(Strict):
@@ -100,6 +122,8 @@ class Debian(Strict):
     has no `Components`. An archive is signed in InRelease, or in Release.gpg."""
     archives: list[DebianArchive] = []
     """Archives besides those of `sources`; `archives_add` in a recipe on top adds more."""
+    debs: list[DebianPackage] = []
+    """Packages by their files. Nobody signs these: they are a part of the recipe."""
     pins: list[Pinned] = []
     """Which version of a package is taken where archives have several."""
     mirror: Url = ""

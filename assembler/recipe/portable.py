@@ -5,16 +5,17 @@ is withheld, for it is in the root file system with its mode, and shall be nowhe
 private files are named as those below ``private/``, which are not there, nor are their digests. So are large files,
 which the medium shall not have twice. Whoever has the image can give them back from its root file system
 (audit/withheld.py). Passwords that answer debconf are arguments, too. The cloud-init seed, which is no part of the
-image and may hold tokens, is left out. What is made of such a recipe is made of the one that it came from, and the
-other way round.
+image and may hold tokens, is left out, and so are packages that the recipe brings: it has their digests. What is made
+of such a recipe is made of the one that it came from, and the other way round.
 """
 
 import hashlib
+import posixpath
 import re
 from collections.abc import Mapping
 from typing import Any
 
-from assembler.recipe import brought
+from assembler.recipe import brought, debs
 from assembler.recipe.additions import User
 from assembler.recipe.arguments import escaped
 from assembler.recipe.load import LoadedRecipe
@@ -63,6 +64,7 @@ def portable(loaded: LoadedRecipe) -> dict[str, bytes]:
         values.setdefault("args", {})[MODULES_KEY] = ""
     _withhold_answers(values, loaded.recipe.rootfs.debconf)
     _withhold_passwords(values, loaded.recipe.rootfs.users)
+    _name_packages(values)
     withheld_sources = _withheld(loaded)
     for index, one in enumerate(loaded.recipe.rootfs.files):
         if one.private or f"rootfs.files[{index}].source" in withheld_sources:
@@ -112,6 +114,21 @@ def locked_users(values: Mapping[str, Any]) -> dict[str, str]:
         and isinstance(user.get("password"), str)
         and (found := re.fullmatch(rf"\$\{{({USER}[0-9]+)\}}", user["password"]))
     }
+
+
+def _name_packages(values: dict[str, Any]) -> None:
+    """Name what the recipe brings in packages as things in the directory; they are not there, and have digests."""
+    debian = values.get("debian", {})
+    taken: set[str] = set()
+    for index, deb in enumerate(debian.get("debs", ())):
+        if "path" in deb:
+            name = posixpath.basename(deb["path"])
+            deb["path"] = name if name not in taken else f"{index}/{name}"
+            taken.add(name)
+    for archive in debian.get("archives", ()):
+        if "path" in archive:
+            path = debs.carried(archive["path"])
+            archive["path"] = path if "suites" in archive else path.lstrip("/") or "."
 
 
 def _withhold_answers(values: dict[str, Any], debconf: Debconf) -> None:

@@ -28,8 +28,10 @@ MAX_CHECKED = 100_000
 _BY_ARGUMENT = ("kernel", "modules_key")
 """A key whose value a recipe may not have itself."""
 
-Certificates = Callable[[Node, dict[str, Any]], list[AssembleError]]
-"""Puts the text of certificates in the place of the names of their files in plain values of a document."""
+InPlace = Callable[[Node, dict[str, Any]], Sequence[tuple[KeyPath, AssembleError]]]
+"""Puts the text of certificates, and the digests of packages, in the place of the names of their files in plain values
+of a document. Returns what is wrong, each with the path of what nothing else is said of.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +53,7 @@ class Resolved:
 
     root: Node
     data: dict[str, Any]
-    """The plain values of `root`, with certificates in place of the names of their files."""
+    """The plain values of `root`, with certificates in place of the names of their files, and digests of packages."""
     recipe: Recipe | None = None
     """None when it is wrong."""
     errors: list[AssembleError] = field(default_factory=list)
@@ -100,7 +102,7 @@ def _architecture(root: Node) -> str:
     return node.value if isinstance(node.value, str) else ""
 
 
-def resolve(files: Sequence[Conditional], context: Context, given: Given, certificates: Certificates) -> Resolved:
+def resolve(files: Sequence[Conditional], context: Context, given: Given, put_in_place: InPlace) -> Resolved:
     """The recipe of `files` in `context`, with all that is wrong in it, but for its files."""
     merged = merge(conditions.chosen(files, context))
     root = merged.root
@@ -127,8 +129,8 @@ def resolve(files: Sequence[Conditional], context: Context, given: Given, certif
         resolved.problem(*each)
     _take_apart(resolved)
     resolved.data = plain(root)
-    for error in certificates(root, resolved.data):
-        resolved.wrong.add(("debian", "archives"))
+    for key, error in put_in_place(root, resolved.data):
+        resolved.wrong.add(key)
         resolved.errors.append(error)
     try:
         resolved.recipe = Recipe.model_validate(resolved.data)
@@ -174,7 +176,7 @@ def _say(root: Node, scripts: Scripts) -> None:
 
 
 def wrong_elsewhere(
-    files: Sequence[Conditional], context: Context, given: Given, certificates: Certificates
+    files: Sequence[Conditional], context: Context, given: Given, put_in_place: InPlace
 ) -> list[AssembleError]:
     """What is wrong in tables of a recipe whose condition is not met in `context`.
 
@@ -194,7 +196,7 @@ def wrong_elsewhere(
         def wrong(profiles: Sequence[str], condition: Condition = condition) -> dict[object, AssembleError]:
             at = context_of(files, profiles, given)
             asked = Context(at.profiles, condition.architecture or at.architecture)
-            return _in_table(resolve(files, asked, given, certificates), condition)
+            return _in_table(resolve(files, asked, given, put_in_place), condition)
 
         if found := wrong(alone):
             again = wrong((*others, *alone))

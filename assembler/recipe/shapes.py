@@ -13,7 +13,7 @@ from pydantic_core import PydanticCustomError, core_schema
 
 from assembler import architecture, releases
 from assembler.addresses import without_logins
-from assembler.recipe.names import DIRECTORY, WORD
+from assembler.recipe.names import DIRECTORY, FILE_PATH, WORD
 
 REFERENCE = r"\$\{[A-Z][A-Z0-9_]*\}"
 """A reference to an argument, which the JSON Schema allows in any string; see arguments.py."""
@@ -78,9 +78,25 @@ PackageName = Annotated[
 ]
 """A binary package name (Debian policy 5.6.7), with an optional architecture."""
 
+
+class _Request(Shape):
+    """The same for requests of packages, among which people put files as apt-get takes them."""
+
+    __slots__ = ()
+
+    def check(self, value: str) -> str:
+        if re.fullmatch(r"(?:\.{0,2}/|[^:]*://).*|.*\.deb", value, re.DOTALL):
+            given = "url and sha256" if "://" in value else "path"
+            hint = f"name a .deb in [[debian.debs]], by {given}; what is named there is installed"
+            raise PydanticCustomError(
+                SHAPE_ERROR, "{value} is not {name}", {"value": quoted(value), "name": self.name, "hint": hint}
+            )
+        return Shape.check(self, value)
+
+
 PackageRequest = Annotated[
     str,
-    Shape(
+    _Request(
         r"[a-z0-9][a-z0-9+.-]+(?::[a-z0-9-]+)?(?:=[0-9A-Za-z.+~:*-]+|/[A-Za-z0-9][A-Za-z0-9.+_~-]*)?",
         "a package name",
         "lower-case letters, digits and + - . only, at least two characters; then perhaps /SUITE or =VERSION",
@@ -89,7 +105,12 @@ PackageRequest = Annotated[
 """A binary package, perhaps with an architecture, and with the version or the suite that it shall come from."""
 
 ArchiveAddress = Annotated[
-    str, Shape(r"https?://[^/\s]+(?:/\S*)?", "an archive's address", "begin with https:// or http://")
+    str,
+    Shape(
+        r"https?://[^/\s]+(?:/\S*)?|file:(?://)?/[^/\s]\S*",
+        "an archive's address",
+        "begin with https://, http:// or file:///",
+    ),
 ]
 """The root of an archive of packages."""
 
@@ -118,6 +139,11 @@ SignedBy = Annotated[
     ),
 ]
 """Who may sign an archive."""
+
+DebPath = Annotated[
+    str, Shape(FILE_PATH, "a path below a directory", "printable ASCII, relative, without . and .. in between")
+]
+"""Where a .deb is below its directory."""
 
 PackagesPinned = Annotated[
     str,

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from assembler.carried import RECIPES
-from assembler.recipe import arguments, certificates
+from assembler.recipe import arguments, certificates, debs
 from assembler.recipe.additions import File
 from assembler.recipe.builtin import PREFIX
 from assembler.recipe.checks import named_files, named_trees
@@ -138,7 +138,7 @@ class _Showing:
 
     def recipe(self) -> dict[str, Any]:
         data = plain(self.root)
-        self.files = {path for path, _ in (*named_files(data), *certificates.names(data))}
+        self.files = {path for path, _ in (*named_files(data), *certificates.names(data), *debs.names(data))}
         self.files |= {path for path, _, _ in named_trees(data)}
         self.files |= {("rootfs", "trees", index, "source") for index in range(len(self.known.said.rootfs.trees))}
         for change in self.known.changes:

@@ -163,6 +163,89 @@ def test_a_release_brings_along_what_is_needed() -> None:
     assert names("tool:amd64/trixie") == {"tool": "1", "lib": "1", "data": "1"}
 
 
+ALONG = {
+    MAIN: """\
+Package: lib
+Version: 1
+Depends: base
+
+Package: deep-lib
+Version: 1
+Depends: deep
+
+Package: base
+Version: 1
+
+Package: deep
+Version: 1
+Depends: base
+
+Package: more
+Version: 1
+Depends: base
+""",
+    LATER: """\
+Package: first
+Version: 2
+Depends: lib (>= 1)
+
+Package: second
+Version: 2
+Depends: deep-lib (>= 1), more (>= 1)
+
+Package: third
+Version: 2
+Depends: deep, lib (>= 1)
+
+Package: fourth
+Version: 2
+Depends: lib (>= 3) | deep-lib (>= 1) | more (>= 1)
+
+Package: fifth
+Version: 2
+Depends: deep, lib (>= 2)
+
+Package: lib
+Version: 2
+Depends: base
+
+Package: deep-lib
+Version: 2
+Depends: deep
+
+Package: more
+Version: 2
+Depends: base
+""",
+}
+
+
+@pytest.mark.parametrize(
+    ("wanted", "chosen"),
+    [
+        # What would do needs something itself, so that of the release is taken, where a version is named.
+        ("first/trixie-backports", "first=2 lib=2 base=1"),
+        # Not when what that needs is asked for.
+        ("first/trixie-backports base", "first=2 lib=1 base=1"),
+        # It ends where something that would do needs something itself and no version is named; what was taken stays.
+        ("second/trixie-backports", "second=2 deep-lib=2 deep=1 base=1 more=1"),
+        ("third/trixie-backports", "third=2 lib=1 deep=1 base=1"),
+        # But of alternatives, one that ends so is given back.
+        ("fourth/trixie-backports", "fourth=2 deep-lib=1 deep=1 base=1"),
+        # Where apt gives up, this goes on.
+        ("fifth/trixie-backports", "fifth=2 lib=2 deep=1 base=1"),
+    ],
+)
+def test_what_a_release_brings_along(wanted: str, chosen: str) -> None:
+    """As apt 2.6.1 and 3.0 have it."""
+    texts = [(listing.id, packages_file(text)) for listing, text in ALONG.items()]
+    found = Universe.from_indices(texts, "amd64", None, Policy(tuple(ALONG)))
+    requests = [Request.of(each) for each in wanted.split()]
+    names = [each.name for each in requests]
+    choose(found, requests, requested=names)
+    assert {f"{one.name}={one.version}" for one in solve(found, names, essential=False)} == set(chosen.split())
+
+
 def test_what_is_chosen_already_stays_when_it_is_as_asked() -> None:
     held = {"tool": "2", "lib": "2", "helper": "2", "data": "1"}
     assert names("tool/trixie-backports", chosen=held) == held

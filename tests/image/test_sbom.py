@@ -81,6 +81,15 @@ def test_every_part_has_its_address_and_digest() -> None:
     ]
 
 
+def test_a_package_of_the_recipes_own_is_nobodys_else() -> None:
+    own = replace(LOCK.packages[0], archive="", path="dir/hello.deb")
+    checksum = f"checksum=sha256:{own.sha256}"
+    purl = sbom.package_url(own)
+    assert purl == f"pkg:generic/hello@2.10-5?arch=amd64&{checksum}&file_name=dir/hello.deb"
+    purl = sbom.package_url(replace(own, url="https://example.org/hello.deb"))
+    assert purl == f"pkg:generic/hello@2.10-5?arch=amd64&{checksum}&download_url=https://example.org/hello.deb"
+
+
 @pytest.mark.parametrize(
     ("name", "repository"),
     [

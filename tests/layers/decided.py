@@ -10,6 +10,10 @@ from assembler.recipe.additions import Group, User
 RECIPE = f"""
 name = "x"
 debian.archives = [{{ uris = ["https://a"], suites = ["a"], components = ["a"], architectures = ["a"] }}]
+debian.debs = [
+  {{ path = "a.deb", sha256 = "{"a" * 64}" }},
+  {{ url = "https://example.org/a.deb", sha256 = "{"b" * 64}" }},
+]
 debian.pins = [{{ packages = ["a"], pin = "version 1", priority = 5 }}]
 [kernel]
 package = "linux-image-a"
@@ -68,6 +72,11 @@ DECIDES: Mapping[str, tuple[object, set[str]]] = {
     **{f"debian.archives[0].{key}": (["b"], {ISO}) for key in ("uris", "suites", "components", "architectures")},
     "debian.archives[0].signed_by": ("b" * 40, {ISO}),
     "debian.archives[0].check_valid_until": (False, {ISO}),
+    "debian.archives[0].path": ("b", {ISO}),
+    "debian.archives[0].files": ({"b.deb": "a" * 64}, {ISO}),
+    "debian.debs[0].path": ("b.deb", {ISO}),
+    "debian.debs[1].url": ("https://example.org/b.deb", {ISO}),
+    **{f"debian.debs[{index}].sha256": ("c" * 64, {ISO}) for index in (0, 1)},
     "debian.pins[0].packages": (["b"], {ISO}),
     "debian.pins[0].pin": ("version 2", {ISO}),
     "debian.pins[0].priority": (6, {ISO}),

@@ -2,8 +2,9 @@
 
 The requests are the recorded cases of the unit tests, the recipe's packages, and sets of one to five packages drawn
 from the main archive with its updates and backports; some are asked for in a version or from a suite. Then the same
-with drawn preferences. Both must choose the same versions of the same packages, or both must fail. Needs the host's
-``apt-get``, and a Debian mirror.
+with drawn preferences, and some with drawn .debs in files, as ``apt-get install ./tool.deb``. Both must choose the
+same versions of the same packages, or both must fail. Needs the host's ``apt-get`` and ``dpkg-deb``, and a Debian
+mirror.
 
 apt is asked with ``--print-uris``, which chooses as ``-s`` does but does not play the installation through; that takes
 a third of the time. ``--simulate`` asks with ``-s``.
@@ -30,16 +31,19 @@ from assembler.debian.index import Universe
 from assembler.debian.indices import listing
 from assembler.debian.keyring import shipped
 from assembler.debian.preferences import Listing, Pin, Policy
+from assembler.debian.relations import FIELDS
 from assembler.debian.release import read_release
 from assembler.debian.requests import Request as Asked
 from assembler.debian.requests import choose
 from assembler.debian.solver import solve
 from assembler.debian.sources import archives, parse_sources
 from assembler.errors import AssembleError
+from assembler.lock.own import NOTHING, OwnPackages
 from assembler.lockfile.model import LockedIndex
 from assembler.recipe.model import Debian
 from assembler.releases import RELEASES
 from tests.debian.universes import Case, cases
+from tests.proofs import solver_debs
 from tests.support.command import ROOT, arguments
 
 ARCHITECTURE = "amd64"
@@ -136,23 +140,28 @@ class Apt:
         records = (f"Package: {' '.join(pin.names)}\nPin: {pin.what}\nPin-Priority: {pin.priority}\n\n" for pin in pins)
         (self._directory / "preferences").write_text("".join(records))
 
-    def choose(self, request: Request) -> Choice:
-        """What ``apt-get install`` would install for a request."""
+    def choose(self, request: Request, *files: Path) -> Choice:
+        """What ``apt-get install`` would install for a request, and .debs in `files`."""
         how = "-s" if self._simulate else "--print-uris"
         recommends = f"APT::Install-Recommends={'true' if request.recommends else 'false'}"
-        result = self._run("apt-get", "install", how, "-qqy", "-o", recommends, *request.packages)
+        result = self._run("apt-get", "install", how, "-qqy", "-o", recommends, *request.packages, *map(str, files))
         if result.returncode:
             return Choice(frozenset(), result.stderr + result.stdout)
         pattern = _SIMULATED if self._simulate else _URI
         return Choice(frozenset("=".join(map(unquote, found)) for found in pattern.findall(result.stdout)))
 
 
-def chosen(universe: Universe, request: Request) -> Choice:
-    """What the assembler's solver chooses for a request. The universe is good for no other one after that."""
+def chosen(universe: Universe, request: Request, own: OwnPackages = NOTHING) -> Choice:
+    """What the assembler's solver chooses for a request, and the recipe's `own` packages, which are in the universe.
+
+    The universe is good for no other request after that.
+    """
     asked = [Asked.of(package) for package in request.packages]
+    names = [*(each.name for each in asked), *own.names]
     try:
-        choose(universe, asked, recommends=request.recommends)
-        found = solve(universe, [each.name for each in asked], recommends=request.recommends, essential=False)
+        choose(universe, asked, requested=names, recommends=request.recommends)
+        own.prefer(universe, asked)
+        found = solve(universe, names, recommends=request.recommends, essential=False)
     except AssembleError as error:
         return Choice(frozenset(), str(error))
     return Choice(frozenset(f"{candidate.name}={candidate.version}" for candidate in found))
@@ -283,6 +292,27 @@ def _compared(release: str, directory: Path, pool: ThreadPoolExecutor, options: 
                 print(f"{request}\n  here: {ours.error}\n  apt: {theirs.error.strip()}", flush=True)
         if failed:
             print(f"{failed} with {release} and", *pins, sep="\n  ", flush=True)
+    apt.prefer(())
+    yield from _with_debs(apt, plain, options.debs, draw)
+
+
+def _with_debs(apt: Apt, plain: Universe, count: int, draw: random.Random) -> Iterator[bool]:
+    """Compare `count` drawn requests with .debs in files, each twice."""
+    texts, listings = apt.indices()
+    with tempfile.TemporaryDirectory() as name:
+        directory = Path(name)
+        for number, asked in enumerate(solver_debs.drawn(plain, count, directory, draw), 1):
+            own = asked.own(directory / "store", ARCHITECTURE)
+            universe = solver_debs.universe_with(texts, listings, own, ARCHITECTURE)
+            for recommends in (False, True):
+                request = Request(f"debs {number}", asked.packages, recommends)
+                good = same(request, chosen(_fresh(universe), request, own), apt.choose(request, *asked.debs))
+                if not good:
+                    for deb in asked.debs:
+                        fields = ("Package", "Version", "Architecture", *FIELDS, "Provides")
+                        told = subprocess.run(["dpkg-deb", "-f", str(deb), *fields], check=True, capture_output=True)
+                        print(f"  {deb.name}:", *told.stdout.decode().splitlines(), sep="\n    ")
+                yield good
 
 
 def main() -> int:
@@ -291,6 +321,7 @@ def main() -> int:
     parser.add_argument("--mirror", default="", help="base URL of the main archive (default: as when locking)")
     parser.add_argument("--count", type=int, default=300, help="number of drawn sets (default: %(default)s)")
     parser.add_argument("--pins", type=int, default=5, help="number of drawn preferences (default: %(default)s)")
+    parser.add_argument("--debs", type=int, default=40, help="number of drawn sets of .debs (default: %(default)s)")
     parser.add_argument("--release", nargs="+", choices=RELEASES, default=["trixie", "bookworm"])
     parser.add_argument("--seed", type=int, default=SEED, help="of the draw (default: %(default)s)")
     parser.add_argument("--directory", type=Path, help="keep apt's files here, to start faster next time")

@@ -30,12 +30,15 @@ def wrong(directory: Path, text: str) -> list[str]:
 @pytest.mark.parametrize(
     ("table", "message"),
     [
-        ("components = ['main']", "debian.archives[0].suites: is missing"),
-        ("suites = []", "debian.archives[0].suites: names no suite (name some, or a directory: ./)"),
+        (
+            "components = ['main']",
+            "debian.archives[0]: names no suite (name some, or a directory: ./; a directory of .debs has a path)",
+        ),
+        ("suites = []", "debian.archives[0].suites: names no suite (name some, or a directory: ./; a"),
         ("suites = ['a']", 'debian.archives[0]: names no component (give components, as ["main"])'),
         ("suites = ['a', './']", "debian.archives[0].suites: './' is a directory, and others are suites"),
         ("suites = ['./'], uris = ['https://a'], components = ['b']", "components: a directory has no components"),
-        ("suites = ['./']", "debian.archives[0]: says nowhere where the directory is (give uris)"),
+        ("suites = ['./']", "debian.archives[0]: says nowhere where the directory is (give uris, or a path)"),
         ("suites = ['../'], uris = ['https://a']", "debian.archives[0].suites[0]: '../' is not a suite"),
         ("suites = ['a/../b/'], uris = ['https://a']", "debian.archives[0].suites[0]: 'a/../b/' is not a suite"),
         ("suites = ['a'], components = ['b/']", "debian.archives[0].components[0]: 'b/' is not a component"),

@@ -44,6 +44,8 @@ def test_examples_load(name: str, text: str, tmp_path: Path) -> None:
     (tmp_path / "overlay/etc").mkdir(parents=True)
     (tmp_path / "overlay/etc/issue").write_text("")
     (tmp_path / "kubernetes.asc").write_text(BEGIN)
+    (tmp_path / "packages").mkdir(exist_ok=True)
+    (tmp_path / "packages/tool_1.0_amd64.deb").write_bytes(b"test")
     path = tmp_path / "recipe.toml"
     path.write_text(text if "name" in data else f'name = "example"\n{text}')
     recipe = load(path).recipe

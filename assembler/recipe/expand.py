@@ -118,8 +118,8 @@ def _texts(rootfs: Rootfs) -> Iterator[tuple[str, File]]:
     for name, user in rootfs.users.items():
         if user.sudo:
             rule = "ALL=(ALL:ALL) NOPASSWD: ALL" if user.sudo is True else user.sudo
-            path = f"/etc/sudoers.d/90-{name.replace('.', '_')}"
-            yield f"rootfs.users.{name}.sudo", File(path=path, content=f"{name} {rule}\n", mode="0440")
+            file = File(path=f"/etc/sudoers.d/90-{name}", content=f"{name} {rule}\n", mode="0440")
+            yield f"rootfs.users.{name}.sudo", file
 
 
 def _unit(name: str, unit: Unit) -> Iterator[tuple[str, File]]:

@@ -94,8 +94,7 @@ def test_a_defect() -> None:
 
 def test_no_memory() -> None:
     Path("large").write_bytes(bytes(60 << 20))
-    files = "[[rootfs.files]]\npath = '/x'\nsource = 'large'\n"
-    Path("r.toml").write_text(f"name = 'x'\n{files}")
+    Path("r.toml").write_text("name = 'x'\nrootfs.rules = ['large']\n")
     # Everything is loaded; then there are 20 MiB more.
     little = (
         "import resource, assembler.api\n"

@@ -258,7 +258,10 @@ OTHERS: Mapping[str, tuple[Callable[[], Mapping[str, bytes]], str]] = {
     ),
     "before": (
         lambda: {INRELEASE: b"Codename: trixie\n\n" + archive()[INRELEASE]},
-        "the signature of InRelease of trixie does not cover all of it\n(?: .*\n)* .*there is more before the signed text",
+        (
+            "the signature of InRelease of trixie does not cover all of it\n(?: .*\n)*"
+            " .*there is more before the signed text"
+        ),
     ),
     "after": (
         lambda: {INRELEASE: archive()[INRELEASE] + b"Codename: trixie\n"},

@@ -214,6 +214,8 @@ class Universe:
         self._providing: dict[str, list[Position]] = {}
         self._essential: list[Position] = []
         self._offers: dict[str, tuple[Offer, ...]] = {}
+        self._refused: dict[str, tuple[Offer, ...]] = {}
+        """Versions of a priority below 0."""
         self._places: dict[Offer, list[int]] = {}
         """By their numbers, the indices that have an offer."""
         self._providers: dict[str, tuple[tuple[Offer, str], ...]] = {}
@@ -322,6 +324,11 @@ class Universe:
             offers = self._offers[name] = self._read_offers(name)
         return offers
 
+    def versions(self, name: str) -> tuple[Offer, ...]:
+        """The same, with those after them whose priority is below 0: they are taken where they are asked for."""
+        offers = self.offers(name)
+        return (*offers, *(offer for offer in self._refused.get(name, ()) if offer not in offers))
+
     def offer(self, name: str) -> Offer | None:
         """The version of a package that apt would install."""
         offers = self.offers(name)
@@ -355,14 +362,14 @@ class Universe:
             found.setdefault((candidate.version, candidate.sha256), (offer, []))[1].append(position[0])
         self._places.update(found.values())
         ranked = [(self._priority(offer, places), offer) for offer, places in found.values()]
-        ranked = [(priority, offer) for priority, offer in ranked if priority >= 0]
         if len(ranked) > 1:
             # Stable: of equal versions, the first source stays first.
             ranked.sort(key=lambda each: version_key(each[1].version), reverse=True)
             ranked.sort(key=lambda each: -each[0])
             if name in self._chosen:
                 ranked.sort(key=lambda each: each[1].version != self._chosen[name])
-        return tuple(offer for _, offer in ranked)
+        self._refused[name] = tuple(offer for priority, offer in ranked if priority < 0)
+        return tuple(offer for priority, offer in ranked if priority >= 0)
 
     def _priority(self, offer: Offer, places: Sequence[int]) -> int:
         if self._policy is None:
@@ -375,8 +382,10 @@ class Universe:
 
     def choose(self, offer: Offer) -> None:
         """Have `offer` be the candidate of its name from now on."""
-        rest = [other for other in self.offers(offer.name) if other is not offer]
-        self._offers[offer.name] = (offer, *rest)
+        offers = self.offers(offer.name)
+        if offer not in offers:
+            self._providers.clear()  # it provides something from now on
+        self._offers[offer.name] = (offer, *(other for other in offers if other is not offer))
 
     def listings_of(self, offer: Offer) -> list[Listing]:
         """What the archives say of themselves that have this version; none without a policy."""

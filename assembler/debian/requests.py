@@ -51,7 +51,7 @@ def choose(
     found: list[tuple[Offer, str]] = []
     for asked in requests:
         name = asked.name.partition(":")[0]
-        offers = universe.offers(name)
+        offers = universe.versions(name)
         if asked.plain or not offers or (universe.is_chosen(name) and _is_asked(universe, offers[0], asked)):
             continue
         fitting = [offer for offer in offers if _is_asked(universe, offer, asked)]
@@ -221,7 +221,7 @@ def _of_release(universe: Universe, dependency: Dependency, release: str) -> Ite
 
 
 def _newest(universe: Universe, name: str, release: str) -> Offer | None:
-    there = [offer for offer in universe.offers(name) if _is_in(universe, offer, release)]
+    there = [offer for offer in universe.versions(name) if _is_in(universe, offer, release)]
     return max(there, key=lambda offer: version_key(offer.version), default=None)
 
 

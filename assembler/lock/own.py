@@ -14,7 +14,7 @@ from urllib.parse import unquote, urlsplit
 from assembler.debian import local
 from assembler.debian.deb import DebError, control_of
 from assembler.debian.fetch import missing
-from assembler.debian.index import Offer, Universe
+from assembler.debian.index import Universe
 from assembler.debian.mirrors import Mirrors
 from assembler.debian.preferences import Listing
 from assembler.debian.requests import Request
@@ -78,8 +78,9 @@ class OwnPackages:
         return any(archive == index.id for index in self.indices(self.architecture))
 
     def prefer(self, universe: Universe, requests: Sequence[Request]) -> None:
-        """Have the single .debs be the candidates in `universe`. Raises LockError when one of `requests` is for another
-        version, or a pin keeps one away.
+        """Have the single .debs be the candidates in `universe`, whatever pins say.
+
+        Raises LockError when one of `requests` is for another version.
         """
         for each in self.given:
             for asked in requests:
@@ -90,18 +91,8 @@ class OwnPackages:
                         where=Place(key=each.key),
                         hint="ask for one of them",
                     )
-            universe.choose(self._offer(universe, each))
-
-    @staticmethod
-    def _offer(universe: Universe, each: _Given) -> Offer:
-        for offer in universe.offers(each.name):
-            if offer.candidate.sha256 == each.sha256:
-                return offer
-        raise LockError(
-            f"a pin says that {each.name} {each.version} is never taken",
-            where=Place(key=each.key),
-            hint="change that pin in debian.pins: its priority is below 0",
-        )
+            (own,) = (offer for offer in universe.versions(each.name) if offer.candidate.sha256 == each.sha256)
+            universe.choose(own)
 
 
 NOTHING = OwnPackages()

@@ -68,7 +68,7 @@ class Pinned(Strict):
     (component); `version`; or `origin` and the host of an archive with `URIs`."""
     priority: int = Field(ge=-32768, le=32767)
     """The highest is taken. Without pins it is 500, for a suite with `NotAutomatic` 1, and for backports 100; below 0,
-    a version is never taken."""
+    a version is taken only where it is asked for itself, as `tool=1.2` or `tool/SUITE`."""
 
 
 class DebianArchive(Strict):

@@ -58,6 +58,7 @@ Version: 2
 
 Package: new
 Version: 2
+Provides: novelty
 """,
     VENDOR: "Package: tool\nVersion: 1.5\nDepends: lib\n\nPackage: lib\nVersion: 1\n",
 }
@@ -136,6 +137,16 @@ def test_what_is_never_taken() -> None:
     assert candidate("tool", Pin(("*",), "origin packages.example.org", -1)) == "1"
     with pytest.raises(AssembleError, match="there is no such package"):
         solve(universe(never), ["new"], essential=False)
+    # As apt has it, one that is asked for itself is taken, and what it needs of its release; it provides things, too.
+    for wanted in ("tool/trixie-backports", "new=2", "new/trixie-backports"):
+        asked, packages = Request.of(wanted), universe(never, listings=(MAIN, LATER))
+        assert not packages.providers("novelty")
+        choose(packages, [asked])
+        found = {each.name: each.version for each in solve(packages, [asked.name], essential=False)}
+        assert found == (
+            {"tool": "2", "lib": "2", "helper": "2", "data": "1"} if asked.name == "tool" else {"new": "2"}
+        )
+        assert len(packages.providers("novelty")) == (asked.name == "new")
 
 
 def names(*wanted: str, recommends: bool = False, chosen: dict[str, str] | None = None) -> dict[str, str]:

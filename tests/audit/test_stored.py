@@ -20,7 +20,9 @@ from tests.debian import debs
 from tests.lock.bundles import sha256
 from tests.lockfile.test_toml import TOOL
 
-NEEDED = ("Makefile", "Kconfig", "tools/Makefile.build")
+BUILD = "/".join(("scripts", "Makefile.build"))
+"""Of a kernel's source."""
+NEEDED = ("Makefile", "Kconfig", BUILD)
 TREE = [debs.directory("linux"), debs.directory("linux/scripts"), debs.link("linux/link", "Makefile")]
 TREE += [debs.item(f"linux/{name}", b"VERSION = 6\n", mode=0o755) for name in NEEDED]
 TARBALL = gzip.compress(debs.tar(TREE), mtime=0)
@@ -121,7 +123,7 @@ def more(path: Path) -> None:
         ("unpacked", "data.tar", Path.unlink, "data.tar is missing"),
         ("archive", "data.tar", change, "data.tar is not what was made"),
         ("archive", "data.tar", more, "more should not be there"),
-        ("kernel-source", "tools/Makefile.build", change, "tools/Makefile.build is not what was made"),
+        ("kernel-source", BUILD, change, f"{BUILD} is not what was made"),
         ("kernel-source", "Makefile", not_executable, "Makefile is not what was made"),
         ("kernel-source", "link", other_target, "link is not what was made"),
         ("toolbox", "root/usr/hello", change, "it is not what was made"),

@@ -20,7 +20,8 @@ from tests.debian import debs
 from tests.lock.bundles import sha256
 from tests.lockfile.test_toml import TOOL
 
-BUILD = "/".join(("scripts", "Makefile.build"))
+PROGRAMS = "scripts"
+BUILD = f"{PROGRAMS}/Makefile.build"
 """Of a kernel's source."""
 NEEDED = ("Makefile", "Kconfig", BUILD)
 TREE = [debs.directory("linux"), debs.directory("linux/scripts"), debs.link("linux/link", "Makefile")]

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from typing import BinaryIO
 from urllib.parse import unquote, urlsplit
 
@@ -84,7 +85,7 @@ class OwnPackages:
         """
         for each in self.given:
             for asked in requests:
-                same = not asked.release and re.fullmatch(_pattern(asked.version), each.version)
+                same = not asked.release and fnmatchcase(each.version, asked.version)
                 if asked.name.partition(":")[0] == each.name and not (asked.plain or same):
                     raise LockError(
                         f"it is {each.name} {each.version}, and rootfs.packages has '{asked.text}'",
@@ -96,10 +97,6 @@ class OwnPackages:
 
 
 NOTHING = OwnPackages()
-
-
-def _pattern(version: str) -> str:
-    return "".join(".*" if part == "*" else re.escape(part) for part in re.split(r"(\*)", version))
 
 
 Brought = Mapping[str, frozenset[tuple[str, str]]]

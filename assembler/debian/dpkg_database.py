@@ -110,9 +110,6 @@ def write(
     writes = any(one.name == "dpkg" and compare(one.fields["Version"], _ARCH_NATIVE) >= 0 for one in packages)
     if writes and not tree.lexists(f"{ADMINDIR}/arch-native"):
         _write(tree, "arch-native", f"{arch}\n")
-    for name in ("diversions", "statoverride"):
-        if not tree.lexists(f"{ADMINDIR}/{name}"):
-            _write(tree, name, "")
 
 
 def _write(tree: Tree, name: str, text: str) -> None:

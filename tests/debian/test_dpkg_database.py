@@ -62,6 +62,8 @@ def test_dpkg_reads_it(tmp_path: Path) -> None:
     ]
     assert dpkg(root, "-S", "/usr/lib/z", program="dpkg-query") == "zlib:amd64: /usr/lib/z\n"
     assert dpkg(root, "-L", "a", program="dpkg-query").split("\n")[-2] == "/usr/share/with space"
+    # dpkg makes these for their first entry.
+    assert not {"diversions", "statoverride"} & {path.name for path in (root / "var/lib/dpkg").iterdir()}
 
 
 def test_a_conffile_that_went_to_another_package_is_only_that_ones() -> None:

@@ -59,6 +59,11 @@ def _quoted(pattern: str, at: int) -> tuple[str, int]:
     return pattern[at : at + 1], at + 1
 
 
+def fixed_part(pattern: str) -> str:
+    """What a pattern begins with up to the first sign that stands for something else; all of what is no pattern."""
+    return re.split(r"[*?[\\]", pattern, maxsplit=1)[0]
+
+
 @lru_cache(maxsize=1024)
 def pattern_to_regex(pattern: str) -> re.Pattern[str]:
     r"""A shell pattern as fnmatch(3) without flags takes it: ``*`` and ``?`` match slashes too, ``\`` quotes.

@@ -19,6 +19,7 @@ from assembler.lock import trust
 from assembler.lock.changelogs import with_changelogs
 from assembler.lock.changes import Changes, changes
 from assembler.lock.check import require
+from assembler.lock.objects import archives_of
 from assembler.lock.resolve import resolve
 from assembler.lockfile.migrate import migrate
 from assembler.lockfile.model import SCHEMA, Lock, LockedAccounts, LockedTool
@@ -76,8 +77,7 @@ class CheckedLock:
     @property
     def archives(self) -> int:
         """How many archives its packages come from."""
-        known = [self.lock.archives, *(box.archives for box in self.lock.toolboxes)]
-        return len({archive for archives in known for archive in archives})
+        return len(archives_of(self.lock))
 
 
 def lock(

@@ -4,7 +4,6 @@ import os
 import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 from assembler.debian.deb import open_package
@@ -13,8 +12,9 @@ from assembler.kernel import source
 from assembler.kubernetes import archive
 from assembler.progress import SILENT, Reporter
 from assembler.store.inventory import Item
-from assembler.store.objects import CHUNK, Store, sha256_of
+from assembler.store.objects import Store, sha256_of
 from assembler.tools.unpack import unchanged
+from assembler.tree.content import equal, whole
 
 Check = Callable[[Path], bool]
 """Whether a result is as it was made, by what it says of itself."""
@@ -164,8 +164,6 @@ def _same_bytes(one: Path, other: Path) -> bool:
     if not stat.S_ISREG(one.lstat().st_mode):
         return True
     try:
-        with one.open("rb") as first, other.open("rb") as second:
-            blocks = iter(partial(first.read, CHUNK), b"")
-            return all(block == second.read(len(block)) for block in blocks) and not second.read(1)
+        return equal(whole(one), whole(other))
     except OSError:
         return False

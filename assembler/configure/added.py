@@ -1,8 +1,10 @@
 """Files and directories of a recipe, put into a configured tree; and what it removes at last."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from assembler.configure.errors import SettingError
+from assembler.debian.dpkg_database import conffiles
+from assembler.debian.package import Unpacked
 from assembler.errors import AssembleError, Place, Problems
 from assembler.patterns import pattern_to_regex
 from assembler.programs.accounts import AccountError, Accounts
@@ -22,8 +24,9 @@ def put_in(tree: Tree, recipe: Rootfs, files: Mapping[str, Content], epoch: int)
     `files` has what keys name, as ``rootfs.files[3].source``. Files of sysusers.d(5) come first, and then the accounts
     that they are for, as others may belong to these; `epoch` in seconds is their day.
     """
-    named = [(f"rootfs.files[{index}]", file) for index, file in enumerate(recipe.files)]
-    first = [each for each in named if _is_of_sysusers(each[1])]
+    first, others = list[tuple[str, File]](), list[tuple[str, File]]()
+    for index, file in enumerate(recipe.files):
+        (first if _is_of_sysusers(file) else others).append((f"rootfs.files[{index}]", file))
     written: dict[str, str] = {}
     yield from _files(tree, first, files, written)
     if first:
@@ -36,7 +39,7 @@ def put_in(tree: Tree, recipe: Rootfs, files: Mapping[str, Content], epoch: int)
             _directory(tree, directory)
         except AssembleError as error:
             yield f"rootfs.directories[{index}]", error
-    yield from _files(tree, [each for each in named if each not in first], files, written)
+    yield from _files(tree, others, files, written)
 
 
 def _is_of_sysusers(file: File) -> bool:
@@ -79,8 +82,10 @@ def _file(tree: Tree, file: File, files: Mapping[str, Content], key: str) -> Non
     if file.link is not None:
         tree.symlink(file.link, file.path, parents=True)
         return
-    key = f"{key}.{'source' if file.source is not None else 'url'}"
-    data = (file.content or "").encode() if file.content is not None else files[key]
+    if file.content is not None:
+        data: Content = file.content.encode()
+    else:
+        data = files[f"{key}.{'url' if file.source is None else 'source'}"]
     uid, gid = _owner(tree, file)
     tree.put(file.path, Inode(Kind.FILE, int(file.mode, 8), uid, gid, tree.mtime, content=data), parents=True)
 
@@ -108,24 +113,36 @@ def _owner(tree: Tree, owned: File | Directory, otherwise: Inode | None = None) 
     return uid, gid
 
 
-def remove(tree: Tree, patterns: Sequence[str], conffiles: Collection[str]) -> None:
-    """Remove what `patterns` fit, with all below it. `conffiles` are those that dpkg knows.
+def remove(tree: Tree, patterns: Sequence[str], packages: Sequence[Unpacked]) -> None:
+    """Remove what `patterns` fit, with all below it, from `tree`, which has these packages.
 
     Raises Problems for patterns that fit nothing, and those that take a conffile away without naming it: dpkg would say
     nothing of it, and never bring it back.
     """
+    if not patterns:
+        return
     problems: list[AssembleError] = []
+    known = {path for package in packages for path, _ in conffiles(package)}
     for index, pattern in enumerate(patterns):
         where = Place(key=f"rootfs.remove[{index}]")
         regex = pattern_to_regex(pattern)
-        fits = [path for path, _ in tree.walk() if path != "/" and regex.match(path)]
-        lost = sorted(path for path, _ in tree.walk() if path in conffiles and _is_below(path, fits))
+        gone: set[str] = set()
+        lost: list[str] = []
+        fits: list[str] = []
+        for path, _ in tree.walk():
+            if path != "/" and regex.match(path):
+                fits.append(path)
+            # A directory is walked before what is in it.
+            if fits and (fits[-1] == path or path.rpartition("/")[0] in gone):
+                gone.add(path)
+                if path in known:
+                    lost.append(path)
         if not fits:
             hint = "leave it out; * stands for / too"
             problems.append(SettingError("nothing in the image fits this", where=where, why=pattern, hint=hint))
         elif lost and lost != [pattern]:
             others = f" and {len(lost) - 1} more" if len(lost) > 1 else ""
-            why = f"{lost[0]}{others}: dpkg takes a conffile that is missing for deleted, and never brings it back"
+            why = f"{min(lost)}{others}: dpkg takes a conffile that is missing for deleted, and never brings it back"
             hint = "if that is meant, name each by its whole path"
             problems.append(SettingError("this takes conffiles away", where=where, why=why, hint=hint))
         else:
@@ -133,7 +150,3 @@ def remove(tree: Tree, patterns: Sequence[str], conffiles: Collection[str]) -> N
                 tree.discard(path)
     if problems:
         raise Problems(problems)
-
-
-def _is_below(path: str, tops: Sequence[str]) -> bool:
-    return any(path == top or path.startswith(f"{top}/") for top in tops)

@@ -256,17 +256,10 @@ def configure(tree: Tree, packages: Sequence[Unpacked], settings: Settings, repo
     digests = dpkg_database.conffile_digests(tree, there)
     for package in there:
         dpkg_database.write_info(tree, package)
-    context = ExecutionContext(
-        tree,
-        settings.arch,
-        keep=settings.keep,
-        owners=lambda path: owners(there, path),
-        byte_code=ByteCode(settings.python) if settings.python else None,
-    )
     by_name = {package.name: package for package in packages}
-    context.packages = at_that_time = AtThatTime(settings.arch, digests, by_name)
+    at_that_time = AtThatTime(settings.arch, digests, by_name)
+    context = _context(tree, there, settings, at_that_time)
     context.absent = at_that_time.absent
-    evaluated.answer(settings.selections, context)
     told = triggers.pending(there, at_that_time.states)
     known = orderable(packages)
     order = configure_order(known, settings.first)
@@ -369,6 +362,20 @@ def configure(tree: Tree, packages: Sequence[Unpacked], settings: Settings, repo
     return Report(reports, tuple(order), tuple(sorted(told.seen)), secrets.keys, secrets.alike)
 
 
+def _context(tree: Tree, packages: Sequence[Unpacked], settings: Settings, known: AtThatTime) -> ExecutionContext:
+    """What scripts work on: `tree`, which has the files of `packages`, and what dpkg has `known` of all."""
+    context = ExecutionContext(
+        tree,
+        settings.arch,
+        keep=settings.keep,
+        owners=lambda path: owners(packages, path),
+        packages=known,
+        byte_code=ByteCode(settings.python) if settings.python else None,
+    )
+    evaluated.answer(settings.selections, context)
+    return context
+
+
 def _triggered(
     runner: _Runner, told: triggers.Pending, scripts: Mapping[tuple[str, str], list[Script]]
 ) -> list[Script]:
@@ -410,15 +417,7 @@ def trigger(
     by_name = {package.name: package for package in packages}
     known = AtThatTime(settings.arch, dpkg_database.conffile_digests(tree, packages), by_name)
     known.states.update(states)
-    context = ExecutionContext(
-        tree,
-        settings.arch,
-        keep=settings.keep,
-        owners=lambda path: owners(packages, path),
-        packages=known,
-        byte_code=ByteCode(settings.python) if settings.python else None,
-    )
-    evaluated.answer(settings.selections, context)
+    context = _context(tree, packages, settings, known)
     runner = _Runner(context, settings.rules, orderable(packages))
     scripts = survey(packages, settings.arch, settings.rules, settings.first_boot, paths=paths)
 
@@ -439,9 +438,9 @@ def trigger(
         name, names = turn
         for script in scripts:
             if script.package == name and script.name == TRIGGERED and not set(names).isdisjoint(script.triggers):
-                pending = " ".join(each for each in names if each in script.triggers)
-                call = partial(_run, script, ("triggered", pending), context, settings.rules)
-                told_again = "".join(f"dpkg-trigger --by-package=dpkg --no-await {each}\n" for each in pending.split())
+                pending = [each for each in names if each in script.triggers]
+                call = partial(_run, script, ("triggered", " ".join(pending)), context, settings.rules)
+                told_again = "".join(f"dpkg-trigger --by-package=dpkg --no-await {each}\n" for each in pending)
                 attempt(f"{told_again}dpkg --triggers-only {name}", call)
         told.activate(runner.activated())
     if context.byte_code is not None:

@@ -10,6 +10,7 @@ from assembler.configure.errors import SettingError
 from assembler.configure.job import Run
 from assembler.debian.package import Unpacked
 from assembler.errors import Place, Problems
+from assembler.recipe.brought import INTERPRETER
 from assembler.recipe.model import Rootfs
 from assembler.tree.staging import Tree
 
@@ -30,8 +31,10 @@ def finish(tree: Tree, recipe: Rootfs, packages: Sequence[Unpacked], settings: S
     if not paths:
         return
     commands = list(_commands(tree, paths))
-    computed = () if recipe.scripts == "executed" else trigger(tree, packages, settings, paths, commands)
-    left = [(command, "") for command in commands] if recipe.scripts == "executed" else computed
+    if recipe.scripts == "executed":
+        left = [(command, "") for command in commands]
+    else:
+        left = trigger(tree, packages, settings, paths, commands)
     if left and recipe.scripts == "computed":
         raise Problems(
             [
@@ -46,7 +49,7 @@ def finish(tree: Tree, recipe: Rootfs, packages: Sequence[Unpacked], settings: S
         )
     for command, why in left:
         name = f"after files of the recipe: {command.splitlines()[-1]}"
-        yield Run(name=f"{name} ({why})" if why else name, script=f"#!/bin/sh -e\n{command}\n".encode())
+        yield Run(name=f"{name} ({why})" if why else name, script=INTERPRETER + f"{command}\n".encode())
 
 
 def _commands(tree: Tree, paths: Collection[str]) -> Iterator[str]:

@@ -5,17 +5,18 @@ import re
 from collections.abc import Container, Iterator, Mapping
 
 from assembler.configure.errors import SettingError
+from assembler.configure.writing import write
 from assembler.errors import Place, Problems
 from assembler.recipe.document import did_you_mean
 from assembler.recipe.model import Answer, Rootfs
 from assembler.tree.staging import Inode, Kind, Tree
 
-LOCALES = "/usr/lib/locale"
-_BUILT_IN = (f"{LOCALES}/C.utf8",)
+_LOCALES = "/usr/lib/locale"
+_BUILT_IN = (f"{_LOCALES}/C.utf8",)
 """Directories of libc-bin's."""
 _MOST_LINKS = 40
 """Links that lead to one another (MAXSYMLINKS)."""
-_ARCHIVE = f"{LOCALES}/locale-archive"
+_ARCHIVE = f"{_LOCALES}/locale-archive"
 _QUESTION = "locales/locales_to_be_generated"
 _SUPPORTED = "/usr/share/i18n/SUPPORTED"
 """All locales that can be generated, each with its character set; the package locales has it."""
@@ -82,7 +83,7 @@ def keep_locales(tree: Tree, recipe: Rootfs) -> None:
         for path, inode in tree.walk(top) if tree.is_dir(top) else ():
             kept |= {path, *_targets(tree, path, inode)}
     kept |= {above for path in kept for above in _above(path)}
-    for path in [path for path, _ in tree.walk(LOCALES) if path.startswith(f"{LOCALES}/") and path not in kept]:
+    for path in [path for path, _ in tree.walk(_LOCALES) if path.startswith(f"{_LOCALES}/") and path not in kept]:
         tree.discard(path)
 
 
@@ -109,7 +110,7 @@ def _directory(locale: str) -> str:
     match = re.fullmatch(r"([^.@]+)(?:\.([^@]+))?(@.+)?", locale)
     name, codeset, modifier = match.groups() if match else (locale, "", "")
     codeset = re.sub(r"[^a-z0-9]", "", codeset.lower()) if codeset else ""
-    return f"{LOCALES}/{name}{'.' if codeset else ''}{codeset}{modifier or ''}"
+    return f"{_LOCALES}/{name}{'.' if codeset else ''}{codeset}{modifier or ''}"
 
 
 def _require(tree: Tree, locale: str) -> None:
@@ -118,7 +119,7 @@ def _require(tree: Tree, locale: str) -> None:
         return
     directory = _directory(locale)
     if not tree.is_dir(directory):
-        known = [name for name in tree.names(LOCALES) if tree.is_dir(f"{LOCALES}/{name}")]
+        known = [name for name in tree.names(_LOCALES) if tree.is_dir(f"{_LOCALES}/{name}")]
         near = did_you_mean(directory.rpartition("/")[2], known) if len(known) > 1 else ""
         raise SettingError(
             f"the image has no locale {locale!r}",
@@ -199,10 +200,3 @@ def set_timezone(tree: Tree, recipe: Rootfs) -> None:
         )
     tree.symlink(path, "/etc/localtime")
     write(tree, "/etc/timezone", f"{zone}\n")
-
-
-def write(tree: Tree, path: str, text: str) -> None:
-    """Write a file of configuration as new: a link or a file of other modes that is there is replaced."""
-    if tree.lexists(path):
-        tree.remove(path)
-    tree.write(path, text.encode(), parents=True)

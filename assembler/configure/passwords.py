@@ -1,7 +1,6 @@
 """Passwords of a recipe as shadow(5) has them."""
 
 import hashlib
-from collections.abc import Mapping
 from typing import Any
 
 from assembler.programs.sha_crypt import SALT_CHARACTERS, sha512_crypt
@@ -16,7 +15,7 @@ _LATER_KEYS = frozenset({
 _LATER_KEYS_OF_FILES = frozenset({"url", "sha256", "template"})
 
 
-def seed(recipe: Rootfs) -> bytes:
+def _seed(recipe: Rootfs) -> bytes:
     """What salts are made of: the recipe's table, so that a rebuild gives the same bytes, but no passwords.
 
     A salt made from a password by one round of a hash would spare whoever guesses all the rounds of SHA-crypt.
@@ -26,25 +25,25 @@ def seed(recipe: Rootfs) -> bytes:
     return recipe.model_dump_json(exclude=left_out).encode()
 
 
-def hashed(password: str, seed: bytes, user: str = "") -> str:
+def _hashed(password: str, recipe: Rootfs, user: str = "") -> str:
     """A field of shadow(5): a crypt(5) hash, and ``!`` for none, are taken as they are; all else is a password in
-    clear, which is hashed here with a salt from `seed`, another one for each `user`; root is "".
+    clear, which is hashed here with a salt from `recipe`, another one for each `user`; root is "".
     """
     if password == "!" or password.startswith("$"):  # noqa: S105  a mark, which is no password
         return password
-    digest = hashlib.sha512(b"root password salt\0" + (f"{user}\0".encode() if user else b"") + seed).digest()
+    whose = f"{user}\0".encode() if user else b""
+    digest = hashlib.sha512(b"root password salt\0" + whose + _seed(recipe)).digest()
     return sha512_crypt(password.encode(), "".join(SALT_CHARACTERS[byte % 64] for byte in digest[:16]))
 
 
 def of_root(recipe: Rootfs) -> str:
     """Root's password, hashed."""
-    return hashed(recipe.root_password, seed(recipe))
+    return _hashed(recipe.root_password, recipe)
 
 
-def of_users(recipe: Rootfs) -> Mapping[str, User]:
+def of_users(recipe: Rootfs) -> dict[str, User]:
     """The users of `recipe`, with their passwords hashed."""
-    made = seed(recipe)
     return {
-        name: user.model_copy(update={"password": hashed(user.password, made, name)})
+        name: user.model_copy(update={"password": _hashed(user.password, recipe, name)})
         for name, user in recipe.users.items()
     }

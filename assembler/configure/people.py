@@ -30,14 +30,14 @@ def add(tree: Tree, recipe: Rootfs, epoch: int) -> None:
                 number = ["--gid", str(group.gid)] if free else []
                 addgroup(tree, [*(["--system"] if group.system else []), *number, name])
         except (AccountError, TreeError) as error:
-            problems.append(_at(f"rootfs.groups.{name}", error))
+            problems.append(SettingError.of(f"rootfs.groups.{name}", error))
     for name, user in passwords.of_users(recipe).items():
         try:
             _add(tree, name, user, epoch)
             if user.has_password:
                 set_password(tree, name, user.password, epoch=epoch)
         except (AccountError, TreeError, SettingError) as error:
-            problems.append(_at(f"rootfs.users.{name}", error))
+            problems.append(SettingError.of(f"rootfs.users.{name}", error))
         problems += _join(tree, name, user)
     if problems:
         raise Problems(problems)
@@ -62,10 +62,6 @@ def numbers(recipe: Rootfs) -> Ids:
     groups = {name: group.gid for name, group in recipe.groups.items() if group.gid is not None}
     own = {name: number for name, number in users.items() if not recipe.users[name].group and name not in groups}
     return Ids(users={**users, **recipe.ids.users}, groups={**own, **groups, **recipe.ids.groups})
-
-
-def _at(key: str, error: AssembleError) -> SettingError:
-    return SettingError(error.what, where=Place(key=key, path=error.where.path), why=error.why, hint=error.hint)
 
 
 def _add(tree: Tree, name: str, user: User, epoch: int) -> None:

@@ -5,7 +5,7 @@ from functools import partial
 
 from assembler.configure import added, caches, localization, passwords
 from assembler.configure.errors import SettingError
-from assembler.configure.localization import write
+from assembler.configure.writing import write
 from assembler.errors import AssembleError, Place, Problems
 from assembler.programs.shadow import set_password
 from assembler.programs.systemd import Systemctl, UnitError, full_name
@@ -35,8 +35,8 @@ def apply(tree: Tree, recipe: Rootfs, files: Mapping[str, Content], epoch: int) 
         try:
             setting(tree, recipe)
         except AssembleError as error:
-            problems.append(_at(key, error))
-    problems += [_at(key, error) for key, error in added.put_in(tree, recipe, files, epoch)]
+            problems.append(SettingError.of(key, error))
+    problems += [SettingError.of(key, error) for key, error in added.put_in(tree, recipe, files, epoch)]
     caches.prepare(tree)
     systemctl = Systemctl(tree)
     for verb, units, change in (
@@ -48,7 +48,7 @@ def apply(tree: Tree, recipe: Rootfs, files: Mapping[str, Content], epoch: int) 
             try:
                 change(unit)
             except (UnitError, TreeError) as error:
-                problems.append(_at(f"rootfs.{verb}[{index}]", error))
+                problems.append(SettingError.of(f"rootfs.{verb}[{index}]", error))
     if problems:
         raise Problems(problems)
 
@@ -64,12 +64,6 @@ def _enable(systemctl: Systemctl, name: str) -> None:
             hint="add it to a unit of your own (WantedBy=multi-user.target); leave one of others out, which they start",
         )
     systemctl.enable(name)
-
-
-def _at(key: str, error: AssembleError) -> SettingError:
-    """`error`, said of a key of the recipe."""
-    where = Place(key=key, path=error.where.path)
-    return SettingError(error.what, where=where, why=error.why, hint=error.hint)
 
 
 def _hostname(tree: Tree, recipe: Rootfs) -> None:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from assembler.patterns import pattern_to_regex
+from assembler.patterns import fixed_part, pattern_to_regex
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,9 +20,7 @@ class PathFilter:
 
     def __init__(self, filters: Sequence[Filter] = ()) -> None:
         self._filters = [(pattern_to_regex(item.pattern), item.include) for item in filters]
-        self._fixed = tuple(
-            re.split(r"[*?[\\]", item.pattern, maxsplit=1)[0].rstrip("/") for item in filters if item.include
-        )
+        self._fixed = tuple(fixed_part(item.pattern).rstrip("/") for item in filters if item.include)
         excluded = "|".join(f"(?:{regex.pattern})" for regex, include in self._filters if not include)
         self._any = re.compile(excluded, re.DOTALL) if excluded else None
 

@@ -1,6 +1,5 @@
 """What a recipe puts into the initrd besides what every initrd has: modules, firmware, programs and other files."""
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
@@ -9,7 +8,7 @@ from assembler.initrd.libraries import closure, wanted
 from assembler.initrd.modules import Kernel, Module, normal
 from assembler.kernel.elf import MAGIC, ElfError
 from assembler.kernel.module import ModuleError
-from assembler.patterns import pattern_to_regex
+from assembler.patterns import fixed_part, pattern_to_regex
 from assembler.recipe.document import did_you_mean
 from assembler.tree.content import read, size_of
 from assembler.tree.staging import Kind, Tree
@@ -126,7 +125,7 @@ class _Firmware:
 
 
 def _is_pattern(text: str) -> bool:
-    return re.search(r"[*?[\\]", text) is not None
+    return fixed_part(text) != text
 
 
 def _matching(image: Tree, pattern: str, where: Place) -> list[str]:
@@ -140,7 +139,7 @@ def _matching(image: Tree, pattern: str, where: Place) -> list[str]:
             what, hint = f"the image has no {pattern}", _near(image, pattern)
         raise InitrdError(what, where=where, hint=hint)
     like = pattern_to_regex(pattern)
-    fixed = re.split(r"[*?[\\]", pattern, maxsplit=1)[0].rpartition("/")[0] or "/"
+    fixed = fixed_part(pattern).rpartition("/")[0] or "/"
     walked = image.walk(fixed) if image.is_dir(fixed) else iter(())
     # Below what a link leads to, walking tells other paths than the pattern's.
     there = image.resolve(fixed, follow=True)

@@ -13,9 +13,8 @@ from assembler.tree.content import Content, whole
 
 def contents(context: BuildContext) -> dict[str, Content]:
     """All of them, by the key that names each, fetched and in the store. Raises StoreError and TransportError."""
-    context.means.fetch_files(context.lock.files_for("rootfs"))
-    large = {key: context.means.content_of(file) for key, file in context.large_files().items()}
-    return {**large, **of_addresses(context.recipe.rootfs, context.means.store)}
+    fetched = context.lock.files_for("rootfs")
+    return composed(context.recipe.rootfs, context.large_files(), fetched, context.means)
 
 
 def composed(

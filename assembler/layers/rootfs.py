@@ -1,13 +1,13 @@
 """The root file system layer: packages unpacked, configured, and what the recipe adds."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from pathlib import Path
 from types import MappingProxyType
-from typing import Annotated, Any, ClassVar, Protocol
+from typing import Annotated, Any, ClassVar, Protocol, TypeVar
 
 from assembler.configure import added, executed, ids, localization, people, settings
 from assembler.configure.debconf import Selections
@@ -22,7 +22,6 @@ from assembler.configure.report import Report, ScriptReport
 from assembler.configure.rules import Rule, read_rules
 from assembler.configure.survey import Script, survey
 from assembler.debian.deb import Deb, DebError, open_package
-from assembler.debian.dpkg_database import conffiles
 from assembler.debian.package import Unpacked
 from assembler.debian.paths import path_filter
 from assembler.debian.unpack import unpack
@@ -58,6 +57,8 @@ from assembler.tree import digest
 from assembler.tree.changes import Changes
 from assembler.tree.content import Content, size_of
 from assembler.tree.staging import Kind, Tree
+
+T = TypeVar("T")
 
 LISTING = "listing.txt"
 """The tree as :mod:`assembler.tree.digest` writes it, in the result of a tree's step."""
@@ -164,10 +165,10 @@ def layer(context: BuildContext, modules: ModulesLayer | None = None) -> TreeLay
     secret, large = recipe.private_sources, context.large_files()
     declared = _Composed(
         recipe=of_tree(recipe),
-        files={key: data for key, data in files.items() if key not in secret},
-        private={key: data for key, data in files.items() if key in secret},
-        large={key: file for key, file in large.items() if key not in secret},
-        private_large={key: file for key, file in large.items() if key in secret},
+        files=_only(files, files.keys() - secret),
+        private=_only(files, secret),
+        large=_only(large, large.keys() - secret),
+        private_large=_only(large, secret),
         fetched=tuple(context.lock.files_for("rootfs")),
         packages=context.lock.role("rootfs"),
         architecture=context.lock.architecture,
@@ -179,6 +180,11 @@ def layer(context: BuildContext, modules: ModulesLayer | None = None) -> TreeLay
         told=context.loaded.told,
     )
     return tree_layer("rootfs", "rootfs", declared, context.means)
+
+
+def _only(named: Mapping[str, T], keys: Collection[str]) -> dict[str, T]:
+    """What of `named` has one of `keys`, in its order."""
+    return {key: value for key, value in named.items() if key in keys}
 
 
 def accounts(context: BuildContext) -> LockedAccounts:
@@ -293,7 +299,7 @@ def compose(
             reporter.warn(f"{path}: a step of rootfs.run made this, and it is left out, as each node makes its own")
         # Those that the steps have made.
         _number(tree, Ids(), ids.without(accounts, people.numbers(recipe)), unpacked, reporter)
-    added.remove(tree, recipe.remove, {path for package in unpacked for path, _ in conffiles(package)})
+    added.remove(tree, recipe.remove, unpacked)
     return Rootfs(tree, tuple(unpacked), report)
 
 
@@ -353,7 +359,7 @@ def check(
                 settings.apply(tree, recipe, {**files, **contents}, epoch)
                 left = list(finish(tree, recipe, unpacked, configuration))
                 if not left and not recipe.run:
-                    added.remove(tree, recipe.remove, {path for one in unpacked for path, _ in conffiles(one)})
+                    added.remove(tree, recipe.remove, unpacked)
         except ScriptsFailed as found:
             errors = list(found.errors)
             failed = dict(found.instead)

@@ -20,7 +20,7 @@ def of_tree(recipe: RootfsRecipe) -> RootfsRecipe:
     Its salt comes from the whole table, so it is hashed before anything is taken out.
     """
     hashed = passwords.of_root(recipe)
-    users = dict(passwords.of_users(recipe))
+    users = passwords.of_users(recipe)
     return recipe.model_copy(update={"root_password": hashed, "users": users, "packages": [], "recommends": False})
 
 

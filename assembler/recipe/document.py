@@ -43,18 +43,22 @@ def did_you_mean(word: str, candidates: Iterable[str]) -> str:
     return f"did you mean {by_lower[close[0]]}?" if close else ""
 
 
-def read_bytes(path: Path, *, limit: int, where: Place, what: str, reach: Reach) -> tuple[bytes, bool]:
+def read_bytes(
+    path: Path, *, limit: int, where: Place, what: str, reach: Reach, instead: str = ""
+) -> tuple[bytes, bool]:
     """The bytes of the regular file `path`, and whether it is the project's own.
 
-    RecipeError at `where` when it is missing, too large, unreadable or out of reach.
+    RecipeError at `where` when it is missing, too large, unreadable or out of reach; `instead` as for `explained`.
     """
-    with explained(path, where=where, what=what, reach=reach):
+    with explained(path, where=where, what=what, reach=reach, instead=instead):
         return reach.read(path, limit=limit)
 
 
 @contextmanager
-def explained(path: Path, *, where: Place, what: str, reach: Reach) -> Iterator[None]:
-    """Within, what keeps `path` from being read is a RecipeError at `where`; `what` calls it ("the file")."""
+def explained(path: Path, *, where: Place, what: str, reach: Reach, instead: str = "") -> Iterator[None]:
+    """Within, what keeps `path` from being read is a RecipeError at `where`; `what` calls it ("the file"). `instead` is
+    the hint for a directory.
+    """
     try:
         yield
     except OutsideError as error:
@@ -64,11 +68,7 @@ def explained(path: Path, *, where: Place, what: str, reach: Reach) -> Iterator[
         raise MissingFileError(f"{what} {error.what}", where=where, why=error.why, hint=near) from error
     except UnreadableError as error:
         kind = TooLargeError if isinstance(error, reading.TooLargeError) else RecipeError
-        hint = (
-            "[[rootfs.trees]] is for directories"
-            if where.key.startswith("rootfs.files") and _is_directory(path, reach)
-            else ""
-        )
+        hint = instead if instead and _is_directory(path, reach) else ""
         raise kind(f"{what} {error.what}", where=where, why=error.why, hint=hint) from error
 
 

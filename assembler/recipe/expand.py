@@ -25,8 +25,8 @@ class Expanded:
     """A recipe at length."""
 
     recipe: Recipe
-    sources: dict[str, Path] = field(default_factory=dict)
-    """Host files that it names now and did not before, by the key that does so."""
+    sources: dict[str, tuple[int, Path]] = field(default_factory=dict)
+    """Host files that it names now and did not before, by the key that does so, each with the number of its tree."""
     data: dict[str, str] = field(default_factory=dict)
     """Keys of files that had another key before, with that: the bytes are known already."""
     origins: dict[str, str] = field(default_factory=dict)
@@ -39,10 +39,8 @@ class Laid:
 
     entries: Sequence[File | Directory]
     """Files name their sources as the recipe would."""
-    directory: Path
-    """That directory."""
-    below: str
-    """Its name in the recipe, with which names of sources begin."""
+    base: Path
+    """The directory that these names are relative to."""
 
 
 def expand(recipe: Recipe, trees: Sequence[Laid]) -> Expanded:
@@ -64,8 +62,7 @@ def expand(recipe: Recipe, trees: Sequence[Laid]) -> Expanded:
             continue
         key = add(entry, f"rootfs.trees[{number}]")
         if entry.source is not None:
-            tree = trees[number]
-            result.sources[f"{key}.source"] = tree.directory / entry.source.removeprefix(tree.below.rstrip("/") + "/")
+            result.sources[f"{key}.source"] = number, trees[number].base / entry.source
     for index, name in enumerate(rootfs.certificates):
         origin = f"rootfs.certificates[{index}]"
         key = add(File(path=f"{AUTHORITIES}/{authority(name)}", source=name), origin)
@@ -102,7 +99,7 @@ def authority(name: str) -> str:
     return f"{stem}.crt"
 
 
-def made(values: Mapping[str, str]) -> str:
+def _parameters(values: Mapping[str, str]) -> str:
     """The text of sysctl.d(5) with these parameters."""
     return "".join(f"{name} = {value}\n" for name, value in values.items())
 
@@ -110,7 +107,7 @@ def made(values: Mapping[str, str]) -> str:
 def _texts(rootfs: Rootfs) -> Iterator[tuple[str, File]]:
     """Files whose text stands in the recipe elsewhere, each with the key that says so."""
     if rootfs.sysctl:
-        yield "rootfs.sysctl", File(path=SYSCTL, content=made(rootfs.sysctl))
+        yield "rootfs.sysctl", File(path=SYSCTL, content=_parameters(rootfs.sysctl))
     if rootfs.modules:
         yield "rootfs.modules", File(path=MODULES, content="".join(f"{name}\n" for name in rootfs.modules))
     for name, unit in rootfs.units.items():

@@ -29,11 +29,11 @@ def in_full(recipe: Recipe, root: Node, files: NamedFiles, values: Values) -> tu
         key: KeyPath = ("rootfs", "trees", index, "source")
         where = place(root, key)
         try:
-            directory = located(tree.source, at(root, key).file.parent, where)
-            trees.append(Laid(entries(tree, directory, where, files.reach), directory, tree.source))
+            base = at(root, key).file.parent
+            trees.append(Laid(entries(tree, located(tree.source, base, where), where, files.reach), base))
         except RecipeError as error:
             errors.append(error)
-            trees.append(Laid((), Path(), ""))
+            trees.append(Laid((), Path()))
     for index, name in enumerate(recipe.rootfs.certificates):
         key = ("rootfs", "certificates", index)
         named = files.found.get(f"rootfs.certificates[{index}]")
@@ -48,9 +48,8 @@ def in_full(recipe: Recipe, root: Node, files: NamedFiles, values: Values) -> tu
             RecipeError("the image has too many files of the recipe", where=place(root, ("rootfs",)), why=why)
         )
         return result, errors
-    for file_key, path in result.sources.items():
-        origin = result.origins[file_key.removesuffix(".source")]
-        where = place(root, ("rootfs", "trees", int(origin.rpartition("[")[2][:-1])))
+    for file_key, (number, path) in result.sources.items():
+        where = place(root, ("rootfs", "trees", number))
         try:
             files.read_any(file_key, path, where, called=str(path))
         except RecipeError as error:

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from assembler.errors import Place
-from assembler.reading import Reach, UnreadableError
-from assembler.recipe.document import RecipeError, TooLargeError, read_bytes
+from assembler.reading import Reach
+from assembler.recipe.document import RecipeError, TooLargeError, explained, read_bytes
 
 MAX_FILE = 64 << 20
 """Bytes of a file that a recipe names and that is read as a whole; files of the image may be of any size."""
@@ -14,6 +14,7 @@ LARGE = 8 << 20
 """Bytes of a file of the image from which on it is not held in memory."""
 MAX_FILES = 512 << 20
 """Bytes of all files that are, and that a recipe names; one that is named twice counts twice."""
+_FOR_DIRECTORIES = "[[rootfs.trees]] is for directories"
 MAX_LARGE = 64 << 30
 """Bytes of all others together."""
 
@@ -52,24 +53,24 @@ class NamedFiles:
     room: int = field(default_factory=lambda: MAX_FILES)
     room_for_large: int = field(default_factory=lambda: MAX_LARGE)
 
-    def read(self, key: str, path: Path, where: Place, *, called: str = "", limit: int = MAX_FILE) -> NamedFile:
+    def read(
+        self, key: str, path: Path, where: Place, *, called: str = "", limit: int = MAX_FILE, instead: str = ""
+    ) -> NamedFile:
         """Read the file `path`, at most `limit` bytes, which the recipe has `called` so at `where`.
 
-        Raises RecipeError.
+        Raises RecipeError, with the hint `instead` for a directory.
         """
-        data, own = read_bytes(path, limit=limit, where=where, what="the file", reach=self.reach)
+        data, own = read_bytes(path, limit=limit, where=where, what="the file", reach=self.reach, instead=instead)
         return self.keep(key, NamedFile(path=path, data=data), where, called=called, own=own)
 
     def read_any(self, key: str, path: Path, where: Place, *, called: str = "") -> NamedFile:
         """The same of a file of any size."""
         try:
-            return self.read(key, path, where, called=called, limit=LARGE)
+            return self.read(key, path, where, called=called, limit=LARGE, instead=_FOR_DIRECTORIES)
         except TooLargeError:
             pass
-        try:
+        with explained(path, where=where, what="the file", reach=self.reach):
             large = LargeFile(*self.reach.measure(path))
-        except UnreadableError as error:
-            raise RecipeError(f"the file {error.what}", where=where, why=error.why) from error
         named = NamedFile(path=path, data=b"", large=large)
         return self.keep(key, named, where, called=called, own=self.reach.owns(large.real))
 

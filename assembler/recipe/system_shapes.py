@@ -35,7 +35,7 @@ TreePattern = Annotated[
     Shape(
         r"(?!/)[^\x00-\x1f\x7f]{1,4096}",
         "a pattern of files",
-        "a name, or a path below the directory, with * and ? for what may stand there, and ** for directories",
+        "a name, or a path below the directory, with * and ? for what may stand there; * stands for / too",
     ),
 ]
 """A pattern over what is below a directory."""

@@ -8,6 +8,7 @@ from assembler.recipe.additions import Directory, File
 from assembler.recipe.model import Rootfs
 from assembler.tree.content import Slice
 from assembler.tree.staging import Tree
+from tests.debian.unpacked import package
 from tests.tree.disk import tree_of
 
 FILES = {
@@ -61,7 +62,9 @@ def test_files_from_an_address_and_large_ones_are_content_alone() -> None:
 def removed(*patterns: str) -> set[str]:
     tree = tree_of(FILES)
     before = {path for path, _ in tree.walk()}
-    added.remove(tree, patterns, {"/etc/app/a.conf", "/etc/app/b.conf"})
+    conf = ("/etc/app/a.conf", "/etc/app/b.conf")
+    app = package(tree, "app", files=dict.fromkeys(conf, ""), conffiles="".join(f"{path}\n" for path in conf))
+    added.remove(tree, patterns, [app])
     return before - {path for path, _ in tree.walk()}
 
 

@@ -30,6 +30,7 @@ _SET = {
 _LEVELS = {"zstd": 22, "gzip": 9}
 _LONGEST = 511
 """Bytes of a password that anybody can log in with (PAM_MAX_RESP_SIZE and CRYPT_MAX_PASSPHRASE_SIZE, less one)."""
+_TARBALL = "tarball that has to be, and compiling it runs what is in it"
 _UNIQUE: tuple[tuple[str, str], ...] = (
     ("rootfs", "packages"),
     ("rootfs", "first_boot"),
@@ -172,8 +173,8 @@ def _debs(tables: list[Any]) -> Iterator[Problem]:
         path = ("debian", "debs", index)
         if bool(table.get("path")) == bool(table.get("url")):
             yield path, "needs exactly one of path and url", "name a .deb by its file, or its address and SHA-256"
-        elif table.get("url") and not table.get("sha256"):
-            yield (*path, "url"), "nothing says which package that has to be", "add sha256"
+        elif table.get("url"):
+            yield from _fetched(path, table, "package that has to be")
 
 
 def _strings(value: Any) -> list[str]:
@@ -293,7 +294,8 @@ def _files(table: str, files: list[Any], choices: str) -> Iterator[Problem]:
             for key in ("mode", "owner", "group"):
                 if key in file:
                     yield (*path, key), "a symbolic link has none", "remove it"
-        yield from _file_of_url(path, file)
+        yield from _fetched(path, file, "file that has to be")
+        yield from _template(path, file)
         if file.get("source") == "" or file.get("link") == "":
             yield (*path, given[0]), "is empty", "name a file" if given[0] == "source" else "name a target"
         name = file.get("path")
@@ -305,11 +307,15 @@ def _files(table: str, files: list[Any], choices: str) -> Iterator[Problem]:
             yield (*path, "path"), f"'{name}' is below '{above}', which is a file", "remove one of them"
 
 
-def _file_of_url(path: KeyPath, file: dict[str, Any]) -> Iterator[Problem]:
-    if file.get("url") and not file.get("sha256"):
-        yield (*path, "url"), "nothing says which file that has to be", "add sha256"
-    elif file.get("sha256") and not file.get("url"):
-        yield (*path, "sha256"), "there is no url that it is of", "add url, or remove it"
+def _fetched(where: KeyPath, table: dict[str, Any], what: str, hint: str = "add sha256") -> Iterator[Problem]:
+    """An address and a digest belong together: nothing else says which one `what` is."""
+    if table.get("url") and not table.get("sha256"):
+        yield (*where, "url"), f"nothing says which {what}", hint
+    elif table.get("sha256") and not table.get("url"):
+        yield (*where, "sha256"), "there is no url that it is of", "add url, or remove it"
+
+
+def _template(path: KeyPath, file: dict[str, Any]) -> Iterator[Problem]:
     if file.get("template") and file.get("source") is None:
         yield (*path, "template"), "is for the file that source names", "remove it; content is a template anyway"
 
@@ -360,14 +366,8 @@ def _modules(kernel: dict[str, Any]) -> Iterator[Problem]:
         where = ("kernel", "modules", index)
         if bool(entry.get("package")) == bool(entry.get("url")):
             yield where, "needs exactly one of package and url", "name a DKMS package, or a tarball"
-        elif entry.get("url") and not entry.get("sha256"):
-            yield (
-                (*where, "url"),
-                "nothing says which tarball that has to be, and compiling it runs what is in it",
-                "add sha256",
-            )
-        elif entry.get("sha256") and not entry.get("url"):
-            yield (*where, "sha256"), "there is no url that it is of", "add url, or remove it"
+        else:
+            yield from _fetched(where, entry, _TARBALL)
 
 
 def _kernel(kernel: dict[str, Any]) -> Iterator[Problem]:
@@ -377,19 +377,9 @@ def _kernel(kernel: dict[str, Any]) -> Iterator[Problem]:
             if key in kernel:
                 yield ("kernel", key), "Debian's kernel is taken as it is", 'remove it, or say source = "vanilla"'
         return
-    url, digest, package = kernel.get("url"), kernel.get("sha256"), kernel.get("package")
-    if digest and not url:
-        yield (
-            ("kernel", "sha256"),
-            "there is no url that it is of",
-            "add url, or remove it",
-        )
-    if url and not digest:
-        yield (
-            ("kernel", "url"),
-            "nothing says which tarball that has to be, and compiling it runs what is in it",
-            "add sha256, which kernel.org has in sha256sums.asc beside the tarballs; or take a linux-source-* package",
-        )
+    url, package = kernel.get("url"), kernel.get("package")
+    source = "add sha256, which kernel.org has in sha256sums.asc beside the tarballs; or take a linux-source-* package"
+    yield from _fetched(("kernel",), kernel, _TARBALL, source)
     if not url and (package is None or (isinstance(package, str) and package.startswith("linux-image-"))):
         where = ("kernel",) if package is None else ("kernel", "package")
         yield (

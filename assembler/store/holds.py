@@ -159,6 +159,23 @@ def _locked(descriptor: int, kind: int) -> Iterator[None]:
         os.close(descriptor)
 
 
+@contextmanager
+def alone(lock: Path) -> Iterator[bool]:
+    """Have a file of locks for oneself, which is made when it is missing; yields whether nobody else has it.
+
+    Raises OSError.
+    """
+    descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        yield False
+    else:
+        yield True
+    finally:
+        os.close(descriptor)
+
+
 def _release(descriptor: int, name: str) -> None:
     with suppress(OSError):
         Path(name).unlink()

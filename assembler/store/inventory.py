@@ -1,6 +1,5 @@
 """All that lies in a store: kinds, sizes, last use."""
 
-import fcntl
 import os
 import stat
 from collections.abc import Iterable, Iterator
@@ -9,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from assembler.store import kinds
+from assembler.store.holds import alone
 from assembler.store.objects import Store
 from assembler.store.scratch import abandoned
 
@@ -80,18 +80,12 @@ def _items(root: Path) -> Iterator[Item | None]:
 
 
 def _is_free(lock: Path) -> bool:
-    """Whether nobody has a lock."""
-    try:
-        descriptor = os.open(lock, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
-    except OSError:
-        return False
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    finally:
-        os.close(descriptor)
-    return True
+    """Whether there is a lock, and nobody has it."""
+    with suppress(OSError):
+        if lock.exists():
+            with alone(lock) as free:
+                return free
+    return False
 
 
 def _in(directory: Path, levels: int = 1) -> Iterator[Path]:

@@ -4,8 +4,6 @@ What is removed is first moved aside, to where things are made, and that is one 
 in the midst leaves behind what the next build removes.
 """
 
-import fcntl
-import os
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,7 +11,7 @@ from pathlib import Path
 
 from assembler.progress import SILENT, Reporter
 from assembler.store import kinds
-from assembler.store.holds import NOBODY, removing
+from assembler.store.holds import NOBODY, alone, removing
 from assembler.store.inventory import Item
 from assembler.store.objects import Store
 
@@ -119,12 +117,5 @@ def _taken(root: Path, item: Item) -> Iterator[bool]:
     else:
         yield True
         return
-    descriptor = os.open(root / "locks" / name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        yield False
-    else:
-        yield True
-    finally:
-        os.close(descriptor)
+    with alone(root / "locks" / name) as free:
+        yield free

@@ -1,8 +1,11 @@
-"""Opening files of the host that a stranger may have put there: only regular files, and no link where none belongs."""
+"""Opening files of the host that a stranger may have put there: only regular files, and no link where none belongs.
+And writing files that are there whole or not at all.
+"""
 
 import errno
 import os
 import stat
+import tempfile
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -58,6 +61,25 @@ def read_named(path: Path, limit: int) -> bytes:
     """The bytes of a file as :func:`open_image` takes them, `limit` at most."""
     with open_image(path) as stream:
         return _limited(stream, path, limit)
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """A stream for what is to be at `path`, for everybody to read: it is there when all of it is on the disk.
+
+    Where something goes wrong, what was there stays, and nothing is left beside it. Raises OSError.
+    """
+    descriptor, name = tempfile.mkstemp(dir=path.absolute().parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(descriptor, "wb") as stream:
+            yield stream
+            stream.flush()
+            os.fchmod(descriptor, 0o644)
+            os.fsync(descriptor)
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
 
 
 def _limited(stream: BinaryIO, path: Path, limit: int) -> bytes:

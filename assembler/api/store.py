@@ -1,7 +1,6 @@
 """What is in the store: how much, what of it goes, whether it is whole; and a lock's objects for another machine."""
 
 import os
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,7 +11,7 @@ from assembler.audit.stored import Damage, StoreFindings
 from assembler.audit.stored import verify_store as look_at
 from assembler.debian import mirrors
 from assembler.errors import AssembleError, Place
-from assembler.hostfile import open_image
+from assembler.hostfile import open_image, replacing
 from assembler.layers.step import is_sound
 from assembler.lock import bundle
 from assembler.lock.bundle import Imported
@@ -160,7 +159,9 @@ def export_bundle(path: Path, out: Path, workspace: Workspace) -> ExportResult:
             chosen = mirrors.choose(Debian(), override=workspace.mirror, snapshots=workspace.snapshots)
             fetch_all(lock, store=store, transport=transport, mirrors=chosen)
     try:
-        return ExportResult(path=out, objects=_written(lock, store, out, workspace), size=out.stat().st_size)
+        with replacing(out) as stream:
+            objects = bundle.write(lock, store, stream, reporter=workspace.reporter)
+        return ExportResult(path=out, objects=objects, size=out.stat().st_size)
     except OSError as error:
         raise AssembleError(
             "the bundle cannot be written",
@@ -188,23 +189,6 @@ def import_bundle(path: Path, workspace: Workspace, *, lock: Path | None = None,
     if write is not None:
         write_lock(write, found.lock)
     return found
-
-
-def _written(lock: Lock, store: Store, out: Path, workspace: Workspace) -> int:
-    """Put the bundle of `lock` at `out`, whole or not at all; returns the number of objects."""
-    descriptor, name = tempfile.mkstemp(dir=out.absolute().parent, prefix=f".{out.name}.")
-    made = Path(name)
-    try:
-        with os.fdopen(descriptor, "wb") as stream:
-            objects = bundle.write(lock, store, stream, reporter=workspace.reporter)
-            stream.flush()
-            os.fchmod(descriptor, 0o644)
-            os.fsync(descriptor)
-        made.replace(out)
-    except BaseException:
-        made.unlink(missing_ok=True)
-        raise
-    return objects
 
 
 def _read(path: Path) -> Lock:

@@ -287,12 +287,12 @@ def listing(index: OwnIndex) -> Listing:
     return Listing(id=index.id)
 
 
-def differs(package: LockedPackage, recipe: Recipe, *, store: Store, mirrors: Mirrors) -> str:
-    """How `package`, which is in `store`, differs from what `recipe` brings; empty when it is that.
+def differs(package: LockedPackage, own: Brought, *, store: Store, mirrors: Mirrors) -> str:
+    """How `package`, which is in `store`, differs from what a recipe brings, its `own`; empty when it is that.
 
     Raises LockError or DebError when it cannot be read.
     """
-    if called(package) not in brought(recipe).get(package.sha256, ()):
+    if called(package) not in own.get(package.sha256, ()):
         return f"it brings no {package.url or package.path} with SHA-256 {package.sha256}"
     fields, size = _control(package.sha256, package.path, Place(package=package.name), store, mirrors)
     source, _, version = fields.get("Source", package.name).partition(" ")

@@ -17,8 +17,8 @@ from assembler.debian.mirrors import Mirrors
 from assembler.debian.release import Release, locked_release
 from assembler.debian.sources import Archive
 from assembler.errors import AssembleError, Place, Problems
+from assembler.lock.own import brought, own_packages
 from assembler.lock.own import differs as differs_from_own
-from assembler.lock.own import own_packages
 from assembler.lock.resolve import Resolved, resolve_packages
 from assembler.lock.wanted import archives_of, pins_of, wanted
 from assembler.lockfile.errors import LockError
@@ -93,12 +93,12 @@ def prove_packages(
         for package in packages
         if package.archive and package.archive not in known
     ]
-    own = [package for package in packages if not package.archive]
+    own, known_own = [package for package in packages if not package.archive], brought(recipe)
     fetch_packages(own, (), store=store, transport=transport, mirrors=mirrors)
     problems += [
         _broken(file, _key(package), "the recipe does not bring this package so", why)
         for package in own
-        if (why := differs_from_own(package, recipe, store=store, mirrors=mirrors))
+        if (why := differs_from_own(package, known_own, store=store, mirrors=mirrors))
     ]
     with reporter.step("prove", total=len(packages), unit="items") as step:
         for locked in locked_archives:

@@ -6,15 +6,14 @@ that was edited, or merged line by line, from one that was made.
 """
 
 import hashlib
-import os
 import re
-import tempfile
 from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
 
 from assembler.addresses import HINT, login_in
 from assembler.errors import Place, Problems
+from assembler.hostfile import replacing
 from assembler.lockfile import former
 from assembler.lockfile.errors import RESTORE, LockError
 from assembler.lockfile.model import (
@@ -196,17 +195,8 @@ def _build(build: LockedBuild) -> Iterable[str]:
 def write_lock(path: Path, lock: Lock) -> None:
     """Put `lock` at `path`, whole or not at all. Raises LockError when that cannot be written."""
     try:
-        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        try:
-            with os.fdopen(descriptor, "wb") as stream:
-                stream.write(format_lock(lock).encode())
-                stream.flush()
-                os.fchmod(stream.fileno(), 0o644)
-                os.fsync(stream.fileno())
-            Path(name).replace(path)
-        except BaseException:
-            Path(name).unlink(missing_ok=True)
-            raise
+        with replacing(path) as stream:
+            stream.write(format_lock(lock).encode())
     except OSError as error:
         raise LockError(
             "the lock cannot be written",

@@ -407,16 +407,13 @@ def trigger(
     Returns the commands that cannot be computed, those that trigger something among them, and why; the tree is then as
     it was before each. `settings` as for `configure`.
     """
-    states = dict.fromkeys((package.name for package in packages), INSTALLED)
-    states |= dict.fromkeys(settings.first_boot, UNPACKED)
-    told = triggers.pending(packages, states)
-    told.activate(paths)
+    told = _told(packages, settings, paths)
     failed: list[tuple[str, str]] = []
     if not told.seen and not commands:
         return failed
     by_name = {package.name: package for package in packages}
     known = AtThatTime(settings.arch, dpkg_database.conffile_digests(tree, packages), by_name)
-    known.states.update(states)
+    known.states.update(told.states)
     context = _context(tree, packages, settings, known)
     runner = _Runner(context, settings.rules, orderable(packages))
     scripts = survey(packages, settings.arch, settings.rules, settings.first_boot, paths=paths)
@@ -440,12 +437,31 @@ def trigger(
             if script.package == name and script.name == TRIGGERED and not set(names).isdisjoint(script.triggers):
                 pending = [each for each in names if each in script.triggers]
                 call = partial(_run, script, ("triggered", " ".join(pending)), context, settings.rules)
-                told_again = "".join(f"dpkg-trigger --by-package=dpkg --no-await {each}\n" for each in pending)
-                attempt(f"{told_again}dpkg --triggers-only {name}", call)
+                attempt(_by_dpkg(pending, name), call)
         told.activate(runner.activated())
     if context.byte_code is not None:
         settings.fill(context.byte_code.modules())
     return failed
+
+
+def told_again(packages: Sequence[Unpacked], settings: Settings, paths: Sequence[str]) -> list[str]:
+    """The commands, at most one, that have dpkg do in an image what `trigger` does here."""
+    told = _told(packages, settings, paths)
+    return [_by_dpkg(sorted(told.seen), "--pending")] if told.seen else []
+
+
+def _told(packages: Sequence[Unpacked], settings: Settings, paths: Sequence[str]) -> triggers.Pending:
+    """What files at `paths` trigger where `packages` are configured."""
+    states = dict.fromkeys((package.name for package in packages), INSTALLED)
+    told = triggers.pending(packages, states | dict.fromkeys(settings.first_boot, UNPACKED))
+    told.activate(paths)
+    return told
+
+
+def _by_dpkg(names: Iterable[str], packages: str) -> str:
+    """The command that has dpkg tell `packages` of the triggers `names`, and do what they trigger in turn."""
+    activated = "".join(f"dpkg-trigger --by-package=dpkg --no-await {each}\n" for each in names)
+    return f"{activated}dpkg --triggers-only {packages}"
 
 
 def _call(command: str, context: ExecutionContext) -> None:

@@ -5,7 +5,7 @@ a package brought them, and what administrators call by hand after such files.
 import re
 from collections.abc import Collection, Iterator, Sequence
 
-from assembler.configure.engine import Settings, trigger
+from assembler.configure.engine import Settings, told_again, trigger
 from assembler.configure.errors import SettingError
 from assembler.configure.job import Run
 from assembler.debian.package import Unpacked
@@ -32,7 +32,7 @@ def finish(tree: Tree, recipe: Rootfs, packages: Sequence[Unpacked], settings: S
         return
     commands = list(_commands(tree, paths))
     if recipe.scripts == "executed":
-        left = [(command, "") for command in commands]
+        left = [(command, "") for command in (*commands, *told_again(packages, settings, paths))]
     else:
         left = trigger(tree, packages, settings, paths, commands)
     if left and recipe.scripts == "computed":

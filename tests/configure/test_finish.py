@@ -77,6 +77,19 @@ def test_what_cannot_be_computed_is_executed_and_leaves_nothing_here() -> None:
     assert "dpkg --triggers-only watcher: " in str(caught.value)
 
 
+def test_where_all_is_executed_dpkg_tells_the_packages() -> None:
+    triggers = "interest-noawait /usr/share/things\ninterest /etc/exactly\ninterest other\n"
+    tree, left = finished(
+        ("/usr/share/things/a", ""), ("/etc/exactly", ""), ("/etc/x", ""), triggers=triggers, scripts="executed"
+    )
+    assert tree.read_text("/log") == "c\n"
+    told = "".join(
+        f"dpkg-trigger --by-package=dpkg --no-await {path}\n" for path in ("/etc/exactly", "/usr/share/things")
+    )
+    assert left == [f"#!/bin/sh -e\n{told}dpkg --triggers-only --pending\n"]
+    assert finished(("/etc/x", ""), triggers=triggers, scripts="executed")[1] == []
+
+
 def test_certificates_come_into_the_bundle(certificate: str) -> None:
     place = "/usr/local/share/ca-certificates"
     tree, left = finished((f"{place}/corp.crt", certificate))

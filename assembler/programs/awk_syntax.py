@@ -114,20 +114,20 @@ def _tokens(text: str) -> list[Token]:
             name = word.group()
             at = word.end()
             if name in _UNKNOWN:
-                raise Refused(f"{name} of awk", why=text)
+                raise Refused(f"{name} of awk", why=_line(text, at))
             called = text.startswith("(", at) and name not in _KEYWORDS and name not in FUNCTIONS
             if called:
-                raise Refused("a function of awk's own", why=text)
+                raise Refused("a function of awk's own", why=_line(text, at))
             found.append(Token(name if name in _KEYWORDS or name in FUNCTIONS else "name", name))
         elif (number := _NUMBERS.match(text, at)) is not None:
             found.append(Token("number", number.group()))
             at = number.end()
             if text[at : at + 1].isalpha() or text.startswith(".", at):
-                raise Refused("an unusual number in awk", why=text)
+                raise Refused("an unusual number in awk", why=_line(text, at))
         else:
             operator = next((operator for operator in _OPERATORS if text.startswith(operator, at)), None)
             if operator is None:
-                raise Refused(f"{char!r} in awk", why=text)
+                raise Refused(f"{char!r} in awk", why=_line(text, at))
             found.append(Token(operator))
             at += len(operator)
     return [*found, Token("end")]
@@ -137,11 +137,17 @@ def _closed(text: str, start: int, delimiter: str) -> int:
     at = start + 1
     while at < len(text) and text[at] not in {delimiter, "\n"}:
         if delimiter == "/" and text[at] == "[" and "/" in text[at:].partition("]")[0]:
-            raise Refused("a slash in brackets in awk", why=text)
+            raise Refused("a slash in brackets in awk", why=_line(text, start))
         at += 2 if text[at] == "\\" else 1
     if not text.startswith(delimiter, at):
-        raise Refused("a string of awk that does not end", why=text)
+        raise Refused("a string of awk that does not end", why=_line(text, start))
     return at
+
+
+def _line(text: str, at: int) -> str:
+    """The line of a program with what is at `at`."""
+    begin = text.rfind("\n", 0, at) + 1
+    return text[begin:].partition("\n")[0].strip()
 
 
 class _Parser:
@@ -152,7 +158,7 @@ class _Parser:
         self.depth = 0
 
     def refused(self, what: str) -> Refused:
-        return Refused(f"a program of awk with {what}", why=self.text)
+        return Refused(f"a program of awk with {what}", why=self.text[:200])
 
     @property
     def kind(self) -> str:

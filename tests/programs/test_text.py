@@ -252,6 +252,11 @@ def test_calls_that_are_not_computed(command: str) -> None:
         call(command, "text\n")
 
 
+def test_of_a_long_program_the_line_is_named() -> None:
+    with pytest.raises(Refused, match=r"^match of awk: if \(match\(.0, \"x\"\)\) next$"):
+        call("awk '{ a = 1 }\n  {\n  if (match($0, \"x\")) next\n}'", "text\n")
+
+
 def test_what_is_no_text_is_not_searched() -> None:
     for data in (b"a\0", b"\xe9\n"):
         tree = Tree()

@@ -256,7 +256,8 @@ def test_a_program_has_nothing_of_ours(toolbox: Toolbox) -> None:
         )
         try:
             about = Path("/proc", str(process.pid))
-            while not (about / "environ").read_bytes():  # it has only just begun to be that program
+            # It has only just begun to be that program, and the loader opens its libraries.
+            while not (about / "environ").read_bytes() or "\nState:\tS" not in (about / "status").read_text():
                 time.sleep(0.001)
             status = dict(line.split(":\t", 1) for line in (about / "status").read_text().splitlines())
             assert (status["NoNewPrivs"], status["Seccomp"]) == ("1", "2")

@@ -8,10 +8,12 @@ names end with the text): names of files are left to the shell, which knows abou
 import os
 from collections.abc import Iterator
 from importlib.resources import files
+from pathlib import Path
 
 import click
 from click.shell_completion import CompletionItem, ShellComplete, add_completion_class, split_arg_string
 
+from assembler.errors import AssembleError
 from assembler.image.names import LAYERS
 
 LINE = "_ASSEMBLE_LINE"
@@ -68,6 +70,19 @@ def recipes(context: click.Context, parameter: click.Parameter | None, incomplet
 def layers(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:  # noqa: ARG001  click's
     """Names of layers, for ``shell_complete`` of an option."""
     return [CompletionItem(layer) for layer in LAYERS if layer.startswith(incomplete)]
+
+
+def profiles(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:  # noqa: ARG001  click's
+    """Names of the profiles of the recipe that stands before, for ``shell_complete`` of an option."""
+    from assembler.recipe.load import profiles_of  # noqa: PLC0415  no other call needs it this early
+
+    # An option without its value keeps click from giving arguments their names.
+    recipe = context.params.get("recipe") or next(iter(context.args), None)
+    try:
+        names = profiles_of(Path(recipe)) if recipe else []
+    except AssembleError:
+        names = []
+    return [CompletionItem(name) for name in names if name.startswith(incomplete)]
 
 
 def main_form(group: click.Group, context: click.Context, incomplete: str) -> Iterator[CompletionItem]:

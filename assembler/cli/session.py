@@ -17,6 +17,7 @@ import click
 
 from assembler import __version__
 from assembler.cli import environment
+from assembler.cli.completion import profiles as completed_profiles
 from assembler.cli.debug import debugging
 from assembler.cli.progress import Base, JsonReporter, LineReporter, TerminalReporter, ascii_json
 from assembler.printable import printable, printable_lines
@@ -283,6 +284,7 @@ def recipe_options(command: Command) -> Command:
             "profiles",
             multiple=True,
             metavar="NAME",
+            shell_complete=completed_profiles,
             help="Lay the recipe's tables [profile.NAME] over it, in the order given. May be repeated.",
         ),
     ):

@@ -14,7 +14,7 @@ from assembler.recipe import arguments, brought, certificates, debs, names
 from assembler.recipe.additions import File
 from assembler.recipe.builtin import located
 from assembler.recipe.checks import named_files, named_trees
-from assembler.recipe.conditions import chosen, nameless, part, taken_apart, unknown
+from assembler.recipe.conditions import chosen, known, nameless, part, taken_apart, unknown
 from assembler.recipe.document import RecipeError
 from assembler.recipe.extend import Change, read_chain
 from assembler.recipe.given import without
@@ -257,6 +257,15 @@ def load(
     given = Given(args=args or {}, scripts=scripts)
     with discreet(given.outside, given.hidden):
         return _load(path, profiles, reach, given)
+
+
+def profiles_of(path: Path) -> list[str]:
+    """The names of the profiles that the recipe in the file `path` and those below it have. Raises Problems."""
+    try:
+        chain = read_chain(path, Reach.of(path), set())
+    except UnreadableError as error:
+        raise Problems([RecipeError("the recipe cannot be read", where=Place(file=str(path)))]) from error
+    return known([taken_apart(document)[0] for document in chain])
 
 
 def _load(path: Path, profiles: Sequence[str], reach: Reach, given: Given) -> LoadedRecipe:

@@ -70,6 +70,23 @@ def test_what_may_follow(
     assert ask(line, monkeypatch, capsys) == answers
 
 
+def test_profiles_of_the_recipe_that_was_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("base.toml").write_text("[profile.debug.rootfs]\n[profile.lab.rootfs]\n")
+    Path("top.toml").write_text('extends = "base.toml"\nprofile.desk = {}\n')
+    for command in ("", "build ", "lock ", "show ", "check "):
+        assert ask(f"assemble {command}top.toml --profile de", monkeypatch, capsys) == [
+            ("plain", "debug"),
+            ("plain", "desk"),
+        ]
+    for recipe in ("none.toml", "builtin:none.toml", "/", "''"):
+        assert ask(f"assemble build {recipe} --profile ", monkeypatch, capsys) == []
+    Path("top.toml").write_text("profile = [")
+    assert ask("assemble build top.toml --profile ", monkeypatch, capsys) == []
+
+
 @pytest.mark.parametrize("line", ["", "assemble", "assemble "])
 def test_commands_and_recipes_come_first(
     line: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

@@ -39,10 +39,8 @@ def main() -> int:
             with tempfile.TemporaryDirectory(prefix="assemble-lists-") as name:
                 if boot(built(out), Path(name), options.limit, ASKED):
                     failed.append(profile)
-    print(
-        f"\n{len(options.profiles) - len(failed)} of {len(options.profiles)} profiles run without a failed unit",
-        *failed,
-    )
+    done = "are built" if options.only_build else "run without a failed unit"
+    print(f"\n{len(options.profiles) - len(failed)} of {len(options.profiles)} profiles {done}", *failed)
     return 1 if failed else 0
 
 

@@ -4,7 +4,8 @@
    names a directory of the host's programs (/bin/sh, #!/usr/bin/env) means the toolchain's program of that name. What
    is started past this library meets the confinement.
 
-   The kernel that runs here and this machine's name are not to be seen: uname(2) tells of another.
+   The kernel that runs here and this machine's name are not to be seen: uname(2) tells of another. Nor is /proc: of a
+   program's own mappings, the stack is told.
 
    Compiled with ROOT (the toolchain's directory), CHOSEN (another one with programs), LOADER, LIBRARIES (search path),
    SELF (this library) and RELEASE (of the kernel that uname(2) tells), as strings, and MACHINE, the number of its ELF
@@ -23,6 +24,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -275,6 +277,25 @@ int gethostname(char *name, size_t size) {
     strcpy(name, NODE);
     return 0;
 }
+
+/* objtool of Linux 7.2 looks for its stack there, to tell an overflow. On it come the program's name, as execve(2) was
+   given it, and eight bytes last. */
+static FILE *stack(void) {
+    static char line[80];
+    const char *name = (const char *)getauxval(AT_EXECFN);
+    unsigned long page = sysconf(_SC_PAGESIZE), end = (unsigned long)name + strlen(name) + 1 + 8;
+    int size = snprintf(line, sizeof line, "%lx-%lx rw-p 00000000 00:00 0 [stack]\n", (unsigned long)&name / page * page,
+                        (end + page - 1) / page * page);
+    return fmemopen(line, size, "r");
+}
+
+#define OPENED(function)                                                                                               \
+    FILE *function(const char *path, const char *mode) {                                                               \
+        FILE *(*real)(const char *, const char *) = (FILE * (*)(const char *, const char *)) dlsym(RTLD_NEXT, #function); \
+        return strcmp(path, "/proc/self/maps") ? real(path, mode) : stack();                                           \
+    }
+OPENED(fopen)
+OPENED(fopen64)
 
 /* glibc's own system(3) and popen(3) start /bin/sh where nothing can come between. */
 

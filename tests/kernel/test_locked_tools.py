@@ -216,3 +216,23 @@ int main(void) {
 }
 """
     assert compiled(toolchain, tmp_path, source) == (0, "6.1.2-x\n")
+
+
+def test_a_program_is_told_of_its_stack(toolchain: Toolchain, tmp_path: Path) -> None:
+    """msync(2) says what the kernel has mapped: all up to the end that is told, and nothing behind it."""
+    source = """
+#include <errno.h>
+#include <stdio.h>
+#include <sys/mman.h>
+int main(void) {
+    unsigned long begin, end, page = 4096;
+    char name[20];
+    FILE *maps = fopen("/proc/self/maps", "r"), *other = fopen("none", "r");
+    if (!maps || other || fscanf(maps, "%lx-%lx %*s %*s %*s %*s %19s", &begin, &end, name) != 3)
+        return 9;
+    int last = msync((void *)(end - page), page, MS_ASYNC), next = msync((void *)end, page, MS_ASYNC);
+    printf("%s %d %d %d", name, last, next, next && errno == ENOMEM);
+    return begin > (unsigned long)&begin || end < (unsigned long)&begin;
+}
+"""
+    assert compiled(toolchain, tmp_path, source) == (0, "[stack] 0 -1 1")

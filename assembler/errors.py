@@ -56,6 +56,8 @@ class AssembleError(Exception):
         self.why = why
         self.hint = hint
         self.details = tuple(details)
+        self.against = Place()
+        """Where the other side stands, of what contradicts something."""
 
     def __str__(self) -> str:
         place = str(self.where)

@@ -166,6 +166,7 @@ class _Conflicts:
         self._universe = universe
         self._marks = marks
         self._requested = frozenset(requested)
+        self._other = ""
         self._selected = {offer.name: offer for offer in marks.selected()}
         self._needed_by: dict[str, str] = {}
         todo = [name for name in requested if name in self._selected]
@@ -190,7 +191,9 @@ class _Conflicts:
             else:
                 found = self._obstacle(dependency, f"needs {dependency}", {name})
             if found:
-                return AssembleError(text + found, where=where)
+                error = AssembleError(text + found, where=where)
+                error.against = Place(package=self._other)
+                return error
         return AssembleError(f"{text}needs {lost[0]}, which cannot be installed with the rest", where=where)
 
     def _chain(self, name: str) -> list[str]:
@@ -234,9 +237,10 @@ class _Conflicts:
     def _reason(self, other: Offer, dependency: Dependency | None = None) -> str:
         named = dependency is None or dependency.alternatives[0].name == other.name
         text = "" if named else f" ({other.name})"
+        _name, *chain = self._chain(other.name)
+        self._other = (chain or [other.name])[-1]
         if other.name in self._requested:
             return f"{text}, which is requested"
-        _name, *chain = self._chain(other.name)
         return f"{text}, which {' <- '.join(chain)} needs" if chain else text
 
 

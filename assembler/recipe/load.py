@@ -103,14 +103,23 @@ class LoadedRecipe:
 
     def told(self, error: AssembleError) -> AssembleError:
         """`error` as :meth:`discreet` lets it be told."""
-        where = error.where
-        if where.package and not (where.key or where.file) and (index := self._requested(where.package)) is not None:
-            where = replace(where, key=f"rootfs.packages[{index}]")
-        key = self._as_written(where.key)
+        error.where = self._located(error.where)
+        if (against := self._located(error.against)).file:
+            error.details = (*error.details, f"the other is at {against}")
+            error.hint = error.hint or "leave one out; packages_remove does that for what another recipe asks for"
+        error.against = Place()
+        return _told(error, self.outside, self.hidden)
+
+    def _located(self, where: Place) -> Place:
+        """`where` with the line that says so, if it is of the recipe."""
+        key = where.key
+        if where.package and not (key or where.file) and (index := self._requested(where.package)) is not None:
+            key = f"rootfs.packages[{index}]"
+        key = self._as_written(key)
         if key and not where.file and self.root and (found := _find(self.root, key)):
             line, column = found.position.line, found.position.column
-            error.where = replace(where, key=key, file=str(found.file), line=line, column=column)
-        return _told(error, self.outside, self.hidden)
+            return replace(where, key=key, file=str(found.file), line=line, column=column)
+        return where
 
     def _as_written(self, key: str) -> str:
         """The key that said what `key` is of, which may stand at length."""

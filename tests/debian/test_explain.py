@@ -10,10 +10,14 @@ from tests.debian.universes import packages_file
 
 
 def explanation(text: str, *wanted: str) -> str:
+    return str(unsolved(text, *wanted))
+
+
+def unsolved(text: str, *wanted: str) -> AssembleError:
     universe = Universe.from_indices([("trixie", packages_file(text))], "amd64")
     with pytest.raises(AssembleError) as error:
         solve(universe, wanted, essential=False)
-    return str(error.value)
+    return error.value
 
 
 def test_all_unknown_names_are_told_at_once() -> None:
@@ -83,6 +87,13 @@ def test_a_conflict_names_both_chains(relation: str, expected: str) -> None:
         )
         == expected
     )
+
+
+@pytest.mark.parametrize("wanted", [("a", "b"), ("b", "c"), ("c", "d")])
+def test_both_sides_of_a_conflict_are_what_was_asked_for(wanted: tuple[str, ...]) -> None:
+    text = "Package: a\nDepends: c\n\nPackage: b\nDepends: d\n\nPackage: c\nConflicts: d\n\nPackage: d"
+    error = unsolved(text, *wanted)
+    assert {error.where.package, error.against.package} == set(wanted)
 
 
 def test_a_conflict_deep_down_names_the_way_to_it() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from assembler.errors import Problems
+from assembler.errors import AssembleError, Place, Problems
 from assembler.recipe.load import MAX_SEED, LoadedRecipe, load
 from assembler.recipe.named import MAX_FILE
 
@@ -478,3 +478,19 @@ def test_debians_kernel_is_not_configured() -> None:
 def test_what_a_vanilla_kernel_cannot_be(text: str, message: str) -> None:
     write("a", "")
     assert any(message in told for told in problems(f"name = 'x'\n[kernel]\nsource = 'vanilla'\n{text}"))
+
+
+def test_what_contradicts_something_is_found_in_the_recipe(tmp_path: Path) -> None:
+    (tmp_path / "base.toml").write_text('[rootfs]\npackages = ["one", "two=1.*"]\n')
+    (tmp_path / "top.toml").write_text('extends = "base.toml"\nname = "top"\n\nrootfs.packages_add = ["three"]\n')
+    loaded = load(tmp_path / "top.toml")
+    for other, details in (
+        ("two", [f"the other is at {tmp_path}/base.toml:2:20 rootfs.packages[1] two"]),
+        ("x", []),
+        ("", []),
+    ):
+        error = AssembleError("conflicts", where=Place(package="three"))
+        error.against = Place(package=other)
+        told = loaded.told(error)
+        assert str(told.where) == f"{tmp_path}/top.toml:4:24 rootfs.packages[2] three"
+        assert (list(told.details), bool(told.hint)) == (details, bool(details))

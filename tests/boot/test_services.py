@@ -106,6 +106,11 @@ QUESTIONS = {
     "host keys": "cat /etc/ssh/ssh_host_*_key.pub",
     "iscsi name": "grep ^InitiatorName= /etc/iscsi/initiatorname.iscsi",
     "containerd": "systemctl is-active containerd",
+    "layers": (
+        "cd /var/lib/containerd && mkdir -p t/l t/u t/w t/m && cd t && "
+        "mount -t overlay -o lowerdir=l,upperdir=u,workdir=w overlay m && mknod m/x c 0 0 && umount m && ls u"
+    ),
+    "not there": "systemctl is-active var-lib-docker.mount var-lib-containers.mount var-lib-rancher.mount | sort -u",
     "cloud-init": "cloud-init status --long",
     "locale": "cat /etc/default/locale /etc/locale.conf; date +%Z",
     "kept": "cat /root/kept /var/lib/kept",
@@ -301,6 +306,11 @@ def test_identity_is_made_once(session: Session, question: str) -> None:
 
 def test_containerd(session: Session) -> None:
     assert session.first.said("containerd") == "active"
+
+
+def test_layers_of_containers_lie_beside_the_overlay_of_the_root(session: Session) -> None:
+    assert session.first.said("layers") == "x"
+    assert session.first.answers["not there"][1] == "inactive"
 
 
 def test_cloud_init_has_no_complaint(session: Session) -> None:

@@ -15,6 +15,7 @@ from tests.support.host_commands import need
 
 RECIPES = Path(__file__).parents[2] / "recipes"
 PINNED = "io.cri-containerd.pinned=pinned"
+OURS = f"{PINNED} assembler.medium=yes"
 SCRIPT = RECIPES / "kubernetes/preload-k8s-images"
 
 
@@ -56,7 +57,7 @@ def test_every_unit_that_is_enabled_and_not_debians_is_there(loaded: LoadedRecip
 
 def test_units_are_sound(tmp_path: Path) -> None:
     """By systemd's own reading; the programs they start are elsewhere."""
-    for unit in (RECIPES / "kubernetes").iterdir():
+    for unit in (*(RECIPES / "kubernetes").iterdir(), *(RECIPES / "containers").iterdir()):
         if unit.suffix in {".service", ".mount"}:
             text = unit.read_text().replace("=containerd\n", "=/bin/true\n").replace("=kubelet $", "=/bin/true $")
             (tmp_path / unit.name).write_text(text.replace("/usr/lib/livecd/preload-k8s-images", "/bin/true"))
@@ -125,19 +126,19 @@ def node(tmp_path: Path) -> Path:
         f'cd {tmp_path}\n[ "$1 $2 $3" = "--namespace k8s.io images" ] || exit 9\nshift 3\ncase $1 in\n'
         "ls) cat there ;;\n"
         'import) tar -x --to-command="cat >>import-log; echo >>import-log" index.json; echo import >>log ;;\n'
-        'label) echo "label $2 $3" >>log ;;\nesac\n'
+        'label) shift; echo "label $*" >>log ;;\nesac\n'
     )
     ctr.chmod(0o755)
     return tmp_path
 
 
-def preload(node: Path) -> list[str]:
+def preload(node: Path, total: int = 3) -> list[str]:
     (node / "log").write_text("")
     environment = {**os.environ, "PATH": f"{node}/bin:{os.environ['PATH']}"}
     done = subprocess.run(
         [need("dash", "dash"), SCRIPT, node / "images"], env=environment, check=True, capture_output=True, text=True
     )
-    assert done.stdout.splitlines()[-1] == "all 3 images of the medium are there"
+    assert done.stdout.splitlines()[-1] == f"all {total} images of the medium are there"
     return (node / "log").read_text().splitlines()
 
 
@@ -150,7 +151,7 @@ def test_what_is_missing_is_imported_and_pinned(node: Path) -> None:
         f"docker.io/library/x:1 application/x sha256:{'2' * 64} 3 MiB linux/amd64 -\n"
     )
     assert preload(node) == [
-        "import", f"label registry.k8s.io/pause:3.1 {PINNED}", "import", f"label docker.io/library/x:1 {PINNED}",
+        "import", f"label registry.k8s.io/pause:3.1 {OURS}", "import", f"label docker.io/library/x:1 {OURS}",
     ]  # fmt: skip
     assert (node / "import-log").read_text().split() == ["registry.k8s.io/pause:3.1", "docker.io/library/x:1"]
 
@@ -162,6 +163,31 @@ def test_a_second_boot_imports_nothing(node: Path) -> None:
         there.append(f"{name} application/x sha256:{digest} 3 MiB linux/amd64 a=b,{PINNED},c=d")
     (node / "there").write_text("\n".join(there) + "\n")
     assert preload(node) == []
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_what_an_earlier_medium_brought_may_go(node: Path, *, kept: bool) -> None:
+    """And nothing that somebody else has pinned, or that this medium has as well."""
+    there = "REF TYPE DIGEST SIZE PLATFORMS LABELS\n"
+    for name, labels in {
+        "registry.k8s.io/kube-apiserver:v1.35.0": f"{OURS.replace(' ', ',')}",
+        "registry.k8s.io/pause:3": f"a=b,assembler.medium=yes,{PINNED}",
+        "example.org/mine:1": PINNED,
+        "example.org/mine:2": f"x.assembler.medium=yes,{PINNED}",
+    }.items():
+        there += f"{name} application/x sha256:{'7' * 64} 3 MiB linux/amd64 {labels}\n"
+    lines = (node / "images/images.txt").read_text()
+    if kept:
+        for line in lines.splitlines():
+            digest, name, _ = line.split()
+            there += f"{name} application/x sha256:{digest} 3 MiB linux/amd64 {OURS.replace(' ', ',')}\n"
+    else:
+        (node / "images/images.txt").unlink()
+    (node / "there").write_text(there)
+    gone = "io.cri-containerd.pinned= assembler.medium="
+    assert preload(node, 3 if kept else 0) == [
+        f"label registry.k8s.io/kube-apiserver:v1.35.0 {gone}", f"label registry.k8s.io/pause:3 {gone}",
+    ]  # fmt: skip
 
 
 def test_the_script_is_sound() -> None:

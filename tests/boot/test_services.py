@@ -112,6 +112,7 @@ QUESTIONS = {
     ),
     "not there": "systemctl is-active var-lib-docker.mount var-lib-containers.mount var-lib-rancher.mount | sort -u",
     "cloud-init": "cloud-init status --long",
+    "synced": "systemctl show -p ExecStartPost cloud-init-network cloud-config cloud-final",
     "locale": "cat /etc/default/locale /etc/locale.conf; date +%Z",
     "kept": "cat /root/kept /var/lib/kept",
     "medium": "cat /run/livecd/medium; sha256sum /run/initramfs/medium/live/SHA256SUMS",
@@ -302,6 +303,12 @@ def test_journal_survives_a_reboot(session: Session) -> None:
 def test_identity_is_made_once(session: Session, question: str) -> None:
     assert session.first.said(question)
     assert session.first.said(question) == session.second.said(question)
+
+
+def test_what_cloud_init_has_written_is_on_the_disk(session: Session) -> None:
+    """systemd knows how the command after each stage ended."""
+    ended = session.first.said("synced").split("\n\n")
+    assert [("path=/usr/bin/sync" in one, "code=exited ; status=0" in one) for one in ended] == [(True, True)] * 3
 
 
 def test_containerd(session: Session) -> None:

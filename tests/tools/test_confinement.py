@@ -256,8 +256,9 @@ def test_a_program_has_nothing_of_ours(toolbox: Toolbox) -> None:
         )
         try:
             about = Path("/proc", str(process.pid))
-            # It has only just begun to be that program, and the loader opens its libraries.
-            while not (about / "environ").read_bytes() or "\nState:\tS" not in (about / "status").read_text():
+            while (
+                not (about / "environ").read_bytes() or "\nState:\tS" not in (about / "status").read_text()
+            ):  # it begins
                 time.sleep(0.001)
             status = dict(line.split(":\t", 1) for line in (about / "status").read_text().splitlines())
             assert (status["NoNewPrivs"], status["Seccomp"]) == ("1", "2")

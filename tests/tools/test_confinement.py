@@ -256,10 +256,8 @@ def test_a_program_has_nothing_of_ours(toolbox: Toolbox) -> None:
         )
         try:
             about = Path("/proc", str(process.pid))
-            while (
-                not (about / "environ").read_bytes() or "\nState:\tS" not in (about / "status").read_text()
-            ):  # it begins
-                time.sleep(0.001)
+            while "(sleeping)" not in (about / "status").read_text() or not (about / "environ").read_bytes():
+                time.sleep(0.001)  # it has only just begun to be that program
             status = dict(line.split(":\t", 1) for line in (about / "status").read_text().splitlines())
             assert (status["NoNewPrivs"], status["Seccomp"]) == ("1", "2")
             assert (about / "environ").read_bytes() == b"ONLY=this\0"

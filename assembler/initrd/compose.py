@@ -75,11 +75,11 @@ class Settings:
     label: str = "K8S_NODE"
     """Volume label of the medium (``livecd.label=``)."""
     state: str = "auto"
-    """Where changes go (``livecd.state=``): auto, none, LABEL=, UUID= or a device."""
+    """Where changes go (``livecd.state=``), as a recipe says it (`StateDisk`)."""
     state_label: str = "K8S_STATE"
     """Label of a file system that holds this system's state."""
     wait: int = 30
-    """Seconds to wait for the medium, and for a state disk that was named (``livecd.wait=``)."""
+    """Seconds to wait for the medium, and for a state disk that is named or required (``livecd.wait=``)."""
     blank_timeout: int = 120
     """Seconds in which `auto` has to have read a disk to its end to take it for blank (``livecd.blank_timeout=``)."""
 

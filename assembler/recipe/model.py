@@ -415,7 +415,9 @@ class Livecd(Strict):
     label: Label = "K8S_NODE"
     """Volume label of the ISO, by which the initrd finds it."""
     state: StateDisk = "auto"
-    """Default of `livecd.state=` on the kernel command line: auto, none, LABEL=, UUID= or a device."""
+    """Default of `livecd.state=` on the kernel command line: auto, none, or the name of a disk (LABEL=, UUID=,
+    PARTLABEL=, PARTUUID=, ID=, SERIAL= or a device). With `,required` behind it, the system does not start without
+    its state."""
     state_label: Label = "K8S_STATE"
     """Label of the state disk's file system."""
     compression: Literal["zstd", "xz", "lz4", "gzip"] = "zstd"

@@ -358,12 +358,14 @@ ImageReference = Annotated[
 StateDisk = Annotated[
     str,
     Shape(
-        r"auto|none|LABEL=[A-Za-z0-9_.-]{1,16}|UUID=[0-9A-Fa-f-]{4,36}|/dev/[A-Za-z0-9_./:+@-]+",
+        r"none|(?:auto|LABEL=[A-Za-z0-9_.:+@=#-]{1,16}|PARTLABEL=[A-Za-z0-9_.:+@=#-]{1,36}|(?:PART)?UUID=[0-9A-Fa-f-]{4,36}"
+        r"|(?:ID|SERIAL|serial)=[A-Za-z0-9_.:+@=#-]{1,255}|/dev/[A-Za-z0-9_./:+@=#-]{1,250})(?:,required)?",
         "a state disk",
-        "auto, none, LABEL=..., UUID=... or /dev/...",
+        "auto, none, LABEL=..., UUID=..., PARTLABEL=..., PARTUUID=..., ID=..., SERIAL=... or /dev/..., "
+        "and all but none with ,required behind it",
     ),
 ]
-"""A value of ``livecd.state=``."""
+"""A value of ``livecd.state=``; `is_name` in initramfs/lib/names.sh says the same of names."""
 
 Size = Annotated[
     str,

@@ -4,24 +4,19 @@
 # root_device: the name of the device that ROOT means; fails as long as it is not there.
 root_device() {
     local name
-    case $ROOT in
-        /dev/*)
-            [ -b "$ROOT" ] || return 1
-            name=$(readlink -f "$ROOT")
-            echo "${name#/dev/}"
-            return 0
-            ;;
-    esac
     for name in $(devices); do
-        probe "/dev/$name"
-        case $ROOT in
-            "LABEL=$PROBE_LABEL" | "UUID=$PROBE_UUID")
-                echo "$name"
-                return 0
-                ;;
-        esac
+        if goes_by "$name" "$ROOT"; then
+            echo "$name"
+            return 0
+        fi
     done
-    return 1
+    # What is no disk to `devices`, as md0.
+    case $ROOT in
+        /dev/?*) [ -b "$ROOT" ] || return 1 ;;
+        *) return 1 ;;
+    esac
+    name=$(readlink -f "$ROOT")
+    echo "${name#/dev/}"
 }
 
 # Mount the system on ROOT, waiting up to WAIT seconds for slow devices. What e2fsck can mend without asking, it mends.
@@ -33,7 +28,8 @@ mount_disk() {
 These block devices are there:
 $(describe_devices)
 
-Another one is given as root=/dev/..., root=LABEL=... or root=UUID=... on the kernel command line."
+Another one is given as root= on the kernel command line: /dev/..., LABEL=...,
+UUID=..., PARTUUID=... or another name that livecd.state= has."
         sleep 0.2
         load_drivers
     done

@@ -56,6 +56,21 @@ disk_of() {
     fi
 }
 
+# edition NAME: a word for the device as long as it is the same one, with the same medium in it.
+edition() {
+    local number=''
+    read -r number 2>/dev/null <"/sys/class/block/$(disk_of "$1")/diskseq" || :
+    echo "$1:$number"
+}
+
+# editions: the same for all devices that are there, a line each.
+editions() {
+    local name
+    for name in $(devices); do
+        edition "$name"
+    done
+}
+
 # has_partitions NAME: whether the kernel sees any.
 has_partitions() {
     local path
@@ -118,11 +133,12 @@ human() {
 }
 
 # probe FILE: look for signatures of file systems, RAID, LVM, encryption and partition tables. Sets PROBE_TYPE,
-# PROBE_LABEL, PROBE_UUID, PROBE_TABLE (all empty when there is none) and PROBE_STATUS, which is blkid's: 0 found,
-# 2 nothing found or not readable, 8 several that contradict each other.
+# PROBE_LABEL, PROBE_UUID, PROBE_TABLE, for a partition what its table calls it, PROBE_PARTLABEL and PROBE_PARTUUID (all
+# empty when there is none), and PROBE_STATUS, which is blkid's: 0 found, 2 nothing found or not readable, 8 several that
+# contradict each other.
 probe() {
     local output key value
-    PROBE_TYPE='' PROBE_LABEL='' PROBE_UUID='' PROBE_TABLE=''
+    PROBE_TYPE='' PROBE_LABEL='' PROBE_UUID='' PROBE_TABLE='' PROBE_PARTLABEL='' PROBE_PARTUUID=''
     output=$(blkid -p -o export "$1" 2>/dev/null)
     PROBE_STATUS=$?
     while IFS='=' read -r key value; do
@@ -131,6 +147,8 @@ probe() {
             LABEL) PROBE_LABEL=$value ;;
             UUID) PROBE_UUID=$value ;;
             PTTYPE) PROBE_TABLE=$value ;;
+            PART_ENTRY_NAME) PROBE_PARTLABEL=$value ;;
+            PART_ENTRY_UUID) PROBE_PARTUUID=$value ;;
         esac
     done <<END
 $output

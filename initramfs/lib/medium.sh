@@ -24,13 +24,6 @@ volume_label() {
     [ "$identifier" != CD001 ] || dd if="/dev/$1" bs=1 skip=32808 count=32 2>/dev/null | sed 's/ *$//'
 }
 
-# edition NAME: a word for the device as long as it is the same one, with the same medium in it.
-edition() {
-    local number=''
-    read -r number 2>/dev/null <"/sys/class/block/$(disk_of "$1")/diskseq" || :
-    echo "$1:$number"
-}
-
 # is_sha256 WORD
 is_sha256() {
     case $1 in

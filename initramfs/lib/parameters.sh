@@ -1,7 +1,8 @@
 # shellcheck shell=dash
 # What to do, from /etc/livecd.conf and the kernel command line. Values are data: nothing here is evaluated.
 
-LABEL='' MEDIUM='' ROOT='' STATE='' STATE_LABEL='' WAIT=30 BLANK_TIMEOUT=120 INIT=/sbin/init RESCUE='' QUIET=''
+LABEL='' MEDIUM='' ROOT='' STATE='' STATE_LABEL='' WAIT=30 STATE_WAIT='' BLANK_TIMEOUT=120
+INIT=/sbin/init RESCUE='' QUIET=''
 
 # set_parameter NAME VALUE
 set_parameter() {
@@ -11,6 +12,9 @@ set_parameter() {
         state_label) STATE_LABEL=$2 ;;
         medium) MEDIUM=$2 ;;
         wait) if is_seconds "$2"; then WAIT=$2; else warn "livecd.wait=$2 is not a number of seconds; waiting $WAIT"; fi ;;
+        state_wait)
+            if is_seconds "$2"; then STATE_WAIT=$2; else warn "livecd.state_wait=$2 is not a number of seconds"; fi
+            ;;
         blank_timeout)
             if is_seconds "$2"; then
                 BLANK_TIMEOUT=$2
@@ -38,7 +42,7 @@ read_parameters() {
     for word in $line; do
         case $word in
             --) break ;;
-            livecd.label=* | livecd.medium=* | livecd.state=* | livecd.wait=* | livecd.blank_timeout=*)
+            livecd.label=* | livecd.medium=* | livecd.state=* | livecd.wait=* | livecd.state_wait=* | livecd.blank_timeout=*)
                 word=${word#livecd.}
                 set_parameter "${word%%=*}" "${word#*=}"
                 ;;

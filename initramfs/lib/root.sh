@@ -23,7 +23,7 @@ mount_root() {
     if ! overlay; then
         umount $STATE_DIR
         fall_back "The state disk was not used: no overlay can be mounted on it:
-$(dmesg | tail -n 3)"
+$(dmesg | tail -n 3)" "Its file system may lack what overlayfs needs. $(help_make /dev/NAME)"
         overlay || fail "The root cannot be mounted:
 $(dmesg | tail -n 5)"
     fi

@@ -105,7 +105,7 @@ def test_disks_of_others_are_never_touched(parts: Parts, disk: Disk) -> None:
     assert "holds linux_raid_member" in reasons["raid_12"]
     assert "holds linux_raid_member" in reasons["raid_090"]
     assert "has no signature, yet is not blank" in reasons["lonely_byte"]
-    assert "has no signature, yet is not blank; livecd.state=/dev/vdt takes it when it is" in reasons["mapped_ext4"]
+    assert "has no signature, yet is not blank: something on it is not zero" in reasons["mapped_ext4"]
 
 
 def test_from_blank_over_a_power_cut_to_the_next_boot(parts: Parts, disk: Disk, tmp_path: Path) -> None:
@@ -213,7 +213,7 @@ def test_too_small_and_not_read_in_time(parts: Parts, disk: Disk, tmp_path: Path
     untouched.check()
     assert lost_on_power_off(verdict)
     assert "vda (255 MiB): too small, at least 256 MiB are needed" in verdict.notice
-    assert "vdb (320 MiB): not read to its end, 0 MiB in 0 seconds; livecd.state=/dev/vdb" in verdict.notice
+    assert "vdb (320 MiB): not read to its end, 0 MiB in 0 seconds; livecd.state=/dev/disk/by-path/" in verdict.notice
     assert "livecd.state=UUID=11111111-2222-4333-8444-555555555555 takes it as it is" in verdict.notice
     assert "mkfs.ext4 -L K8S_STATE /dev/NAME" in verdict.notice
 
@@ -278,13 +278,13 @@ def test_a_named_blank_disk_among_others(parts: Parts, disk: Disk) -> None:
 
 def test_a_named_blank_partition(parts: Parts, disk: Disk) -> None:
     def partitioned(path: Path) -> Path:
-        run("sfdisk", "-q", str(zero(path, 1 << 30)), stdin="label: gpt\nsize=512MiB\nsize=100MiB\n")
+        run("sfdisk", "-q", str(zero(path, 1 << 30)), stdin="label: gpt\nsize=512MiB, name=state\nsize=100MiB\n")
         put(path, 600 * MIB, b"precious")
         return path
 
     path = disk(partitioned)
     table = run("sfdisk", "-d", str(path))
-    verdict = boot(parts, path, append="livecd.state=/dev/vda1")
+    verdict = boot(parts, path, append="livecd.state=PARTLABEL=state,required")
     assert kept_on(verdict, "/dev/vda1")
     assert run("sfdisk", "-d", str(path)) == table
     with path.open("rb") as stream:
@@ -299,7 +299,6 @@ def test_a_named_blank_partition(parts: Parts, disk: Disk) -> None:
         (FOREIGN["headless_btrfs"], "/dev/vda", "has no signature, yet is not blank"),
         (FOREIGN["gpt"], "/dev/vda", "holds a partition table (gpt)"),
         (FOREIGN["luks2"], "LABEL=precious", "holds crypto_LUKS labelled precious"),
-        (dirty_ext4, "/dev/vdz", "The state disk /dev/vdz has not appeared within 2 seconds"),
         (zero, "sda", "livecd.state=sda is none of auto, none,"),
     ],
 )
@@ -310,6 +309,15 @@ def test_a_named_disk_that_is_not_to_be_had(parts: Parts, disk: Disk, maker: Mak
     untouched.check()
     assert lost_on_power_off(verdict)
     assert why in " ".join(verdict.notice.split())
+
+
+def test_a_required_disk_that_does_not_come(parts: Parts, disk: Disk) -> None:
+    disks = [disk(dirty_ext4), disk(zero)]
+    untouched = Untouched(*disks)
+    expect = r"must not start without its state(?s:.*)/dev/vdz has not appeared within 2 sec(?s:.*)restarts in 1 sec"
+    verdict = boot(parts, *disks, append="livecd.state=/dev/vdz,required livecd.state_wait=2 panic=1", expect=expect)
+    untouched.check()
+    assert "starting /sbin/init" not in verdict.console
 
 
 def test_two_of_one_name(parts: Parts, disk: Disk) -> None:

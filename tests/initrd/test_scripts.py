@@ -4,7 +4,6 @@ import hashlib
 import os
 import re
 import subprocess
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -20,30 +19,16 @@ from tests.boot.state_disks import (
     SIZE,
     Maker,
     blkid,
-    ext4,
     ours,
     put,
     raid_10,
     xfs_with_our_label,
     zero,
 )
+from tests.initrd.shell import SCRIPTS, shell
 from tests.support.host_commands import need
 
-SCRIPTS = Path(__file__).parents[2] / "initramfs"
 LARGE = 2 << 30
-
-
-def shell(body: str, *arguments: str, parts: tuple[str, ...] = ("blank", "disks")) -> subprocess.CompletedProcess[str]:
-    """Run `body` in busybox's shell, with parts of the initramfs sourced; `arguments` are $1, $2 ..."""
-    sources = "".join(f". {SCRIPTS}/lib/{part}.sh\n" for part in parts)
-    need("badblocks", "e2fsprogs")
-    return subprocess.run(
-        [need("busybox", "busybox-static"), "sh", "-u", "-c", sources + body, "sh", *arguments],
-        capture_output=True,
-        text=True,
-        check=False,
-        env={"PATH": os.environ["PATH"] + ":/usr/sbin:/sbin"},
-    )
 
 
 def blank(path: Path, size: int | None = None) -> bool:
@@ -225,6 +210,11 @@ def test_two_signatures_are_nobodys(tmp_path: Path) -> None:
             "warning: livecd.wait=soon is not a number of seconds; waiting 30 K8S_NODE auto 30 /sbin/init  ",
         ),
         ("livecd.state=$(reboot) livecd.label=* init=relative", "* $(reboot) 30 /sbin/init  "),
+        ("livecd.state=auto,required livecd.state_wait=90", "K8S_NODE auto,required 30/90 /sbin/init  "),
+        (
+            "livecd.state_wait=-1",
+            "warning: livecd.state_wait=-1 is not a number of seconds K8S_NODE auto 30 /sbin/init  ",
+        ),
     ],
 )
 def test_parameters(tmp_path: Path, cmdline: str, expected: str) -> None:
@@ -234,7 +224,8 @@ def test_parameters(tmp_path: Path, cmdline: str, expected: str) -> None:
     text = text.replace("/etc/livecd.conf", str(tmp_path / "livecd.conf")).replace(
         "/proc/cmdline", str(tmp_path / "cmdline")
     )
-    body = 'warn() { printf "warning: %s " "$1"; }\nread_parameters\necho "$LABEL $STATE $WAIT $INIT $RESCUE $QUIET"\n'
+    body = 'warn() { printf "warning: %s " "$1"; }\nread_parameters\n'
+    body += 'echo "$LABEL $STATE $WAIT${STATE_WAIT:+/$STATE_WAIT} $INIT $RESCUE $QUIET"\n'
     done = shell(text + body, parts=())
     assert (done.stdout.rstrip("\n"), done.stderr) == (expected, "")
 
@@ -253,117 +244,6 @@ def test_modules_are_loaded_and_those_that_the_recipe_wants_are_missed(tmp_path:
     (tmp_path / "etc/livecd.wanted").write_text("dummy\ngone\n")
     said = "warning: The module gone is not loaded. /run/livecd/log and dmesg may say why."
     assert shell(text + body, parts=()).stdout.replace(str(tmp_path), "").splitlines() == [*loaded, said]
-
-
-# --- which disks auto takes ----------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Plugged:
-    """A disk of the machine below."""
-
-    name: str
-    maker: Maker
-    path: str = "pci0000:00/0000:00:03.0/virtio1"
-    """Where the kernel has it, below /sys/devices."""
-    removable: str = "0"
-
-
-ON_USB = "pci0000:00/0000:00:14.0/usb2/2-1/2-1:1.0/host6/target6:0:0/6:0:0:0"
-OUTSIDE = "pci0000:00/0000:00:1d.0/0000:05:00.0/nvme/nvme0"
-
-
-def set_up_auto(directory: Path, *disks: Plugged, timeout: int = 120) -> list[str]:
-    """What ``livecd.state=auto`` comes to in a machine with these disks, as sysfs has them; none is used for real."""
-    (directory / "sys/class/block").mkdir(parents=True)
-    (directory / "dev").mkdir()
-    for disk in disks:
-        place = directory / "sys/devices" / disk.path / "block" / disk.name
-        (place / "queue").mkdir(parents=True)
-        size = disk.maker(directory / "dev" / disk.name).stat().st_size
-        for name, value in (("size", size // 512), ("ro", 0), ("removable", disk.removable), ("queue/zoned", "none")):
-            (place / name).write_text(f"{value}\n")
-        (directory / "sys/class/block" / disk.name).symlink_to(place)
-    # A controller that PCI says can be unplugged.
-    outside = directory / "sys/devices" / OUTSIDE
-    if outside.exists():
-        (outside.parent.parent / "removable").write_text("removable\n")
-    scripts = "".join((SCRIPTS / f"lib/{part}.sh").read_text() for part in ("blank", "disks", "state"))
-    for prefix in ("/sys/", "/dev/"):
-        scripts = scripts.replace(f'"{prefix}', f'"{directory}{prefix}').replace(f" {prefix}", f" {directory}{prefix}")
-    scripts = scripts.replace("${path#/sys/devices/}", f"${{path#{directory}/sys/devices/}}")
-    body = f"""
-        MEDIUM_DISK=none STATE_LABEL=K8S_STATE BLANK_TIMEOUT={timeout}
-        settle() {{ :; }}
-        info() {{ :; }}
-        use_disk() {{ echo "use $1"; }}
-        format_disk() {{ echo "format $1"; }}
-        fall_back() {{ echo "memory: $1"; printf '%s\\n' "$REASONS"; }}
-        set_up_auto
-    """
-    done = shell(scripts + body, parts=())
-    assert not done.stderr
-    return [line.replace(str(directory), "") for line in done.stdout.splitlines() if line]
-
-
-def test_a_state_disk_that_cannot_be_taken_out(tmp_path: Path) -> None:
-    assert set_up_auto(tmp_path, Plugged("vda", ext4), Plugged("vdb", ours)) == ["use vdb"]
-
-
-def test_a_blank_disk_that_cannot_be_taken_out(tmp_path: Path) -> None:
-    assert set_up_auto(tmp_path, Plugged("vda", ext4), Plugged("vdb", zero)) == ["format vdb"]
-
-
-@pytest.mark.parametrize(
-    "stick",
-    [Plugged("sda", ours, ON_USB), Plugged("sda", ours, removable="1"), Plugged("nvme0n1", ours, OUTSIDE)],
-    ids=["USB", "removable", "unpluggable controller"],
-)
-def test_a_strangers_stick_is_not_the_state_disk(tmp_path: Path, stick: Plugged) -> None:
-    assert set_up_auto(tmp_path / "1", stick, Plugged("vdb", ours)) == ["use vdb"]
-    # Perhaps it is the node's after all, so nothing is formatted in its place.
-    said = set_up_auto(tmp_path / "2", stick, Plugged("vdb", zero))
-    uuid = blkid(tmp_path / "2/dev" / stick.name)["UUID"]
-    why = "is labelled K8S_STATE, yet on USB or removable"
-    assert said == [
-        "memory: No disk that livecd.state=auto takes is labelled K8S_STATE.",
-        f"  {stick.name} (320 MiB): {why}; livecd.state=UUID={uuid} takes it as it is",
-    ]
-
-
-def test_secrets_are_not_written_to_a_strangers_blank_stick(tmp_path: Path) -> None:
-    assert set_up_auto(tmp_path / "1", Plugged("sda", zero, ON_USB), Plugged("vdb", zero)) == ["format vdb"]
-    assert set_up_auto(tmp_path / "2", Plugged("sda", zero, ON_USB)) == [
-        "memory: There is no disk labelled K8S_STATE, and none that is blank.",
-        "  sda (320 MiB): is on USB or removable; livecd.state=/dev/sda takes it if it is blank",
-    ]
-
-
-def test_every_disk_is_told_of_in_order_with_what_takes_it(tmp_path: Path) -> None:
-    disks = [
-        Plugged(f"vd{letter}", FOREIGN[name])
-        for letter, name in zip("abc", ("xfs", "lonely_byte", "ext4"), strict=True)
-    ]
-    said = set_up_auto(tmp_path, *disks)
-    uuid = blkid(tmp_path / "dev/vdc")["UUID"]
-    assert said[1:] == [
-        "  vda (320 MiB): holds xfs labelled precious",
-        "  vdb (320 MiB): has no signature, yet is not blank; livecd.state=/dev/vdb takes it when it is",
-        f"  vdc (320 MiB): holds ext4 labelled precious; livecd.state=UUID={uuid} takes it as it is",
-    ]
-
-
-def test_what_takes_several_blank_disks_or_one_not_read_in_time(tmp_path: Path) -> None:
-    blanks = (Plugged("vda", zero), Plugged("vdb", zero))
-    assert set_up_auto(tmp_path / "1", *blanks) == [
-        "memory: Several disks are blank (vda vdb), and which one is meant is not guessed:",
-        "livecd.state=/dev/vda",
-        "livecd.state=/dev/vdb",
-    ]
-    late = "not read to its end, 0 MiB in 0 seconds; livecd.state=/dev/{} reads on and takes it if it is blank"
-    assert set_up_auto(tmp_path / "2", *blanks, timeout=0)[1:] == [
-        f"  {disk.name} (320 MiB): {late.format(disk.name)}" for disk in blanks
-    ]
 
 
 # --- the medium ----------------------------------------------------------

@@ -5,7 +5,7 @@ import tempfile
 from pathlib import Path
 
 from assembler.architecture import Architecture
-from assembler.boot.grub_config import grub_config, quoted
+from assembler.boot.grub_config import grub_config, loopback_config, quoted
 from assembler.boot.loader import Bios, Live, Parts, Places, Programs, present
 
 PREFIX = "/boot/grub"
@@ -54,6 +54,7 @@ class Grub:
                 "/.disk/info": f"{live.title}\n".encode(),
                 marker: b"",
                 f"{PREFIX}/grub.cfg": config.encode(),
+                f"{PREFIX}/loopback.cfg": loopback_config(live).encode(),
             },
             esp=efi_files(directory, live.architecture, marker),
             bios=_bios(programs, directory, live.architecture.grub_bios, marker),

@@ -14,9 +14,19 @@ def grub_config(live: Live, marker: str) -> str:
     `marker` is the path of a file that only this image has, by which GRUB finds its own medium; the initrd does by
     ``livecd.medium=`` (initramfs/lib/medium.sh). Raises AssembleError for parameters that GRUB cannot pass on.
     """
-    menu = "".join(_entry(live, entry) for entry in entries(live, parameters(live.cmdline)))
-    return _HEAD.format(marker=quoted(marker), timeout=live.timeout) + menu
+    return _HEAD.format(marker=quoted(marker), timeout=live.timeout) + _menu(live)
 
+
+def loopback_config(live: Live) -> str:
+    """The text of loopback.cfg: the same menu for a GRUB of somebody else's that has mounted the ISO as a file.
+
+    By custom, that has set ``root`` to the mounted ISO and ``iso_path`` to the file's path on its disk. Raises
+    AssembleError as :func:`grub_config` does.
+    """
+    return "# For a GRUB that has mounted this medium from the file $iso_path.\n" + _menu(live, _FILE)
+
+
+_FILE = ' "iso-scan/filename=$iso_path"'
 
 _HEAD = """\
 # The medium this menu belongs to, and of several the one that GRUB itself came from; a signed GRUB takes any that has
@@ -34,10 +44,14 @@ set timeout={timeout}
 """
 
 
-def _entry(live: Live, entry: Entry) -> str:
+def _menu(live: Live, more: str = "") -> str:
+    return "".join(_entry(live, entry, more) for entry in entries(live, parameters(live.cmdline)))
+
+
+def _entry(live: Live, entry: Entry, more: str) -> str:
     return (
         f"menuentry {quoted(entry.title)} --id {entry.name} {{\n"
-        f"  linux {live.kernel} {' '.join(map(quoted, entry.arguments))}\n"
+        f"  linux {live.kernel} {' '.join(map(quoted, entry.arguments))}{more}\n"
         f"  initrd {live.initrd}\n"
         "}\n"
     )

@@ -56,6 +56,9 @@ DRIVERS = (
 """Modules for the hardware that a medium or state disk may hang on, loaded where that hardware is. A kernel need not
 have them all: the cloud kernel has no USB."""
 
+FILE_SYSTEMS = ("vfat", "exfat", "ntfs3", "nls_cp437", "nls_ascii", "nls_utf8", "nls_iso8859_1")
+"""Modules of file systems that the ISO may lie on as a file, and of names' encodings; loaded when one is mounted."""
+
 LEVEL = 12
 """zstd's. Of 11 MB, level 9 makes 3.57 MB, 12 makes 3.56 MB in 1.3 CPU seconds, and 19 makes 2.98 MB in 10.6. Its
 window is within what the kernel's decompressor takes (128 MiB)."""
@@ -63,6 +66,9 @@ window is within what the kernel's decompressor takes (128 MiB)."""
 _DIRECTORIES = ("dev", "etc", "newroot", "proc", "run", "sys", "tmp", "usr/bin", "usr/lib", "usr/lib64", "usr/sbin")
 _MERGED = ("bin", "lib", "lib64", "sbin")
 
+
+_STARTED = ("init", "shutdown")
+"""The scripts that are started; the others are read by the first."""
 
 OVER = "usr/lib/livecd/over"
 """Files that are laid over the root file system, each under its own path below this directory."""
@@ -89,7 +95,8 @@ def read_scripts(directory: Path) -> dict[str, bytes]:
 
     What an editor leaves beside them is none.
     """
-    paths = sorted(path for path in (directory / "init", *directory.glob("lib/[!.#]*.sh")) if path.is_file())
+    paths = [*map(directory.joinpath, _STARTED), *directory.glob("lib/[!.#]*.sh")]
+    paths = sorted(path for path in paths if path.is_file())
     if not paths:
         raise InitrdError("the scripts of the initramfs are missing", where=Place(file=str(directory)))
     return {path.relative_to(directory).as_posix(): path.read_bytes() for path in paths}
@@ -172,7 +179,7 @@ def _add_modules(tree: Tree, kernel: Kernel, directory: str, wanted: tuple[str, 
     Returns those that come of the recipe's, `wanted`.
     """
     require_modules(kernel, wanted)
-    modules = kernel.closure((*REQUIRED, *wanted), DRIVERS)
+    modules = kernel.closure((*REQUIRED, *wanted), (*DRIVERS, *FILE_SYSTEMS))
     places = {module.name: module.path.partition(".ko")[0].partition(f"{directory}/")[2] + ".ko" for module in modules}
     needs: list[str] = []
     aliases: list[str] = []

@@ -52,7 +52,7 @@ $rule
 "
     mkdir -p /run/motd.d /run/issue.d
     # pam_motd(8) shows the one after login, agetty(8) the other before it.
-    printf '%s\n\n' "$1" | tee /run/motd.d/livecd >/run/issue.d/livecd.issue
+    printf '%s\n\n' "$1" | tee -a /run/motd.d/livecd >>/run/issue.d/livecd.issue
 }
 
 # fail TEXT: the live system cannot start. Never returns: a shell when the user asked for one, a reboot when panic= says

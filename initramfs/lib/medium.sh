@@ -1,6 +1,6 @@
 # shellcheck shell=dash
-# Finding the medium: the ISO 9660 volume with the label LABEL, on a CD, a whole disk (an ISO written to a USB stick) or a
-# partition.
+# Finding the medium: the ISO 9660 volume with the label LABEL, on a CD, a whole disk (an ISO written to a USB stick), a
+# partition or, where the command line says so, in a file (lib/isofile.sh).
 #
 # Any disk can carry that label. The configuration of the boot loader on the medium therefore says which one it is, by
 # something that another medium cannot have: MEDIUM is the SHA-256 (hex) of the medium's SUMS, which has the SHA-256 of
@@ -91,19 +91,17 @@ own /boot/grub/grub.cfg does. Or take the others out."
 
 # Mount the medium and the squashfs on it, waiting up to WAIT seconds for slow devices.
 find_medium() {
-    local name start waited said=3
+    local name start waited said=3 place=medium
     MEDIUM_TROUBLE=''
     [ -z "$MEDIUM" ] || is_sha256 "$MEDIUM" || fail "livecd.medium=$MEDIUM is no SHA-256 in lower-case hexadecimal digits."
     mkdir -p /run/initramfs/medium /run/initramfs/rootfs
-    # What is private in the system's files lies in the squashfs, which is a file for everybody on the medium.
-    chmod 0700 /run/initramfs
     start=$(now)
     while :; do
         for name in $(devices); do
-            try_medium "$name" && break 2
+            if [ -n "$ISO_FILE" ]; then try_file "$name"; else try_medium "$name"; fi && break 2
         done
         waited=$(($(now) - start))
-        [ "$waited" -lt "$WAIT" ] || fail "No medium labelled $LABEL has appeared within $WAIT seconds${MEDIUM:+,
+        [ "$waited" -lt "$WAIT" ] || fail "No medium labelled $LABEL${ISO_FILE:+ and called $ISO_FILE} has appeared within $WAIT seconds${MEDIUM:+,
 or not the one that the machine was started from}. ${MEDIUM_TROUBLE:-
 }
 These block devices are there:
@@ -120,13 +118,22 @@ given as livecd.label=LABEL on the kernel command line."
         load_drivers
     done
     MEDIUM_DISK=$(disk_of "$name")
-    [ -n "$MEDIUM" ] || check_alone "$name"
+    if [ -n "$ISO_FILE" ]; then
+        [ -n "$MEDIUM" ] || check_file_alone "$name"
+    else
+        [ -n "$MEDIUM" ] || check_alone "$name"
+    fi
+    if [ -n "$TORAM" ] && copy_to_memory /run/initramfs/medium; then
+        [ -z "$ISO_FILE" ] || let_go_of_file
+        place=memory
+    fi
     # What the system is made of is at / with its own modes; here it is only data.
     mount -t squashfs -o ro,nodev,nosuid,loop "/run/initramfs/medium/$SQUASHFS" /run/initramfs/rootfs 2>>/run/livecd/log ||
         fail "The system on the medium $name cannot be mounted.
 
 $SQUASHFS is damaged, or not for this kernel:
 $(dmesg | tail -n 5)"
-    printf '%s\n' "DEVICE=/dev/$name" "LABEL=$LABEL" "SHA256SUMS=$MEDIUM" >/run/livecd/medium
-    info "the medium is $name, labelled $LABEL${MEDIUM:+, and what it holds is what was started}"
+    printf '%s\n' "DEVICE=/dev/$name" "LABEL=$LABEL" "SHA256SUMS=$MEDIUM" "FILE=$ISO_FILE" "PLACE=$place" >/run/livecd/medium
+    info "the medium is ${ISO_FILE:+$ISO_FILE on }$name, labelled $LABEL${MEDIUM:+, and what it holds is what was started}"
+    [ $place = medium ] || info "it is in memory and can be taken out"
 }

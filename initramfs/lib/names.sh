@@ -64,9 +64,10 @@ bytes() {
     dd if="$1" bs=1 skip="$2" count="$3" 2>/dev/null | underscores
 }
 
-# number FILE OFFSET: the byte there; nothing when there is none.
+# number FILE OFFSET: the byte there; nothing when there is none. hexdump itself would skip none of a file in sysfs, whose
+# length it takes for 0.
 number() {
-    hexdump -s "$2" -n 1 -e '1/1 "%d"' "$1" 2>/dev/null
+    dd if="$1" bs=1 skip="$2" count=1 2>/dev/null | hexdump -e '1/1 "%d"'
 }
 
 # usb_of NAME: where the kernel has the USB device that a disk is in; nothing when it is in none.

@@ -2,7 +2,7 @@
 # What to do, from /etc/livecd.conf and the kernel command line. Values are data: nothing here is evaluated.
 
 LABEL='' MEDIUM='' ROOT='' STATE='' STATE_LABEL='' WAIT=30 STATE_WAIT='' BLANK_TIMEOUT=120
-INIT=/sbin/init RESCUE='' QUIET=''
+ISO_FILE='' TORAM='' INIT=/sbin/init RESCUE='' QUIET=''
 
 # set_parameter NAME VALUE
 set_parameter() {
@@ -46,6 +46,9 @@ read_parameters() {
                 word=${word#livecd.}
                 set_parameter "${word%%=*}" "${word#*=}"
                 ;;
+            # As live-boot, and as casper and dracut call it.
+            findiso=?* | iso-scan/filename=?*) ISO_FILE=${word#*=} ;;
+            livecd.toram | toram) TORAM=yes ;;
             root=*) ROOT=${word#root=} ;;
             rescue | livecd.rescue) RESCUE=yes ;;
             init=/*) INIT=${word#init=} ;;

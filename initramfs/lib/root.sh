@@ -22,6 +22,7 @@ mount_root() {
     lay_over
     if ! overlay; then
         umount $STATE_DIR
+        ON_DISK=''
         fall_back "The state disk was not used: no overlay can be mounted on it:
 $(dmesg | tail -n 3)" "Its file system may lack what overlayfs needs. $(help_make /dev/NAME)"
         overlay || fail "The root cannot be mounted:
@@ -32,6 +33,16 @@ $(dmesg | tail -n 5)"
         fail "The root cannot be written to:
 $(dmesg | tail -n 5)"
     mount -o move $STATE_DIR $NEW_ROOT/mnt || fail "The writable file system cannot be moved to /mnt."
+}
+
+# prepare_shutdown: leave what unmounts the state disk at the end. It takes 2 MB of memory.
+prepare_shutdown() {
+    [ -n "$ON_DISK" ] || return 0
+    if ! mkdir /run/initramfs/oldroot || ! cp /usr/bin/busybox $LIB/shutdown /run/initramfs/ ||
+        ! chmod 0755 /run/initramfs/shutdown; then
+        warn "there is no room for what unmounts the state disk at the end; its journal does so at the next start"
+        rm -f /run/initramfs/shutdown
+    fi
 }
 
 # has_program PATH: whether the new root has it, with links followed as its own root would.

@@ -27,6 +27,8 @@ PATIENCE=5
 # Seconds in which a state disk may come before a blank disk becomes one, where livecd.state_wait= says nothing.
 REASONS=''
 # Why each disk was passed over, a line each.
+ON_DISK=''
+# Whether changes are kept on a disk.
 REQUIRED=''
 # Whether the system must not start without its state.
 
@@ -139,6 +141,7 @@ $(dmesg | tail -n 3)" "A newer kernel may have what it lacks. $(help_make "/dev/
     mount /dev/$1 /media && df /media && ls -la /media /media/overlay"
     else
         record disk "/dev/$1" "$2"
+        ON_DISK=yes
         info "changes are kept on $1: $2"
         check_room "$1"
     fi

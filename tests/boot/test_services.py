@@ -6,6 +6,7 @@ instance of the same machine, whose network-config gives the first card an addre
 """
 
 import json
+import re
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -115,6 +116,7 @@ QUESTIONS = {
     "synced": "systemctl show -p ExecStartPost cloud-init-network cloud-config cloud-final",
     "locale": "cat /etc/default/locale /etc/locale.conf; date +%Z",
     "kept": "cat /root/kept /var/lib/kept",
+    "fsck": "cat /run/livecd/fsck.log",
     "medium": "cat /run/livecd/medium; sha256sum /run/initramfs/medium/live/SHA256SUMS",
     "sockets": "ss -H -tulpn | awk '{ print $1, $5, $7 }'",
     "privileged": "find / -xdev -type f -perm /6000 -printf '%m %u:%g %p\\n' | sort -k 3",
@@ -361,6 +363,11 @@ def test_sysctls(session: Session) -> None:
 
 def test_x11_is_not_forwarded(session: Session) -> None:
     assert "x11forwarding no" in session.first.said("sshd").splitlines()
+
+
+def test_the_state_disk_was_unmounted_at_the_end(session: Session) -> None:
+    assert "not everything could be unmounted" not in session.first.console
+    assert re.search(r"clean, \d+/\d+ files", session.second.said("fsck")), "no journal had to be replayed"
 
 
 def test_the_medium_is_the_one_that_was_started(session: Session) -> None:

@@ -374,7 +374,9 @@ def test_the_medium_is_the_one_that_was_started(parts: Parts, tmp_path: Path) ->
     untouched = Untouched(own, *planted)
     append = f"livecd.medium={identity} livecd.state=none"
     verdict = boot(replace(parts, medium=own), *planted, medium_as="last disk", append=append)
-    assert verdict.sections["medium"] == f"DEVICE=/dev/vdd\nLABEL=K8S_NODE\nSHA256SUMS={identity}\n"
+    assert (
+        verdict.sections["medium"] == f"DEVICE=/dev/vdd\nLABEL=K8S_NODE\nSHA256SUMS={identity}\nFILE=\nPLACE=medium\n"
+    )
     assert verdict.sections["text"] == "mine\n"
     for name in ("vda", "vdb", "vdc"):
         assert f"warning: {name} is labelled K8S_NODE, yet is not the medium" in verdict.console
@@ -391,11 +393,22 @@ def test_the_medium_is_the_one_that_was_started(parts: Parts, tmp_path: Path) ->
     untouched.check()
 
 
-def test_another_label(parts: Parts, tmp_path: Path) -> None:
-    image = tmp_path / "other.iso"
-    medium(image, parts.busybox, "OTHER")
-    verdict = boot(replace(parts, medium=image), append="livecd.label=OTHER livecd.state=none")
-    assert verdict.sections["medium"] == "DEVICE=/dev/sr0\nLABEL=OTHER\nSHA256SUMS=\n"
+def test_another_label_in_a_file_on_a_stick_copied_into_memory(parts: Parts, tmp_path: Path) -> None:
+    image, stick = tmp_path / "other.iso", zero(tmp_path / "stick.img")
+    medium(image, parts.busybox, "OTHER", text="mine\n")
+    run("mkfs.vfat", str(stick))
+    run("mmd", "-i", str(stick), "::/isos")
+    run("mcopy", "-i", str(stick), str(image), "::/isos/other.iso")
+    untouched = Untouched(stick)
+    append = "livecd.label=OTHER livecd.state=none findiso=/isos/other.iso livecd.toram"
+    verdict = boot(parts, stick, medium_as="", append=append)
+    untouched.check()
+    told = "DEVICE=/dev/vda\nLABEL=OTHER\nSHA256SUMS=\nFILE=/isos/other.iso\nPLACE=memory\n"
+    assert verdict.sections["medium"] == told
+    assert verdict.sections["text"] == "mine\n"
+    assert verdict.mount("/run/initramfs/medium")[1] == "tmpfs"
+    assert "/dev/vda" not in verdict.sections["mounts"], "it can be pulled out"
+    assert "iso9660" not in verdict.sections["mounts"]
 
 
 def test_a_damaged_medium_and_a_system_without_init(parts: Parts, tmp_path: Path) -> None:

@@ -7,17 +7,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from assembler.architecture import AMD64, ARM64
-from assembler.boot.grub_config import grub_config, parameters, quoted
+from assembler.boot.grub_config import grub_config, loopback_config, parameters, quoted
 from assembler.boot.loader import Live
 from assembler.errors import AssembleError
 from assembler.image.names import ISO_INITRD, ISO_KERNEL
 from assembler.tools.toolbox import Toolbox
 
 
-def config(**changes: Any) -> str:
+def live(**changes: Any) -> Live:
     paths = {"kernel": ISO_KERNEL, "initrd": ISO_INITRD}
     given: dict[str, Any] = {"title": "node", "identity": "x", "medium": "5ea1", "architecture": AMD64, **paths}
-    return grub_config(Live(**given | changes), "/.disk/id/0123")
+    return Live(**given | changes)
+
+
+def config(**changes: Any) -> str:
+    return grub_config(live(**changes), "/.disk/id/0123")
 
 
 def kernel_lines(text: str) -> dict[str, list[str]]:
@@ -49,6 +53,16 @@ def test_entries() -> None:
     }
     assert "set timeout=7\n" in config(timeout=7)
     assert kernel_lines(config(architecture=ARM64))["normal"][-1].startswith("console=ttyAMA0")
+
+
+def test_the_menu_for_an_iso_that_is_a_file(toolbox: Toolbox, tmp_path: Path) -> None:
+    text = loopback_config(live(cmdline="quiet foo=$y"))
+    own = kernel_lines(config(cmdline="quiet foo=$y"))
+    assert kernel_lines(text) == {name: [*words, "iso-scan/filename=$iso_path"] for name, words in own.items()}
+    assert "search" not in text, "whoever mounted the file has set the root"
+    path = tmp_path / "loopback.cfg"
+    path.write_text(text)
+    assert toolbox.run("grub-script-check", [path], reads=[path]) == ""
 
 
 def test_parameters_are_split_as_the_kernel_does() -> None:

@@ -40,14 +40,18 @@ def blank(path: Path, size: int | None = None) -> bool:
 
 def test_shellcheck() -> None:
     done = subprocess.run(
-        [need("shellcheck", "shellcheck"), "-x", "init"], cwd=SCRIPTS, capture_output=True, text=True, check=False
+        [need("shellcheck", "shellcheck"), "-x", "init", "shutdown"],
+        cwd=SCRIPTS,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stdout
 
 
 def test_every_part_is_sourced_and_there() -> None:
     sourced = re.findall(r"^\. \$LIB/(\S+)$", (SCRIPTS / "init").read_text(), re.MULTILINE)
-    assert sorted(["init", *(f"lib/{name}" for name in sourced)]) == sorted(read_scripts(SCRIPTS))
+    assert sorted(["init", "shutdown", *(f"lib/{name}" for name in sourced)]) == sorted(read_scripts(SCRIPTS))
 
 
 def test_busybox_has_every_applet() -> None:
@@ -210,6 +214,9 @@ def test_two_signatures_are_nobodys(tmp_path: Path) -> None:
             "warning: livecd.wait=soon is not a number of seconds; waiting 30 K8S_NODE auto 30 /sbin/init  ",
         ),
         ("livecd.state=$(reboot) livecd.label=* init=relative", "* $(reboot) 30 /sbin/init  "),
+        ("findiso=/a/node.iso", "K8S_NODE auto 30 /sbin/init  /a/node.iso"),
+        ("iso-scan/filename=/node.iso livecd.toram findiso=", "K8S_NODE auto 30 /sbin/init  /node.isoyes"),
+        ("toram livecd.toram=no", "K8S_NODE auto 30 /sbin/init  yes"),
         ("livecd.state=auto,required livecd.state_wait=90", "K8S_NODE auto,required 30/90 /sbin/init  "),
         (
             "livecd.state_wait=-1",
@@ -225,7 +232,7 @@ def test_parameters(tmp_path: Path, cmdline: str, expected: str) -> None:
         "/proc/cmdline", str(tmp_path / "cmdline")
     )
     body = 'warn() { printf "warning: %s " "$1"; }\nread_parameters\n'
-    body += 'echo "$LABEL $STATE $WAIT${STATE_WAIT:+/$STATE_WAIT} $INIT $RESCUE $QUIET"\n'
+    body += 'echo "$LABEL $STATE $WAIT${STATE_WAIT:+/$STATE_WAIT} $INIT $RESCUE $QUIET$ISO_FILE$TORAM"\n'
     done = shell(text + body, parts=())
     assert (done.stdout.rstrip("\n"), done.stderr) == (expected, "")
 

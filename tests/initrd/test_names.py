@@ -218,3 +218,16 @@ def test_what_is_on_it_and_what_its_table_calls_it(partitioned: tuple[Path, dict
     wrong = ["LABEL=Mine", "LABEL=", "UUID=", "PARTLABEL=State", "PARTLABEL=", "PARTUUID=1b2c3d4e", "/dev/vda2", "vda1"]
     wrong += ["/dev/disk/by-id/virtio-", "/dev/disk/by-colour/red", "SERIAL=vda1", "ID="]
     assert ask(directory, told, *right, *wrong) == [f"vda1 {name}" for name in right]
+
+
+@pytest.mark.parametrize("root", ["LABEL=mine", "/dev/vda1", "/dev/disk/by-path/pci-0000:00:04.0-part1"])
+def test_the_disk_that_the_system_itself_is_on_goes_by_the_same_names(
+    partitioned: tuple[Path, dict[str, str]], root: str
+) -> None:
+    directory, found = partitioned
+    text = below(directory, "disks", "names", "disk")
+    for name in (root, f"UUID={found['UUID']}"):
+        assert shell(f"{text}ROOT={name}\nroot_device", parts=()).stdout == "vda1\n"
+    for name in ("LABEL=other", "/dev/none", "LABEL=", "vda1"):
+        done = shell(f"{text}ROOT={name}\nroot_device", parts=())
+        assert (done.returncode, done.stdout, done.stderr) == (1, "", "")

@@ -48,8 +48,10 @@ def check_network(config: NetworkConfig, schema: Mapping[str, Any]) -> list[Seed
 
 
 def _of_unlisted(failure: Failure, config: NetworkConfig) -> bool:
-    """Whether it is of an item whose type cloud-init handles, while its schema does not list it."""
+    """Whether it is of an item whose type cloud-init handles, or speaks of, while its schema does not list it."""
     match failure.path:
+        case ("wifis",):
+            return True
         case ("config", int(index), *_):
             return config.value["config"][index].get("type") in _UNLISTED
         case _:

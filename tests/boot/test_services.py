@@ -1,8 +1,8 @@
 """The node does its work: two boots of one machine, everything asked in one go, each answer judged by a test.
 
 It has two network cards: one behind QEMU's NAT, for SSH, and one on `wire.py`, whose DHCP server names a DNS and an NTP
-server that are there as well. The first boot starts with a clock two days behind. The second has another seed, as a new
-instance of the same machine, whose network-config gives the first card an address of its own.
+server that are there as well. The first boot starts with a clock two days behind. The second has another seed, of the
+same instance, whose network-config gives the first card an address of its own.
 """
 
 import json
@@ -162,7 +162,7 @@ def make_key(path: Path) -> Path:
 
 
 def with_network(node: Built, out: Path) -> Path:
-    """Write to `out` the node's seed with STATIC, which makes it that of another instance; returns `out`."""
+    """Write to `out` the node's seed with STATIC, which is still that of the same machine; returns `out`."""
     user_data = read_files(node.seed, ["/user-data"])["/user-data"]
     files = seed_files({USER_DATA: user_data, NETWORK_CONFIG: STATIC.encode()}, hostname="k8s-livecd")
     write_iso(out, {f"/{name}": data for name, data in files.items()}, label=LABEL, epoch=0, joliet=True)

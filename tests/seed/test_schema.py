@@ -203,7 +203,8 @@ def test_mistakes_in_network_configs(livecd: Image, text: str, expected: str) ->
         ),
         (
             "network: {version: 2, renderer: networkd, ethernets: {a: {match: {macaddress: 'x'}, set-name: b,\n"
-            "  dhcp6: true, dhcp4: true, dhcp4-overrides: {route-metric: 5, use-dns: false}, optional: true, wakeonlan: false,\n"
+            "  dhcp6: true, dhcp4: true, dhcp4-overrides: {route-metric: 5, use-dns: false}, optional: true,\n"
+            "  wakeonlan: false,\n"
             "  accept-ra: false, mtu: 1400, nameservers: {addresses: ['::1'], search: [a]}, link-local: [ipv6]}}}\n"
         ),
         "version: 2\nethernets: {a: {addresses: [203.0.113.7/32], gateway4: 198.51.100.1}}\n",

@@ -64,12 +64,15 @@ def check(context: BuildContext) -> None:
     """Hold the recipe's seed against the image that is built: the schema of its cloud-init, and what is in it.
 
     For the schema, the package of cloud-init is fetched when the store does not have it. The reporter is warned of what
-    would be passed over, and when there is no schema. Raises Problems with all that would not work.
+    would be passed over, and when there is no schema; an image without cloud-init is told of, and not looked at. Raises
+    Problems with all that would not work.
     """
     given, shown = _given(context.loaded)
     if not given:
         return
     image, notes = image_of(context)
+    if image is None:
+        context.reporter.info("there is no cloud-init in the image: the seed is not held against its schema")
     found = examined(given, names={**_NAMES, **shown}, image=image)
     for warning in (*notes, *found.warnings):
         context.reporter.warn(str(context.loaded.told(warning)))

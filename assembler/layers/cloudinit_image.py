@@ -19,11 +19,16 @@ _LARGEST = 4 << 20
 _MODULE_LISTS = ("cloud_init_modules", "cloud_config_modules", "cloud_final_modules")
 
 
-def image_of(context: BuildContext) -> tuple[Image, list[AssembleError]]:
-    """The image of a recipe and its lock, and what is to be told of it: that there are no schemas, and why."""
+def image_of(context: BuildContext) -> tuple[Image | None, list[AssembleError]]:
+    """The image of a recipe and its lock, and what is to be told of it: that there are no schemas, and why.
+
+    None for an image without cloud-init: a seed is for another one then.
+    """
     locked = context.lock.role("rootfs")
     rootfs = context.recipe.rootfs
     own = [package for package in locked if package.name == "cloud-init" or package.name.startswith("cloud-init-")]
+    if not own:
+        return None, []
     files, notes = _files_of(context, own)
     schemas, damaged = _schemas(files)
     configured = [_yaml(files.get(_CONFIG, b"")), *_configurations(context)]
@@ -41,8 +46,6 @@ def image_of(context: BuildContext) -> tuple[Image, list[AssembleError]]:
 
 def _files_of(context: BuildContext, packages: Sequence[LockedPackage]) -> tuple[dict[str, bytes], list[AssembleError]]:
     """The schemas and the configuration in the image's packages of cloud-init, by path."""
-    if not packages:
-        return {}, [_untold("there is no cloud-init in the image")]
     try:
         if not all(context.means.store.has(package.sha256) for package in packages):
             context.means.fetch(packages)

@@ -75,8 +75,11 @@ def failures(schema: Schema, value: Any) -> list[Failure]:
 
     Raises SchemaError for a schema that cannot be used, and when looking takes too long.
     """
-    checked = _Validator(schema)
-    return list({(one.path, one.what): one for one in checked.failures(schema, value, ())}.values())
+    try:
+        found = _Validator(schema).failures(schema, value, ())
+    except (AttributeError, LookupError, TypeError) as error:
+        raise SchemaError("a part of the schema is not what its keyword says") from error
+    return list({(one.path, one.what): one for one in found}.values())
 
 
 class _Validator:
@@ -359,6 +362,8 @@ def _require_known(schema: Any) -> None:
             raise SchemaError("a part of the schema is no schema")
         if unknown := sorted(part.keys() - _CHECKS.keys() - _ANNOTATIONS - _WITH_ITEMS):
             raise SchemaError(f"the schema has keywords that are not known here: {', '.join(map(str, unknown))}")
+        if [] in (part.get("allOf"), part.get("anyOf"), part.get("oneOf")):
+            raise SchemaError("the schema has alternatives, and none of them")
         pending += _parts(part)
         for pattern in (*part.get("patternProperties", ()), *([part["pattern"]] if "pattern" in part else [])):
             _require_pattern(pattern)

@@ -36,6 +36,7 @@ def image_of(context: BuildContext) -> tuple[Image | None, list[AssembleError]]:
         packages=frozenset(package.name for package in locked),
         paths=frozenset(file.path for file in rootfs.files),
         executed=bool(rootfs.run),
+        state=context.recipe.livecd.state != "none",
         locale=rootfs.locale,
         schemas=schemas,
         modules=_modules(configured),

@@ -61,7 +61,13 @@ def check(document: Document, image: Image, schema: Mapping[str, Any]) -> Findin
     config = {key: value for key, value in document.value.items() if value not in (None, False)}
     checked = _Check(document, image, config)
     errors = [*checked.packages(), *checked.programs(), *checked.swap(), *checked.time(), *checked.mounts()]
-    warnings = [*checked.users(), *checked.others(), *checked.commands(), *checked.passed_over(schema)]
+    warnings = [
+        *checked.users(),
+        *checked.others(),
+        *checked.hidden(),
+        *checked.commands(),
+        *checked.passed_over(schema),
+    ]
     return Findings(errors, warnings)
 
 
@@ -129,14 +135,20 @@ class _Check:
         if not isinstance(swap, dict) or not swap.get("size") or not self.image.overlay:
             return
         name = swap.get("filename", "/swap.img")
-        if isinstance(name, str) and name and not name.startswith("/mnt/"):
-            path: Path = ("swap", "filename") if "filename" in swap else ("swap",)
-            yield self.document.error(
-                path,
-                f"{quoted(name)} would lie on an overlay, where nothing can be swapped to",
-                why="cloud-init-network.service would fail, and nothing of mounts be mounted",
-                hint=_SWAP_HINT,
-            )
+        if isinstance(name, str) and name:
+            yield from self._swap_file(name, ("swap", "filename") if "filename" in swap else ("swap",))
+
+    def _swap_file(self, name: str, path: Path) -> Iterator[SeedError]:
+        """A swap file that is on no disk."""
+        if name.startswith("/dev/") or (name.startswith("/mnt/") and self.image.state):
+            return
+        lies = "in memory" if name.startswith("/mnt/") else "on an overlay"
+        yield self.document.error(
+            path,
+            f"{quoted(name)} would lie {lies}, where nothing can be swapped to",
+            why="cloud-init-network.service would fail, and nothing of mounts be mounted",
+            hint=_SWAP_HINT if self.image.state else "name a partition in mounts, as [LABEL=x, none, swap]",
+        )
 
     def time(self) -> Iterator[SeedError]:
         """A time client that would have to be installed."""
@@ -168,13 +180,8 @@ class _Check:
                     why=_TAKEN[point],
                     hint="mount it elsewhere, as on /srv/data",
                 )
-            elif kind == "swap" and isinstance(spec, str) and _is_file(spec):
-                yield self.document.error(
-                    path,
-                    f"{quoted(spec)} would lie on an overlay, where nothing can be swapped to",
-                    why="cloud-init-network.service would fail",
-                    hint=_SWAP_HINT,
-                )
+            elif kind == "swap" and isinstance(spec, str) and spec.startswith("/"):
+                yield from self._swap_file(spec, path)
 
     # --- warnings ---
 
@@ -254,6 +261,19 @@ class _Check:
         if self.config.get("ssh_import_id") and not self.image.has("ssh-import-id"):
             yield self.missing(("ssh_import_id",), "ssh-import-id", "no key would come")
 
+    def hidden(self) -> Iterator[SeedError]:
+        """Mounts where the recipe has a unit for the same place, which counts instead from the second start on."""
+        mounts = self.config.get("mounts")
+        for index, entry in enumerate(mounts if isinstance(mounts, list) else ()):
+            target = entry[1] if isinstance(entry, list) and len(entry) > 1 else None
+            if isinstance(target, str) and f"/etc/systemd/system/{_unit(target)}" in self.image.paths:
+                yield self.document.error(
+                    ("mounts", index),
+                    f"{quoted(target)} has a mount unit in the image, which hides this from the second start on",
+                    why="a unit in /etc/systemd/system counts more than a line of /etc/fstab",
+                    hint=f"mask or replace {_unit(target)} in the recipe, or mount elsewhere",
+                )
+
     def commands(self) -> Iterator[SeedError]:
         """Commands that begin with a program that is not there."""
         for key in ("bootcmd", "runcmd"):
@@ -285,5 +305,6 @@ class _Check:
                 )
 
 
-def _is_file(spec: str) -> bool:
-    return spec.startswith("/") and not spec.startswith(("/dev/", "/mnt/"))
+def _unit(target: str) -> str:
+    """The mount unit of a path (systemd-escape(1), which has more to say of other characters)."""
+    return target.strip("/").replace("-", "\\x2d").replace("/", "-") + ".mount"

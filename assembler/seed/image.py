@@ -64,6 +64,8 @@ class Image:
     """Whether steps of the recipe may have put further programs there."""
     overlay: bool = True
     """Whether its root is an overlay, as a live node's is."""
+    state: bool = True
+    """Whether it may have a state disk; without one, ``/mnt`` is memory."""
     locale: str = ""
     """The system's."""
     schemas: Mapping[str, Any] = field(default_factory=dict, repr=False)

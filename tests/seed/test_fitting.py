@@ -106,6 +106,28 @@ def test_a_root_that_is_a_disk_takes_a_swap_file(livecd: Image) -> None:
     assert told(replace(livecd, overlay=False), text) == []
 
 
+def test_without_a_state_disk_mnt_is_memory(livecd: Image) -> None:
+    text = (
+        "#cloud-config\nswap: {size: 1G, filename: /mnt/swap}\nmounts: [[/mnt/b, none, swap], [/dev/a, none, swap]]\n"
+    )
+    assert told(livecd, text) == []
+    lines = told(replace(livecd, state=False), text)
+    assert [line.partition(" would lie in memory")[0] for line in lines] == [
+        "ud:2:18 swap.filename: '/mnt/swap'",
+        "ud:3:10 mounts[0]: '/mnt/b'",
+    ]
+
+
+def test_a_unit_of_the_recipe_hides_a_mount(livecd: Image) -> None:
+    text = "#cloud-config\nmounts: [[/dev/vdb, /var/lib/a-b/], [/dev/vdc, /srv]]\n"
+    assert told(livecd, text) == []
+    own = replace(livecd, paths=frozenset([r"/etc/systemd/system/var-lib-a\x2db.mount"]))
+    (line,) = told(own, text)
+    assert line.startswith(
+        "warning: ud:2:10 mounts[0]: '/var/lib/a-b/' has a mount unit in the image, which hides this"
+    )
+
+
 def test_without_an_image_nothing_of_it_is_told() -> None:
     assert told(None, "#cloud-config\npackages: [jq]\nbananas: 1\n") == []
 

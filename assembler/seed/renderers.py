@@ -190,6 +190,9 @@ class _Version2(_Check):
             inside = settings.get(key)
             if key in able and isinstance(inside, dict):
                 yield from self.overrides(inside, (*path, key), known)
+                if inside and self.able is _NETWORKD and _by_address(settings):
+                    why = "cloud-init looks for them by the name that the device has, and it is found by its address"
+                    yield self.drops((*path, key), why, f"add set-name: {path[-1]}")
 
     def overrides(self, inside: Mapping[Any, Any], path: Path, known: frozenset[str]) -> Iterator[SeedError]:
         for key in inside:
@@ -288,6 +291,11 @@ class _Version1(_Check):
                 yield self.drops(where, "cloud-init gives it to networkd with an address only", "use routes")
         if subnet.get("routes"):
             yield from self.routes((*path, "routes"))
+
+
+def _by_address(settings: Mapping[Any, Any]) -> bool:
+    match = settings.get("match")
+    return isinstance(match, dict) and bool(match.get("macaddress")) and not settings.get("set-name")
 
 
 def _harmless(key: Any, value: Any) -> bool:

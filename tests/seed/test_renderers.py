@@ -27,6 +27,10 @@ DROPPED = [
         "2:48 ethernets.e.dhcp6-overrides.route-metric: this would be dropped",
     ),
     (
+        "version: 2\nethernets: {e: {match: {macaddress: a}, dhcp4: true, dhcp4-overrides: {use-dns: false}}}",
+        "2:54 ethernets.e.dhcp4-overrides: this would be dropped without a word: cloud-init looks for them by the name",
+    ),
+    (
         "version: 2\nethernets: {e: {dhcp4: true, routes: [{to: 10.0.0.0/8, via: 10.0.0.1, table: 5}]}}",
         "2:71 ethernets.e.routes[0].table: this would be dropped",
     ),

@@ -81,7 +81,7 @@ def _hint(failure: Failure, document: Document, schema: Mapping[str, Any]) -> st
             return near or _listed("one of ", failure.expected)
         case "required":
             return f"add {failure.expected[0]}:"
-        case "least" if not failure.found:
+        case "minItems" | "minProperties" | "minLength" if not failure.found:
             return "remove the key, or put something below it"
         case _:
             return ""

@@ -137,11 +137,11 @@ def test_without_a_schema_what_was_checked_before_still_is(livecd: Image) -> Non
 
 
 def test_a_schema_that_is_not_understood_is_told(livecd: Image) -> None:
-    strange = replace(livecd, schemas={"cloud-config-v1": {"type": "object", "if": {}}})
+    strange = replace(livecd, schemas={"cloud-config-v1": {"properties": {"a": {"type": "text"}}}})
     assert told(strange, "#cloud-config\nruncmds: [a]\n") == [
         (
             "warning: ud: this is not held against the schema of the image's cloud-init: "
-            "the schema has keywords that are not known here: if"
+            "the schema is none of draft 4, at $.properties.a.type"
         )
     ]
 

@@ -1,8 +1,8 @@
 """JSON Schema: where a value is not what a schema asks for, in words for people.
 
 The library jsonschema holds values against schemas of draft 4, as cloud-init has it do (cloudinit/config/schema.py):
-bytes, YAML's ``!!binary``, are strings; what stands beside ``$ref`` counts; keywords of other drafts do not. References
-stay within the schema. The schema may be anybody's: how often a value is looked at is bounded.
+bytes, YAML's ``!!binary``, are strings; what stands beside ``$ref`` counts; keywords of other drafts do not, whatever
+``$schema`` says. References stay within the schema. The schema may be anybody's: what looking costs is bounded.
 """
 
 import re
@@ -97,13 +97,8 @@ def failures(schema: Schema, value: Any) -> list[Failure]:
         raise SchemaError("the schema's references go round in circles") from error
     except re.error as error:
         raise SchemaError(f"the schema has a pattern that is none: {error}") from error
-    except (
-        ArithmeticError,
-        AttributeError,
-        LookupError,
-        TypeError,
-        ValueError,
-    ) as error:  # a reference to what is no schema
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        # As for a reference to what is no schema.
         raise SchemaError(f"a part of the schema is no schema ({type(error).__name__})") from error
 
 
@@ -133,8 +128,7 @@ def _validator(schema: Schema) -> "Validator":
         return check
 
     rules: Any = deepcopy(Draft4Validator.META_SCHEMA)
-    more = {"$schema": {"enum": [rules["id"], rules["id"].rstrip("#")]}, "$ref": {"type": "string"}}
-    rules["properties"] |= {"$defs": rules["properties"]["definitions"], **more}
+    rules["properties"] |= {"$defs": rules["properties"]["definitions"], "$ref": {"type": "string"}}
     made = create(
         meta_schema=rules,
         validators={name: bounded(name, look) for name, look in Draft4Validator.VALIDATORS.items()},

@@ -68,14 +68,14 @@ def test_bytes_are_strings() -> None:
 
 
 def test_keywords_of_later_drafts_say_nothing_as_for_cloud_init() -> None:
-    assert failures({"const": 1, "prefixItems": [{"type": "null"}], "deprecated": True}, [2]) == []
+    later = {"$schema": "http://json-schema.org/draft-07/schema#", "const": 1, "prefixItems": [{"type": "null"}]}
+    assert failures({**later, "deprecated": True}, [2]) == []
 
 
 @pytest.mark.parametrize(
     ("schema", "expected"),
     [
         ({"$defs": {"a": {"type": "text"}}}, r"none of draft 4, at \$\['\$defs'\].a.type"),
-        ({"$schema": "https://json-schema.org/draft/2020-12/schema"}, r"none of draft 4, at \$\['\$schema'\]"),
         ({"pattern": "("}, r"none of draft 4, at \$.pattern"),
         ({"patternProperties": {"(": {}}}, "a pattern that is none"),
         ({"$ref": "http://192.0.2.1/a.json"}, "refers to http://192.0.2.1/a.json, which it does not have"),

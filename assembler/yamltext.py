@@ -4,9 +4,14 @@ Aliases, merge keys and nesting make much of little, and PyYAML's constructors e
 and a value that do not go together. Here each of these is a :class:`YamlError`, in time that grows with the text.
 """
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import yaml
+
+Path = tuple[str | int, ...]
+"""Keys and indices that lead to a value."""
 
 DEEPEST = 64
 """Mappings and lists within one another in a YAML document."""
@@ -68,16 +73,40 @@ class YamlError(ValueError):
         self.key = key
 
 
+@dataclass(frozen=True, slots=True)
+class Located:
+    """A YAML document with where its values stand."""
+
+    value: Any
+    """None when it is empty."""
+    positions: Mapping[Path, tuple[int, int]]
+    """Line and column, 1-based, of each value by the keys and indices that lead to it; of one in a mapping, those of
+    its key."""
+
+    def at(self, path: Path) -> tuple[int, int]:
+        """Line and column of the value at `path`, or of the nearest around it that has some; (0, 0) for none."""
+        while path not in self.positions and path:
+            path = path[:-1]
+        return self.positions.get(path, (0, 0))
+
+
 def loads(text: str) -> Any:
     """The value of the only document in `text`, None when it is empty. Raises YamlError, also for a key given twice."""
+    return located(text).value
+
+
+def located(text: str) -> Located:
+    """The only document in `text`, with where its values stand. Raises YamlError, also for a key given twice."""
     try:
         loader = _Loader(text)
         node = loader.get_single_node()
         if node is None:
-            return None
+            return Located(None, {})
         _unique_keys(node)
         _check_aliases(node)
-        return loader.construct_document(node)
+        # Before the value is made: making it changes mappings with merge keys.
+        positions = _positions(node)
+        return Located(loader.construct_document(node), positions)
     except YamlError:
         raise
     except yaml.MarkedYAMLError as error:
@@ -110,6 +139,24 @@ def _check_aliases(top: yaml.Node) -> None:
             pending += ((child, False) for child in inside if id(child) not in sizes)
     if sizes[id(top)] > MOST_VALUES:
         raise YamlError("not valid YAML", f"its aliases stand for more than {MOST_VALUES} values")
+
+
+def _positions(top: yaml.Node) -> dict[Path, tuple[int, int]]:
+    """Where each value stands; of an alias, where what it stands for does. Merge keys have none of their own."""
+    found: dict[Path, tuple[int, int]] = {}
+    pending: list[tuple[Path, yaml.Node, yaml.Mark]] = [((), top, top.start_mark)]
+    while pending:
+        path, node, mark = pending.pop()
+        found[path] = (mark.line + 1, mark.column + 1)
+        if isinstance(node, yaml.SequenceNode):
+            pending += (((*path, index), item, item.start_mark) for index, item in enumerate(node.value))
+        elif isinstance(node, yaml.MappingNode):
+            pending += (
+                ((*path, key.value), value, key.start_mark)
+                for key, value in node.value
+                if isinstance(key, yaml.ScalarNode) and key.tag == "tag:yaml.org,2002:str"
+            )
+    return found
 
 
 def _children(node: yaml.Node) -> list[yaml.Node]:

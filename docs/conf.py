@@ -43,6 +43,7 @@ _PARTS = {
         "docs/archives",
         "docs/lock",
         "docs/live",
+        "docs/seeds",
         "docs/command-line",
     ),
     "Parts of an image": (

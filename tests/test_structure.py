@@ -25,7 +25,7 @@ RANKS: Sequence[Sequence[str]] = (
     ("formats",),
     ("image",),
     ("kernel",),
-    ("programs", "initrd"),
+    ("programs", "initrd", "seed"),
     ("configure", "vm"),
     ("guest",),
     ("layers", "audit"),

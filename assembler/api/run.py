@@ -12,6 +12,7 @@ from typing import Literal
 from assembler.api.tools import open_emulator
 from assembler.api.workspace import Workspace
 from assembler.errors import AssembleError
+from assembler.formats.fat_reader import is_fat
 from assembler.printable import printable_lines
 from assembler.recipe.model import Recipe
 from assembler.tools.confinement import tell
@@ -157,6 +158,9 @@ def _hardware(workspace: Workspace, node: nodes.Built, options: MachineOptions, 
 
 def _seed(node: nodes.Built, options: MachineOptions, directory: Path) -> Path | None:
     seed = options.seed or (node.seed if node.seed.exists() else None)
+    if seed and not options.ssh_keys and seed.is_file() and is_fat(seed):
+        # It is read from a CD, and FAT on one has sectors that are too small.
+        return with_keys(seed, [], directory / "seed.iso")
     if not options.ssh_keys:
         return seed
     if seed is None:

@@ -79,7 +79,12 @@ def _pattern(context: click.Context, parameter: click.Parameter, value: str | No
     metavar="FILE.pub",
     help="Let this public key log in as root. May be repeated.",
 )
-@click.option("--seed", type=_FILE, metavar="FILE.iso", help="The cloud-init seed.  [default: the one in DIRECTORY]")
+@click.option(
+    "--seed",
+    type=_FILE,
+    metavar="FILE.iso",
+    help="The cloud-init seed, an ISO or FAT image.  [default: the one in DIRECTORY]",
+)
 @click.option(
     "--disk",
     type=_FILE,

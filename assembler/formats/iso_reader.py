@@ -1,4 +1,5 @@
-"""Reading the file system of an ISO: ECMA-119 (ISO 9660), with names from Rock Ridge (SUSP 1.12, RRIP 1.12).
+"""Reading the file system of an ISO: ECMA-119 (ISO 9660), with names from Rock Ridge (SUSP 1.12, RRIP 1.12), or else
+from Joliet, as Linux reads them.
 
 The image may be anybody's. Names are plain or the image is refused, nothing is read twice to come to an end, and what
 reading it costs is bounded. Links are not followed: they are there as empty files. Therefore no library reads it; the
@@ -29,11 +30,15 @@ CONTINUATIONS = 64
 """Further places where Rock Ridge's fields of one file go on, at most."""
 
 _FIRST_DESCRIPTOR, _DESCRIPTORS = 16, 64
+_PRIMARY, _SUPPLEMENTARY = 1, 2
+"""Types of volume descriptors."""
 _RECORD = struct.Struct("<BBI4xI4x7xBBBH2xB")
 """A directory record up to its name (ECMA-119, 9.1); both-endian numbers by their little half."""
 _DIRECTORY, _ASSOCIATED, _MORE = 0x02, 0x04, 0x80
 """Flags of a record: a directory, an associated file, and one that goes on in the next record."""
 _SELF, _PARENT = b"\0", b"\1"
+_JOLIET = (b"%/@", b"%/C", b"%/E")
+"""Escape sequences of a supplementary volume descriptor whose names are UCS-2 (Joliet, "SVD Identification")."""
 _SYMLINK = 0o120000
 _NAME_GOES_ON = 0x01
 _LONGEST_NAME = 255
@@ -77,6 +82,7 @@ class _Reader:
         self._entries, self._directories = ENTRIES, DIRECTORIES
         self._skip: int | None = None
         """Bytes before Rock Ridge's fields; None when there are none on the image."""
+        self._joliet = False
 
     def refused(self, why: str, path: str = "") -> IsoReadError:
         return IsoReadError("this is no ISO, or a damaged one", where=Place(file=self._file, path=path), why=why)
@@ -91,23 +97,35 @@ class _Reader:
         return data
 
     def root(self) -> _Record:
-        """The root directory, from the primary volume descriptor (8.4)."""
+        """The root directory of the primary volume descriptor (8.4), or where it has no Rock Ridge, Joliet's (8.5)."""
+        roots = dict(self._roots())
+        if _PRIMARY not in roots:
+            raise self.refused("it has no primary volume descriptor")
+        self._skip = self._rock_ridge(roots[_PRIMARY])
+        self._joliet = self._skip is None and _SUPPLEMENTARY in roots
+        return roots[_SUPPLEMENTARY if self._joliet else _PRIMARY]
+
+    def _roots(self) -> Iterator[tuple[int, _Record]]:
+        """The root directories of the first descriptor of each kind that is read, with the kind."""
+        seen = set()
         for number in range(_FIRST_DESCRIPTOR, _FIRST_DESCRIPTOR + _DESCRIPTORS):
+            if _PRIMARY in seen and (number + 1) * BLOCK > self.size:
+                return
             data = self._raw(number * BLOCK, BLOCK)
             if data[1:6] != b"CD001" or data[0] == 255:
-                break
-            if data[0] == 1:
+                return
+            joliet = data[0] == _SUPPLEMENTARY and data[88:91] in _JOLIET
+            if (data[0] == _PRIMARY or joliet) and data[0] not in seen:
+                seen.add(data[0])
                 (block,) = struct.unpack_from("<H", data, 128)
                 if block != BLOCK:
                     raise self.refused(f"it has logical blocks of {block} bytes")
                 _, _, start, size, _, _, _, _, _ = _RECORD.unpack_from(data, 156)
-                return _Record("", start, size, directory=True, more=False)
-        raise self.refused("it has no primary volume descriptor")
+                yield data[0], _Record("", start, size, directory=True, more=False)
 
     def files(self) -> Iterator[tuple[str, Slice]]:
         """Every file, with where it is."""
         root = self.root()
-        self._skip = self._rock_ridge(root)
         pending = [("", 0, root)]
         seen = {root.start}
         left = SHARED * self.size
@@ -209,8 +227,8 @@ class _Reader:
         return _Record(self._plain(name, path), start, size, directory, bool(flags & _MORE))
 
     def _plain(self, raw: bytes, path: str) -> str:
-        name = raw.decode("utf-8", "surrogateescape")
-        if not 0 < len(raw) <= _LONGEST_NAME or name in {".", ".."} or "/" in name or "\0" in name:
+        name = _ucs2(raw) if self._joliet else raw.decode("utf-8", "surrogateescape")
+        if not 0 < len(raw) <= _LONGEST_NAME or name in {"", ".", ".."} or "/" in name or "\0" in name:
             raise self.refused(f"it has a file with the name {name!r}, which is none", path or "/")
         return name
 
@@ -263,12 +281,17 @@ class _Reader:
             found.moved = True
 
 
+def _ucs2(raw: bytes) -> str:
+    """A name of Joliet's as Linux has it: without the version, and without a full stop at its end."""
+    return raw.decode("utf-16-be", "replace").removesuffix(";1").rstrip(".")
+
+
 def read_files(path: Path) -> Mapping[str, Slice]:
     """The files of the ISO in the host file `path`, empty ones included, by absolute path, sorted.
 
-    Names are Rock Ridge's where there are some, with bytes that are no UTF-8 as surrogates. None has a component that
-    is empty, ``.`` or ``..``, or holds a slash. Raises IsoReadError for what is no ISO or a damaged one, HostFileError
-    for what is no file or cannot be read.
+    Names are Rock Ridge's where there are some, with bytes that are no UTF-8 as surrogates; else Joliet's. None has a
+    component that is empty, ``.`` or ``..``, or holds a slash. Raises IsoReadError for what is no ISO or a damaged one,
+    HostFileError for what is no file or cannot be read.
     """
     with open_image(path) as stream:
         try:

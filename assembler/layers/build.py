@@ -8,6 +8,7 @@ from pathlib import Path
 from assembler.image import libraries
 from assembler.image.manifest import Layers, Manifest, StepResult, read_layers
 from assembler.image.names import FACTS, LIBRARY, MANIFEST, PROVENANCE, LayerName
+from assembler.layers import cloudinit
 from assembler.layers.context import BuildContext
 from assembler.layers.livecd import Origin, on_medium
 from assembler.layers.outputs import Outputs, outputs
@@ -32,9 +33,11 @@ def build(
 
     A file in `out` that is what the store has recorded for the same inputs stays. Other layers that these need are
     taken from the store or made, but their files in `out` are left alone. Nothing in `out` changes unless everything
-    succeeds. The reporter is warned of libraries that are others than in the lock. Raises AssembleError of many kinds,
-    and OSError when a disk is full.
+    succeeds. The reporter is warned of libraries that are others than in the lock, and of what a seed asks for and does
+    not get. Raises AssembleError of many kinds, and OSError when a disk is full.
     """
+    if "cloudinit" not in skip and (not only or "cloudinit" in only):
+        cloudinit.check(context)
     steps = plan(context)
     layers = selected(steps, only, skip)
     before = previous(context, out)

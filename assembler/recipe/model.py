@@ -439,7 +439,9 @@ class CloudInit(Strict):
     user_data: str = ""
     """File with the user-data; empty for an empty cloud-config."""
     meta_data: str = ""
-    """File with the meta-data; empty for an instance-id made from the seed's content, and the host name."""
+    """File with the meta-data. Empty for the host name and an instance-id that changes with it, and with what user-data
+    has a machine do: neither with `network_config` nor with `ssh_authorized_keys`, which a node follows whenever it
+    starts."""
     network_config: str = ""
     """File with the network-config; empty for none."""
     ssh_authorized_keys: list[PublicKey] = []

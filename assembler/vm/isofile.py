@@ -1,14 +1,30 @@
-"""Reading single files out of an ISO."""
+"""Reading single files out of an ISO, or out of the root of a FAT file system."""
 
 from collections.abc import Iterable
 from pathlib import Path
 
 from assembler.errors import AssembleError, Place
-from assembler.formats import iso_reader
+from assembler.formats import fat_reader, iso_reader
 from assembler.tree.content import read
 
 LARGEST = 16 << 20
 """Bytes of a file at most."""
+
+
+def read_volume(volume: Path, paths: Iterable[str]) -> dict[str, bytes]:
+    """The same of any volume that a seed may be: an ISO, or a FAT file system, where case is no matter.
+
+    Raises AssembleError when it is neither.
+    """
+    if not fat_reader.is_fat(volume):
+        return read_files(volume, paths)
+    there = {path.casefold(): data for path, data in fat_reader.read_root(volume).items()}
+    found = {path: there[path.casefold()] for path in paths if path.casefold() in there}
+    for path, data in found.items():
+        if len(data) > LARGEST:
+            where = Place(file=str(volume), path=path)
+            raise AssembleError("a file is larger than it may be", where=where, why=f"it has more than {LARGEST} bytes")
+    return found
 
 
 def read_files(iso: Path, paths: Iterable[str]) -> dict[str, bytes]:

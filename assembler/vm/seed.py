@@ -1,11 +1,11 @@
 """A private copy of a cloud-init seed, with SSH keys added.
 
 The keys go into meta-data's ``public-keys``, as a cloud would hand them out (cloud-init's NoCloud data source and its
-module cc_ssh), so user-data stays as it is, whatever kind it is of. The instance-id changes with the keys: cloud-init
-installs keys once an instance, and a state disk may remember an earlier run without them.
+module cc_ssh), so user-data stays as it is, whatever kind it is of. The instance-id stays as well: it is the same
+machine, and what it does once it has done. A node whose cloud-init has the module ssh run always, as
+recipes/files/90-livecd.cfg has it, takes the keys whenever it starts; any other when its state disk is new.
 """
 
-import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from assembler import yamltext
 from assembler.errors import AssembleError, Place
 from assembler.formats.iso import write_iso
 from assembler.image.datasource import SEED
-from assembler.vm.isofile import read_files
+from assembler.vm.isofile import read_volume
 
 LARGEST_META = 1 << 18
 """Bytes of meta-data at most."""
@@ -43,30 +43,33 @@ def read_key(path: Path) -> str:
 
 
 def with_keys(seed: Path, keys: Sequence[str], out: Path) -> Path:
-    """Write to `out` the seed ISO `seed` with `keys` (lines of public keys) added; returns `out`.
+    """Write to `out`, as an ISO, the seed `seed` with `keys` (lines of public keys) added; returns `out`.
 
-    Raises SeedError when `seed` is no seed, AssembleError when it is no ISO.
+    Raises SeedError when `seed` is no seed, AssembleError when it is neither an ISO nor a FAT file system.
     """
-    files = read_files(seed, [f"/{name}" for name in SEED.files])
+    files = read_volume(seed, [f"/{name}" for name in SEED.files])
     if f"/{SEED.user_data}" not in files:
         raise SeedError("this is no cloud-init seed", where=Place(file=str(seed)), why="it has no user-data")
     path = f"/{SEED.meta_data}"
-    where = Place(file=str(seed), path=path)
-    if len(files.get(path, b"")) > LARGEST_META:
+    if keys:
+        files[path] = _meta_data(files.get(path, b""), "\n".join(keys).splitlines(), Place(file=str(seed), path=path))
+    write_iso(out, files, label=SEED.label, epoch=0, joliet=True)
+    return out
+
+
+def _meta_data(data: bytes, keys: Sequence[str], where: Place) -> bytes:
+    """Meta-data with more public keys."""
+    if len(data) > LARGEST_META:
         raise SeedError(f"meta-data has more than {LARGEST_META} bytes", where=where)
     try:
-        meta = yamltext.loads(files.get(path, b"").decode()) or {}
+        meta = yamltext.loads(data.decode()) or {}
     except ValueError as error:  # YamlError, or not UTF-8
         raise SeedError("meta-data is no YAML", where=where) from error
     if not isinstance(meta, dict):
         raise SeedError("meta-data is no YAML mapping", where=where)
-    wanted = "\n".join(keys).splitlines()
-    digest = hashlib.sha256("\n".join(wanted).encode()).hexdigest()
-    meta["instance-id"] = f"{meta.get('instance-id', 'nocloud')}-{digest[:12]}"
-    meta["public-keys"] = _listed(meta.get("public-keys")) + wanted
-    files[path] = yaml.safe_dump(meta, sort_keys=True).encode()
-    write_iso(out, files, label=SEED.label, epoch=0, joliet=True)
-    return out
+    meta.setdefault("instance-id", "nocloud")
+    meta["public-keys"] = _listed(meta.get("public-keys")) + list(keys)
+    return yaml.safe_dump(meta, sort_keys=True).encode()
 
 
 def _listed(value: Any) -> list[str]:

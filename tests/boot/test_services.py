@@ -1,8 +1,8 @@
 """The node does its work: two boots of one machine, everything asked in one go, each answer judged by a test.
 
 It has two network cards: one behind QEMU's NAT, for SSH, and one on `wire.py`, whose DHCP server names a DNS and an NTP
-server that are there as well. The first boot starts with a clock two days behind. The second has another seed, as a new
-instance of the same machine, whose network-config gives the first card an address of its own.
+server that are there as well. The first boot starts with a clock two days behind. The second has another seed, of the
+same instance, whose network-config gives the first card an address of its own, and another key.
 """
 
 import json
@@ -113,6 +113,8 @@ QUESTIONS = {
     ),
     "not there": "systemctl is-active var-lib-docker.mount var-lib-containers.mount var-lib-rancher.mount | sort -u",
     "cloud-init": "cloud-init status --long",
+    "instance": "cat /var/lib/cloud/data/instance-id",
+    "keys": "cut -d ' ' -f 2 /root/.ssh/authorized_keys",
     "synced": "systemctl show -p ExecStartPost cloud-init-network cloud-config cloud-final",
     "locale": "cat /etc/default/locale /etc/locale.conf; date +%Z",
     "kept": "cat /root/kept /var/lib/kept",
@@ -164,7 +166,7 @@ def make_key(path: Path) -> Path:
 
 
 def with_network(node: Built, out: Path) -> Path:
-    """Write to `out` the node's seed with STATIC, which makes it that of another instance; returns `out`."""
+    """Write to `out` the node's seed with STATIC, which is still that of the same machine; returns `out`."""
     user_data = read_files(node.seed, ["/user-data"])["/user-data"]
     files = seed_files({USER_DATA: user_data, NETWORK_CONFIG: STATIC.encode()}, hostname="k8s-livecd")
     write_iso(out, {f"/{name}": data for name, data in files.items()}, label=LABEL, epoch=0, joliet=True)
@@ -220,7 +222,9 @@ def session(
             )
             running.shutdown(600)
         begun = time.time()
-        with logged_in(Machine(emulator, machine(with_network(node, directory / "static.iso")))) as running:
+        static = with_network(node, directory / "static.iso")
+        other = with_keys(static, [read_key(strange.with_suffix(".pub"))], directory / "other.iso")
+        with logged_in(Machine(emulator, machine(other))) as running:
             second = ask(running, begun)
             running.shutdown(600)
     return Session(first, second, by_key, by_other, wire)
@@ -258,6 +262,14 @@ def test_the_network_config_of_a_seed_is_followed(session: Session) -> None:
     assert "10.0.2.15" not in addresses
     assert f" {GUEST}/24" in addresses, "the other card uses DHCP as before"
     assert "198.51.100.0/24 via 10.0.2.2" in session.second.said("routes")
+
+
+def test_the_same_machine_takes_another_key(session: Session) -> None:
+    """One whose instance-id is as it was."""
+    assert session.first.said("instance") == session.second.said("instance") != ""
+    (first,) = session.first.said("keys").split()
+    assert first in session.second.said("keys").split()
+    assert len(session.second.said("keys").split()) == 2
 
 
 def test_names_are_resolved_through_the_stub(session: Session) -> None:

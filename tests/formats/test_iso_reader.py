@@ -3,6 +3,7 @@
 import os
 import struct
 from contextlib import suppress
+from io import BytesIO
 from pathlib import Path
 
 import pytest
@@ -65,6 +66,40 @@ def test_what_we_write_comes_back_as_pycdlib_reads_it(tmp_path: Path) -> None:
     }
     image.close()
     assert theirs == {name: (content.offset, content.size) for name, content in found.items()}
+
+
+def joliet(path: Path, files: dict[str, bytes], *, rock_ridge: str | None = None) -> Path:
+    """An ISO with Joliet's names, as Windows and macOS write them: without Rock Ridge."""
+    iso = PyCdlib()
+    iso.new(joliet=3, rock_ridge=rock_ridge, vol_ident="CIDATA")
+    iso.add_directory("/DIR", joliet_path="/Dir", rr_name="rr-dir" if rock_ridge else None)
+    for number, (name, data) in enumerate(files.items()):
+        rr_name = f"rr-{number}" if rock_ridge else None
+        iso.add_fp(BytesIO(data), len(data), f"/DIR/F{number}.;1", rr_name=rr_name, joliet_path=f"/Dir/{name}")
+    iso.write(str(path))
+    iso.close()
+    return path
+
+
+def test_names_of_joliet_where_there_is_no_rock_ridge(tmp_path: Path) -> None:
+    files = {"user-data": b"#cloud-config", "Größe ☃.txt": b"", "A;1": b"version", "dots..": b"dots"}
+    found = read_files(joliet(tmp_path / "x.iso", files))
+    assert {path: read(content) for path, content in found.items()} == {
+        "/Dir/user-data": b"#cloud-config",
+        "/Dir/Größe ☃.txt": b"",
+        "/Dir/A": b"version",
+        "/Dir/dots": b"dots",
+    }
+    both_ways = read_files(joliet(tmp_path / "y.iso", {"user-data": b"x"}, rock_ridge="1.09"))
+    assert list(both_ways) == ["/rr-dir/rr-0"]
+
+
+def test_names_of_joliet_are_plain(tmp_path: Path) -> None:
+    data = bytearray(joliet(tmp_path / "x.iso", {"abc": b"x"}).read_bytes())
+    wanted = "abc".encode("utf-16-be")
+    for name in ("a/c", "a\0c", "..."):
+        other = data.replace(wanted, name.encode("utf-16-be"))
+        refused(tmp_path / "y.iso", other, "which is none")
 
 
 @pytest.mark.parametrize("name", [b"/place", b"/etc/x", b"../../", b"a/../b", b"a\0b/cd"])

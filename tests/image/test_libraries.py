@@ -14,7 +14,10 @@ from assembler.image import libraries
 
 PACKAGE = Path(libraries.__file__).parents[1]
 
-OTHERS = frozenset({"click", "lz4", "pydantic", "PySquashfsImage", "pysequoia", "requests", "rich", "urllib3", "yaml"})
+OTHERS = frozenset(
+    ["click", "jsonschema", "lz4", "pydantic", "PySquashfsImage", "pysequoia", "referencing", "requests", "rich",
+     "urllib3", "yaml"]
+)  # fmt: skip
 """What is imported and writes nothing: it reads, checks, fetches or shows."""
 WRITERS: Mapping[str, set[str]] = {
     "cyclonedx": {"image/sbom.py"},

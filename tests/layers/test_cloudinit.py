@@ -17,8 +17,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from assembler.errors import AssembleError, Problems
-from assembler.layers.cloudinit import SeedError, from_recipe, public_key, seed
+from assembler.layers.cloudinit import from_recipe, seed
 from assembler.recipe.load import load
+from assembler.seed.keys import public_key
+from assembler.seed.texts import SeedError
 
 ED25519 = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOXony4Qv3ebzXeKIEsLABn9H2NA9c+9wbEJmn82i3DE you@example.org"
 
@@ -70,20 +72,40 @@ def test_files_are_kept_byte_for_byte() -> None:
     assert seed(given, hostname="h") == given
 
 
-def test_instance_id_follows_the_content() -> None:
-    def identifier(user_data: str, *, keys: tuple[str, ...] = (), network_config: str = "") -> str:
-        files = made(user_data, keys=keys, network_config=network_config)
-        return str(yaml.safe_load(files["meta-data"])["instance-id"])
+def identifier(user_data: str, *, keys: tuple[str, ...] = (), network_config: str = "", hostname: str = "h") -> str:
+    given = {"user-data": user_data.encode(), "network-config": network_config.encode()}
+    files = seed(given, hostname=hostname, ssh_authorized_keys=keys)
+    return str(yaml.safe_load(files["meta-data"])["instance-id"])
 
-    first = identifier("#cloud-config\n{a: b}")
-    assert first == identifier("#cloud-config\n{a: b}")
-    different = {
-        first,
-        identifier("#cloud-config\n{a: c}"),
-        identifier("#cloud-config\n{a: b}", keys=(ED25519,)),
-        identifier("#cloud-config\n{a: b}", network_config="version: 2\n"),
-    }
-    assert len(different) == 4
+
+def test_the_same_machine_keeps_its_instance_id() -> None:
+    first = identifier("#cloud-config\nruncmd: [a]\nhostname: x\n")
+    assert first == identifier("#cloud-config\nruncmd: [a]\nhostname: x\n", keys=(ED25519,))
+    assert first == identifier("#cloud-config\nruncmd: [a]\nhostname: x\n", network_config="version: 2\n")
+    # What user-data says counts, not how it is written, and not root's keys.
+    assert first == identifier("#cloud-config\n# a comment\nhostname: 'x'\nruncmd:\n  - a\n")
+    assert first == identifier(f"#cloud-config\nruncmd: [a]\nhostname: x\nssh_authorized_keys: ['{ED25519}']\n")
+
+
+def test_another_machine_has_another_instance_id() -> None:
+    texts = [
+        "",
+        "#cloud-config\nruncmd: [a]\n",
+        "#cloud-config\nruncmd: [b]\n",
+        "#cloud-config\nruncmd: [a]\nhostname: x\n",
+        "#cloud-config\nusers: [{name: a}]\n",
+        "#cloud-config\n{1: a, '1': b, 2001-01-01: c, e: !!set {f}, g: !!binary aGk=}\n",
+        "#!/bin/sh\necho\n",
+        "#!/bin/sh\necho 1\n",
+        "## template: jinja\n#cloud-config\nruncmd: [a]\n",
+        "#cloud-config-archive\n- '#cloud-config\n\n  runcmd: [a]'\n",
+        "#cloud-config-archive\n- '#cloud-config\n\n  runcmd: [a]'\n- '#!/bin/sh'\n",
+    ]
+    assert len({identifier(text, hostname=name) for text in texts for name in ("h", "i")}) == 2 * len(texts)
+
+
+def test_what_a_seed_without_user_data_has_is_an_empty_cloud_config() -> None:
+    assert identifier("") == identifier("#cloud-config\n{}\n") == identifier("", keys=(ED25519,))
 
 
 # --- keys --------------------------------------------------------------------------------------------------------
@@ -319,7 +341,7 @@ def test_nothing_but_problems_is_raised(text: str) -> None:
 @pytest.mark.parametrize(
     ("meta_data", "expected"),
     [
-        ("local-hostname: x\n", "meta-data instance-id: meta-data has no instance-id"),
+        ("local-hostname: x\n", "meta-data:1:1 instance-id: meta-data has no instance-id"),
         ("instance-id: [1]\n", "instance-id is not a string"),
         ("instance-id: ''\n", "instance-id is not a string"),
         ("- a\n", "meta-data is not a YAML mapping"),
@@ -333,16 +355,16 @@ def test_meta_data_that_is_rejected(meta_data: str, expected: str) -> None:
 @pytest.mark.parametrize(
     ("network_config", "expected"),
     [
-        ("ethernets: {}\n", "network-config version: network-config has no version (version: 2 (or 1))"),
+        ("ethernets: {}\n", "network-config:1:1 version: network-config has no version (version: 2 (or 1))"),
         ("version: 3\n", "version 3 is not known"),
         ("version: true\nconfig: []\n", "version True is not known"),
-        ("network: [1]\n", "network-config network: network is not a YAML mapping"),
+        ("network: [1]\n", "network-config:1:1 network: network is not a YAML mapping"),
         ("network: {version: 2, ethernet: {}}\n", "network.ethernet: unknown key (did you mean ethernets?)"),
-        ("version: 2\nethernets: [eth0]\n", "network-config ethernets: ethernets is not a YAML mapping"),
-        ("version: 2\nethernets: {eth0: dhcp}\n", "network-config ethernets.eth0: a device is not a YAML mapping"),
+        ("version: 2\nethernets: [eth0]\n", "network-config:2:1 ethernets: ethernets is not a YAML mapping"),
+        ("version: 2\nethernets: {eth0: dhcp}\n", "network-config:2:13 ethernets.eth0: a device is not a YAML mapping"),
         (
             'version: 2\nethernets: {lan: {match: {name: "en*"}}}\n',
-            "network-config ethernets.lan.match: cloud-init finds this device by its key alone",
+            "network-config:2:19 ethernets.lan.match: cloud-init finds this device by its key alone",
         ),
         ("version: 2\nethernets: {e: {match: en0}}\n", "ethernets.e.match: match is not a YAML mapping"),
         ("version: 2\nethernets: {e: {addresses: 10.0.0.1}}\n", "ethernets.e.addresses: not a YAML list"),
@@ -355,13 +377,23 @@ def test_meta_data_that_is_rejected(meta_data: str, expected: str) -> None:
             "'default' does not appear to be an IPv4 or IPv6 network (0.0.0.0/0 or ::/0)",
         ),
         ("version: 2\nbonds: {b: {routes: [{to: 10.0.0.0/8}]}}\n", "bonds.b.routes[0].via: cloud-init takes addresses"),
-        ("version: 1\n", "network-config config: config is not a list"),
+        ("version: 1\n", "network-config:1:1 config: config is not a list"),
         ("version: 1\nconfig: [{name: eth0}]\n", "config[0]: it has no type"),
         ("version: 1\nconfig: [{type: phisical}]\n", "type 'phisical' is not known (did you mean physical?)"),
     ],
 )
 def test_network_config_that_is_rejected(network_config: str, expected: str) -> None:
     assert expected in problems(network_config=network_config)
+
+
+def test_all_that_is_wrong_in_a_network_config() -> None:
+    text = "version: 2\nethernets: {e: {addresses: ['::1', x], routes: 1}, f: 1}\nbond: {}\n"
+    assert [line.partition(": ")[0] for line in problems(network_config=text).split("\n")] == [
+        "network-config:2:36 ethernets.e.addresses[1]",
+        "network-config:2:40 ethernets.e.routes",
+        "network-config:2:52 ethernets.f",
+        "network-config:3:1 bond",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -380,7 +412,7 @@ def test_network_config_that_is_fine(network_config: str) -> None:
 
 def test_all_problems_at_once() -> None:
     found = problems("hello", meta_data="x: y", network_config="version: 9")
-    assert [line.split(" ")[0] for line in found.split("\n")] == ["user-data:1:", "network-config", "meta-data"]
+    assert [line.split(" ")[0] for line in found.split("\n")] == ["user-data:1:", "network-config:1:1", "meta-data:1:1"]
 
 
 # --- bytes -------------------------------------------------------------------------------------------------------
@@ -388,7 +420,7 @@ def test_all_problems_at_once() -> None:
 
 def test_the_same_bytes_on_every_host() -> None:
     """What is made for the same input stays as it is: another instance-id has cloud-init do everything again."""
-    assert made()["meta-data"] == b'instance-id: "iid-b3987484db20d8a1d8a7"\nlocal-hostname: "h"\n'
+    assert made()["meta-data"] == b'instance-id: "iid-409fa406c1d571b89e56"\nlocal-hostname: "h"\n'
     boundary = "=33373ad1cb65a1810f2150b121eab6f9"
     part = "MIME-Version: 1.0\nContent-Transfer-Encoding: base64\n"
     assert made("#!/bin/sh\necho\n", keys=(ED25519,))["user-data"].decode() == (

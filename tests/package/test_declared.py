@@ -10,7 +10,7 @@ from importlib.metadata import packages_distributions
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-UNTYPED = {"types-pyyaml", "types-requests"}
+UNTYPED = {"types-jsonschema", "types-pyyaml", "types-requests"}
 """Distributions that only mypy reads."""
 PROGRAMS = {"mypy", "pex", "pip", "pytest-xdist", "ruff", "uv"}
 """Distributions that are run, not imported."""

@@ -95,9 +95,12 @@ def test_wrong_tables(tmp_path: Path, key: str, part: str, message: str) -> None
 def test_the_examples_for_cloud_init(name: str) -> None:
     data = (RECIPES / "cloud-init" / name).read_bytes()
     seed({"user-data": data}, hostname="node")
-    (file,) = yaml.safe_load(data)["write_files"]
-    documents = list(yaml.safe_load_all(file["content"]))
+    config, unit = yaml.safe_load(data)["write_files"]
+    documents = list(yaml.safe_load_all(config["content"]))
     assert all(document["apiVersion"] and document["kind"] for document in documents)
+    # Neither another seed nor another start runs kubeadm on a node that has been one of a cluster.
+    assert "ConditionPathExists=!/etc/kubernetes/kubelet.conf\n" in unit["content"]
+    assert unit["path"] == f"/etc/systemd/system/{name.removesuffix('.yaml')}.service"
 
 
 # --- what runs on the node -----------------------------------------------------------------------------------------

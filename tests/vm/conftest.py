@@ -9,7 +9,9 @@ import pytest
 from assembler.architecture import AMD64
 from assembler.vm.finding import in_toolbox
 from assembler.vm.qemu import Drive, Emulator, Hardware
-from tests.support.toolboxes import own_tools
+from tests.support.toolboxes import own_tools, toolbox
+
+__all__ = ["toolbox"]
 
 _GREETING = b"\x1b[32msector\x1b[0m is up\r\n> "
 

@@ -83,9 +83,11 @@ def test_a_process_that_was_killed_holds_nothing(tmp_path: Path) -> None:
     assert list((root / "holds").glob("use-*")) == []
 
 
-def build_often(root: Path, count: int) -> None:
-    """Builds, one after the other, that use what is there, or make it, and then need it."""
-    for _ in range(count):
+def build_often(root: Path, count: int, enough: Event) -> None:
+    """Builds, one after the other, that use what is there, or make it, and then need it: until that is `enough`."""
+    for number in range(50 * count):
+        if number >= count and enough.is_set():
+            break
         store = Store(root)
         digests = [store.add(b"%d" % number) for number in range(8)]
         results = [store.derived("kind-1", str(number), Path.touch) for number in range(8)]
@@ -99,13 +101,16 @@ def test_builds_and_prunes_at_the_same_time(tmp_path: Path) -> None:
     """Nothing that a build has seen is gone when it reads it, however often everything is removed."""
     root = tmp_path / "store"
     watching = Store(root, looks_on=True)
-    builds = [SPAWN.Process(target=build_often, args=(root, 20)) for _ in range(2)]
+    enough = SPAWN.Event()
+    builds = [SPAWN.Process(target=build_often, args=(root, 20, enough)) for _ in range(2)]
     for process in builds:
         process.start()
     rounds = gone = 0
     while any(process.is_alive() for process in builds):
         gone += len(removed(watching))
         rounds += 1
+        if rounds > 3 and gone > 16:
+            enough.set()
     for process in builds:
         process.join()
         assert process.exitcode == 0

@@ -14,6 +14,7 @@ from assembler.configure.job import Configure, Job, Run
 from assembler.tree.changes import Changes, Entry
 from assembler.tree.staging import Kind, Tree
 from tests.debian.unpacked import package
+from tests.support.host_commands import on_this_host
 from tests.support.ordinary import chown_by_anybody  # noqa: F401  a fixture
 
 SCRIPT = """#!/bin/sh
@@ -120,7 +121,7 @@ def node(tmp_path: Path, script: bytes) -> Path:
     (root / "etc/odd").mkdir(parents=True)
     (root / DIRECTORY[1:]).mkdir(parents=True)
     work = root / WORK[1:]
-    work.write_bytes(script.replace(b" odd:adm ", b" root:root "))
+    work.write_bytes(on_this_host(script).replace(b" odd:adm ", b" root:root "))
     work.chmod(0o755)
     return root
 

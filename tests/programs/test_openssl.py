@@ -13,6 +13,7 @@ from assembler.programs.context import ExecutionContext
 from assembler.shell.streams import Refused
 from assembler.tree.content import Unmade
 from assembler.tree.staging import Tree
+from tests.support.host_commands import on_this_host
 from tests.support.ordinary import chown_by_anybody  # noqa: F401  a fixture
 from tests.support.scripts import run
 from tests.tree.disk import tree_of
@@ -111,7 +112,7 @@ def test_a_node_makes_what_the_real_one_makes(name: str, tmp_path: Path) -> None
     assert not links
     work = made_on_node.taken_out(tree, context.node)
     assert tree.names("/d") == ["own.cnf"]
-    (script := tmp_path / "script").write_bytes(work.script("pkg", tree))
+    (script := tmp_path / "script").write_bytes(on_this_host(work.script("pkg", tree)))
     script.chmod(0o755)
     for _ in range(2):
         subprocess.run([script, node], check=True, capture_output=True)
@@ -133,7 +134,7 @@ def test_settings_are_those_of_their_time(tmp_path: Path) -> None:
         " -out $d.c; done"
     )
     work = made_on_node.taken_out(tree, context.node)
-    (script := tmp_path / "script").write_bytes(work.script("pkg", tree))
+    (script := tmp_path / "script").write_bytes(on_this_host(work.script("pkg", tree)))
     script.chmod(0o755)
     (tmp_path / "d").mkdir()
     subprocess.run([script, tmp_path], check=True, capture_output=True)

@@ -1,12 +1,10 @@
 """Logging in and running commands over a serial line, and the power button: with a shell in the place of QEMU."""
 
-from pathlib import Path
-
 import pytest
 
-from assembler.tools.confinement import reach_of
 from assembler.vm.machine import Machine, MachineError
 from assembler.vm.qemu import Emulator, Hardware
+from tests.support.toolboxes import ALL, own_tools
 
 GETTY = r"""
 enter=$'\r'
@@ -36,8 +34,13 @@ exit 7
 @pytest.fixture
 def getty(monkeypatch: pytest.MonkeyPatch) -> Emulator:
     monkeypatch.setattr("assembler.vm.machine.SETTLE", 0)
-    shell = Path("/bin/bash").resolve()
-    return Emulator(command=(str(shell), "-c", GETTY), reach=reach_of(shell), environment={"PATH": "/usr/bin:/bin"})
+    toolbox = own_tools(ALL)
+    return Emulator(
+        command=tuple(toolbox.command("bash", ["-c", GETTY])),
+        reach=toolbox.reach,
+        environment=toolbox.environment(),
+        keeps=toolbox,
+    )
 
 
 def test_a_session(getty: Emulator) -> None:

@@ -103,3 +103,11 @@ DEFAULT = TRIXIE
 def keys() -> dict[str, str]:
     """The files of all certificates by their fingerprints."""
     return {key.fingerprint: key.file for each in RELEASES.values() for key in each.keys}
+
+
+def distribution(suite: str) -> str:
+    """What os-release(5) calls the release that a suite of Debian is of, as ``debian-13``: ID and VERSION_ID."""
+    for each in RELEASES.values():
+        if suite in {*each.suites, each.security} or suite.startswith(f"{each.name}-"):
+            return f"debian-{each.version or each.name}"
+    return f"debian-{suite}"

@@ -62,9 +62,10 @@ def statement(
 def _dependencies(lock: Lock) -> Iterator[dict[str, Any]]:
     for part in parts(lock, {}):
         yield {"uri": part.purl, "digest": {"sha256": part.sha256}}
-    for package in dict.fromkeys(package for box in lock.toolboxes for package in box.packages):
+    tools = ((package, package_url(package, box.archives)) for box in lock.toolboxes for package in box.packages)
+    for package, uri in dict.fromkeys(tools):
         annotations = {"roles": list(package.roles)}
-        yield {"uri": package_url(package), "digest": {"sha256": package.sha256}, "annotations": annotations}
+        yield {"uri": uri, "digest": {"sha256": package.sha256}, "annotations": annotations}
     for archive in dict.fromkeys((*lock.archives, *(archive for box in lock.toolboxes for archive in box.archives))):
         files = ("Release", "Release.gpg") if archive.signature_sha256 else ("InRelease",)
         signers = {"signedBy": list(archive.signed_by), "date": archive.date}

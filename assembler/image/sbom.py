@@ -14,9 +14,10 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid5
 
-from assembler import __version__
+from assembler import __version__, releases
+from assembler.debian.mirrors import MAIN, SECURITY
 from assembler.image.licences import spdx
-from assembler.lockfile.model import Lock, LockedPackage
+from assembler.lockfile.model import Lock, LockedArchive, LockedPackage
 
 _SPACE = UUID("6a2b7c1e-6a0f-5b0c-9a53-6f3f0f6f4a11")
 """Of the identifiers made here; they are version 5, from names."""
@@ -46,7 +47,7 @@ def parts(lock: Lock, licences: Mapping[str, tuple[str, ...]]) -> Iterator[Part]
         yield Part(
             name=package.name,
             version=package.version,
-            purl=package_url(package),
+            purl=package_url(package, lock.archives),
             sha256=package.sha256,
             licences=licences.get(package.name, ()),
             source=f"{package.source} {package.source_version}",
@@ -81,13 +82,20 @@ def parts(lock: Lock, licences: Mapping[str, tuple[str, ...]]) -> Iterator[Part]
         )
 
 
-def package_url(package: LockedPackage) -> str:
-    """The purl of a package (https://github.com/package-url/purl-spec): Debian's, but for one of the recipe's own."""
+def package_url(package: LockedPackage, archives: Iterable[LockedArchive]) -> str:
+    """The purl of a package (https://github.com/package-url/purl-spec) from one of `archives`: Debian's, with its
+    release; one of others, with its address; or one of the recipe's own.
+    """
+    qualifiers = {"arch": package.architecture}
     if not package.archive:
         given = {"download_url": package.url} if package.url else {"file_name": package.path}
-        qualifiers = {"arch": package.architecture, "checksum": f"sha256:{package.sha256}", **given}
+        qualifiers |= {"checksum": f"sha256:{package.sha256}", **given}
         return _purl("generic", None, package.name, package.version, qualifiers)
-    return _purl("deb", "debian", package.name, package.version, {"arch": package.architecture})
+    archive = next(each for each in archives if each.id == package.archive)
+    if archive.root in {MAIN, SECURITY} or not releases.keys().keys().isdisjoint(archive.signed_by):
+        qualifiers["distro"] = releases.distribution(archive.suite)
+        return _purl("deb", "debian", package.name, package.version, qualifiers)
+    return _purl("deb", None, package.name, package.version, qualifiers | {"repository_url": archive.root})
 
 
 def _purl(kind: str, namespace: str | None, name: str, version: str | None, qualifiers: Mapping[str, str]) -> str:

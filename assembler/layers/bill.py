@@ -12,28 +12,45 @@ from assembler.layers.context import BuildContext, Means
 from assembler.layers.declared import Counts, Epoch, Libraries, step_of, value
 from assembler.layers.rootfs import TreeLayer
 from assembler.layers.step import Step, of_packages
-from assembler.lockfile.model import IN_IMAGE, Lock, LockedToolbox
+from assembler.lockfile.model import IN_IMAGE, Lock, LockedArchive, LockedToolbox
 
 
 def _components(lock: Lock) -> dict[str, str]:
     """What of a lock is in its image."""
     return {
         **of_packages("package", lock.packages),
+        **{f"archive {archive.id}": digest(value=archive) for archive in lock.archives},
         **{f"file {file.name}": digest(value=file) for file in lock.files},
         **{f"image {image.name}": digest(value=image) for image in lock.images},
     }
 
 
 def _of_image(lock: Lock) -> Lock:
-    """The lock without what is not in its image: that is all that the step sees."""
+    """The lock without what is not in its image, and of its archives which they are: that is all that the step sees."""
     packages = [(package, tuple(role for role in package.roles if role in IN_IMAGE)) for package in lock.packages]
+    used = {package.archive for package, roles in packages if roles}
+    archives = [
+        LockedArchive(
+            id=archive.id,
+            root=archive.root,
+            suite=archive.suite,
+            components=(),
+            inrelease_sha256="",
+            date="",
+            valid_until="",
+            signed_by=archive.signed_by,
+            indices=(),
+        )
+        for archive in lock.archives
+        if archive.id in used
+    ]
     tools = LockedToolbox(architecture="", archives=(), packages=())
     return Lock(
         assembler="",
         recipe_sha256="",
         source_date_epoch=0,
         architecture="",
-        archives=(),
+        archives=tuple(archives),
         packages=tuple(replace(package, roles=roles) for package, roles in packages if roles),
         tools=tools,
         files=lock.files,

@@ -15,8 +15,9 @@ from assembler.errors import AssembleError
 from assembler.image import provenance, sbom
 from assembler.image.licences import licences, short_names, spdx
 from assembler.lockfile.model import LockedFile, LockedImage
+from assembler.releases import TRIXIE
 from assembler.tree.staging import Tree
-from tests.lockfile.test_toml import LOCK
+from tests.lockfile.test_toml import ARCHIVE, LOCK
 
 COPYRIGHT = b"""\
 Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/
@@ -74,8 +75,8 @@ def test_copyright_files_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_every_part_has_its_address_and_digest() -> None:
     assert [part.purl for part in PARTS] == [
-        "pkg:deb/debian/hello@2.10-5?arch=amd64",
-        "pkg:deb/debian/libc6@2.41-12?arch=amd64",
+        "pkg:deb/debian/hello@2.10-5?arch=amd64&distro=debian-13",
+        "pkg:deb/debian/libc6@2.41-12?arch=amd64&distro=debian-13",
         "pkg:generic/kubelet@1.34.1?download_url=https://dl.k8s.io/kubelet",
         f"pkg:oci/pause@sha256:{'3' * 64}?repository_url=registry.k8s.io:443/pause&tag=3.10",
     ]
@@ -84,10 +85,34 @@ def test_every_part_has_its_address_and_digest() -> None:
 def test_a_package_of_the_recipes_own_is_nobodys_else() -> None:
     own = replace(LOCK.packages[0], archive="", path="dir/hello.deb")
     checksum = f"checksum=sha256:{own.sha256}"
-    purl = sbom.package_url(own)
+    purl = sbom.package_url(own, [])
     assert purl == f"pkg:generic/hello@2.10-5?arch=amd64&{checksum}&file_name=dir/hello.deb"
-    purl = sbom.package_url(replace(own, url="https://example.org/hello.deb"))
+    purl = sbom.package_url(replace(own, url="https://example.org/hello.deb"), [])
     assert purl == f"pkg:generic/hello@2.10-5?arch=amd64&{checksum}&download_url=https://example.org/hello.deb"
+
+
+KEY = TRIXIE.keys[0].fingerprint
+
+
+@pytest.mark.parametrize(
+    ("root", "suite", "signed_by", "rest"),
+    [
+        ("debian", "trixie-updates", "", "debian/hello@2.10-5?arch=amd64&distro=debian-13"),
+        ("debian-security", "bookworm-security", "", "debian/hello@2.10-5?arch=amd64&distro=debian-12"),
+        ("debian", "trixie-backports", "", "debian/hello@2.10-5?arch=amd64&distro=debian-13"),
+        ("debian", "sid", "", "debian/hello@2.10-5?arch=amd64&distro=debian-sid"),
+        # A mirror of Debian's that the recipe names.
+        ("https://mirror.example/debian", "trixie", KEY, "debian/hello@2.10-5?arch=amd64&distro=debian-13"),
+        (
+            "https://vendor.example/deb", "trixie", "D" * 40,
+            "hello@2.10-5?arch=amd64&repository_url=https://vendor.example/deb",
+        ),
+    ],
+)  # fmt: skip
+def test_packages_of_others_are_not_debians(root: str, suite: str, signed_by: str, rest: str) -> None:
+    archive = replace(ARCHIVE, root=root, suite=suite, signed_by=(signed_by,))
+    others = replace(ARCHIVE, id="other", root="https://other.example")
+    assert sbom.package_url(LOCK.packages[0], [others, archive]) == f"pkg:deb/{rest}"
 
 
 @pytest.mark.parametrize(
@@ -121,8 +146,10 @@ def test_the_boot_loader_is_in_the_bills_and_the_tools_are_not() -> None:
     assert {"name": "assembler:place", "value": "boot"} in bill["properties"]
     made = provenance.statement({}, lock, name="x", recipe_sha256="a" * 64, lock_sha256="b" * 64)
     sources = {each["uri"]: each for each in made["predicate"]["buildDefinition"]["resolvedDependencies"]}
-    assert sources["pkg:deb/debian/squashfs-tools@2.10-5?arch=amd64"]["annotations"] == {"roles": ["tools"]}
-    assert "pkg:deb/debian/grub-pc-bin@1:2.12-9%2Bdeb13u1?arch=amd64" in sources
+    assert sources["pkg:deb/debian/squashfs-tools@2.10-5?arch=amd64&distro=debian-13"]["annotations"] == {
+        "roles": ["tools"]
+    }
+    assert "pkg:deb/debian/grub-pc-bin@1:2.12-9%2Bdeb13u1?arch=amd64&distro=debian-13" in sources
 
 
 def test_cyclonedx() -> None:
@@ -145,7 +172,10 @@ def test_cyclonedx_as_written() -> None:
     text = sbom.cyclonedx("x", 1_700_000_000, sbom.parts(bare, {"hello": short_names(COPYRIGHT)}))
     bill = json.loads(text)
     assert text.decode() == json.dumps(bill, indent=1, sort_keys=True) + "\n"
-    purls = ["pkg:deb/debian/hello@2.10-5?arch=amd64", "pkg:generic/kubelet?download_url=https://dl.k8s.io/kubelet"]
+    purls = [
+        "pkg:deb/debian/hello@2.10-5?arch=amd64&distro=debian-13",
+        "pkg:generic/kubelet?download_url=https://dl.k8s.io/kubelet",
+    ]
     pause = f"pkg:oci/pause@sha256:{'3' * 64}?repository_url=registry.k8s.io:443/pause&tag=3.10"
     assert {each["bom-ref"]: each for each in bill["components"]} == {
         purls[0]: {
@@ -197,7 +227,7 @@ def test_spdx_as_written() -> None:
     hello, file = document["packages"]
     assert hello == {
         **unknown,
-        "SPDXID": "SPDXRef-c612eba7345c591c",
+        "SPDXID": "SPDXRef-cfb387eb15148acb",
         "name": "hello",
         "versionInfo": "2.10-5",
         "checksums": [{"algorithm": "SHA256", "checksumValue": "e" * 64}],
@@ -205,7 +235,7 @@ def test_spdx_as_written() -> None:
         "externalRefs": [
             {
                 "referenceCategory": "PACKAGE_MANAGER",
-                "referenceLocator": "pkg:deb/debian/hello@2.10-5?arch=amd64",
+                "referenceLocator": "pkg:deb/debian/hello@2.10-5?arch=amd64&distro=debian-13",
                 "referenceType": "purl",
             }
         ],

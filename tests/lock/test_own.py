@@ -126,7 +126,7 @@ def test_a_deb_is_installed_with_what_it_needs_and_comes_before_the_archives(hou
     assert chosen(found)["needed"].why == "for tool"
     assert 'learned = "recipe"' in format_lock(found)
     assert house.store.sound(tool.sha256)
-    purl = package_url(tool)
+    purl = package_url(tool, found.archives)
     assert purl.startswith("pkg:generic/tool@1:0.5?arch=all&checksum=sha256:")
     assert purl.endswith("file_name=tool.deb")
     # As apt has it: named in rootfs.packages as well, it is still that very version.
@@ -144,7 +144,7 @@ def test_a_deb_by_its_address(house: House) -> None:
     found = house.whole(house.load(given))
     agent = chosen(found)["agent"]
     assert (agent.url, agent.path) == (address, "agent x.deb")
-    assert "download_url=http" in package_url(agent)
+    assert "download_url=http" in package_url(agent, found.archives)
     house.store.path(digest).unlink()
     house.fetch(found, house.load(given))
     assert house.store.sound(digest)
